@@ -1,0 +1,146 @@
+"""The SavedModel: what it answers to, and how it is written."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from schema import features as raw
+from schema.genres import GENRES
+from trainer.data import model_inputs
+from trainer.thresholds import Decisions, pattern_of
+
+GENRES_OUTPUT: Final = "genres"
+PROBABILITIES_OUTPUT: Final = "probabilities"
+PREDICTED_OUTPUT: Final = "predicted"
+SCORES_OUTPUT: Final = "decision_scores"
+EXAMPLES_INPUT: Final = "examples"
+
+SERVING_SIGNATURE: Final = "serving_default"
+EXAMPLES_SIGNATURE: Final = "examples"
+EVALUATE_SIGNATURE: Final = "evaluate"
+TRANSFORM_SIGNATURE: Final = "transform_features"
+
+Tensors = dict[str, tf.Tensor]
+
+
+def export(
+    model: keras.Model, decisions: Decisions, tft_output: tft.TFTransformOutput, directory: Path | str
+) -> None:
+    """Write a SavedModel with everything from raw features to decisions in it.
+
+    Signatures (N rows, G = 22 genres in the order of `schema.genres.GENRES`):
+
+    - `serving_default`: plot, title, directors, writers, cast as string [N] (names joined by `|`),
+      year, runtime_minutes, average_rating, num_votes as float32 [N]. Empty text and numbers that are
+      NaN, zero or negative mean `not known`; each input has such a default. Returns genres (string
+      [N, G]), probabilities (float32 [N, G]) and predicted (bool [N, G]).
+    - `examples`: serialized `tf.Example`s, string [N]; the same answer.
+    - `evaluate`: serialized `tf.Example`s; probabilities, and decision_scores (float32 [N, G]), above
+      one half exactly where a genre is predicted.
+    - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
+
+    Args:
+        model: from model inputs to logits.
+        decisions: calibration and thresholds.
+        tft_output: what the Transform component wrote.
+        directory: where the SavedModel goes; made if it is not there.
+    """
+    transform = tft_output.transform_features_layer()
+    raw_spec = tft_output.raw_feature_spec()
+    input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
+
+    def decide(features: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs = model_inputs(transform(features))
+        return decisions.margins(model(inputs, training=False), pattern_of(inputs))
+
+    def answer(features: dict[str, Any]) -> Tensors:
+        probabilities, margin = decide(features)
+        names = tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1])
+        return {
+            GENRES_OUTPUT: names,
+            PROBABILITIES_OUTPUT: probabilities,
+            PREDICTED_OUTPUT: margin >= 0,
+        }
+
+    def evaluate(examples: tf.Tensor) -> Tensors:
+        probabilities, margin = decide(tf.io.parse_example(examples, input_spec))
+        # A margin of exactly 0 is a decision for the genre, and the Evaluator asks for more than one half.
+        scores = tf.where(margin >= 0, tf.maximum(tf.sigmoid(margin), 0.5 + 1e-6), tf.sigmoid(margin))
+        return {SCORES_OUTPUT: scores, PROBABILITIES_OUTPUT: probabilities}
+
+    def transform_examples(examples: tf.Tensor) -> Tensors:
+        transformed: Tensors = transform(tf.io.parse_example(examples, raw_spec))
+        return transformed
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.track(transform)
+    archive.add_endpoint(SERVING_SIGNATURE, _named(answer))
+    for name, function in {
+        EXAMPLES_SIGNATURE: lambda examples: answer(tf.io.parse_example(examples, input_spec)),
+        EVALUATE_SIGNATURE: evaluate,
+        TRANSFORM_SIGNATURE: transform_examples,
+    }.items():
+        archive.add_endpoint(name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)])
+    archive.write_out(str(directory), verbose=False)
+
+
+def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
+    """The answer as a function of named features, each with a default of one value for all rows."""
+    unknown_text, unknown_number = tf.constant([""]), tf.constant([float("nan")])
+    spec = [
+        tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
+        for name in raw.MODEL_INPUTS
+    ]
+
+    # TensorFlow takes the names and defaults of a signature from the function's own parameters.
+    @tf.function(input_signature=spec)
+    def serve(
+        plot: tf.Tensor = unknown_text,
+        title: tf.Tensor = unknown_text,
+        year: tf.Tensor = unknown_number,
+        runtime_minutes: tf.Tensor = unknown_number,
+        average_rating: tf.Tensor = unknown_number,
+        num_votes: tf.Tensor = unknown_number,
+        directors: tf.Tensor = unknown_text,
+        writers: tf.Tensor = unknown_text,
+        cast: tf.Tensor = unknown_text,
+    ) -> Tensors:
+        given = {
+            raw.PLOT: plot,
+            raw.TITLE: title,
+            raw.YEAR: year,
+            raw.RUNTIME: runtime_minutes,
+            raw.RATING: average_rating,
+            raw.VOTES: num_votes,
+            raw.DIRECTORS: directors,
+            raw.WRITERS: writers,
+            raw.CAST: cast,
+        }
+        rows = tf.reduce_max(tf.stack([tf.size(value) for value in given.values()]))
+        return answer(
+            {name: _optional(name, tf.broadcast_to(value, [rows])) for name, value in given.items()}
+        )
+
+    return serve
+
+
+def _optional(name: str, value: tf.Tensor) -> tf.SparseTensor:
+    """A dense column as the optional feature that Transform was traced with."""
+    if name in raw.NUMBERS:
+        known = tf.math.is_finite(value) & (value > 0)
+        whole = name != raw.RATING
+        value = tf.where(known, value, 1.0)
+        typed = tf.cast(tf.round(value), tf.int64) if whole else value
+    else:
+        known, typed = tf.strings.length(value) > 0, value
+    rows = tf.where(known)
+    return tf.SparseTensor(
+        tf.pad(rows, [[0, 0], [0, 1]]),
+        tf.boolean_mask(typed, known),
+        tf.stack([tf.size(value, tf.int64), tf.constant(1, tf.int64)]),
+    )

@@ -1,0 +1,231 @@
+"""`run_fn` of the Trainer component: train, calibrate, choose thresholds, export."""
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import keras_tuner
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from sklearn.metrics import average_precision_score
+from tfx import v1 as tfx
+
+from schema.genres import GENRES, NUM_GENRES
+from trainer import data, export, model, thresholds
+from trainer.hparams import HParams
+
+VECTORS_FILE: Final = "vectors.npy"
+"""What the WordVectors component writes: float32 [ids of `plot_words`, dimensions]."""
+
+RECORD_FILE: Final = "training.json"
+"""Beside the model's logs: hyperparameters, learning curves, thresholds, versions."""
+
+EVAL_BATCH: Final = 256
+RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
+
+log = logging.getLogger(__name__)
+
+
+def run_fn(fn_args: tfx.components.FnArgs) -> None:
+    """Train on the split `train`; stop, calibrate and choose thresholds on the split `eval`.
+
+    Args:
+        fn_args: of the Trainer component. `custom_config` may hold `hparams`, the values that differ
+            from `HParams`' own; what the Tuner found, in `hyperparameters`, goes before them.
+            `base_model` is the directory with the word vectors.
+    """
+    started = time.monotonic()
+    hparams = resolve_hparams(fn_args.custom_config, fn_args.hyperparameters)
+    tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    train = data.dataset(fn_args.train_files, tft_output, hparams.batch_size, hparams.seed)
+    evaluation = data.dataset(fn_args.eval_files, tft_output, EVAL_BATCH)
+
+    network = new_model(hparams, tft_output, fn_args.base_model, train)
+    history = fit(network, hparams, train, evaluation, Path(fn_args.model_run_dir))
+    decisions = decide(network, evaluation)
+    export.export(network, decisions, tft_output, fn_args.serving_model_dir)
+
+    record = {
+        "hparams": hparams.to_dict(),
+        "parameters": int(network.count_params()),
+        "history": history,
+        "decisions": decisions.to_dict(),
+        "seconds": round(time.monotonic() - started, 1),
+        "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
+    }
+    Path(fn_args.model_run_dir, RECORD_FILE).write_text(json.dumps(record, indent=1))
+
+
+def resolve_hparams(
+    custom_config: dict[str, Any] | None, tuned: dict[str, Any] | None = None
+) -> HParams:
+    """Defaults, then what the configuration sets, then what the Tuner found.
+
+    Args:
+        custom_config: of the Trainer or Tuner component, with `hparams` in it, or None.
+        tuned: a `keras_tuner.HyperParameters` configuration, or None.
+
+    Raises:
+        ValueError: a value is unknown or not allowed.
+    """
+    hparams = HParams().changed((custom_config or {}).get("hparams", {}))
+    if tuned:
+        hparams = hparams.changed(keras_tuner.HyperParameters.from_config(tuned).values)
+    return hparams
+
+
+def new_model(
+    hparams: HParams,
+    tft_output: tft.TFTransformOutput,
+    word_vectors_directory: str,
+    train: tf.data.Dataset,
+) -> keras.Model:
+    """A compiled model, sized for the vocabularies and the number of rows.
+
+    Args:
+        hparams: see `HParams`.
+        tft_output: what the Transform component wrote.
+        word_vectors_directory: of the WordVectors component.
+        train: batches of the training split, see `trainer.data.dataset`.
+    """
+    positives, rows = np.zeros(NUM_GENRES), 0
+    for _, labels in train:
+        positives += labels.numpy().sum(0)
+        rows += len(labels)
+    vectors = np.load(Path(word_vectors_directory, VECTORS_FILE))
+    network = model.build(
+        hparams, data.vocabulary_sizes(tft_output), vectors, positives / max(rows, 1)
+    )
+    steps = -(-rows // hparams.batch_size) * hparams.epochs
+    model.compile_model(network, hparams, steps)
+    return network
+
+
+def fit(
+    network: keras.Model,
+    hparams: HParams,
+    train: tf.data.Dataset,
+    evaluation: tf.data.Dataset,
+    log_directory: Path,
+) -> dict[str, list[float]]:
+    """Train until the eval split's mean average precision stops rising; keep the best weights.
+
+    Args:
+        network: compiled; trained in place.
+        hparams: see `HParams`.
+        train: batches of the training split.
+        evaluation: batches of the eval split.
+        log_directory: TensorBoard's logs go there.
+
+    Returns:
+        Learning curves: `loss`, `val_loss`, `val_map` and `val_macro_f1`, one value a pass.
+    """
+    log_directory.mkdir(parents=True, exist_ok=True)
+    history = network.fit(
+        train,
+        epochs=hparams.epochs,
+        verbose=0,
+        callbacks=callbacks(hparams, evaluation, log_directory),
+    )
+    return {name: [float(value) for value in values] for name, values in history.history.items()}
+
+
+def callbacks(
+    hparams: HParams, evaluation: tf.data.Dataset, log_directory: Path
+) -> list[keras.callbacks.Callback]:
+    """What watches a training: scores first, since the others read them."""
+    return [
+        GenreScores(evaluation),
+        keras.callbacks.EarlyStopping(
+            monitor="val_map", mode="max", patience=hparams.patience, restore_best_weights=True
+        ),
+        keras.callbacks.TensorBoard(str(log_directory), update_freq="epoch", write_graph=False),
+    ]
+
+
+class GenreScores(keras.callbacks.Callback):
+    """Adds the eval split's scores to the logs of each pass.
+
+    `val_loss` is the cross entropy; `val_map` the mean over genres of average precision; and
+    `val_macro_f1` is at thresholds chosen on the same split, so it is a little too good.
+    """
+
+    def __init__(self, evaluation: tf.data.Dataset) -> None:
+        super().__init__()
+        self.evaluation = evaluation
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Score, and say how far the training is."""
+        logits, labels = predict(self.model, self.evaluation)
+        probabilities = 1 / (1 + np.exp(-logits))
+        chosen = thresholds.choose_thresholds(probabilities, labels)
+        scores = {
+            "val_loss": float(np.mean(np.logaddexp(0, logits) - labels * logits)),
+            "val_map": mean_average_precision(probabilities, labels),
+            "val_macro_f1": thresholds.macro_f1(
+                thresholds.predict(probabilities, chosen), labels
+            ),
+        }
+        if logs is not None:
+            logs.update(scores)
+        log.info(
+            "epoch %d of %d: loss %.4f, eval loss %.4f, mAP %.3f, macro-F1 %.3f",
+            epoch + 1,
+            self.params["epochs"],
+            (logs or {}).get("loss", float("nan")),
+            scores["val_loss"],
+            scores["val_map"],
+            scores["val_macro_f1"],
+        )
+
+
+def predict(
+    network: keras.Model, batches: Iterable[tuple[data.Inputs, tf.Tensor]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and labels, float32 [rows, 22] each, in the order of the batches."""
+    infer = tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
+    logits, labels = [], []
+    for inputs, truth in batches:
+        logits.append(infer(inputs).numpy())
+        labels.append(np.asarray(truth))
+    if not logits:
+        empty = np.zeros((0, NUM_GENRES), np.float32)
+        return empty, empty
+    return np.concatenate(logits), np.concatenate(labels)
+
+
+def decide(network: keras.Model, evaluation: tf.data.Dataset) -> thresholds.Decisions:
+    """Calibration and thresholds for each pattern of known fields, from the eval split."""
+    logits, labels = {}, {}
+    for pattern in range(len(thresholds.PATTERNS)):
+        batches = _rows_of_pattern(evaluation, pattern)
+        logits[pattern], labels[pattern] = predict(network, batches)
+    return thresholds.fit(logits, labels)
+
+
+def _rows_of_pattern(evaluation: tf.data.Dataset, pattern: int) -> tf.data.Dataset:
+    """The rows that know at least what the pattern knows, with the rest hidden."""
+
+    def hidden(inputs: data.Inputs, labels: tf.Tensor) -> tuple[data.Inputs, tf.Tensor]:
+        masked = thresholds.hide(inputs, pattern)
+        rows = thresholds.pattern_of(masked) == pattern
+        kept = {name: tf.boolean_mask(value, rows) for name, value in masked.items()}
+        return kept, tf.boolean_mask(labels, rows)
+
+    return evaluation.map(hidden).filter(lambda _, labels: tf.shape(labels)[0] > 0)
+
+
+def mean_average_precision(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over the genres that occur of average precision; both float [N, 22]."""
+    scores = [
+        average_precision_score(labels[:, g] > 0.5, probabilities[:, g])
+        for g in range(len(GENRES))
+        if labels[:, g].any()
+    ]
+    return float(np.mean(scores)) if scores else 0.0

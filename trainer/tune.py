@@ -1,0 +1,78 @@
+"""`tuner_fn` of the Tuner component."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import tensorflow_transform as tft
+from keras_tuner.engine import trial as trial_module
+from tfx import v1 as tfx
+from tfx.components.tuner.component import TunerFnResult
+
+from trainer import data, run
+from trainer.hparams import HParams, search_space
+
+log = logging.getLogger(__name__)
+
+
+def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
+    """A search over `trainer.hparams.search_space` for the best mean average precision.
+
+    Args:
+        fn_args: of the Tuner component. `custom_config` must hold `trials`, the number of settings
+            that are tried, the defaults first; and may hold `hparams`, as for the Trainer, and
+            `log_directory`, where TensorBoard finds each trial.
+
+    Returns:
+        The tuner; its trials take their data from `fn_args`, so that batch sizes can differ.
+    """
+    config: dict[str, Any] = fn_args.custom_config or {}
+    defaults = run.resolve_hparams(config)
+    tuner = TrainingTuner(
+        fn_args,
+        defaults,
+        Path(config.get("log_directory", fn_args.working_dir)),
+        oracle=keras_tuner.oracles.BayesianOptimizationOracle(
+            objective=keras_tuner.Objective("val_map", "max"),
+            max_trials=config["trials"],
+            num_initial_points=max(2, config["trials"] // 2),
+            seed=defaults.seed,
+            hyperparameters=search_space(defaults),
+            allow_new_entries=False,
+            tune_new_entries=False,
+        ),
+        directory=fn_args.working_dir,
+        project_name="trials",
+        overwrite=True,
+    )
+    return TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+class TrainingTuner(keras_tuner.Tuner):
+    """Trains each trial exactly as the Trainer does."""
+
+    def __init__(
+        self,
+        fn_args: tfx.components.FnArgs,
+        defaults: HParams,
+        log_directory: Path,
+        **kwargs: Any,
+    ) -> None:
+        self.fn_args = fn_args
+        self.defaults = defaults
+        self.log_directory = log_directory
+        super().__init__(**kwargs)
+
+    def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Train one setting; its best scores on the eval split."""
+        hparams = self.defaults.changed(trial.hyperparameters.values)
+        tft_output = tft.TFTransformOutput(self.fn_args.transform_graph_path)
+        train = data.dataset(self.fn_args.train_files, tft_output, hparams.batch_size, hparams.seed)
+        evaluation = data.dataset(self.fn_args.eval_files, tft_output, run.EVAL_BATCH)
+        log.info("trial %s of %d", trial.trial_id, self.oracle.max_trials)
+        network = run.new_model(hparams, tft_output, self.fn_args.base_model, train)
+        history = run.fit(
+            network, hparams, train, evaluation, self.log_directory / f"trial_{trial.trial_id}"
+        )
+        return {name: max(history[name]) for name in ("val_map", "val_macro_f1")}

@@ -1,0 +1,86 @@
+"""The transformed features: their names, and the settings that size them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from schema import features as raw
+
+PLOT_WORDS: Final = "plot_words"
+"""Word ids of the plot in reading order, at most `TransformConfig.max_plot_words`; int64, varying length."""
+
+PLOT_NGRAMS: Final = "plot_ngrams"
+"""Distinct ids of the plot's one- and two-word n-grams; int64, varying length."""
+
+TITLE_WORDS: Final = "title_words"
+"""Word ids of the title; int64, varying length."""
+
+PEOPLE_IDS: Final[dict[str, str]] = {name: f"{name}_ids" for name in raw.PEOPLE}
+"""Ids of the names in each people field, in billing order; int64, varying length."""
+
+ID_FEATURES: Final[tuple[str, ...]] = (PLOT_WORDS, PLOT_NGRAMS, TITLE_WORDS, *PEOPLE_IDS.values())
+"""Every feature that is a list of vocabulary ids; each has a vocabulary file of the same name."""
+
+NUMBERS: Final = "numbers"
+"""The numbers scaled to mean 0 and variance 1 (votes after a logarithm), 0 where missing; float32 [4]."""
+
+NUMBERS_MISSING: Final = "numbers_missing"
+"""1.0 where the number of the same position is missing; float32 [4]."""
+
+LABEL: Final = "genres_multi_hot"
+"""1.0 for each genre of the film, in the order of `schema.genres.GENRES`; float32 [22]."""
+
+DECADE: Final = "decade"
+PLOT_LENGTH: Final = "plot_length"
+METADATA: Final = "metadata"
+
+SLICES: Final[tuple[str, ...]] = (DECADE, PLOT_LENGTH, METADATA)
+"""What the evaluation is sliced by: one string a film, such as `1990s`, `short` and `no credits`."""
+
+OOV_BUCKETS: Final = 1
+"""Ids behind each vocabulary's last, for whatever is not in it."""
+
+
+@dataclass(frozen=True)
+class TransformConfig:
+    """Sizes of the vocabularies and lengths.
+
+    Attributes:
+        max_plot_words: words of a plot that the sequence encoder reads; the n-grams see `max_plot_characters`.
+        max_plot_characters: characters of a plot that are read at all, which bounds the cost of one request.
+        max_cast: names of the cast that are read, in billing order.
+        max_words: size of the plot's word vocabulary, by frequency.
+        max_ngrams: size of the n-gram vocabulary, by frequency.
+        max_title_words: size of the title's word vocabulary.
+        max_people: size of each people vocabulary.
+        min_word_count: films that a word must occur in (times, for plot words) to be in a vocabulary.
+        min_ngram_count: occurrences that an n-gram must have.
+        min_people_count: films that a person must have a credit in.
+    """
+
+    max_plot_words: int = 160
+    max_plot_characters: int = 20_000
+    max_cast: int = 12
+    max_words: int = 30_000
+    max_ngrams: int = 60_000
+    max_title_words: int = 8_000
+    max_people: int = 25_000
+    min_word_count: int = 3
+    min_ngram_count: int = 6
+    min_people_count: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot work.
+
+        Raises:
+            ValueError: a size is not a whole number of at least one.
+        """
+        for name, value in asdict(self).items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"transform.{name} must be a whole number of at least 1. Received: {value!r}"
+                )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any] | None) -> "TransformConfig":
+        """The settings that `values` changes, the others as they are by default."""
+        return cls(**(values or {}))
