@@ -1,0 +1,189 @@
+"""One build: dumps and plots in, movies CSV shards, report and rejects out."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingest.dumps import DUMPS
+from ingest.join import Join
+from ingest.lines import CountBytes, RejectLog, sha256
+from ingest.plots import find_plots, plot_files
+from ingest.publish import REJECTS, REPORT, Workplace, workplace
+from ingest.report import IngestReport
+from ingest.settings import IngestSettings
+from schema.errors import UserError
+from schema.features import CSV_COLUMNS
+from schema.genres import GENRES
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many bytes of its file are read and how many there are (0:
+unknown).
+"""
+
+
+def build(
+    data_dir: Path,
+    output_dir: Path,
+    settings: IngestSettings | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Makes the movies CSV shards of a folder of IMDb dumps.
+
+    `output_dir` then holds `movies-00000-of-000NN.csv` in the order of tconst, `report.json` and
+    `rejects.tsv`. It is replaced as a whole at the end. Where inputs, settings and this code are
+    those of its last build, it is left as it is; a shard whose bytes did not change keeps its time
+    of modification.
+
+    Args:
+        data_dir: Holds title.basics, title.ratings, title.crew, title.principals and name.basics,
+            each .tsv or .tsv.gz, and the plots unless `settings.plots` names them.
+        output_dir: Folder for the movies; made if need be.
+        settings: The user's choices; None takes the defaults.
+        progress: Told how far the build is.
+
+    Returns:
+        The account of the build.
+
+    Raises:
+        UserError: An input is missing, damaged or malformed beyond the allowed share; or the
+            output cannot be written. What `output_dir` held is still there; rejects are then in
+            `<output_dir>.rejects.tsv`.
+    """
+    settings = settings or IngestSettings()
+    if not data_dir.is_dir():
+        raise UserError(f"{data_dir}: no such folder; expected one with IMDb's dumps")
+    sources = {dump: dump.find(data_dir) for dump in DUMPS}
+    plots = settings.plots or find_plots(data_dir)
+    inputs = [*sources.values(), *plot_files(plots)]
+    try:
+        with workplace(output_dir) as place:
+            earlier = _earlier(place.output, settings, inputs)
+            if earlier is not None:
+                return earlier
+            return _build(place, settings, sources, plots, inputs, progress)
+    except OSError as error:
+        raise UserError(f"{error.filename or output_dir}: {error.strerror or error}") from error
+    except duckdb.OutOfMemoryException as error:
+        raise UserError(
+            f"the join needs more than the memory limit of {settings.memory_limit} (or more disk "
+            f"beside {output_dir} to spill to): raise --memory-limit or free space"
+        ) from error
+    except duckdb.IOException as error:
+        raise UserError(f"{output_dir}: cannot be written: {error}") from error
+
+
+def _build(
+    place: Workplace,
+    settings: IngestSettings,
+    sources: dict[Any, Path],
+    plots: Path,
+    inputs: list[Path],
+    progress: Progress | None,
+) -> IngestReport:
+    start = time.monotonic()
+    made_from = _made_from(settings) | {"inputs": [_identity(path) for path in inputs]}
+    log = RejectLog(place.fresh / REJECTS, place.kept_rejects)
+    try:
+        with duckdb.connect(
+            config={
+                "memory_limit": settings.memory_limit,
+                "threads": settings.thread_count,
+                "temp_directory": str(place.spool / "duckdb"),
+                "preserve_insertion_order": True,
+                "autoinstall_known_extensions": False,
+            }
+        ) as con:
+            join = Join(con, settings, place.spool, log, _steps(progress))
+            join.run(sources, plots)
+            shards = join.write(place.fresh)
+            accounts = join.accounts()
+    except UserError:
+        log.close()
+        place.keep_rejects()
+        raise
+    finally:
+        log.close()
+    report = IngestReport(**accounts, shards=shards, seconds=round(time.monotonic() - start, 1))
+    if report.titles != report.movies + sum(report.dropped.values()) + sum(
+        report.rejected.get(inputs[0].name, {}).values()
+    ):
+        raise RuntimeError(f"titles got lost: {report}")
+    sizes = {path.name: path.stat().st_size for path in place.fresh.iterdir()}
+    record = {"report": report.to_json(), "made_from": made_from, "sizes": sizes}
+    (place.fresh / REPORT).write_text(
+        json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8"
+    )
+    place.publish()
+    return report
+
+
+def _steps(progress: Progress | None) -> Callable[[str, Path | None], CountBytes]:
+    """What the join tells its steps to, in the terms of `progress`."""
+
+    def step(name: str, path: Path | None) -> CountBytes:
+        done, total = 0, path.stat().st_size if path else 0
+
+        def count_bytes(count: int) -> None:
+            nonlocal done
+            done += count
+            if progress:
+                progress(name, done, total)
+
+        count_bytes(0)
+        return count_bytes
+
+    return step
+
+
+def _made_from(settings: IngestSettings) -> dict[str, Any]:
+    """All but the inputs that the written files depend on."""
+    code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(path.read_bytes())
+    return {"code": code.hexdigest(), "settings": settings.that_shape_rows()}
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    status = path.stat()
+    return {
+        "name": path.name,
+        "size": status.st_size,
+        "modified_ns": status.st_mtime_ns,
+        "sha256": sha256(path),
+    }
+
+
+def _earlier(output: Path, settings: IngestSettings, inputs: list[Path]) -> IngestReport | None:
+    """The report of the build in `output`, None if a build now would make something else."""
+    try:
+        record = json.loads((output / REPORT).read_text("utf-8"))
+        made_from = record["made_from"]
+        known = made_from.pop("inputs")
+        if (
+            made_from == _made_from(settings)
+            and len(known) == len(inputs)
+            and all(
+                (output / name).stat().st_size == size for name, size in record["sizes"].items()
+            )
+            and all(map(_is_same, known, inputs))
+        ):
+            return replace(IngestReport.from_json(record["report"]), reused=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _is_same(known: dict[str, Any], path: Path) -> bool:
+    """Whether a file is the one that was read: same size, and same time or bytes."""
+    status = path.stat()
+    return (
+        known["name"] == path.name
+        and known["size"] == status.st_size
+        and (known["modified_ns"] == status.st_mtime_ns or known["sha256"] == sha256(path))
+    )

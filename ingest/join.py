@@ -1,0 +1,413 @@
+"""The join of dumps and plots into one table of movies, in DuckDB.
+
+Films are chosen first; the millions of lines about other titles are checked and forgotten as they
+go by. Ids are joined as the numbers in them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from ingest import clean, dumps, split_key
+from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump
+from ingest.lines import LONGEST_LINE, CountBytes, Reject, RejectLog
+from ingest.plots import plot_files, read_plots
+from ingest.settings import IngestSettings
+from schema.features import CSV_COLUMNS, LIST_SEPARATOR
+from schema.genres import GENRES
+
+CAST_CATEGORIES: Final = ("actor", "actress", "self")
+"""Who counts as cast; "self" is whom a documentary shows."""
+
+CountStep = Callable[[str, Path | None], CountBytes]
+"""Told of each step and of the file that it reads, if any; returns what counts the bytes."""
+
+
+@dataclass
+class Join:
+    """One build's database and accounts.
+
+    Attributes:
+        con: An empty DuckDB database.
+        settings: The user's choices.
+        spool: Folder for files of the moment.
+        log: Takes the rejects.
+        step: Told what is being done.
+        lines: Lines or records read, by file.
+        dropped: Titles dropped, by reason.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    settings: IngestSettings
+    spool: Path
+    log: RejectLog
+    step: CountStep
+    lines: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Makes the functions and tables that the SQL below uses."""
+        self.con.create_function("tidy", clean.tidy, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
+        self.con.create_function("words", clean.words, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
+        self.con.execute("SET enable_progress_bar = false")
+        self.con.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
+
+    def run(self, sources: dict[Dump, Path], plots: Path) -> None:
+        """Makes the table `movies`, with the columns of the CSV and `n`, the place in the order of
+        tconst.
+        """
+        self._read_films(sources[BASICS])
+        self._read_plots(plots)
+        self._choose_movies()
+        self._read_ratings(sources[RATINGS])
+        self._read_credits(sources[CREW], sources[PRINCIPALS])
+        self._read_names(sources[NAMES])
+        self._group()
+        self._assemble()
+
+    def _count(self, sql: str) -> dict[str, int]:
+        return dict(self.con.execute(sql).fetchall())
+
+    def _load(self, dump: Dump, path: Path, *statements: str) -> None:
+        self.lines[path.name] = dumps.load(
+            self.con,
+            dump,
+            path,
+            statements,
+            self.spool,
+            self.log,
+            self.settings.max_reject_share,
+            self.step(f"reading {path.name}", path),
+        )
+
+    def _judge(self, path: Path) -> None:
+        dumps.judge_rejects(
+            path.name, self.lines[path.name], self.log, self.settings.max_reject_share
+        )
+
+    def _reject_repeats(self, table: str, dump: Dump, path: Path) -> None:
+        """Keeps the first line of each id in a table with columns id and line, and judges the
+        file.
+        """
+        repeats = f"""
+            SELECT line FROM {table} QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
+        """
+        prefix, name = ("nm", "nconst") if dump is NAMES else ("tt", "tconst")
+        rows = self.con.execute(f"""
+            SELECT line, format('{prefix}{{:07d}}', id)
+            FROM {table} WHERE line IN ({repeats})
+        """).fetchall()
+        self.log.add(
+            Reject(path.name, line, f"repeats the {name} of an earlier line", text)
+            for line, text in rows
+        )
+        if rows:
+            self.con.execute(f"DELETE FROM {table} WHERE line IN ({repeats})")
+        self._judge(path)
+
+    def _read_films(self, path: Path) -> None:
+        types = ", ".join(f"'{name}'" for name in self.settings.title_types)
+        adult = (
+            "false"
+            if self.settings.include_adult
+            else f"{BASICS.sql_value('isAdult')} = '1' OR list_contains(labels, 'Adult')"
+        )
+        self.con.execute(f"""
+            CREATE TABLE films (id BIGINT, line BIGINT, tconst VARCHAR, primary_title VARCHAR,
+                original_title VARCHAR, year INTEGER, runtime INTEGER, labels VARCHAR[]);
+            CREATE TABLE dropped (reason VARCHAR, count BIGINT);
+            CREATE TEMP VIEW titles AS
+            SELECT line, text, string_split({BASICS.sql_value("genres")}, ',') AS labels,
+                CASE WHEN coalesce({BASICS.sql_value("titleType")} NOT IN ({types}), true)
+                        THEN 'another title type'
+                    WHEN coalesce({adult}, false) THEN 'adult'
+                    WHEN labels IS NULL THEN 'no genre'
+                    WHEN NOT list_has_any(labels, {list(GENRES)})
+                        THEN 'only genres outside the list'
+                END AS reason
+            FROM lines WHERE ok
+        """)
+        self._load(
+            BASICS,
+            path,
+            f"""
+            INSERT INTO films SELECT {BASICS.sql_id("tconst")}, line, {BASICS.sql_value("tconst")},
+                {BASICS.sql_value("primaryTitle")}, {BASICS.sql_value("originalTitle")},
+                {BASICS.sql_value("startYear")}::INTEGER,
+                nullif({BASICS.sql_value("runtimeMinutes")}::INTEGER, 0), labels
+            FROM titles WHERE reason IS NULL
+            """,
+            """
+            INSERT INTO dropped
+            SELECT reason, count(*) FROM titles WHERE reason IS NOT NULL GROUP BY reason
+            """,
+        )
+        self._reject_repeats("films", BASICS, path)
+        self.dropped = self._count(
+            "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
+        )
+
+    def _read_plots(self, source: Path) -> None:
+        path = plot_files(source)[0]
+        part = self.spool / "plots.tsv"
+        records = 0
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            for record in read_plots(source, self.step(f"reading {path.name}", path)):
+                records += 1
+                if isinstance(record, Reject):
+                    self.log.add([record])
+                else:
+                    cells = ("" if cell is None else str(cell) for cell in record)
+                    file.write("\t".join(cells) + "\n")
+        self.lines[path.name] = records
+        self._judge(path)
+        self.con.execute(f"""
+            CREATE TABLE plots AS
+            FROM read_csv('{dumps.quoted(part)}', auto_detect = false, header = false,
+                delim = '\\t', quote = '', escape = '', new_line = '\\n',
+                max_line_size = {8 * LONGEST_LINE}, columns = {{'line': 'BIGINT', 'film': 'BIGINT',
+                'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR'}})
+        """)
+        part.unlink()
+
+    def _choose_movies(self) -> None:
+        """Films with a plot of their own, numbered by tconst: the table `chosen`."""
+        self.step("joining plots", None)
+        self.con.execute("""
+            CREATE TABLE keys AS
+            SELECT title, year, min(id) AS id, count(DISTINCT id) AS films
+            FROM (SELECT id, year, words(primary_title) AS title FROM films
+                UNION ALL SELECT id, year, words(original_title) FROM films)
+            WHERE (title, year) IN (SELECT (title, year) FROM plots WHERE film IS NULL)
+            GROUP BY ALL;
+
+            CREATE TABLE matched AS
+            SELECT plots.line, plots.text, coalesce(by_id.id, keys.id) AS id,
+                CASE WHEN plots.film IS NULL AND (plots.title IS NULL OR plots.year IS NULL)
+                        THEN 'source names no film'
+                    WHEN plots.text IS NULL THEN 'empty'
+                    WHEN keys.films > 1 THEN 'title and year of two films'
+                    WHEN by_id.id IS NULL AND keys.id IS NULL THEN 'film not among those kept'
+                    WHEN row_number() OVER (
+                        PARTITION BY coalesce(by_id.id, keys.id), keys.films > 1, plots.text IS NULL
+                        ORDER BY plots.line) > 1 THEN 'film has one already'
+                    ELSE 'joined' END AS fate
+            FROM plots
+            LEFT JOIN films AS by_id ON plots.film = by_id.id
+            LEFT JOIN keys
+                ON plots.film IS NULL AND keys.title = plots.title AND keys.year = plots.year;
+
+            CREATE TABLE told AS
+            SELECT id, text, words(text) AS words FROM matched WHERE fate = 'joined';
+
+            CREATE TABLE chosen AS
+            SELECT row_number() OVER (ORDER BY id) - 1 AS n, id, text, words
+            FROM (FROM told QUALIFY row_number() OVER (PARTITION BY words ORDER BY id) = 1);
+        """)
+        films, told, chosen = self.con.execute("""
+            SELECT (SELECT count(*) FROM films), (SELECT count(*) FROM told),
+                (SELECT count(*) FROM chosen)
+        """).fetchone() or (0, 0, 0)
+        self.dropped |= {"no plot": films - told, "plot of an earlier film": told - chosen}
+
+    def _read_ratings(self, path: Path) -> None:
+        self.con.execute(
+            "CREATE TABLE ratings (id BIGINT, line BIGINT, rating DECIMAL(3, 1), votes BIGINT)"
+        )
+        self._load(
+            RATINGS,
+            path,
+            f"""
+            INSERT INTO ratings
+            SELECT {RATINGS.sql_id("tconst")} AS id, line,
+                nullif(try_cast({RATINGS.sql_value("averageRating")} AS DECIMAL(3, 1)), 0),
+                nullif(try_cast({RATINGS.sql_value("numVotes")} AS BIGINT), 0)
+            FROM lines WHERE ok AND id IN (SELECT id FROM chosen)
+            """,
+        )
+        self._reject_repeats("ratings", RATINGS, path)
+
+    def _read_credits(self, crew: Path, principals: Path) -> None:
+        """The table `credits`: people by film and role; those of title.crew go before
+        title.principals.
+        """
+        self.con.execute("""
+            CREATE TABLE crew (id BIGINT, line BIGINT, directors VARCHAR, writers VARCHAR);
+            CREATE TABLE principals (
+                id BIGINT, line BIGINT, position INTEGER, person BIGINT, role VARCHAR)
+        """)
+        self._load(
+            CREW,
+            crew,
+            f"""
+            INSERT INTO crew
+            SELECT {CREW.sql_id("tconst")} AS id, line, {CREW.sql_value("directors")},
+                {CREW.sql_value("writers")}
+            FROM lines WHERE ok AND id IN (SELECT id FROM chosen)
+            """,
+        )
+        self._reject_repeats("crew", CREW, crew)
+        cast = ", ".join(f"'{category}'" for category in CAST_CATEGORIES)
+        self._load(
+            PRINCIPALS,
+            principals,
+            f"""
+            INSERT INTO principals
+            SELECT {PRINCIPALS.sql_id("tconst")} AS id, line,
+                try_cast({PRINCIPALS.sql_value("ordering")} AS INTEGER),
+                {PRINCIPALS.sql_id("nconst")},
+                CASE WHEN category IN ({cast}) THEN 'cast'
+                    WHEN category = 'director' THEN 'directors'
+                    WHEN category = 'writer' THEN 'writers' END AS role
+            FROM (SELECT *, {PRINCIPALS.sql_value("category")} AS category FROM lines)
+            WHERE ok AND role IS NOT NULL AND id IN (SELECT id FROM chosen)
+            """,
+        )
+        self._judge(principals)
+        self.con.execute("""
+            CREATE TABLE credits AS
+            WITH listed AS (
+                SELECT id, role, string_split(names, ',') AS names
+                FROM (UNPIVOT crew ON directors, writers INTO NAME role VALUE names)
+            )
+            SELECT id, role, generate_subscripts(names, 1) AS position,
+                substr(unnest(names), 3)::BIGINT AS person
+            FROM listed
+            UNION ALL
+            SELECT id, role, position, person FROM principals
+            WHERE role = 'cast' OR (id, role) NOT IN (SELECT (id, role) FROM listed)
+        """)
+
+    def _read_names(self, path: Path) -> None:
+        self.con.execute("""
+            CREATE TABLE people AS SELECT DISTINCT person AS id FROM credits;
+            CREATE TABLE names (id BIGINT, line BIGINT, name VARCHAR)
+        """)
+        self._load(
+            NAMES,
+            path,
+            f"""
+            INSERT INTO names
+            SELECT {NAMES.sql_id("nconst")} AS id, line,
+                nullif(tidy(replace({NAMES.sql_value("primaryName")}, '{LIST_SEPARATOR}', ' ')), '')
+            FROM lines WHERE ok AND id IN (SELECT id FROM people)
+            """,
+        )
+        self._reject_repeats("names", NAMES, path)
+
+    def _group(self) -> None:
+        """The table `keys_of`: the split key of each chosen film."""
+        self.step("grouping remakes and sequels", None)
+        films = self.con.execute("""
+            SELECT tconst, coalesce(primary_title, original_title, '')
+            FROM chosen JOIN films USING (id) ORDER BY n
+        """).fetchall()
+        copies = self.con.execute(f"""
+            WITH phrases AS (
+                SELECT n, unnest(list_transform(range(1, len(w) - {split_key.WINDOW - 2}),
+                    lambda i: hash(w[i:i + {split_key.WINDOW - 1}]))) AS phrase
+                FROM (SELECT n, string_split(words, ' ') AS w FROM chosen)
+            ), shared AS (
+                SELECT list(DISTINCT n) AS films FROM phrases GROUP BY phrase
+                HAVING count(DISTINCT n) BETWEEN 2 AND {split_key.TOO_COMMON}
+            )
+            SELECT DISTINCT list_min(films), unnest(films) FROM shared
+        """).fetchall()
+        part = self.spool / "keys.tsv"
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            for n, key in enumerate(split_key.split_keys(films, copies)):
+                file.write(f"{n}\t{key}\n")
+        self.con.execute(f"""
+            CREATE TABLE keys_of AS
+            FROM read_csv('{dumps.quoted(part)}', auto_detect = false, header = false,
+                delim = '\\t', quote = '', escape = '', new_line = '\\n',
+                columns = {{'n': 'BIGINT', 'split_key': 'VARCHAR'}})
+        """)
+        part.unlink()
+
+    def _assemble(self) -> None:
+        self.step("joining", None)
+        self.con.execute(f"""
+            CREATE TABLE movies AS
+            WITH named AS (
+                SELECT credits.id, role, name, min(position) AS position
+                FROM credits JOIN names ON person = names.id WHERE name IS NOT NULL GROUP BY ALL
+            ), people AS (
+                PIVOT named ON role IN ('directors', 'writers', 'cast')
+                USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
+            )
+            SELECT n, tconst, nullif(tidy(coalesce(primary_title, original_title)), '') AS title,
+                text AS plot,
+                array_to_string(list_filter({list(GENRES)}, lambda g: list_contains(labels, g)),
+                    '{LIST_SEPARATOR}') AS genres,
+                year, runtime AS runtime_minutes, rating AS average_rating, votes AS num_votes,
+                directors, writers, "cast", split_key
+            FROM chosen JOIN films USING (id) JOIN keys_of USING (n)
+                LEFT JOIN ratings USING (id) LEFT JOIN people USING (id)
+            ORDER BY n
+        """)
+
+    def write(self, folder: Path) -> list[str]:
+        """Writes the CSV shards; returns their names."""
+        self.step("writing", None)
+        (count,) = self.con.execute("SELECT count(*) FROM movies").fetchone() or (0,)
+        size = self.settings.rows_per_shard
+        shards = max(1, -(-count // size))
+        columns = ", ".join(f'"{name}"' for name in CSV_COLUMNS)
+        names = [f"movies-{shard:05}-of-{shards:05}.csv" for shard in range(shards)]
+        for shard, name in enumerate(names):
+            self.con.execute(f"""
+                COPY (SELECT {columns} FROM movies
+                    WHERE n >= {shard * size} AND n < {(shard + 1) * size} ORDER BY n)
+                TO '{dumps.quoted(folder / name)}' (FORMAT csv, HEADER, DELIMITER ',')
+            """)
+        return names
+
+    def accounts(self) -> dict[str, Any]:
+        """What the report says of the rows, by the names of its fields."""
+        columns = [name for name in CSV_COLUMNS if name not in ("tconst", "split_key")]
+        filled = self.con.execute(
+            "SELECT count(*), " + ", ".join(f'count("{name}")' for name in columns) + " FROM movies"
+        ).fetchone() or (0,) * (len(columns) + 1)
+        groups = self.con.execute("""
+            SELECT count(*), max(size), sum(size) FILTER (size > 1)
+            FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
+        """).fetchone() or (0, 0, 0)
+        labels = self._count("""
+            SELECT label, count(*)
+            FROM (SELECT unnest(labels) AS label FROM chosen JOIN films USING (id))
+            GROUP BY label ORDER BY label
+        """)
+        rejected: dict[str, dict[str, int]] = {}
+        for (file, reason), times in sorted(self.log.counts.items()):
+            rejected.setdefault(file, {})[reason] = times
+        return {
+            "titles": next(iter(self.lines.values())),
+            "movies": filled[0],
+            "dropped": self.dropped,
+            "lines": self.lines,
+            "rejected": rejected,
+            "plots": self._count("SELECT fate, count(*) FROM matched GROUP BY 1 ORDER BY 2 DESC"),
+            "credits": self._count("""
+                SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
+                    count(*)
+                FROM credits LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
+            """),
+            "filled": dict(zip(columns, filled[1:], strict=True)),
+            "genres": {name: labels.get(name, 0) for name in GENRES},
+            "other_genres": {name: n for name, n in labels.items() if name not in GENRES},
+            "split_groups": dict(
+                zip(
+                    ("groups", "largest", "films in groups of two or more"),
+                    map(_whole, groups),
+                    strict=True,
+                )
+            ),
+        }
+
+
+def _whole(value: Any) -> int:
+    return int(value or 0)

@@ -1,0 +1,222 @@
+"""Lines of large text files, gzip or plain: exact line numbers, nothing lost, damage told.
+
+A file goes through memory once, in blocks of whole lines. What no table could hold (bytes that are
+not UTF-8, control characters) is taken out and rejected by line number; a damaged gzip stops the
+build.
+"""
+
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from schema.errors import UserError
+
+Item = TypeVar("Item")
+CountBytes = Callable[[int], None]
+
+LONGEST_LINE: Final = 1 << 20
+"""Bytes; a longer line is rejected."""
+
+TAKEN_OUT: Final = "\x1f"
+"""Stands in a block for a rejected line, so that the others keep their numbers."""
+
+FIELD_FREE: Final = "\x1e"
+"""A character that no line of a block contains."""
+
+_READ: Final = 1 << 18
+_BLOCK: Final = 1 << 26
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+class Reject(NamedTuple):
+    """A malformed line or record."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+
+class RejectLog:
+    """The rejects file: tab-separated `file`, `line`, `reason`, `text` (the line's beginning)."""
+
+    def __init__(self, path: Path, shown_path: Path) -> None:
+        """Starts the file at `path`; `shown_path` is where a user will find it."""
+        self.shown_path = shown_path
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._file.write("file\tline\treason\ttext\n")
+
+    def add(self, rejects: Iterable[Reject]) -> None:
+        """Writes rejects of one block, in the order of their lines."""
+        for file, line, reason, text in sorted(rejects):
+            shown = text[:200].replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+            self._file.write(f"{file}\t{line}\t{reason}\t{shown}\n")
+            self.counts[file, reason] += 1
+
+    def of(self, file: str) -> int:
+        """The number of rejects of a file so far."""
+        return sum(count for (name, _), count in self.counts.items() if name == file)
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._file.close()
+
+
+def raw_bytes(path: Path, count_bytes: CountBytes) -> Iterator[bytes]:
+    """The decompressed bytes of a file, gzip (known by its first bytes) or plain.
+
+    Args:
+        path: The file.
+        count_bytes: Called with the number of bytes read from disk.
+
+    Raises:
+        UserError: The file cannot be read, or its gzip is damaged or cut short.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.peek(2)[:2] == _GZIP_MAGIC:
+                yield from _gunzip(path, iter(lambda: file.read(_READ), b""), count_bytes)
+            else:
+                while data := file.read(_READ):
+                    count_bytes(len(data))
+                    yield data
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _gunzip(path: Path, pieces: Iterator[bytes], count_bytes: CountBytes) -> Iterator[bytes]:
+    member = zlib.decompressobj(wbits=31)
+    try:
+        for piece in pieces:
+            count_bytes(len(piece))
+            while piece:
+                if member.eof:
+                    piece = piece.lstrip(b"\0")
+                    if not piece:
+                        break
+                    member = zlib.decompressobj(wbits=31)
+                yield member.decompress(piece)
+                piece = member.unused_data
+    except zlib.error as error:
+        raise UserError(
+            f"{path}: the gzip is damaged ({error}); fetch or copy the file again"
+        ) from error
+    if not member.eof:
+        raise UserError(f"{path}: the gzip is cut short; fetch or copy the file again")
+
+
+@dataclass
+class Block:
+    """Whole lines of a file.
+
+    Attributes:
+        first: Number of the first line, counted from 1.
+        data: UTF-8 text, each line ended by one line feed, none empty.
+        rejects: The lines that were taken out, `TAKEN_OUT` in their place.
+    """
+
+    first: int
+    data: bytes
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The number of lines."""
+        return self.data.count(b"\n")
+
+
+def blocks(path: Path, count_bytes: CountBytes, size: int = _BLOCK) -> Iterator[Block]:
+    """The lines of a file, in blocks of about `size` bytes.
+
+    Line ends may be LF or CR LF; a lone CR becomes a space and a leading byte order mark goes.
+
+    Raises:
+        UserError: As `raw_bytes`, or there are no lines to be found in the file.
+    """
+    first, pieces, held = 1, [b""], 0
+    for piece in raw_bytes(path, count_bytes):
+        pieces.append(piece)
+        held += len(piece)
+        if held < size:
+            continue
+        data, _, rest = b"".join(pieces).rpartition(b"\n")
+        if len(rest) > 16 * LONGEST_LINE:
+            raise UserError(
+                f"{path}: no line end in {len(rest):,} bytes after line {first:,}; "
+                "expected a text file with one record a line"
+            )
+        pieces, held = [rest], len(rest)
+        if data:
+            block = _judged(path.name, first, data + b"\n")
+            first += block.count
+            yield block
+    if last := b"".join(pieces):
+        yield _judged(path.name, first, last if last.endswith(b"\n") else last + b"\n")
+
+
+def _judged(file: str, first: int, data: bytes) -> Block:
+    if first == 1:
+        data = data.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
+    if _sound(data):
+        return Block(first, data)
+    block = Block(first, b"")
+    kept = []
+    for number, line in enumerate(data[:-1].split(b"\n"), first):
+        if reason := _fault(line):
+            shown = line[:800].decode("utf-8", "replace")
+            block.rejects.append(Reject(file, number, reason, shown))
+            line = TAKEN_OUT.encode()
+        kept.append(line)
+    block.data = b"\n".join(kept) + b"\n"
+    return block
+
+
+def _sound(data: bytes) -> bool:
+    """Whether no line has a fault, by a few fast passes over them all."""
+    if data.startswith(b"\n") or any(odd in data for odd in (b"\n\n", b"\0", b"\x1e", b"\x1f")):
+        return False
+    half = LONGEST_LINE // 2
+    if any(data.find(b"\n", at, at + half) < 0 for at in range(0, len(data) - half, half)):
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _fault(line: bytes) -> str | None:
+    if not line:
+        return "empty line"
+    if any(odd in line for odd in (b"\0", b"\x1e", b"\x1f")):
+        return "control character"
+    if len(line) > LONGEST_LINE:
+        return f"longer than {LONGEST_LINE:,} bytes"
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "invalid UTF-8"
+    return None
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made in another thread while the one before is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes as they lie on disk, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

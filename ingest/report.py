@@ -1,0 +1,106 @@
+"""What a build did: counts for the console and, as JSON, for the record."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """The account of one build. `titles` equals `movies` + all of `dropped` + the rejects of
+    title.basics.
+
+    Attributes:
+        titles: Lines in title.basics, without the header.
+        movies: Rows written.
+        dropped: Well-formed titles left out, by reason; the first that applies counts.
+        lines: Lines (of plots: records) read, by file.
+        rejected: Malformed lines by file, then reason.
+        plots: Plots by what became of them.
+        credits: Credits by what became of them.
+        filled: Movies with a value, by column.
+        genres: Movies by genre.
+        other_genres: Genre names outside the project's list, taken off the movies, by name.
+        split_groups: Films by the size of their split group: "groups", "largest", "in groups of 2
+            or more".
+        shards: Names of the CSV files.
+        seconds: Time that the build took.
+        reused: Whether nothing had changed, so that the files of an earlier build stand.
+    """
+
+    titles: int
+    movies: int
+    dropped: dict[str, int]
+    lines: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+    plots: dict[str, int]
+    credits: dict[str, int]
+    filled: dict[str, int]
+    genres: dict[str, int]
+    other_genres: dict[str, int]
+    split_groups: dict[str, int]
+    shards: list[str]
+    seconds: float
+    reused: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "IngestReport":
+        """The report that `to_json` wrote."""
+        return cls(**values)
+
+    def __str__(self) -> str:
+        """The report as indented JSON."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False)
+
+
+def tables(report: IngestReport) -> RenderableType:
+    """The report for a terminal."""
+    titles = Table(title="Titles", title_justify="left")
+    titles.add_column("")
+    titles.add_column("count", justify="right")
+    titles.add_row("read from title.basics", f"{report.titles:,}")
+    for reason, count in report.dropped.items():
+        titles.add_row(f"dropped: {reason}", f"{-count:,}")
+    rejected = report.titles - report.movies - sum(report.dropped.values())
+    titles.add_row("rejected: malformed line", f"{-rejected:,}", end_section=True)
+    titles.add_row("movies written", f"{report.movies:,}", style="bold")
+
+    files = Table(title="Files", title_justify="left")
+    files.add_column("")
+    files.add_column("read", justify="right")
+    files.add_column("rejected", justify="right")
+    files.add_column("reasons")
+    for name, count in report.lines.items():
+        reasons = report.rejected.get(name, {})
+        files.add_row(
+            name,
+            f"{count:,}",
+            f"{sum(reasons.values()):,}",
+            ", ".join(f"{reason} ({times:,})" for reason, times in reasons.items()),
+        )
+    return Group(
+        titles,
+        files,
+        _counts("Plots", report.plots),
+        _counts("Credits", report.credits),
+        _counts("Movies with a value", report.filled, report.movies),
+        _counts("Genres", report.genres, report.movies),
+        _counts("Split groups", report.split_groups),
+    )
+
+
+def _counts(title: str, counts: dict[str, int], of: int = 0) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count in counts.items():
+        share = (f"{count / of:.1%}",) if of else ()
+        table.add_row(name, f"{count:,}", *share)
+    return table
