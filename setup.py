@@ -41,8 +41,8 @@ setup(
         "rich>=14",
         "scikit-learn",
         "tensorboard",
-        # Beam runs this file on the machine that submits a job.
-        "setuptools",
+        # Beam runs this file on the machine that submits a job; tensorflow-hub imports pkg_resources, gone in 82.
+        "setuptools<82",
     ],
     extras_require={
         "dev": [

@@ -1,0 +1,46 @@
+# `make` or `make help` lists what can be made. PYTHON=/path/to/python3.12 chooses the Python of the environment.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast lint lock doctor wheel-test clean
+
+PYTHON ?=
+FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name && break; done)
+BOOTSTRAP := PYTHONSAFEPATH= $(or $(PYTHON),$(FOUND),python3) -m bootstrap $(if $(PYTHON),--python $(PYTHON))
+BIN := .venv/bin
+ARGS ?=
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make the environment in .venv, or bring it up to date
+	@$(BOOTSTRAP) setup
+
+run: setup ## run the pipeline on the bundled sample (ARGS="--help" lists the options)
+	@$(BIN)/python pipeline/run_local.py $(ARGS)
+
+test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
+	@$(BIN)/python -m pytest
+	@$(BOOTSTRAP) wheel-test
+
+test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: setup ## check style, types and layers
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade takes the newest versions)
+	@$(BOOTSTRAP) lock $(ARGS)
+
+doctor: ## say what this machine has, what is wrong and what to do
+	@$(BOOTSTRAP) doctor
+
+wheel-test: setup ## build the wheel and run it in a clean environment
+	@$(BOOTSTRAP) wheel-test
+
+clean: ## delete caches and what was built; the environment and the output stay
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -not -path './output/*' -prune -exec rm -rf {} +

@@ -1,0 +1,226 @@
+"""The virtual environment: made whole, or completed by the next set-up.
+
+A stamp is written last and names everything that the environment was made from. As long as it fits, there is nothing
+to do; where it is missing the set-up was interrupted, and what is there is not trusted but made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bootstrap import glibc, pythons
+from bootstrap.shell import Log, SetupError, clean_environ
+from bootstrap.tools import Tools
+
+FOLDER = ".venv"
+LOCK = "requirements.lock"
+OVERRIDES = "bootstrap/overrides.txt"
+STAMP = "setup.json"
+
+NEEDED_BYTES = 7 * 1024**3
+"""Free disk that a first set-up takes at its peak: packages, their downloads and compiled files."""
+
+LOADS = "import ml_metadata, tensorflow_data_validation"
+"""The two libraries that a wrong glibc stops, and with them TensorFlow."""
+
+
+def python_of(environment: Path) -> Path:
+    """Gives the path of an environment's interpreter."""
+    return environment / "bin" / "python"
+
+
+def expected_stamp(root: Path, version: str) -> dict[str, Any]:
+    """Gives what the stamp of a finished environment says.
+
+    Args:
+        root: the checkout.
+        version: the environment's Python, such as `3.12`.
+
+    Returns:
+        Everything that decides what is in the environment.
+
+    Raises:
+        SetupError: the checkout lacks the lock file or setup.py.
+    """
+    try:
+        hashes = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in (LOCK, "setup.py")}
+    except FileNotFoundError as error:
+        raise SetupError(f"{error.filename} is missing: the checkout is not whole (try `git status`)") from error
+    packages = sorted(path.parent.name for path in root.glob("*/__init__.py"))
+    return {"python": version, "environment": str(root / FOLDER), "packages": packages, **hashes}
+
+
+def read_stamp(environment: Path) -> dict[str, Any] | None:
+    """Reads an environment's stamp; None if it has none, or is broken because its interpreter is gone."""
+    try:
+        stamp = json.loads((environment / STAMP).read_text(encoding="utf-8"))
+        home = next(
+            line.partition("=")[2].strip()
+            for line in (environment / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+            if line.startswith("home")
+        )
+    except (OSError, ValueError, StopIteration):
+        return None
+    if not isinstance(stamp, dict) or "python" not in stamp:
+        return None
+    alive = python_of(environment).exists() and Path(home, f"python{stamp['python']}").exists()
+    return stamp if alive else None
+
+
+def up_to_date(root: Path, requested: str) -> bool:
+    """Says whether the environment is finished and made from what the checkout now holds.
+
+    Args:
+        root: the checkout.
+        requested: the Python that the user named; empty if any will do.
+    """
+    stamp = read_stamp(root / FOLDER)
+    if stamp is None or stamp != expected_stamp(root, stamp["python"]):
+        return False
+    return not requested or _version(pythons.choose(requested)) == stamp["python"]
+
+
+def set_up(root: Path, requested: str) -> None:
+    """Makes the environment, completes it or brings it up to date.
+
+    Args:
+        root: the checkout.
+        requested: the Python to make it with; empty to keep the present one, or to take the first that fits.
+
+    Raises:
+        SetupError, pythons.NoPython: the set-up cannot go on; the message says what to do.
+    """
+    if up_to_date(root, requested):
+        return
+    with _only_one(root):
+        if not up_to_date(root, requested):
+            _make(root, requested)
+
+
+def _make(root: Path, requested: str) -> None:
+    environment = root / FOLDER
+    base = pythons.choose(requested)
+    os_release = glibc.read_os_release()
+    release = glibc.verdict(base, os_release, has_apt=shutil.which("apt-get") is not None)
+
+    stamp = read_stamp(environment)
+    reusable = stamp is not None and stamp["environment"] == str(environment)
+    if reusable and requested:
+        reusable = stamp["python"] == _version(base)
+    if not reusable:
+        _check_disk(root)
+        remove(environment)
+    (environment / STAMP).unlink(missing_ok=True)
+
+    log = Log(environment / "setup.log")
+    name = os_release.get("PRETTY_NAME") or base["system"]
+    if reusable:
+        log.say(f"Bringing {environment} up to date")
+    else:
+        log.say(f"Making {environment} with {base['executable']} (Python {_version(base)}) on {name}")
+    tools = Tools(environment, base, log)
+    if not reusable:
+        make_bare(environment, base, log)
+        tools.uv  # noqa: B018 (fetched now, so that the order of the lines on the terminal is that of the work)
+        if release:
+            log.say(f"This system's glibc is too old: fetching that of {release[1]} into the environment")
+            glibc.fetch(release, environment, log)
+            glibc.apply(environment, base["executable"], tools.patchelf, log)
+
+    log.say("Installing the packages of requirements.lock (about 1.5 GB to download the first time)")
+    uv_pip = [tools.uv, "pip", "install", "--python", python_of(environment)]
+    log.run(
+        # The lock file is complete, and overrules one bound (see overrides.txt): nothing is left to resolve.
+        [*uv_pip, "--no-deps", "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
+        "installing the packages of requirements.lock",
+        tools.environ,
+        cwd=root,
+    )
+    log.say("Installing the project itself")
+    log.run(
+        [*uv_pip, "--no-deps", "--no-build-isolation", "-e", "."], "installing the project", tools.environ, cwd=root
+    )
+    log.say("Checking that TensorFlow Data Validation and ML Metadata load")
+    log.run([python_of(environment), "-c", LOADS], "loading the libraries", clean_environ(), cwd=environment)
+
+    version = stamp["python"] if reusable and stamp else _version(base)
+    text = json.dumps(expected_stamp(root, version), indent=1) + "\n"
+    partial = environment / (STAMP + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(environment / STAMP)
+    log.say("The environment is ready")
+
+
+def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
+    """Makes an empty virtual environment.
+
+    Args:
+        environment: its folder.
+        base: the interpreter to make it with, as `pythons.probe` describes it.
+        log: takes the output.
+
+    Raises:
+        SetupError: Python's venv failed.
+    """
+    log.run(
+        [base["executable"], "-I", "-m", "venv", "--without-pip", "--prompt", "ordained", environment],
+        "making the virtual environment",
+        clean_environ(),
+    )
+
+
+def remove(environment: Path) -> None:
+    """Removes an environment, whole or half made; refuses to remove a folder that is something else.
+
+    Raises:
+        SetupError: the folder holds what no set-up put there.
+    """
+    if not environment.exists():
+        return
+    ours = ("pyvenv.cfg", "setup.log", STAMP)
+    if not any((environment / name).exists() for name in ours) and any(environment.iterdir()):
+        raise SetupError(f"{environment} is in the way and is no virtual environment: move or delete it")
+    # What makes it recognisable as an environment goes last.
+    for path in sorted(environment.iterdir(), key=lambda path: path.name in ours):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _check_disk(root: Path) -> None:
+    free = shutil.disk_usage(root).free
+    if free < NEEDED_BYTES:
+        raise SetupError(
+            f"{root} has {free / 1024**3:.1f} GB of free disk and the environment needs up to "
+            f"{NEEDED_BYTES / 1024**3:.0f} GB: make room, or put the checkout on another disk"
+        )
+
+
+def _version(facts: Mapping[str, Any]) -> str:
+    return "{}.{}".format(*facts["version"][:2])
+
+
+@contextlib.contextmanager
+def _only_one(root: Path) -> Iterator[None]:
+    """Lets one set-up of a checkout run at a time; a second one waits for it."""
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up of this checkout is running: waiting for it", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            pass  # A file system without locks: there is no second one as a rule.
+        yield
+    finally:
+        os.close(handle)

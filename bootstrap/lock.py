@@ -1,0 +1,46 @@
+"""Resolves setup.py into the lock files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from bootstrap import pythons
+from bootstrap.environment import LOCK, OVERRIDES
+from bootstrap.shell import Log
+from bootstrap.tools import Tools
+
+
+def renew(root: Path, requested: str, upgrade: bool) -> None:
+    """Writes requirements.lock and bootstrap/tools.lock, for every supported Python and system at once.
+
+    Args:
+        root: the checkout.
+        requested: the Python that runs uv; empty to take the first that fits.
+        upgrade: take the newest versions that setup.py allows; else keep those of the present lock that still fit.
+
+    Raises:
+        SetupError, pythons.NoPython: nothing fits together, or the package index cannot be reached.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ordained-lock-"))
+    log = Log(folder / "lock.log")
+    tools = Tools(folder, pythons.choose(requested), log)
+    for source, target in (
+        (["setup.py", "--extra", "dev", "--override", OVERRIDES], LOCK),
+        (["bootstrap/tools.in"], "bootstrap/tools.lock"),
+    ):
+        log.say(f"Resolving {source[0]} into {target}")
+        log.run(
+            [
+                *(tools.uv, "pip", "compile", "--quiet", *source, "--output-file", target),
+                *("--universal", "--python-version", "{}.{}".format(*pythons.SUPPORTED[0])),
+                *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"),
+                *("--custom-compile-command", "make lock"),
+                *(["--upgrade"] if upgrade else []),
+            ],
+            f"resolving {source[0]}",
+            tools.environ,
+            cwd=root,
+        )
+    shutil.rmtree(folder)  # Kept on a failure: the log is in it.

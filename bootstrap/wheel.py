@@ -1,0 +1,107 @@
+"""Proves that the built package is whole: it is installed without the checkout and run."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from bootstrap import environment, glibc, pythons
+from bootstrap.environment import LOCK, OVERRIDES
+from bootstrap.shell import Log, SetupError, clean_environ, output_of
+from bootstrap.tools import Tools
+
+_COMMANDS = (("ordained", "--help"), ("ordained-ingest", "--help"))
+
+_IMPORT_ALL = """
+import importlib, importlib.metadata, pathlib, sys
+expected = set(sys.argv[1:])
+files = importlib.metadata.files("ordained")
+lacking = sorted(expected - {str(path) for path in files})
+assert not lacking, f"the wheel lacks {lacking}"
+assert "schema/schema.pbtxt" not in expected or pathlib.Path(files[0].locate().parents[1] / "schema/schema.pbtxt").read_text()
+modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files if path.suffix == ".py"]
+for module in modules:
+    importlib.import_module(module)
+print(len(modules), "modules imported,", len(expected), "files found")
+"""
+
+
+def test(root: Path) -> None:
+    """Builds the wheel, installs it in a clean environment outside the checkout and runs it there.
+
+    The dependencies are those that setup.py names for users, in the versions and with the hashes of the lock file;
+    development tools are not among them.
+
+    Args:
+        root: a checkout whose environment is set up.
+
+    Raises:
+        SetupError: the wheel lacks a file, or something in it does not run.
+    """
+    own = root / environment.FOLDER
+    base = pythons.probe(str(environment.python_of(own)))
+    if base is None:
+        raise SetupError(f"{own} is missing: run `make setup` first")
+    folder = Path(tempfile.mkdtemp(prefix="ordained-wheel-"))
+    log = Log(folder / "wheel.log")
+    tools = Tools(own, base, log)
+
+    log.say(f"Building the wheel in {folder}")
+    sources = _copy_sources(root, folder / "source")
+    log.run(
+        [
+            *(tools.uv, "build", "--quiet", "--no-build-isolation", "--python", environment.python_of(own)),
+            *("--out-dir", folder / "dist", folder / "source"),
+        ],
+        "building the wheel",
+        tools.environ,
+    )
+    (wheel,) = (folder / "dist").glob("*.whl")
+
+    log.say(f"Installing {wheel.name} and what it needs in a clean environment")
+    clean = folder / "venv"
+    environment.make_bare(clean, base, log)
+    if (own / glibc.FOLDER).is_dir():
+        shutil.copytree(own / glibc.FOLDER, clean / glibc.FOLDER)
+        glibc.apply(clean, base["executable"], tools.patchelf, log)
+    python = environment.python_of(clean)
+    log.run(
+        [
+            *(tools.uv, "pip", "install", "--python", python, "--compile-bytecode"),
+            *("-b", LOCK, "-c", LOCK, "--override", OVERRIDES, wheel),
+        ],
+        "installing the wheel",
+        tools.environ,
+        cwd=root,
+    )
+
+    log.say("Importing every module and asking the commands for help")
+    empty = folder / "empty"
+    empty.mkdir()
+    log.run([python, "-c", _IMPORT_ALL, *sources], "importing the wheel's modules", clean_environ(), cwd=empty)
+    for command, *arguments in _COMMANDS:
+        log.run([clean / "bin" / command, *arguments], f"`{command}` from the wheel", clean_environ(), cwd=empty)
+    shutil.rmtree(folder)  # Kept on a failure, to look at.
+    log_line = f"The wheel {wheel.name} is whole: {len(sources)} files, every module imported"
+    print(log_line, flush=True)
+
+
+def _copy_sources(root: Path, target: Path) -> list[str]:
+    """Copies what git knows, or would add, to a new folder; gives the files of it that belong in the wheel."""
+    listed = output_of(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard", "-z"])
+    files = [name for name in listed.split("\0") if name and (root / name).is_file()]
+    if "setup.py" not in files:
+        raise SetupError(f"git does not list the files of {root}: the wheel is built from a git checkout")
+    for name in files:
+        if not name.startswith("data/"):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, target / name)
+    packages = tuple(f"{name}/" for name in _top_packages(root))
+    return [name for name in files if name.startswith(packages)]
+
+
+def _top_packages(root: Path) -> list[str]:
+    """Gives the project's packages that go into the wheel, as the environment's editable install names them."""
+    beside = {"bootstrap", "benchmarks", "tests"}
+    return [path.parent.name for path in root.glob("*/__init__.py") if path.parent.name not in beside]
