@@ -1,6 +1,6 @@
 """From IMDb dumps and a file of plots to the movies CSV shards: see `ingest.build`."""
 
-from ingest.build import build
+from ingest.builder import build
 from ingest.report import IngestReport
 from ingest.settings import IngestSettings
 

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from ingest.build import build
+from ingest.builder import build
 from ingest.report import tables
 from ingest.settings import IngestSettings
 from schema.errors import UserError

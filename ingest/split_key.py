@@ -13,11 +13,14 @@ TOO_COMMON: Final = 20
 """A window seen in more films than this is a phrase, not a copy."""
 
 _ARTICLE: Final = re.compile(
-    r"(?:the|an?|les?|la|l|une?|el|los|las|il|lo|gli|i|der|die|das|den|det|de|het|o|os|as) (?=.)"
+    r"\A(?:the|an?|les?|la|l|une?|el|los|las|il|lo|gli|i|der|die|das|den|det|de|het|o|os|as) (?=.)"
 )
 _SEQUEL: Final = re.compile(
-    r"(?<=.) (?:(?:part|chapter|volume|vol|episode|no) )?"
-    r"(?:\d{1,4}|[ivx]{1,5}|one|two|three|four|five|six|seven|eight|nine|ten)\Z"
+    r"(?<=.) (?:"
+    r"(?:part|chapter|volume|vol|episode) "
+    r"(?:\d+|[ivx]+|one|two|three|four|five|six|seven|eight|nine|ten)"
+    r"|\d{1,4}|[ivx]{1,5}"
+    r")\Z"
 )
 
 
