@@ -27,7 +27,7 @@ Dir::Etc::PreferencesParts "/dev/null";
 APT::Sandbox::User "root";
 APT::Architecture "amd64";
 #clear APT::Architectures;
-APT::Architectures { "amd64"; };
+APT::Architectures {{ "amd64"; }};
 Acquire::Languages "none";
 #clear APT::Default-Release;
 #clear APT::Update::Pre-Invoke;
