@@ -1,8 +1,10 @@
 """Command line: `python -m ingest build` and `python -m ingest fetch`."""
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -11,11 +13,14 @@ from rich.progress import (
     DownloadColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
-    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from ingest.builder import build
+from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, FetchSettings, fetch
 from ingest.report import tables
 from ingest.settings import IngestSettings
 from schema.errors import UserError
@@ -34,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; nothing half-done was left", file=sys.stderr)
+        print("interrupted; the same command does or finishes the work", file=sys.stderr)
         return 130
     return 0
 
@@ -45,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_build(commands.add_parser("build", help="join dumps and plots into CSV shards"))
+    _add_fetch(commands.add_parser("fetch", help="download IMDb's dumps and a corpus of plots"))
     return parser
 
 
@@ -105,29 +111,95 @@ def _build(options: argparse.Namespace) -> None:
         memory_limit=options.memory_limit,
         threads=options.threads,
     )
-    console = Console()
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        tasks = {}
-
-        def show(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(step, total=total or None)
-            bar.update(tasks[step], completed=done)
-
+    with _bars() as show:
         report = build(options.data, options.output, settings, show)
+    console = Console()
     console.print(tables(report))
     if report.reused:
         console.print(f"{options.output}: nothing has changed since its last build; left as it is")
     else:
         console.print(f"{report.movies:,} movies in {options.output}, {report.seconds} s")
+
+
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_fetch)
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for the files", metavar="DIR"
+    )
+    parser.add_argument(
+        "--accept-terms", action="store_true", help="agree to the terms of use without being asked"
+    )
+    parser.add_argument(
+        "--imdb-url",
+        default=IMDB_URL,
+        metavar="URL",
+        help="folder of the dumps (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--corpus-url",
+        default=CORPUS_URL,
+        metavar="URL",
+        help="archive of the CMU Movie Summary Corpus (default: %(default)s)",
+    )
+    parser.add_argument("--no-corpus", action="store_true", help="download the dumps alone")
+    parser.add_argument(
+        "--refresh", action="store_true", help="download also what is there already"
+    )
+    parser.add_argument(
+        "--sha256",
+        action="append",
+        default=[],
+        metavar="NAME=HEX",
+        help="check a download, such as title.basics.tsv.gz=0f3a...; may be repeated",
+    )
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    digests = [pair.partition("=") for pair in options.sha256]
+    for name, _, digest in digests:
+        if not re.fullmatch("[0-9a-fA-F]{64}", digest):
+            raise UserError(f"--sha256 {name}: expected NAME=HEX with 64 hexadecimal digits")
+    print(TERMS)
+    if not options.accept_terms:
+        _require_agreement()
+    settings = FetchSettings(
+        imdb_url=options.imdb_url,
+        corpus_url=None if options.no_corpus else options.corpus_url,
+        sha256={name: digest for name, _, digest in digests},
+        refresh=options.refresh,
+    )
+    with _bars() as show:
+        fetched = fetch(options.output, settings, show)
+    print(f"{options.output}: {', '.join(fetched) or 'nothing'} downloaded; the rest was there")
+
+
+def _require_agreement() -> None:
+    if not sys.stdin.isatty():
+        raise UserError("nothing was downloaded: agree to these terms with --accept-terms")
+    if input("Do you agree? [yes/no] ").strip().lower() not in ("y", "yes"):
+        raise UserError("nothing was downloaded: the terms were not agreed to")
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for each name that the yielded function is called with."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=Console(stderr=True),
+    ) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total or None)
+            progress.update(tasks[name], completed=done, total=total or None)
+
+        yield show
 
 
 if __name__ == "__main__":

@@ -68,7 +68,11 @@ class RejectLog:
         self._file.close()
 
 
-def raw_bytes(path: Path, count_bytes: CountBytes) -> Iterator[bytes]:
+def _uncounted(_count: int) -> None:
+    """For a reading that nobody follows."""
+
+
+def raw_bytes(path: Path, count_bytes: CountBytes = _uncounted) -> Iterator[bytes]:
     """The decompressed bytes of a file, gzip (known by its first bytes) or plain.
 
     Args:
@@ -80,7 +84,7 @@ def raw_bytes(path: Path, count_bytes: CountBytes) -> Iterator[bytes]:
     """
     try:
         with path.open("rb") as file:
-            if file.peek(2)[:2] == _GZIP_MAGIC:
+            if file.peek(2).startswith(_GZIP_MAGIC):
                 yield from _gunzip(path, iter(lambda: file.read(_READ), b""), count_bytes)
             else:
                 while data := file.read(_READ):
@@ -220,3 +224,9 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes as they lie on disk, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file begins as a gzip does."""
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP_MAGIC

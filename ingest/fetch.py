@@ -1,0 +1,308 @@
+"""Downloads IMDb's dumps and an open corpus of plots: whole files or none.
+
+Bytes go to `NAME.part`; what is known of the remote file goes to `NAME.part.json`, so that a broken
+download goes on where it stopped, and only if the remote file is still the same. The rename to
+NAME comes last, after the checks of size, gzip and, where one is given, SHA-256.
+"""
+
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from email.message import Message
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from ingest.dumps import DUMPS
+from ingest.lines import is_gzip, raw_bytes, sha256
+from ingest.plots import CMU_FILMS, CMU_PLOTS
+from schema.errors import UserError
+
+IMDB_URL: Final = "https://datasets.imdbws.com/"
+CORPUS_URL: Final = "http://www.cs.cmu.edu/~ark/personas/data/MovieSummaries.tar.gz"
+CORPUS_FOLDER: Final = "MovieSummaries"
+
+TERMS: Final = """\
+IMDb's datasets are for personal and non-commercial use only. They must not be republished or
+resold, nor used to build another database of films. The terms in full:
+https://developer.imdb.com/non-commercial-datasets/
+The CMU Movie Summary Corpus is under the Creative Commons licence Attribution-ShareAlike."""
+
+_PIECE: Final = 1 << 16
+_LONGEST_WAIT: Final = 60.0
+
+Progress = Callable[[str, int, int], None]
+"""Called with a file's name, the bytes on disk and the bytes in all (0: unknown)."""
+
+
+@dataclass(frozen=True)
+class FetchSettings:
+    """Choices of a download.
+
+    Attributes:
+        imdb_url: Folder of IMDb's dumps, with the last slash.
+        corpus_url: The corpus of plots (a .tar.gz), None for no corpus.
+        sha256: Expected SHA-256 (hexadecimal) by file name, for those to be checked.
+        refresh: Download also what is there already.
+        tries: Failures in a row, without a byte gained, before giving up.
+        wait: Seconds before the second try; doubled for each further one, up to a minute.
+        timeout: Seconds without a byte before a connection counts as broken.
+    """
+
+    imdb_url: str = IMDB_URL
+    corpus_url: str | None = CORPUS_URL
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    refresh: bool = False
+    tries: int = 6
+    wait: float = 1.0
+    timeout: float = 30.0
+
+
+def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str]:
+    """Downloads the dumps and the corpus into a folder. The user must have agreed to `TERMS`
+    before.
+
+    Args:
+        output: The folder; made if need be. What is there already is left as it is.
+        settings: The user's choices.
+        progress: Told how far each file is.
+
+    Returns:
+        The names of what was downloaded now.
+
+    Raises:
+        UserError: A file is not to be had, or what came is damaged. Files that were complete stay;
+            for the others the next call goes on where this one stopped.
+    """
+    names = [f"{dump.name}.tsv.gz" for dump in DUMPS]
+    corpus = settings.corpus_url.rpartition("/")[2] if settings.corpus_url else None
+    if unknown := sorted(settings.sha256.keys() - {*names, corpus}):
+        raise UserError(f"--sha256 names {', '.join(unknown)}, which is not among the downloads")
+    fetched = []
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            if settings.refresh or not (output / name).exists():
+                url = settings.imdb_url.rstrip("/") + "/" + name
+                download(url, output / name, settings, progress)
+                fetched.append(name)
+        folder = output / CORPUS_FOLDER
+        if settings.corpus_url and corpus and (settings.refresh or not folder.exists()):
+            download(settings.corpus_url, output / corpus, settings, progress)
+            _unpack_corpus(output / corpus, folder)
+            (output / corpus).unlink()
+            fetched.append(CORPUS_FOLDER)
+    except OSError as error:
+        raise UserError(f"{error.filename or output}: {error.strerror or error}") from error
+    return fetched
+
+
+@dataclass(frozen=True)
+class _Remote:
+    """What is known of a remote file: enough to know it again."""
+
+    url: str
+    etag: str = ""
+    modified: str = ""
+    size: int = 0
+
+    @property
+    def condition(self) -> str:
+        """The If-Range header, "" if the server gave nothing to know the file by."""
+        return self.modified if not self.etag or self.etag.startswith("W/") else self.etag
+
+
+class _FailedTryError(Exception):
+    """A try failed; another one may not. The message says what happened."""
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+def download(url: str, target: Path, settings: FetchSettings, progress: Progress) -> None:
+    """Downloads one gzip file, which is then complete and undamaged or not there at all.
+
+    Raises:
+        UserError: The server refuses, what comes is damaged each time, or the tries are used up.
+    """
+    part = target.with_name(target.name + ".part")
+    note = part.with_name(part.name + ".json")
+    failures, most = 0, 0
+    with _held(part) as file:
+        while True:
+            try:
+                remote = _receive(url, file, note, settings, target.name, progress)
+                _check(part, target.name, remote, settings.sha256.get(target.name))
+                break
+            except _FailedTryError as failure:
+                held = os.fstat(file.fileno()).st_size
+                failures = 1 if held > most else failures + 1
+                most = max(most, held)
+                if failures >= settings.tries:
+                    raise UserError(
+                        f"{url}: {failure} ({failures} tries in a row gained nothing); "
+                        "run the same command again later to go on"
+                    ) from failure
+                wait = settings.wait * 2 ** (failures - 1)
+                time.sleep(min(max(wait, failure.wait), _LONGEST_WAIT))
+        os.fsync(file.fileno())
+        part.replace(target)
+        note.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(part: Path) -> Iterator[BinaryIO]:
+    """The part file, open for appending by this process alone."""
+    with part.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{part}: another download is writing it; wait for its end") from None
+        yield file
+
+
+def _receive(
+    url: str, file: BinaryIO, note: Path, settings: FetchSettings, name: str, progress: Progress
+) -> _Remote:
+    """One request: appends to the part file what is missing, or starts it anew.
+
+    Raises:
+        _FailedTryError: The connection broke or the server was busy.
+        UserError: The server refuses.
+    """
+    held = os.fstat(file.fileno()).st_size
+    known = _known(url, note)
+    if known and held and held == known.size:
+        return known
+    headers = {"Accept-Encoding": "identity", "User-Agent": "ordained-ingest"}
+    resume = bool(held and known and known.condition)
+    if resume and known:
+        headers |= {"Range": f"bytes={held}-", "If-Range": known.condition}
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=settings.timeout
+        ) as response:
+            remote = _remote(url, response.headers)
+            if response.status == 206 and known and _continues(response.headers, held, known):
+                remote = known
+            elif response.status == 206:
+                file.truncate(0)
+                raise _FailedTryError("the server sent another part than was asked for")
+            else:
+                held = 0
+                file.truncate(0)
+                _require_room(note.parent, remote)
+                note.write_text(json.dumps(asdict(remote)), "utf-8")
+            while piece := response.read(_PIECE):
+                file.write(piece)
+                held += len(piece)
+                progress(name, held, remote.size)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:
+            file.truncate(0)
+            raise _FailedTryError("the server has less than was downloaded before") from error
+        if error.code in (408, 425, 429) or error.code >= 500:
+            raise _FailedTryError(
+                f"the server answers {error.code}", _retry_after(error.headers)
+            ) from error
+        raise UserError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except (
+        http.client.HTTPException,
+        urllib.error.URLError,
+        ConnectionError,
+        TimeoutError,
+    ) as error:
+        raise _FailedTryError(f"the connection broke ({error})") from error
+    finally:
+        file.flush()
+    return remote
+
+
+def _check(part: Path, name: str, remote: _Remote, digest: str | None) -> None:
+    """Refuses a part file that is not the whole file; one that is damaged is emptied."""
+    held = part.stat().st_size
+    if held < remote.size:
+        raise _FailedTryError(f"the connection broke after {held:,} of {remote.size:,} bytes")
+    try:
+        if remote.size and held > remote.size:
+            raise _FailedTryError(f"the server promised {remote.size:,} bytes and sent {held:,}")
+        if not is_gzip(part):
+            raise _FailedTryError("what came is no gzip")
+        try:
+            for _ in raw_bytes(part):
+                pass
+        except UserError as error:
+            raise _FailedTryError("what came is damaged or cut short") from error
+        if digest and sha256(part) != digest.lower():
+            raise _FailedTryError(f"{name} has the SHA-256 {sha256(part)}, expected {digest}")
+    except _FailedTryError:
+        os.truncate(part, 0)
+        raise
+
+
+def _known(url: str, note: Path) -> _Remote | None:
+    with suppress(OSError, ValueError, TypeError):
+        remote = _Remote(**json.loads(note.read_text("utf-8")))
+        return remote if remote.url == url else None
+    return None
+
+
+def _remote(url: str, headers: Message) -> _Remote:
+    size = headers.get("Content-Length", "")
+    return _Remote(
+        url,
+        headers.get("ETag", ""),
+        headers.get("Last-Modified", ""),
+        int(size) if size.isdecimal() else 0,
+    )
+
+
+def _continues(headers: Message, held: int, known: _Remote) -> bool:
+    """Whether a partial answer (206) goes on exactly where the part file ends."""
+    span, _, total = headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
+    return (
+        span.partition("-")[0] == str(held)
+        and (total == "*" or not known.size or total == str(known.size))
+        and headers.get("ETag", known.etag) == known.etag
+    )
+
+
+def _require_room(folder: Path, remote: _Remote) -> None:
+    free = shutil.disk_usage(folder).free
+    if remote.size > free:
+        raise UserError(f"{folder}: {remote.size:,} bytes are needed there, {free:,} are free")
+
+
+def _retry_after(headers: Message) -> float:
+    seconds = headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdecimal() else 0.0
+
+
+def _unpack_corpus(archive: Path, folder: Path) -> None:
+    """The two files that `ingest build` reads, in a folder that is there whole or not at all."""
+    fresh = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = Path(member.name).name
+                if name in (CMU_PLOTS, CMU_FILMS) and (source := tar.extractfile(member)):
+                    with (fresh / name).open("wb") as file:
+                        shutil.copyfileobj(source, file)
+        missing = [name for name in (CMU_PLOTS, CMU_FILMS) if not (fresh / name).is_file()]
+    except tarfile.TarError as error:
+        raise UserError(f"{archive}: is no tar archive ({error})") from error
+    if missing:
+        raise UserError(f"{archive}: holds no {' and no '.join(missing)}")
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
