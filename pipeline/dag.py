@@ -1,0 +1,206 @@
+"""The DAG: which node feeds which."""
+
+from typing import Final
+
+from tfx import v1 as tfx
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import standard_artifacts
+
+from components import versions
+from components.anomaly_gate import AcceptedStatistics, AnomalyGate, LastAcceptedStrategy
+from components.baseline import Baseline
+from components.canary import Canary
+from components.evaluator import GenreEvaluator, LastOtherBlessedModel
+from components.pusher import AtomicPusher
+from components.word_vectors import WordVectors
+from pipeline.config import MODEL_NAME, RunConfig
+from pipeline.fingerprint import fingerprint
+from schema import features as raw
+
+SPLITS: Final[dict[str, int]] = {"train": 8, "eval": 1, "test": 1}
+"""Hash buckets of each split: the training, what stops and calibrates it, what judges it."""
+
+MOVIES_PATTERN: Final = "movies-*.csv"
+
+Component = tfx.dsl.components.BaseComponent
+
+
+def create_pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
+    """The pipeline of a configuration; nothing is read but the sources' and the serving directory's state.
+
+    Args:
+        config: of the run.
+
+    Returns:
+        The pipeline, its nodes in the order in which they run.
+    """
+    example_gen = tfx.components.CsvExampleGen(
+        input_base=str(config.movies),
+        input_config=tfx.proto.Input(
+            splits=[tfx.proto.Input.Split(name="movies", pattern=MOVIES_PATTERN)]
+        ),
+        output_config=tfx.proto.Output(
+            split_config=tfx.proto.SplitConfig(
+                partition_feature_name=raw.SPLIT_KEY,
+                splits=[
+                    tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets)
+                    for name, buckets in SPLITS.items()
+                ],
+            )
+        ),
+    )
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    # Inferred for review alone (`make schema`): what the run is checked against is the curated schema.
+    schema_gen = tfx.components.SchemaGen(statistics=statistics, infer_feature_shape=False)
+    schema_importer = tfx.components.ImportSchemaGen(schema_file=str(config.schema_file)).with_id(
+        "SchemaImporter"
+    )
+    schema = schema_importer.outputs["schema"]
+    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+    last_accepted = Resolver(
+        strategy_class=LastAcceptedStrategy,
+        config={"accept_drift": config.accept_drift},
+        statistics=statistics,
+        previous=tfx.dsl.Channel(type=AcceptedStatistics),
+    ).with_id("LastAcceptedStatistics")
+    anomaly_gate = AnomalyGate(
+        statistics=statistics,
+        schema=schema,
+        anomalies=validator.outputs["anomalies"],
+        previous=last_accepted.outputs["previous"],
+        limits=config.anomalies,
+        code_fingerprint=fingerprint("components.anomaly_gate"),
+    )
+
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="transform.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=list(SPLITS)),
+        # Statistics of ids and weights say little, and would double the node's time.
+        disable_statistics=True,
+        custom_config={
+            "transform": vars(config.transform),
+            "code": fingerprint("transform", "schema.features", "schema.genres"),
+        },
+    )
+    transform.add_upstream_node(anomaly_gate)
+    transformed = transform.outputs["transformed_examples"]
+    transform_graph = transform.outputs["transform_graph"]
+
+    word_vectors = WordVectors(
+        transform_graph=transform_graph,
+        examples=transformed,
+        source=config.word_vectors.source,
+        dimensions=config.word_vectors.dimensions,
+        epochs=config.word_vectors.epochs,
+        seed=config.hparams.seed,
+        code_fingerprint=fingerprint("components.word_vectors"),
+    )
+    baseline = Baseline(
+        examples=examples,
+        seed=config.hparams.seed,
+        code_fingerprint=fingerprint("components.baseline", "components.examples"),
+    )
+    baseline.add_upstream_node(anomaly_gate)
+
+    code = fingerprint("trainer", "transform", "schema.features", "schema.genres")
+    training = {
+        "examples": transformed,
+        "transform_graph": transform_graph,
+        "schema": schema,
+        "base_model": word_vectors.outputs["model"],
+        "train_args": tfx.proto.TrainArgs(splits=["train"]),
+        "eval_args": tfx.proto.EvalArgs(splits=["eval"]),
+    }
+    search = _search(config, training, code)
+    trainer = tfx.components.Trainer(
+        run_fn="trainer.run.run_fn",
+        hyperparameters=search.outputs["best_hyperparameters"],
+        custom_config={"hparams": config.hparams.to_dict(), "code": code},
+        **training,
+    )
+    model = trainer.outputs["model"]
+
+    last_blessed = Resolver(
+        strategy_class=LastOtherBlessedModel,
+        candidate=model,
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("LatestBlessedModel")
+    evaluator = GenreEvaluator(
+        examples=examples,
+        model=model,
+        baseline_model=last_blessed.outputs["model"],
+        baseline_metrics=baseline.outputs["metrics"],
+        gate=config.gate,
+        reset_baseline=config.reset_baseline,
+        code_fingerprint=fingerprint(
+            "components.evaluator", "components.gate", "components.metrics"
+        ),
+    ).with_id("Evaluator")
+    canary = Canary(
+        model=model,
+        examples=examples,
+        model_blessing=evaluator.outputs["blessing"],
+        code_hash=fingerprint("components.canary", "components.canary_probe"),
+    )
+    pusher = AtomicPusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=canary.outputs["blessing"],
+        base_directory=str(config.model_directory),
+        keep_old=config.serving.keep_old,
+        republish=config.republish,
+        destination_token=versions.destination_token(config.model_directory),
+    ).with_id("Pusher")
+
+    return tfx.dsl.Pipeline(
+        pipeline_name=MODEL_NAME,
+        pipeline_root=str(config.artifacts),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            schema_importer,
+            validator,
+            last_accepted,
+            anomaly_gate,
+            transform,
+            word_vectors,
+            baseline,
+            search,
+            trainer,
+            last_blessed,
+            evaluator,
+            canary,
+            pusher,
+        ],
+        enable_cache=config.cache,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(config.metadata)
+        ),
+        beam_pipeline_args=config.beam.arguments(),
+    )
+
+
+def _search(config: RunConfig, training: dict[str, object], code: str) -> Component | Resolver:
+    """The Tuner where it is asked for, else the best hyperparameters that an earlier run found."""
+    if not config.tuner.enabled:
+        return Resolver(
+            strategy_class=tfx.dsl.experimental.LatestArtifactStrategy,
+            best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
+        ).with_id("BestHyperparameters")
+    trial = config.hparams.changed({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
+    return tfx.components.Tuner(
+        tuner_fn="trainer.tune.tuner_fn",
+        custom_config={
+            "hparams": trial.to_dict(),
+            "trials": config.tuner.trials,
+            "log_directory": str(config.logs / "tensorboard" / "tuner"),
+            "code": code,
+        },
+        **training,
+    )

@@ -1,0 +1,89 @@
+"""What each node made, in a few words for the console."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import tensorflow as tf
+
+from components.gate import read_verdict
+from pipeline.runner import NodeResult
+from trainer.run import RECORD_FILE
+from transform import features as xf
+
+Outputs = Mapping[str, Path]
+
+
+def describe(result: NodeResult) -> str:
+    """A few words on what a node gave; empty where there is nothing to say."""
+    words = _WORDS.get(result.node)
+    return words(result.outputs) if words and result.outputs else ""
+
+
+def _rows(outputs: Outputs) -> str:
+    """Rows of each split, counted in the files."""
+    counts = []
+    for split in sorted(outputs["examples"].glob("Split-*"), key=_split_order):
+        files = [str(file) for file in sorted(split.glob("*.gz"))]
+        records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+        count = int(records.reduce(0, lambda total, _: total + 1))
+        counts.append(f"{count:,} {split.name.removeprefix('Split-')}")
+    return ", ".join(counts)
+
+
+def _split_order(split: Path) -> int:
+    return ("train", "eval", "test").index(split.name.removeprefix("Split-"))
+
+
+def _vocabularies(outputs: Outputs) -> str:
+    assets = outputs["transform_graph"] / "transform_fn" / "assets"
+    sizes = {name: _lines(assets / name) for name in (xf.PLOT_WORDS, xf.PLOT_NGRAMS)}
+    people = sum(_lines(assets / name) for name in xf.PEOPLE_IDS.values())
+    return (
+        f"{sizes[xf.PLOT_WORDS]:,} words, {sizes[xf.PLOT_NGRAMS]:,} n-grams, {people:,} people"
+    )
+
+
+def _lines(file: Path) -> int:
+    with file.open("rb") as content:
+        return sum(1 for _ in content)
+
+
+def _word_vectors(outputs: Outputs) -> str:
+    info = _json(next(outputs["model"].rglob("info.json")))
+    return f"{info['source']}, {info['dimensions']} dimensions"
+
+
+def _baseline(outputs: Outputs) -> str:
+    return f"macro-F1 {_json(outputs['metrics'] / 'metrics.json')['macro_f1']:.3f} on test"
+
+
+def _training(outputs: Outputs) -> str:
+    record = _json(outputs["model_run"] / RECORD_FILE)
+    curve = record["history"]["val_macro_f1"]
+    return f"{len(curve)} epochs, best macro-F1 {max(curve):.3f} on eval"
+
+
+def _verdict(outputs: Outputs) -> str:
+    verdict = read_verdict(outputs["blessing"])
+    return f"macro-F1 {verdict.macro_f1:.3f}, {'blessed' if verdict.blessed else 'refused'}"
+
+
+def _canary(outputs: Outputs) -> str:
+    return "blessed" if (outputs["blessing"] / "INFRA_BLESSED").exists() else "refused"
+
+
+def _json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+_WORDS: Final[dict[str, Callable[[Outputs], str]]] = {
+    "CsvExampleGen": _rows,
+    "Transform": _vocabularies,
+    "WordVectors": _word_vectors,
+    "Baseline": _baseline,
+    "Trainer": _training,
+    "Evaluator": _verdict,
+    "Canary": _canary,
+}

@@ -1,0 +1,329 @@
+"""Runs the whole pipeline on this machine: `python pipeline/run_local.py --help`."""
+
+import argparse
+import contextlib
+import fcntl
+import importlib.util
+import logging
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+
+if __name__ == "__main__":
+    # As a script its own folder is first on the path, where `pipeline` would not be found as a package.
+    sys.path[0] = str(PROJECT)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from components.gate import Verdict
+    from ingest import IngestReport
+    from pipeline.config import RunConfig
+    from pipeline.console import Board
+    from pipeline.runner import NodeResult
+
+SAMPLE: Final = PROJECT / "data" / "sample"
+
+PUSHED, CRASHED, USER_ERROR, REFUSED, ANOMALIES, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+EPILOG: Final = """\
+exit status:
+  0    the model is in the serving directory (or was there already)
+  1    a node crashed; the log says where
+  2    a mistake in the input, the configuration or the flags
+  3    the gate or the canary refused the model
+  4    the data have anomalies
+  130  interrupted; the same command goes on
+
+examples:
+  python pipeline/run_local.py
+  python pipeline/run_local.py --data imdb/ --output runs/imdb --tune
+  python pipeline/run_local.py --from Trainer
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the pipeline; returns the exit status (see `EPILOG`)."""
+    options = _parser().parse_args(arguments)
+    if not all(importlib.util.find_spec(name) for name in ("tfx", "rich", "yaml", "duckdb")):
+        print(
+            "error: this Python has no TFX: run `make setup`, then "
+            "`.venv/bin/python pipeline/run_local.py` (or `make run`)",
+            file=sys.stderr,
+        )
+        return USER_ERROR
+    output = options.output.resolve()
+    log_file = output / "logs" / f"run-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # Until TFX is imported the console is all there is: its imports take seconds and print a lot.
+    from rich.console import Console
+
+    from pipeline.console import quiet
+    from schema.errors import UserError
+
+    try:
+        _require_directory(options.data)
+        output.mkdir(parents=True, exist_ok=True)
+        with _only_run(output), quiet(log_file) as screen:
+            return _run(options, output, log_file, Console(file=screen, highlight=False))
+    except OSError as error:
+        print(f"error: {error.filename or output}: {error.strerror}", file=sys.stderr)
+        return USER_ERROR
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+
+
+def _run(
+    options: argparse.Namespace, output: Path, log_file: Path, console: "Console"
+) -> int:
+    """The run itself, everything but the console's lines already sent to the log."""
+    from schema.errors import UserError
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with console.status("starting (TensorFlow takes a few seconds) …"):
+            from components.anomaly_gate import AnomaliesFound
+            from pipeline import config as configuration
+            from pipeline.console import Board
+
+            config = configuration.load(
+                options.data.resolve(),
+                output,
+                options.config,
+                tune=options.tune,
+                cache=options.cache,
+                from_node=options.from_node,
+                reset_baseline=options.reset_baseline,
+                accept_drift=options.accept_drift,
+                republish=options.republish,
+            )
+        console.print(f"data    {config.data}\noutput  {config.output}\nlog     {log_file}\n")
+        board = Board(console)
+        try:
+            with board.shown():
+                movies = _ingest(config, board)
+                results = _nodes(config, board)
+        except AnomaliesFound as error:
+            console.print("\n[bold red]stopped: the data have anomalies[/]")
+            console.print(str(error), markup=False)
+            return ANOMALIES
+        return _summary(config, console, movies, results)
+    except UserError as error:
+        console.print(f"\n[bold red]error:[/] {error}", soft_wrap=True)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        _clear(output)
+        console.print("\ninterrupted; the same command goes on from the last node that was done")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (the last resort: the trace belongs in the log)
+        logging.getLogger(__name__).exception("the run failed")
+        last = traceback.format_exception_only(error)[-1].strip()
+        console.print(f"\n[bold red]failed:[/] {last.splitlines()[0][:300]}", soft_wrap=True)
+        console.print(f"the whole story is in {log_file}", soft_wrap=True)
+        return CRASHED
+
+
+def _ingest(config: "RunConfig", board: "Board") -> "IngestReport":
+    import ingest
+
+    board.begin("ingest")
+    try:
+        report = ingest.build(config.data, config.movies, config.ingest)
+    except BaseException:
+        board.end("failed", "")
+        raise
+    dropped = sum(report.dropped.values())
+    rejected = sum(sum(reasons.values()) for reasons in report.rejected.values())
+    board.end(
+        "cached" if report.reused else "done",
+        f"{report.movies:,} films of {report.titles:,} titles "
+        f"({dropped:,} dropped, {rejected:,} lines rejected)",
+    )
+    return report
+
+
+def _nodes(config: "RunConfig", board: "Board") -> "list[NodeResult]":
+    from pipeline import dag, runner
+    from pipeline.outcomes import describe
+
+    class Reporter:
+        def started(self, node: str) -> None:
+            board.begin(node)
+
+        def finished(self, result: "NodeResult") -> None:
+            board.end(result.status.value, describe(result))
+
+    if not config.schema_file.exists():
+        config.schema_file.parent.mkdir(parents=True, exist_ok=True)
+        part = config.schema_file.with_suffix(".part")
+        shutil.copyfile(config.curated_schema, part)
+        part.rename(config.schema_file)
+    return runner.run(dag.create_pipeline(config), Reporter(), config.from_node)
+
+
+def _summary(
+    config: "RunConfig",
+    console: "Console",
+    movies: "IngestReport",
+    results: "list[NodeResult]",
+) -> int:
+    """Print what came out, the reason of a refusal last."""
+    from components.gate import read_verdict, verdict_table
+
+    node = {result.node: result for result in results}
+    verdict = read_verdict(node["Evaluator"].outputs["blessing"])
+    console.print()
+    console.print(verdict_table(verdict))
+    aggregates = ", ".join(f"{name} {value:.3f}" for name, value in verdict.aggregates.items())
+    console.print(f"on the test split: {aggregates}")
+    for note in verdict.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    found = node.get("BestHyperparameters")
+    if found and found.outputs:
+        console.print(
+            "note: the model was trained with the best hyperparameters of an earlier search "
+            "(--tune searches anew)",
+            soft_wrap=True,
+        )
+    console.print(f"movies  {movies.movies:,} in {config.movies}", soft_wrap=True)
+    return _outcome(config, console, verdict, node["Pusher"], node["Canary"])
+
+
+def _outcome(
+    config: "RunConfig",
+    console: "Console",
+    verdict: "Verdict",
+    pusher: "NodeResult",
+    canary: "NodeResult",
+) -> int:
+    pushed = pusher.properties["pushed_model"]
+    if pushed.get("pushed"):
+        console.print(f"model   {pushed['pushed_destination']}", soft_wrap=True)
+        console.print(f"[bold green]{pushed['outcome']}[/]: version {pushed['pushed_version']}")
+        return PUSHED
+    console.print(f"model   not pushed; {config.model_directory} is as it was", soft_wrap=True)
+    if verdict.blessed:
+        reasons = str(canary.properties["blessing"].get("reason") or pushed.get("reason")).splitlines()
+        console.print("[bold red]not pushed:[/]")
+    else:
+        reasons = list(verdict.reasons)
+        console.print("[bold red]refused by the gate:[/]")
+    for reason in reasons:
+        console.print(f"  {reason}", soft_wrap=True, markup=False)
+    return REFUSED
+
+
+def _clear(output: Path) -> None:
+    """What an interruption left half-written is deleted now, not at the next run."""
+    from pipeline import config as configuration
+    from pipeline import runner
+
+    config = configuration.RunConfig(data=output, output=output)
+    if config.metadata.exists():
+        from tfx import v1 as tfx
+
+        connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(config.metadata)
+        )
+        runner.clear_unfinished(connection, config.artifacts)
+
+
+@contextlib.contextmanager
+def _only_run(output: Path) -> Iterator[None]:
+    """Hold the output directory's lock; it goes with the process, however that ends."""
+    from schema.errors import UserError
+
+    with (output / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"{output}: another run is at work here; wait for it or choose another --output"
+            ) from error
+        yield
+
+
+def _require_directory(data: Path) -> None:
+    from schema.errors import UserError
+
+    if not data.is_dir():
+        raise UserError(f"{data}: no such directory; --data wants a folder with IMDb's dumps")
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    del signum, frame
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_local.py",
+        description="From IMDb dumps to a served genre model: ingest, check, transform, train, "
+        "judge and push.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=SAMPLE,
+        metavar="DIR",
+        help="folder with title.basics, title.ratings, title.crew, title.principals, name.basics "
+        "and plots (default: the bundled sample)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output"),
+        metavar="DIR",
+        help="folder for everything that the run makes (default: output)",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="YAML settings (default: ordained.yaml in the data folder, where there is one)",
+    )
+    parser.add_argument(
+        "--tune",
+        action=argparse.BooleanOptionalAction,
+        help="search hyperparameters; without it the best ones found so far are used",
+    )
+    parser.add_argument(
+        "--no-cache", dest="cache", action="store_false", help="run every node, changed or not"
+    )
+    parser.add_argument(
+        "--from",
+        dest="from_node",
+        metavar="NODE",
+        help="run this node and what depends on it again, whatever the cache holds",
+    )
+    parser.add_argument(
+        "--reset-baseline",
+        action="store_true",
+        help="do not compare with the last blessed model, once",
+    )
+    parser.add_argument(
+        "--accept-drift",
+        action="store_true",
+        help="take data unlike the last as the new reference, once",
+    )
+    parser.add_argument(
+        "--republish",
+        action="store_true",
+        help="push a model that was rolled back before, once",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""Runs a pipeline on this machine, node by node, and tells what happens.
+
+TFX's LocalDagRunner says nothing between the start and the end of a run, hides whether a result
+came from the cache, and leaves behind what a killed run was writing. This one launches the nodes with the
+same launcher, reports each, and first clears away what an earlier run left unfinished.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from tfx import v1 as tfx
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+from schema.errors import UserError
+
+log = logging.getLogger(__name__)
+
+_Execution = metadata_store_pb2.Execution
+_UNFINISHED = (_Execution.NEW, _Execution.RUNNING)
+
+
+class Status(StrEnum):
+    """How a node ended."""
+
+    DONE = "done"
+    CACHED = "cached"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one node.
+
+    Attributes:
+        node: its id.
+        status: how it ended.
+        seconds: how long it took.
+        outputs: directories of the artifacts it gave, by output key.
+        properties: what was recorded with those artifacts, by output key.
+    """
+
+    node: str
+    status: Status
+    seconds: float
+    outputs: Mapping[str, Path] = field(default_factory=dict)
+    properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Watcher(Protocol):
+    """Who is told what happens."""
+
+    def started(self, node: str) -> None:
+        """A node begins."""
+
+    def finished(self, result: NodeResult) -> None:
+        """A node has ended."""
+
+
+def run(
+    pipeline: tfx.dsl.Pipeline, watcher: Watcher, from_node: str | None = None
+) -> list[NodeResult]:
+    """Run all nodes in order.
+
+    Args:
+        pipeline: with a SQLite metadata store.
+        watcher: is told of each node.
+        from_node: this node and all that depend on it do not use the cache.
+
+    Returns:
+        One result a node, in order.
+
+    Raises:
+        UserError: there is no node `from_node`; or as a component raises it.
+        RuntimeError: a node's inputs could not be resolved.
+        Exception: whatever a component raises; its node is then recorded as failed.
+    """
+    ir = compiler.Compiler().compile(pipeline)
+    nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
+    if from_node is not None:
+        if from_node not in nodes:
+            raise UserError(f"there is no node {from_node}. Nodes: {', '.join(nodes)}")
+        for name in _downstream(nodes, from_node):
+            nodes[name].execution_options.caching_options.enable_cache = False
+    run_id = datetime.now(UTC).isoformat()
+    runtime_parameter_utils.substitute_runtime_parameter(
+        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+    )
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    connection = pipeline.metadata_connection_config
+    clear_unfinished(connection, Path(pipeline.pipeline_info.pipeline_root))
+
+    results = []
+    for name, node in nodes.items():
+        watcher.started(name)
+        started = time.monotonic()
+        component = launcher.Launcher(
+            pipeline_node=node,
+            mlmd_connection=metadata.Metadata(connection),
+            pipeline_info=ir.pipeline_info,
+            pipeline_runtime_spec=ir.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, name),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+        )
+        try:
+            execution = component.launch()
+        except BaseException:
+            watcher.finished(NodeResult(name, Status.FAILED, time.monotonic() - started))
+            raise
+        seconds = time.monotonic() - started
+        result = _result(connection, name, execution and execution.execution_id, seconds)
+        watcher.finished(result)
+        if result.status is Status.FAILED:
+            raise RuntimeError(f"{name}: its inputs could not be resolved; the log says why")
+        results.append(result)
+    return results
+
+
+def clear_unfinished(
+    connection: metadata_store_pb2.ConnectionConfig, artifacts: Path
+) -> list[int]:
+    """Mark what an interrupted run left unfinished as cancelled and delete what it had written.
+
+    Only one run at a time may use the store and the directory.
+
+    Args:
+        connection: of the metadata store.
+        artifacts: root of the artifacts, `<node>/<output key>/<execution id>`.
+
+    Returns:
+        Ids of the executions cleared.
+    """
+    with _store(connection) as store:
+        stale = [e for e in store.get_executions() if e.last_known_state in _UNFINISHED]
+        for execution in stale:
+            log.warning("execution %d was interrupted; clearing what it left", execution.id)
+            for pattern in (f"*/*/{execution.id}", f"*/.system/*/{execution.id}"):
+                for leftover in artifacts.glob(pattern):
+                    shutil.rmtree(leftover)
+            execution.last_known_state = _Execution.CANCELED
+        if stale:
+            store.put_executions(stale)
+    return [execution.id for execution in stale]
+
+
+def _downstream(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
+    """The node and all that depend on it."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(nodes[name].downstream_nodes)
+    return found
+
+
+def _result(
+    connection: metadata_store_pb2.ConnectionConfig,
+    node: str,
+    execution_id: int | None,
+    seconds: float,
+) -> NodeResult:
+    if execution_id is None:
+        return NodeResult(node, Status.FAILED, seconds)
+    with _store(connection) as store:
+        [execution] = store.get_executions_by_id([execution_id])
+        state = execution.last_known_state
+        events = [
+            event
+            for event in store.get_events_by_execution_ids([execution_id])
+            if event.type
+            in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.INTERNAL_OUTPUT)
+        ]
+        artifacts = {
+            artifact.id: artifact
+            for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
+        }
+    outputs = {
+        next(step.key for step in event.path.steps if step.HasField("key")): artifacts[
+            event.artifact_id
+        ]
+        for event in events
+    }
+    status = {_Execution.CACHED: Status.CACHED, _Execution.COMPLETE: Status.DONE}
+    return NodeResult(
+        node,
+        status.get(state, Status.FAILED),
+        seconds,
+        {key: Path(artifact.uri) for key, artifact in outputs.items()},
+        {key: _properties(artifact) for key, artifact in outputs.items()},
+    )
+
+
+def _properties(artifact: metadata_store_pb2.Artifact) -> dict[str, Any]:
+    return {
+        name: getattr(value, str(value.WhichOneof("value")))
+        for name, value in artifact.custom_properties.items()
+    }
+
+
+@contextmanager
+def _store(connection: metadata_store_pb2.ConnectionConfig) -> Iterator[MetadataStore]:
+    with metadata.Metadata(connection) as handle:
+        yield handle.store
