@@ -1,7 +1,7 @@
 """Packaging of ordained.
 
-This file is the one place that names the project's dependencies. Apache Beam's workers install the project from it
-(`--setup_file`), and `make lock` resolves `requirements.lock` from it.
+This file is the one place that names the project's dependencies. Apache Beam's workers install the
+project from it (`--setup_file`), and `make lock` resolves `requirements.lock` from it.
 """
 
 from setuptools import find_packages, setup
@@ -14,7 +14,9 @@ setup(
     description="From raw IMDb dumps to a served multi-label genre model, on TensorFlow Extended",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=find_packages(include=[pattern for name in TOP_PACKAGES for pattern in (name, f"{name}.*")]),
+    packages=find_packages(
+        include=[pattern for name in TOP_PACKAGES for pattern in (name, f"{name}.*")]
+    ),
     package_data={"": ["*.pbtxt", "*.yaml"]},
     install_requires=[
         # The stack moves as one: TFX names the versions of its own libraries that it works with.
@@ -41,7 +43,8 @@ setup(
         "rich>=14",
         "scikit-learn",
         "tensorboard",
-        # Beam runs this file on the machine that submits a job; tensorflow-hub imports pkg_resources, gone in 82.
+        # Beam runs this file on the machine that submits a job; tensorflow-hub imports
+        # pkg_resources, gone in 82.
         "setuptools<82",
     ],
     extras_require={

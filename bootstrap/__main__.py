@@ -5,13 +5,14 @@ An old Python must be able to read this file (see `pythons`): it hands over to o
 
 import os
 import sys
+from typing import List
 
 from bootstrap import pythons
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def main(arguments):
+def main(arguments: List[str]) -> int:
     """Runs one command of the set-up and returns its exit status."""
     requested = ""
     if arguments[:1] == ["--python"] and len(arguments) > 1:
@@ -20,10 +21,10 @@ def main(arguments):
         try:
             fitting = pythons.choose(requested)["executable"]
         except pythons.NoPython as error:
-            print("error: {}".format(error), file=sys.stderr)
+            print(f"error: {error}", file=sys.stderr)
             return 2
         named = ["--python", requested] if requested else []
-        os.execv(fitting, [fitting, "-m", "bootstrap"] + named + arguments)  # noqa: RUF005
+        os.execv(fitting, [fitting, "-m", "bootstrap"] + named + arguments)
 
     from bootstrap import commands
 

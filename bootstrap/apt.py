@@ -1,7 +1,8 @@
 """Fetches Debian packages with an apt of the environment's own.
 
-State, cache and source list are private, so no rights are needed and the machine's apt is never changed. The machine's
-own sources, keys, proxies and certificates are used: only the release's code name may be replaced.
+State, cache and source list are private, so no rights are needed and the machine's apt is never
+changed. The machine's own sources, keys, proxies and certificates are used: only the release's code
+name may be replaced.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ Acquire::Languages "none";
 
 
 def renamed_suite(suite: str, old: str, new: str) -> str:
-    """Gives a suite of the release `old` as that of the release `new`; empty if it is none of `old`'s.
+    """Gives a suite of the release `old` as that of `new`; empty if it is none of `old`'s.
 
-    Backports, proposed updates and other vendors' suites are left out: `trixie-security` for `bookworm-security`, but
-    nothing for `bookworm-backports` or `cloud-sdk-bookworm`.
+    Backports, proposed updates and other vendors' suites are left out: `trixie-security` for
+    `bookworm-security`, but nothing for `bookworm-backports` or `cloud-sdk-bookworm`.
     """
     for name in (old, *_ALIASES):
         for pocket in _POCKETS:
@@ -60,13 +61,17 @@ def renamed_suite(suite: str, old: str, new: str) -> str:
 
 def renamed_line_source(text: str, old: str, new: str) -> str:
     """Gives the one-line entries (`sources.list`) of the release `old`, for the release `new`."""
-    entry = re.compile(r"^\s*deb\s+(?P<options>\[[^]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<rest>[^#]+)")
+    entry = re.compile(
+        r"^\s*deb\s+(?P<options>\[[^]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<rest>[^#]+)"
+    )
     kept = []
     for line in text.splitlines():
         match = entry.match(line)
         suite = renamed_suite(match["suite"], old, new) if match else ""
         if match and suite and not match["uri"].startswith("cdrom:"):
-            kept.append(f"deb {match['options'] or ''}{match['uri']} {suite} {match['rest'].strip()}\n")
+            kept.append(
+                f"deb {match['options'] or ''}{match['uri']} {suite} {match['rest'].strip()}\n"
+            )
     return "".join(kept)
 
 
@@ -99,7 +104,12 @@ def _stanza_fields(stanza: str) -> dict[str, str]:
 
 
 def download(
-    packages: Sequence[str], old: str, new: str, folder: Path, log: Log, etc: Path = Path("/etc/apt")
+    packages: Sequence[str],
+    old: str,
+    new: str,
+    folder: Path,
+    log: Log,
+    etc: Path = Path("/etc/apt"),
 ) -> Path:
     """Downloads packages of a release and unpacks them, without installing them.
 
@@ -140,8 +150,17 @@ def download(
     configuration.write_text(_CONFIGURATION.format(folder=folder))
     environ = {**clean_environ(), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-q", f"--config-file={configuration}"]
-    log.run([*apt, "update", "-o", "APT::Update::Error-Mode=any"], f"reading the package list of {new} with apt", environ)
-    log.run([*apt, "download", *packages], f"downloading {' '.join(packages)} of {new} with apt", environ, cwd=folder)
+    log.run(
+        [*apt, "update", "-o", "APT::Update::Error-Mode=any"],
+        f"reading the package list of {new} with apt",
+        environ,
+    )
+    log.run(
+        [*apt, "download", *packages],
+        f"downloading {' '.join(packages)} of {new} with apt",
+        environ,
+        cwd=folder,
+    )
     for archive in sorted(folder.glob("*.deb")):
         log.run(["dpkg-deb", "-x", archive, folder / "root"], f"unpacking {archive.name}", environ)
     return folder / "root"

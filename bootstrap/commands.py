@@ -28,7 +28,9 @@ def run(root: str, requested: str, arguments: Sequence[str]) -> int:
     commands.add_parser("setup", help="make the environment, or bring it up to date")
     commands.add_parser("doctor", help="say what is here and what is wrong")
     renew = commands.add_parser("lock", help="resolve setup.py into requirements.lock")
-    renew.add_argument("--upgrade", action="store_true", help="take the newest versions that setup.py allows")
+    renew.add_argument(
+        "--upgrade", action="store_true", help="take the newest versions that setup.py allows"
+    )
     commands.add_parser("wheel-test", help="build the wheel and run it in a clean environment")
     options = parser.parse_args(arguments)
 

@@ -17,21 +17,7 @@ from bootstrap.tools import uv_on_path
 
 _LEAST_MEMORY_GB = 6.0
 
-_COMPARE = """
-import importlib.metadata, json, re, sys
-from packaging.requirements import Requirement
-name = lambda text: re.sub(r"[-_.]+", "-", text).lower()
-locked = {}
-for line in open(sys.argv[1], encoding="utf-8"):
-    if re.match(r"[A-Za-z0-9]", line):
-        requirement = Requirement(line.split(" \\\\")[0])
-        if requirement.marker is None or requirement.marker.evaluate():
-            locked[name(requirement.name)] = str(requirement.specifier).removeprefix("==")
-here = {name(found.metadata["Name"]): found.version for found in importlib.metadata.distributions()}
-print(json.dumps({"locked": len(locked), "wrong": sorted(
-    f"{package} {here.get(package, 'missing')} (lock: {version})"
-    for package, version in locked.items() if here.get(package) != version)}))
-"""
+_INSIDE = Path(__file__).with_name("inside_environment.py")
 
 
 class Finding(NamedTuple):
@@ -55,9 +41,12 @@ def examine(root: Path, requested: str) -> int:
     wrong = 0
     for finding in findings(root, requested):
         wrong += bool(finding.remedy)
-        print(f"{'WRONG' if finding.remedy else 'ok':>5}  {finding.name:<12} {finding.found}", flush=True)
+        print(
+            f"{'WRONG' if finding.remedy else 'ok':>5}  {finding.name:<23} {finding.found}",
+            flush=True,
+        )
         if finding.remedy:
-            print(f"{'':7}{'':<12} -> {finding.remedy}", flush=True)
+            print(f"{'':7}{'':<23} -> {finding.remedy}", flush=True)
     print(f"{wrong} found wrong" if wrong else "Nothing is wrong")
     return 1 if wrong else 0
 
@@ -65,7 +54,9 @@ def examine(root: Path, requested: str) -> int:
 def findings(root: Path, requested: str) -> Iterator[Finding]:
     """Gives the report on a checkout line by line."""
     os_release = glibc.read_os_release()
-    yield Finding("system", f"{os_release.get('PRETTY_NAME') or platform.platform()}, {platform.machine()}")
+    yield Finding(
+        "system", f"{os_release.get('PRETTY_NAME') or platform.platform()}, {platform.machine()}"
+    )
     yield from _machine(root)
     for program in ("git", "make"):
         path = shutil.which(program)
@@ -79,7 +70,13 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
         yield _system_glibc(base, os_release)
     uv = uv_on_path(with_uv_variables(clean_environ()))
     fetched = root / environment.FOLDER / "tools" / "bin" / "uv"
-    where = f"{uv}" if uv else f"{fetched}" if fetched.is_file() else "none yet: `make setup` fetches its own"
+    where = (
+        f"{uv}"
+        if uv
+        else f"{fetched}"
+        if fetched.is_file()
+        else "none yet: `make setup` fetches its own"
+    )
     yield Finding("uv", where)
     yield from _environment(root)
     for program, use in (
@@ -87,7 +84,7 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
         ("docker", "build the image, or serve the model from one"),
         ("chromium", "take pictures of the reports"),
     ):
-        yield Finding(program[:12], shutil.which(program) or f"not found: needed only to {use}")
+        yield Finding(program, shutil.which(program) or f"not found: needed only to {use}")
 
 
 def _machine(root: Path) -> Iterator[Finding]:
@@ -101,7 +98,11 @@ def _machine(root: Path) -> Iterator[Finding]:
         limit = Path(name)
         if limit.is_file() and limit.read_text().strip().isdigit():
             memory = min(memory, int(limit.read_text()) / 1024**3)
-    advice = "" if memory >= _LEAST_MEMORY_GB else f"{_LEAST_MEMORY_GB:.0f} GB are needed for the whole of IMDb"
+    advice = (
+        ""
+        if memory >= _LEAST_MEMORY_GB
+        else f"{_LEAST_MEMORY_GB:.0f} GB are needed for the whole of IMDb"
+    )
     yield Finding("memory", f"{memory:.1f} GB, {os.cpu_count()} cores", advice)
 
 
@@ -112,8 +113,12 @@ def _system_glibc(base: dict[str, object], os_release: dict[str, str]) -> Findin
     except SetupError as error:
         return Finding("glibc", version, str(error))
     if release is None:
-        return Finding("glibc", f"{version}: new enough" if base["libc"] else "not needed on this system")
-    return Finding("glibc", f"{version}: too old, so the environment has one of its own, from {release[1]}")
+        return Finding(
+            "glibc", f"{version}: new enough" if base["libc"] else "not needed on this system"
+        )
+    return Finding(
+        "glibc", f"{version}: too old, so the environment has one of its own, from {release[1]}"
+    )
 
 
 def _environment(root: Path) -> Iterator[Finding]:
@@ -127,16 +132,24 @@ def _environment(root: Path) -> Iterator[Finding]:
     current = stamp == environment.expected_stamp(root, stamp["python"])
     about = f"{folder}, Python {stamp['python']}, {glibc.version_of(python) or 'no glibc'}"
     yield Finding(
-        "environment", about, "" if current else "it is not up to date with the checkout: run `make setup`"
+        "environment",
+        about,
+        "" if current else "it is not up to date with the checkout: run `make setup`",
     )
     again = f"delete {folder} and run `make setup`"
-    compared = output_of([python, "-c", _COMPARE, root / environment.LOCK], clean_environ())
+    compared = output_of([python, "-I", _INSIDE, root / environment.LOCK], clean_environ())
     if not compared:
         yield Finding("packages", "cannot be listed", again)
         return
     report = json.loads(compared)
-    count = f"{report['locked'] - len(report['wrong'])} of {report['locked']} as in {environment.LOCK}"
+    count = (
+        f"{report['locked'] - len(report['wrong'])} of {report['locked']} as in {environment.LOCK}"
+    )
     wrong = ", ".join(report["wrong"][:8])
     yield Finding("packages", count, f"{again}; these differ: {wrong}" if wrong else "")
     loads = output_of([python, "-c", f"{environment.LOADS}; print('yes')"], clean_environ())
-    yield Finding("libraries", "TensorFlow, TFDV and ML Metadata load" if loads else "do not load", "" if loads else again)
+    yield Finding(
+        "libraries",
+        "TensorFlow, TFDV and ML Metadata load" if loads else "do not load",
+        "" if loads else again,
+    )

@@ -1,7 +1,8 @@
 """The virtual environment: made whole, or completed by the next set-up.
 
-A stamp is written last and names everything that the environment was made from. As long as it fits, there is nothing
-to do; where it is missing the set-up was interrupted, and what is there is not trusted but made anew.
+A stamp is written last and names everything that the environment was made from. As long as it fits,
+there is nothing to do; where it is missing the set-up was interrupted, and what is there is not
+trusted but made anew.
 """
 
 from __future__ import annotations
@@ -51,15 +52,20 @@ def expected_stamp(root: Path, version: str) -> dict[str, Any]:
         SetupError: the checkout lacks the lock file or setup.py.
     """
     try:
-        hashes = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in (LOCK, "setup.py")}
+        hashes = {
+            name: hashlib.sha256((root / name).read_bytes()).hexdigest()
+            for name in (LOCK, "setup.py")
+        }
     except FileNotFoundError as error:
-        raise SetupError(f"{error.filename} is missing: the checkout is not whole (try `git status`)") from error
+        raise SetupError(
+            f"{error.filename} is missing: the checkout is not whole (try `git status`)"
+        ) from error
     packages = sorted(path.parent.name for path in root.glob("*/__init__.py"))
     return {"python": version, "environment": str(root / FOLDER), "packages": packages, **hashes}
 
 
 def read_stamp(environment: Path) -> dict[str, Any] | None:
-    """Reads an environment's stamp; None if it has none, or is broken because its interpreter is gone."""
+    """Reads an environment's stamp; None if it has none or its interpreter is gone."""
     try:
         stamp = json.loads((environment / STAMP).read_text(encoding="utf-8"))
         home = next(
@@ -93,7 +99,8 @@ def set_up(root: Path, requested: str) -> None:
 
     Args:
         root: the checkout.
-        requested: the Python to make it with; empty to keep the present one, or to take the first that fits.
+        requested: the Python to make it with; empty to keep the present one, or to take the first
+            that fits.
 
     Raises:
         SetupError, pythons.NoPython: the set-up cannot go on; the message says what to do.
@@ -110,53 +117,77 @@ def _make(root: Path, requested: str) -> None:
     base = pythons.choose(requested)
     os_release = glibc.read_os_release()
     release = glibc.verdict(base, os_release, has_apt=shutil.which("apt-get") is not None)
-
+    version = _version(base)
     stamp = read_stamp(environment)
-    reusable = stamp is not None and stamp["environment"] == str(environment)
-    if reusable and requested:
-        reusable = stamp["python"] == _version(base)
-    if not reusable:
+    if stamp and _reusable(stamp, environment, version if requested else ""):
+        version = stamp["python"]
+        (environment / STAMP).unlink()
+        log = Log(environment / "setup.log")
+        log.say(f"Bringing {environment} up to date")
+        tools = Tools(environment, base, log)
+    else:
         _check_disk(root)
         remove(environment)
-    (environment / STAMP).unlink(missing_ok=True)
-
-    log = Log(environment / "setup.log")
-    name = os_release.get("PRETTY_NAME") or base["system"]
-    if reusable:
-        log.say(f"Bringing {environment} up to date")
-    else:
-        log.say(f"Making {environment} with {base['executable']} (Python {_version(base)}) on {name}")
-    tools = Tools(environment, base, log)
-    if not reusable:
+        log = Log(environment / "setup.log")
+        log.say(
+            f"Making {environment} with {base['executable']} (Python {version}) "
+            f"on {os_release.get('PRETTY_NAME') or base['system']}"
+        )
+        tools = Tools(environment, base, log)
         make_bare(environment, base, log)
-        tools.uv  # noqa: B018 (fetched now, so that the order of the lines on the terminal is that of the work)
         if release:
-            log.say(f"This system's glibc is too old: fetching that of {release[1]} into the environment")
+            log.say(f"The system's glibc is too old: fetching {release[1]}'s, for .venv only")
             glibc.fetch(release, environment, log)
             glibc.apply(environment, base["executable"], tools.patchelf, log)
-
-    log.say("Installing the packages of requirements.lock (about 1.5 GB to download the first time)")
-    uv_pip = [tools.uv, "pip", "install", "--python", python_of(environment)]
-    log.run(
-        # The lock file is complete, and overrules one bound (see overrides.txt): nothing is left to resolve.
-        [*uv_pip, "--no-deps", "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
-        "installing the packages of requirements.lock",
-        tools.environ,
-        cwd=root,
-    )
-    log.say("Installing the project itself")
-    log.run(
-        [*uv_pip, "--no-deps", "--no-build-isolation", "-e", "."], "installing the project", tools.environ, cwd=root
-    )
-    log.say("Checking that TensorFlow Data Validation and ML Metadata load")
-    log.run([python_of(environment), "-c", LOADS], "loading the libraries", clean_environ(), cwd=environment)
-
-    version = stamp["python"] if reusable and stamp else _version(base)
+    _install(root, tools, log)
     text = json.dumps(expected_stamp(root, version), indent=1) + "\n"
     partial = environment / (STAMP + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(environment / STAMP)
     log.say("The environment is ready")
+
+
+def _reusable(stamp: Mapping[str, Any], environment: Path, version: str) -> bool:
+    """Says whether a finished environment can be brought up to date.
+
+    Not if the checkout was moved or copied, which makes its paths lead elsewhere, nor if the user
+    named a Python of another version; `version` is empty where none was named.
+    """
+    return stamp.get("environment") == str(environment) and version in ("", stamp["python"])
+
+
+def _install(root: Path, tools: Tools, log: Log) -> None:
+    environment = root / FOLDER
+    uv_pip: list[str | Path] = [
+        tools.uv,
+        "pip",
+        "install",
+        "--python",
+        python_of(environment),
+        "--no-deps",
+    ]
+    log.say(f"Installing the packages of {LOCK} (the first time 0.9 GB to download)")
+    log.run(
+        # The lock file is complete and overrules a bound (see overrides.txt): nothing to resolve.
+        [*uv_pip, "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
+        f"installing the packages of {LOCK}",
+        tools.environ,
+        cwd=root,
+    )
+    log.say("Installing the project itself")
+    log.run(
+        [*uv_pip, "--no-build-isolation", "-e", "."],
+        "installing the project",
+        tools.environ,
+        cwd=root,
+    )
+    log.say("Checking that TensorFlow Data Validation and ML Metadata load")
+    log.run(
+        [python_of(environment), "-c", LOADS],
+        "loading the libraries",
+        clean_environ(),
+        cwd=environment,
+    )
 
 
 def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
@@ -171,14 +202,23 @@ def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
         SetupError: Python's venv failed.
     """
     log.run(
-        [base["executable"], "-I", "-m", "venv", "--without-pip", "--prompt", "ordained", environment],
+        [
+            base["executable"],
+            "-I",
+            "-m",
+            "venv",
+            "--without-pip",
+            "--prompt",
+            "ordained",
+            environment,
+        ],
         "making the virtual environment",
         clean_environ(),
     )
 
 
 def remove(environment: Path) -> None:
-    """Removes an environment, whole or half made; refuses to remove a folder that is something else.
+    """Removes an environment, whole or half made, but no folder that is something else.
 
     Raises:
         SetupError: the folder holds what no set-up put there.
@@ -187,7 +227,7 @@ def remove(environment: Path) -> None:
         return
     ours = ("pyvenv.cfg", "setup.log", STAMP)
     if not any((environment / name).exists() for name in ours) and any(environment.iterdir()):
-        raise SetupError(f"{environment} is in the way and is no virtual environment: move or delete it")
+        raise SetupError(f"{environment} is no virtual environment: move it out of the way")
     # What makes it recognisable as an environment goes last.
     for path in sorted(environment.iterdir(), key=lambda path: path.name in ours):
         if path.is_dir() and not path.is_symlink():

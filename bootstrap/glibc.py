@@ -1,13 +1,13 @@
 """Gives the environment a newer glibc where the machine's is too old.
 
-Two wheels of the stack (tensorflow-data-validation and ml-metadata) need a newer glibc than Debian 12 and Ubuntu 22.04
-have. There, the C and C++ libraries of the next release are put into the environment, and the environment's own copy
-of the interpreter is told to load them. Nothing outside the environment changes; see docs/adr/0001-glibc.md.
+Two wheels of the stack (tensorflow-data-validation and ml-metadata) need a newer glibc than Debian
+12 and Ubuntu 22.04 have. There, the C and C++ libraries of the next release are put into the
+environment, and the environment's own copy of the interpreter is told to load them. Nothing outside
+the environment changes; see docs/adr/0001-glibc.md.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -24,7 +24,8 @@ FOLDER = "glibc"
 """Where the libraries are in the environment."""
 
 _NEXT = {"bullseye": "trixie", "bookworm": "trixie", "focal": "noble", "jammy": "noble"}
-"""Release of Debian or Ubuntu with an older glibc -> the next long-lived one that has a glibc new enough."""
+"""Release of Debian or Ubuntu with an older glibc -> the next long-lived one that has a glibc new
+enough."""
 
 _PACKAGES = ("libc6", "libstdc++6", "libgcc-s1")
 _LOADER = "ld-linux-x86-64.so.2"
@@ -41,11 +42,12 @@ _LOADED_FIRST = (
     "libresolv.so.2",
     "libanl.so.1",
 )
-"""Loaded with the interpreter: a library with a search path of its own would find the machine's older copy."""
+"""Loaded with the interpreter: a library with a search path of its own would find the machine's
+older copy."""
 
 _ELSEWHERE = (
-    "Use a newer system (Debian 13, Ubuntu 24.04, Fedora 40 or later), or build the image that the Dockerfile "
-    "describes: `docker build -t ordained .`"
+    "Use a newer system (Debian 13, Ubuntu 24.04, Fedora 40 or later), or build the image that the "
+    "Dockerfile describes: `docker build -t ordained .`"
 )
 
 
@@ -57,7 +59,11 @@ def parse_version(text: str) -> tuple[int, int] | None:
 
 def parse_os_release(text: str) -> dict[str, str]:
     """Reads the text of /etc/os-release into a dict."""
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    pairs = (
+        line.partition("=")
+        for line in text.splitlines()
+        if "=" in line and not line.startswith("#")
+    )
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
 
 
@@ -70,7 +76,7 @@ def read_os_release() -> dict[str, str]:
 
 
 def code_name(os_release: Mapping[str, str]) -> str:
-    """Gives the code name of the Debian or Ubuntu release that apt installs from; empty for other systems.
+    """Gives the code name of the Debian or Ubuntu release; empty for other systems.
 
     A derivative (Linux Mint, Pop!_OS, LMDE) names its parent's release beside its own.
     """
@@ -80,7 +86,9 @@ def code_name(os_release: Mapping[str, str]) -> str:
     return ""
 
 
-def verdict(facts: Mapping[str, Any], os_release: Mapping[str, str], has_apt: bool) -> tuple[str, str] | None:
+def verdict(
+    facts: Mapping[str, Any], os_release: Mapping[str, str], has_apt: bool
+) -> tuple[str, str] | None:
     """Decides whether the environment needs a glibc of its own.
 
     Args:
@@ -89,8 +97,8 @@ def verdict(facts: Mapping[str, Any], os_release: Mapping[str, str], has_apt: bo
         has_apt: whether apt-get is on the PATH.
 
     Returns:
-        None if the machine is new enough (or a Mac with Apple silicon); else the code names of the machine's release
-        and of the release that the libraries come from.
+        None if the machine is new enough (or a Mac with Apple silicon); else the code names of the
+        machine's release and of the release that the libraries come from.
 
     Raises:
         SetupError: the stack cannot run here; the message says what is missing and what to do.
@@ -107,14 +115,15 @@ def verdict(facts: Mapping[str, Any], os_release: Mapping[str, str], has_apt: bo
         raise SetupError(f"{name} is not supported: use Linux (on Windows: inside WSL 2) or macOS.")
     if facts["machine"] != "x86_64":
         raise SetupError(
-            f"tensorflow-data-validation 1.21 has no Linux packages for the architecture {facts['machine']}, only for "
-            "x86_64. Use an x86_64 machine, or `docker build --platform linux/amd64 -t ordained .`"
+            "tensorflow-data-validation 1.21 has Linux packages for x86_64 only; this machine is "
+            f"{facts['machine']}. Use an x86_64 machine, or build the image for one: "
+            "`docker build --platform linux/amd64 -t ordained .`"
         )
     version = parse_version(facts["libc"])
     if version is None:
         raise SetupError(
-            f"{name} has a C library other than glibc (musl, as on Alpine), for which TensorFlow has no packages. "
-            + _ELSEWHERE
+            f"{name} has a C library other than glibc (as Alpine has musl), for which TensorFlow "
+            "has no packages. " + _ELSEWHERE
         )
     if version >= REQUIRED:
         return None
@@ -126,7 +135,8 @@ def verdict(facts: Mapping[str, Any], os_release: Mapping[str, str], has_apt: bo
         )
     if not has_apt:
         raise SetupError(
-            f"{needs}; apt-get, which would fetch a newer one into the environment, is not on the PATH. {_ELSEWHERE}"
+            f"{needs}; apt-get, which would fetch a newer one for the environment, is not on the "
+            f"PATH. {_ELSEWHERE}"
         )
     return old, _NEXT[old]
 
@@ -152,18 +162,28 @@ def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
         unpacked = apt.download(_PACKAGES, *release, work, log)
     except SetupError as error:
         raise SetupError(
-            f"this system's glibc is too old and the one of {release[1]} could not be fetched: {error}\n{_ELSEWHERE}"
+            f"the system's glibc is too old and {release[1]}'s could not be fetched: {error}\n"
+            f"{_ELSEWHERE}"
         ) from error
     target = environment / FOLDER
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     for path in sorted(unpacked.rglob("*.so*")):
-        # The libraries themselves: no plug-ins (gconv, audit), no helper scripts. A link becomes a file.
-        if path.parent.name == "x86_64-linux-gnu" and re.search(r"\.so(\.\d+)*$", path.name) and path.exists():
+        # The libraries themselves: no plug-ins (gconv, audit), no helper scripts. A link becomes a
+        # file.
+        if (
+            path.parent.name == "x86_64-linux-gnu"
+            and re.search(r"\.so(\.\d+)*$", path.name)
+            and path.exists()
+        ):
             shutil.copy2(path, target / path.name)
-    missing = [name for name in (_LOADER, "libc.so.6", *_LOADED_FIRST) if not (target / name).is_file()]
+    missing = [
+        name for name in (_LOADER, "libc.so.6", *_LOADED_FIRST) if not (target / name).is_file()
+    ]
     if missing:
-        raise SetupError(f"the packages {', '.join(_PACKAGES)} of {release[1]} lack {', '.join(missing)}")
+        raise SetupError(
+            f"the packages {', '.join(_PACKAGES)} of {release[1]} lack {', '.join(missing)}"
+        )
     shutil.rmtree(work)
 
 
@@ -183,10 +203,17 @@ def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
     """
     libraries = environment / FOLDER
     if any(character in str(libraries) for character in ":$"):
-        raise SetupError(f"the path {environment} holds a `:` or `$`, which a library path cannot: move the checkout")
+        raise SetupError(
+            f"the path {environment} holds `:` or `$`, which a library path cannot: "
+            "move the checkout"
+        )
     bin_folder = environment / "bin"
     origin = str(Path(base).parent)
-    own = [part.replace("$ORIGIN", origin) for part in output_of([patchelf, "--print-rpath", base]).split(":") if part]
+    own = [
+        part.replace("$ORIGIN", origin)
+        for part in output_of([patchelf, "--print-rpath", base]).split(":")
+        if part
+    ]
 
     copy = bin_folder / "python.copy"
     shutil.copy2(base, copy)
@@ -194,21 +221,38 @@ def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
     needed = [argument for name in _LOADED_FIRST for argument in ("--add-needed", name)]
     search = ":".join([str(libraries), *own])
     log.run(
-        [patchelf, "--set-interpreter", libraries / _LOADER, "--force-rpath", "--set-rpath", search, *needed, copy],
+        [
+            patchelf,
+            "--set-interpreter",
+            libraries / _LOADER,
+            "--force-rpath",
+            "--set-rpath",
+            search,
+            *needed,
+            copy,
+        ],
         "giving the interpreter the newer glibc",
         clean_environ(),
     )
-    names = [path for path in bin_folder.glob("python*") if path != copy and re.fullmatch(r"python[\d.]*", path.name)]
+    names = [
+        path
+        for path in bin_folder.glob("python*")
+        if path != copy and re.fullmatch(r"python[\d.]*", path.name)
+    ]
     for path in names:
         path.unlink()
         if path.name != "python":
             path.symlink_to("python")
-    os.replace(copy, bin_folder / "python")
+    copy.replace(bin_folder / "python")
     found = parse_version(version_of(bin_folder / "python"))
     if found is None or found < REQUIRED:
-        raise SetupError(f"the interpreter with the newer glibc does not start as it should; see {log.path}")
+        raise SetupError(
+            f"the interpreter with the newer glibc does not start as it should; see {log.path}"
+        )
 
 
 def version_of(python: Path) -> str:
-    """Asks an interpreter for its C library, such as `glibc 2.41`; empty if it has no glibc or does not start."""
-    return output_of([python, "-I", "-c", "import os; print(os.confstr('CS_GNU_LIBC_VERSION'))"], clean_environ())
+    """Asks an interpreter for its C library, such as `glibc 2.41`; empty if it has no glibc."""
+    return output_of(
+        [python, "-I", "-c", "import os; print(os.confstr('CS_GNU_LIBC_VERSION'))"], clean_environ()
+    )

@@ -7,7 +7,13 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-_UV_INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX")
+_UV_INDEX_VARIABLES = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_NO_INDEX",
+)
 _SYSTEM_CERTIFICATES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -35,11 +41,12 @@ def pip_files(environ: Mapping[str, str]) -> list[Path]:
 
 
 def pip_settings(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str, str]:
-    """Collects what pip is told of indexes and certificates, by its configuration files and then its variables.
+    """Collects what pip is told of indexes and certificates.
 
     Args:
         environ: the environment variables.
-        files: pip's configuration files, later ones win; those that do not exist or cannot be read are left out.
+        files: pip's configuration files, later ones win; those that do not exist or cannot be read
+            are left out.
 
     Returns:
         Option name, such as `index-url`, -> value; several values are parted by white space.
@@ -53,7 +60,9 @@ def pip_settings(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str,
             continue
         for section in ("global", "install"):
             if parser.has_section(section):
-                found.update({name.replace("_", "-"): value for name, value in parser.items(section)})
+                found.update(
+                    {name.replace("_", "-"): value for name, value in parser.items(section)}
+                )
     for name in ("index-url", "extra-index-url", "find-links", "cert", "trusted-host", "no-index"):
         value = environ.get("PIP_" + name.upper().replace("-", "_"))
         if value:
@@ -70,7 +79,10 @@ def uv_files(environ: Mapping[str, str]) -> list[Path]:
 
 
 def uv_variables(
-    environ: Mapping[str, str], settings: Mapping[str, str], has_uv_files: bool, has_certificates: bool
+    environ: Mapping[str, str],
+    settings: Mapping[str, str],
+    has_uv_files: bool,
+    has_certificates: bool,
 ) -> dict[str, str]:
     """Gives the variables that make uv use the index and certificates that pip would use.
 
@@ -89,9 +101,14 @@ def uv_variables(
             added["UV_DEFAULT_INDEX"] = settings["index-url"]
         if "extra-index-url" in settings:
             added["UV_INDEX"] = " ".join(settings["extra-index-url"].split())
-            # As pip does: all indexes are one. The lock file's hashes keep a stranger's package out.
+            # As pip does: all indexes are one. The lock file's hashes keep a stranger's package
+            # out.
             added["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-        links = [link for link in settings.get("find-links", "").split() if "://" in link or Path(link).is_dir()]
+        links = [
+            link
+            for link in settings.get("find-links", "").split()
+            if "://" in link or Path(link).is_dir()
+        ]
         if links and not environ.get("UV_FIND_LINKS"):
             added["UV_FIND_LINKS"] = ",".join(links)
         if "trusted-host" in settings and not environ.get("UV_INSECURE_HOST"):
@@ -104,7 +121,7 @@ def uv_variables(
 
 
 def with_uv_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Gives the environment variables with those added that `uv_variables` finds on this machine."""
+    """Adds to the environment variables what `uv_variables` finds on this machine."""
     settings = pip_settings(environ, pip_files(environ))
     has_uv_files = any(path.is_file() for path in uv_files(environ))
     has_certificates = any(Path(path).is_file() for path in _SYSTEM_CERTIFICATES)

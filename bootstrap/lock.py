@@ -13,12 +13,13 @@ from bootstrap.tools import Tools
 
 
 def renew(root: Path, requested: str, upgrade: bool) -> None:
-    """Writes requirements.lock and bootstrap/tools.lock, for every supported Python and system at once.
+    """Writes requirements.lock and bootstrap/tools.lock, for all Pythons and systems at once.
 
     Args:
         root: the checkout.
         requested: the Python that runs uv; empty to take the first that fits.
-        upgrade: take the newest versions that setup.py allows; else keep those of the present lock that still fit.
+        upgrade: take the newest versions that setup.py allows; else keep those of the present lock
+            that still fit.
 
     Raises:
         SetupError, pythons.NoPython: nothing fits together, or the package index cannot be reached.
@@ -33,7 +34,8 @@ def renew(root: Path, requested: str, upgrade: bool) -> None:
         log.say(f"Resolving {source[0]} into {target}")
         log.run(
             [
-                *(tools.uv, "pip", "compile", "--quiet", *source, "--output-file", target),
+                tools.uv,
+                *("pip", "compile", "--quiet", *source, "--output-file", target),
                 *("--universal", "--python-version", "{}.{}".format(*pythons.SUPPORTED[0])),
                 *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"),
                 *("--custom-compile-command", "make lock"),

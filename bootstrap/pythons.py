@@ -1,6 +1,6 @@
 """Finds a Python of this machine that can run the project.
 
-This file and `__main__` keep to syntax that Python 3.6 can read: an old `python3` starts them first.
+This file and `__main__` keep to what Python 3.6 can read: an old `python3` starts them first.
 """
 
 import glob
@@ -9,25 +9,27 @@ import os
 import re
 import shutil
 import subprocess
+from typing import Any, Callable, Dict, List, Optional
+
+Facts = Dict[str, Any]
+"""What `probe` says of an interpreter."""
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 """Versions for which every library in the lock file exists."""
 
-NEEDED_MODULES = ("bz2", "ctypes", "lzma", "sqlite3", "ssl", "venv", "zlib")
-"""Modules of the standard library that a stripped or hand-built Python may lack."""
-
 _PROBE = """
-import importlib.util, json, os, platform, struct, sys, sysconfig
-try:
-    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
-except (AttributeError, ValueError, OSError):
-    libc = ""
-def present(name):
+import json, os, platform, struct, sys, sysconfig
+def libc():
     try:
-        __import__(name)
-    except ImportError:
-        return False
-    return True
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (AttributeError, ValueError, OSError):
+        return ""
+def lacking(names):
+    for name in names:
+        try:
+            __import__(name)
+        except ImportError:
+            yield name
 print(json.dumps({
     "executable": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
     "in_environment": sys.prefix != sys.base_prefix,
@@ -35,33 +37,27 @@ print(json.dumps({
     "implementation": sys.implementation.name,
     "bits": struct.calcsize("P") * 8,
     "gil": not sysconfig.get_config_var("Py_GIL_DISABLED"),
-    "libc": libc,
+    "libc": libc(),
     "system": platform.system(),
     "machine": platform.machine(),
-    "missing": [name for name in %r if not present(name)],
+    "missing": list(lacking(("bz2", "ctypes", "lzma", "sqlite3", "ssl", "venv", "zlib"))),
 }))
-""" % (NEEDED_MODULES,)  # noqa: UP031 (a format or an f-string would have to double every brace)
+"""
 
 
-class NoPython(Exception):
+class NoPython(Exception):  # noqa: N818 (it is what is missing, not a fault)
     """No Python here can run the project: the message says what to install."""
 
 
-def spoken(versions):
-    """Gives versions as text, such as `3.11, 3.12 or 3.13`."""
-    names = ["{}.{}".format(*version) for version in versions]
-    return ", ".join(names[:-1]) + " or " + names[-1]
-
-
-def probe(command):
+def probe(command: str) -> Optional[Facts]:
     """Asks a Python what it is.
 
     Args:
         command: name or path of a Python interpreter.
 
     Returns:
-        The facts as a dict (see `_PROBE`), of the interpreter below where the command is that of a virtual
-        environment; None if there is no such command or it does not run.
+        The facts as a dict (see `_PROBE`); for a virtual environment, those of the interpreter that
+        it was made with. None if there is no such command or it does not run.
     """
     path = shutil.which(command)
     if path is None:
@@ -77,45 +73,46 @@ def probe(command):
         return None
     if done.returncode != 0:
         return None
-    facts = json.loads(done.stdout.decode("utf-8"))
+    facts: Facts = json.loads(done.stdout.decode("utf-8"))
     if facts["in_environment"] and facts["executable"] != os.path.realpath(path):
         return probe(facts["executable"])
     return facts
 
 
-def problem(facts):
+def problem(facts: Facts) -> str:
     """Says why a Python cannot run the project; an empty string if it can."""
-    version = ".".join(str(part) for part in facts["version"])
     if facts["implementation"] != "cpython":
-        return "it is {} and not CPython".format(facts["implementation"])
+        return f"it is {facts['implementation']} and not CPython"
     if tuple(facts["version"][:2]) not in SUPPORTED:
-        return "its version is {}".format(version)
+        return "its version is " + ".".join(str(part) for part in facts["version"])
     if not facts["gil"]:
         return "it is a free-threaded build, for which TensorFlow has no packages"
     if facts["bits"] != 64:
         return "it is a 32-bit build"
     if facts["missing"]:
-        return "its standard library lacks {}".format(", ".join(facts["missing"]))
+        return "its standard library lacks " + ", ".join(facts["missing"])
     return ""
 
 
-def candidates(environ):
-    """Lists where a fitting Python may be: on the PATH, then among the versions that pyenv or uv installed."""
-    names = ["python3"] + ["python{}.{}".format(*version) for version in reversed(SUPPORTED)]
+def candidates(environ: Dict[str, str]) -> List[str]:
+    """Lists where a Python may be: on the PATH, then among those that pyenv or uv installed."""
+    versions = [f"{major}.{minor}" for major, minor in reversed(SUPPORTED)]
+    names = ["python3"] + ["python" + version for version in versions]
     home = environ.get("HOME", "")
-    roots = [
-        os.path.join(environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv"), "versions", "{}.*"),
-        os.path.join(home, ".local", "share", "uv", "python", "cpython-{}.*"),
-    ]
-    for version in reversed(SUPPORTED):
-        for root in roots:
-            folders = glob.glob(root.format("{}.{}".format(*version)))
+    pyenv = environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv")
+    for version in versions:
+        for root in (f"{pyenv}/versions/", f"{home}/.local/share/uv/python/cpython-"):
+            folders = glob.glob(f"{root}{version}.*")
             folders.sort(key=lambda folder: [int(part) for part in re.findall(r"\d+", folder)])
             names += [os.path.join(folder, "bin", "python3") for folder in reversed(folders)]
     return names
 
 
-def choose(requested="", environ=None, ask=probe):
+def choose(
+    requested: str = "",
+    environ: Optional[Dict[str, str]] = None,
+    ask: Callable[[str], Optional[Facts]] = probe,
+) -> Facts:
     """Chooses the Python that the environment is made with.
 
     Args:
@@ -129,21 +126,22 @@ def choose(requested="", environ=None, ask=probe):
     Raises:
         NoPython: nothing fits; the message names what was found and what to install.
     """
+    commands = [requested] if requested else candidates(environ or dict(os.environ))
     found = []
-    for command in [requested] if requested else candidates(os.environ if environ is None else environ):
+    for command in commands:
         facts = ask(command)
-        if facts is None:
-            continue
-        reason = problem(facts)
-        if not reason:
-            return facts
-        found.append("  {} cannot be used: {}".format(command, reason))
-    if requested and not found:
-        found.append("  {} cannot be used: there is no such interpreter, or it does not start".format(requested))
+        if facts is not None:
+            reason = problem(facts)
+            if not reason:
+                return facts
+            found.append(f"  {command} cannot be used: {reason}\n")
+        elif requested:
+            found.append(f"  {command} cannot be used: it is not there, or does not start\n")
     raise NoPython(
-        "a CPython {} is needed.\n".format(spoken(SUPPORTED))
-        + "".join(line + "\n" for line in dict.fromkeys(found))
-        + "Install one (Debian, Ubuntu: `apt-get install python3`; Fedora: `dnf install python3.12`; macOS: "
-        + "`brew install python@3.12`; anywhere: `pyenv install 3.12` or `uv python install 3.12`), "
-        + "then run the command again, with PYTHON=/path/to/python3.12 if it is not found by itself."
+        "a CPython {}.{}, {}.{} or {}.{} is needed.\n".format(*sum(SUPPORTED, ()))
+        + "".join(dict.fromkeys(found))
+        + "Install one (Debian, Ubuntu: `apt-get install python3`; Fedora: `dnf install "
+        + "python3.12`; macOS: `brew install python@3.12`; anywhere: `pyenv install 3.12` or `uv "
+        + "python install 3.12`), then run the command again, with PYTHON=/path/to/python3.12 if "
+        + "it is not found by itself."
     )

@@ -29,7 +29,8 @@ _DROPPED = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
 )
-"""Variables that would send what is installed, or what is imported, somewhere else than the environment."""
+"""Variables that would send what is installed, or what is imported, somewhere else than the
+environment."""
 
 
 class SetupError(Exception):
@@ -43,14 +44,22 @@ def clean_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
         environ: the variables to start from, those of this process by default.
 
     Returns:
-        A copy without those that redirect Python, pip or uv. Index, certificate and proxy settings stay.
+        A copy without those that redirect Python, pip or uv. Index, certificate and proxy settings
+        stay.
     """
-    kept = {k: v for k, v in (os.environ if environ is None else environ).items() if k not in _DROPPED}
-    return {**kept, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
+    kept = {
+        k: v for k, v in (os.environ if environ is None else environ).items() if k not in _DROPPED
+    }
+    return {
+        **kept,
+        "PIP_USER": "0",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+    }
 
 
 def output_of(argv: Sequence[str | Path], environ: Mapping[str, str] | None = None) -> str:
-    """Gives what a short command prints on standard output, stripped; empty if it fails or does not exist."""
+    """Gives what a short command prints, stripped; empty if it fails or does not exist."""
     try:
         done = subprocess.run(
             argv, env=environ, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
@@ -96,7 +105,8 @@ class Log:
             cwd: its working directory.
 
         Raises:
-            SetupError: the program could not be started or failed; with its last lines and the log's path.
+            SetupError: the program could not be started or failed; with its last lines and the
+            log's path.
         """
         self._write("+ " + " ".join(str(part) for part in argv))
         try:
@@ -112,7 +122,9 @@ class Log:
                 log.seek(begin)
                 lines = log.read().decode("utf-8", "replace").splitlines()
             last = "\n".join(f"    {line}" for line in lines[-12:])
-            raise SetupError(f"{what} failed with status {status}:\n{last}\nThe whole log: {self.path}")
+            raise SetupError(
+                f"{what} failed with status {status}:\n{last}\nThe whole log: {self.path}"
+            )
 
     def _write(self, line: str) -> None:
         with self.path.open("a", encoding="utf-8") as log:

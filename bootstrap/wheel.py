@@ -13,25 +13,14 @@ from bootstrap.tools import Tools
 
 _COMMANDS = (("ordained", "--help"), ("ordained-ingest", "--help"))
 
-_IMPORT_ALL = """
-import importlib, importlib.metadata, pathlib, sys
-expected = set(sys.argv[1:])
-files = importlib.metadata.files("ordained")
-lacking = sorted(expected - {str(path) for path in files})
-assert not lacking, f"the wheel lacks {lacking}"
-assert "schema/schema.pbtxt" not in expected or pathlib.Path(files[0].locate().parents[1] / "schema/schema.pbtxt").read_text()
-modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files if path.suffix == ".py"]
-for module in modules:
-    importlib.import_module(module)
-print(len(modules), "modules imported,", len(expected), "files found")
-"""
+_INSIDE = Path(__file__).with_name("inside_wheel.py")
 
 
 def test(root: Path) -> None:
     """Builds the wheel, installs it in a clean environment outside the checkout and runs it there.
 
-    The dependencies are those that setup.py names for users, in the versions and with the hashes of the lock file;
-    development tools are not among them.
+    The dependencies are those that setup.py names for users, in the versions and with the hashes of
+    the lock file; development tools are not among them.
 
     Args:
         root: a checkout whose environment is set up.
@@ -51,7 +40,14 @@ def test(root: Path) -> None:
     sources = _copy_sources(root, folder / "source")
     log.run(
         [
-            *(tools.uv, "build", "--quiet", "--no-build-isolation", "--python", environment.python_of(own)),
+            *(
+                tools.uv,
+                "build",
+                "--quiet",
+                "--no-build-isolation",
+                "--python",
+                environment.python_of(own),
+            ),
             *("--out-dir", folder / "dist", folder / "source"),
         ],
         "building the wheel",
@@ -79,20 +75,32 @@ def test(root: Path) -> None:
     log.say("Importing every module and asking the commands for help")
     empty = folder / "empty"
     empty.mkdir()
-    log.run([python, "-c", _IMPORT_ALL, *sources], "importing the wheel's modules", clean_environ(), cwd=empty)
+    log.run(
+        [python, "-I", _INSIDE, *sources],
+        "importing the wheel's modules",
+        clean_environ(),
+        cwd=empty,
+    )
     for command, *arguments in _COMMANDS:
-        log.run([clean / "bin" / command, *arguments], f"`{command}` from the wheel", clean_environ(), cwd=empty)
+        log.run(
+            [clean / "bin" / command, *arguments],
+            f"`{command}` from the wheel",
+            clean_environ(),
+            cwd=empty,
+        )
     shutil.rmtree(folder)  # Kept on a failure, to look at.
     log_line = f"The wheel {wheel.name} is whole: {len(sources)} files, every module imported"
     print(log_line, flush=True)
 
 
 def _copy_sources(root: Path, target: Path) -> list[str]:
-    """Copies what git knows, or would add, to a new folder; gives the files of it that belong in the wheel."""
+    """Copies what git knows, or would add; gives the files that belong in the wheel."""
     listed = output_of(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard", "-z"])
     files = [name for name in listed.split("\0") if name and (root / name).is_file()]
     if "setup.py" not in files:
-        raise SetupError(f"git does not list the files of {root}: the wheel is built from a git checkout")
+        raise SetupError(
+            f"git does not list the files of {root}: the wheel is built from a git checkout"
+        )
     for name in files:
         if not name.startswith("data/"):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +110,8 @@ def _copy_sources(root: Path, target: Path) -> list[str]:
 
 
 def _top_packages(root: Path) -> list[str]:
-    """Gives the project's packages that go into the wheel, as the environment's editable install names them."""
+    """Gives the names of the packages that go into the wheel."""
     beside = {"bootstrap", "benchmarks", "tests"}
-    return [path.parent.name for path in root.glob("*/__init__.py") if path.parent.name not in beside]
+    return [
+        path.parent.name for path in root.glob("*/__init__.py") if path.parent.name not in beside
+    ]
