@@ -11,8 +11,10 @@ from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
 from components import versions
+from components.canary import Canary
 from components.pusher import AtomicPusher, Executor
 from schema.errors import UserError
+from tests.tiny_model import Tensors, save_tiny_model, sound, write_examples
 
 
 def make_model(folder: Path, content: str) -> standard_artifacts.Model:
@@ -202,3 +204,57 @@ def test_a_push_is_cached_until_the_directory_changes(tmp_path: Path) -> None:
     versions.rollback(base)
     assert [run(), run()] == ["COMPLETE", "CACHED"]
     assert list(versions.served(base)) == [third]
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_the_canary_decides_what_the_pusher_does(fault: bool, tmp_path: Path) -> None:
+    def not_a_number(features: Tensors, answer: Tensors) -> Tensors:
+        return {**answer, "probabilities": answer["probabilities"] * float("nan")}
+
+    save_tiny_model(tmp_path / "model" / "Format-Serving", named=not_a_number if fault else sound)
+    write_examples(tmp_path / "examples" / "Split-test", 4)
+    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
+        str(tmp_path / "metadata.sqlite")
+    )
+    model = tfx.dsl.Importer(
+        source_uri=str(tmp_path / "model"), artifact_type=standard_artifacts.Model
+    ).with_id("Model")
+    examples = tfx.dsl.Importer(
+        source_uri=str(tmp_path / "examples"),
+        artifact_type=standard_artifacts.Examples,
+        properties={"split_names": '["test"]'},
+    ).with_id("Examples")
+    canary = Canary(model=model.outputs["result"], examples=examples.outputs["result"], rows=4)
+    pusher = AtomicPusher(
+        model=model.outputs["result"],
+        infra_blessing=canary.outputs["blessing"],
+        base_directory=str(tmp_path / "serving"),
+    ).with_id("Pusher")
+    tfx.orchestration.LocalDagRunner().run(
+        tfx.dsl.Pipeline(
+            "canary",
+            str(tmp_path / "artifacts"),
+            components=[model, examples, canary, pusher],
+            metadata_connection_config=connection,
+        )
+    )
+
+    with metadata.Metadata(connection) as handle:
+        (pushed,) = handle.store.get_artifacts_by_type("PushedModel")
+    found = {
+        key: getattr(value, value.WhichOneof("value"))
+        for key, value in pushed.custom_properties.items()
+    }
+    if fault:
+        assert found["pushed"] == 0
+        assert found["outcome"] == "not blessed"
+        assert found["reason"] == (
+            "the Canary refused the model: serving_default: probabilities are not finite in "
+            "16 of 16 rows, first row 0 (tt0000001), Action"
+        )
+        assert versions.served(tmp_path / "serving") == {}
+    else:
+        assert found["pushed"] == 1
+        assert found["pushed_destination"] == str(
+            versions.served(tmp_path / "serving")[int(found["pushed_version"])]
+        )
