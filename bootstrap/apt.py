@@ -81,9 +81,13 @@ def renamed_stanza_source(text: str, old: str, new: str) -> str:
     for stanza in re.split(r"\n\s*\n", text):
         fields = _stanza_fields(stanza)
         suites = [renamed_suite(suite, old, new) for suite in fields.get("suites", "").split()]
-        fields |= {"types": "deb", "suites": " ".join(filter(None, suites))}
-        if fields["suites"] and fields.get("enabled", "yes").lower() not in ("no", "false", "0"):
-            kept.append("".join(f"{name}: {value}\n" for name, value in fields.items()))
+        fields |= {"types": " deb", "suites": "".join(f" {suite}" for suite in suites if suite)}
+        if fields["suites"] and fields.get("enabled", "").strip().lower() not in (
+            "no",
+            "false",
+            "0",
+        ):
+            kept.append("".join(f"{name}:{value}\n" for name, value in fields.items()))
     return "\n".join(kept)
 
 
@@ -99,7 +103,7 @@ def _stanza_fields(stanza: str) -> dict[str, str]:
         else:
             name, _, value = line.partition(":")
             name = name.lower()
-            fields[name] = value.strip()
+            fields[name] = value.rstrip()
     return fields
 
 
