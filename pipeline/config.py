@@ -93,13 +93,13 @@ class ServingConfig:
     keep_old: int = 3
 
     def __post_init__(self) -> None:
-        """Refuse a negative number.
+        """Refuse a directory without a way back.
 
         Raises:
-            ValueError: `keep_old` is negative.
+            ValueError: `keep_old` is below 1.
         """
-        if self.keep_old < 0:
-            raise ValueError("serving.keep_old must be at least 0")
+        if self.keep_old < 1:
+            raise ValueError("serving.keep_old must be at least 1: a rollback needs somewhere to go")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from tfx import v1 as tfx
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
 
-from components import versions
 from components.anomaly_gate import AcceptedStatistics, AnomalyGate, LastAcceptedStrategy
 from components.baseline import Baseline
 from components.canary import Canary
@@ -25,11 +24,13 @@ MOVIES_PATTERN: Final = "movies-*.csv"
 Component = tfx.dsl.components.BaseComponent
 
 
-def create_pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
-    """The pipeline of a configuration; nothing is read but the sources' and the serving directory's state.
+def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
+    """The pipeline of a configuration; nothing is read but the sources and the schema, for their hashes.
 
     Args:
         config: of the run.
+        destination_token: names the state of the serving directory, see
+            `components.versions.destination_token`.
 
     Returns:
         The pipeline, its nodes in the order in which they run.
@@ -145,7 +146,9 @@ def create_pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
         model=model,
         examples=examples,
         model_blessing=evaluator.outputs["blessing"],
-        code_hash=fingerprint("components.canary", "components.canary_probe"),
+        code_hash=fingerprint(
+            "components.canary", "components.canary_probe", "schema.features", "schema.genres"
+        ),
     )
     pusher = AtomicPusher(
         model=model,
@@ -154,7 +157,7 @@ def create_pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
         base_directory=str(config.model_directory),
         keep_old=config.serving.keep_old,
         republish=config.republish,
-        destination_token=versions.destination_token(config.model_directory),
+        destination_token=destination_token,
     ).with_id("Pusher")
 
     return tfx.dsl.Pipeline(

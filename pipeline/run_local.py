@@ -152,6 +152,7 @@ def _ingest(config: "RunConfig", board: "Board") -> "IngestReport":
 
 
 def _nodes(config: "RunConfig", board: "Board") -> "list[NodeResult]":
+    from components import versions
     from pipeline import dag, runner
     from pipeline.outcomes import describe
 
@@ -167,7 +168,8 @@ def _nodes(config: "RunConfig", board: "Board") -> "list[NodeResult]":
         part = config.schema_file.with_suffix(".part")
         shutil.copyfile(config.curated_schema, part)
         part.rename(config.schema_file)
-    return runner.run(dag.create_pipeline(config), Reporter(), config.from_node)
+    token = versions.destination_token(config.model_directory)
+    return runner.run(dag.create_pipeline(config, token), Reporter(), config.from_node)
 
 
 def _summary(

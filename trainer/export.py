@@ -79,7 +79,14 @@ def export(
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.track(transform)
-    archive.add_endpoint(SERVING_SIGNATURE, _named(answer))
+    archive.add_endpoint(
+        SERVING_SIGNATURE,
+        _named(answer),
+        [
+            tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
+            for name in raw.MODEL_INPUTS
+        ],
+    )
     for name, function in {
         EXAMPLES_SIGNATURE: lambda examples: answer(tf.io.parse_example(examples, input_spec)),
         EVALUATE_SIGNATURE: evaluate,
@@ -92,13 +99,8 @@ def export(
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
     """The answer as a function of named features, each with a default of one value for all rows."""
     unknown_text, unknown_number = tf.constant([""]), tf.constant([float("nan")])
-    spec = [
-        tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
-        for name in raw.MODEL_INPUTS
-    ]
 
-    # TensorFlow takes the names and defaults of a signature from the function's own parameters.
-    @tf.function(input_signature=spec)
+    # A signature takes its names and defaults from the parameters of the function itself.
     def serve(
         plot: tf.Tensor = unknown_text,
         title: tf.Tensor = unknown_text,

@@ -1,0 +1,82 @@
+"""The configuration: what a file and flags make of the defaults, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import config
+from schema.errors import UserError
+from transform.features import TransformConfig
+
+
+def load(folder: Path, text: str, **flags: object) -> config.RunConfig:
+    file = folder / "settings.yaml"
+    file.write_text(text)
+    return config.load(folder, folder / "out", file, **flags)
+
+
+def test_defaults_without_a_file(tmp_path: Path) -> None:
+    loaded = config.load(tmp_path, tmp_path / "out")
+    assert loaded == config.RunConfig(data=tmp_path, output=tmp_path / "out")
+
+
+def test_sections_change_what_they_name_and_nothing_else(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        "transform:\n  max_cast: 3\nhparams:\n  learning_rate: 1\n"
+        "ingest:\n  title_types: [movie, tvMovie]\n  plots: mine.csv\n",
+    )
+    assert loaded.transform == TransformConfig(max_cast=3)
+    assert loaded.hparams.learning_rate == 1.0
+    assert loaded.ingest.title_types == ("movie", "tvMovie")
+    assert loaded.ingest.plots == tmp_path / "mine.csv"
+    assert loaded.gate == config.RunConfig(tmp_path, tmp_path).gate
+
+
+def test_a_file_beside_the_data_is_read(tmp_path: Path) -> None:
+    (tmp_path / "ordained.yaml").write_text("tuner: {trials: 7}\n")
+    assert config.load(tmp_path, tmp_path / "out").tuner.trials == 7
+
+
+def test_flags_go_before_the_file(tmp_path: Path) -> None:
+    text = "tuner: {enabled: true, trials: 4}\n"
+    assert load(tmp_path, text, tune=None).tuner == config.TunerConfig(enabled=True, trials=4)
+    assert load(tmp_path, text, tune=False).tuner == config.TunerConfig(enabled=False, trials=4)
+    assert load(tmp_path, "", cache=False, from_node="Trainer").from_node == "Trainer"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gates: {}", "gates is no section of the configuration. Known: ingest"),
+        ("gate: {flor: 0.5}", "gate.flor is not known. Known: floor"),
+        ("gate: {floor: high}", "gate.floor must be of type float. Received: 'high'"),
+        ("gate: {floor: 1.5}", "gate.floor must be a number from 0 to 1. Received: 1.5"),
+        ("gate: {min_support: true}", "gate.min_support must be of type int. Received: True"),
+        ("gate: {genre_floors: {Noir: 0.3}}", "gate.genre_floors.Noir is not a genre"),
+        ("gate: 3", "gate must hold names and values. Received: 3"),
+        ("hparams: {text_encoder: bert}", "hparams.text_encoder must be one of cnn, rnn, cnn_rnn"),
+        ("transform: {max_cast: 0}", "transform.max_cast must be a whole number of at least 1"),
+        ("word_vectors: {source: fasttext}", "word_vectors.source must be glove or word2vec"),
+        ("serving: {keep_old: 0}", "serving.keep_old must be at least 1"),
+        ("beam: {running_mode: fast}", "beam.running_mode must be one of in_memory"),
+        ("tuner: {trials: 0}", "tuner.trials must be at least 1"),
+        ("[1, 2]", "expected sections such as `gate:` at the top"),
+        ("gate: [", "is not YAML"),
+    ],
+)
+def test_refusals_name_the_file_and_the_value(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, text)
+    assert str(caught.value).startswith(str(tmp_path / "settings.yaml"))
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.yaml: cannot be read: No such file"):
+        config.load(tmp_path, tmp_path, tmp_path / "none.yaml")
+
+
+def test_the_settings_of_the_sample_are_valid() -> None:
+    sample = Path(__file__).parent.parent / "data" / "sample"
+    assert config.load(sample, sample / "out").tuner.enabled

@@ -1,0 +1,41 @@
+"""Hyperparameters: defaults, refusals and the search space."""
+
+import pytest
+
+from trainer.hparams import HParams, search_space
+from trainer.run import resolve_hparams
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"text_encoder": "bert"}, "text_encoder must be one of cnn, rnn, cnn_rnn. Received: 'bert'"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1. Received: 1.0"),
+        ({"filters": 0}, "filters must be a whole number of at least 1. Received: 0"),
+        ({"epochs": True}, "epochs must be a whole number of at least 1. Received: True"),
+        ({"learning_rate": -1}, "learning_rate must be above 0. Received: -1"),
+        ({"label_smoothing": 0.5}, "label_smoothing must be at least 0 and below 0.5"),
+        ({"weight_decay": "much"}, "weight_decay must be at least 0. Received: 'much'"),
+        ({"layers": 3}, "hparams.layers is not a hyperparameter. Known: text_encoder"),
+    ],
+)
+def test_refusals_name_the_value(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match="hparams") as caught:
+        HParams().changed(values)
+    assert message in str(caught.value)
+
+
+def test_what_the_tuner_found_goes_before_the_configuration() -> None:
+    space = search_space(HParams(filters=48))
+    space.values["filters"] = 144
+    hparams = resolve_hparams({"hparams": {"filters": 48, "epochs": 3}}, space.get_config())
+    assert (hparams.filters, hparams.epochs) == (144, 3)
+
+
+def test_the_first_trial_is_the_configuration() -> None:
+    defaults = HParams(batch_size=16, learning_rate=0.004, people_dim=20)
+    assert defaults.changed(search_space(defaults).values) == defaults
+
+
+def test_the_search_space_changes_hyperparameters_only() -> None:
+    HParams().changed(search_space(HParams()).values)

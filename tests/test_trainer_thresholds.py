@@ -1,0 +1,123 @@
+"""Calibration, thresholds and decisions."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from schema.genres import NUM_GENRES
+from trainer import thresholds
+from transform import features as xf
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def test_the_best_threshold_is_halfway_between_two_probabilities() -> None:
+    probabilities = np.array([[0.9], [0.7], [0.4], [0.2]] * 300)
+    labels = np.array([[1.0], [1.0], [0.0], [0.0]] * 300)
+    # All rows agree, so shrinkage has nothing to pull towards: the common threshold is the same.
+    np.testing.assert_allclose(
+        thresholds.choose_thresholds(probabilities, labels), [0.55], atol=1e-6
+    )
+
+
+def test_rare_genres_take_the_common_threshold() -> None:
+    rng = np.random.default_rng(0)
+    common = rng.uniform(size=2000)
+    rare = np.full(2000, 0.01)
+    rare[0] = 0.9
+    probabilities = np.stack([common, rare], axis=1)
+    labels = np.stack([common > 0.3, rare > 0.5], axis=1).astype(float)
+    frequent_only = thresholds.choose_thresholds(probabilities[:, :1], labels[:, :1])
+    chosen = thresholds.choose_thresholds(probabilities, labels)
+    assert chosen[0] == pytest.approx(frequent_only[0], abs=0.01)
+    # Its own best would be halfway between 0.01 and 0.9.
+    assert abs(chosen[1] - chosen[0]) < 0.02
+
+
+def test_a_genre_without_positives_takes_the_common_threshold() -> None:
+    probabilities = np.array([[0.8, 0.1], [0.3, 0.2]])
+    labels = np.array([[1.0, 0.0], [0.0, 0.0]])
+    chosen = thresholds.choose_thresholds(probabilities, labels)
+    assert chosen[1] == pytest.approx(0.55)
+
+
+def test_calibration_finds_the_scale_and_shift_that_made_the_labels() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(200_000, 2)) * 3
+    labels = (rng.uniform(size=logits.shape) < sigmoid(0.5 * logits - 1)).astype(float)
+    scale, shift = thresholds.calibrate(logits, labels)
+    np.testing.assert_allclose(scale, [0.5, 0.5], atol=0.02)
+    np.testing.assert_allclose(shift, [-1, -1], atol=0.03)
+
+
+def test_predict_gives_at_least_one_genre() -> None:
+    probabilities = np.array([[0.6, 0.2], [0.1, 0.3], [0.7, 0.8]])
+    predicted = thresholds.predict(probabilities, np.array([0.5, 0.5]))
+    assert predicted.tolist() == [[True, False], [False, True], [True, True]]
+
+
+def test_macro_f1_is_over_the_genres_that_occur() -> None:
+    labels = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+    predicted = np.array([[True, True, True], [True, False, False]])
+    # First genre: 2 * 1 / (2 + 1); second: 2 * 1 / (1 + 2); the third does not occur.
+    assert thresholds.macro_f1(predicted, labels) == pytest.approx(2 / 3)
+
+
+def inputs(directors: list[int], missing: list[float]) -> dict[str, tf.Tensor]:
+    values = {name: tf.zeros([1, 2], tf.int32) for name in xf.PEOPLE_IDS.values()}
+    values["directors_ids"] = tf.constant([directors])
+    values[xf.NUMBERS] = tf.constant([[0.5, 0.5, 0.5, 0.5]])
+    values[xf.NUMBERS_MISSING] = tf.constant([missing])
+    return values
+
+
+@pytest.mark.parametrize(
+    ("directors", "missing", "pattern"),
+    [
+        ([0, 0], [1.0, 1.0, 1.0, 1.0], 0),
+        ([0, 0], [1.0, 1.0, 0.0, 0.0], 1),
+        ([3, 0], [0.0, 0.0, 1.0, 0.0], 2),
+        ([3, 4], [0.0, 0.0, 0.0, 0.0], 3),
+    ],
+)
+def test_pattern_of(directors: list[int], missing: list[float], pattern: int) -> None:
+    assert thresholds.pattern_of(inputs(directors, missing)).numpy().tolist() == [pattern]
+
+
+@pytest.mark.parametrize("pattern", range(4))
+def test_hide_leaves_what_the_pattern_knows(pattern: int) -> None:
+    complete = inputs([3, 4], [0.0, 0.0, 0.0, 0.0])
+    hidden = thresholds.hide(complete, pattern)
+    assert thresholds.pattern_of(hidden).numpy().tolist() == [pattern]
+    year_hidden = bool(hidden[xf.NUMBERS_MISSING][0, 0])
+    assert year_hidden == (pattern == 0)
+
+
+def test_margins_decide_by_the_pattern_of_the_row() -> None:
+    threshold = np.full((4, NUM_GENRES), 0.9, np.float32)
+    threshold[3] = 0.5
+    same = np.ones_like(threshold)
+    decisions = thresholds.Decisions(same, np.zeros_like(same), threshold)
+    logits = np.full((2, NUM_GENRES), -3.0, np.float32)
+    logits[:, :2] = 1.0, 0.8
+    probabilities, margin = decisions.margins(tf.constant(logits), tf.constant([3, 0]))
+    np.testing.assert_allclose(probabilities, sigmoid(logits), rtol=1e-5)
+    predicted = margin.numpy() >= 0
+    assert np.flatnonzero(predicted[0]).tolist() == [0, 1]
+    # Nothing reaches 0.9, so the nearest is predicted all the same.
+    assert np.flatnonzero(predicted[1]).tolist() == [0]
+
+
+def test_fit_takes_all_rows_for_a_pattern_without_any() -> None:
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(500, NUM_GENRES)).astype(np.float32)
+    labels = (logits > 0.2).astype(np.float32)
+    empty = np.zeros((0, NUM_GENRES), np.float32)
+    decisions = thresholds.fit(
+        {0: logits, 1: empty, 2: empty, 3: logits}, {0: labels, 1: empty, 2: empty, 3: labels}
+    )
+    assert decisions.threshold.shape == (4, NUM_GENRES)
+    assert np.isfinite(decisions.scale).all()
+    np.testing.assert_allclose(decisions.threshold[1], decisions.threshold[2])

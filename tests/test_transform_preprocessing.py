@@ -1,0 +1,179 @@
+"""Golden values of the Transform step, on six made-up films."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from schema.genres import GENRES
+from transform import features as xf
+from transform.preprocessing import preprocessing_fn
+
+CONFIG = {
+    "transform": {
+        "max_plot_words": 4,
+        "max_cast": 2,
+        "min_word_count": 2,
+        "min_ngram_count": 2,
+        "min_people_count": 2,
+    }
+}
+
+SPEC = {
+    name: tf.io.VarLenFeature(dtype)
+    for name, dtype in {
+        "plot": tf.string,
+        "title": tf.string,
+        "genres": tf.string,
+        "directors": tf.string,
+        "writers": tf.string,
+        "cast": tf.string,
+        "year": tf.int64,
+        "runtime_minutes": tf.int64,
+        "average_rating": tf.float32,
+        "num_votes": tf.int64,
+    }.items()
+}
+
+FILMS: list[dict[str, list[Any]]] = [
+    {
+        "plot": ["The ship sinks. The ship burns!"],
+        "title": ["The Ship"],
+        "genres": ["Drama|War"],
+        "year": [1998],
+        "runtime_minutes": [100],
+        "average_rating": [6.0],
+        "num_votes": [99],
+        "directors": ["Ann Lee"],
+        "cast": ["Bo Dahl|Cy Eck|Di Fox"],
+    },
+    {
+        "plot": ["The ship's captain don't care."],
+        "title": ["The Captain"],
+        "genres": ["Comedy"],
+        "year": [2001],
+        "runtime_minutes": [200],
+        "average_rating": [8.0],
+        "num_votes": [99],
+        "directors": ["Ann Lee|Zed Orr"],
+        "cast": ["Bo Dahl"],
+    },
+    {"plot": [""], "title": [], "genres": ["Talk-Show"], "num_votes": [0]},
+]
+
+
+def row(film: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return {name: film.get(name, []) for name in SPEC}
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], Path]:
+    graph = tmp_path_factory.mktemp("graph")
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
+    with tft_beam.Context(temp_dir=str(tmp_path_factory.mktemp("beam"))):
+        data = ([row(film) for film in FILMS], metadata)
+        (rows, _), transform_fn = data | tft_beam.AnalyzeAndTransformDataset(
+            lambda inputs: preprocessing_fn(inputs, CONFIG)
+        )
+        transform_fn | tft_beam.WriteTransformFn(str(graph))
+    return rows, graph
+
+
+def vocabulary(graph: Path, name: str) -> list[str]:
+    words: list[bytes] = tft.TFTransformOutput(str(graph)).vocabulary_by_name(name)
+    return [word.decode() for word in words]
+
+
+def ids(film: dict[str, Any], name: str) -> list[int]:
+    # A varying-length feature comes back from Beam as its values.
+    return [int(value) for value in film[name]]
+
+
+def words(film: dict[str, Any], graph: Path, name: str) -> list[str]:
+    known = [*vocabulary(graph, name), "<out of vocabulary>"]
+    return [known[index] for index in ids(film, name)]
+
+
+def test_vocabularies_hold_what_occurs_often_enough(transformed: Any) -> None:
+    _, graph = transformed
+    assert vocabulary(graph, xf.PLOT_WORDS) == ["the", "ship"]
+    assert set(vocabulary(graph, xf.PLOT_NGRAMS)) == {"the", "ship", "the ship"}
+    assert vocabulary(graph, xf.TITLE_WORDS) == ["the"]
+    assert vocabulary(graph, "directors_ids") == ["Ann Lee"]
+    assert vocabulary(graph, "cast_ids") == ["Bo Dahl"]
+
+
+def test_plot_words_keep_their_order_and_are_cut(transformed: Any) -> None:
+    (first, second, empty), graph = transformed
+    assert words(first, graph, xf.PLOT_WORDS) == ["the", "ship", "<out of vocabulary>", "the"]
+    assert words(second, graph, xf.PLOT_WORDS) == ["the", *["<out of vocabulary>"] * 3]
+    assert ids(empty, xf.PLOT_WORDS) == []
+
+
+def test_ngrams_are_distinct(transformed: Any) -> None:
+    (first, _, empty), graph = transformed
+    found = words(first, graph, xf.PLOT_NGRAMS)
+    assert sorted(found) == ["<out of vocabulary>", "ship", "the", "the ship"]
+    assert ids(empty, xf.PLOT_NGRAMS) == []
+
+
+def test_people_keep_their_billing_order_and_the_cast_is_cut(transformed: Any) -> None:
+    (first, second, empty), graph = transformed
+    assert words(first, graph, "cast_ids") == ["Bo Dahl", "<out of vocabulary>"]
+    assert words(second, graph, "directors_ids") == ["Ann Lee", "<out of vocabulary>"]
+    assert ids(first, "writers_ids") == []
+    assert ids(empty, "cast_ids") == []
+
+
+def test_numbers_are_scaled_over_the_known_values(transformed: Any) -> None:
+    (first, second, empty), _ = transformed
+    # Two known values of each: their z-scores are -1 and 1; equal votes have no variance.
+    np.testing.assert_allclose(first[xf.NUMBERS], [-1, -1, -1, 0], atol=1e-5)
+    np.testing.assert_allclose(second[xf.NUMBERS], [1, 1, 1, 0], atol=1e-5)
+    np.testing.assert_array_equal(empty[xf.NUMBERS], [0, 0, 0, 0])
+
+
+def test_missing_numbers_are_said_to_be_missing(transformed: Any) -> None:
+    (first, _, empty), _ = transformed
+    np.testing.assert_array_equal(first[xf.NUMBERS_MISSING], [0, 0, 0, 0])
+    np.testing.assert_array_equal(empty[xf.NUMBERS_MISSING], [1, 1, 1, 1])
+
+
+def test_labels_are_multi_hot_in_the_fixed_order(transformed: Any) -> None:
+    (first, second, empty), _ = transformed
+    assert [GENRES[i] for i in np.flatnonzero(first[xf.LABEL])] == ["Drama", "War"]
+    assert [GENRES[i] for i in np.flatnonzero(second[xf.LABEL])] == ["Comedy"]
+    assert not empty[xf.LABEL].any()
+    assert first[xf.LABEL].shape == (22,)
+
+
+def test_slices(transformed: Any) -> None:
+    rows, _ = transformed
+    assert [film[xf.DECADE] for film in rows] == [b"1990s", b"2000s", b"unknown"]
+    assert [film[xf.PLOT_LENGTH] for film in rows] == [b"short"] * 3
+    assert [film[xf.METADATA] for film in rows] == [
+        b"complete",
+        b"complete",
+        b"plot and title only",
+    ]
+
+
+def test_one_film_alone_is_served_as_in_training(transformed: Any) -> None:
+    rows, graph = transformed
+    layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
+    for film, expected in zip(FILMS, rows, strict=True):
+        single = {
+            name: tf.SparseTensor([[0, 0]] if film.get(name) else np.zeros((0, 2), np.int64),
+                                  tf.constant(film.get(name, []), spec.dtype), [1, 1])
+            for name, spec in SPEC.items()
+        }
+        served = layer(single)
+        for name, value in expected.items():
+            got = served[name]
+            got = got.values if isinstance(got, tf.SparseTensor) else got[0]
+            np.testing.assert_array_equal(got.numpy(), value, err_msg=name)
