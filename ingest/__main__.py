@@ -113,12 +113,11 @@ def _build(options: argparse.Namespace) -> None:
     )
     with _bars() as show:
         report = build(options.data, options.output, settings, show)
-    console = Console()
-    console.print(tables(report))
+    Console().print(tables(report))
     if report.reused:
-        console.print(f"{options.output}: nothing has changed since its last build; left as it is")
+        print(f"{options.output}: nothing has changed since its last build; left as it is")
     else:
-        console.print(f"{report.movies:,} movies in {options.output}, {report.seconds} s")
+        print(f"{options.output}: {report.movies:,} movies in {report.seconds} s")
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:

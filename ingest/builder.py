@@ -105,7 +105,8 @@ def _build(
             accounts = join.accounts()
     except UserError:
         log.close()
-        place.keep_rejects()
+        if log.counts:
+            place.keep_rejects()
         raise
     finally:
         log.close()

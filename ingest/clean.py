@@ -24,7 +24,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 _CUT_OFF: Final = re.compile(
     r"""(?:
-        [\s.…]*\bsee\ full\ (?:summary|synopsis|plot)
+        (?:\s*(?:\.{2,}|…))*\s*\bsee\ full\ (?:summary|synopsis|plot)
         | \s*(?:\.{3}|…)\s*(?:read\ (?:all|more)|see\ more)
         | \s*add\ a\ plot
     )[\s»>.]*\Z""",
@@ -34,7 +34,7 @@ _SIGNED: Final = re.compile(
     r"""(?<=[.!?…"”')])
     (?:
         (?:\s+(?:[—–]|-{1,3})|—|--)\s*(?:[A-Z@][\w.'@&-]*(?:\s[A-Z\d@&][\w.'@&-]*){0,5}|[\w.'-]+@[\w.'-]+)
-        | \s*(?:—|--)[\w.'@-]+
+        | \s*(?:—|--\s?)[\w.'@-]+
         | \s+Written\s+by:?\s+[A-Z@][\w.'@&-]*(?:\s(?:and|&|[A-Z\d@][\w.'@&-]*)){0,6}
     )\s*\Z""",
     re.VERBOSE,

@@ -202,7 +202,7 @@ def _receive(
                 file.truncate(0)
                 _require_room(note.parent, remote)
                 note.write_text(json.dumps(asdict(remote)), "utf-8")
-            while piece := response.read(_PIECE):
+            while piece := response.read1(_PIECE):
                 file.write(piece)
                 held += len(piece)
                 progress(name, held, remote.size)

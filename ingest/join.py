@@ -36,6 +36,7 @@ class Join:
         spool: Folder for files of the moment.
         log: Takes the rejects.
         step: Told what is being done.
+        titles: Lines read of title.basics.
         lines: Lines or records read, by file.
         dropped: Titles dropped, by reason.
     """
@@ -45,6 +46,7 @@ class Join:
     spool: Path
     log: RejectLog
     step: CountStep
+    titles: int = 0
     lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -145,6 +147,7 @@ class Join:
             SELECT reason, count(*) FROM titles WHERE reason IS NOT NULL GROUP BY reason
             """,
         )
+        self.titles = self.lines[path.name]
         self._reject_repeats("films", BASICS, path)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
@@ -306,15 +309,15 @@ class Join:
             FROM chosen JOIN films USING (id) ORDER BY n
         """).fetchall()
         copies = self.con.execute(f"""
-            WITH phrases AS (
-                SELECT n, unnest(list_transform(range(1, len(w) - {split_key.WINDOW - 2}),
+            WITH phrases AS MATERIALIZED (
+                SELECT DISTINCT n, unnest(list_transform(range(1, len(w) - {split_key.WINDOW - 2}),
                     lambda i: hash(w[i:i + {split_key.WINDOW - 1}]))) AS phrase
                 FROM (SELECT n, string_split(words, ' ') AS w FROM chosen)
             ), shared AS (
-                SELECT list(DISTINCT n) AS films FROM phrases GROUP BY phrase
-                HAVING count(DISTINCT n) BETWEEN 2 AND {split_key.TOO_COMMON}
+                SELECT phrase, min(n) AS first FROM phrases GROUP BY phrase
+                HAVING count(*) BETWEEN 2 AND {split_key.TOO_COMMON}
             )
-            SELECT DISTINCT list_min(films), unnest(films) FROM shared
+            SELECT DISTINCT first, n FROM phrases JOIN shared USING (phrase) WHERE n > first
         """).fetchall()
         part = self.spool / "keys.tsv"
         with part.open("w", encoding="utf-8", newline="\n") as file:
@@ -385,7 +388,7 @@ class Join:
         for (file, reason), times in sorted(self.log.counts.items()):
             rejected.setdefault(file, {})[reason] = times
         return {
-            "titles": next(iter(self.lines.values())),
+            "titles": self.titles,
             "movies": filled[0],
             "dropped": self.dropped,
             "lines": self.lines,

@@ -55,7 +55,7 @@ class RejectLog:
     def add(self, rejects: Iterable[Reject]) -> None:
         """Writes rejects of one block, in the order of their lines."""
         for file, line, reason, text in sorted(rejects):
-            shown = text[:200].replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+            shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:200])
             self._file.write(f"{file}\t{line}\t{reason}\t{shown}\n")
             self.counts[file, reason] += 1
 
@@ -151,9 +151,9 @@ def blocks(path: Path, count_bytes: CountBytes, size: int = _BLOCK) -> Iterator[
             continue
         data, _, rest = b"".join(pieces).rpartition(b"\n")
         if len(rest) > 16 * LONGEST_LINE:
+            number = first + data.count(b"\n") + bool(data)
             raise UserError(
-                f"{path}: no line end in {len(rest):,} bytes after line {first:,}; "
-                "expected a text file with one record a line"
+                f"{path}: line {number:,} has no end in sight; expected one record a line"
             )
         pieces, held = [rest], len(rest)
         if data:

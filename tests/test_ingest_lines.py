@@ -1,0 +1,115 @@
+import gzip
+
+import pytest
+
+from ingest import lines
+from ingest.lines import Reject, RejectLog, ahead, blocks, raw_bytes
+from schema.errors import UserError
+
+
+def read(path, size=1 << 20):
+    """All lines with their numbers, and all rejects, in blocks of a size."""
+    kept, rejects = [], []
+    for block in blocks(path, lambda count: None, size):
+        rejects += block.rejects
+        assert block.count == len(block.data.splitlines())
+        kept += enumerate(block.data.decode().split("\n")[:-1], block.first)
+    return [(number, line) for number, line in kept if line != lines.TAKEN_OUT], rejects
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_numbers_are_exact_whatever_the_blocks(tmp_path, size, compress, monkeypatch):
+    monkeypatch.setattr(lines, "_READ", 5)
+    path = tmp_path / "f.tsv"
+    data = b"\xef\xbb\xbfone\r\ntwo\rhalf\n\nf\xe9ur\nfi\x00ve\n\x1fsix\nse\xc3\xa9ven"
+    path.write_bytes(compress(data))
+    kept, rejects = read(path, size)
+    assert kept == [(1, "one"), (2, "two half"), (7, "seéven")]
+    assert rejects == [
+        Reject("f.tsv", 3, "empty line", ""),
+        Reject("f.tsv", 4, "invalid UTF-8", "f\ufffdur"),
+        Reject("f.tsv", 5, "control character", "fi\x00ve"),
+        Reject("f.tsv", 6, "control character", "\x1fsix"),
+    ]
+
+
+def test_a_line_that_is_too_long_is_rejected(tmp_path):
+    path = tmp_path / "f.tsv"
+    fits = b"y" * lines.LONGEST_LINE
+    path.write_bytes(b"a\n" + b"x" + fits + b"\n" + fits + b"\nb\n")
+    kept, rejects = read(path)
+    assert kept == [(1, "a"), (3, fits.decode()), (4, "b")]
+    assert [(line, reason) for _, line, reason, _ in rejects] == [
+        (2, "longer than 1,048,576 bytes")
+    ]
+
+
+def test_a_file_without_line_ends_is_no_table(tmp_path):
+    path = tmp_path / "f.tsv"
+    path.write_bytes(b"a\nb\n" + b"x" * (17 * lines.LONGEST_LINE))
+    with pytest.raises(UserError, match=r"f.tsv: line 3 has no end in sight;"):
+        read(path)
+
+
+def test_all_members_of_a_gzip_are_read(tmp_path):
+    path = tmp_path / "f.gz"
+    path.write_bytes(gzip.compress(b"one\ntw") + gzip.compress(b"o\n") + b"\0" * 512)
+    assert b"".join(raw_bytes(path)) == b"one\ntwo\n"
+
+
+def test_bytes_on_disk_are_counted(tmp_path):
+    path = tmp_path / "f.gz"
+    path.write_bytes(gzip.compress(b"one\n" * 1000))
+    counts = []
+    assert len(b"".join(raw_bytes(path, counts.append))) == 4000
+    assert sum(counts) == path.stat().st_size
+
+
+@pytest.mark.parametrize("lost", [1, 8, 9, 40])
+def test_a_gzip_cut_short_is_told(tmp_path, lost):
+    path = tmp_path / "f.gz"
+    path.write_bytes(gzip.compress(bytes(range(256)) * 4)[:-lost])
+    with pytest.raises(UserError, match=r"f.gz: the gzip is cut short; fetch or copy"):
+        list(raw_bytes(path))
+
+
+@pytest.mark.parametrize("at", [12, 40, -6, -2])
+def test_a_damaged_gzip_is_told(tmp_path, at):
+    data = bytearray(gzip.compress(b"".join(b"%d\n" % n for n in range(500))))
+    data[at] ^= 0xFF
+    path = tmp_path / "f.gz"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"f.gz: the gzip is damaged"):
+        list(raw_bytes(path))
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"none.tsv: cannot be read: No such file"):
+        list(raw_bytes(tmp_path / "none.tsv"))
+
+
+def test_the_reject_log_is_one_line_a_reject(tmp_path):
+    log = RejectLog(tmp_path / "rejects.tsv", tmp_path / "shown.tsv")
+    log.add([Reject("a", 9, "late", "x\ty\nz\x00"), Reject("a", 2, "early", "é" * 300)])
+    log.add([Reject("b", 1, "early", "")])
+    log.close()
+    assert (tmp_path / "rejects.tsv").read_text("utf-8").splitlines() == [
+        "file\tline\treason\ttext",
+        "a\t2\tearly\t" + "é" * 200,
+        "a\t9\tlate\tx\\ty\\nz\\x00",
+        "b\t1\tearly\t",
+    ]
+    assert (log.of("a"), log.of("b"), log.of("c")) == (2, 1, 0)
+
+
+def test_ahead_gives_the_same_items_and_errors():
+    def items():
+        yield 1
+        yield 2
+        raise UserError("at the end")
+
+    seen = []
+    with pytest.raises(UserError, match="at the end"):
+        seen.extend(ahead(items()))
+    assert list(ahead(iter([1, 2, 3]))) == [1, 2, 3]
