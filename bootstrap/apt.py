@@ -82,11 +82,8 @@ def renamed_stanza_source(text: str, old: str, new: str) -> str:
         fields = _stanza_fields(stanza)
         suites = [renamed_suite(suite, old, new) for suite in fields.get("suites", "").split()]
         fields |= {"types": " deb", "suites": "".join(f" {suite}" for suite in suites if suite)}
-        if fields["suites"] and fields.get("enabled", "").strip().lower() not in (
-            "no",
-            "false",
-            "0",
-        ):
+        disabled = fields.get("enabled", "").strip().lower() in ("no", "false", "0")
+        if fields["suites"] and not disabled:
             kept.append("".join(f"{name}:{value}\n" for name, value in fields.items()))
     return "\n".join(kept)
 

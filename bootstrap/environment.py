@@ -166,7 +166,7 @@ def _install(root: Path, tools: Tools, log: Log) -> None:
         python_of(environment),
         "--no-deps",
     ]
-    log.say(f"Installing the packages of {LOCK} (the first time 0.9 GB to download)")
+    log.say(f"Installing the packages of {LOCK} (the first time, 1.2 GB to download)")
     log.run(
         # The lock file is complete and overrules a bound (see overrides.txt): nothing to resolve.
         [*uv_pip, "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
