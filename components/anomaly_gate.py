@@ -129,8 +129,9 @@ class Limits:
     """What the gate asks beside the schema.
 
     Attributes:
-        min_comparable_rows: two sets of rows are compared only if both have this many; distances
-            between smaller ones are mostly chance.
+        min_comparable_rows: two sets of rows are compared only if both have this many, and the
+            values of a feature only if this many rows hold one; distances between smaller sets are
+            mostly chance.
         max_filled_change: by how much the share of rows that hold a value may differ, for any
             feature.
         max_plot_length_change: by how much the mean length of the plots may differ, as a share of
@@ -244,12 +245,15 @@ def examine(
         "drift": None,
         "skew": {},
     }
+    # A value far out of range stretches a histogram: of such a feature, distances say nothing more.
+    wrong = {finding.feature for finding in findings}
     train = statistics[TRAIN]
     if previous is not None:
         problems, report["drift"] = _compare(train, previous, schema, limits, skew=False)
         findings += [
             Finding((TRAIN,), feature, f"unlike the data accepted last: {problem}", _DRIFT_REMEDY)
             for feature, problem in problems
+            if feature not in wrong
         ]
     for split, statistic in statistics.items():
         if split != TRAIN:
@@ -257,6 +261,7 @@ def examine(
             findings += [
                 Finding((split,), feature, f"unlike the {TRAIN} split: {problem}", _SKEW_REMEDY)
                 for feature, problem in problems
+                if feature not in wrong
             ]
     return _merged(findings), report
 
@@ -490,9 +495,20 @@ def _compare(
         measured["not_compared"] = f"fewer than {limits.min_comparable_rows} rows"
         return problems, measured
 
+    comparable = {
+        name
+        for name, common in _common_statistics(current)
+        if common.tot_num_values >= limits.min_comparable_rows
+    } & {
+        name
+        for name, common in _common_statistics(reference)
+        if common.tot_num_values >= limits.min_comparable_rows
+    }
     distances = measured["distances"] = {}
     for info in anomalies.drift_skew_info:
         feature = info.path.step[0]
+        if feature not in comparable:
+            continue
         for distance in info.skew_measurements if skew else info.drift_measurements:
             kind = anomalies_pb2.DriftSkewInfo.Measurement.Type.Name(distance.type).lower()
             value = round(distance.value, 6)
