@@ -69,7 +69,7 @@ class _Row:
     words: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Board(logging.Handler):
     """The nodes of a run as a table that grows; plain lines where there is no terminal.
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
 
@@ -20,9 +21,6 @@ SPLITS: Final[dict[str, int]] = {"train": 8, "eval": 1, "test": 1}
 """Hash buckets of each split: the training, what stops and calibrates it, what judges it."""
 
 MOVIES_PATTERN: Final = "movies-*.csv"
-
-Component = tfx.dsl.components.BaseComponent
-
 
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
     """The pipeline of a configuration; nothing is read but the sources and the schema, for their hashes.
@@ -189,7 +187,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     )
 
 
-def _search(config: RunConfig, training: dict[str, object], code: str) -> Component | Resolver:
+def _search(config: RunConfig, training: dict[str, object], code: str) -> BaseNode:
     """The Tuner where it is asked for, else the best hyperparameters that an earlier run found."""
     if not config.tuner.enabled:
         return Resolver(

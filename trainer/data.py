@@ -78,10 +78,8 @@ def dataset(
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP").cache()
+    rows = int(records.reduce(tf.constant(0, tf.int64), lambda count, _: count + 1))
+    records = records.apply(tf.data.experimental.assert_cardinality(rows))
     if shuffle_seed is not None:
-        rows = records.reduce(tf.constant(0, tf.int64), lambda count, _: count + 1)
-        records = records.shuffle(
-            tf.maximum(rows, 1), seed=shuffle_seed, reshuffle_each_iteration=True
-        )
-    batches = records.batch(batch_size)
-    return batches.map(parse, num_parallel_calls=2).prefetch(2)
+        records = records.shuffle(max(rows, 1), seed=shuffle_seed, reshuffle_each_iteration=True)
+    return records.batch(batch_size).map(parse, num_parallel_calls=2).prefetch(2)

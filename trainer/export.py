@@ -12,6 +12,7 @@ from schema import features as raw
 from schema.genres import GENRES
 from trainer.data import model_inputs
 from trainer.thresholds import Decisions, pattern_of
+from transform import features as xf
 
 GENRES_OUTPUT: Final = "genres"
 PROBABILITIES_OUTPUT: Final = "probabilities"
@@ -39,8 +40,9 @@ def export(
       NaN, zero or negative mean `not known`; each input has such a default. Returns genres (string
       [N, G]), probabilities (float32 [N, G]) and predicted (bool [N, G]).
     - `examples`: serialized `tf.Example`s, string [N]; the same answer.
-    - `evaluate`: serialized `tf.Example`s; probabilities, and decision_scores (float32 [N, G]), above
-      one half exactly where a genre is predicted.
+    - `evaluate`: serialized `tf.Example`s with genres; probabilities, and decision_scores (float32
+      [N, G]), above one half exactly where a genre is predicted; beside them the label (float32
+      [N, G]) and the slice keys (string [N] each) that `transform.features` names.
     - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
 
     Args:
@@ -53,12 +55,12 @@ def export(
     raw_spec = tft_output.raw_feature_spec()
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
 
-    def decide(features: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = model_inputs(transform(features))
+    def decide(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs = model_inputs(transformed)
         return decisions.margins(model(inputs, training=False), pattern_of(inputs))
 
     def answer(features: dict[str, Any]) -> Tensors:
-        probabilities, margin = decide(features)
+        probabilities, margin = decide(transform(features))
         names = tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1])
         return {
             GENRES_OUTPUT: names,
@@ -67,10 +69,16 @@ def export(
         }
 
     def evaluate(examples: tf.Tensor) -> Tensors:
-        probabilities, margin = decide(tf.io.parse_example(examples, input_spec))
+        transformed = transform(tf.io.parse_example(examples, raw_spec))
+        probabilities, margin = decide(transformed)
         # A margin of exactly 0 is a decision for the genre, and the Evaluator asks for more than one half.
         scores = tf.where(margin >= 0, tf.maximum(tf.sigmoid(margin), 0.5 + 1e-6), tf.sigmoid(margin))
-        return {SCORES_OUTPUT: scores, PROBABILITIES_OUTPUT: probabilities}
+        return {
+            SCORES_OUTPUT: scores,
+            PROBABILITIES_OUTPUT: probabilities,
+            xf.LABEL: transformed[xf.LABEL],
+            **{name: tf.reshape(transformed[name], [-1]) for name in xf.SLICES},
+        }
 
     def transform_examples(examples: tf.Tensor) -> Tensors:
         transformed: Tensors = transform(tf.io.parse_example(examples, raw_spec))

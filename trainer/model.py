@@ -232,15 +232,23 @@ class Bag(keras.layers.Layer):
 class MaskedMax(keras.layers.Layer):
     """Highest value at a position that is not padding; 0 where all is padding."""
 
+    supports_masking = True
+
     def call(self, inputs: tuple[object, object]) -> object:
         """[N, L, D] and mask [N, L, 1] in, [N, D] out."""
         sequence, mask = inputs
         highest = ops.max(sequence * mask - 1e4 * (1.0 - mask), axis=1)
         return highest * ops.max(mask, axis=1)
 
+    def compute_mask(self, inputs: object, mask: object = None) -> None:
+        """Positions are gone, and so is their mask."""
+        return
+
 
 class AttentionPooling(keras.layers.Layer):
     """Average over the positions that are not padding, weighted by a learned score."""
+
+    supports_masking = True
 
     def build(self, input_shape: tuple[tuple[int | None, ...], ...]) -> None:
         """Make the score's weights."""
@@ -252,3 +260,7 @@ class AttentionPooling(keras.layers.Layer):
         sequence, mask = inputs
         weights = ops.softmax(self.score(sequence) - 1e4 * (1.0 - mask), axis=1) * mask
         return ops.sum(weights * sequence, axis=1)
+
+    def compute_mask(self, inputs: object, mask: object = None) -> None:
+        """Positions are gone, and so is their mask."""
+        return

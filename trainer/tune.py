@@ -33,7 +33,7 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
         fn_args,
         defaults,
         Path(config.get("log_directory", fn_args.working_dir)),
-        oracle=keras_tuner.oracles.BayesianOptimizationOracle(
+        oracle=DefaultsFirst(
             objective=keras_tuner.Objective("val_map", "max"),
             max_trials=config["trials"],
             num_initial_points=max(2, config["trials"] // 2),
@@ -47,6 +47,18 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
         overwrite=True,
     )
     return TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+class DefaultsFirst(keras_tuner.oracles.BayesianOptimizationOracle):
+    """A Bayesian search that begins with the defaults, so that it never ends below them."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Values of the next trial."""
+        if len(self.start_order) == 0:
+            values = dict(self.hyperparameters.values)
+            self._tried_so_far.add(self._compute_values_hash(values))
+            return {"status": trial_module.TrialStatus.RUNNING, "values": values}
+        return super().populate_space(trial_id)
 
 
 class TrainingTuner(keras_tuner.Tuner):
@@ -70,7 +82,7 @@ class TrainingTuner(keras_tuner.Tuner):
         tft_output = tft.TFTransformOutput(self.fn_args.transform_graph_path)
         train = data.dataset(self.fn_args.train_files, tft_output, hparams.batch_size, hparams.seed)
         evaluation = data.dataset(self.fn_args.eval_files, tft_output, run.EVAL_BATCH)
-        log.info("trial %s of %d", trial.trial_id, self.oracle.max_trials)
+        log.info("trial %d of %d", int(trial.trial_id) + 1, self.oracle.max_trials)
         network = run.new_model(hparams, tft_output, self.fn_args.base_model, train)
         history = run.fit(
             network, hparams, train, evaluation, self.log_directory / f"trial_{trial.trial_id}"
