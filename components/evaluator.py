@@ -14,23 +14,19 @@ from typing import Any, Final
 import apache_beam as beam
 import ml_metadata as mlmd
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from absl import logging
-from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import constants
-from tfx.components.evaluator import executor as tfx_evaluator
-from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
 from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.utils import json_utils, path_utils
+from tfx.utils import path_utils
 
-from components import metrics
-from components.baseline import BaselineMetrics
+from components import baseline, examples, metrics
 from components.gate import (
     VERDICT_FILE,
     GateConfig,
@@ -50,8 +46,8 @@ PREDICTIONS: Final[tuple[str, ...]] = (SCORES_OUTPUT, PROBABILITIES_OUTPUT)
 OUTPUTS: Final[tuple[str, ...]] = (*PREDICTIONS, xf.LABEL, *xf.SLICES)
 """What the candidate's signature gives: for both models, its labels and slice keys count."""
 
-METRICS_FILE: Final = "metrics.json"
-"""Name of the simple baseline's figures inside its artifact."""
+BATCH_SIZE: Final = 256
+"""Examples that a model sees at once."""
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -72,7 +68,9 @@ class GenreEvaluatorSpec(component_spec.ComponentSpec):
         "baseline_model": component_spec.ChannelParameter(
             type=standard_artifacts.Model, optional=True
         ),
-        "baseline_metrics": component_spec.ChannelParameter(type=BaselineMetrics, optional=True),
+        "baseline_metrics": component_spec.ChannelParameter(
+            type=baseline.BaselineMetrics, optional=True
+        ),
     }
     OUTPUTS = {
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -80,8 +78,8 @@ class GenreEvaluatorSpec(component_spec.ComponentSpec):
     }
 
 
-class Executor(tfx_evaluator.Executor):
-    """Runs TFMA through TFX's own executor, then the gate."""
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Runs TFMA, then the gate."""
 
     def Do(  # noqa: N802
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
@@ -100,34 +98,31 @@ class Executor(tfx_evaluator.Executor):
             UserError: the last blessed model cannot be compared, the split is empty, or figures of
                 the simple baseline are missing.
         """
+        self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(input_dict["model"])
-        _check(model, OUTPUTS, "train it again with this version of the project")
         reset_baseline = exec_properties["reset_baseline"]
         last_blessed = None
         if input_dict.get("baseline_model") and not reset_baseline:
             last_blessed = artifact_utils.get_single_instance(input_dict["baseline_model"])
-            _check(last_blessed, PREDICTIONS, "run once with --reset-baseline to do without it")
         simple_baseline = None
         if input_dict.get("baseline_metrics"):
-            folder = Path(artifact_utils.get_single_uri(input_dict["baseline_metrics"]))
-            simple_baseline = read_simple_baseline(folder / METRICS_FILE)
+            simple_baseline = read_simple_baseline(
+                artifact_utils.get_single_uri(input_dict["baseline_metrics"])
+            )
 
-        evaluated = {"examples": input_dict["examples"], "model": [model]}
+        models = [_saved_model(model, OUTPUTS, "train it again with this version of the project")]
         if last_blessed is not None:
-            evaluated["baseline_model"] = [last_blessed]
+            remedy = "run once with --reset-baseline to do without it"
+            models.append(_saved_model(last_blessed, PREDICTIONS, remedy))
         split = exec_properties["split"]
-        config = eval_config(exec_properties["min_slice_size"])
-        super().Do(
-            evaluated,
-            output_dict,
-            {
-                "eval_config": json_format.MessageToJson(config),
-                "example_splits": json_utils.dumps([split]),
-                "custom_extractors": f"{__name__}.{custom_extractors.__name__}",
-            },
+        evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
+        self._measure(
+            examples.files(artifact_utils.get_single_instance(input_dict["examples"]), split),
+            models,
+            eval_config(exec_properties["min_slice_size"], has_baseline=last_blessed is not None),
+            evaluation,
         )
 
-        evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
         verdict = judge(
             read_scores(evaluation, tfma.CANDIDATE_KEY if last_blessed else "", split),
             read_scores(evaluation, tfma.BASELINE_KEY, split) if last_blessed else None,
@@ -140,6 +135,32 @@ class Executor(tfx_evaluator.Executor):
         logging.info("Evaluator: %s", "blessed" if verdict.blessed else "not blessed")
         for line in verdict.reasons + verdict.notes:
             logging.info("Evaluator: %s", line)
+
+    def _measure(
+        self, files: list[str], models: list[Path], config: config_pb2.EvalConfig, output: str
+    ) -> None:
+        """Write TFMA's results for the candidate, and the last blessed model if there is one."""
+        shared = [
+            tfma.default_eval_shared_model(
+                eval_saved_model_path=str(path), model_name=spec.name, eval_config=config
+            )
+            for spec, path in zip(config.model_specs, models, strict=True)
+        ]
+        with self._make_beam_pipeline() as pipeline:
+            (
+                pipeline
+                | "Files" >> beam.Create(files)
+                | "Read" >> beam.io.ReadAllFromTFRecord()
+                | "Batch" >> beam.BatchElements(BATCH_SIZE, BATCH_SIZE)
+                | "Serialized" >> beam.Map(_serialized)
+                | "Measure"
+                >> tfma.ExtractEvaluateAndWriteResults(
+                    eval_shared_model=shared if len(shared) > 1 else shared[0],
+                    eval_config=config,
+                    extractors=_extractors(shared, config),
+                    output_path=output,
+                )
+            )
 
 
 class GenreEvaluator(base_beam_component.BaseBeamComponent):
@@ -220,9 +241,14 @@ class LastOtherBlessedModel(latest_blessed_model_strategy.LatestBlessedModelStra
         return None if resolved is None else {"candidate": input_dict["candidate"], **resolved}
 
 
-def eval_config(min_slice_size: int) -> config_pb2.EvalConfig:
-    """What TFMA is to measure: all genres, overall and by decade, plot length and metadata."""
-    return config_pb2.EvalConfig(
+def eval_config(min_slice_size: int, *, has_baseline: bool) -> config_pb2.EvalConfig:
+    """What TFMA is to measure: all genres, overall and by decade, plot length and metadata.
+
+    Args:
+        min_slice_size: examples that a slice must have to be shown.
+        has_baseline: whether a last blessed model is measured beside the candidate.
+    """
+    config = config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
                 signature_name=EVALUATE_SIGNATURE,
@@ -247,36 +273,31 @@ def eval_config(min_slice_size: int) -> config_pb2.EvalConfig:
         ],
         options=config_pb2.Options(min_slice_size={"value": min_slice_size}),
     )
+    return tfma.utils.update_eval_config_with_defaults(config, has_baseline=has_baseline)
 
 
-def custom_extractors(
-    eval_shared_model: tfma.types.MaybeMultipleEvalSharedModels,
-    eval_config: config_pb2.EvalConfig,
-    tensor_adapter_config: object,
+def _extractors(
+    models: list[tfma.EvalSharedModel], config: config_pb2.EvalConfig
 ) -> list[tfma.extractors.Extractor]:
     """TFMA's extractors, without decoding the examples outside the model.
 
     Each model runs once a batch: its signature gives the label and the slice keys, too. Those of
     the candidate count for both models.
     """
-    del tensor_adapter_config
     return [
-        tfma.extractors.Extractor("ReadSerializedExamples", beam.Map(_serialized)),
-        tfma.extractors.PredictionsExtractor(eval_config, eval_shared_model),
+        tfma.extractors.PredictionsExtractor(config, models),
         tfma.extractors.Extractor("PickLabelsAndSlices", beam.Map(_labels_and_slices)),
         tfma.extractors.UnbatchExtractor(),
-        tfma.extractors.SliceKeyExtractor(eval_config=eval_config, materialize=False),
+        tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
     ]
 
 
-def _serialized(extracts: tfma.types.Extracts) -> tfma.types.Extracts:
-    """A batch as its serialized examples alone, an object array [N]."""
-    batch: pa.RecordBatch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
-    column = batch.column(batch.schema.get_field_index(tfma.ARROW_INPUT_COLUMN))
-    return {tfma.INPUT_KEY: np.asarray(column.flatten())}
+def _serialized(batch: list[bytes]) -> tfma.Extracts:
+    """A batch of examples as TFMA takes it."""
+    return {tfma.INPUT_KEY: np.array(batch, object)}
 
 
-def _labels_and_slices(extracts: tfma.types.Extracts) -> tfma.types.Extracts:
+def _labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
     """A batch with label, slice keys and predictions in their own places."""
     outputs = extracts[tfma.PREDICTIONS_KEY]
     candidate = outputs.get(tfma.CANDIDATE_KEY, outputs)
@@ -341,41 +362,46 @@ def read_scores(evaluation: str, model_name: str, split: str) -> Scores:
     return Scores(examples, genres, aggregates)
 
 
-def read_simple_baseline(path: Path) -> dict[str, float]:
-    """F1 by genre from the figures of the simple baseline.
+def read_simple_baseline(uri: str) -> dict[str, float]:
+    """F1 by genre from a BaselineMetrics artifact.
 
     Raises:
         UserError: a genre is missing.
     """
-    genres = json.loads(path.read_text(encoding="utf-8"))["genres"]
+    genres = baseline.load(uri)["genres"]
     missing = [genre for genre in GENRES if genre not in genres]
     if missing:
         raise UserError(
-            f"{path} has no figures for {', '.join(missing)}: run again with --from Baseline"
+            f"the simple baseline in {uri} has no figures for {', '.join(missing)}: run again with "
+            "--from Baseline"
         )
     return {genre: float(genres[genre]["f1"]) for genre in GENRES}
 
 
-def _check(model: types.Artifact, outputs: Iterable[str], remedy: str) -> None:
-    """Refuse a model whose signature does not give what is measured.
+def _saved_model(model: types.Artifact, outputs: Iterable[str], remedy: str) -> Path:
+    """Where the SavedModel of an artifact is, whose signature gives what is measured.
 
     Raises:
         UserError: it is gone, or from another version of the project.
     """
-    path = Path(path_utils.serving_model_path(model.uri)) / tf.saved_model.SAVED_MODEL_FILENAME_PB
+    folder = Path(path_utils.serving_model_path(model.uri))
+    path = folder / tf.saved_model.SAVED_MODEL_FILENAME_PB
     if not path.is_file():
-        raise UserError(f"the model {path.parent} is gone: {remedy}")
+        raise UserError(f"the model {folder} is gone: {remedy}")
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    given = saved.meta_graphs[0].signature_def[EVALUATE_SIGNATURE].outputs
+    # The maps of a proto make an entry of whatever is asked for by brackets.
+    signature = saved.meta_graphs[0].signature_def.get(EVALUATE_SIGNATURE)
+    given = {} if signature is None else dict(signature.outputs)
     for name in outputs:
         genres = name not in xf.SLICES
-        shape = [dim.size for dim in given[name].tensor_shape.dim]
-        if name not in given or (genres and shape[-1:] != [NUM_GENRES]):
+        size = given[name].tensor_shape.dim[-1:] if name in given else []
+        if name not in given or (genres and [dim.size for dim in size] != [NUM_GENRES]):
             what = f"{name!r} for {NUM_GENRES} genres" if genres else repr(name)
             raise UserError(
-                f"the signature {EVALUATE_SIGNATURE!r} of the model {path.parent} does not give "
+                f"the signature {EVALUATE_SIGNATURE!r} of the model {folder} does not give "
                 f"{what}: {remedy}"
             )
+    return folder
 
 
 def _write_blessing(

@@ -360,7 +360,12 @@ def verdict_table(verdict: Verdict) -> "rich.table.Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(title="Gate: F1 by genre on the test split", box=box.SIMPLE_HEAD)
+    table = Table(
+        title="Gate: F1 by genre on the test split",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("genre", no_wrap=True)
     for heading in ("films", "F1", "floor", "last\nblessed", "simple\nbaseline"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -1,0 +1,117 @@
+"""Films and small real SavedModels whose every decision is known beforehand."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+from tfx.types import artifact_utils, standard_artifacts
+
+from schema import features as raw
+from schema.genres import GENRES, NUM_GENRES
+from transform import features as xf
+
+FILMS = 330
+RARE = "Film-Noir"
+"""The genre of three films; every other has 15, Drama 27."""
+
+TEXTS = (raw.PLOT, raw.GENRES_FIELD, raw.DIRECTORS)
+
+
+def genre_of(number: int) -> str:
+    """The one genre of a film."""
+    genre = GENRES[number % NUM_GENRES]
+    return "Drama" if genre == RARE and number >= 3 * NUM_GENRES else genre
+
+
+def film(number: int) -> tf.train.Example:
+    """A film whose plot names its genre, and says it is weak where its round is a multiple of 3.
+
+    Films 0 to 21 are of round 0, the next 22 of round 1, and so on: a genre has five weak films in
+    15. Every second film has no director; the years run from 1950 to 1999.
+    """
+    example = tf.train.Example()
+    weak = number // NUM_GENRES % 3 == 0
+    texts = {
+        raw.PLOT: f"{'weak' if weak else 'strong'}_{genre_of(number)} " + "word " * (number % 5),
+        raw.GENRES_FIELD: genre_of(number),
+    } | ({raw.DIRECTORS: "Ada Example"} if number % 2 else {})
+    for name, text in texts.items():
+        example.features.feature[name].bytes_list.value.append(text.encode())
+    example.features.feature[raw.YEAR].int64_list.value.append(1950 + number % 50)
+    return example
+
+
+def write_films(folder: Path, films: int = FILMS) -> standard_artifacts.Examples:
+    """An Examples artifact with the films in its split `test`, in two shards."""
+    split = folder / "Split-test"
+    split.mkdir(parents=True)
+    for shard in range(2):
+        path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
+        with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+            for number in range(shard, films, 2):
+                writer.write(film(number).SerializeToString())
+    examples = standard_artifacts.Examples()
+    examples.uri = str(folder)
+    examples.split_names = artifact_utils.encode_split_names(["test"])
+    return examples
+
+
+class JudgedModel(tf.Module):
+    """Gives a film the genre that its plot names.
+
+    Attributes:
+        weakness: 0 where a genre is always seen, 1 where only in films that are not weak, 2 where
+            never; [22].
+        strength: probability of a genre that is seen, [22].
+    """
+
+    def __init__(self, weakness: Mapping[str, int]) -> None:
+        super().__init__()
+        self.weakness = tf.constant([weakness.get(genre, 0) for genre in GENRES])
+        self.strength = tf.linspace(0.9, 0.6, NUM_GENRES)
+
+    def evaluate(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        spec = {name: tf.io.FixedLenFeature([], tf.string, "") for name in TEXTS}
+        spec[raw.YEAR] = tf.io.FixedLenFeature([], tf.int64)
+        rows = tf.io.parse_example(serialized, spec)
+        genres = tf.constant(GENRES)
+        first_word = tf.ensure_shape(
+            tf.strings.split(rows[raw.PLOT])[:, :1].to_tensor(""), [None, 1]
+        )
+        strong = tf.cast(first_word == "strong_" + genres, tf.int32)
+        weak = tf.cast(first_word == "weak_" + genres, tf.int32)
+        seen = 2 * strong + weak > self.weakness
+        probabilities = tf.where(seen, self.strength, 0.1)
+        decade = tf.strings.as_string(rows[raw.YEAR] // 10 * 10) + "s"
+        return {
+            "decision_scores": tf.where(seen, 0.75, 0.25) * tf.ones_like(probabilities),
+            "probabilities": probabilities,
+            xf.LABEL: tf.cast(rows[raw.GENRES_FIELD][:, tf.newaxis] == genres, tf.float32),
+            xf.DECADE: decade,
+            xf.PLOT_LENGTH: tf.where(tf.strings.length(rows[raw.PLOT]) < 20, "short", "medium"),
+            xf.METADATA: tf.where(rows[raw.DIRECTORS] == "", "no credits", "complete"),
+        }
+
+
+def save_model(
+    folder: Path, weakness: Mapping[str, int] | None = None, leave_out: str = ""
+) -> standard_artifacts.Model:
+    """A Model artifact.
+
+    Args:
+        folder: the artifact's.
+        weakness: see `JudgedModel`; F1 1.0 at 0, 0.8 at 1, 0.0 at 2 for a genre of 15 films.
+        leave_out: an output that the signature does not have.
+    """
+    module = JudgedModel(weakness or {})
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = module.evaluate(examples)
+        outputs.pop(leave_out, None)
+        return outputs
+
+    tf.saved_model.save(module, str(folder / "Format-Serving"), {"evaluate": evaluate})
+    model = standard_artifacts.Model()
+    model.uri = str(folder)
+    return model
