@@ -12,6 +12,7 @@ from components.baseline import Baseline
 from components.canary import Canary
 from components.evaluator import GenreEvaluator, LastOtherBlessedModel
 from components.pusher import AtomicPusher
+from components.resolvers import LatestIfAny
 from components.word_vectors import WordVectors
 from pipeline.config import MODEL_NAME, RunConfig
 from pipeline.fingerprint import fingerprint
@@ -191,7 +192,7 @@ def _search(config: RunConfig, training: dict[str, object], code: str) -> BaseNo
     """The Tuner where it is asked for, else the best hyperparameters that an earlier run found."""
     if not config.tuner.enabled:
         return Resolver(
-            strategy_class=tfx.dsl.experimental.LatestArtifactStrategy,
+            strategy_class=LatestIfAny,
             best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
         ).with_id("BestHyperparameters")
     trial = config.hparams.changed({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
