@@ -308,11 +308,13 @@ class Join:
             SELECT tconst, coalesce(primary_title, original_title, '')
             FROM chosen JOIN films USING (id) ORDER BY n
         """).fetchall()
+        window = ", ".join(f"w[i + {offset}]" for offset in range(split_key.WINDOW))
         copies = self.con.execute(f"""
             WITH phrases AS MATERIALIZED (
-                SELECT DISTINCT n, unnest(list_transform(range(1, len(w) - {split_key.WINDOW - 2}),
-                    lambda i: hash(w[i:i + {split_key.WINDOW - 1}]))) AS phrase
-                FROM (SELECT n, string_split(words, ' ') AS w FROM chosen)
+                SELECT DISTINCT n, unnest(list_transform(
+                    range(1, len(w) - {split_key.WINDOW - 2}), lambda i: hash({window}))) AS phrase
+                FROM (SELECT n, list_transform(string_split(words, ' '), lambda x: hash(x)) AS w
+                    FROM chosen)
             ), shared AS (
                 SELECT phrase, min(n) AS first FROM phrases GROUP BY phrase
                 HAVING count(*) BETWEEN 2 AND {split_key.TOO_COMMON}
