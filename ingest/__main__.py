@@ -12,9 +12,12 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -111,7 +114,7 @@ def _build(options: argparse.Namespace) -> None:
         memory_limit=options.memory_limit,
         threads=options.threads,
     )
-    with _bars() as show:
+    with _bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
         report = build(options.data, options.output, settings, show)
     Console().print(tables(report))
     if report.reused:
@@ -167,7 +170,7 @@ def _fetch(options: argparse.Namespace) -> None:
         sha256={name: digest for name, _, digest in digests},
         refresh=options.refresh,
     )
-    with _bars() as show:
+    with _bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as show:
         fetched = fetch(options.output, settings, show)
     print(f"{options.output}: {', '.join(fetched) or 'nothing'} downloaded; the rest was there")
 
@@ -180,25 +183,31 @@ def _require_agreement() -> None:
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for each name that the yielded function is called with."""
+def _bars(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for each name that the yielded function is called with, one after the other."""
     with Progress(
-        SpinnerColumn(),
+        SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        *columns,
         console=Console(stderr=True),
     ) as progress:
         tasks: dict[str, TaskID] = {}
 
+        def finish_last() -> None:
+            if progress.tasks and not progress.tasks[-1].finished:
+                last = progress.tasks[-1]
+                end = last.completed or 1
+                progress.update(last.id, completed=end, total=end)
+
         def show(name: str, done: int, total: int) -> None:
             if name not in tasks:
+                finish_last()
                 tasks[name] = progress.add_task(name, total=total or None)
             progress.update(tasks[name], completed=done, total=total or None)
 
         yield show
+        finish_last()
 
 
 if __name__ == "__main__":

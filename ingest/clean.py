@@ -30,6 +30,9 @@ _CUT_OFF: Final = re.compile(
     )[\s»>.]*\Z""",
     re.IGNORECASE | re.VERBOSE,
 )
+_TAIL: Final = 80
+"""Characters at the end in which a cut-off marker is looked for."""
+
 _SIGNED: Final = re.compile(
     r"""(?<=[.!?…"”')])
     (?:
@@ -58,7 +61,7 @@ def clean_plot(text: str) -> str:
     """
     text = _TAGS.sub(" ", html.unescape(text))
     text = tidy(_FOOTNOTES.sub("", _TEMPLATES.sub(" ", text)))
-    text = _CUT_OFF.sub("", text)
+    text = text[:-_TAIL] + _CUT_OFF.sub("", text[-_TAIL:])
     if _PLACEHOLDER.fullmatch(text):
         return ""
     text = _SIGNED.sub("", text)
