@@ -6,7 +6,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import yaml
 
@@ -38,7 +38,7 @@ class WordVectorsConfig:
         epochs: passes of Word2Vec over the plots.
     """
 
-    source: str = "glove"
+    source: Literal["glove", "word2vec"] = "glove"
     dimensions: int = 100
     epochs: int = 5
 
@@ -99,7 +99,9 @@ class ServingConfig:
             ValueError: `keep_old` is below 1.
         """
         if self.keep_old < 1:
-            raise ValueError("serving.keep_old must be at least 1: a rollback needs somewhere to go")
+            raise ValueError(
+                "serving.keep_old must be at least 1: a rollback needs somewhere to go"
+            )
 
 
 @dataclass(frozen=True)
@@ -258,8 +260,7 @@ def _sections(file: Path) -> dict[str, Any]:
     unknown = sorted(str(name) for name in content if name not in SECTIONS)
     if unknown:
         raise UserError(
-            f"{file}: {unknown[0]} is no section of the configuration. "
-            f"Known: {', '.join(SECTIONS)}"
+            f"{file}: {unknown[0]} is no section of the configuration. Known: {', '.join(SECTIONS)}"
         )
     return {
         name: _section(file, name, SECTIONS[name], values or {}) for name, values in content.items()
@@ -282,7 +283,11 @@ def _section(file: Path, name: str, section: type[Section], values: Any) -> Sect
 
 def _converted(file: Path, name: str, hint: Any, value: Any) -> Any:
     """The value as the field's type; YAML knows neither paths, tuples nor whole floats."""
-    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    options = (
+        typing.get_args(hint)
+        if typing.get_origin(hint) in (typing.Union, types.UnionType)
+        else (hint,)
+    )
     if value is None and type(None) in options:
         return None
     if Path in options and isinstance(value, str):

@@ -93,9 +93,7 @@ class Board(logging.Handler):
             logger.addHandler(self)
         try:
             if self.console.is_terminal:
-                with Live(
-                    console=self.console, get_renderable=self._table, refresh_per_second=4
-                ):
+                with Live(console=self.console, get_renderable=self._table, refresh_per_second=4):
                     yield self
             else:
                 yield self

@@ -40,9 +40,7 @@ def _vocabularies(outputs: Outputs) -> str:
     assets = outputs["transform_graph"] / "transform_fn" / "assets"
     sizes = {name: _lines(assets / name) for name in (xf.PLOT_WORDS, xf.PLOT_NGRAMS)}
     people = sum(_lines(assets / name) for name in xf.PEOPLE_IDS.values())
-    return (
-        f"{sizes[xf.PLOT_WORDS]:,} words, {sizes[xf.PLOT_NGRAMS]:,} n-grams, {people:,} people"
-    )
+    return f"{sizes[xf.PLOT_WORDS]:,} words, {sizes[xf.PLOT_NGRAMS]:,} n-grams, {people:,} people"
 
 
 def _lines(file: Path) -> int:

@@ -4,11 +4,13 @@ import argparse
 import contextlib
 import fcntl
 import importlib.util
+import json
 import logging
 import os
 import shutil
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,7 +20,8 @@ from typing import TYPE_CHECKING, Final
 PROJECT: Final = Path(__file__).resolve().parent.parent
 
 if __name__ == "__main__":
-    # As a script its own folder is first on the path, where `pipeline` would not be found as a package.
+    # As a script its own folder is first on the path, where `pipeline` would not be found as a
+    # package.
     sys.path[0] = str(PROJECT)
 
 if TYPE_CHECKING:
@@ -82,9 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
 
 
-def _run(
-    options: argparse.Namespace, output: Path, log_file: Path, console: "Console"
-) -> int:
+def _run(options: argparse.Namespace, output: Path, log_file: Path, console: "Console") -> int:
     """The run itself, everything but the console's lines already sent to the log."""
     from schema.errors import UserError
 
@@ -111,7 +112,7 @@ def _run(
         try:
             with board.shown():
                 movies = _ingest(config, board)
-                results = _nodes(config, board)
+                results = _nodes(config, board, log_file)
         except AnomaliesFound as error:
             console.print("\n[bold red]stopped: the data have anomalies[/]")
             console.print(str(error), markup=False)
@@ -124,7 +125,7 @@ def _run(
         _clear(output)
         console.print("\ninterrupted; the same command goes on from the last node that was done")
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 (the last resort: the trace belongs in the log)
+    except Exception as error:
         logging.getLogger(__name__).exception("the run failed")
         last = traceback.format_exception_only(error)[-1].strip()
         console.print(f"\n[bold red]failed:[/] {last.splitlines()[0][:300]}", soft_wrap=True)
@@ -151,7 +152,8 @@ def _ingest(config: "RunConfig", board: "Board") -> "IngestReport":
     return report
 
 
-def _nodes(config: "RunConfig", board: "Board") -> "list[NodeResult]":
+def _nodes(config: "RunConfig", board: "Board", log_file: Path) -> "list[NodeResult]":
+    """Run the DAG; a record of its nodes and their times stands beside the log."""
     from components import versions
     from pipeline import dag, runner
     from pipeline.outcomes import describe
@@ -162,6 +164,19 @@ def _nodes(config: "RunConfig", board: "Board") -> "list[NodeResult]":
 
         def finished(self, result: "NodeResult") -> None:
             board.end(result.status.value, describe(result))
+            # The start is told as well, for whoever watches the process from outside.
+            record.append(
+                {
+                    "node": result.node,
+                    "status": result.status.value,
+                    "started": round(time.time() - result.seconds, 2),
+                    "seconds": round(result.seconds, 2),
+                }
+            )
+            record_file.write_text(json.dumps(record, indent=1) + "\n")
+
+    record: list[dict[str, object]] = []
+    record_file = log_file.with_suffix(".json")
 
     if not config.schema_file.exists():
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
@@ -214,7 +229,9 @@ def _outcome(
         return PUSHED
     console.print(f"model   not pushed; {config.model_directory} is as it was", soft_wrap=True)
     if verdict.blessed:
-        reasons = str(canary.properties["blessing"].get("reason") or pushed.get("reason")).splitlines()
+        reasons = str(
+            canary.properties["blessing"].get("reason") or pushed.get("reason")
+        ).splitlines()
         console.print("[bold red]not pushed:[/]")
     else:
         reasons = list(verdict.reasons)

@@ -1,8 +1,8 @@
 """Runs a pipeline on this machine, node by node, and tells what happens.
 
 TFX's LocalDagRunner says nothing between the start and the end of a run, hides whether a result
-came from the cache, and leaves behind what a killed run was writing. This one launches the nodes with the
-same launcher, reports each, and first clears away what an earlier run left unfinished.
+came from the cache, and leaves behind what a killed run was writing. This one launches the nodes
+with the same launcher, reports each, and first clears away what an earlier run left unfinished.
 """
 
 import logging
@@ -129,9 +129,7 @@ def run(
     return results
 
 
-def clear_unfinished(
-    connection: metadata_store_pb2.ConnectionConfig, artifacts: Path
-) -> list[int]:
+def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> list[int]:
     """Mark what an interrupted run left unfinished as cancelled and delete what it had written.
 
     Only one run at a time may use the store and the directory.

@@ -26,6 +26,7 @@ from schema.errors import UserError
 from schema.features import SCHEMA_FILE
 
 METADATA_FILE: Final = "metadata.sqlite"
+STATISTICS_FILE: Final = "FeatureStats.pb"
 EXIT_USER_ERROR: Final = 2
 
 mlmd: Any = metadata_store_pb2
@@ -164,13 +165,14 @@ def newest_data(output: Path) -> NewestData:
     Raises:
         UserError: no run there got as far as SchemaGen.
     """
-    # Imported here, since it takes ten seconds that a wrong command line need not wait for.
-    import tensorflow_data_validation as tfdv
-    from tfx.components.statistics_gen import stats_artifact_utils
-
     database = output / METADATA_FILE
     if not database.is_file():
         raise UserError(f"{output}: no run has been made there. Run `make run` first.")
+    # Imported here: it takes seconds that a mistake need not wait for, and is quiet only if told
+    # before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow_data_validation as tfdv
+
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(database)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
@@ -183,9 +185,7 @@ def newest_data(output: Path) -> NewestData:
         tfdv.load_schema_text(str(Path(schema_uri) / "schema.pbtxt")),
         [
             tfdv.load_stats_binary(str(path))
-            for path in sorted(
-                Path(statistics_uri).glob(f"Split-*/{stats_artifact_utils.BINARY_PB_BASENAME}")
-            )
+            for path in sorted(Path(statistics_uri).glob(f"Split-*/{STATISTICS_FILE}"))
         ],
     )
 
@@ -234,7 +234,10 @@ def review(
     """
     header, curated = read_schema(schema_file)
     changes = differences(curated, data.inferred, data.statistics)
-    print(f"{schema_file} and the data of the newest run:")
+    shown = schema_file
+    if schema_file.is_relative_to(Path.cwd()):
+        shown = schema_file.relative_to(Path.cwd())
+    print(f"{shown} and the data of the newest run:")
     names = [feature.name for feature in curated.feature]
     names += [change.feature for change in changes if change.feature not in names]
     width = max(map(len, names))
@@ -248,7 +251,7 @@ def review(
 
     possible = [change for change in changes if change.accept]
     if any(change.accept is None for change in changes):
-        print(f"What is marked [by hand] is yours to change, in the data or in {schema_file}.")
+        print(f"What is marked [by hand] is yours to change, in the data or in {shown}.")
     if not write:
         if possible:
             print("Nothing is written. With --write, each other change can be accepted.")
@@ -258,7 +261,7 @@ def review(
         print("Nothing is written.")
         return
     write_whole(schema_file, render(accepted(curated, wanted), header))
-    print(f"Written to {schema_file}: {len(wanted)} of {len(possible)} changes.")
+    print(f"Written to {shown}: {len(wanted)} of {len(possible)} changes.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

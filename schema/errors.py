@@ -4,6 +4,6 @@
 class UserError(Exception):
     """A mistake that the user can mend.
 
-    The message is complete in itself: it names the file, row or field, says what was wrong and what to
-    do. Command lines print it as ``error: ...`` and exit with status 2, without a stack trace.
+    The message is complete in itself: it names the file, row or field, says what was wrong and what
+    to do. Command lines print it as ``error: ...`` and exit with status 2, without a stack trace.
     """

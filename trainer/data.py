@@ -12,7 +12,7 @@ from transform import features as xf
 MAX_IDS: Final[dict[str, int]] = {
     xf.PLOT_NGRAMS: 500,
     xf.TITLE_WORDS: 20,
-    **{feature: 20 for feature in xf.PEOPLE_IDS.values()},
+    **dict.fromkeys(xf.PEOPLE_IDS.values(), 20),
 }
 """How many ids of a feature the model reads; the plot's words are cut in Transform already."""
 

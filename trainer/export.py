@@ -29,16 +29,19 @@ Tensors = dict[str, tf.Tensor]
 
 
 def export(
-    model: keras.Model, decisions: Decisions, tft_output: tft.TFTransformOutput, directory: Path | str
+    model: keras.Model,
+    decisions: Decisions,
+    tft_output: tft.TFTransformOutput,
+    directory: Path | str,
 ) -> None:
     """Write a SavedModel with everything from raw features to decisions in it.
 
     Signatures (N rows, G = 22 genres in the order of `schema.genres.GENRES`):
 
     - `serving_default`: plot, title, directors, writers, cast as string [N] (names joined by `|`),
-      year, runtime_minutes, average_rating, num_votes as float32 [N]. Empty text and numbers that are
-      NaN, zero or negative mean `not known`; each input has such a default. Returns genres (string
-      [N, G]), probabilities (float32 [N, G]) and predicted (bool [N, G]).
+      year, runtime_minutes, average_rating, num_votes as float32 [N]. Empty text and numbers that
+      are NaN, zero or negative mean `not known`; each input has such a default. Returns genres
+      (string [N, G]), probabilities (float32 [N, G]) and predicted (bool [N, G]).
     - `examples`: serialized `tf.Example`s, string [N]; the same answer.
     - `evaluate`: serialized `tf.Example`s with genres; probabilities, and decision_scores (float32
       [N, G]), above one half exactly where a genre is predicted; beside them the label (float32
@@ -71,8 +74,11 @@ def export(
     def evaluate(examples: tf.Tensor) -> Tensors:
         transformed = transform(tf.io.parse_example(examples, raw_spec))
         probabilities, margin = decide(transformed)
-        # A margin of exactly 0 is a decision for the genre, and the Evaluator asks for more than one half.
-        scores = tf.where(margin >= 0, tf.maximum(tf.sigmoid(margin), 0.5 + 1e-6), tf.sigmoid(margin))
+        # A margin of exactly 0 is a decision for the genre, and the Evaluator asks for more than
+        # one half.
+        scores = tf.where(
+            margin >= 0, tf.maximum(tf.sigmoid(margin), 0.5 + 1e-6), tf.sigmoid(margin)
+        )
         return {
             SCORES_OUTPUT: scores,
             PROBABILITIES_OUTPUT: probabilities,
@@ -100,7 +106,9 @@ def export(
         EVALUATE_SIGNATURE: evaluate,
         TRANSFORM_SIGNATURE: transform_examples,
     }.items():
-        archive.add_endpoint(name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)])
+        archive.add_endpoint(
+            name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
+        )
     archive.write_out(str(directory), verbose=False)
 
 

@@ -24,7 +24,8 @@ class HParams:
         dropout: rate on the joined parts and on the hidden layer.
         word_dropout: rate at which whole words of the plot are hidden from the sequence encoder.
         id_dropout: rate at which single n-grams, title words and people are hidden.
-        field_dropout: rate at which all credits, all numbers and the title are hidden, each on its own.
+        field_dropout: rate at which all credits, all numbers and the title are hidden, each on its
+        own.
         label_smoothing: how far the labels 0 and 1 are moved towards one half.
         optimizer: name of the Keras optimizer.
         learning_rate: highest learning rate; it falls along a cosine to a fiftieth of it.
@@ -67,7 +68,9 @@ class HParams:
             elif name.endswith("dropout"):
                 _require(_number(value) and 0 <= value < 1, name, "at least 0 and below 1", value)
             elif name == "label_smoothing":
-                _require(_number(value) and 0 <= value < 0.5, name, "at least 0 and below 0.5", value)
+                _require(
+                    _number(value) and 0 <= value < 0.5, name, "at least 0 and below 0.5", value
+                )
             elif name == "weight_decay":
                 _require(_number(value) and value >= 0, name, "at least 0", value)
             elif name == "learning_rate":
@@ -100,13 +103,21 @@ def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
     space = keras_tuner.HyperParameters()
     space.Choice("text_encoder", list(TEXT_ENCODERS), default=defaults.text_encoder)
     space.Choice("optimizer", list(OPTIMIZERS), default=defaults.optimizer)
-    space.Choice("batch_size", _with(defaults.batch_size, [64, 128, 256]), default=defaults.batch_size)
+    space.Choice(
+        "batch_size", _with(defaults.batch_size, [64, 128, 256]), default=defaults.batch_size
+    )
     space.Float(
-        "learning_rate", 3e-4, 5e-3, sampling="log", default=_within(defaults.learning_rate, 3e-4, 5e-3)
+        "learning_rate",
+        3e-4,
+        5e-3,
+        sampling="log",
+        default=_within(defaults.learning_rate, 3e-4, 5e-3),
     )
     space.Choice("filters", _with(defaults.filters, [48, 96, 144]), default=defaults.filters)
     space.Choice("rnn_units", _with(defaults.rnn_units, [32, 64, 96]), default=defaults.rnn_units)
-    space.Choice("people_dim", _with(defaults.people_dim, [24, 48, 96]), default=defaults.people_dim)
+    space.Choice(
+        "people_dim", _with(defaults.people_dim, [24, 48, 96]), default=defaults.people_dim
+    )
     space.Choice(
         "hidden_units", _with(defaults.hidden_units, [128, 256, 512]), default=defaults.hidden_units
     )

@@ -1,12 +1,12 @@
 """The hybrid model: a wide part over n-grams and people beside a deep part over everything.
 
 Wide and deep side by side is due to Cheng et al. 2016 (arXiv:1606.07792); convolutions of several
-widths over word vectors to Kim 2014 (arXiv:1408.5882); attention pooling to Yang et al. 2016 (NAACL,
-hierarchical attention).
+widths over word vectors to Kim 2014 (arXiv:1408.5882); attention pooling to Yang et al. 2016
+(NAACL, hierarchical attention).
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -57,7 +57,9 @@ def build(
         return IdDropout(rate, hparams.seed, name=f"{name}_dropout")(known[name])
 
     def bag(name: str, ids: keras.KerasTensor, dim: int, part: str) -> keras.KerasTensor:
-        start = "zeros" if part == "wide" else keras.initializers.RandomNormal(0, 0.05, hparams.seed)
+        start = (
+            "zeros" if part == "wide" else keras.initializers.RandomNormal(0, 0.05, hparams.seed)
+        )
         size = vocabulary_sizes[name] + 1
         return Bag(size, dim, start, name=f"{part}_{name}")(ids)
 
@@ -77,7 +79,9 @@ def build(
     joined = keras.layers.Dropout(hparams.dropout, seed=hparams.seed)(
         keras.layers.Concatenate()(deep)
     )
-    hidden_layer = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(joined)
+    hidden_layer = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(
+        joined
+    )
     dropped = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(hidden_layer)
     rates = np.clip(genre_rates, 1e-3, 1 - 1e-3)
     deep_logits = keras.layers.Dense(
@@ -142,7 +146,8 @@ def _plot_vector(
     if hparams.text_encoder == "cnn_rnn":
         pooled.append(MaskedMax(name="convolution_max")([sequence, mask]))
     if hparams.text_encoder != "cnn":
-        # Averages are taken over words alone, so that a row does not depend on its batch's longest plot.
+        # Averages are taken over words alone, so that a row does not depend on its batch's longest
+        # plot.
         shares = keras.layers.AveragePooling1D(POOLING_BEFORE_RNN, padding="same")(mask)
         sums = keras.layers.AveragePooling1D(POOLING_BEFORE_RNN, padding="same")(sequence * mask)
         sequence = sums / ops.maximum(shares, 1e-6)
@@ -162,7 +167,13 @@ class _Fixed(keras.initializers.Initializer):
         self.values = values
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> object:
-        """The values, whose shape must be `shape`."""
+        """The values.
+
+        Raises:
+            ValueError: they are not of the shape that is asked for.
+        """
+        if tuple(shape) != self.values.shape:
+            raise ValueError(f"Expected values of shape {shape}. Received: {self.values.shape}")
         return ops.convert_to_tensor(self.values, dtype=dtype)
 
 
@@ -178,19 +189,19 @@ class FieldDropout(keras.layers.Layer):
         self.rate = rate
         self.seeds = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs: dict[str, object], training: bool = False) -> dict[str, object]:
+    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Model inputs in, the same out, some rows with fields hidden."""
         if not training or not self.rate:
             return dict(inputs)
         rows = ops.shape(inputs[xf.NUMBERS])[0]
         outputs = dict(inputs)
 
-        def keep(rate: float) -> object:
+        def keep(rate: float) -> Any:
             return ops.cast(keras.random.uniform((rows, 1), seed=self.seeds) >= rate, "float32")
 
-        credits = keep(self.rate)
+        crew = keep(self.rate)
         for name in xf.PEOPLE_IDS.values():
-            known = ops.cast(credits * keep(self.rate / 2), "int32")
+            known = ops.cast(crew * keep(self.rate / 2), "int32")
             outputs[name] = inputs[name] * known
         outputs[xf.TITLE_WORDS] = inputs[xf.TITLE_WORDS] * ops.cast(keep(self.rate), "int32")
         numbers = keep(self.rate)
@@ -207,7 +218,7 @@ class IdDropout(keras.layers.Layer):
         self.rate = rate
         self.seeds = keras.random.SeedGenerator(seed)
 
-    def call(self, ids: object, training: bool = False) -> object:
+    def call(self, ids: Any, training: bool = False) -> Any:
         """Ids in, int32 [N, L]; the same out, some of them 0."""
         if not training or not self.rate:
             return ids
@@ -222,7 +233,7 @@ class Bag(keras.layers.Layer):
         super().__init__(**kwargs)
         self.vectors = keras.layers.Embedding(size, dim, embeddings_initializer=start)
 
-    def call(self, ids: object) -> object:
+    def call(self, ids: Any) -> Any:
         """Ids in, int32 [N, L], 0 is padding; float32 [N, dim] out."""
         mask = ops.cast(ops.not_equal(ids, 0), "float32")[..., None]
         total = ops.sum(self.vectors(ids) * mask, axis=1)
@@ -234,7 +245,7 @@ class MaskedMax(keras.layers.Layer):
 
     supports_masking = True
 
-    def call(self, inputs: tuple[object, object]) -> object:
+    def call(self, inputs: tuple[Any, Any]) -> Any:
         """[N, L, D] and mask [N, L, 1] in, [N, D] out."""
         sequence, mask = inputs
         highest = ops.max(sequence * mask - 1e4 * (1.0 - mask), axis=1)
@@ -242,7 +253,6 @@ class MaskedMax(keras.layers.Layer):
 
     def compute_mask(self, inputs: object, mask: object = None) -> None:
         """Positions are gone, and so is their mask."""
-        return
 
 
 class AttentionPooling(keras.layers.Layer):
@@ -255,7 +265,7 @@ class AttentionPooling(keras.layers.Layer):
         self.score = keras.layers.Dense(1, name="score")
         self.score.build(input_shape[0])
 
-    def call(self, inputs: tuple[object, object]) -> object:
+    def call(self, inputs: tuple[Any, Any]) -> Any:
         """[N, L, D] and mask [N, L, 1] in, [N, D] out."""
         sequence, mask = inputs
         weights = ops.softmax(self.score(sequence) - 1e4 * (1.0 - mask), axis=1) * mask
@@ -263,4 +273,3 @@ class AttentionPooling(keras.layers.Layer):
 
     def compute_mask(self, inputs: object, mask: object = None) -> None:
         """Positions are gone, and so is their mask."""
-        return

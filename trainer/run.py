@@ -36,7 +36,8 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Train on the split `train`; stop, calibrate and choose thresholds on the split `eval`.
 
     Args:
-        fn_args: of the Trainer component. `custom_config` may hold `hparams`, the values that differ
+        fn_args: of the Trainer component. `custom_config` may hold `hparams`, the values that
+        differ
             from `HParams`' own; what the Tuner found, in `hyperparameters`, goes before them.
             `base_model` is the directory with the word vectors.
     """
@@ -168,9 +169,7 @@ class GenreScores(keras.callbacks.Callback):
         scores = {
             "val_loss": float(np.mean(np.logaddexp(0, logits) - labels * logits)),
             "val_map": mean_average_precision(probabilities, labels),
-            "val_macro_f1": thresholds.macro_f1(
-                thresholds.predict(probabilities, chosen), labels
-            ),
+            "val_macro_f1": thresholds.macro_f1(thresholds.predict(probabilities, chosen), labels),
         }
         if logs is not None:
             logs.update(scores)

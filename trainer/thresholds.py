@@ -2,8 +2,8 @@
 
 What is known about a film changes how far its logits can be trusted: thresholds chosen on complete
 rows are wrong for rows with a plot alone. So each of four patterns (credits known or not, numbers
-known or not) has a calibration and thresholds of its own, fitted on the eval split with the fields of
-the other patterns hidden.
+known or not) has a calibration and thresholds of its own, fitted on the eval split with the fields
+of the other patterns hidden.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,9 @@ PATTERNS: Final[tuple[str, ...]] = (
 """Index = 2 * (any credit known) + (rating and votes known)."""
 
 SHRINKAGE: Final = 30.0
-"""Positives on the eval split at which a genre's own choice weighs as much as the one of all genres."""
+"""Positives on the eval split at which a genre's own choice weighs as much as the one of all
+genres.
+"""
 
 _RATING, _VOTES = raw.NUMBERS.index(raw.RATING), raw.NUMBERS.index(raw.VOTES)
 
@@ -90,12 +92,12 @@ def pattern_of(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
     Returns:
         int32 [N], an index of `PATTERNS`.
     """
-    credits = tf.add_n(
+    people = tf.add_n(
         [tf.math.count_nonzero(inputs[name], axis=1) for name in xf.PEOPLE_IDS.values()]
     )
     missing = inputs[xf.NUMBERS_MISSING]
     numbers = (missing[:, _RATING] < 0.5) & (missing[:, _VOTES] < 0.5)
-    return 2 * tf.cast(credits > 0, tf.int32) + tf.cast(numbers, tf.int32)
+    return 2 * tf.cast(people > 0, tf.int32) + tf.cast(numbers, tf.int32)
 
 
 def hide(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:

@@ -78,6 +78,7 @@ class TrainingTuner(keras_tuner.Tuner):
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Train one setting; its best scores on the eval split."""
+        del args, kwargs  # what Keras' own tuners hand to `fit`
         hparams = self.defaults.changed(trial.hyperparameters.values)
         tft_output = tft.TFTransformOutput(self.fn_args.transform_graph_path)
         train = data.dataset(self.fn_args.train_files, tft_output, hparams.batch_size, hparams.seed)

@@ -1,1 +1,3 @@
-"""From raw features to what the model reads, as one TensorFlow graph for training and serving alike."""
+"""From raw features to what the model reads, as one TensorFlow graph for training and serving
+alike.
+"""

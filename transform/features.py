@@ -6,7 +6,7 @@ from typing import Any, Final
 from schema import features as raw
 
 PLOT_WORDS: Final = "plot_words"
-"""Word ids of the plot in reading order, at most `TransformConfig.max_plot_words`; int64, varying length."""
+"""Word ids of the plot in reading order, cut to `max_plot_words`; int64, varying length."""
 
 PLOT_NGRAMS: Final = "plot_ngrams"
 """Distinct ids of the plot's one- and two-word n-grams; int64, varying length."""
@@ -21,7 +21,7 @@ ID_FEATURES: Final[tuple[str, ...]] = (PLOT_WORDS, PLOT_NGRAMS, TITLE_WORDS, *PE
 """Every feature that is a list of vocabulary ids; each has a vocabulary file of the same name."""
 
 NUMBERS: Final = "numbers"
-"""The numbers scaled to mean 0 and variance 1 (votes after a logarithm), 0 where missing; float32 [4]."""
+"""The numbers scaled to mean 0 and variance 1 (log votes), 0 where missing; float32 [4]."""
 
 NUMBERS_MISSING: Final = "numbers_missing"
 """1.0 where the number of the same position is missing; float32 [4]."""
@@ -34,7 +34,7 @@ PLOT_LENGTH: Final = "plot_length"
 METADATA: Final = "metadata"
 
 SLICES: Final[tuple[str, ...]] = (DECADE, PLOT_LENGTH, METADATA)
-"""What the evaluation is sliced by: one string a film, such as `1990s`, `short` and `no credits`."""
+"""What the evaluation is sliced by, a string a film: such as `1990s`, `short`, `no credits`."""
 
 OOV_BUCKETS: Final = 1
 """Ids behind each vocabulary's last, for whatever is not in it."""
@@ -45,14 +45,15 @@ class TransformConfig:
     """Sizes of the vocabularies and lengths.
 
     Attributes:
-        max_plot_words: words of a plot that the sequence encoder reads; the n-grams see `max_plot_characters`.
-        max_plot_characters: characters of a plot that are read at all, which bounds the cost of one request.
+        max_plot_words: words of a plot that the sequence encoder reads.
+        max_plot_characters: characters of a plot that are read at all, by the n-grams too, which
+            bounds the cost of one request.
         max_cast: names of the cast that are read, in billing order.
         max_words: size of the plot's word vocabulary, by frequency.
         max_ngrams: size of the n-gram vocabulary, by frequency.
         max_title_words: size of the title's word vocabulary.
         max_people: size of each people vocabulary.
-        min_word_count: films that a word must occur in (times, for plot words) to be in a vocabulary.
+        min_word_count: occurrences that a word must have.
         min_ngram_count: occurrences that an n-gram must have.
         min_people_count: films that a person must have a credit in.
     """

@@ -21,7 +21,8 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     """Turn raw features into what the model reads.
 
     Args:
-        inputs: raw features by name; each a SparseTensor [N, at most one] or a Tensor [N] or [N, 1].
+        inputs: raw features by name; each a SparseTensor [N, at most one] or a Tensor [N] or [N,
+        1].
             A missing or empty value is allowed everywhere.
         custom_config: `{"transform": fields of TransformConfig}`, as the pipeline passes it.
 
@@ -55,9 +56,7 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
         min_count=config.min_word_count,
     )
 
-    people = {
-        name: text.names(_strings(inputs[name]), raw.LIST_SEPARATOR) for name in raw.PEOPLE
-    }
+    people = {name: text.names(_strings(inputs[name]), raw.LIST_SEPARATOR) for name in raw.PEOPLE}
     people[raw.CAST] = people[raw.CAST][:, : config.max_cast]
     for name, feature in xf.PEOPLE_IDS.items():
         outputs[feature] = _ids(
@@ -65,7 +64,9 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
         )
 
     values = {name: _number(inputs[name]) for name in raw.NUMBERS}
-    numbers = [tf.math.log1p(values[name]) if name == raw.VOTES else values[name] for name in raw.NUMBERS]
+    numbers = [
+        tf.math.log1p(values[name]) if name == raw.VOTES else values[name] for name in raw.NUMBERS
+    ]
     outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scaled(tf.stack(numbers, axis=1))
 
     outputs[xf.LABEL] = _multi_hot(_strings(inputs[raw.GENRES_FIELD]))
@@ -95,7 +96,9 @@ def _number(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
 def _dense(values: tf.Tensor | tf.SparseTensor, default: str | float) -> tf.Tensor:
     if isinstance(values, tf.SparseTensor):
         one_column = tf.SparseTensor(
-            values.indices, values.values, tf.stack([values.dense_shape[0], tf.constant(1, tf.int64)])
+            values.indices,
+            values.values,
+            tf.stack([values.dense_shape[0], tf.constant(1, tf.int64)]),
         )
         values = tf.sparse.to_dense(one_column, default_value=default)
     return tf.reshape(values, [-1])
@@ -109,9 +112,11 @@ def _ids(
     min_count: int,
     vocabulary_of: tf.RaggedTensor | None = None,
 ) -> tf.SparseTensor:
-    """Look tokens up in a vocabulary made by frequency; what is not in it gets the bucket behind it.
+    """Look tokens up in a vocabulary made by frequency; what is not in it gets the bucket behind
+    it.
 
-    The vocabulary is made from `vocabulary_of` where that is given, else from the tokens themselves.
+    The vocabulary is made from `vocabulary_of` where that is given, else from the tokens
+    themselves.
     """
     source = tokens if vocabulary_of is None else vocabulary_of
     path = tft.vocabulary(
@@ -163,7 +168,7 @@ def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _multi_hot(joined: tf.Tensor) -> tf.Tensor:
-    """1.0 at each genre named; a name that is not in `GENRES` counts for nothing. float32 [N, 22]."""
+    """1.0 at each genre named, float32 [N, 22]; other names count for nothing."""
     given = text.names(joined, raw.LIST_SEPARATOR).to_tensor("")
     matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
     return tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
@@ -182,4 +187,6 @@ def _plot_length(count: tf.Tensor) -> tf.Tensor:
 
 def _metadata(*, credits_known: tf.Tensor, ratings_known: tf.Tensor) -> tf.Tensor:
     without_credits = tf.where(ratings_known, "no credits", "plot and title only")
-    return tf.where(credits_known, tf.where(ratings_known, "complete", "no rating"), without_credits)
+    return tf.where(
+        credits_known, tf.where(ratings_known, "complete", "no rating"), without_credits
+    )

@@ -48,9 +48,7 @@ def ngrams(tokens: tf.RaggedTensor, width: int = 2) -> tf.RaggedTensor:
         string [N, (n-grams)], words first, then pairs and so on, duplicates kept.
     """
     grams = [tokens]
-    grams.extend(
-        tf.strings.ngrams(tokens, n, separator=" ") for n in range(2, width + 1)
-    )
+    grams.extend(tf.strings.ngrams(tokens, n, separator=" ") for n in range(2, width + 1))
     return tf.concat(grams, axis=1)
 
 
