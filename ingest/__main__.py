@@ -184,7 +184,7 @@ def _require_agreement() -> None:
 
 @contextmanager
 def _bars(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for each name that the yielded function is called with, one after the other."""
+    """A progress bar for each name that the yielded function is called with, one by one."""
     with Progress(
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),
