@@ -168,11 +168,6 @@ def newest_data(output: Path) -> NewestData:
     database = output / METADATA_FILE
     if not database.is_file():
         raise UserError(f"{output}: no run has been made there. Run `make run` first.")
-    # Imported here: it takes seconds that a mistake need not wait for, and is quiet only if told
-    # before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow_data_validation as tfdv
-
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(database)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
@@ -182,9 +177,9 @@ def newest_data(output: Path) -> NewestData:
     if schema_uri is None or statistics_uri is None:
         raise UserError(f"{output}: no run there got as far as SchemaGen. Run `make run` first.")
     return NewestData(
-        tfdv.load_schema_text(str(Path(schema_uri) / "schema.pbtxt")),
+        read_schema(Path(schema_uri) / SCHEMA_FILE.name)[1],
         [
-            tfdv.load_stats_binary(str(path))
+            statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
             for path in sorted(Path(statistics_uri).glob(f"Split-*/{STATISTICS_FILE}"))
         ],
     )
@@ -313,12 +308,13 @@ def _differences_of(
     statistics: Sequence[statistics_pb2.DatasetFeatureStatisticsList],
 ) -> Iterator[Change]:
     """Differences of one feature that both the curated schema and the data have."""
-    if feature.type != of_data.type and of_data.type != schema_pb2.TYPE_UNKNOWN:
+    common = list(_statistics_of(feature.name, statistics))
+    filled = sum(one.tot_num_values for _, one in common)
+    # A column without any value has no type, and SchemaGen calls it BYTES.
+    if filled and feature.type != of_data.type:
         difference = f"{_TYPE(of_data.type)} values, the schema says {_TYPE(feature.type)}"
         yield Change(feature.name, difference, None)
         return
-    common = list(_statistics_of(feature.name, statistics))
-    filled = sum(one.tot_num_values for _, one in common)
     rows = sum(dataset.num_examples for one in statistics for dataset in one.datasets[:1])
     if feature.value_count.max == 1 and rows:
         if any(one.max_num_values > 1 for _, one in common):
