@@ -9,7 +9,7 @@ from trainer.run import resolve_hparams
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"text_encoder": "bert"}, "text_encoder must be one of cnn, rnn, cnn_rnn. Received: 'bert'"),
+        ({"text_encoder": "bert"}, "text_encoder must be one of cnn, rnn, cnn_rnn. Received: "),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1. Received: 1.0"),
         ({"filters": 0}, "filters must be a whole number of at least 1. Received: 0"),
         ({"epochs": True}, "epochs must be a whole number of at least 1. Received: True"),

@@ -88,8 +88,8 @@ def test_field_dropout_hides_fields_as_if_never_known() -> None:
     layer = model.FieldDropout(0.5, seed=3)
     inputs = rows(400, words=3)
     hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
-    credits = [hidden[name] for name in xf.PEOPLE_IDS.values()]
-    nobody = np.all([ids == 0 for ids in credits], axis=(0, 2))
+    people = [hidden[name] for name in xf.PEOPLE_IDS.values()]
+    nobody = np.all([ids == 0 for ids in people], axis=(0, 2))
     # All together at 1/2; else each of the three on its own at 1/4.
     assert nobody.mean() == pytest.approx(0.5 + 0.5 * 0.25**3, abs=0.08)
     no_numbers = (hidden[xf.NUMBERS_MISSING] == 1).all(1) & (hidden[xf.NUMBERS] == 0).all(1)

@@ -167,23 +167,25 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nd
 def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The threshold by genre with the best F1, shrunk where positives are few.
 
-    The shrinkage mixes a genre's own best threshold, in logits, with the one that is best for the
-    F1 of all genres together; the weight of the own one is `n / (n + SHRINKAGE)` for n positives.
+    The shrinkage mixes, in logits, a genre's own best threshold on the labels with the one that is
+    best if the probabilities are taken at their word: that has the highest expected F1, and needs
+    no positives to be seen (Lipton, Elkan and Naryanaswamy 2014, arXiv:1402.1892). The weight of
+    the former is `n / (n + SHRINKAGE)` for n positives.
 
     Args:
-        probabilities: float [N, 22].
+        probabilities: float [N, 22], calibrated.
         labels: float [N, 22].
 
     Returns:
         float32 [22], each in [0.02, 0.95].
     """
-    common = _best_threshold(probabilities.ravel(), labels.ravel())
     chosen = np.empty(labels.shape[1], np.float32)
     for g in range(labels.shape[1]):
         positives = float(labels[:, g].sum())
-        own = _best_threshold(probabilities[:, g], labels[:, g]) if positives else common
         weight = positives / (positives + SHRINKAGE)
-        mixed = weight * _logit(own) + (1 - weight) * _logit(common)
+        expected = _best_threshold(probabilities[:, g], probabilities[:, g])
+        own = _best_threshold(probabilities[:, g], labels[:, g]) if positives else expected
+        mixed = weight * _logit(own) + (1 - weight) * _logit(expected)
         chosen[g] = 1 / (1 + np.exp(-mixed))
     return np.clip(chosen, 0.02, 0.95)
 
@@ -212,11 +214,14 @@ def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The cut with the highest F1; halfway between the two neighbouring probabilities."""
+    """The cut with the highest F1; halfway between the two neighbouring probabilities.
+
+    The labels may be probabilities themselves: the F1 is then the expected one.
+    """
     order = np.argsort(-probabilities, kind="stable")
     ranked = probabilities[order]
     hits = np.cumsum(labels[order])
-    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + max(labels.sum(), 1))
+    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + max(labels.sum(), 1e-9))
     # Equal probabilities fall on the same side, so a cut inside such a run cannot be made.
     f1[:-1][ranked[:-1] == ranked[1:]] = -1
     best = int(np.argmax(f1))
