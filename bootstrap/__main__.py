@@ -9,7 +9,7 @@ from typing import List
 
 from bootstrap import pythons
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 def main(arguments: List[str]) -> int:

@@ -147,7 +147,9 @@ def _environment(root: Path) -> Iterator[Finding]:
     )
     wrong = ", ".join(report["wrong"][:8])
     yield Finding("packages", count, f"{again}; these differ: {wrong}" if wrong else "")
-    loads = output_of([python, "-c", f"{environment.LOADS}; print('yes')"], clean_environ())
+    loads = output_of(
+        [python, "-c", f"{environment.LOADS}; print('yes')"], clean_environ(), seconds=600
+    )
     yield Finding(
         "libraries",
         "TensorFlow, TFDV and ML Metadata load" if loads else "do not load",

@@ -58,11 +58,18 @@ def clean_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     }
 
 
-def output_of(argv: Sequence[str | Path], environ: Mapping[str, str] | None = None) -> str:
+def output_of(
+    argv: Sequence[str | Path], environ: Mapping[str, str] | None = None, seconds: float = 60
+) -> str:
     """Gives what a short command prints, stripped; empty if it fails or does not exist."""
     try:
         done = subprocess.run(
-            argv, env=environ, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+            argv,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

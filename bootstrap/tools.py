@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -40,6 +41,13 @@ def uv_on_path(environ: Mapping[str, str]) -> Path | None:
     return Path(path) if path and version and version >= OLDEST_UV else None
 
 
+def cache_variables(environ: Mapping[str, str], fallback: Path) -> dict[str, str]:
+    """Gives the variable that moves uv's cache for a user without a home that can be written to."""
+    home = environ.get("HOME") or "/"
+    usual = environ.get("UV_CACHE_DIR") or environ.get("XDG_CACHE_HOME")
+    return {} if usual or os.access(home, os.W_OK) else {"UV_CACHE_DIR": str(fallback)}
+
+
 class Tools:
     """uv, and what else the set-up needs, for one environment."""
 
@@ -54,7 +62,8 @@ class Tools:
         self._folder = environment / "tools"
         self._base = base
         self._log = log
-        self.environ = with_uv_variables(clean_environ())
+        environ = with_uv_variables(clean_environ())
+        self.environ = {**cache_variables(environ, environment / "cache"), **environ}
 
     @property
     def uv(self) -> Path:

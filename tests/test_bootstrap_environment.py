@@ -129,6 +129,14 @@ def test_an_old_uv_is_not_used(tmp_path: Path, version: str, found: bool) -> Non
     assert tools.uv_on_path({"PATH": str(tmp_path)}) == (program if found else None)
 
 
+def test_uv_gets_a_cache_where_the_home_cannot_be_written_to(tmp_path: Path) -> None:
+    moved = {"UV_CACHE_DIR": str(tmp_path / "cache")}
+    assert tools.cache_variables({"HOME": "/nonexistent"}, tmp_path / "cache") == moved
+    assert tools.cache_variables({"HOME": str(tmp_path)}, tmp_path / "cache") == {}
+    own = {"HOME": "/nonexistent", "UV_CACHE_DIR": "/var/cache/uv"}
+    assert tools.cache_variables(own, tmp_path / "cache") == {}
+
+
 def test_variables_that_lead_elsewhere_are_dropped() -> None:
     environ = {
         "PYTHONPATH": "/x",
