@@ -2,13 +2,15 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lock doctor wheel-test clean
+.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback tensorboard benchmark check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name && break; done)
 BOOTSTRAP := PYTHONSAFEPATH= $(or $(PYTHON),$(FOUND),python3) -m bootstrap $(if $(PYTHON),--python $(PYTHON))
 BIN := .venv/bin
 ARGS ?=
+OUTPUT ?= output
+DATA ?= data/sample
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +20,21 @@ setup: ## make the environment in .venv, or bring it up to date
 
 run: setup ## run the pipeline on the bundled sample (ARGS="--help" lists the options)
 	@$(BIN)/python pipeline/run_local.py $(ARGS)
+
+schema: setup ## show how the newest data differ from the curated schema (ARGS=--write accepts changes)
+	@$(BIN)/python -m pipeline.schema_review --output $(OUTPUT) $(ARGS)
+
+rollback: setup ## serve the version before the current one again (ARGS="--to VERSION" chooses)
+	@$(BIN)/python -m pipeline.rollback --output $(OUTPUT) $(ARGS)
+
+tensorboard: setup ## show the training and the tuner's trials in TensorBoard
+	@$(BIN)/tensorboard --logdir_spec trainer:$(OUTPUT)/artifacts/Trainer/model_run,tuner:$(OUTPUT)/logs/tensorboard/tuner
+
+benchmark: setup ## time and memory of a run, node by node (DATA=DIR, ARGS="--titles 5000 50000")
+	@$(BIN)/python benchmarks/pipeline.py --data $(DATA) $(ARGS)
+
+check-sample: setup ## check the bundled sample: plots, genres, ids, copies
+	@$(BIN)/python data/sample/check.py
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@$(BIN)/python -m pytest
