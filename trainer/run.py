@@ -24,7 +24,8 @@ VECTORS_FILE: Final = "vectors.npy"
 """What the WordVectors component writes: float32 [ids of `plot_words`, dimensions]."""
 
 RECORD_FILE: Final = "training.json"
-"""Beside the model's logs: hyperparameters, learning curves, thresholds, versions."""
+"""Hyperparameters, learning curves, thresholds and versions: beside TensorBoard's logs, and with the
+model in `assets.extra`, which TensorFlow Serving leaves alone."""
 
 EVAL_BATCH: Final = 256
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
@@ -60,7 +61,10 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         "seconds": round(time.monotonic() - started, 1),
         "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
     }
-    Path(fn_args.model_run_dir, RECORD_FILE).write_text(json.dumps(record, indent=1))
+    extra = Path(fn_args.serving_model_dir, "assets.extra")
+    extra.mkdir(exist_ok=True)
+    for folder in (Path(fn_args.model_run_dir), extra):
+        (folder / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def resolve_hparams(
