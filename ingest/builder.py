@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,15 +91,18 @@ def _build(
     made_from = _made_from(settings) | {"inputs": [_identity(path) for path in inputs]}
     log = RejectLog(place.fresh / REJECTS, place.kept_rejects)
     try:
-        with duckdb.connect(
-            config={
-                "memory_limit": settings.memory_limit,
-                "threads": settings.thread_count,
-                "temp_directory": str(place.spool / "duckdb"),
-                "preserve_insertion_order": True,
-                "autoinstall_known_extensions": False,
-            }
-        ) as con:
+        with (
+            _interrupt_as_such(),
+            duckdb.connect(
+                config={
+                    "memory_limit": settings.memory_limit,
+                    "threads": settings.thread_count,
+                    "temp_directory": str(place.spool / "duckdb"),
+                    "preserve_insertion_order": True,
+                    "autoinstall_known_extensions": False,
+                }
+            ) as con,
+        ):
             join = Join(con, settings, place.spool, log, _steps(progress))
             join.run(sources, plots)
             shards = join.write(place.fresh)
@@ -122,6 +126,17 @@ def _build(
     )
     place.publish()
     return report
+
+
+@contextmanager
+def _interrupt_as_such() -> Iterator[None]:
+    """Raises KeyboardInterrupt where DuckDB tells of Ctrl-C as a failure of its query."""
+    try:
+        yield
+    except (RuntimeError, duckdb.Error) as error:
+        if any(sign in str(error) for sign in ("Query interrupted", "KeyboardInterrupt")):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _steps(progress: Progress | None) -> Callable[[str, Path | None], CountBytes]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
 
 from ingest import clean, dumps, split_key
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump
@@ -195,7 +196,8 @@ class Join:
                     WHEN keys.films > 1 THEN 'title and year of two films'
                     WHEN by_id.id IS NULL AND keys.id IS NULL THEN 'film not among those kept'
                     WHEN row_number() OVER (
-                        PARTITION BY coalesce(by_id.id, keys.id), keys.films > 1, plots.text IS NULL
+                        PARTITION BY coalesce(by_id.id, keys.id), coalesce(keys.films, 1) > 1,
+                            plots.text IS NULL
                         ORDER BY plots.line) > 1 THEN 'film has one already'
                     ELSE 'joined' END AS fate
             FROM plots

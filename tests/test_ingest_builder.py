@@ -344,6 +344,19 @@ def test_plots_by_title_and_year(data, tmp_path):
     assert report.dropped["no plot"] == 5
 
 
+def test_one_film_told_by_id_and_by_title_has_its_first_plot(data, tmp_path):
+    (data / "title.plots.tsv").unlink()
+    records = [
+        {"title": "Far Orbit", "year": 2021, "plot": ""},
+        {"title": "Far Orbit", "year": 2021, "plot": "By title."},
+        {"tconst": "tt10000000", "plot": "By id."},
+    ]
+    (data / "plots.jsonl").write_text("\n".join(map(json.dumps, records)))
+    report = build(data, tmp_path / "movies")
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["By title."]
+    assert report.plots == {"empty": 1, "joined": 1, "film has one already": 1}
+
+
 def test_remakes_and_copies_of_a_plot_share_the_split_key(data, tmp_path):
     long = "a watchman counts the trains that pass his window and one evening counts one too few"
     films = [
@@ -522,6 +535,21 @@ def test_a_kill_at_any_moment_leaves_all_or_nothing(data, tmp_path):
         "expected2",
         "movies",
     ]
+
+
+@pytest.mark.parametrize("function", ["words", "tidy", "clean_plot"])
+def test_ctrl_c_is_no_failure_and_leaves_nothing(data, tmp_path, function, monkeypatch):
+    """DuckDB turns the interrupt into an error of the query that runs, ours must turn it back."""
+
+    def interrupted(text):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        return text
+
+    monkeypatch.setattr(f"ingest.clean.{function}", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(data, tmp_path / "movies")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real dumps are not at {SHARED}")
