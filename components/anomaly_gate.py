@@ -150,7 +150,7 @@ class Limits:
         """
         for name, value in asdict(self).items():
             if value <= 0:
-                raise ValueError(f"{name} must be above 0. Received: {value!r}")
+                raise ValueError(f"anomalies.{name} must be above 0. Received: {value!r}")
 
 
 DEFAULT_LIMITS: Final = Limits()

@@ -275,7 +275,7 @@ def test_small_splits_are_not_compared(tmp_path: Path) -> None:
 
 
 def test_limits_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"^max_filled_change must be above 0\. Received: 0$"):
+    with pytest.raises(ValueError, match=r"^anomalies\.max_filled_change must be above 0\. .*: 0$"):
         Limits(max_filled_change=0)
 
 
