@@ -24,8 +24,9 @@ VECTORS_FILE: Final = "vectors.npy"
 """What the WordVectors component writes: float32 [ids of `plot_words`, dimensions]."""
 
 RECORD_FILE: Final = "training.json"
-"""Hyperparameters, learning curves, thresholds and versions: beside TensorBoard's logs, and with the
-model in `assets.extra`, which TensorFlow Serving leaves alone."""
+"""Hyperparameters, learning curves, thresholds and versions: beside TensorBoard's logs, and with
+the model in `assets.extra`, which TensorFlow Serving leaves alone.
+"""
 
 EVAL_BATCH: Final = 256
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
