@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -19,6 +19,9 @@ from rich.text import Text
 
 OUR_LOGGERS: Final = ("components", "ingest", "pipeline", "trainer")
 """Packages whose log lines are shown while a node runs."""
+
+ROOM_FOR_LONG_WORDS: Final = 6
+"""Lines of a terminal that the live table leaves to rows that need more than one."""
 
 _STYLES: Final = {"done": "green", "cached": "cyan", "failed": "bold red"}
 
@@ -38,10 +41,10 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
     screen = os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8", errors="replace")
-    with log_file.open("ab", buffering=0) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        handler = logging.StreamHandler()
+    with log_file.open("a", buffering=1, encoding="utf-8", errors="replace") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root = logging.getLogger()
         before = root.handlers[:], root.level
@@ -84,6 +87,7 @@ class Board(logging.Handler):
         super().__init__(logging.INFO)
         # The refreshing thread reads the rows while the run changes them.
         self._guard = threading.Lock()
+        self._spinner = Spinner("dots")
 
     @contextlib.contextmanager
     def shown(self) -> Iterator["Board"]:
@@ -93,13 +97,28 @@ class Board(logging.Handler):
             logger.addHandler(self)
         try:
             if self.console.is_terminal:
-                with Live(console=self.console, get_renderable=self._table, refresh_per_second=4):
-                    yield self
+                yield from self._live()
             else:
                 yield self
         finally:
             for logger in loggers:
                 logger.removeHandler(self)
+
+    def _live(self) -> Iterator["Board"]:
+        live = Live(
+            console=self.console,
+            get_renderable=self._latest,
+            refresh_per_second=4,
+            transient=True,
+            # What libraries print belongs in the log; rich would bring it to the screen.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        try:
+            with live:
+                yield self
+        finally:
+            self.console.print(self._table(self.rows))
 
     def begin(self, name: str) -> None:
         """A step starts."""
@@ -114,35 +133,47 @@ class Board(logging.Handler):
         if not self.console.is_terminal:
             self._line(f"{row.name:<24}{row.status:<8}{_clock(row.seconds):>7}  {row.words}")
 
+    def progress(self, words: str) -> None:
+        """Say how far the step that runs is; only where a line can be overwritten."""
+        with self._guard:
+            self.rows[-1].words = words
+
     def emit(self, record: logging.LogRecord) -> None:
         """Show a log line beside the node that runs."""
+        message = record.getMessage().partition("\n")[0]
         with self._guard:
             if not self.rows or self.rows[-1].status != "running":
                 return
             row = self.rows[-1]
-            row.words = record.getMessage().splitlines()[0] if record.getMessage() else ""
+            row.words = message
         if not self.console.is_terminal:
-            self._line(f"{row.name:<24}{'…':<8}{_clock(monotonic() - row.started):>7}  {row.words}")
+            self._line(f"{row.name:<24}{'…':<8}{_clock(monotonic() - row.started):>7}  {message}")
 
     def _line(self, text: str) -> None:
         self.console.print(Text(text.rstrip()), soft_wrap=True)
 
-    def _table(self) -> RenderableType:
-        table = Table(box=None, pad_edge=False, show_header=False)
+    def _latest(self) -> RenderableType:
+        """The rows that a terminal has room for, the one that runs last."""
+        room = max(self.console.height - ROOM_FOR_LONG_WORDS, 1)
+        return self._table(self.rows[-room:])
+
+    def _table(self, rows: list[_Row]) -> RenderableType:
+        table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=True)
         table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(style="dim", overflow="ellipsis", no_wrap=True)
+        table.add_column(no_wrap=True, min_width=len("running"))
+        table.add_column(no_wrap=True, min_width=len("9m59s"), justify="right")
+        # Takes the room that the others leave, and wraps: they stay whole on a narrow terminal.
+        table.add_column(style="dim", ratio=1)
         with self._guard:
-            for row in self.rows:
+            for row in rows:
                 running = row.status == "running"
                 table.add_row(
                     row.name,
-                    Spinner("dots") if running else Text(row.status, _STYLES[row.status]),
+                    self._spinner if running else Text(row.status, _STYLES[row.status]),
                     _clock(monotonic() - row.started if running else row.seconds),
-                    row.words,
+                    Text(row.words),
                 )
-        return Group(table)
+        return table
 
 
 def _clock(seconds: float) -> str:

@@ -1,5 +1,8 @@
 """Runs the whole pipeline on this machine: `python pipeline/run_local.py --help`."""
 
+# Not evaluated, the annotations let a Python that is too old for the project say so.
+from __future__ import annotations
+
 import argparse
 import contextlib
 import fcntl
@@ -10,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -26,6 +30,7 @@ if __name__ == "__main__":
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from tfx import v1 as tfx
 
     from components.gate import Verdict
     from ingest import IngestReport
@@ -75,8 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _require_directory(options.data)
         output.mkdir(parents=True, exist_ok=True)
-        with _only_run(output), quiet(log_file) as screen:
-            return _run(options, output, log_file, Console(file=screen, highlight=False))
+        with _only_run(output), quiet(log_file) as screen, _interruptible() as interrupted:
+            console = Console(file=screen, highlight=False, markup=False)
+            return _run(options, output, log_file, console, interrupted)
     except OSError as error:
         print(f"error: {error.filename or output}: {error.strerror}", file=sys.stderr)
         return USER_ERROR
@@ -85,11 +91,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
 
 
-def _run(options: argparse.Namespace, output: Path, log_file: Path, console: "Console") -> int:
+def _run(
+    options: argparse.Namespace,
+    output: Path,
+    log_file: Path,
+    console: Console,
+    interrupted: threading.Event,
+) -> int:
     """The run itself, everything but the console's lines already sent to the log."""
     from schema.errors import UserError
 
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with console.status("starting (TensorFlow takes a few seconds) …"):
             from components.anomaly_gate import AnomaliesFound
@@ -107,38 +118,59 @@ def _run(options: argparse.Namespace, output: Path, log_file: Path, console: "Co
                 accept_drift=options.accept_drift,
                 republish=options.republish,
             )
-        console.print(f"data    {config.data}\noutput  {config.output}\nlog     {log_file}\n")
+            pipeline = _pipeline(config)
+        for name, path in (("data", config.data), ("output", output), ("log", log_file)):
+            _lines(console, f"{name:<8}{path}")
+        console.print()
         board = Board(console)
         try:
             with board.shown():
                 movies = _ingest(config, board)
-                results = _nodes(config, board, log_file)
+                results = _nodes(config, pipeline, board, log_file)
         except AnomaliesFound as error:
-            console.print("\n[bold red]stopped: the data have anomalies[/]")
-            console.print(str(error), markup=False)
+            _lines(console, *str(error).splitlines(), title="stopped: the data have anomalies")
             return ANOMALIES
-        return _summary(config, console, movies, results)
-    except UserError as error:
-        console.print(f"\n[bold red]error:[/] {error}", soft_wrap=True)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        _clear(output)
-        console.print("\ninterrupted; the same command goes on from the last node that was done")
-        return INTERRUPTED
-    except Exception as error:
+        return _summary(config, console, movies, results, log_file)
+    except UserError:
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
+            # Some libraries turn an interruption into an error of their own.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _clear(output)
+            _lines(console, "", "interrupted; the same command goes on from the last node done")
+            return INTERRUPTED
         logging.getLogger(__name__).exception("the run failed")
-        last = traceback.format_exception_only(error)[-1].strip()
-        console.print(f"\n[bold red]failed:[/] {last.splitlines()[0][:300]}", soft_wrap=True)
-        console.print(f"the whole story is in {log_file}", soft_wrap=True)
+        last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+        _lines(console, last[:300], f"the whole story is in {log_file}", title="failed:")
         return CRASHED
 
 
-def _ingest(config: "RunConfig", board: "Board") -> "IngestReport":
+def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
+    """The pipeline; a mistake in `--from` is found before anything runs.
+
+    Raises:
+        UserError: there is no such node.
+    """
+    from components import versions
+    from pipeline import dag, runner
+
+    token = versions.destination_token(config.model_directory)
+    pipeline = dag.create_pipeline(config, token)
+    if config.from_node is not None:
+        runner.require_node(pipeline, config.from_node)
+    return pipeline
+
+
+def _ingest(config: RunConfig, board: Board) -> IngestReport:
     import ingest
+
+    def progress(name: str, done: int, total: int) -> None:
+        board.progress(f"{name} {done / total:.0%}" if total else name)
 
     board.begin("ingest")
     try:
-        report = ingest.build(config.data, config.movies, config.ingest)
+        report = ingest.build(config.data, config.movies, config.ingest, progress)
     except BaseException:
         board.end("failed", "")
         raise
@@ -152,17 +184,18 @@ def _ingest(config: "RunConfig", board: "Board") -> "IngestReport":
     return report
 
 
-def _nodes(config: "RunConfig", board: "Board", log_file: Path) -> "list[NodeResult]":
+def _nodes(
+    config: RunConfig, pipeline: tfx.dsl.Pipeline, board: Board, log_file: Path
+) -> list[NodeResult]:
     """Run the DAG; a record of its nodes and their times stands beside the log."""
-    from components import versions
-    from pipeline import dag, runner
+    from pipeline import runner
     from pipeline.outcomes import describe
 
     class Reporter:
         def started(self, node: str) -> None:
             board.begin(node)
 
-        def finished(self, result: "NodeResult") -> None:
+        def finished(self, result: NodeResult) -> None:
             board.end(result.status.value, describe(result))
             # The start is told as well, for whoever watches the process from outside.
             record.append(
@@ -183,62 +216,82 @@ def _nodes(config: "RunConfig", board: "Board", log_file: Path) -> "list[NodeRes
         part = config.schema_file.with_suffix(".part")
         shutil.copyfile(config.curated_schema, part)
         part.rename(config.schema_file)
-    token = versions.destination_token(config.model_directory)
-    return runner.run(dag.create_pipeline(config, token), Reporter(), config.from_node)
+    return runner.run(pipeline, Reporter(), config.from_node)
 
 
 def _summary(
-    config: "RunConfig",
-    console: "Console",
-    movies: "IngestReport",
-    results: "list[NodeResult]",
+    config: RunConfig,
+    console: Console,
+    movies: IngestReport,
+    results: list[NodeResult],
+    log_file: Path,
 ) -> int:
     """Print what came out, the reason of a refusal last."""
-    from components.gate import read_verdict, verdict_table
+    from components.gate import VERDICT_FILE, read_verdict, verdict_table
 
     node = {result.node: result for result in results}
-    verdict = read_verdict(node["Evaluator"].outputs["blessing"])
+    blessing = node["Evaluator"].outputs["blessing"]
+    verdict = read_verdict(blessing)
     console.print()
     console.print(verdict_table(verdict))
-    aggregates = ", ".join(f"{name} {value:.3f}" for name, value in verdict.aggregates.items())
-    console.print(f"on the test split: {aggregates}")
-    for note in verdict.notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    aggregates = ", ".join(
+        f"{name.replace('_', ' ')} {value:.3f}" for name, value in verdict.aggregates.items()
+    )
+    _lines(console, f"on the test split: {aggregates}")
+    _lines(console, *(f"note: {note}" for note in verdict.notes))
     found = node.get("BestHyperparameters")
     if found and found.outputs:
-        console.print(
+        _lines(
+            console,
             "note: the model was trained with the best hyperparameters of an earlier search "
             "(--tune searches anew)",
-            soft_wrap=True,
         )
-    console.print(f"movies  {movies.movies:,} in {config.movies}", soft_wrap=True)
+    _lines(
+        console,
+        f"movies  {movies.movies:,} in {config.movies}",
+        f"report  {blessing / VERDICT_FILE}",
+        f"log     {log_file}",
+    )
     return _outcome(config, console, verdict, node["Pusher"], node["Canary"])
 
 
 def _outcome(
-    config: "RunConfig",
-    console: "Console",
-    verdict: "Verdict",
-    pusher: "NodeResult",
-    canary: "NodeResult",
+    config: RunConfig,
+    console: Console,
+    verdict: Verdict,
+    pusher: NodeResult,
+    canary: NodeResult,
 ) -> int:
     pushed = pusher.properties["pushed_model"]
     if pushed.get("pushed"):
-        console.print(f"model   {pushed['pushed_destination']}", soft_wrap=True)
-        console.print(f"[bold green]{pushed['outcome']}[/]: version {pushed['pushed_version']}")
+        _lines(console, f"model   {pushed['pushed_destination']}")
+        # A push out of the cache was made by an earlier run.
+        outcome = "unchanged" if pusher.status == "cached" else pushed["outcome"]
+        console.print(f"{outcome}: version {pushed['pushed_version']}", style="bold green")
         return PUSHED
-    console.print(f"model   not pushed; {config.model_directory} is as it was", soft_wrap=True)
+    _lines(console, f"model   not pushed; {config.model_directory} is as it was")
     if verdict.blessed:
         reasons = str(
             canary.properties["blessing"].get("reason") or pushed.get("reason")
         ).splitlines()
-        console.print("[bold red]not pushed:[/]")
+        _lines(console, *reasons, title="not pushed:")
     else:
-        reasons = list(verdict.reasons)
-        console.print("[bold red]refused by the gate:[/]")
-    for reason in reasons:
-        console.print(f"  {reason}", soft_wrap=True, markup=False)
+        _lines(console, *verdict.reasons, title="refused by the gate:")
     return REFUSED
+
+
+def _lines(console: Console, *lines: str, title: str = "") -> None:
+    """Print lines, wrapped between words on a terminal only: elsewhere each stays one line.
+
+    Args:
+        console: where to.
+        lines: whose text is taken as it is.
+        title: a line in red before them.
+    """
+    if title:
+        console.print(f"\n{title}", style="bold red")
+    for line in lines:
+        console.print(f"  {line}" if title else line, soft_wrap=not console.is_terminal)
 
 
 def _clear(output: Path) -> None:
@@ -278,9 +331,24 @@ def _require_directory(data: Path) -> None:
         raise UserError(f"{data}: no such directory; --data wants a folder with IMDb's dumps")
 
 
-def _interrupt(signum: int, frame: object) -> None:
-    del signum, frame
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Make SIGTERM a KeyboardInterrupt, as SIGINT is; the event tells that either has come."""
+    interrupted = threading.Event()
+
+    def interrupt(signum: int, frame: object) -> None:
+        del signum, frame
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:

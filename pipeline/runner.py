@@ -88,11 +88,11 @@ def run(
         RuntimeError: a node's inputs could not be resolved.
         Exception: whatever a component raises; its node is then recorded as failed.
     """
+    if from_node is not None:
+        require_node(pipeline, from_node)
     ir = compiler.Compiler().compile(pipeline)
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     if from_node is not None:
-        if from_node not in nodes:
-            raise UserError(f"there is no node {from_node}. Nodes: {', '.join(nodes)}")
         for name in _downstream(nodes, from_node):
             nodes[name].execution_options.caching_options.enable_cache = False
     run_id = datetime.now(UTC).isoformat()
@@ -129,6 +129,17 @@ def run(
     return results
 
 
+def require_node(pipeline: tfx.dsl.Pipeline, name: str) -> None:
+    """Make sure that a pipeline has a node of this name.
+
+    Raises:
+        UserError: it has none.
+    """
+    names = [component.id for component in pipeline.components]
+    if name not in names:
+        raise UserError(f"there is no node {name}. Nodes: {', '.join(names)}")
+
+
 def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> list[int]:
     """Mark what an interrupted run left unfinished as cancelled and delete what it had written.
 
@@ -145,9 +156,14 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
         stale = [e for e in store.get_executions() if e.last_known_state in _UNFINISHED]
         for execution in stale:
             log.warning("execution %d was interrupted; clearing what it left", execution.id)
-            for pattern in (f"*/*/{execution.id}", f"*/.system/*/{execution.id}"):
-                for leftover in artifacts.glob(pattern):
-                    shutil.rmtree(leftover)
+            # Working directories are not named by the execution; nothing that has ended needs one.
+            patterns = (
+                f"*/*/{execution.id}",
+                f"*/.system/*/{execution.id}",
+                "*/.system/stateful_working_dir/*",
+            )
+            for leftover in [path for pattern in patterns for path in artifacts.glob(pattern)]:
+                shutil.rmtree(leftover)
             execution.last_known_state = _Execution.CANCELED
         if stale:
             store.put_executions(stale)
