@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import duckdb
 import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
+from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, dumps, split_key
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump
@@ -53,15 +54,13 @@ class Join:
 
     def __post_init__(self) -> None:
         """Makes the functions and tables that the SQL below uses."""
-        self.con.create_function("tidy", clean.tidy, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
-        self.con.create_function("words", clean.words, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
+        for name, function in (("tidy", clean.tidy), ("words", clean.words)):
+            self.con.create_function(name, function, [VARCHAR], VARCHAR)
         self.con.execute("SET enable_progress_bar = false")
         self.con.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
 
     def run(self, sources: dict[Dump, Path], plots: Path) -> None:
-        """Makes the table `movies`, with the columns of the CSV and `n`, the place in the order of
-        tconst.
-        """
+        """Makes the table `movies`: the columns of the CSV, and `n`, the place by tconst."""
         self._read_films(sources[BASICS])
         self._read_plots(plots)
         self._choose_movies()
@@ -92,9 +91,7 @@ class Join:
         )
 
     def _reject_repeats(self, table: str, dump: Dump, path: Path) -> None:
-        """Keeps the first line of each id in a table with columns id and line, and judges the
-        file.
-        """
+        """Keeps the first line of each id in a table (id, line), and judges the file."""
         repeats = f"""
             SELECT line FROM {table} QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
         """
