@@ -5,8 +5,10 @@ SHELL := /bin/sh
 .PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback tensorboard benchmark check-sample
 
 PYTHON ?=
-FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name && break; done)
-BOOTSTRAP := PYTHONSAFEPATH= $(or $(PYTHON),$(FOUND),python3) -m bootstrap $(if $(PYTHON),--python $(PYTHON))
+FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
+START := PYTHONSAFEPATH= "$(or $(FOUND),$(PYTHON))" -m bootstrap $(if $(PYTHON),--python "$(PYTHON)")
+NONE := echo "error: python3 (3.11, 3.12 or 3.13) is not on the PATH: install it" >&2; exit 2;
+BOOTSTRAP := $(if $(FOUND)$(PYTHON),$(START),$(NONE))
 BIN := .venv/bin
 ARGS ?=
 OUTPUT ?= output

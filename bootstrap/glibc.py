@@ -190,7 +190,7 @@ def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
 def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
     """Makes the environment's interpreter load the libraries in its folder `glibc`.
 
-    The interpreter becomes a changed copy of the base interpreter, whose other names link to it.
+    The interpreter, under each of its names, becomes a changed copy of the base interpreter.
 
     Args:
         environment: the virtual environment.
@@ -234,16 +234,12 @@ def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
         "giving the interpreter the newer glibc",
         clean_environ(),
     )
-    names = [
-        path
-        for path in bin_folder.glob("python*")
-        if path != copy and re.fullmatch(r"python[\d.]*", path.name)
-    ]
+    names = [path for path in bin_folder.iterdir() if re.fullmatch(r"python[\d.]*", path.name)]
     for path in names:
         path.unlink()
-        if path.name != "python":
-            path.symlink_to("python")
-    copy.replace(bin_folder / "python")
+        # No symbolic link: Python would follow it, and take the copy for the base interpreter.
+        path.hardlink_to(copy)
+    copy.unlink()
     found = parse_version(version_of(bin_folder / "python"))
     if found is None or found < REQUIRED:
         raise SetupError(

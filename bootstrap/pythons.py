@@ -85,6 +85,8 @@ def problem(facts: Facts) -> str:
         return f"it is {facts['implementation']} and not CPython"
     if tuple(facts["version"][:2]) not in SUPPORTED:
         return "its version is " + ".".join(str(part) for part in facts["version"])
+    if facts["in_environment"]:
+        return "it belongs to a virtual environment whose base is not found"
     if not facts["gil"]:
         return "it is a free-threaded build, for which TensorFlow has no packages"
     if facts["bits"] != 64:

@@ -31,6 +31,10 @@ GOOD: Facts = {
         ({"version": [3, 10, 13]}, "its version is 3.10.13"),
         ({"version": [3, 14, 0]}, "its version is 3.14.0"),
         ({"implementation": "pypy"}, "it is pypy and not CPython"),
+        (
+            {"in_environment": True},
+            "it belongs to a virtual environment whose base is not found",
+        ),
         ({"gil": False}, "it is a free-threaded build, for which TensorFlow has no packages"),
         ({"bits": 32}, "it is a 32-bit build"),
         ({"missing": ["bz2", "ssl"]}, "its standard library lacks bz2, ssl"),
@@ -88,7 +92,7 @@ def test_a_named_python_is_not_replaced_by_another() -> None:
 
 
 def test_probe_tells_the_interpreter_below_an_environment() -> None:
-    facts = pythons.probe(sys.executable)
+    facts = pythons.probe(str(Path(sys.prefix) / "bin" / "python3"))
     assert facts is not None
     assert facts["version"] == list(sys.version_info[:3])
     assert not facts["in_environment"]
