@@ -74,7 +74,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         anomalies=validator.outputs["anomalies"],
         previous=last_accepted.outputs["previous"],
         limits=config.anomalies,
-        code_fingerprint=fingerprint("components.anomaly_gate"),
+        code_fingerprint=fingerprint("components.anomaly_gate", "schema.features"),
     )
 
     transform = tfx.components.Transform(
@@ -100,12 +100,16 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         dimensions=config.word_vectors.dimensions,
         epochs=config.word_vectors.epochs,
         seed=config.hparams.seed,
-        code_fingerprint=fingerprint("components.word_vectors"),
+        code_fingerprint=fingerprint(
+            "components.word_vectors", "components.examples", "transform.features"
+        ),
     )
     baseline = Baseline(
         examples=examples,
         seed=config.hparams.seed,
-        code_fingerprint=fingerprint("components.baseline", "components.examples"),
+        code_fingerprint=fingerprint(
+            "components.baseline", "components.examples", "schema.features", "schema.genres"
+        ),
     )
     baseline.add_upstream_node(anomaly_gate)
 
