@@ -168,8 +168,11 @@ def test_one_film_alone_is_served_as_in_training(transformed: Any) -> None:
     layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
     for film, expected in zip(FILMS, rows, strict=True):
         single = {
-            name: tf.SparseTensor([[0, 0]] if film.get(name) else np.zeros((0, 2), np.int64),
-                                  tf.constant(film.get(name, []), spec.dtype), [1, 1])
+            name: tf.SparseTensor(
+                [[0, 0]] if film.get(name) else np.zeros((0, 2), np.int64),
+                tf.constant(film.get(name, []), spec.dtype),
+                [1, 1],
+            )
             for name, spec in SPEC.items()
         }
         served = layer(single)
