@@ -62,7 +62,7 @@ class TunerConfig:
     """How hyperparameters are searched.
 
     Attributes:
-        enabled: search in this run; else the best ones found so far are used, if there are any.
+        enabled: search in this run; else the best ones of the latest search are used, if there was one.
         trials: settings that are tried, the defaults first.
         epochs: passes of each trial at most.
     """
@@ -136,6 +136,9 @@ class BeamConfig:
         """Flags for Beam."""
         return [
             "--runner=DirectRunner",
+            # Else the DirectRunner first looks for a binary of the Prism runner on the network, for
+            # each pipeline anew, and runs there if it finds one. There are no triggers here.
+            "--allow_unsafe_triggers",
             f"--direct_running_mode={self.running_mode}",
             f"--direct_num_workers={self.workers}",
         ]

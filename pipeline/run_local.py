@@ -47,7 +47,7 @@ exit status:
   0    the model is in the serving directory (or was there already)
   1    a node crashed; the log says where
   2    a mistake in the input, the configuration or the flags
-  3    the gate or the canary refused the model
+  3    the model was not pushed: refused by the gate or the canary, or rolled back before
   4    the data have anomalies
   130  interrupted; the same command goes on
 
@@ -383,7 +383,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tune",
         action=argparse.BooleanOptionalAction,
-        help="search hyperparameters; without it the best ones found so far are used",
+        help="search hyperparameters; without it the best ones of the latest search are used",
     )
     parser.add_argument(
         "--no-cache", dest="cache", action="store_false", help="run every node, changed or not"

@@ -1,8 +1,12 @@
 """The configuration: what a file and flags make of the defaults, and what is refused."""
 
+import logging
 from pathlib import Path
 
+import apache_beam as beam
 import pytest
+from apache_beam.options import pipeline_options
+from apache_beam.testing import util as testing_util
 
 from pipeline import config
 from schema.errors import UserError
@@ -80,3 +84,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_the_settings_of_the_sample_are_valid() -> None:
     sample = Path(__file__).parent.parent / "data" / "sample"
     assert config.load(sample, sample / "out").tuner.enabled
+
+
+def test_the_direct_runner_does_not_look_for_prism_on_the_network(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="apache_beam")
+    options = pipeline_options.PipelineOptions(config.BeamConfig().arguments())
+    with beam.Pipeline(options=options) as steps:
+        doubled = steps | beam.Create([1, 2]) | beam.Map(lambda x: 2 * x)
+        testing_util.assert_that(doubled, testing_util.equal_to([2, 4]))
+    assert not [record for record in caplog.records if "prism" in record.getMessage().lower()]
