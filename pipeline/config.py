@@ -62,7 +62,7 @@ class TunerConfig:
     """How hyperparameters are searched.
 
     Attributes:
-        enabled: search in this run; else the best ones of the latest search are used, if there was one.
+        enabled: search in this run; else the best values of the latest search are used, if any.
         trials: settings that are tried, the defaults first.
         epochs: passes of each trial at most.
     """
