@@ -13,7 +13,6 @@ import gzip
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,7 +51,11 @@ def measure(data: Path, output: Path, flags: Sequence[str]) -> Run:
     ]
     samples: list[tuple[float, float]] = []
     started = time.time()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    output.mkdir(parents=True)
+    with (
+        (output / "console.txt").open("w") as console,
+        subprocess.Popen(command, stdout=console) as process,
+    ):
         while process.poll() is None:
             samples.append((time.time(), largest(process.pid)))
             time.sleep(0.5)
@@ -93,7 +96,7 @@ def _resident(pid: int) -> float:
 
 
 def _films(output: Path) -> int:
-    return int(json.loads((output / "movies" / "report.json").read_text())["movies"])
+    return int(json.loads((output / "movies" / "report.json").read_text())["report"]["movies"])
 
 
 def cut(data: Path, folder: Path, titles: int) -> Path:
@@ -144,6 +147,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Time and memory of whole runs, node by node.")
     parser.add_argument("--data", type=Path, default=PROJECT / "data" / "sample")
     parser.add_argument("--titles", type=int, nargs="*", help="cut the data to so many titles")
+    parser.add_argument("--keep", type=Path, help="keep what the runs write, in this new folder")
     parser.add_argument("flags", nargs="*", help="flags for run_local.py, after --")
     options = parser.parse_args()
     runs = []
@@ -154,10 +158,10 @@ def main() -> int:
                 folder = Path(scratch, "data")
                 folder.mkdir()
                 data = cut(options.data, folder, titles)
-            run = measure(data, Path(scratch, "output"), options.flags)
+            output = (options.keep or Path(scratch)) / f"titles-{titles or 'all'}"
+            run = measure(data, output, options.flags)
             print(f"{run.films:,} films: exit {run.status}, {run.seconds:.0f} s", file=sys.stderr)
             runs.append(run)
-            shutil.rmtree(Path(scratch, "output"))
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
     ).stdout.strip()
