@@ -354,7 +354,7 @@ def _interruptible() -> Iterator[threading.Event]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run_local.py",
-        description="From IMDb dumps to a served genre model: ingest, check, transform, train, "
+        description="From IMDb dumps to a served genre model: ingest, check, transform, train,\n"
         "judge and push.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

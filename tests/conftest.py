@@ -1,0 +1,40 @@
+"""What several test files share: one run of the whole pipeline."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e_project import Project, Run
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Project, Run]":
+    """A project after its first run, and what that run said. Use `project`, unless to read only."""
+    # Imports TensorFlow, which most test files do without.
+    from tests.e2e_project import Project
+
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.make()
+    run = project.run()
+    for name in ("checkout", "data", "output"):
+        _copy(project.folder / name, project.folder / "kept" / name)
+    return project, run
+
+
+@pytest.fixture
+def project(first_run: "tuple[Project, Run]") -> "Iterator[Project]":
+    """The project as its first run left it, whatever other tests did to it."""
+    project, _ = first_run
+    yield project
+    for name in ("checkout", "data", "output"):
+        shutil.rmtree(project.folder / name, ignore_errors=True)
+        _copy(project.folder / "kept" / name, project.folder / name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder with the times of its files, which caches go by."""
+    shutil.copytree(source, target, copy_function=shutil.copy2)

@@ -1,0 +1,245 @@
+"""The command itself: its exit statuses, what it says, and what is left when it is ended."""
+
+import gzip
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e_project import (
+    COMPONENTS,
+    INGEST,
+    PROJECT,
+    RESOLVERS,
+    Project,
+    Run,
+    edit,
+    environment,
+    half_done,
+    known,
+    write_catalogue,
+)
+
+INTERRUPTED = "interrupted; the same command goes on from the last node done"
+
+
+class TestMistakes:
+    """Found before TensorFlow is loaded, or without any node having run."""
+
+    @staticmethod
+    def run(*arguments: str, python: tuple[str, ...] = (sys.executable,)) -> Run:
+        done = subprocess.run(
+            [*python, str(PROJECT / "pipeline" / "run_local.py"), *arguments],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def test_help_fits_a_terminal_and_names_the_exit_statuses(self) -> None:
+        run = self.run("--help")
+        assert run.status == 0
+        assert max(map(len, run.lines)) <= 80
+        for status in ("0  ", "1  ", "2  ", "3  ", "4  ", "130"):
+            assert f"\n  {status}  " in run.output
+
+    def test_no_data(self, tmp_path: Path) -> None:
+        run = self.run("--data", str(tmp_path / "none"), "--output", str(tmp_path / "out"))
+        assert (run.status, run.output) == (2, "")
+        assert run.errors == (
+            f"error: {tmp_path}/none: no such directory; --data wants a folder with IMDb's dumps\n"
+        )
+        assert not (tmp_path / "out").exists()
+
+    def test_the_output_is_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("")
+        run = self.run("--output", str(tmp_path / "out"))
+        assert (run.status, run.output) == (2, "")
+        assert run.errors == f"error: {tmp_path}/out: File exists\n"
+
+    def test_a_python_without_the_environment(self, tmp_path: Path) -> None:
+        # Without `site` the environment's packages are not to be found.
+        run = self.run("--output", str(tmp_path / "out"), python=(sys.executable, "-S"))
+        assert (run.status, run.output) == (2, "")
+        assert run.errors == (
+            "error: this Python has no TFX: run `make setup`, then "
+            "`.venv/bin/python pipeline/run_local.py` (or `make run`)\n"
+        )
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("settings", "arguments", "message"),
+        [
+            ("gate: {flor: 0.5}", (), "{settings}: gate.flor is not known. Known: floor, "),
+            ("hparams: {epochs: 0}", (), "{settings}: hparams.epochs must be a whole number of "),
+            ("gate: [", (), "{settings}: is not YAML: while parsing a flow node expected "),
+            ("", ("--config", "none.yaml"), "none.yaml: cannot be read: No such file or directory"),
+            ("", ("--from", "Trainor"), "there is no node Trainor. Nodes: BestHyperparameters, "),
+            ("", (), "{data}: neither title.basics.tsv.gz nor title.basics.tsv is there; "),
+        ],
+    )
+    def test_configuration_node_and_data(
+        self, tmp_path: Path, settings: str, arguments: tuple[str, ...], message: str
+    ) -> None:
+        project = Project(tmp_path)
+        project.data.mkdir()
+        project.settings.write_text(settings)
+        run = project.run_here(*arguments)
+        assert run.status == 2
+        expected = message.format(settings=project.settings, data=project.data)
+        assert run.errors.startswith(f"error: {expected}")
+        assert run.errors.count("\n") == 1
+        assert "Traceback" not in run.output
+        assert half_done(project.output) == []
+
+    def test_a_markup_in_a_path_is_no_markup(self, tmp_path: Path) -> None:
+        project = Project(tmp_path / "[red]films[/]")
+        project.data.mkdir(parents=True)
+        run = project.run_here()
+        assert (run.status, run.lines[0]) == (2, f"data    {project.data}")
+        assert run.errors.startswith(f"error: {project.data}: neither ")
+
+
+@pytest.mark.slow
+class TestFaults:
+    """Of the data, the files and the code, after a run that went well."""
+
+    def test_ratings_that_cannot_be(self, project: Project) -> None:
+        edit(project.data / "title.ratings.tsv", lambda text: text.replace("\t8.", "\t58."))
+        run = project.run_here()
+        assert run.status == 2
+        assert run.errors.startswith("error: title.ratings.tsv: ")
+        assert (
+            "lines are malformed, more than the allowed share 0.01 (mostly: averageRating is not "
+            "a number from 0 to 10); see "
+        ) in run.errors
+        assert run.errors.count("\n") == 1
+        assert run.nodes == {INGEST: "failed"}
+        assert len(project.served) == 1
+
+    def test_anomalies_stop_the_run_by_name(self, project: Project) -> None:
+        edit(project.data / "title.ratings.tsv", lambda text: text.replace("\t8.", "\t0."))
+        run = project.run_here()
+        assert (run.status, run.errors) == (4, "")
+        assert run.executed == {
+            INGEST,
+            "CsvExampleGen",
+            "StatisticsGen",
+            "SchemaGen",
+            "ExampleValidator",
+        }
+        assert run.nodes["AnomalyGate"] == "failed"
+        assert "Transform" not in run.nodes
+        title = run.lines.index("stopped: the data have anomalies")
+        findings = run.lines[title + 1 :]
+        assert findings
+        assert all(": average_rating: " in line for line in findings)
+        assert "Correct the values, or accept a wider range with `make schema`." in findings[0]
+        assert "Traceback" not in run.output
+        assert half_done(project.output) == []
+
+        again = project.run_here()
+        assert (again.status, again.executed) == (4, set())
+        assert again.lines[-len(findings) :] == findings
+        assert len(project.served) == 1
+
+    def test_a_crash_names_the_log(self, project: Project) -> None:
+        [examples] = project.artifacts("Transform", "transformed_examples")
+        [shard] = (examples / "Split-train").iterdir()
+        shard.write_bytes(gzip.compress(b"no record at all"))
+        run = project.run_here("--from", "Trainer")
+        assert (run.status, run.errors) == (1, "")
+        assert run.nodes["Trainer"] == "failed"
+        assert "Evaluator" not in run.nodes
+        [log] = sorted((project.output / "logs").glob("run-*.log"))[-1:]
+        assert run.lines[-3] == "failed:"
+        assert "DataLossError" in run.lines[-2]
+        assert run.lines[-1] == f"  the whole story is in {log}"
+        assert "Traceback (most recent call last)" in log.read_text()
+        assert "Traceback" not in run.output
+        assert known(project.output).executions["Trainer", "FAILED"] == 1
+        assert half_done(project.output) == []
+
+
+@contextmanager
+def under_way(project: Project, pattern: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, run until something new of this pattern is in the output directory.
+
+    What is left of it in the end is killed.
+    """
+    before = set(project.output.glob(pattern))
+    process = subprocess.Popen(
+        project.command(),
+        cwd=project.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while set(project.output.glob(pattern)) <= before:
+            assert process.poll() is None, f"the run ended before {pattern} was there"
+            assert time.monotonic() < deadline, f"{pattern} did not appear"
+            time.sleep(0.005)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.make()
+
+    def kill(when: str) -> None:
+        with under_way(project, when) as process:
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+        assert half_done(project.output) != []
+
+    kill(".movies.partial/fresh")
+    kill("artifacts/Transform/transform_graph/*")
+    kill("artifacts/Trainer/model_run/*/train")
+
+    with under_way(project, "artifacts/Trainer/model/*") as process:
+        second = project.run()
+        assert (second.status, second.output) == (2, "")
+        assert second.errors == (
+            f"error: {project.output}: another run is at work here; wait for it or choose "
+            "another --output\n"
+        )
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    interrupted = Run(process.returncode, output, "")
+    assert (interrupted.status, interrupted.lines[-1]) == (130, INTERRUPTED)
+    assert interrupted.nodes["Trainer"] == "failed"
+    assert half_done(project.output) == []
+
+    kill("artifacts/Evaluator/evaluation/*")
+    assert project.served == {}
+    kill("artifacts/Pusher/pushed_model/*")
+
+    last = project.run()
+    assert (last.status, last.errors) == (0, "")
+    assert last.executed == {"Pusher"}
+    assert half_done(project.output) == []
+    assert len(project.served) == 1
+    executions = known(project.output).executions
+    assert {node: executions[node, "COMPLETE"] for node in COMPONENTS} == dict.fromkeys(
+        COMPONENTS, 1
+    )
+    assert {key: count for key, count in executions.items() if key[1] == "CANCELED"} == {
+        ("Transform", "CANCELED"): 1,
+        ("Trainer", "CANCELED"): 2,
+        ("Evaluator", "CANCELED"): 1,
+        ("Pusher", "CANCELED"): 1,
+    }
+    assert {state for _, state in executions} == {"COMPLETE", "CACHED", "CANCELED"}
