@@ -15,14 +15,12 @@ from tests.e2e_project import (
     COMPONENTS,
     INGEST,
     PROJECT,
-    RESOLVERS,
     Project,
     Run,
     edit,
     environment,
     half_done,
     known,
-    write_catalogue,
 )
 
 INTERRUPTED = "interrupted; the same command goes on from the last node done"
