@@ -159,7 +159,8 @@ class Board(logging.Handler):
 
     def _table(self, rows: list[_Row]) -> RenderableType:
         table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=True)
-        table.add_column(no_wrap=True)
+        # Widths that hold from the first row to the last: nothing moves while the run goes on.
+        table.add_column(no_wrap=True, min_width=len("LastAcceptedStatistics"))
         table.add_column(no_wrap=True, min_width=len("running"))
         table.add_column(no_wrap=True, min_width=len("9m59s"), justify="right")
         # Takes the room that the others leave, and wraps: they stay whole on a narrow terminal.

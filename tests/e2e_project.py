@@ -206,25 +206,23 @@ def environment() -> dict[str, str]:
 def write_catalogue(folder: Path) -> None:
     """Write one in `EVERY_NTH` of the sample's titles, in its layout, with the gaps of real dumps.
 
-    Of eleven titles one each lacks the year, the running time, the directors, and everything but
-    title and plot.
+    Of eleven titles in a row one each lacks the year, the running time, all credits, the rating,
+    and everything but title and plot.
     """
     folder.mkdir(parents=True)
     titles = [line.partition("\t")[0] for line in _lines("title.basics")[1:]][::EVERY_NTH]
-    gaps = {title: number % 11 for number, title in enumerate(titles)}
-    columns = {("title.basics", 1): 5, ("title.basics", 2): 7, ("title.crew", 3): 1}
+    place = {title: number % 11 for number, title in enumerate(titles)}
+    nulls = {1: (5,), 2: (7,), 5: (5, 7)}
+    without = {"title.crew": (3, 5), "title.principals": (3, 5), "title.ratings": (4, 5)}
     for name in ("title.basics", "title.ratings", "title.crew", "title.principals", "title.plots"):
         header, *lines = _lines(name)
         kept = [header]
-        for line in lines:
-            fields = line.split("\t")
-            gap = gaps.get(fields[0])
-            if gap is None or (gap == 4 and name not in ("title.basics", "title.plots")):
+        for fields in (line.split("\t") for line in lines):
+            gap = place.get(fields[0])
+            if gap is None or gap in without.get(name, ()):
                 continue
-            if gap == 4 and name == "title.basics":
-                fields[5] = fields[7] = NULL
-            if (name, gap) in columns:
-                fields[columns[name, gap]] = NULL
+            for column in nulls.get(gap, ()) if name == "title.basics" else ():
+                fields[column] = NULL
             kept.append("\t".join(fields))
         (folder / f"{name}.tsv").write_text("\n".join([*kept, ""]), encoding="utf-8")
     shutil.copy(SAMPLE / "name.basics.tsv", folder)

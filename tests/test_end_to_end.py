@@ -161,7 +161,7 @@ def test_an_edited_source_file_is_what_runs(project: Project) -> None:
         json.loads((folder / "training.json").read_text())["parameters"]
         for folder in project.artifacts("Trainer", "model_run")
     )
-    # Convolutions 3 and 5 wide, of 4 filters over 50 dimensions; and weights of the layer above.
+    # The convolutions that are gone were 3 and 5 wide, of 4 filters over 50 dimensions.
     assert before - after > (3 + 5) * 50 * 4
     assert len(project.served) == 2
 
