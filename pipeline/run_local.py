@@ -47,7 +47,8 @@ exit status:
   0    the model is in the serving directory (or was there already)
   1    a node crashed; the log says where
   2    a mistake in the input, the configuration or the flags
-  3    the model was not pushed: refused by the gate or the canary, or rolled back before
+  3    the model was not pushed: refused by the gate or the canary, or
+       rolled back before
   4    the data have anomalies
   130  interrupted; the same command goes on
 
