@@ -127,7 +127,7 @@ def _run(
         try:
             with board.shown():
                 movies = _ingest(config, board)
-                results = _nodes(config, pipeline, board, log_file)
+                results = _nodes(config, pipeline, board, log_file, interrupted)
         except AnomaliesFound as error:
             _lines(console, *str(error).splitlines(), title="stopped: the data have anomalies")
             return ANOMALIES
@@ -186,7 +186,11 @@ def _ingest(config: RunConfig, board: Board) -> IngestReport:
 
 
 def _nodes(
-    config: RunConfig, pipeline: tfx.dsl.Pipeline, board: Board, log_file: Path
+    config: RunConfig,
+    pipeline: tfx.dsl.Pipeline,
+    board: Board,
+    log_file: Path,
+    interrupted: threading.Event,
 ) -> list[NodeResult]:
     """Run the DAG; a record of its nodes and their times stands beside the log."""
     from pipeline import runner
@@ -194,6 +198,9 @@ def _nodes(
 
     class Reporter:
         def started(self, node: str) -> None:
+            # A library may have swallowed the interrupt: no further node then.
+            if interrupted.is_set():
+                raise KeyboardInterrupt
             board.begin(node)
 
         def finished(self, result: NodeResult) -> None:

@@ -207,7 +207,7 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
     kill("artifacts/Transform/transform_graph/*")
     kill("artifacts/Trainer/model_run/*/train")
 
-    with under_way(project, "artifacts/Trainer/model/*") as process:
+    with under_way(project, "artifacts/Trainer/model_run/*/train") as process:
         second = project.run()
         assert (second.status, second.output) == (2, "")
         assert second.errors == (
