@@ -163,12 +163,13 @@ class Project:
 
     def run_here(self, *arguments: str) -> Run:
         """Run the pipeline in this process, which has TensorFlow loaded already."""
-        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             screens = os.dup(1), os.dup(2)
             before = sys.stdout, sys.stderr
             os.dup2(output.fileno(), 1)
             os.dup2(errors.fileno(), 2)
-            sys.stdout, sys.stderr = output, errors
+            # pytest's own streams do not go through the descriptors 1 and 2.
+            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
             try:
                 # A run has Python's own filters, not those of the tests.
                 with warnings.catch_warnings():
@@ -176,15 +177,16 @@ class Project:
                     warnings.simplefilter("ignore")
                     status = run_local.main(self._arguments(arguments))
             finally:
+                sys.stdout.close()
+                sys.stderr.close()
                 sys.stdout, sys.stderr = before
                 for number, screen in enumerate(screens, 1):
                     os.dup2(screen, number)
                     os.close(screen)
             printed = []
             for file in (output, errors):
-                file.flush()
                 file.seek(0)
-                printed.append(file.read())
+                printed.append(file.read().decode())
             return Run(status, *printed)
 
     def _arguments(self, arguments: tuple[str, ...]) -> list[str]:
