@@ -42,6 +42,9 @@ SAMPLE: Final = PROJECT / "data" / "sample"
 
 PUSHED, CRASHED, USER_ERROR, REFUSED, ANOMALIES, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
+INTERRUPT_AGAIN_SECONDS: Final = 2.0
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+
 EPILOG: Final = """\
 exit status:
   0    the model is in the serving directory (or was there already)
@@ -90,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _run(
@@ -102,6 +107,7 @@ def _run(
     """The run itself, everything but the console's lines already sent to the log."""
     from schema.errors import UserError
 
+    begun = False
     try:
         with console.status("starting (TensorFlow takes a few seconds) …"):
             from components.anomaly_gate import AnomaliesFound
@@ -124,23 +130,25 @@ def _run(
             _lines(console, f"{name:<8}{path}")
         console.print()
         board = Board(console)
+        begun = True
         try:
             with board.shown():
                 movies = _ingest(config, board)
-                results = _nodes(config, pipeline, board, log_file, interrupted)
+                results = _nodes(config, pipeline, board, log_file)
         except AnomaliesFound as error:
             _lines(console, *str(error).splitlines(), title="stopped: the data have anomalies")
             return ANOMALIES
         return _summary(config, console, movies, results, log_file)
-    except UserError:
-        raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
             # Some libraries turn an interruption into an error of their own.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            _clear(output)
+            _ignore_signals()
+            if begun:
+                _clear(output)
             _lines(console, "", "interrupted; the same command goes on from the last node done")
             return INTERRUPTED
+        if isinstance(error, UserError):
+            raise
         logging.getLogger(__name__).exception("the run failed")
         last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
         _lines(console, last[:300], f"the whole story is in {log_file}", title="failed:")
@@ -186,11 +194,7 @@ def _ingest(config: RunConfig, board: Board) -> IngestReport:
 
 
 def _nodes(
-    config: RunConfig,
-    pipeline: tfx.dsl.Pipeline,
-    board: Board,
-    log_file: Path,
-    interrupted: threading.Event,
+    config: RunConfig, pipeline: tfx.dsl.Pipeline, board: Board, log_file: Path
 ) -> list[NodeResult]:
     """Run the DAG; a record of its nodes and their times stands beside the log."""
     from pipeline import runner
@@ -198,9 +202,6 @@ def _nodes(
 
     class Reporter:
         def started(self, node: str) -> None:
-            # A library may have swallowed the interrupt: no further node then.
-            if interrupted.is_set():
-                raise KeyboardInterrupt
             board.begin(node)
 
         def finished(self, result: NodeResult) -> None:
@@ -341,22 +342,32 @@ def _require_directory(data: Path) -> None:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Make SIGTERM a KeyboardInterrupt, as SIGINT is; the event tells that either has come."""
+    """Make SIGTERM a KeyboardInterrupt, as SIGINT is; the event tells that either has come.
+
+    One that is raised in a destructor, say, is lost; so it is raised again until the run ends.
+    """
     interrupted = threading.Event()
 
     def interrupt(signum: int, frame: object) -> None:
         del signum, frame
         interrupted.set()
+        signal.setitimer(signal.ITIMER_REAL, INTERRUPT_AGAIN_SECONDS)
         raise KeyboardInterrupt
 
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
     try:
         yield interrupted
     finally:
+        _ignore_signals()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """What is being cleared after one interruption is not to be left half-cleared by another."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,8 @@
 """The command itself: its exit statuses, what it says, and what is left when it is ended."""
 
+import contextlib
 import gzip
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import run_local
 from tests.e2e_project import (
     COMPONENTS,
     INGEST,
@@ -104,6 +107,33 @@ class TestMistakes:
         assert run.errors.startswith(f"error: {project.data}: neither ")
 
 
+class TestInterruptions:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_that_is_lost_comes_again(
+        self, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    ) -> None:
+        monkeypatch.setattr(run_local, "INTERRUPT_AGAIN_SECONDS", 0.05)
+        before = signal.getsignal(number)
+        with run_local._interruptible() as interrupted:
+            assert not interrupted.is_set()
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(number)
+            assert interrupted.is_set()
+            with pytest.raises(KeyboardInterrupt):
+                time.sleep(10)
+        assert signal.getsignal(number) == before
+        time.sleep(0.1)
+
+    def test_while_libraries_are_being_loaded(self, tmp_path: Path) -> None:
+        project = Project(tmp_path)
+        project.make()
+        with under_way(project, "logs/*") as process:
+            time.sleep(1)
+            os.killpg(process.pid, signal.SIGINT)
+            output, _ = process.communicate(timeout=120)
+        assert (process.returncode, output) == (130, f"\n{INTERRUPTED}\n")
+
+
 @pytest.mark.slow
 class TestFaults:
     """Of the data, the files and the code, after a run that went well."""
@@ -179,6 +209,7 @@ def under_way(project: Project, pattern: str) -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         deadline = time.monotonic() + 300
@@ -214,7 +245,8 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
             f"error: {project.output}: another run is at work here; wait for it or choose "
             "another --output\n"
         )
-        process.send_signal(signal.SIGINT)
+        # As Ctrl-C does it: to all processes of the terminal.
+        os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=120)
     interrupted = Run(process.returncode, output, "")
     assert (interrupted.status, interrupted.lines[-1]) == (130, INTERRUPTED)
