@@ -150,6 +150,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep what the runs write, in this new folder")
     parser.add_argument("flags", nargs="*", help="flags for run_local.py, after --")
     options = parser.parse_args()
+    # As the runs find it: the working copy may have moved on when they end.
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
+    ).stdout.strip()
     runs = []
     for titles in options.titles or [0]:
         with tempfile.TemporaryDirectory() as scratch:
@@ -162,9 +166,6 @@ def main() -> int:
             run = measure(data, output, options.flags)
             print(f"{run.films:,} films: exit {run.status}, {run.seconds:.0f} s", file=sys.stderr)
             runs.append(run)
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
-    ).stdout.strip()
     command = " ".join(["python", "benchmarks/pipeline.py", *sys.argv[1:]])
     print(f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {machine()}:\n")
     print(table(runs))

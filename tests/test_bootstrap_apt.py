@@ -26,20 +26,20 @@ def test_renamed_suite(suite: str, renamed: str) -> None:
 def test_line_sources() -> None:
     text = """\
 # the system's own
-deb http://mirror.example/ubuntu jammy main restricted  # comment
-deb [arch=amd64 signed-by=/usr/share/keyrings/u.gpg] http://mirror.example/ubuntu jammy-updates main
-deb-src http://mirror.example/ubuntu jammy main
-#deb http://mirror.example/ubuntu jammy universe
+deb http://debs.example/ubuntu jammy main restricted  # comment
+deb [arch=amd64 signed-by=/usr/share/keyrings/u.gpg] http://debs.example/ubuntu jammy-updates main
+deb-src http://debs.example/ubuntu jammy main
+#deb http://debs.example/ubuntu jammy universe
 deb cdrom:[Ubuntu 22.04]/ jammy main
-deb http://mirror.example/ubuntu jammy-backports main
+deb http://debs.example/ubuntu jammy-backports main
 deb http://vendor.example/apt vendor-jammy main
-deb http://mirror.example/security jammy-security main
+deb http://debs.example/security jammy-security main
 """
     assert apt.renamed_line_source(text, "jammy", "noble") == (
-        "deb http://mirror.example/ubuntu noble main restricted\n"
+        "deb http://debs.example/ubuntu noble main restricted\n"
         "deb [arch=amd64 signed-by=/usr/share/keyrings/u.gpg] "
-        "http://mirror.example/ubuntu noble-updates main\n"
-        "deb http://mirror.example/security noble-security main\n"
+        "http://debs.example/ubuntu noble-updates main\n"
+        "deb http://debs.example/security noble-security main\n"
     )
 
 
@@ -47,7 +47,7 @@ def test_stanza_sources() -> None:
     text = """\
 Types: deb deb-src
 # a comment
-URIs: http://mirror.example/debian
+URIs: http://debs.example/debian
 Suites: bookworm bookworm-updates bookworm-backports
 Components: main
 Signed-By:
@@ -63,12 +63,12 @@ Components: main
 
 Enabled: no
 Types: deb
-URIs: http://mirror.example/other
+URIs: http://debs.example/other
 Suites: bookworm
 Components: main
 
 Types: deb
-URIs: http://mirror.example/debian-security
+URIs: http://debs.example/debian-security
 Suites: bookworm-security
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -77,7 +77,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
         apt.renamed_stanza_source(text, "bookworm", "trixie")
         == """\
 types: deb
-uris: http://mirror.example/debian
+uris: http://debs.example/debian
 suites: trixie trixie-updates
 components: main
 signed-by:
@@ -87,7 +87,7 @@ signed-by:
  -----END PGP PUBLIC KEY BLOCK-----
 
 types: deb
-uris: http://mirror.example/debian-security
+uris: http://debs.example/debian-security
 suites: trixie-security
 components: main
 signed-by: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -96,5 +96,5 @@ signed-by: /usr/share/keyrings/debian-archive-keyring.gpg
 
 
 def test_the_same_release_keeps_its_suites() -> None:
-    line = "deb http://mirror.example/debian bookworm main\n"
+    line = "deb http://debs.example/debian bookworm main\n"
     assert apt.renamed_line_source(line, "bookworm", "bookworm") == line

@@ -16,6 +16,7 @@ import tensorflow_transform as tft
 from sklearn.metrics import average_precision_score
 from tfx import v1 as tfx
 
+from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
 from trainer import data, export, model, thresholds
 from trainer.hparams import HParams
@@ -99,15 +100,21 @@ def new_model(
         tft_output: what the Transform component wrote.
         word_vectors_directory: of the WordVectors component.
         train: batches of the training split, see `trainer.data.dataset`.
+
+    Raises:
+        UserError: the training split has no films.
     """
     positives, rows = np.zeros(NUM_GENRES), 0
     for _, labels in train:
         positives += labels.numpy().sum(0)
         rows += len(labels)
+    if not rows:
+        raise UserError(
+            "the split `train` has no films to train on: look at the counts of CsvExampleGen, and "
+            "bring more films or run again with --from CsvExampleGen"
+        )
     vectors = np.load(Path(word_vectors_directory, VECTORS_FILE))
-    network = model.build(
-        hparams, data.vocabulary_sizes(tft_output), vectors, positives / max(rows, 1)
-    )
+    network = model.build(hparams, data.vocabulary_sizes(tft_output), vectors, positives / rows)
     steps = -(-rows // hparams.batch_size) * hparams.epochs
     model.compile_model(network, hparams, steps)
     return network
