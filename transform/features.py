@@ -11,6 +11,11 @@ PLOT_WORDS: Final = "plot_words"
 PLOT_NGRAMS: Final = "plot_ngrams"
 """Distinct ids of the plot's one- and two-word n-grams; int64, varying length."""
 
+PLOT_PIECES: Final = "plot_pieces"
+"""Ids of the plot's word pieces in reading order, begin and end included, cut to `max_plot_pieces`;
+int64, varying length, in the vocabulary of `transform.minilm`.
+"""
+
 TITLE_WORDS: Final = "title_words"
 """Word ids of the title; int64, varying length."""
 
@@ -46,6 +51,7 @@ class TransformConfig:
 
     Attributes:
         max_plot_words: words of a plot that the sequence encoder reads.
+        max_plot_pieces: word pieces of a plot that the sentence encoder reads.
         max_plot_characters: characters of a plot that are read at all, by the n-grams too, which
             bounds the cost of one request.
         max_cast: names of the cast that are read, in billing order.
@@ -59,15 +65,16 @@ class TransformConfig:
     """
 
     max_plot_words: int = 160
+    max_plot_pieces: int = 96
     max_plot_characters: int = 20_000
     max_cast: int = 12
     max_words: int = 30_000
-    max_ngrams: int = 60_000
+    max_ngrams: int = 80_000
     max_title_words: int = 8_000
-    max_people: int = 25_000
+    max_people: int = 60_000
     min_word_count: int = 3
-    min_ngram_count: int = 6
-    min_people_count: int = 3
+    min_ngram_count: int = 4
+    min_people_count: int = 2
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot work.

@@ -8,7 +8,8 @@ import tensorflow_transform as tft
 from schema import features as raw
 from schema.genres import GENRES
 from transform import features as xf
-from transform import text
+from transform import minilm, text
+from transform.wordpiece import WordPieces, basic_words
 
 SHORT_PLOT_WORDS = 30
 LONG_PLOT_WORDS = 80
@@ -40,6 +41,9 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
         vocabulary_of=plot_words,
         top_k=config.max_words,
         min_count=config.min_word_count,
+    )
+    outputs[xf.PLOT_PIECES] = _pieces(
+        text.head(plot, config.max_plot_characters), config.max_plot_pieces
     )
     outputs[xf.PLOT_NGRAMS] = _distinct(
         _ids(
@@ -128,6 +132,17 @@ def _ids(
     return tft.apply_vocabulary(
         tokens.to_sparse(), deferred_vocab_filename_tensor=path, num_oov_buckets=xf.OOV_BUCKETS
     )
+
+
+def _pieces(plot: tf.Tensor, longest: int) -> tf.SparseTensor:
+    """Ids of the word pieces of [N] texts between those of begin and end."""
+    pieces: WordPieces = tft.make_and_track_object(
+        lambda: WordPieces(minilm.vocabulary()), name="word_pieces"
+    )
+    inside = pieces.ids(basic_words(plot))[:, : longest - 2]
+    begin, end = (minilm.vocabulary().index(mark) for mark in (minilm.BEGIN, minilm.END))
+    one = tf.ones([tf.size(plot), 1], tf.int64)
+    return tf.concat([begin * one, inside, end * one], axis=1).to_sparse()
 
 
 def _distinct(ids: tf.SparseTensor) -> tf.SparseTensor:

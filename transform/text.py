@@ -32,9 +32,13 @@ def words(text: tf.Tensor, max_characters: int) -> tf.RaggedTensor:
     Returns:
         string [N, (words)]; a text without letters or digits has no words.
     """
+    return tf.strings.split(normalize(head(text, max_characters)))
+
+
+def head(text: tf.Tensor, max_characters: int) -> tf.Tensor:
+    """The beginning of each text; string [N] in, string [N] of valid UTF-8 out."""
     valid = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
-    head = tf.strings.substr(valid, 0, max_characters, unit="UTF8_CHAR")
-    return tf.strings.split(normalize(head))
+    return tf.strings.substr(valid, 0, max_characters, unit="UTF8_CHAR")
 
 
 def ngrams(tokens: tf.RaggedTensor, width: int = 2) -> tf.RaggedTensor:
