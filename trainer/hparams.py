@@ -55,20 +55,20 @@ class HParams:
     people_factors: int = 128
     people_folds: int = 5
     people_prior: float = 2.0
-    towers: int = 2
+    towers: int = 4
     hidden_units: int = 1024
-    input_dropout: float = 0.5
+    input_dropout: float = 0.4
     dropout: float = 0.6
     word_dropout: float = 0.1
     id_dropout: float = 0.5
     field_dropout: float = 0.3
-    loss: Literal["cross_entropy", "focal", "asymmetric"] = "asymmetric"
+    loss: Literal["cross_entropy", "focal", "asymmetric"] = "cross_entropy"
     focusing: float = 1.5
     optimizer: Literal["adam", "adamw", "nadam"] = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     batch_size: int = 256
-    epochs: int = 8
+    epochs: int = 9
     patience: int = 2
     seed: int = 20
 
