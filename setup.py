@@ -80,6 +80,7 @@ setup(
         "console_scripts": [
             "ordained = pipeline.run_local:main",
             "ordained-ingest = ingest.__main__:main",
+            "ordained-predict = serving.client.__main__:main",
         ],
     },
 )

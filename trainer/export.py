@@ -9,18 +9,20 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from schema import features as raw
+from schema.features import (
+    GENRES_OUTPUT,
+    PREDICTED_OUTPUT,
+    PROBABILITIES_OUTPUT,
+    SERVING_SIGNATURE,
+)
 from schema.genres import GENRES
 from trainer.data import model_inputs
 from trainer.thresholds import Decisions, pattern_of
 from transform import features as xf
 
-GENRES_OUTPUT: Final = "genres"
-PROBABILITIES_OUTPUT: Final = "probabilities"
-PREDICTED_OUTPUT: Final = "predicted"
 SCORES_OUTPUT: Final = "decision_scores"
 EXAMPLES_INPUT: Final = "examples"
 
-SERVING_SIGNATURE: Final = "serving_default"
 EXAMPLES_SIGNATURE: Final = "examples"
 EVALUATE_SIGNATURE: Final = "evaluate"
 TRANSFORM_SIGNATURE: Final = "transform_features"
