@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.e2e_project import Project, Run
-    from tests.served import Served
+    from tests.tiny_server import Served
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def project(first_run: "tuple[Project, Run]") -> "Iterator[Project]":
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
     """A tiny model behind the embedded server, over gRPC and REST."""
-    from tests.served import serving_tiny_model
+    from tests.tiny_server import serving_tiny_model
 
     with serving_tiny_model(tmp_path_factory.mktemp("served")) as running:
         yield running

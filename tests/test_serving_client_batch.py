@@ -16,7 +16,7 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from serving.client import Client, ModelName, Patience, ServerError
 from serving.client.batch import Done, Job, can_resume, run
-from tests.served import Served, serving_tiny_model
+from tests.tiny_server import Served, serving_tiny_model
 
 
 def write_films(path: Path, count: int, bad: tuple[int, ...] = ()) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from schema.genres import GENRES
 from serving.client import predict
 from serving.client.__main__ import main
-from tests.served import Served, serving_tiny_model
+from tests.tiny_server import Served, serving_tiny_model
 
 FILM = ["--title", "The Lighthouse", "--plot", "A keeper counts ships.", "--year", "1927"]
 

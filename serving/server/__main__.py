@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(
-        prog="ordained-serve",
+        prog="python -m serving.server",
         description="Serve SavedModels over TensorFlow Serving's gRPC and REST interfaces.",
         allow_abbrev=False,
     )

@@ -140,6 +140,11 @@ class Server:
         return f"{self._config.host}:{self.port}"
 
     @property
+    def socket_path(self) -> str:
+        """The Unix domain socket of gRPC, or empty."""
+        return self._config.grpc_socket_path
+
+    @property
     def rest_url(self) -> str:
         """http://HOST:PORT of REST."""
         return f"http://{self._config.host}:{self.rest_port}"

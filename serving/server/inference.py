@@ -50,8 +50,8 @@ def predict_version(version: Version, request: Any, deadline: float) -> Any:
     for index, (key, proto) in enumerate(request.inputs.items()):
         if proto.dtype != signature.inputs[key].as_datatype_enum:
             raise invalid(
-                f"Expects arg[{index}] to be {signature.inputs[key].name} but "
-                f"{tf.dtypes.as_dtype(proto.dtype).name} is provided"
+                f"Expects arg[{index}] to be {tensors.type_name(signature.inputs[key])} but "
+                f"{tensors.type_name(tf.dtypes.as_dtype(proto.dtype))} is provided"
             )
     outputs = _filtered(signature, list(request.output_filter))
     answers = signature.run(arrays, deadline)

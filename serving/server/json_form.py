@@ -221,7 +221,7 @@ def _reader(dtype: tf.DType) -> Callable[[Any], Any]:
     def refuse(value: Any) -> Exception:
         return invalid(
             f"JSON Value: {_shown(value)} Type: {_kind(value)} is not of expected type: "
-            f"{dtype.name}"
+            f"{tensors.type_name(dtype)}"
         )
 
     def read(value: Any) -> Any:
@@ -238,8 +238,8 @@ def _reader(dtype: tf.DType) -> Callable[[Any], Any]:
         elif dtype in _FLOATS:
             if not math.isinf(value) and abs(value) > dtype.max:
                 raise invalid(
-                    f"Cannot convert JSON value: {_shown(value)} to "
-                    f"{'float' if dtype == tf.float32 else 'double'} without loss of precision."
+                    f"Cannot convert JSON value: {_shown(value)} to {tensors.type_name(dtype)} "
+                    "without loss of precision."
                 )
             return float(value)
         elif isinstance(value, int) and dtype in _RANGES:

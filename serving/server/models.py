@@ -50,7 +50,8 @@ class Signature:
         self, definition: meta_graph_pb2.SignatureDef, function: Any, batching: Batching | None
     ) -> None:
         self.definition = definition
-        self.inputs = {n: tf.dtypes.as_dtype(i.dtype) for n, i in definition.inputs.items()}
+        # Maps of protobuf have no order, and errors list the names.
+        self.inputs = {n: tf.dtypes.as_dtype(i.dtype) for n, i in sorted(definition.inputs.items())}
         self.outputs = {n: tf.dtypes.as_dtype(o.dtype) for n, o in definition.outputs.items()}
         self.shapes = {n: tf.TensorShape(i.tensor_shape) for n, i in definition.inputs.items()}
         self.defaults: Arrays = {

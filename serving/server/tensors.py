@@ -22,8 +22,14 @@ _FIELDS: Final = {
     tf.bool: "bool_val",
     tf.string: "string_val",
 }
+_SERVING_NAMES: Final = {tf.float32: "float", tf.float64: "double"}
 LARGEST: Final = 1 << 28
 """Elements of one tensor: a shape is four bytes long, what it claims may be any size."""
+
+
+def type_name(dtype: tf.DType) -> str:
+    """What TensorFlow Serving calls a type in its errors."""
+    return _SERVING_NAMES.get(dtype, dtype.name)
 
 
 def from_proto(name: str, proto: Any) -> np.ndarray:
