@@ -17,7 +17,7 @@ setup(
     packages=find_packages(
         include=[pattern for name in TOP_PACKAGES for pattern in (name, f"{name}.*")]
     ),
-    package_data={"": ["*.pbtxt", "*.yaml"]},
+    package_data={"": ["*.pbtxt", "*.yaml"], "serving.web": ["page/*"]},
     install_requires=[
         # The stack moves as one: TFX names the versions of its own libraries that it works with.
         "tfx==1.21.0",

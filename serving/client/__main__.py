@@ -20,7 +20,7 @@ from rich.progress import (
 
 from schema import features as raw
 from schema.errors import UserError
-from serving.client import batch, files, render
+from serving.client import batch, files, lines, render
 from serving.client.client import ROWS_PER_REQUEST, Client, Patience
 from serving.client.movies import Movie
 from serving.client.stream import Answer, answers
@@ -123,8 +123,7 @@ def _answer(answer: Answer, as_json: bool) -> str:
     row, prediction = answer.row, answer.prediction
     assert prediction is not None
     if as_json:
-        record = {"row": row.number} | row.carried | prediction.as_json()
-        return json.dumps(record, ensure_ascii=False)
+        return lines.json_answer(answer).rstrip("\n")
     title = str((row.movie or {}).get(raw.TITLE, ""))
     name = " ".join(filter(None, [*row.carried.values(), title]))
     return render.line(row.number, name, prediction)

@@ -5,8 +5,6 @@ Beside the output stand, until it is complete, `<output>.part`, `<output>.reject
 replaced as a whole, after they were written. So a run that goes on cuts them to that length.
 """
 
-import csv
-import io
 import json
 import os
 import time
@@ -17,8 +15,7 @@ from typing import IO, Any, Final
 
 from schema import features as raw
 from schema.errors import UserError
-from schema.genres import GENRES
-from serving.client import files
+from serving.client import files, lines
 from serving.client.client import ROWS_PER_REQUEST, Client
 from serving.client.files import Row
 from serving.client.stream import Answer, answers
@@ -60,7 +57,7 @@ class Job:
             raise UserError("rows a request and requests at once must be at least 1")
         if self.output.suffix.lower() not in OUTPUTS:
             raise UserError(f"{self.output}: expected a name that ends in {', '.join(OUTPUTS)}")
-        taken = {"row", "predicted", "probabilities", *GENRES}.intersection(self.keep)
+        taken = {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep)
         if taken:
             raise UserError(f"--keep {min(taken)}: the output has a column of that name")
         if len({self.source.resolve(), self.output.resolve(), self.rejects.resolve()}) < 3:
@@ -120,18 +117,17 @@ def _run(
         _opened(_part(job.rejects), done.rejects) as rejects,
     ):
         if not done.rows:
-            output.write(_head(job))
+            output.write(_head(job).encode())
         first = done.rows
         left = (row for row in rows if row.number > first)
         saved = time.monotonic()
         try:
             for group in answers(client, left, job.rows_per_request, job.requests):
-                bad = [answer for answer in group if answer.prediction is None]
-                output.write(_lines(job, group))
-                rejects.write(b"".join(map(_reject, bad)))
+                output.write("".join(_line(job, answer) for answer in group).encode())
+                rejects.write("".join(map(lines.json_reject, group)).encode())
                 done = Done(
                     done.rows + len(group),
-                    done.rejected + len(bad),
+                    done.rejected + sum(answer.prediction is None for answer in group),
                     output.tell(),
                     rejects.tell(),
                 )
@@ -229,49 +225,13 @@ def _carried(job: Job) -> tuple[str, ...]:
     return (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
 
 
-def _head(job: Job) -> bytes:
-    if job.output.suffix.lower() != ".csv":
-        return b""
-    return _csv_line(["row", *_carried(job), "predicted", *GENRES])
+def _is_csv(job: Job) -> bool:
+    return job.output.suffix.lower() == ".csv"
 
 
-def _lines(job: Job, group: Iterable[Answer]) -> bytes:
-    line = _csv_answer if job.output.suffix.lower() == ".csv" else _json_answer
-    return b"".join(line(job, answer) for answer in group if answer.prediction is not None)
+def _head(job: Job) -> str:
+    return lines.csv_line(["row", *_carried(job), *lines.ANSWER_COLUMNS]) if _is_csv(job) else ""
 
 
-def _csv_answer(job: Job, answer: Answer) -> bytes:
-    row, prediction = answer.row, answer.prediction
-    assert prediction is not None
-    by_name = {genre.name: f"{genre.probability:.6f}" for genre in prediction.genres}
-    carried = [row.carried.get(name, "") for name in _carried(job)]
-    return _csv_line(
-        [
-            str(row.number),
-            *carried,
-            raw.LIST_SEPARATOR.join(prediction.decided),
-            *(by_name.get(name, "") for name in GENRES),
-        ]
-    )
-
-
-def _csv_line(cells: Sequence[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode()
-
-
-def _json_answer(job: Job, answer: Answer) -> bytes:
-    del job
-    assert answer.prediction is not None
-    return _json_line({"row": answer.row.number} | answer.row.carried | answer.prediction.as_json())
-
-
-def _reject(answer: Answer) -> bytes:
-    row = answer.row
-    told = {"row": row.number, "line": row.line, "field": row.field, "reason": row.reason}
-    return _json_line(told)
-
-
-def _json_line(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+def _line(job: Job, answer: Answer) -> str:
+    return lines.csv_answer(_carried(job), answer) if _is_csv(job) else lines.json_answer(answer)

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ LONGEST: Final = 16 << 20
 
 UNREAD: Final = (raw.TCONST, raw.GENRES_FIELD, raw.SPLIT_KEY)
 """Columns of the movies CSV that the model does not read; tconst is carried into the output."""
+
+DELIMITERS: Final = ",\t;"
+"""What spreadsheets put between cells; that of the header counts."""
 
 SUFFIXES: Final = (".csv", ".jsonl", ".ndjson")
 
@@ -86,7 +90,10 @@ def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row
         UserError: there is no header, or it has a column twice, or one that is not known.
     """
     csv.field_size_limit(LONGEST)
-    reader = csv.reader(text)
+    first = text.readline(LONGEST)
+    reader = csv.reader(
+        itertools.chain([first] if first else [], text), delimiter=max(DELIMITERS, key=first.count)
+    )
     try:
         header = [column.strip() for column in next(reader)]
     except StopIteration:
@@ -168,10 +175,7 @@ def _check(name: str, header: Sequence[str], keep: Sequence[str]) -> None:
         if header.count(column) > 1:
             raise UserError(f"{name}: the column {column!r} is there twice")
         if column not in known and column not in keep:
-            raise UserError(
-                f"{name}: column {column!r}: {unknown_name(column, known)} "
-                f"(--keep {column} carries it into the output)"
-            )
+            raise UserError(f"{name}: column {column!r}: {unknown_name(column, known)}")
     missing = [column for column in keep if column not in header]
     if missing:
         raise UserError(f"{name}: --keep {missing[0]}: there is no such column")
