@@ -175,6 +175,12 @@ ERRORS: list[tuple[str, Any, int, str]] = [
     ("echo:predict", b"", 400, "JSON Parse error: The document is empty"),
     ("echo:predict", b'{"a": \xff}', 400, "JSON Parse error: "),
     ("echo:predict", b'{"instances": [', 400, "JSON Parse error: "),
+    (
+        "echo:predict",
+        b'{"inputs": "\\ud800"}',
+        400,
+        "JSON Parse error: The surrogate pair in string",
+    ),
     ("echo:predict", b"[" * 100_000, 400, "JSON Parse error: "),
     ("echo:predict", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400, "JSON Parse error: "),
     ("echo:predict", [1], 400, "JSON Value: [1] Is not object"),

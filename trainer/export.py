@@ -16,6 +16,7 @@ from schema.features import (
     SERVING_SIGNATURE,
 )
 from schema.genres import GENRES
+from trainer import warmup
 from trainer.data import model_inputs
 from trainer.thresholds import Decisions, pattern_of
 from transform import features as xf
@@ -112,6 +113,13 @@ def export(
             name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
         )
     archive.write_out(str(directory), verbose=False)
+    warmup.write(
+        Path(directory),
+        input_spec,
+        named_signature=SERVING_SIGNATURE,
+        examples_signature=EXAMPLES_SIGNATURE,
+        examples_input=EXAMPLES_INPUT,
+    )
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -27,6 +28,9 @@ _RANGES: Final = {
     tf.uint32: (0, 2**32),
     tf.uint64: (0, 2**64),
 }
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Escaped halves of characters; Python takes one alone, which is no Unicode."""
+
 _FLOATS: Final = (tf.float32, tf.float64)
 
 
@@ -40,12 +44,18 @@ def parse(body: bytes) -> dict[str, Any]:
         raise invalid("JSON Parse error: The document is empty")
     try:
         value = json.loads(body.decode())
+        if _SURROGATE.search(body):
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise invalid(
             f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
         ) from error
     except json.JSONDecodeError as error:
         raise invalid(f"JSON Parse error: {error.msg}. at offset: {error.pos}") from error
+    except UnicodeEncodeError as error:
+        raise invalid(
+            "JSON Parse error: The surrogate pair in string is invalid. at offset: 0"
+        ) from error
     except (RecursionError, ValueError) as error:
         raise invalid("JSON Parse error: Invalid value. at offset: 0") from error
     if not isinstance(value, dict):
@@ -227,7 +237,7 @@ def _reader(dtype: tf.DType) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         if dtype == tf.string:
             if isinstance(value, str):
-                return value.encode("utf-8", "surrogatepass")
+                return value.encode()
             if isinstance(value, dict):
                 return _bytes(value)
         elif dtype == tf.bool:
@@ -374,7 +384,7 @@ def _add_feature(name: str, value: Any, feature: Any) -> None:
         raise invalid(f"Feature: {name} has element with unexpected JSON type: {_kind(value)}")
     if isinstance(value, str | dict):
         kind = "bytes"
-        value = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else _bytes(value)
+        value = value.encode() if isinstance(value, str) else _bytes(value)
     else:
         kind = "float" if isinstance(value, float) else "int64"
     present = feature.WhichOneof("kind")
