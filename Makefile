@@ -45,8 +45,8 @@ check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
-	@$(BIN)/python -m pytest
 	@$(BOOTSTRAP) wheel-test
+	@$(BIN)/python -m pytest
 
 test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)

@@ -84,7 +84,7 @@ async function call(path, body) {
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
-const percent = (probability) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)} %`;
+const percent = (probability) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}\u00a0%`;
 const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
 const fieldName = (name) => document.querySelector(`label[for="${name}"]`)?.textContent ?? name;
 
@@ -325,7 +325,7 @@ async function answerMany() {
 }
 
 function tableRow({ row, title, predicted, error }) {
-  const genres = predicted.map((genre) => `${genre.name} ${percent(genre.probability)}`).join(", ");
+  const genres = predicted.map((genre) => `${genre.name}\u00a0${percent(genre.probability)}`).join(", ");
   return element(
     "tr",
     {},
