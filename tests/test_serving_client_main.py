@@ -102,6 +102,17 @@ def test_a_mistake_is_one_line(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--requests", "--rows-per-request"])
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_counts_are_at_least_one(
+    option: str, count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["films.csv", option, count])
+    assert ended.value.code == 2
+    assert "whole number of at least 1" in capsys.readouterr().err
+
+
 def test_a_file_on_the_screen(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from schema import features as raw
+from schema.errors import UserError
 from serving.client import Client, Genre, Movie, Prediction, predict
 from serving.web.explain import (
-    MOST_WORDS,
+    MOST_PARTS,
     ROWS_AT_ONCE,
     SMALLEST,
     explain,
@@ -80,9 +81,14 @@ def test_a_word_is_left_out_wherever_it_stands(text: str, word: str, rest: str) 
 
 
 def test_only_so_many_words_are_tried() -> None:
-    parts = list(parts_of({"plot": " ".join(f"w{n} W{n}" for n in range(MOST_WORDS + 7))}))
-    assert len(parts) == 1 + MOST_WORDS
-    assert parts[-1].text == f"w{MOST_WORDS - 1}"
+    parts = list(parts_of({"plot": " ".join(f"w{n} W{n}" for n in range(MOST_PARTS + 7))}))
+    assert len(parts) == 1 + MOST_PARTS
+    assert parts[-1].text == f"w{MOST_PARTS - 1}"
+
+
+def test_a_film_that_is_too_long_is_not_taken_apart() -> None:
+    with pytest.raises(UserError, match="more than 20,000 characters"):
+        explain(western, {"plot": "a " * 9000, "cast": "b|" * 3000}, 60)
 
 
 def test_log_odds() -> None:

@@ -243,12 +243,18 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--rows-per-request",
-        type=int,
+        type=_count,
         default=ROWS_PER_REQUEST,
         metavar="N",
         help="(default: %(default)s)",
     )
-    add("--requests", type=int, default=4, metavar="N", help="at once (default: %(default)s)")
+    add("--requests", type=_count, default=4, metavar="N", help="at once (default: %(default)s)")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text}")
+    return int(text)
 
 
 if __name__ == "__main__":

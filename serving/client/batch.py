@@ -51,10 +51,8 @@ class Job:
         """Refuse what cannot be.
 
         Raises:
-            UserError: a number is out of range, or files are the same.
+            UserError: a name ends wrongly, a column is there twice, or files are the same.
         """
-        if self.rows_per_request < 1 or self.requests < 1:
-            raise UserError("rows a request and requests at once must be at least 1")
         if self.output.suffix.lower() not in OUTPUTS:
             raise UserError(f"{self.output}: expected a name that ends in {', '.join(OUTPUTS)}")
         taken = {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep)

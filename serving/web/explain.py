@@ -15,13 +15,17 @@ from itertools import islice
 from typing import Final
 
 from schema import features as raw
+from schema.errors import UserError
 from serving.client import Movie, Prediction
 from serving.client.movies import checked
 
 Predict = Callable[[Sequence[Movie]], list[Prediction]]
 
-MOST_WORDS: Final = 400
-"""Different words of one text that are tried."""
+MOST_PARTS: Final = 400
+"""Different words or names of one field that are tried."""
+
+MOST_CHARACTERS: Final = 20_000
+"""Of a movie whose parts are tried: each request holds the movie `ROWS_AT_ONCE` times."""
 
 ROWS_AT_ONCE: Final = 32
 
@@ -84,26 +88,30 @@ def explain(predict: Predict, movie: Movie, seconds: float) -> Explanation:
         seconds: after which no further request is begun.
 
     Raises:
-        FieldError: the movie has a value that does not fit.
+        UserError: the movie is too long, or has a value that does not fit.
         ServerError: the server fails.
     """
     end = time.monotonic() + seconds
-    [whole] = predict([movie])
-    parts = list(parts_of(checked(movie)))
+    known = checked(movie)
+    if sum(len(str(value)) for value in known.values()) > MOST_CHARACTERS:
+        raise UserError(
+            f"the film has more than {MOST_CHARACTERS:,} characters: too many to try its words"
+        )
+    [whole] = predict([known])
+    parts = parts_of(known)
     effects: list[Effect] = []
-    remaining = iter(parts)
-    while time.monotonic() < end and (some := list(islice(remaining, ROWS_AT_ONCE))):
+    while time.monotonic() < end and (some := list(islice(parts, ROWS_AT_ONCE))):
         answers = predict([part.rest for part in some])
         effects.extend(
             Effect(part, differences(whole, without))
             for part, without in zip(some, answers, strict=True)
         )
     genres = tuple(genre.name for genre in whole.genres)
-    return Explanation(genres, tuple(effects), len(parts) - len(effects))
+    return Explanation(genres, tuple(effects), sum(1 for _ in parts))
 
 
 def parts_of(movie: Movie) -> Iterator[Part]:
-    """Fields first, then names, then the different words of each text from its beginning.
+    """Fields first, then names, then the different words of each text, from its beginning.
 
     A word is left out wherever it stands in its text.
     """
@@ -111,12 +119,12 @@ def parts_of(movie: Movie) -> Iterator[Part]:
         yield Part(name, "", _with(movie, name, ""))
     for name in raw.PEOPLE:
         people = list(filter(None, movie.get(name, "").split(raw.LIST_SEPARATOR)))
-        for person in dict.fromkeys(people):
+        for person in islice(dict.fromkeys(people), MOST_PARTS):
             others = raw.LIST_SEPARATOR.join(one for one in people if one != person)
             yield Part(name, person, _with(movie, name, others))
     for name in reversed(raw.TEXTS):
         text = movie.get(name, "")
-        for word in islice(_words(text), MOST_WORDS):
+        for word in islice(_words(text), MOST_PARTS):
             yield Part(name, word, _with(movie, name, without_word(text, word)))
 
 
