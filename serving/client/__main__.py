@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # type: ignore[assignment]
         return ANSWERED
     except KeyboardInterrupt:
-        hint = "; the same command with --resume goes on" if options.output else ""
+        left = options.output and batch.can_resume(options.output)
+        hint = "; the same command with --resume goes on" if left else ""
         print(f"interrupted{hint}", file=sys.stderr)
         return INTERRUPTED
 
@@ -150,7 +151,7 @@ def _write_file(client: Client, options: argparse.Namespace) -> int:
         try:
             done = batch.run(job, client, show)
         except UserError as error:
-            if batch.can_resume(job):
+            if batch.can_resume(job.output):
                 raise UserError(f"{error} (--resume goes on from the last row)") from error
             raise
     told = f"{job.output}: {done.rows - done.rejected:,} of {done.rows:,} rows"

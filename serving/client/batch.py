@@ -98,7 +98,7 @@ def run(job: Job, client: Client, show: Show) -> Done:
         with files.opened(job.source, job.keep) as (rows, position):
             return _run(job, client, rows, position, show)
     except OSError as error:
-        raise UserError(f"{error.filename}: {error.strerror}") from error
+        raise UserError(f"{error.filename or job.output}: {error.strerror}") from error
 
 
 def _run(
@@ -109,7 +109,7 @@ def _run(
         done = _earlier(job, identity)
     else:
         done = Done()
-        _progress(job).unlink(missing_ok=True)
+        _progress(job.output).unlink(missing_ok=True)
     with (
         _opened(_part(job.output), done.output) as output,
         _opened(_part(job.rejects), done.rejects) as rejects,
@@ -138,13 +138,13 @@ def _run(
                 _save(job, identity, done, (output, rejects))
     _part(job.output).replace(job.output)
     _publish_rejects(job, done)
-    _progress(job).unlink(missing_ok=True)
+    _progress(job.output).unlink(missing_ok=True)
     return done
 
 
-def can_resume(job: Job) -> bool:
-    """Whether an unfinished run has left something to go on with."""
-    return _progress(job).exists()
+def can_resume(output: Path) -> bool:
+    """Whether an unfinished run to this output has left something to go on with."""
+    return _progress(output).exists()
 
 
 def _publish_rejects(job: Job, done: Done) -> None:
@@ -173,7 +173,7 @@ def _earlier(job: Job, identity: dict[str, Any]) -> Done:
     Raises:
         UserError: there is none, or it had another input.
     """
-    path = _progress(job)
+    path = _progress(job.output)
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         done = Done(**saved["done"])
@@ -205,7 +205,7 @@ def _save(job: Job, identity: dict[str, Any], done: Done, outputs: Sequence[IO[b
     for file in outputs:
         file.flush()
         os.fsync(file.fileno())
-    path = _progress(job)
+    path = _progress(job.output)
     part = path.with_name(f"{path.name}.part")
     part.write_text(json.dumps({"of": identity, "done": asdict(done)}), encoding="utf-8")
     part.replace(path)
@@ -215,8 +215,8 @@ def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _progress(job: Job) -> Path:
-    return job.output.with_name(f"{job.output.name}.progress")
+def _progress(output: Path) -> Path:
+    return output.with_name(f"{output.name}.progress")
 
 
 def _carried(job: Job) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -88,14 +89,14 @@ class OverRest:
 
     def _call(self, method: str, action: str, body: bytes | None, timeout: float) -> Any:
         version = f"/versions/{self._model.version}" if self._model.version is not None else ""
-        label = f"/labels/{self._model.label}" if self._model.label else ""
-        url = f"{self._url}/v1/models/{self._model.name}{version}{label}{action}"
+        label = f"/labels/{quote(self._model.label, '')}" if self._model.label else ""
+        url = f"{self._url}/v1/models/{quote(self._model.name, '')}{version}{label}{action}"
         try:
             answer = self._http.request(method, url, content=body, timeout=timeout)
         except httpx.TimeoutException as error:
             trouble = Trouble.AWAY if isinstance(error, httpx.ConnectTimeout) else Trouble.LATE
             raise self._told(trouble) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._told(Trouble.AWAY) from error
         if answer.status_code != httpx.codes.OK:
             trouble = _TROUBLES.get(answer.status_code, Trouble.OTHER)
