@@ -22,6 +22,12 @@ _FIELDS: Final = {
     tf.bool: "bool_val",
     tf.string: "string_val",
 }
+_KINDS: Final = {
+    dtype.as_datatype_enum: (name, np.dtype(dtype.as_numpy_dtype))
+    for dtype, name in _FIELDS.items()
+}
+"""Field and numpy's type by number of the type: looking them up anew is most of the work."""
+
 _SERVING_NAMES: Final = {tf.float32: "float", tf.float64: "double"}
 LARGEST: Final = 1 << 28
 """Elements of one tensor: a shape is four bytes long, what it claims may be any size."""
@@ -38,29 +44,25 @@ def from_proto(name: str, proto: Any) -> np.ndarray:
     Raises:
         ServingError: it contradicts itself.
     """
-    bad = invalid(f"tensor parsing error: {name}")
-    try:
-        dtype = tf.dtypes.as_dtype(proto.dtype)
-    except TypeError:
-        raise bad from None
     shape = [dim.size for dim in proto.tensor_shape.dim]
     size = math.prod(shape)
-    if dtype not in _FIELDS or min(shape, default=0) < 0 or not 0 <= size <= LARGEST:
-        raise bad
-    if proto.tensor_content and dtype != tf.string:
-        if len(proto.tensor_content) != size * dtype.size:
-            raise bad
-        return np.frombuffer(proto.tensor_content, dtype.as_numpy_dtype).reshape(shape)
-    given = getattr(proto, _FIELDS[dtype])
-    if len(given) > size or (not given and size and dtype == tf.string):
-        raise bad
-    values = np.empty(size, dtype.as_numpy_dtype)
+    if proto.dtype not in _KINDS or min(shape, default=0) < 0 or not 0 <= size <= LARGEST:
+        raise invalid(f"tensor parsing error: {name}")
+    field, dtype = _KINDS[proto.dtype]
+    if proto.tensor_content and not dtype.hasobject:
+        if len(proto.tensor_content) != size * dtype.itemsize:
+            raise invalid(f"tensor parsing error: {name}")
+        return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
+    given = getattr(proto, field)
+    if len(given) > size or (not given and size and dtype.hasobject):
+        raise invalid(f"tensor parsing error: {name}")
+    values = np.empty(size, dtype)
     try:
         # The last value stands for all that follow; none at all is zero.
         values[: len(given)] = list(given)
         values[len(given) :] = given[-1] if given else 0
     except OverflowError:
-        raise bad from None
+        raise invalid(f"tensor parsing error: {name}") from None
     return values.reshape(shape)
 
 
