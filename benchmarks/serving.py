@@ -503,14 +503,13 @@ def main() -> int:
         shutil.copytree(model, base / "1")
         clients = stack.enter_context(ProcessPoolExecutor(1, spawn))
         server = stack.enter_context(embedded(base))
-        parts = [compare(base / "1", server, clients, options.seconds)]
+        command = " ".join(["python", "benchmarks/serving.py", *sys.argv[1:]])
+        print(f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {machine()}:\n")
+        print(compare(base / "1", server, clients, options.seconds), flush=True)
         with ProcessPoolExecutor(1, spawn) as other:
             protos, _ = other.submit(requests_of, films()).result()
-        parts.append(memory(server, clients, protos, options.requests))
-        parts.append(swaps(base, model, server, clients, protos))
-    command = " ".join(["python", "benchmarks/serving.py", *sys.argv[1:]])
-    print(f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {machine()}:\n")
-    print("\n\n".join(parts))
+        print(f"\n{memory(server, clients, protos, options.requests)}", flush=True)
+        print(f"\n{swaps(base, model, server, clients, protos)}")
     return 0
 
 
