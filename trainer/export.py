@@ -9,20 +9,23 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from schema import features as raw
+from schema.features import (
+    GENRES_OUTPUT,
+    PREDICTED_OUTPUT,
+    PROBABILITIES_OUTPUT,
+    SERVING_SIGNATURE,
+)
 from schema.genres import GENRES
+from trainer import warmup
 from trainer.data import PLOT_PIECES, PlotPieces, model_inputs
 from trainer.evidence import TABLE
 from trainer.model import average, input_names
 from trainer.thresholds import Decisions, pattern_of
 from transform import features as xf
 
-GENRES_OUTPUT: Final = "genres"
-PROBABILITIES_OUTPUT: Final = "probabilities"
-PREDICTED_OUTPUT: Final = "predicted"
 SCORES_OUTPUT: Final = "decision_scores"
 EXAMPLES_INPUT: Final = "examples"
 
-SERVING_SIGNATURE: Final = "serving_default"
 EXAMPLES_SIGNATURE: Final = "examples"
 EVALUATE_SIGNATURE: Final = "evaluate"
 TRANSFORM_SIGNATURE: Final = "transform_features"
@@ -121,6 +124,13 @@ def export(
             name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
         )
     archive.write_out(str(directory), verbose=False)
+    warmup.write(
+        Path(directory),
+        input_spec,
+        named_signature=SERVING_SIGNATURE,
+        examples_signature=EXAMPLES_SIGNATURE,
+        examples_input=EXAMPLES_INPUT,
+    )
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
