@@ -310,7 +310,7 @@ def free_ports(count: int) -> list[int]:
     return numbers
 
 
-def until(condition: Callable[[], bool], seconds: float = 300) -> None:
+def until(condition: Callable[[], bool], seconds: float = 1800) -> None:
     """Wait for it; what cannot be asked yet does not hold yet."""
     end = time.monotonic() + seconds
     while True:

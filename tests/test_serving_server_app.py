@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -241,22 +240,26 @@ def test_no_bytes_upset_the_grpc_port(server: Server) -> None:
 
 
 def test_requests_at_hand_are_answered_before_the_end(base: Path) -> None:
-    with running(config(base)) as server:
+    body = json.dumps({"signature_name": "slow", "instances": [400.0]}).encode()
+    with running(config(base, rest_api_timeout_in_ms=60_000, drain_seconds=60)) as server:
         call = stub(server)
         call.Predict(slow_request(1))
-        waiting = call.Predict.future(slow_request(150))
-        statuses: list[int] = []
-
-        def ask() -> None:
-            body = {"signature_name": "slow", "instances": [150.0]}
-            statuses.append(post(server, PREDICT, body).status_code)
-
-        thread = threading.Thread(target=ask)
-        thread.start()
-        time.sleep(0.2)
-    thread.join()
-    assert statuses == [200]
+        client = connect(server)
+        client.sendall(HEAD % len(body) + body)
+        waiting = call.Predict.future(slow_request(400))
+        # For both to be at hand.
+        time.sleep(0.5)
     assert waiting.result().outputs
+    with client:
+        assert said(client).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_an_answer_that_takes_too_long_is_given_up(base: Path) -> None:
+    with running(config(base, rest_api_timeout_in_ms=1000)) as server:
+        stub(server).Predict(slow_request(1))
+        answer = post(server, PREDICT, {"signature_name": "slow", "instances": [1500.0]})
+        assert answer.status_code == 504
+        assert answer.json() == {"error": "Deadline Exceeded"}
 
 
 def test_a_port_that_is_taken(server: Server, base: Path) -> None:

@@ -171,11 +171,15 @@ class Server:
         """Keep the health service true, and read the model config again when it changes."""
         look_again = time.monotonic()
         every = self._config.model_config_file_poll_wait_seconds
+        known = False
         while True:
-            state = health_pb2.HealthCheckResponse
-            good = state.SERVING if self.models.available() else state.NOT_SERVING
-            for service in grpc_api.HEALTH_OF:
-                self._health.set(service, good)
+            available = self.models.available()
+            if available != known:
+                # Each setting is sent to all who watch.
+                known = available
+                state = health_pb2.HealthCheckResponse
+                for service in grpc_api.HEALTH_OF:
+                    self._health.set(service, state.SERVING if known else state.NOT_SERVING)
             if every > 0 and time.monotonic() >= look_again + every:
                 look_again = time.monotonic()
                 self._read_again()

@@ -21,7 +21,7 @@ FULL: Final = "The batch scheduling queue to which this task was submitted is fu
 
 def expired() -> ServingError:
     """Nobody waits for the answer any more."""
-    return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded while in the queue")
+    return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 
 def rows_of(arrays: Arrays) -> int | None:
