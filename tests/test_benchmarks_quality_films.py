@@ -40,7 +40,8 @@ def test_plot_and_title_hides_all_else_but_labels() -> None:
         if name in raw.TEXTS:
             assert hidden[name].tolist() == some[name].tolist()
         elif name in raw.NUMBERS:
-            assert np.isnan(hidden[name]).all() and hidden[name].dtype == np.float32
+            assert np.isnan(hidden[name]).all()
+            assert hidden[name].dtype == np.float32
         else:
             assert hidden[name].tolist() == [""] * 5
     assert np.array_equal(hidden.labels, some.labels)
@@ -54,7 +55,8 @@ def test_a_sparse_catalogue_has_the_shares_that_it_promises() -> None:
     unrated = np.isnan(few[raw.RATING])
     assert np.array_equal(unrated, np.isnan(few[raw.VOTES]))
     assert abs(unrated.mean() - 1 / 3) < 0.03
-    assert np.isfinite(few[raw.YEAR]).all() and np.isfinite(few[raw.RUNTIME]).all()
+    assert np.isfinite(few[raw.YEAR]).all()
+    assert np.isfinite(few[raw.RUNTIME]).all()
 
     assert {len(names) for names in few.people(raw.CAST)} == {SPARSE_CAST}
     known = {name for names in some.people(raw.CAST) for name in names}

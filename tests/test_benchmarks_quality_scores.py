@@ -48,7 +48,8 @@ def test_a_probability_of_one_has_a_bin() -> None:
 def test_scores_of_right_and_of_half_right_decisions() -> None:
     given = labels([1, 1, 0, 0], [0, 0, 1, 1])
     perfect = scores(given, sure(given))
-    assert perfect["Hamming loss"] == 0 and perfect["ECE"] == pytest.approx(0.01)
+    assert perfect["Hamming loss"] == 0
+    assert perfect["ECE"] == pytest.approx(0.01)
     right = ("macro-F1", "micro-F1", "weighted F1", "samples F1", "mAP", "LRAP", "subset accuracy")
     assert [perfect[name] for name in right] == pytest.approx([1.0] * len(right))
 

@@ -37,10 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     # The imports take seconds, and a wrong option is told before.
-    from benchmarks.quality import run
+    from benchmarks.quality import report, run
 
     output = options.output.resolve()
     try:
+        if options.report:
+            # A mistake there is told before the work, not after.
+            for name in (COMPARISON, ANALYSIS):
+                report.around(options.report, name)
         model = run.served_model(output)
         if model is None:
             print(f"{output}: no model is served from there; the pipeline runs first", flush=True)
@@ -51,8 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(f"{output}: the run has pushed no model")
         texts = _texts(model, run.examples_of(model, output), output, options.arms)
         if options.report:
-            from benchmarks.quality import report
-
             for name, text in texts.items():
                 report.insert(options.report, name, text)
     except UserError as error:

@@ -184,7 +184,7 @@ def _svd_recipe(source: str, dimensions: int) -> Callable[[Features], Fitted]:
     def fit(features: Features) -> Fitted:
         matrix = features.get(source, TRAINING)
         svd = TruncatedSVD(
-            min(dimensions, min(matrix.shape) - 1), n_iter=3, random_state=features.seed
+            min(dimensions, *matrix.shape), n_iter=3, random_state=features.seed
         ).fit(matrix)
         return Fitted(
             lambda view: svd.transform(features.get(source, view)).astype(np.float32), svd
@@ -440,7 +440,7 @@ class Sentences:
         """The vectors of texts, float32 [texts, 384]; and the seconds that those kept had taken."""
         keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
-        kept = len(texts) - len(new)
+        kept = len(set(keys) - set(new))
         # Texts of like length side by side, or padding would double the work.
         waiting = sorted(new.items(), key=lambda item: len(item[1]))
         for start in range(0, len(waiting), self.CHUNK):
@@ -456,7 +456,8 @@ class Sentences:
             batch = texts[start : start + self.BATCH]
             found = run(tf.constant([text for _, text in batch])).numpy().astype(np.float16)
             self._known.update(zip((key for key, _ in batch), found, strict=True))
-        self._each = (time.monotonic() - started) / len(texts)
+        before = (len(self._known) - len(texts)) * self._each
+        self._each = (before + time.monotonic() - started) / len(self._known)
         self._file.parent.mkdir(parents=True, exist_ok=True)
         part = self._file.with_suffix(".part.npz")
         np.savez(

@@ -41,6 +41,16 @@ def insert(document: Path, name: str, text: str) -> None:
     """Put text between the markers `<!-- name:begin -->` and `<!-- name:end -->` of a document.
 
     Raises:
+        UserError: see `around`.
+    """
+    before, after = around(document, name)
+    document.write_text(f"{before}\n\n{text.strip()}\n\n{after}", encoding="utf-8")
+
+
+def around(document: Path, name: str) -> tuple[str, str]:
+    """What stands before and after the text between two markers of a document, the markers with it.
+
+    Raises:
         UserError: the document cannot be read, or does not have both markers.
     """
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -52,7 +62,7 @@ def insert(document: Path, name: str, text: str) -> None:
     _, found_end, after = rest.partition(end)
     if not found or not found_end:
         raise UserError(f"{document}: has no lines `{begin}` and `{end}`. Add them where it goes.")
-    document.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
+    return before + begin, end + after
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
