@@ -184,7 +184,9 @@ def _analysis(
 
 def _origin() -> str:
     """When, where and by which command the numbers came about."""
-    command = " ".join(["python -m benchmarks.quality", *sys.argv[1:]])
+    # Where a folder is on this machine is of no use to a reader.
+    words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
+    command = " ".join(["python -m benchmarks.quality", *words])
     return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {machine()}:\n\n"
 
 
@@ -213,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--arms",
-        nargs="*",
+        nargs="+",
         choices=ORDER,
         default=ORDER,
         metavar="ARM",

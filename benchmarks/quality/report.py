@@ -1,6 +1,7 @@
 """The tables, in Markdown, and where they stand in a document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -65,9 +66,9 @@ def around(document: Path, name: str) -> tuple[str, str]:
     return before + begin, end + after
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """A table whose first columns, so many, are text and whose others are numbers."""
+    lines = [head, [*["---"] * texts, *["---:"] * (len(head) - texts)], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -123,77 +124,96 @@ def _score_table(
     )
 
 
+@dataclass(frozen=True)
+class Margin:
+    """The model's lead in macro-F1 over a rival on the same films."""
+
+    rival: str
+    lead: Interval
+
+
 def _margins(
     outcomes: Mapping[str, Outcome], resampled: Mapping[str, Mapping[str, np.ndarray]]
-) -> dict[str, Interval]:
-    """The model's lead in macro-F1, by what it is compared with."""
+) -> dict[str, Margin]:
+    """The model's leads by input, and that of its sparse input over its own plot and title."""
     if MODEL not in outcomes:
         return {}
-    found = {}
 
-    def best(known: str, plot_only: bool) -> str | None:
-        arms = [
-            arm
-            for arm, outcome in outcomes.items()
-            if arm != MODEL and (outcome.plot_only or not plot_only)
-        ]
-        return max(arms, key=lambda arm: resampled[known][arm][0], default=None)
+    def best(known: str, arms: Iterable[str]) -> str | None:
+        return max(arms, key=lambda arm: float(resampled[known][arm][0]), default=None)
 
+    baselines = [arm for arm in outcomes if arm != MODEL]
     rivals = {
-        ALL_FIELDS: PRACTITIONER if PRACTITIONER in outcomes else best(ALL_FIELDS, False),
-        PLOT_AND_TITLE: best(PLOT_AND_TITLE, True),
-        SPARSE: best(SPARSE, False),
+        ALL_FIELDS: PRACTITIONER if PRACTITIONER in outcomes else best(ALL_FIELDS, baselines),
+        PLOT_AND_TITLE: best(PLOT_AND_TITLE, (arm for arm in baselines if outcomes[arm].plot_only)),
+        SPARSE: best(SPARSE, baselines),
     }
-    for known, rival in rivals.items():
-        if rival is not None:
-            lead = resampled[known][MODEL] - resampled[known][rival]
-            found[f"{_HEADINGS[known]}: over {_plain(outcomes[rival].title)}"] = interval(lead)
-    found["sparse catalogue: over its own plot and title only"] = interval(
-        resampled[SPARSE][MODEL] - resampled[PLOT_AND_TITLE][MODEL]
-    )
-    return found
+    margins = {
+        known: Margin(
+            _plain(outcomes[rival].title),
+            interval(resampled[known][MODEL] - resampled[known][rival]),
+        )
+        for known, rival in rivals.items()
+        if rival is not None
+    }
+    own = resampled[SPARSE][MODEL] - resampled[PLOT_AND_TITLE][MODEL]
+    return {**margins, _OWN: Margin("its own plot and title only", interval(own))}
 
 
-def _margin_table(margins: Mapping[str, Interval]) -> str:
+_OWN: Final = "sparse over plot and title"
+
+
+def _margin_table(margins: Mapping[str, Margin]) -> str:
     rows = [
-        [name, f"{one.value:+.3f}", f"{one.low:+.3f} to {one.high:+.3f}"]
+        [
+            f"{_HEADINGS.get(name, _HEADINGS[SPARSE])}: over {one.rival}",
+            f"{one.lead.value:+.3f}",
+            f"{one.lead.low:+.3f} to {one.lead.high:+.3f}",
+        ]
         for name, one in margins.items()
     ]
-    return table(["the model's lead in macro-F1", "points", "95%, paired"], rows)
+    return table(["the model's lead in macro-F1", "lead", "95%, paired"], rows)
 
 
-def _aims(labels: Labels, outcomes: Mapping[str, Outcome], margins: Mapping[str, Interval]) -> str:
+def _aims(labels: Labels, outcomes: Mapping[str, Outcome], margins: Mapping[str, Margin]) -> str:
     model = outcomes[MODEL]
-    values = {known: scores(labels, model.predictions[known]) for known in INPUTS}
-    every, plot = values[ALL_FIELDS], values[PLOT_AND_TITLE]
-    large = labels.sum(axis=0) >= ENOUGH_FILMS
-    f1 = by_genre(labels, model.predictions[ALL_FIELDS])
-    weakest = min(zip(f1[large], np.array(GENRES)[large], strict=True), default=(0.0, "none"))
-    lead = list(margins.values())
+    every = scores(labels, model.predictions[ALL_FIELDS])
+    plot = scores(labels, model.predictions[PLOT_AND_TITLE])
     rows = [
         _aim("all fields: macro-F1", every["macro-F1"], 0.70),
         _aim("all fields: micro-F1", every["micro-F1"], 0.73),
         _aim("all fields: mAP", every["mAP"], 0.74),
         _aim("all fields: ECE, at most", every["ECE"], 0.015, least=False),
-        _aim("all fields: lead, lower end of its interval", lead[0].low, 0.0),
-        _aim("plot and title: macro-F1", plot["macro-F1"], 0.60),
-        _aim("sparse: lead over the best baseline", lead[-2].value, 0.02),
-        _aim("sparse: lead over its own plot and title only", lead[-1].value, 0.0),
-        _aim(f"weakest genre of {ENOUGH_FILMS} films ({weakest[1]}): F1", weakest[0], 0.50),
     ]
-    if "tfidf" in outcomes:
-        behind = (
-            by_genre(labels, model.predictions[PLOT_AND_TITLE])
-            - by_genre(labels, outcomes["tfidf"].predictions[PLOT_AND_TITLE])
-        )[large]
-        worst = min(zip(behind, np.array(GENRES)[large], strict=True), default=(0.0, "none"))
-        name = f"plot and title: smallest lead over TF-IDF in a genre ({worst[1]})"
-        rows.append(_aim(name, worst[0], 0.0))
+    if lead := margins.get(ALL_FIELDS):
+        rows.append(_aim("all fields: lower end of the lead's interval", lead.lead.low, 0.0))
+    rows.append(_aim("plot and title only: macro-F1", plot["macro-F1"], 0.60))
+    if lead := margins.get(SPARSE):
+        rows.append(_aim("sparse catalogue: lead over the best baseline", lead.lead.value, 0.02))
+    rows.append(
+        _aim("sparse catalogue: lead over plot and title only", margins[_OWN].lead.value, 0.0)
+    )
+
+    large = np.flatnonzero(labels.sum(axis=0) >= ENOUGH_FILMS)
+    if len(large):
+        f1 = by_genre(labels, model.predictions[ALL_FIELDS])
+        weakest = large[f1[large].argmin()]
+        rows.append(_aim(f"weakest large genre, {GENRES[weakest]}: F1", f1[weakest], 0.50))
+        if "tfidf" in outcomes:
+            ahead = by_genre(labels, model.predictions[PLOT_AND_TITLE]) - by_genre(
+                labels, outcomes["tfidf"].predictions[PLOT_AND_TITLE]
+            )
+            worst = large[ahead[large].argmin()]
+            name = f"plot and title only: smallest lead over TF-IDF, {GENRES[worst]}: F1"
+            rows.append(_aim(name, ahead[worst], 0.0))
     rows += [
         _aim("training, minutes, at most", model.training / 60, 25, least=False, digits=1),
         _aim("films a second", model.rate, 300, digits=0),
     ]
-    return table(["aim", "wanted", "reached", "met"], rows)
+    return (
+        f"{table(['aim', 'wanted', 'reached', 'met'], rows)}\n\n"
+        f"Large are the genres of at least {ENOUGH_FILMS} test films."
+    )
 
 
 def _aim(
@@ -256,10 +276,10 @@ def _carried_table(labels: Labels, outcomes: Mapping[str, Outcome]) -> str:
         "those for all fields",
     ]
     return (
-        "The tables above give each baseline calibration and thresholds of its own for each input, "
-        "chosen on the eval split made in the same way. With those chosen on complete films, as "
-        "somebody would use it who does not know what will be missing, they reach less; the model "
-        f"decides by itself what is known:\n\n{table(head, rows)}"
+        "The tables above give each baseline calibration and thresholds of its own for each input. "
+        "Beside them here are those chosen on complete films, which is what somebody would ship "
+        "who does not know what will be missing. The model decides by itself what is known:\n\n"
+        f"{table(head, rows)}"
     )
 
 
@@ -307,6 +327,7 @@ def analysis(
         + table(
             ["missed", "given in its place", "films", "share of the missed genre"],
             [[one.missed, one.given, str(one.films), f"{one.share:.0%}"] for one in confusions],
+            texts=2,
         ),
         "### Slices\n\n" + _slice_table(slices),
         "### Doubtful labels\n\n"
@@ -324,6 +345,7 @@ def analysis(
                     ]
                     for one in rows
                 ],
+                texts=4,
             )
             for title, rows in doubts.items()
         ),
