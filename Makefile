@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback serve tensorboard benchmark benchmark-serving check-sample
+.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback serve tensorboard benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
@@ -15,7 +15,7 @@ OUTPUT ?= output
 DATA ?= data/sample
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make the environment in .venv, or bring it up to date
 	@$(BOOTSTRAP) setup
@@ -37,6 +37,12 @@ tensorboard: setup ## show the training and the tuner's trials in TensorBoard
 
 benchmark: setup ## time and memory of a run, node by node (DATA=DIR, ARGS="--titles 5000 50000")
 	@$(BIN)/python benchmarks/pipeline.py --data $(DATA) $(ARGS)
+
+benchmark-quality: setup ## the model beside baselines (DATA=DIR, OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
+	@$(BIN)/python -m benchmarks.quality --data $(DATA) --output $(OUTPUT) $(ARGS)
+
+benchmark-ablation: setup ## the model without each of its parts (OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
+	@$(BIN)/python -m benchmarks.quality.ablation --output $(OUTPUT) $(ARGS)
 
 benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="--model DIR")
 	@$(BIN)/python benchmarks/serving.py $(ARGS)

@@ -142,6 +142,13 @@ def machine() -> str:
     )
 
 
+def commit() -> str:
+    """The commit that is checked out, marked `dirty` where files differ from it."""
+    return subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
+    ).stdout.strip()
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Time and memory of whole runs, node by node.")
@@ -151,9 +158,7 @@ def main() -> int:
     parser.add_argument("flags", nargs="*", help="flags for run_local.py, after --")
     options = parser.parse_args()
     # As the runs find it: the working copy may have moved on when they end.
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
-    ).stdout.strip()
+    began_with = commit()
     runs = []
     for titles in options.titles or [0]:
         with tempfile.TemporaryDirectory() as scratch:
@@ -167,7 +172,7 @@ def main() -> int:
             print(f"{run.films:,} films: exit {run.status}, {run.seconds:.0f} s", file=sys.stderr)
             runs.append(run)
     command = " ".join(["python", "benchmarks/pipeline.py", *sys.argv[1:]])
-    print(f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {machine()}:\n")
+    print(f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {began_with}, {machine()}:\n")
     print(table(runs))
     return max(run.status for run in runs)
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -139,14 +139,20 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     )
 
 
-def new_model(hparams: HParams, prepared: Prepared) -> keras.Model:
-    """A compiled model; evidence that its text encoder does not make is left aside."""
+def new_model(hparams: HParams, prepared: Prepared, leave_out: Collection[str] = ()) -> keras.Model:
+    """A compiled model; evidence that its text encoder does not make is left aside.
+
+    Args:
+        hparams: see `HParams`.
+        prepared: see `Prepared`.
+        leave_out: see `trainer.model.build`.
+    """
     scales = {
         name: scale
         for name, scale in prepared.scales.items()
         if name != fields.SENTENCE or hparams.reads_sentences
     }
-    network = model.build(hparams, prepared.word_vectors, prepared.factors, scales)
+    network = model.build(hparams, prepared.word_vectors, prepared.factors, scales, leave_out)
     steps = -(-len(prepared.train) // hparams.batch_size) * hparams.epochs
     model.compile_model(network, hparams, steps)
     return network

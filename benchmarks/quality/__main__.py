@@ -1,0 +1,234 @@
+"""The command line: `python -m benchmarks.quality --help`."""
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.pipeline import commit, machine
+from schema import features as raw
+from schema.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.quality.comparison import Outcome
+    from benchmarks.quality.features import View
+    from benchmarks.quality.films import Films
+    from pipeline.console import Board
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+SEED: Final = 1
+USER_ERROR: Final = 2
+INTERRUPTED: Final = 130
+
+COMPARISON, ANALYSIS = "comparison", "analysis"
+"""Markers in the document."""
+
+CONFUSIONS: Final = 15
+DOUBTS: Final = 15
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare and print; returns the exit status, that of the pipeline where it failed."""
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # The imports take seconds, and a wrong option is told before.
+    from benchmarks.quality import report, run
+
+    output = options.output.resolve()
+    try:
+        if options.report:
+            # A mistake there is told before the work, not after.
+            for name in (COMPARISON, ANALYSIS):
+                report.around(options.report, name)
+        model = run.served_model(output)
+        if model is None:
+            print(f"{output}: no model is served from there; the pipeline runs first", flush=True)
+            if status := run.make(options.data, output):
+                return status
+            model = run.served_model(output)
+        if model is None:
+            raise UserError(f"{output}: the run has pushed no model")
+        texts = _texts(model, run.examples_of(model, output), output, options.arms)
+        if options.report:
+            for name, text in texts.items():
+                report.insert(options.report, name, text)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    print(*texts.values(), sep="\n\n")
+    return 0
+
+
+def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> dict[str, str]:
+    """The comparison and the analysis, in Markdown."""
+    from rich.console import Console
+
+    from benchmarks.quality import comparison, films, leakage, report
+    from benchmarks.quality.features import JUDGED
+    from pipeline.config import RunConfig
+    from pipeline.console import Board, quiet
+
+    # As the work finds it: the working copy may have moved on when it ends.
+    origin = _origin()
+    log = f"quality-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
+    with quiet(RunConfig(data=output, output=output).logs / log) as screen:
+        board = Board(Console(file=screen, highlight=False, markup=False))
+        with board.shown():
+            board.begin("films")
+            splits = films.of_run(examples)
+            found = leakage.leakage(splits)
+            views = films.views(splits)
+            board.end("done", ", ".join(f"{len(some):,} {name}" for name, some in splits.items()))
+            outcomes = _baselines(arms, splits, views, output / "quality", board)
+            board.begin("the pipeline's model")
+            outcomes[report.MODEL] = comparison.judge_model(model, views, board.progress)
+            board.end("done", f"version {model.name}")
+            board.begin("report")
+            labels = views[JUDGED].labels
+            texts = {
+                COMPARISON: origin + report.comparison(labels, outcomes, found, SEED),
+                ANALYSIS: _analysis(splits, views, outcomes),
+            }
+            board.end("done", "")
+    return texts
+
+
+def _baselines(
+    arms: Sequence[str],
+    splits: Mapping[str, "Films"],
+    views: Mapping["View", "Films"],
+    folder: Path,
+    board: "Board",
+) -> dict[str, "Outcome"]:
+    """Fit and judge the baselines, or read what was kept of them."""
+    from benchmarks.quality import comparison
+    from benchmarks.quality.features import Features, Sentences
+
+    kept = folder / _digest(splits)
+
+    @cache
+    def features() -> Features:
+        return Features(views, Sentences(folder, board.progress), SEED)
+
+    outcomes = {}
+    for arm in arms:
+        board.begin(arm)
+        fitted, known = comparison.fit(arm, features, kept)
+        outcomes[arm] = comparison.judge(arm, fitted, views)
+        board.end("cached" if known else "done", outcomes[arm].title.replace("**", ""))
+    return outcomes
+
+
+def _digest(splits: Mapping[str, "Films"]) -> str:
+    """Names the films and the code that the baselines' results depend on."""
+    from pipeline.fingerprint import fingerprint
+
+    code = fingerprint(
+        "benchmarks.quality.arms",
+        "benchmarks.quality.features",
+        "benchmarks.quality.films",
+        "components.word_vectors",
+        "schema.genres",
+        "trainer.sentence",
+        "transform.minilm",
+        "transform.wordpiece",
+    )
+    digest = hashlib.sha256(f"{code} {SEED}".encode())
+    for films in splits.values():
+        for name in raw.CSV_COLUMNS:
+            digest.update(repr(films[name].tolist()).encode())
+    return digest.hexdigest()[:16]
+
+
+def _analysis(
+    splits: Mapping[str, "Films"],
+    views: Mapping["View", "Films"],
+    outcomes: Mapping[str, "Outcome"],
+) -> str:
+    """What the model's predictions and the labels say, in Markdown."""
+    from benchmarks.quality import analysis, films, leakage, report
+    from benchmarks.quality.features import JUDGED
+    from ingest.split_key import WINDOW
+
+    test = views[JUDGED]
+    of_model = outcomes[report.MODEL].predictions[films.ALL_FIELDS]
+    everything = films.together(splits)
+    shared = {
+        f"a stretch of {WINDOW} words of the plot in common": leakage.windows(everything),
+        "the same title stem": leakage.stems(everything),
+    }
+    shown = [arm for arm in (report.PRACTITIONER, report.MODEL) if arm in outcomes]
+    return report.analysis(
+        analysis.confusions(test.labels, of_model.decided, CONFUSIONS),
+        {
+            "Not listed, and the model is sure of them:": analysis.doubts(
+                test, of_model.probabilities, False, DOUBTS
+            ),
+            "Listed, and the model is sure of the contrary:": analysis.doubts(
+                test, of_model.probabilities, True, DOUBTS
+            ),
+        },
+        analysis.slices(test, {arm: outcomes[arm].predictions[films.ALL_FIELDS] for arm in shown}),
+        {name: analysis.agreement(everything, keys, SEED) for name, keys in shared.items()},
+        everything.labels,
+    )
+
+
+def _origin() -> str:
+    """When, where and by which command the numbers came about."""
+    # Where a folder is on this machine is of no use to a reader.
+    words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
+    command = " ".join(["python -m benchmarks.quality", *words])
+    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {machine()}:\n\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    from benchmarks.quality.arms import ORDER
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality",
+        description="Compare the served model of a run with baselines on the run's own splits.",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=PROJECT / "data" / "sample",
+        metavar="DIR",
+        help="what to run the pipeline on where the output directory has no served model "
+        "(default: the bundled sample)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output"),
+        metavar="DIR",
+        help="output directory of the run; the baselines' results are kept there too "
+        "(default: output)",
+    )
+    parser.add_argument(
+        "--arms",
+        nargs="+",
+        choices=ORDER,
+        default=ORDER,
+        metavar="ARM",
+        help=f"baselines to compare with (default: all): {', '.join(ORDER)}",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write the tables between the markers of this document too, such as docs/quality.md",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Scores of multi-label predictions, and how sure they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    label_ranking_average_precision_score,
+)
+
+from components.baseline import evaluate
+from components.metrics import ratio
+from trainer import thresholds
+
+BINS: Final = 15
+"""Of equal width, for the calibration error."""
+
+RESAMPLES: Final = 1000
+LEVEL: Final = 0.95
+
+Labels = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What an arm says of some films.
+
+    Attributes:
+        probabilities: float [films, 22].
+        decided: bool [films, 22].
+    """
+
+    probabilities: Floats
+    decided: Labels
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95% bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions:
+    """Calibrate and decide as the pipeline's model does it.
+
+    Args:
+        tuning: logits of films whose genres are known, float [N, 22].
+        tuning_labels: their genres, bool [N, 22].
+        logits: of the films to decide, float [films, 22].
+
+    Returns:
+        Calibrated probabilities, and at least one genre for each film.
+    """
+    given = tuning_labels.astype(np.float32)
+    scale, shift = thresholds.calibrate(tuning, given)
+
+    def calibrated(values: Floats) -> Floats:
+        return 1 / (1 + np.exp(-(values * scale + shift)))
+
+    chosen = thresholds.choose_thresholds(calibrated(tuning), given)
+    probabilities = calibrated(logits)
+    return Predictions(probabilities, thresholds.predict(probabilities, chosen))
+
+
+def scores(given: Labels, predictions: Predictions) -> dict[str, float]:
+    """All summary scores, by their names in the tables.
+
+    Args:
+        given: genres of the films, bool [films, 22].
+        predictions: of the same films.
+
+    Returns:
+        Means over genres go over those that a film has.
+    """
+    counted = evaluate(given, predictions.decided)
+    present = given.any(axis=0)
+    probabilities = predictions.probabilities
+    return {
+        "macro-F1": counted["macro_f1"],
+        "micro-F1": counted["micro_f1"],
+        "weighted F1": float(
+            f1_score(given, predictions.decided, average="weighted", zero_division=0)
+        ),
+        "samples F1": counted["samples_f1"],
+        "mAP": float(
+            np.mean(
+                [
+                    average_precision_score(given[:, genre], probabilities[:, genre])
+                    for genre in np.flatnonzero(present)
+                ]
+            )
+        ),
+        "LRAP": float(label_ranking_average_precision_score(given, probabilities)),
+        "subset accuracy": counted["subset_accuracy"],
+        "Hamming loss": 1 - counted["hamming_accuracy"],
+        "ECE": float(calibration_errors(given, probabilities).mean()),
+    }
+
+
+def by_genre(given: Labels, predictions: Predictions) -> Floats:
+    """F1 of each genre, float64 [22]; 0 where no film has or gets it."""
+    hits = (given & predictions.decided).sum(axis=0)
+    return ratio(2 * hits, given.sum(axis=0) + predictions.decided.sum(axis=0))
+
+
+def calibration_errors(given: Labels, probabilities: Floats) -> Floats:
+    """Expected calibration error of each genre.
+
+    The films are put into bins of equal width by their probability; the error is the mean over the
+    films of the distance between their bin's mean probability and its share of films that have the
+    genre.
+
+    Args:
+        given: bool [films, 22].
+        probabilities: float [films, 22].
+
+    Returns:
+        float64 [22].
+    """
+    errors = np.zeros(given.shape[1])
+    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    for genre in range(given.shape[1]):
+        away = probabilities[:, genre].astype(np.float64) - given[:, genre]
+        sums = np.bincount(place[:, genre], weights=away, minlength=BINS)
+        errors[genre] = np.abs(sums).sum() / len(given)
+    return errors
+
+
+def resampled_macro_f1(
+    given: Labels, predictions: Mapping[str, Predictions], seed: int
+) -> dict[str, Floats]:
+    """Macro-F1 on the films and on resamples of them, the same resamples for all.
+
+    Args:
+        given: bool [films, 22].
+        predictions: by arm.
+        seed: of the resampling.
+
+    Returns:
+        For each arm float64 [1 + RESAMPLES]; the first is that of the films themselves. The mean of
+        each goes over the genres that one of its films has.
+    """
+    films = len(given)
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(films, np.full(films, 1 / films), RESAMPLES)
+    weights = np.vstack([np.ones((1, films)), drawn])
+    support = weights @ given
+    present = support > 0
+    result = {}
+    for name, prediction in predictions.items():
+        hits = weights @ (given & prediction.decided)
+        f1 = ratio(2 * hits, support + weights @ prediction.decided)
+        result[name] = ratio((f1 * present).sum(axis=1), present.sum(axis=1))
+    return result
+
+
+def interval(resamples: Floats) -> Interval:
+    """The interval of what `resampled_macro_f1` gives for an arm, or of a difference of two."""
+    low, high = np.quantile(resamples[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(resamples[0]), float(low), float(high))
