@@ -28,6 +28,8 @@ def browser_on_this_machine() -> str | None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = browser_on_this_machine()
+    # A machine with much else to do takes more than the usual five seconds.
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         path = path or playwright.chromium.executable_path
         if not Path(path).exists():
