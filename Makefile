@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback tensorboard benchmark benchmark-quality check-sample
+.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback serve tensorboard benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
@@ -29,6 +29,9 @@ schema: setup ## show how the newest data differ from the curated schema (ARGS=-
 rollback: setup ## serve the version before the current one again (ARGS="--to VERSION" chooses)
 	@$(BIN)/python -m pipeline.rollback --output $(OUTPUT) $(ARGS)
 
+serve: setup ## serve the pushed model: gRPC, REST and a web page (ARGS="--help" lists the options)
+	@$(BIN)/python -m serving.launch --output $(OUTPUT) $(ARGS)
+
 tensorboard: setup ## show the training and the tuner's trials in TensorBoard
 	@$(BIN)/tensorboard --logdir_spec trainer:$(OUTPUT)/artifacts/Trainer/model_run,tuner:$(OUTPUT)/logs/tensorboard/tuner
 
@@ -38,12 +41,18 @@ benchmark: setup ## time and memory of a run, node by node (DATA=DIR, ARGS="--ti
 benchmark-quality: setup ## the model beside baselines (DATA=DIR, OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
 	@$(BIN)/python -m benchmarks.quality --data $(DATA) --output $(OUTPUT) $(ARGS)
 
+benchmark-ablation: setup ## the model without each of its parts (OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
+	@$(BIN)/python -m benchmarks.quality.ablation --output $(OUTPUT) $(ARGS)
+
+benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="--model DIR")
+	@$(BIN)/python benchmarks/serving.py $(ARGS)
+
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
-	@$(BIN)/python -m pytest
 	@$(BOOTSTRAP) wheel-test
+	@$(BIN)/python -m pytest
 
 test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)

@@ -17,7 +17,7 @@ setup(
     packages=find_packages(
         include=[pattern for name in TOP_PACKAGES for pattern in (name, f"{name}.*")]
     ),
-    package_data={"": ["*.pbtxt", "*.yaml"]},
+    package_data={"": ["*.pbtxt", "*.yaml"], "serving.web": ["page/*"]},
     install_requires=[
         # The stack moves as one: TFX names the versions of its own libraries that it works with.
         "tfx==1.21.0",
@@ -80,6 +80,7 @@ setup(
         "console_scripts": [
             "ordained = pipeline.run_local:main",
             "ordained-ingest = ingest.__main__:main",
+            "ordained-predict = serving.client.__main__:main",
         ],
     },
 )

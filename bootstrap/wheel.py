@@ -11,7 +11,11 @@ from bootstrap.environment import LOCK, OVERRIDES
 from bootstrap.shell import Log, SetupError, clean_environ, output_of
 from bootstrap.tools import Tools
 
-_COMMANDS = (("ordained", "--help"), ("ordained-ingest", "--help"))
+_COMMANDS = (
+    ("ordained", "--help"),
+    ("ordained-ingest", "--help"),
+    ("ordained-predict", "--help"),
+)
 
 _QUICK = """\
 hparams: {epochs: 1, filters: 16, rnn_units: 8}

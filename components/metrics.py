@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from tensorflow_model_analysis.metrics import metric_types
 
-from trainer.export import PROBABILITIES_OUTPUT, SCORES_OUTPUT
+from schema.features import PROBABILITIES_OUTPUT
+from trainer.export import SCORES_OUTPUT
 
 F1: Final = "f1_score"
 PRECISION: Final = "precision"

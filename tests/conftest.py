@@ -1,4 +1,4 @@
-"""What several test files share: one run of the whole pipeline."""
+"""What several test files share: one run of the whole pipeline, one running server."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.e2e_project import Project, Run
+    from tests.tiny_server import Served
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,15 @@ def project(first_run: "tuple[Project, Run]") -> "Iterator[Project]":
     for name in ("checkout", "data", "output"):
         shutil.rmtree(project.folder / name, ignore_errors=True)
         _copy(project.folder / "kept" / name, project.folder / name)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
+    """A tiny model behind the embedded server, over gRPC and REST."""
+    from tests.tiny_server import serving_tiny_model
+
+    with serving_tiny_model(tmp_path_factory.mktemp("served")) as running:
+        yield running
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,13 +12,14 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 from tfx import v1 as tfx
 
 from pipeline import config as configuration
 from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
 from tests.e2e_project import FILMS, Project, Run
-from trainer import export, run
+from trainer import export, run, warmup
 from trainer.hparams import TEXT_ENCODERS
 from trainer.thresholds import PATTERNS
 from transform import features as xf
@@ -137,6 +138,7 @@ def test_served_features_are_the_trained_ones(
 
     assert set(trained) == {
         *xf.ID_FEATURES,
+        xf.PLOT_TEXT,
         xf.NUMBERS,
         xf.NUMBERS_MISSING,
         xf.LABEL,
@@ -158,6 +160,18 @@ def test_served_features_are_the_trained_ones(
 def dense_ids(outputs: dict[str, tf.Tensor], name: str) -> tf.Tensor:
     """Ids [N, longest], -1 behind the last of a row; a signature gives a sparse tensor as one."""
     return tf.sparse.to_dense(outputs[name], default_value=-1)
+
+
+def test_the_requests_that_warm_a_server_up_are_answered(
+    saved_model: Path, signatures: dict[str, Any]
+) -> None:
+    file = saved_model / warmup.WARMUP_FILE
+    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {n: tf.constant(tf.make_ndarray(t)) for n, t in request.inputs.items()}
+        answer = signatures[request.model_spec.signature_name](**inputs)
+        [rows] = {len(values) for values in inputs.values()}
+        assert_is_an_answer(answer, rows)
 
 
 def test_named_features_answer_as_examples_do(

@@ -9,12 +9,17 @@ from trainer.run import resolve_hparams
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"text_encoder": "bert"}, "text_encoder must be one of cnn, rnn, cnn_rnn. Received: "),
+        (
+            {"text_encoder": "bert"},
+            "text_encoder must be one of cnn, rnn, cnn_rnn, minilm, cnn_rnn_minilm. ",
+        ),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1. Received: 1.0"),
         ({"filters": 0}, "filters must be a whole number of at least 1. Received: 0"),
         ({"epochs": True}, "epochs must be a whole number of at least 1. Received: True"),
         ({"learning_rate": -1}, "learning_rate must be above 0. Received: -1"),
-        ({"label_smoothing": 0.5}, "label_smoothing must be at least 0 and below 0.5"),
+        ({"loss": "hinge"}, "loss must be one of cross_entropy, focal, asymmetric. Received: "),
+        ({"minilm_layers": 7}, "minilm_layers must be a whole number from 1 to 6. Received: 7"),
+        ({"people_folds": 1}, "people_folds must be a whole number from 2 to 20. Received: 1"),
         ({"weight_decay": "much"}, "weight_decay must be at least 0. Received: 'much'"),
         ({"layers": 3}, "hparams.layers is not a hyperparameter. Known: text_encoder"),
     ],
@@ -26,14 +31,14 @@ def test_refusals_name_the_value(values: dict[str, object], message: str) -> Non
 
 
 def test_what_the_tuner_found_goes_before_the_configuration() -> None:
-    space = search_space(HParams(filters=48))
-    space.values["filters"] = 144
-    hparams = resolve_hparams({"hparams": {"filters": 48, "epochs": 3}}, space.get_config())
-    assert (hparams.filters, hparams.epochs) == (144, 3)
+    space = search_space(HParams(hidden_units=48))
+    space.values["hidden_units"] = 144
+    hparams = resolve_hparams({"hparams": {"hidden_units": 48, "epochs": 3}}, space.get_config())
+    assert (hparams.hidden_units, hparams.epochs) == (144, 3)
 
 
 def test_the_first_trial_is_the_configuration() -> None:
-    defaults = HParams(batch_size=16, learning_rate=0.004, people_dim=20)
+    defaults = HParams(batch_size=16, learning_rate=0.004, hidden_units=20)
     assert defaults.changed(search_space(defaults).values) == defaults
 
 

@@ -1,34 +1,57 @@
 """The network: every encoder, and that a row's answer is its own."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 
 from schema.genres import NUM_GENRES
-from trainer import model
+from trainer import fields, model
+from trainer.factors import Factors
 from trainer.hparams import TEXT_ENCODERS, HParams
 from transform import features as xf
 
-SIZES = dict.fromkeys(xf.ID_FEATURES, 30)
-SMALL = HParams(filters=4, rnn_units=3, people_dim=5, title_dim=5, hidden_units=8)
+SMALL = HParams(filters=4, rnn_units=3, hidden_units=8)
+IDS = 30
+DENSE = {
+    fields.NGRAM_FACTORS: 6,
+    fields.SENTENCE: 5,
+    fields.TITLE_FACTORS: 4,
+    fields.PEOPLE_FACTORS: 3,
+    fields.PEOPLE_LIFTS: 2,
+}
+BAGS = (xf.PLOT_NGRAMS, xf.TITLE_WORDS)
+LISTS = (xf.PLOT_WORDS, *BAGS)
+FACTORS = Factors(
+    weights={name: np.concatenate([[0], np.ones(IDS)]).astype(np.float32) for name in BAGS},
+    bases={},
+    counts={},
+    genre_rates=np.full(NUM_GENRES, 0.2),
+)
+SCALES = {
+    name: (np.zeros(size, np.float32), np.ones(size, np.float32)) for name, size in DENSE.items()
+}
+Inputs = dict[str, np.ndarray]
 
 
-def network(hparams: HParams = SMALL) -> keras.Model:
-    vectors = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
-    return model.build(hparams, SIZES, vectors, np.full(NUM_GENRES, 0.2))
+def network(hparams: HParams = SMALL, **kwargs: Any) -> keras.Model:
+    vectors = np.random.default_rng(0).normal(size=(IDS, 6)).astype(np.float32)
+    return model.build(hparams, vectors, FACTORS, SCALES, **kwargs)
 
 
-def rows(count: int, words: int, seed: int = 0) -> dict[str, np.ndarray]:
+def rows(count: int, words: int, seed: int = 0) -> Inputs:
     rng = np.random.default_rng(seed)
-    inputs = {name: rng.integers(1, 31, (count, words)).astype(np.int32) for name in xf.ID_FEATURES}
-    inputs[xf.NUMBERS] = rng.normal(size=(count, 4)).astype(np.float32)
+    inputs = {name: rng.integers(1, IDS + 1, (count, words)).astype(np.int32) for name in LISTS}
+    for name, size in {**DENSE, xf.NUMBERS: 4}.items():
+        inputs[name] = rng.normal(size=(count, size)).astype(np.float32)
     inputs[xf.NUMBERS_MISSING] = rng.integers(0, 2, (count, 4)).astype(np.float32)
     return inputs
 
 
-def padded(inputs: dict[str, np.ndarray], more: int) -> dict[str, np.ndarray]:
+def padded(inputs: Inputs, more: int) -> Inputs:
     return {
-        name: np.pad(value, [(0, 0), (0, more)]) if name in xf.ID_FEATURES else value
+        name: np.pad(value, [(0, 0), (0, more)]) if name in LISTS else value
         for name, value in inputs.items()
     }
 
@@ -44,38 +67,60 @@ def test_padding_changes_nothing(encoder: str) -> None:
 
 @pytest.mark.parametrize("encoder", TEXT_ENCODERS)
 def test_a_row_without_any_words_has_finite_logits(encoder: str) -> None:
-    built = network(SMALL.changed({"text_encoder": encoder}))
+    built = network(SMALL.changed({"text_encoder": encoder, "towers": 3}))
     empty = {name: np.zeros_like(value) for name, value in rows(2, words=1).items()}
     logits = np.asarray(built(empty, training=False))
-    assert logits.shape == (2, NUM_GENRES)
+    assert logits.shape == (2, 3 + 1, NUM_GENRES)
     assert np.isfinite(logits).all()
 
 
-@pytest.mark.parametrize("encoder", TEXT_ENCODERS)
-def test_every_encoder_learns(encoder: str) -> None:
+@pytest.mark.parametrize(
+    ("encoder", "loss"), [("cnn", "cross_entropy"), ("rnn", "focal"), ("cnn_rnn", "asymmetric")]
+)
+def test_every_encoder_learns_from_the_words_alone(encoder: str, loss: str) -> None:
     hparams = SMALL.changed(
-        {"text_encoder": encoder, "learning_rate": 0.05, "field_dropout": 0.0, "id_dropout": 0.0}
+        {
+            "text_encoder": encoder,
+            "learning_rate": 0.05,
+            "loss": loss,
+            **{f"{name}dropout": 0.0 for name in ("", "input_", "word_", "field_")},
+        }
     )
-    built = network(hparams)
-    model.compile_model(built, hparams, steps=60)
+    everything_else = set(DENSE) | {xf.NUMBERS, xf.NUMBERS_MISSING, model.WIDE}
+    built = network(hparams, leave_out=everything_else)
+    model.compile_model(built, hparams, steps=40)
     inputs = rows(32, words=6)
     labels = np.zeros((32, NUM_GENRES), np.float32)
     labels[:, 0] = inputs[xf.PLOT_WORDS][:, 0] % 2
-    losses = [built.train_on_batch(inputs, labels) for _ in range(60)]
+    losses = [built.train_on_batch(inputs, labels) for _ in range(40)]
     assert losses[-1] < losses[0] / 2
 
 
+def test_the_wide_part_is_linear_in_the_terms() -> None:
+    hparams = SMALL.changed({"learning_rate": 0.1, "id_dropout": 0.0})
+    built = network(hparams, leave_out={model.DEEP})
+    model.compile_model(built, hparams, steps=60)
+    rng = np.random.default_rng(3)
+    inputs = {
+        **rows(64, words=1),
+        xf.PLOT_NGRAMS: rng.permuted(np.tile(np.arange(1, 31), (64, 1)), axis=1)[:, :4].astype(
+            np.int32
+        ),
+    }
+    labels = np.zeros((64, NUM_GENRES), np.float32)
+    labels[:, 0] = (inputs[xf.PLOT_NGRAMS] == 7).any(axis=1)
+    for _ in range(60):
+        built.train_on_batch(inputs, labels)
+    logits = np.asarray(model.average(built(inputs, training=False)))[:, 0]
+    assert logits[labels[:, 0] == 1].min() > logits[labels[:, 0] == 0].max()
+
+
 def test_the_word_vectors_are_where_the_embedding_starts() -> None:
-    vectors = np.arange(30 * 6, dtype=np.float32).reshape(30, 6)
-    built = model.build(SMALL, SIZES, vectors, np.full(NUM_GENRES, 0.2))
+    vectors = np.arange(IDS * 6, dtype=np.float32).reshape(IDS, 6)
+    built = model.build(SMALL, vectors, FACTORS, SCALES)
     [weights] = built.get_layer("word_vectors").get_weights()
     np.testing.assert_array_equal(weights[1:], vectors)
     np.testing.assert_array_equal(weights[0], np.zeros(6))
-
-
-def test_word_vectors_of_another_vocabulary_are_refused() -> None:
-    with pytest.raises(ValueError, match="Expected one word vector for each of 30 ids"):
-        model.build(SMALL, SIZES, np.zeros((29, 6), np.float32), np.full(NUM_GENRES, 0.2))
 
 
 def test_the_same_seed_gives_the_same_network() -> None:
@@ -84,23 +129,35 @@ def test_the_same_seed_gives_the_same_network() -> None:
     np.testing.assert_array_equal(first, second)
 
 
-def test_field_dropout_hides_fields_as_if_never_known() -> None:
-    layer = model.FieldDropout(0.5, seed=3)
-    inputs = rows(400, words=3)
-    hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
-    people = [hidden[name] for name in xf.PEOPLE_IDS.values()]
-    nobody = np.all([ids == 0 for ids in people], axis=(0, 2))
-    # All together at 1/2; else each of the three on its own at 1/4.
-    assert nobody.mean() == pytest.approx(0.5 + 0.5 * 0.25**3, abs=0.08)
-    no_numbers = (hidden[xf.NUMBERS_MISSING] == 1).all(1) & (hidden[xf.NUMBERS] == 0).all(1)
-    assert no_numbers.mean() == pytest.approx(0.5, abs=0.08)
-    np.testing.assert_array_equal(hidden[xf.PLOT_WORDS], inputs[xf.PLOT_WORDS])
-    kept = layer(inputs, training=False)
-    np.testing.assert_array_equal(kept["cast_ids"], inputs["cast_ids"])
+def test_towers_differ() -> None:
+    members = np.asarray(network()(rows(4, words=5), training=False))
+    assert not np.allclose(members[:, 0], members[:, 1])
 
 
-def test_id_dropout_hides_single_ids() -> None:
-    ids = np.ones((100, 50), np.int32)
-    hidden = np.asarray(model.IdDropout(0.3, seed=1)(ids, training=True))
-    assert hidden.mean() == pytest.approx(0.7, abs=0.03)
-    assert set(np.unique(hidden)) == {0, 1}
+def test_scaling_leaves_what_can_be_missing_where_zero_is() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.normal(loc=3.0, scale=2.0, size=(5000, 2))
+    found = model.scaling({fields.SENTENCE: values, fields.PEOPLE_LIFTS: values})
+    np.testing.assert_allclose(found[fields.SENTENCE][0], [3, 3], atol=0.2)
+    np.testing.assert_allclose(found[fields.SENTENCE][1], [4, 4], atol=0.3)
+    np.testing.assert_array_equal(found[fields.PEOPLE_LIFTS][0], [0, 0])
+    np.testing.assert_allclose(found[fields.PEOPLE_LIFTS][1], [13, 13], atol=0.7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "logit", "label", "expected"),
+    [
+        ("cross_entropy", 0.0, 1.0, np.log(2)),
+        ("cross_entropy", 0.0, 0.0, np.log(2)),
+        ("focal", 0.0, 1.0, 0.25 * np.log(2)),
+        ("focal", 0.0, 0.0, 0.25 * np.log(2)),
+        ("asymmetric", 0.0, 1.0, np.log(2)),
+        ("asymmetric", 0.0, 0.0, -np.log(1 - 0.48) * 0.48**2),
+        ("asymmetric", -9.0, 0.0, 0.0),
+    ],
+)
+def test_losses(kind: str, logit: float, label: float, expected: float) -> None:
+    members = np.full((1, 3, NUM_GENRES), logit, np.float32)
+    labels = np.full((1, NUM_GENRES), label, np.float32)
+    found = float(model.MemberLoss(kind, focusing=2.0)(labels, members))
+    assert found == pytest.approx(3 * expected, abs=1e-5)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from schema.genres import NUM_GENRES
-from trainer import thresholds
+from trainer import fields, thresholds
 from transform import features as xf
 
 
@@ -61,9 +61,10 @@ def test_macro_f1_is_over_the_genres_that_occur() -> None:
     assert thresholds.macro_f1(predicted, labels) == pytest.approx(2 / 3)
 
 
-def inputs(directors: list[int], missing: list[float]) -> dict[str, tf.Tensor]:
-    values = {name: tf.zeros([1, 2], tf.int32) for name in xf.PEOPLE_IDS.values()}
-    values["directors_ids"] = tf.constant([directors])
+def inputs(directors: int, missing: list[float]) -> dict[str, tf.Tensor]:
+    lifts = np.zeros((1, 4 * fields.LIFT_SIZE), np.float32)
+    lifts[0, fields.LIFT_SIZE - 1] = np.log1p(directors)
+    values = {fields.PEOPLE_LIFTS: tf.constant(lifts)}
     values[xf.NUMBERS] = tf.constant([[0.5, 0.5, 0.5, 0.5]])
     values[xf.NUMBERS_MISSING] = tf.constant([missing])
     return values
@@ -72,19 +73,19 @@ def inputs(directors: list[int], missing: list[float]) -> dict[str, tf.Tensor]:
 @pytest.mark.parametrize(
     ("directors", "missing", "pattern"),
     [
-        ([0, 0], [1.0, 1.0, 1.0, 1.0], 0),
-        ([0, 0], [1.0, 1.0, 0.0, 0.0], 1),
-        ([3, 0], [0.0, 0.0, 1.0, 0.0], 2),
-        ([3, 4], [0.0, 0.0, 0.0, 0.0], 3),
+        (0, [1.0, 1.0, 1.0, 1.0], 0),
+        (0, [1.0, 1.0, 0.0, 0.0], 1),
+        (3, [0.0, 0.0, 1.0, 0.0], 2),
+        (7, [0.0, 0.0, 0.0, 0.0], 3),
     ],
 )
-def test_pattern_of(directors: list[int], missing: list[float], pattern: int) -> None:
+def test_pattern_of(directors: int, missing: list[float], pattern: int) -> None:
     assert thresholds.pattern_of(inputs(directors, missing)).numpy().tolist() == [pattern]
 
 
 @pytest.mark.parametrize("pattern", range(4))
 def test_hide_leaves_what_the_pattern_knows(pattern: int) -> None:
-    complete = inputs([3, 4], [0.0, 0.0, 0.0, 0.0])
+    complete = inputs(7, [0.0, 0.0, 0.0, 0.0])
     hidden = thresholds.hide(complete, pattern)
     assert thresholds.pattern_of(hidden).numpy().tolist() == [pattern]
     year_hidden = bool(hidden[xf.NUMBERS_MISSING][0, 0])

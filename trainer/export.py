@@ -9,18 +9,23 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from schema import features as raw
+from schema.features import (
+    GENRES_OUTPUT,
+    PREDICTED_OUTPUT,
+    PROBABILITIES_OUTPUT,
+    SERVING_SIGNATURE,
+)
 from schema.genres import GENRES
-from trainer.data import model_inputs
+from trainer import warmup
+from trainer.data import PLOT_PIECES, PlotPieces, model_inputs
+from trainer.evidence import TABLE
+from trainer.model import average, input_names
 from trainer.thresholds import Decisions, pattern_of
 from transform import features as xf
 
-GENRES_OUTPUT: Final = "genres"
-PROBABILITIES_OUTPUT: Final = "probabilities"
-PREDICTED_OUTPUT: Final = "predicted"
 SCORES_OUTPUT: Final = "decision_scores"
 EXAMPLES_INPUT: Final = "examples"
 
-SERVING_SIGNATURE: Final = "serving_default"
 EXAMPLES_SIGNATURE: Final = "examples"
 EVALUATE_SIGNATURE: Final = "evaluate"
 TRANSFORM_SIGNATURE: Final = "transform_features"
@@ -29,6 +34,7 @@ Tensors = dict[str, tf.Tensor]
 
 
 def export(
+    evidence: keras.Model,
     model: keras.Model,
     decisions: Decisions,
     tft_output: tft.TFTransformOutput,
@@ -49,18 +55,23 @@ def export(
     - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
 
     Args:
-        model: from model inputs to logits.
+        evidence: from model inputs to evidence, see `trainer.evidence`.
+        model: from both to the logits of its members, see `trainer.model`.
         decisions: calibration and thresholds.
         tft_output: what the Transform component wrote.
         directory: where the SavedModel goes; made if it is not there.
     """
     transform = tft_output.transform_features_layer()
     raw_spec = tft_output.raw_feature_spec()
+    pieces = PlotPieces() if PLOT_PIECES in input_names(evidence) else None
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
 
     def decide(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = model_inputs(transformed)
-        return decisions.margins(model(inputs, training=False), pattern_of(inputs))
+        inputs = model_inputs(transformed, pieces)
+        inputs[TABLE] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
+        inputs |= evidence({name: inputs[name] for name in input_names(evidence)}, training=False)
+        logits = average(model({name: inputs[name] for name in input_names(model)}, training=False))
+        return decisions.margins(logits, pattern_of(inputs))
 
     def answer(features: dict[str, Any]) -> Tensors:
         probabilities, margin = decide(transform(features))
@@ -91,8 +102,11 @@ def export(
         return transformed
 
     archive = keras.export.ExportArchive()
+    archive.track(evidence)
     archive.track(model)
     archive.track(transform)
+    if pieces:
+        archive.track(pieces)
     archive.add_endpoint(
         SERVING_SIGNATURE,
         _named(answer),
@@ -110,6 +124,13 @@ def export(
             name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
         )
     archive.write_out(str(directory), verbose=False)
+    warmup.write(
+        Path(directory),
+        input_spec,
+        named_signature=SERVING_SIGNATURE,
+        examples_signature=EXAMPLES_SIGNATURE,
+        examples_input=EXAMPLES_INPUT,
+    )
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:

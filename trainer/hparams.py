@@ -5,8 +5,9 @@ from typing import Any, Final, Literal
 
 import keras_tuner
 
-TEXT_ENCODERS: Final = ("cnn", "rnn", "cnn_rnn")
+TEXT_ENCODERS: Final = ("cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm")
 OPTIMIZERS: Final = ("adam", "adamw", "nadam")
+LOSSES: Final = ("cross_entropy", "focal", "asymmetric")
 
 
 @dataclass(frozen=True)
@@ -14,19 +15,28 @@ class HParams:
     """What defines one training.
 
     Attributes:
-        text_encoder: what reads the plot's words: convolutions, a recurrent layer, or the recurrent
-            layer on top of the convolutions.
+        text_encoder: what reads the plot beside its n-grams: convolutions over its words, a
+            recurrent layer, the recurrent layer on top of the convolutions, the lower layers of
+            the pretrained MiniLM over its word pieces, or all of them.
+        minilm_layers: how many of MiniLM's six layers.
         filters: filters of each convolution width.
         rnn_units: units of the recurrent layer, in each direction.
-        people_dim: size of the vectors of directors, writers and cast.
-        title_dim: size of the vectors of title words.
-        hidden_units: units of the layer that joins all parts.
-        dropout: rate on the joined parts and on the hidden layer.
-        word_dropout: rate at which whole words of the plot are hidden from the sequence encoder.
-        id_dropout: rate at which single n-grams, title words and people are hidden.
+        ngram_factors: factors of the plot's n-grams.
+        title_factors: factors of the title's words.
+        people_factors: factors of who worked with whom.
+        people_folds: folds of the training split by which people are described out of fold.
+        people_prior: average films that are added to each person's, against chance.
+        towers: deep members, which differ by chance alone.
+        hidden_units: units of each tower.
+        input_dropout: rate on what the towers read.
+        dropout: rate on the towers' hidden layer.
+        word_dropout: rate at which whole words of the plot are hidden from convolutions and
+            recurrence.
+        id_dropout: rate at which single n-grams and title words are hidden from the wide part.
         field_dropout: rate at which all credits, all numbers and the title are hidden, each on its
-        own.
-        label_smoothing: how far the labels 0 and 1 are moved towards one half.
+            own.
+        loss: see `trainer.model.MemberLoss`.
+        focusing: exponent of the losses `focal` and `asymmetric`.
         optimizer: name of the Keras optimizer.
         learning_rate: highest learning rate; it falls along a cosine to a fiftieth of it.
         weight_decay: decoupled weight decay of `adamw`.
@@ -36,22 +46,29 @@ class HParams:
         seed: of weights, dropout and order.
     """
 
-    text_encoder: Literal["cnn", "rnn", "cnn_rnn"] = "cnn_rnn"
-    filters: int = 96
-    rnn_units: int = 64
-    people_dim: int = 48
-    title_dim: int = 32
-    hidden_units: int = 256
-    dropout: float = 0.4
+    text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
+    minilm_layers: int = 2
+    filters: int = 64
+    rnn_units: int = 48
+    ngram_factors: int = 256
+    title_factors: int = 64
+    people_factors: int = 128
+    people_folds: int = 5
+    people_prior: float = 2.0
+    towers: int = 4
+    hidden_units: int = 1024
+    input_dropout: float = 0.4
+    dropout: float = 0.6
     word_dropout: float = 0.1
-    id_dropout: float = 0.4
-    field_dropout: float = 0.25
-    label_smoothing: float = 0.02
+    id_dropout: float = 0.5
+    field_dropout: float = 0.3
+    loss: Literal["cross_entropy", "focal", "asymmetric"] = "cross_entropy"
+    focusing: float = 1.5
     optimizer: Literal["adam", "adamw", "nadam"] = "adamw"
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.01
-    batch_size: int = 128
-    epochs: int = 8
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    batch_size: int = 256
+    epochs: int = 9
     patience: int = 2
     seed: int = 20
 
@@ -61,25 +78,36 @@ class HParams:
         Raises:
             ValueError: a value is outside what is allowed; the message names it.
         """
-        choices = {"text_encoder": TEXT_ENCODERS, "optimizer": OPTIMIZERS}
+        whole = {"people_folds": (2, 20), "minilm_layers": (1, 6)}
+        choices = {"text_encoder": TEXT_ENCODERS, "optimizer": OPTIMIZERS, "loss": LOSSES}
         for name, value in asdict(self).items():
             if name in choices:
                 _require(value in choices[name], name, f"one of {', '.join(choices[name])}", value)
             elif name.endswith("dropout"):
                 _require(_number(value) and 0 <= value < 1, name, "at least 0 and below 1", value)
-            elif name == "label_smoothing":
-                _require(
-                    _number(value) and 0 <= value < 0.5, name, "at least 0 and below 0.5", value
-                )
-            elif name == "weight_decay":
+            elif name in ("weight_decay", "focusing"):
                 _require(_number(value) and value >= 0, name, "at least 0", value)
-            elif name == "learning_rate":
+            elif name in ("learning_rate", "people_prior"):
                 _require(_number(value) and value > 0, name, "above 0", value)
+            elif name in whole:
+                low, high = whole[name]
+                fits = isinstance(value, int) and low <= value <= high
+                _require(fits, name, f"a whole number from {low} to {high}", value)
             elif name == "seed":
                 _require(isinstance(value, int), name, "a whole number", value)
             else:
-                whole = isinstance(value, int) and not isinstance(value, bool)
-                _require(whole and value >= 1, name, "a whole number of at least 1", value)
+                integer = isinstance(value, int) and not isinstance(value, bool)
+                _require(integer and value >= 1, name, "a whole number of at least 1", value)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the plot's words go through convolutions or recurrence."""
+        return self.text_encoder != "minilm"
+
+    @property
+    def reads_sentences(self) -> bool:
+        """Whether the plot's word pieces go through MiniLM."""
+        return self.text_encoder.endswith("minilm")
 
     def changed(self, values: dict[str, Any]) -> "HParams":
         """A copy with some values changed.
@@ -102,31 +130,37 @@ def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
     """What the Tuner may change; whatever it does not list stays as in `defaults`."""
     space = keras_tuner.HyperParameters()
     space.Choice("text_encoder", list(TEXT_ENCODERS), default=defaults.text_encoder)
-    space.Choice("optimizer", list(OPTIMIZERS), default=defaults.optimizer)
+    space.Choice("loss", list(LOSSES), default=defaults.loss)
     space.Choice(
-        "batch_size", _with(defaults.batch_size, [64, 128, 256]), default=defaults.batch_size
-    )
-    space.Float(
         "learning_rate",
-        3e-4,
-        5e-3,
-        sampling="log",
-        default=_within(defaults.learning_rate, 3e-4, 5e-3),
-    )
-    space.Choice("filters", _with(defaults.filters, [48, 96, 144]), default=defaults.filters)
-    space.Choice("rnn_units", _with(defaults.rnn_units, [32, 64, 96]), default=defaults.rnn_units)
-    space.Choice(
-        "people_dim", _with(defaults.people_dim, [24, 48, 96]), default=defaults.people_dim
+        _with(defaults.learning_rate, [5e-4, 1e-3, 2e-3]),
+        default=defaults.learning_rate,
     )
     space.Choice(
-        "hidden_units", _with(defaults.hidden_units, [128, 256, 512]), default=defaults.hidden_units
+        "weight_decay",
+        _with(defaults.weight_decay, [0.01, 0.05, 0.1]),
+        default=defaults.weight_decay,
     )
-    space.Float("dropout", 0.2, 0.6, step=0.1, default=_within(defaults.dropout, 0.2, 0.6))
-    space.Float("id_dropout", 0.2, 0.6, step=0.1, default=_within(defaults.id_dropout, 0.2, 0.6))
+    space.Choice(
+        "batch_size", _with(defaults.batch_size, [128, 256, 512]), default=defaults.batch_size
+    )
+    space.Choice(
+        "hidden_units",
+        _with(defaults.hidden_units, [256, 512, 1024, 2048]),
+        default=defaults.hidden_units,
+    )
+    for name, low, high in (
+        ("input_dropout", 0.2, 0.6),
+        ("dropout", 0.3, 0.7),
+        ("id_dropout", 0.3, 0.7),
+        ("field_dropout", 0.1, 0.5),
+    ):
+        value = _within(getattr(defaults, name), low, high)
+        space.Float(name, low, high, step=0.1, default=value)
     return space
 
 
-def _with(value: int, choices: list[int]) -> list[int]:
+def _with(value: float, choices: list[float]) -> list[float]:
     return sorted({value, *choices})
 
 

@@ -1,96 +1,129 @@
-"""The hybrid model: a wide part over n-grams and people beside a deep part over everything.
+"""The hybrid model: a wide linear part over n-grams beside deep towers over everything.
 
 Wide and deep side by side is due to Cheng et al. 2016 (arXiv:1606.07792); convolutions of several
 widths over word vectors to Kim 2014 (arXiv:1408.5882); attention pooling to Yang et al. 2016
-(NAACL, hierarchical attention).
+(NAACL, hierarchical attention). The parts are members of an ensemble in one graph: each has a loss
+of its own, and their logits are averaged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from schema import features as raw
 from schema.genres import NUM_GENRES
+from trainer import fields
+from trainer.factors import Factors
 from trainer.hparams import HParams
+from trainer.layers import AttentionPooling, Bag, FieldDropout, Fixed, IdDropout, MaskedMax
 from transform import features as xf
 
 KERNEL_WIDTHS: Final[tuple[int, ...]] = (1, 2, 3, 5)
 POOLING_BEFORE_RNN: Final = 2
 """Neighbouring positions that are merged before the recurrent layer, which halves its steps."""
 
+WIDE_SCALE: Final = 15.0
+"""Of the wide part's terms. The optimizer moves every weight by about the learning rate, and this
+is how much faster than the deep part the wide one has to learn.
+"""
+
+EVIDENCE_LIMIT: Final = 5.0
+"""Evidence is cut at so many deviations."""
+
+Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def scaling(evidence: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and variance of evidence, by which the model scales it.
+
+    Args:
+        evidence: of the training split, float [rows, dimensions] by the names of `trainer.fields`.
+
+    Returns:
+        Mean and variance, float32 [dimensions] each. Fields that can be missing are not centred, so
+        that what is not known stays zero.
+    """
+    found = {}
+    for name, values in evidence.items():
+        exact = np.asarray(values, np.float64)
+        mean = exact.mean(0) if name in (fields.NGRAM_FACTORS, fields.SENTENCE) else 0 * exact[0]
+        variance = np.maximum(((exact - mean) ** 2).mean(0), 1e-10)
+        found[name] = (mean.astype(np.float32), variance.astype(np.float32))
+    return found
+
 
 def build(
     hparams: HParams,
-    vocabulary_sizes: Mapping[str, int],
     word_vectors: np.ndarray,
-    genre_rates: np.ndarray,
+    factors: Factors,
+    scales: Scaling,
+    leave_out: Collection[str] = (),
 ) -> keras.Model:
     """Build the model, not compiled.
 
     Args:
         hparams: see `HParams`.
-        vocabulary_sizes: ids of each id feature, out-of-vocabulary buckets included.
         word_vectors: float32 [ids of `plot_words`, dimensions]: where the word vectors start from.
-        genre_rates: float [22], share of training films with each genre; sets the first bias.
+        factors: see `trainer.factors`.
+        scales: see `scaling`; its names are the evidence that the model reads.
+        leave_out: parts that are not built: `WIDE`, `DEEP`, or inputs that no part reads.
 
     Returns:
-        A model from the inputs of `trainer.data.model_inputs` to logits, float32 [N, 22].
-
-    Raises:
-        ValueError: the word vectors are not of the vocabulary's size.
+        A model from the inputs of `trainer.data.model_inputs` and evidence to the logits of each
+        member, float32 [N, members, 22]; see `average`.
     """
-    if len(word_vectors) != vocabulary_sizes[xf.PLOT_WORDS]:
-        raise ValueError(
-            f"Expected one word vector for each of {vocabulary_sizes[xf.PLOT_WORDS]} ids. "
-            f"Received: {len(word_vectors)}"
-        )
     keras.utils.set_random_seed(hparams.seed)
-    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in xf.ID_FEATURES}
+    inputs = {
+        name: keras.Input((None,), dtype="int32", name=name)
+        for name in (xf.PLOT_WORDS, xf.PLOT_NGRAMS, xf.TITLE_WORDS)
+    }
     for name in (xf.NUMBERS, xf.NUMBERS_MISSING):
         inputs[name] = keras.Input((len(raw.NUMBERS),), dtype="float32", name=name)
+    for name, (mean, _) in scales.items():
+        inputs[name] = keras.Input(mean.shape, dtype="float32", name=name)
     known = FieldDropout(hparams.field_dropout, hparams.seed, name="field_dropout")(inputs)
+    dense = [_scaled(name, known[name], *scales[name]) for name in scales if name not in leave_out]
+    dense += [known[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING) if name not in leave_out]
 
-    def hidden(name: str, rate: float) -> keras.KerasTensor:
-        return IdDropout(rate, hparams.seed, name=f"{name}_dropout")(known[name])
+    members = []
+    if DEEP not in leave_out:
+        read = list(dense)
+        if hparams.reads_words:
+            hidden = IdDropout(hparams.word_dropout, hparams.seed, name="word_dropout")
+            read.append(_plot_vector(hidden(known[xf.PLOT_WORDS]), hparams, word_vectors))
+        joined = keras.layers.Concatenate(name="evidence")(read)
+        members += [
+            _tower(number, joined, hparams, factors.genre_rates) for number in range(hparams.towers)
+        ]
+    if WIDE not in leave_out:
+        members.append(_wide(known, dense, hparams, factors, leave_out))
+    return keras.Model(inputs, ops.stack(members, axis=1), name=f"hybrid_{hparams.text_encoder}")
 
-    def bag(name: str, ids: keras.KerasTensor, dim: int, part: str) -> keras.KerasTensor:
-        start = (
-            "zeros" if part == "wide" else keras.initializers.RandomNormal(0, 0.05, hparams.seed)
-        )
-        size = vocabulary_sizes[name] + 1
-        return Bag(size, dim, start, name=f"{part}_{name}")(ids)
 
-    ids = {
-        name: hidden(name, hparams.id_dropout)
-        for name in (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
+WIDE: Final = "wide"
+DEEP: Final = "deep"
+
+
+def average(members: Any) -> Any:
+    """Logits of the model, [N, 22], from those of its members, [N, members, 22]."""
+    return ops.mean(members, axis=1)
+
+
+def input_names(network: keras.Model) -> list[str]:
+    """Names of what a network reads; it takes just these."""
+    return [item.name for item in network.inputs]
+
+
+def inference(network: keras.Model) -> Callable[[dict[str, tf.Tensor]], Any]:
+    """The network as a function of its inputs by name, traced once for all sizes of a batch."""
+    spec = {
+        item.name: tf.TensorSpec(item.shape, item.dtype, name=item.name) for item in network.inputs
     }
-    wide = [bag(name, ids[name], NUM_GENRES, "wide") for name in ids]
-    plot = _plot_vector(hidden(xf.PLOT_WORDS, hparams.word_dropout), hparams, word_vectors)
-    deep = [
-        plot,
-        bag(xf.TITLE_WORDS, ids[xf.TITLE_WORDS], hparams.title_dim, "deep"),
-        *(bag(name, ids[name], hparams.people_dim, "deep") for name in xf.PEOPLE_IDS.values()),
-        known[xf.NUMBERS],
-        known[xf.NUMBERS_MISSING],
-    ]
-    joined = keras.layers.Dropout(hparams.dropout, seed=hparams.seed)(
-        keras.layers.Concatenate()(deep)
-    )
-    hidden_layer = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(
-        joined
-    )
-    dropped = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(hidden_layer)
-    rates = np.clip(genre_rates, 1e-3, 1 - 1e-3)
-    deep_logits = keras.layers.Dense(
-        NUM_GENRES,
-        bias_initializer=keras.initializers.Constant(np.log(rates / (1 - rates))),
-        name="deep_logits",
-    )(dropped)
-    logits = keras.layers.Add(name="logits")([deep_logits, *wide])
-    return keras.Model(inputs, logits, name=f"hybrid_{hparams.text_encoder}")
+    return tf.function(lambda inputs: network(inputs, training=False), input_signature=[spec])
 
 
 def compile_model(model: keras.Model, hparams: HParams, steps: int) -> None:
@@ -106,7 +139,7 @@ def compile_model(model: keras.Model, hparams: HParams, steps: int) -> None:
         decay_steps=max(steps, 1),
         alpha=0.02,
         warmup_target=hparams.learning_rate,
-        warmup_steps=max(steps // 20, 1),
+        warmup_steps=max(steps // 15, 1),
     )
     optimizer = {
         "adam": lambda: keras.optimizers.Adam(rate, clipnorm=5.0),
@@ -115,26 +148,115 @@ def compile_model(model: keras.Model, hparams: HParams, steps: int) -> None:
         ),
         "nadam": lambda: keras.optimizers.Nadam(rate, clipnorm=5.0),
     }[hparams.optimizer]()
-    loss = keras.losses.BinaryCrossentropy(
-        from_logits=True, label_smoothing=hparams.label_smoothing, name="cross_entropy"
+    model.compile(
+        optimizer=optimizer, loss=MemberLoss(hparams.loss, hparams.focusing), jit_compile=False
     )
-    model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
+
+
+class MemberLoss(keras.losses.Loss):
+    """The loss of each member on its own, summed over members and averaged over genres.
+
+    - `cross_entropy`: binary, by genre.
+    - `focal`: a genre counts the less the better it is known already (Lin et al. 2017,
+      arXiv:1708.02002).
+    - `asymmetric`: only absent genres do, and those below `MARGIN` not at all (Ridnik et al. 2021,
+      arXiv:2009.14119). It spares genres that IMDb may have left out.
+    """
+
+    MARGIN: Final = 0.02
+
+    def __init__(self, kind: str, focusing: float) -> None:
+        """Choose.
+
+        Args:
+            kind: see above.
+            focusing: exponent of `focal` and `asymmetric`.
+        """
+        super().__init__(name=kind)
+        self.kind = kind
+        self.focusing = focusing
+
+    def call(self, labels: Any, members: Any) -> Any:
+        """Labels [N, 22] and logits [N, members, 22] in, losses [N] out."""
+        labels = ops.cast(labels, members.dtype)[:, None, :]
+        present, absent = ops.softplus(-members), ops.softplus(members)
+        if self.kind == "focal":
+            probability = ops.sigmoid(members)
+            present = present * (1 - probability) ** self.focusing
+            absent = absent * probability**self.focusing
+        elif self.kind == "asymmetric":
+            shifted = ops.maximum(ops.sigmoid(members) - self.MARGIN, 0.0)
+            absent = -ops.log(1 - shifted + 1e-7) * shifted**self.focusing
+        loss = labels * present + (1 - labels) * absent
+        return ops.mean(ops.sum(loss, axis=1), axis=-1)
+
+
+def _scaled(
+    name: str, values: keras.KerasTensor, mean: np.ndarray, variance: np.ndarray
+) -> keras.KerasTensor:
+    layer = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
+    return ops.clip(layer(values), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+
+
+def _prior_logits(genre_rates: np.ndarray) -> keras.initializers.Initializer:
+    rates = np.clip(genre_rates, 1e-3, 1 - 1e-3)
+    return Fixed(np.log(rates / (1 - rates)).astype(np.float32))
+
+
+def _tower(
+    number: int, joined: keras.KerasTensor, hparams: HParams, genre_rates: np.ndarray
+) -> keras.KerasTensor:
+    """Logits of a deep member; it differs from the others by where it starts and what it drops."""
+    seed = hparams.seed + 10 * number
+    x = keras.layers.Dropout(hparams.input_dropout, seed=seed)(joined)
+    x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name=f"hidden_{number}")(x)
+    x = keras.layers.Dropout(hparams.dropout, seed=seed + 1)(x)
+    return keras.layers.Dense(
+        NUM_GENRES, bias_initializer=_prior_logits(genre_rates), name=f"deep_logits_{number}"
+    )(x)
+
+
+def _wide(
+    known: Mapping[str, keras.KerasTensor],
+    dense: list[keras.KerasTensor],
+    hparams: HParams,
+    factors: Factors,
+    leave_out: Collection[str],
+) -> keras.KerasTensor:
+    """Logits of the linear member: TF-IDF weighted terms of plot and title, and the metadata."""
+    terms = []
+    for name in (xf.PLOT_NGRAMS, xf.TITLE_WORDS):
+        if name not in leave_out:
+            hidden = IdDropout(hparams.id_dropout, hparams.seed, name=f"{name}_dropout")
+            weights = factors.weights[name]
+            start = np.zeros((len(weights), NUM_GENRES), np.float32)
+            bag = Bag(weights, start, unit_length=True, trainable=True, name=f"wide_{name}")
+            terms.append(WIDE_SCALE * bag(hidden(known[name])))
+    metadata = keras.layers.Concatenate(name="wide_metadata")(dense)
+    linear = keras.layers.Dense(
+        NUM_GENRES,
+        kernel_initializer="zeros",
+        bias_initializer=_prior_logits(factors.genre_rates),
+        name="wide_logits",
+    )
+    return keras.layers.Add(name="wide")([linear(0.3 * metadata), *terms])
 
 
 def _plot_vector(
     ids: keras.KerasTensor, hparams: HParams, word_vectors: np.ndarray
 ) -> keras.KerasTensor:
     """The plot as one vector, [N, units], by the encoder that the settings name."""
+    encoders = set(hparams.text_encoder.split("_"))
     padded = np.concatenate([np.zeros((1, word_vectors.shape[1]), np.float32), word_vectors])
     words = keras.layers.Embedding(
-        *padded.shape, embeddings_initializer=_Fixed(padded), name="word_vectors"
+        *padded.shape, embeddings_initializer=Fixed(padded), name="word_vectors"
     )(ids)
     mask = ops.cast(ops.not_equal(ids, 0), "float32")[..., None]
     words = words * mask
     average = ops.sum(words, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
 
     sequence = words
-    if hparams.text_encoder != "rnn":
+    if "cnn" in encoders:
         widths = [
             keras.layers.Conv1D(
                 hparams.filters, width, padding="same", activation="relu", name=f"conv_{width}"
@@ -143,9 +265,9 @@ def _plot_vector(
         ]
         sequence = keras.layers.Concatenate()(widths)
     pooled = [average]
-    if hparams.text_encoder == "cnn_rnn":
+    if {"cnn", "rnn"} <= encoders:
         pooled.append(MaskedMax(name="convolution_max")([sequence, mask]))
-    if hparams.text_encoder != "cnn":
+    if "rnn" in encoders:
         # Averages are taken over words alone, so that a row does not depend on its batch's longest
         # plot.
         shares = keras.layers.AveragePooling1D(POOLING_BEFORE_RNN, padding="same")(mask)
@@ -158,118 +280,3 @@ def _plot_vector(
     pooled.append(MaskedMax(name="max")([sequence, mask]))
     pooled.append(AttentionPooling(name="attention")([sequence, mask]))
     return keras.layers.Concatenate(name="plot")(pooled)
-
-
-class _Fixed(keras.initializers.Initializer):
-    """Start from given values."""
-
-    def __init__(self, values: np.ndarray) -> None:
-        self.values = values
-
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> object:
-        """The values.
-
-        Raises:
-            ValueError: they are not of the shape that is asked for.
-        """
-        if tuple(shape) != self.values.shape:
-            raise ValueError(f"Expected values of shape {shape}. Received: {self.values.shape}")
-        return ops.convert_to_tensor(self.values, dtype=dtype)
-
-
-class FieldDropout(keras.layers.Layer):
-    """Hides whole fields of a row during training, as they are missing in real use.
-
-    All credits together, each people field on its own (at half the rate), all numbers together, and
-    the title, each at `rate`. What is hidden looks exactly as what was never known.
-    """
-
-    def __init__(self, rate: float, seed: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.rate = rate
-        self.seeds = keras.random.SeedGenerator(seed)
-
-    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Model inputs in, the same out, some rows with fields hidden."""
-        if not training or not self.rate:
-            return dict(inputs)
-        rows = ops.shape(inputs[xf.NUMBERS])[0]
-        outputs = dict(inputs)
-
-        def keep(rate: float) -> Any:
-            return ops.cast(keras.random.uniform((rows, 1), seed=self.seeds) >= rate, "float32")
-
-        crew = keep(self.rate)
-        for name in xf.PEOPLE_IDS.values():
-            known = ops.cast(crew * keep(self.rate / 2), "int32")
-            outputs[name] = inputs[name] * known
-        outputs[xf.TITLE_WORDS] = inputs[xf.TITLE_WORDS] * ops.cast(keep(self.rate), "int32")
-        numbers = keep(self.rate)
-        outputs[xf.NUMBERS] = inputs[xf.NUMBERS] * numbers
-        outputs[xf.NUMBERS_MISSING] = ops.maximum(inputs[xf.NUMBERS_MISSING], 1.0 - numbers)
-        return outputs
-
-
-class IdDropout(keras.layers.Layer):
-    """Hides single ids during training: an id becomes 0, padding."""
-
-    def __init__(self, rate: float, seed: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.rate = rate
-        self.seeds = keras.random.SeedGenerator(seed)
-
-    def call(self, ids: Any, training: bool = False) -> Any:
-        """Ids in, int32 [N, L]; the same out, some of them 0."""
-        if not training or not self.rate:
-            return ids
-        keep = keras.random.uniform(ops.shape(ids), seed=self.seeds) >= self.rate
-        return ids * ops.cast(keep, "int32")
-
-
-class Bag(keras.layers.Layer):
-    """Sum of the vectors of the ids that are there, over the square root of their number."""
-
-    def __init__(self, size: int, dim: int, start: object, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.vectors = keras.layers.Embedding(size, dim, embeddings_initializer=start)
-
-    def call(self, ids: Any) -> Any:
-        """Ids in, int32 [N, L], 0 is padding; float32 [N, dim] out."""
-        mask = ops.cast(ops.not_equal(ids, 0), "float32")[..., None]
-        total = ops.sum(self.vectors(ids) * mask, axis=1)
-        return total / ops.sqrt(ops.maximum(ops.sum(mask, axis=1), 1.0))
-
-
-class MaskedMax(keras.layers.Layer):
-    """Highest value at a position that is not padding; 0 where all is padding."""
-
-    supports_masking = True
-
-    def call(self, inputs: tuple[Any, Any]) -> Any:
-        """[N, L, D] and mask [N, L, 1] in, [N, D] out."""
-        sequence, mask = inputs
-        highest = ops.max(sequence * mask - 1e4 * (1.0 - mask), axis=1)
-        return highest * ops.max(mask, axis=1)
-
-    def compute_mask(self, inputs: object, mask: object = None) -> None:
-        """Positions are gone, and so is their mask."""
-
-
-class AttentionPooling(keras.layers.Layer):
-    """Average over the positions that are not padding, weighted by a learned score."""
-
-    supports_masking = True
-
-    def build(self, input_shape: tuple[tuple[int | None, ...], ...]) -> None:
-        """Make the score's weights."""
-        self.score = keras.layers.Dense(1, name="score")
-        self.score.build(input_shape[0])
-
-    def call(self, inputs: tuple[Any, Any]) -> Any:
-        """[N, L, D] and mask [N, L, 1] in, [N, D] out."""
-        sequence, mask = inputs
-        weights = ops.softmax(self.score(sequence) - 1e4 * (1.0 - mask), axis=1) * mask
-        return ops.sum(weights * sequence, axis=1)
-
-    def compute_mask(self, inputs: object, mask: object = None) -> None:
-        """Positions are gone, and so is their mask."""

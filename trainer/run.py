@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from tfx import v1 as tfx
 
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from trainer import data, export, model, thresholds
+from trainer import data, evidence, export, factors, fields, model, thresholds
 from trainer.hparams import HParams
 
 VECTORS_FILE: Final = "vectors.npy"
@@ -46,18 +47,17 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """
     started = time.monotonic()
     hparams = resolve_hparams(fn_args.custom_config, fn_args.hyperparameters)
+    prepared = prepare(fn_args, hparams)
+    network = new_model(hparams, prepared)
+    history = fit(network, hparams, prepared, Path(fn_args.model_run_dir))
+    decisions = decide(network, prepared.evaluation)
+    serving = evidence.build(prepared.factors.for_serving(), hparams)
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train = data.dataset(fn_args.train_files, tft_output, hparams.batch_size, hparams.seed)
-    evaluation = data.dataset(fn_args.eval_files, tft_output, EVAL_BATCH)
-
-    network = new_model(hparams, tft_output, fn_args.base_model, train)
-    history = fit(network, hparams, train, evaluation, Path(fn_args.model_run_dir))
-    decisions = decide(network, evaluation)
-    export.export(network, decisions, tft_output, fn_args.serving_model_dir)
+    export.export(serving, network, decisions, tft_output, fn_args.serving_model_dir)
 
     record = {
         "hparams": hparams.to_dict(),
-        "parameters": int(network.count_params()),
+        "parameters": int(network.count_params() + serving.count_params()),
         "history": history,
         "decisions": decisions.to_dict(),
         "seconds": round(time.monotonic() - started, 1),
@@ -87,64 +87,100 @@ def resolve_hparams(
     return hparams
 
 
-def new_model(
-    hparams: HParams,
-    tft_output: tft.TFTransformOutput,
-    word_vectors_directory: str,
-    train: tf.data.Dataset,
-) -> keras.Model:
-    """A compiled model, sized for the vocabularies and the number of rows.
+@dataclass(frozen=True)
+class Prepared:
+    """What a training starts from, whatever its rates and sizes of layers are.
+
+    Attributes:
+        train: the training split with its evidence.
+        evaluation: the eval split with its evidence.
+        factors: see `trainer.factors`.
+        scales: see `trainer.model.scaling`.
+        word_vectors: float32 [ids of `plot_words`, dimensions].
+    """
+
+    train: data.Rows
+    evaluation: data.Rows
+    factors: factors.Factors
+    scales: model.Scaling
+    word_vectors: np.ndarray
+
+
+def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
+    """Read both splits, count and factor, and compute the evidence.
 
     Args:
+        fn_args: of the Trainer or Tuner component; `base_model` is the directory with the word
+            vectors.
         hparams: see `HParams`.
-        tft_output: what the Transform component wrote.
-        word_vectors_directory: of the WordVectors component.
-        train: batches of the training split, see `trainer.data.dataset`.
 
     Raises:
         UserError: the training split has no films.
     """
-    positives, rows = np.zeros(NUM_GENRES), 0
-    for _, labels in train:
-        positives += labels.numpy().sum(0)
-        rows += len(labels)
-    if not rows:
+    tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    train, evaluation = (
+        data.load(files, tft_output, with_pieces=hparams.reads_sentences)
+        for files in (fn_args.train_files, fn_args.eval_files)
+    )
+    if not len(train):
         raise UserError(
             "the split `train` has no films to train on: look at the counts of CsvExampleGen, and "
             "bring more films or run again with --from CsvExampleGen"
         )
-    vectors = np.load(Path(word_vectors_directory, VECTORS_FILE))
-    network = model.build(hparams, data.vocabulary_sizes(tft_output), vectors, positives / rows)
-    steps = -(-rows // hparams.batch_size) * hparams.epochs
+    fitted = factors.fit(train, data.vocabulary_sizes(tft_output), hparams)
+    observer = evidence.build(fitted, hparams)
+    of_train = evidence.observe(observer, train, factors.folds_of(len(train), hparams))
+    return Prepared(
+        train=train.joined(of_train),
+        evaluation=evaluation.joined(evidence.observe(observer, evaluation)),
+        factors=fitted,
+        scales=model.scaling(of_train),
+        word_vectors=np.load(Path(fn_args.base_model, VECTORS_FILE)),
+    )
+
+
+def new_model(hparams: HParams, prepared: Prepared, leave_out: Collection[str] = ()) -> keras.Model:
+    """A compiled model; evidence that its text encoder does not make is left aside.
+
+    Args:
+        hparams: see `HParams`.
+        prepared: see `Prepared`.
+        leave_out: see `trainer.model.build`.
+    """
+    scales = {
+        name: scale
+        for name, scale in prepared.scales.items()
+        if name != fields.SENTENCE or hparams.reads_sentences
+    }
+    network = model.build(hparams, prepared.word_vectors, prepared.factors, scales, leave_out)
+    steps = -(-len(prepared.train) // hparams.batch_size) * hparams.epochs
     model.compile_model(network, hparams, steps)
     return network
 
 
 def fit(
-    network: keras.Model,
-    hparams: HParams,
-    train: tf.data.Dataset,
-    evaluation: tf.data.Dataset,
-    log_directory: Path,
+    network: keras.Model, hparams: HParams, prepared: Prepared, log_directory: Path
 ) -> dict[str, list[float]]:
     """Train until the eval split's mean average precision stops rising; keep the best weights.
 
     Args:
         network: compiled; trained in place.
         hparams: see `HParams`.
-        train: batches of the training split.
-        evaluation: batches of the eval split.
+        prepared: see `Prepared`.
         log_directory: TensorBoard's logs go there.
 
     Returns:
         Learning curves: `loss`, `val_loss`, `val_map` and `val_macro_f1`, one value a pass.
     """
+    names = model.input_names(network)
     log_directory.mkdir(parents=True, exist_ok=True)
     history = network.fit(
-        train,
+        prepared.train.only(names).batches(hparams.batch_size, hparams.seed),
         epochs=hparams.epochs,
         verbose=0,
-        callbacks=callbacks(hparams, evaluation, log_directory),
+        callbacks=callbacks(
+            hparams, prepared.evaluation.only(names).batches(EVAL_BATCH), log_directory
+        ),
     )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
@@ -200,10 +236,10 @@ def predict(
     network: keras.Model, batches: Iterable[tuple[data.Inputs, tf.Tensor]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits and labels, float32 [rows, 22] each, in the order of the batches."""
-    infer = tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
+    infer = model.inference(network)
     logits, labels = [], []
     for inputs, truth in batches:
-        logits.append(infer(inputs).numpy())
+        logits.append(model.average(infer(inputs)).numpy())
         labels.append(np.asarray(truth))
     if not logits:
         empty = np.zeros((0, NUM_GENRES), np.float32)
@@ -211,12 +247,12 @@ def predict(
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def decide(network: keras.Model, evaluation: tf.data.Dataset) -> thresholds.Decisions:
+def decide(network: keras.Model, evaluation: data.Rows) -> thresholds.Decisions:
     """Calibration and thresholds for each pattern of known fields, from the eval split."""
+    batches = evaluation.only(model.input_names(network)).batches(EVAL_BATCH)
     logits, labels = {}, {}
     for pattern in range(len(thresholds.PATTERNS)):
-        batches = _rows_of_pattern(evaluation, pattern)
-        logits[pattern], labels[pattern] = predict(network, batches)
+        logits[pattern], labels[pattern] = predict(network, _rows_of_pattern(batches, pattern))
     return thresholds.fit(logits, labels)
 
 

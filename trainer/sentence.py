@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load
 
+from trainer.layers import Fixed
 from transform import minilm
 
 NUM_LAYERS: Final = 6
@@ -58,7 +59,7 @@ class SentenceEncoder(keras.layers.Layer):
         dense = name.endswith(".weight") and "encoder" in name and value.ndim == 2
         return self.add_weight(
             shape=value.T.shape if dense else value.shape,
-            initializer=lambda shape, dtype: tf.constant(value.T if dense else value, dtype),
+            initializer=Fixed(value.T if dense else value),
             trainable=False,
             name=name.replace(".", "_"),
         )

@@ -15,6 +15,7 @@ from scipy import optimize
 
 from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
+from trainer import fields
 from transform import features as xf
 
 PATTERNS: Final[tuple[str, ...]] = (
@@ -23,7 +24,7 @@ PATTERNS: Final[tuple[str, ...]] = (
     "credits known",
     "credits and numbers known",
 )
-"""Index = 2 * (any credit known) + (rating and votes known)."""
+"""Index = 2 * (people known whose other films are known) + (rating and votes known)."""
 
 SHRINKAGE: Final = 30.0
 """Positives on the eval split at which a genre's own choice weighs as much as the one of all
@@ -87,17 +88,14 @@ def pattern_of(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
     """Which fields of each row are known.
 
     Args:
-        inputs: model inputs, see `trainer.data.model_inputs`.
+        inputs: model inputs with evidence, see `trainer.fields`.
 
     Returns:
         int32 [N], an index of `PATTERNS`.
     """
-    people = tf.add_n(
-        [tf.math.count_nonzero(inputs[name], axis=1) for name in xf.PEOPLE_IDS.values()]
-    )
     missing = inputs[xf.NUMBERS_MISSING]
     numbers = (missing[:, _RATING] < 0.5) & (missing[:, _VOTES] < 0.5)
-    return 2 * tf.cast(people > 0, tf.int32) + tf.cast(numbers, tf.int32)
+    return 2 * tf.cast(fields.anyone_known(inputs), tf.int32) + tf.cast(numbers, tf.int32)
 
 
 def hide(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
@@ -105,18 +103,13 @@ def hide(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
 
     Without credits and numbers the year and the running time are hidden too: `plot and title only`.
     """
-    hidden = dict(inputs)
-    if not pattern & 2:
-        for name in xf.PEOPLE_IDS.values():
-            hidden[name] = tf.zeros_like(inputs[name])
-    if not pattern & 1:
-        lost = [
-            1.0 if pattern == 0 or name in (raw.RATING, raw.VOTES) else 0.0 for name in raw.NUMBERS
-        ]
-        keep = 1.0 - tf.constant(lost)
-        hidden[xf.NUMBERS] = inputs[xf.NUMBERS] * keep
-        hidden[xf.NUMBERS_MISSING] = tf.maximum(inputs[xf.NUMBERS_MISSING], tf.constant(lost))
-    return hidden
+    lost = {0: raw.NUMBERS, 1: (), 2: (raw.RATING, raw.VOTES), 3: ()}[pattern]
+    kept: dict[str, tf.Tensor] = fields.keep(
+        inputs,
+        people=float(pattern & 2 > 0),
+        numbers=tf.constant([float(name not in lost) for name in raw.NUMBERS]),
+    )
+    return kept
 
 
 def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisions:

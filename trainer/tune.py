@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
-import tensorflow_transform as tft
 from keras_tuner.engine import trial as trial_module
 from tfx import v1 as tfx
 from tfx.components.tuner.component import TunerFnResult
 
-from trainer import data, run
-from trainer.hparams import HParams, search_space
+from trainer import run
+from trainer.hparams import TEXT_ENCODERS, HParams, search_space
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +24,13 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
             `log_directory`, where TensorBoard finds each trial.
 
     Returns:
-        The tuner; its trials take their data from `fn_args`, so that batch sizes can differ.
+        The tuner; its trials share what no setting of the search space changes.
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
+    everything = defaults.changed({"text_encoder": TEXT_ENCODERS[-1]})
     tuner = TrainingTuner(
-        fn_args,
+        run.prepare(fn_args, everything),
         defaults,
         Path(config.get("log_directory", fn_args.working_dir)),
         oracle=DefaultsFirst(
@@ -66,12 +66,12 @@ class TrainingTuner(keras_tuner.Tuner):
 
     def __init__(
         self,
-        fn_args: tfx.components.FnArgs,
+        prepared: run.Prepared,
         defaults: HParams,
         log_directory: Path,
         **kwargs: Any,
     ) -> None:
-        self.fn_args = fn_args
+        self.prepared = prepared
         self.defaults = defaults
         self.log_directory = log_directory
         super().__init__(**kwargs)
@@ -80,12 +80,9 @@ class TrainingTuner(keras_tuner.Tuner):
         """Train one setting; its best scores on the eval split."""
         del args, kwargs  # what Keras' own tuners hand to `fit`
         hparams = self.defaults.changed(trial.hyperparameters.values)
-        tft_output = tft.TFTransformOutput(self.fn_args.transform_graph_path)
-        train = data.dataset(self.fn_args.train_files, tft_output, hparams.batch_size, hparams.seed)
-        evaluation = data.dataset(self.fn_args.eval_files, tft_output, run.EVAL_BATCH)
         log.info("trial %d of %d", int(trial.trial_id) + 1, self.oracle.max_trials)
-        network = run.new_model(hparams, tft_output, self.fn_args.base_model, train)
+        network = run.new_model(hparams, self.prepared)
         history = run.fit(
-            network, hparams, train, evaluation, self.log_directory / f"trial_{trial.trial_id}"
+            network, hparams, self.prepared, self.log_directory / f"trial_{trial.trial_id}"
         )
         return {name: max(history[name]) for name in ("val_map", "val_macro_f1")}

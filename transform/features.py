@@ -11,10 +11,8 @@ PLOT_WORDS: Final = "plot_words"
 PLOT_NGRAMS: Final = "plot_ngrams"
 """Distinct ids of the plot's one- and two-word n-grams; int64, varying length."""
 
-PLOT_PIECES: Final = "plot_pieces"
-"""Ids of the plot's word pieces in reading order, begin and end included, cut to `max_plot_pieces`;
-int64, varying length, in the vocabulary of `transform.minilm`.
-"""
+PLOT_TEXT: Final = "plot_text"
+"""The plot as it is, valid UTF-8, for encoders with words of their own; string [N]."""
 
 TITLE_WORDS: Final = "title_words"
 """Word ids of the title; int64, varying length."""
@@ -51,7 +49,6 @@ class TransformConfig:
 
     Attributes:
         max_plot_words: words of a plot that the sequence encoder reads.
-        max_plot_pieces: word pieces of a plot that the sentence encoder reads.
         max_plot_characters: characters of a plot that are read at all, by the n-grams too, which
             bounds the cost of one request.
         max_cast: names of the cast that are read, in billing order.
@@ -64,8 +61,7 @@ class TransformConfig:
         min_people_count: films that a person must have a credit in.
     """
 
-    max_plot_words: int = 160
-    max_plot_pieces: int = 96
+    max_plot_words: int = 100
     max_plot_characters: int = 20_000
     max_cast: int = 12
     max_words: int = 30_000

@@ -1,7 +1,8 @@
 """MiniLM-L6-v2, the pretrained sentence encoder: where its files are, and that they are the ones.
 
 The model is due to Wang et al. 2020 (arXiv:2002.10957), fine-tuned for sentences as in Reimers and
-Gurevych 2019 (arXiv:1908.10084). A Python package carries its weights, under the Apache License 2.0.
+Gurevych 2019 (arXiv:1908.10084). A Python package carries its weights, under the Apache License
+2.0.
 """
 
 import hashlib

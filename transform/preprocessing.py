@@ -8,8 +8,7 @@ import tensorflow_transform as tft
 from schema import features as raw
 from schema.genres import GENRES
 from transform import features as xf
-from transform import minilm, text
-from transform.wordpiece import WordPieces, basic_words
+from transform import text
 
 SHORT_PLOT_WORDS = 30
 LONG_PLOT_WORDS = 80
@@ -42,9 +41,7 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
         top_k=config.max_words,
         min_count=config.min_word_count,
     )
-    outputs[xf.PLOT_PIECES] = _pieces(
-        text.head(plot, config.max_plot_characters), config.max_plot_pieces
-    )
+    outputs[xf.PLOT_TEXT] = text.head(plot, config.max_plot_characters)
     outputs[xf.PLOT_NGRAMS] = _distinct(
         _ids(
             text.ngrams(plot_words),
@@ -132,17 +129,6 @@ def _ids(
     return tft.apply_vocabulary(
         tokens.to_sparse(), deferred_vocab_filename_tensor=path, num_oov_buckets=xf.OOV_BUCKETS
     )
-
-
-def _pieces(plot: tf.Tensor, longest: int) -> tf.SparseTensor:
-    """Ids of the word pieces of [N] texts between those of begin and end."""
-    pieces: WordPieces = tft.make_and_track_object(
-        lambda: WordPieces(minilm.vocabulary()), name="word_pieces"
-    )
-    inside = pieces.ids(basic_words(plot))[:, : longest - 2]
-    begin, end = (minilm.vocabulary().index(mark) for mark in (minilm.BEGIN, minilm.END))
-    one = tf.ones([tf.size(plot), 1], tf.int64)
-    return tf.concat([begin * one, inside, end * one], axis=1).to_sparse()
 
 
 def _distinct(ids: tf.SparseTensor) -> tf.SparseTensor:

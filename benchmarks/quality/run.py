@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,21 @@ def served_model(output: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
+@dataclass(frozen=True)
+class TrainerInputs:
+    """What a model was trained on.
+
+    Attributes:
+        examples: transformed examples, a folder with one folder a split.
+        transform_graph: what Transform wrote beside them.
+        word_vectors: folder of the word vectors.
+    """
+
+    examples: Path
+    transform_graph: Path
+    word_vectors: Path
+
+
 def examples_of(model: Path, output: Path) -> Path:
     """The raw examples that a served model comes from.
 
@@ -45,18 +61,65 @@ def examples_of(model: Path, output: Path) -> Path:
     Raises:
         UserError: nothing is known there of such a model.
     """
+    store = _store(output)
+    return _first_examples(store, _artifact_of(model, output, store))
+
+
+def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
+    """What a served model was trained on, looked up in the same way.
+
+    Args:
+        model: folder of the version.
+        output: output directory of the run.
+
+    Raises:
+        UserError: nothing is known there of such a model.
+    """
+    store = _store(output)
+    found = {
+        artifact.type: artifact.uri
+        for artifact in store.get_artifacts_by_id(
+            list(_inputs_of(_artifact_of(model, output, store), store))
+        )
+    }
+    return TrainerInputs(
+        examples=Path(found[standard_artifacts.Examples.TYPE_NAME]),
+        transform_graph=Path(found[standard_artifacts.TransformGraph.TYPE_NAME]),
+        word_vectors=Path(path_utils.serving_model_path(found[standard_artifacts.Model.TYPE_NAME])),
+    )
+
+
+def _store(output: Path) -> MetadataStore:
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(RunConfig(data=output, output=output).metadata)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    store = MetadataStore(config)
+    return MetadataStore(config)
+
+
+def _artifact_of(model: Path, output: Path, store: MetadataStore) -> int:
+    """Id of the artifact that a served model is a copy of."""
     wanted = versions.fingerprint(model)
     for artifact in reversed(store.get_artifacts_by_type(standard_artifacts.Model.TYPE_NAME)):
         folder = Path(path_utils.serving_model_path(artifact.uri))
         if folder.is_dir() and versions.fingerprint(folder) == wanted:
-            return _first_examples(store, artifact.id)
+            return int(artifact.id)
     raise UserError(
         f"{model}: no run in {output} has made this model. Run the pipeline there again."
     )
+
+
+def _inputs_of(artifact: int, store: MetadataStore) -> set[int]:
+    """Artifacts that went into the making of one."""
+    makers = [
+        event.execution_id
+        for event in store.get_events_by_artifact_ids([artifact])
+        if event.type == mlmd.Event.OUTPUT
+    ]
+    return {
+        event.artifact_id
+        for event in store.get_events_by_execution_ids(makers)
+        if event.type == mlmd.Event.INPUT
+    }
 
 
 def _first_examples(store: MetadataStore, artifact: int) -> Path:
@@ -69,16 +132,7 @@ def _first_examples(store: MetadataStore, artifact: int) -> Path:
     ]
     while waiting:
         one = waiting.pop()
-        makers = [
-            event.execution_id
-            for event in store.get_events_by_artifact_ids([one])
-            if event.type == mlmd.Event.OUTPUT
-        ]
-        inputs = {
-            event.artifact_id
-            for event in store.get_events_by_execution_ids(makers)
-            if event.type == mlmd.Event.INPUT
-        }
+        inputs = _inputs_of(one, store)
         [known] = store.get_artifacts_by_id([one])
         if not inputs and known.type_id == kind:
             return Path(known.uri)

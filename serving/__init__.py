@@ -1,0 +1,1 @@
+"""The served model: a server that speaks TensorFlow Serving's protocol, a client, a web page."""

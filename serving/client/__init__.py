@@ -1,0 +1,34 @@
+"""Asking a served model: from movies to genres with probabilities.
+
+    from serving.client import predict
+
+    [prediction] = predict([{"title": "The Long Ford", "year": 1957}], "localhost:8500")
+    print(prediction.decided)
+
+It needs no TensorFlow at run time, only its protos, and talks to any TensorFlow Serving.
+"""
+
+from serving.client.client import Client, Patience, predict
+from serving.client.movies import FieldError, Movie
+from serving.client.transport import (
+    Genre,
+    ModelName,
+    ModelStatus,
+    Prediction,
+    ServerError,
+    VersionStatus,
+)
+
+__all__ = [
+    "Client",
+    "FieldError",
+    "Genre",
+    "ModelName",
+    "ModelStatus",
+    "Movie",
+    "Patience",
+    "Prediction",
+    "ServerError",
+    "VersionStatus",
+    "predict",
+]

@@ -1,0 +1,235 @@
+"""A file of movies to a file of genres: nothing half-written, and it goes on after it was killed.
+
+Beside the output stand, until it is complete, `<output>.part`, `<output>.rejects.part` and
+`<output>.progress`. The last says how many rows are done and how long the others were then; it is
+replaced as a whole, after they were written. So a run that goes on cuts them to that length.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from schema import features as raw
+from schema.errors import UserError
+from serving.client import files, lines
+from serving.client.client import ROWS_PER_REQUEST, Client
+from serving.client.files import Row
+from serving.client.stream import Answer, answers
+
+SECONDS_BETWEEN_SAVES: Final = 1.0
+
+OUTPUTS: Final = (".csv", ".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do.
+
+    Attributes:
+        source: CSV or JSON lines.
+        output: CSV or JSON lines, by its ending.
+        rejects: JSON lines with what was wrong in which row.
+        keep: further columns to carry into the output.
+        rows_per_request: at most.
+        requests: in flight at once.
+        resume: go on where an earlier run stopped.
+    """
+
+    source: Path
+    output: Path
+    rejects: Path
+    keep: tuple[str, ...] = ()
+    rows_per_request: int = ROWS_PER_REQUEST
+    requests: int = 4
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            UserError: a name ends wrongly, a column is there twice, or files are the same.
+        """
+        if self.output.suffix.lower() not in OUTPUTS:
+            raise UserError(f"{self.output}: expected a name that ends in {', '.join(OUTPUTS)}")
+        taken = {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep)
+        if taken:
+            raise UserError(f"--keep {min(taken)}: the output has a column of that name")
+        if len({self.source.resolve(), self.output.resolve(), self.rejects.resolve()}) < 3:
+            raise UserError("input, output and rejects must be three different files")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How far a run is.
+
+    Attributes:
+        rows: of the input, good and bad.
+        rejected: the bad ones among them.
+        output: bytes of the output.
+        rejects: bytes of the rejects.
+    """
+
+    rows: int = 0
+    rejected: int = 0
+    output: int = 0
+    rejects: int = 0
+
+
+Show = Callable[[Done, int, int], None]
+"""Told of progress: what is done, bytes of the input read, and bytes in all."""
+
+
+def run(job: Job, client: Client, show: Show) -> Done:
+    """Predict for a whole file.
+
+    The client is asked about an empty movie first: a wrong server or model is told before a row is
+    blamed for it.
+
+    Raises:
+        UserError: a file cannot be read or written, or its header does not fit.
+        ServerError: the server failed; what was answered stays for a run that resumes.
+    """
+    client.predict([{}])
+    try:
+        with files.opened(job.source, job.keep) as (rows, position):
+            return _run(job, client, rows, position, show)
+    except OSError as error:
+        raise UserError(f"{error.filename or job.output}: {error.strerror}") from error
+
+
+def _run(
+    job: Job, client: Client, rows: Iterable[Row], position: Callable[[], int], show: Show
+) -> Done:
+    identity = _identity(job)
+    if job.resume:
+        done = _earlier(job, identity)
+    else:
+        done = Done()
+        _progress(job.output).unlink(missing_ok=True)
+    with (
+        _opened(_part(job.output), done.output) as output,
+        _opened(_part(job.rejects), done.rejects) as rejects,
+    ):
+        if not done.rows:
+            output.write(_head(job).encode())
+        first = done.rows
+        left = (row for row in rows if row.number > first)
+        saved = time.monotonic()
+        try:
+            for group in answers(client, left, job.rows_per_request, job.requests):
+                output.write("".join(_line(job, answer) for answer in group).encode())
+                rejects.write("".join(map(lines.json_reject, group)).encode())
+                done = Done(
+                    done.rows + len(group),
+                    done.rejected + sum(answer.prediction is None for answer in group),
+                    output.tell(),
+                    rejects.tell(),
+                )
+                if time.monotonic() >= saved + SECONDS_BETWEEN_SAVES:
+                    _save(job, identity, done, (output, rejects))
+                    saved = time.monotonic()
+                show(done, position(), identity["bytes"])
+        finally:
+            if done.rows:
+                _save(job, identity, done, (output, rejects))
+    _part(job.output).replace(job.output)
+    _publish_rejects(job, done)
+    _progress(job.output).unlink(missing_ok=True)
+    return done
+
+
+def can_resume(output: Path) -> bool:
+    """Whether an unfinished run to this output has left something to go on with."""
+    return _progress(output).exists()
+
+
+def _publish_rejects(job: Job, done: Done) -> None:
+    """The rejects of this run, or none from an earlier one."""
+    if done.rejected:
+        _part(job.rejects).replace(job.rejects)
+    else:
+        _part(job.rejects).unlink()
+        job.rejects.unlink(missing_ok=True)
+
+
+def _identity(job: Job) -> dict[str, Any]:
+    """What has to be the same for a run to go on."""
+    stat = job.source.stat()
+    return {
+        "source": str(job.source.resolve()),
+        "bytes": stat.st_size,
+        "modified": stat.st_mtime_ns,
+        "keep": list(job.keep),
+    }
+
+
+def _earlier(job: Job, identity: dict[str, Any]) -> Done:
+    """How far an earlier run came.
+
+    Raises:
+        UserError: there is none, or it had another input.
+    """
+    path = _progress(job.output)
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        done = Done(**saved["done"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is nothing to go on with; leave out --resume") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: is damaged; leave out --resume to start anew") from None
+    if saved["of"] != identity:
+        raise UserError(
+            f"{job.source}: has changed since that run, or other columns are kept; leave out "
+            "--resume to start anew"
+        )
+    return done
+
+
+def _opened(path: Path, length: int) -> IO[bytes]:
+    """A file of the given length at least, cut to it, to write on at its end."""
+    file = path.open("r+b" if length else "wb")
+    file.seek(0, os.SEEK_END)
+    if file.tell() < length:
+        file.close()
+        raise UserError(f"{path}: is shorter than it was; leave out --resume to start anew")
+    file.truncate(length)
+    file.seek(length)
+    return file
+
+
+def _save(job: Job, identity: dict[str, Any], done: Done, outputs: Sequence[IO[bytes]]) -> None:
+    for file in outputs:
+        file.flush()
+        os.fsync(file.fileno())
+    path = _progress(job.output)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps({"of": identity, "done": asdict(done)}), encoding="utf-8")
+    part.replace(path)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _progress(output: Path) -> Path:
+    return output.with_name(f"{output.name}.progress")
+
+
+def _carried(job: Job) -> tuple[str, ...]:
+    return (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
+
+
+def _is_csv(job: Job) -> bool:
+    return job.output.suffix.lower() == ".csv"
+
+
+def _head(job: Job) -> str:
+    return lines.csv_line(["row", *_carried(job), *lines.ANSWER_COLUMNS]) if _is_csv(job) else ""
+
+
+def _line(job: Job, answer: Answer) -> str:
+    return lines.csv_answer(_carried(job), answer) if _is_csv(job) else lines.json_answer(answer)

@@ -1,0 +1,183 @@
+"""Files of movies, read row by row: a bad row is told and the next one read."""
+
+import contextlib
+import csv
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from schema import features as raw
+from schema.errors import UserError
+from serving.client.movies import FieldError, Movie, checked, require_utf8, unknown_name
+
+LONGEST: Final = 16 << 20
+"""Bytes of a JSON line, characters of a cell: more is a broken file rather than a film."""
+
+UNREAD: Final = (raw.TCONST, raw.GENRES_FIELD, raw.SPLIT_KEY)
+"""Columns of the movies CSV that the model does not read; tconst is carried into the output."""
+
+DELIMITERS: Final = ",\t;"
+"""What spreadsheets put between cells; that of the header counts."""
+
+SUFFIXES: Final = (".csv", ".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a file.
+
+    Attributes:
+        number: from 1, the header not counted.
+        line: line of the file that it begins in, from 1.
+        carried: values for the output, by column: tconst and what was asked to be kept.
+        movie: what it says, or None.
+        field: of the value that is wrong; empty where it is the row as a whole.
+        reason: what is wrong; empty where the row is sound.
+    """
+
+    number: int
+    line: int
+    carried: dict[str, str]
+    movie: Movie | None = None
+    field: str = ""
+    reason: str = ""
+
+
+@contextlib.contextmanager
+def opened(
+    path: Path, keep: Sequence[str] = ()
+) -> Iterator[tuple[Iterator[Row], Callable[[], int]]]:
+    """The rows of a CSV (with a header) or of JSON lines, read in bounded memory.
+
+    Args:
+        path: the file; its ending says what it holds.
+        keep: further columns to carry into the output.
+
+    Yields:
+        The rows, and a function that tells how many bytes of the file have been read.
+
+    Raises:
+        UserError: the name ends in none of `SUFFIXES`, the file cannot be read, or its header does
+            not fit.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    with file:
+        if path.suffix.lower() != ".csv":
+            yield read_json_lines(file, keep), file.tell
+            return
+        with io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
+            yield read_csv(str(path), text, keep), file.tell
+
+
+def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row]:
+    """The rows of a CSV with a header.
+
+    Args:
+        name: of the file, for messages.
+        text: the file, opened with newline="", bytes that are not UTF-8 as surrogates.
+        keep: further columns to carry into the output.
+
+    Raises:
+        UserError: there is no header, or it has a column twice, or one that is not known.
+    """
+    csv.field_size_limit(LONGEST)
+    first = text.readline(LONGEST)
+    reader = csv.reader(
+        itertools.chain([first] if first else [], text), delimiter=max(DELIMITERS, key=first.count)
+    )
+    try:
+        header = [column.strip() for column in next(reader)]
+    except StopIteration:
+        raise UserError(f"{name}: is empty; expected a header and rows") from None
+    except csv.Error as error:
+        raise UserError(f"{name}: line 1: {error}") from error
+    _check(name, header, keep)
+    return _csv_rows(reader, header, keep)
+
+
+def _csv_rows(reader: Any, header: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:
+    number = 0
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            number += 1
+            yield Row(number, line, {}, reason=str(error))
+            continue
+        if not cells:
+            continue
+        number += 1
+        if len(cells) != len(header):
+            reason = f"expected {len(header)} cells as in the header, not {len(cells)}"
+            yield Row(number, line, {}, reason=reason)
+            continue
+        yield _row(number, line, dict(zip(header, cells, strict=True)), keep)
+
+
+def read_json_lines(file: IO[bytes], keep: Sequence[str] = ()) -> Iterator[Row]:
+    """The rows of a file with a JSON object a line; empty lines are passed over."""
+    number = line = 0
+    while text := file.readline(LONGEST + 1):
+        line += 1
+        if text.isspace():
+            continue
+        number += 1
+        if len(text) > LONGEST:
+            while text and not text.endswith(b"\n"):
+                text = file.readline(LONGEST)
+            yield Row(number, line, {}, reason=f"the line is longer than {LONGEST} bytes")
+            continue
+        try:
+            # A mark that some programs put at the beginning of a file.
+            record = json.loads(text.decode("utf-8-sig" if line == 1 else "utf-8"))
+        except UnicodeDecodeError:
+            yield Row(number, line, {}, reason="is not valid UTF-8")
+        except (ValueError, RecursionError) as error:
+            yield Row(number, line, {}, reason=f"is not JSON ({error})")
+        else:
+            if isinstance(record, dict):
+                yield _row(number, line, record, keep)
+            else:
+                yield Row(number, line, {}, reason="expected a JSON object")
+
+
+def _row(number: int, line: int, record: dict[str, object], keep: Sequence[str]) -> Row:
+    carried = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name in (raw.TCONST, *keep)
+        if (value := record.get(name)) is not None
+    }
+    unread = {*UNREAD, *keep} - set(raw.MODEL_INPUTS)
+    try:
+        for name, text in carried.items():
+            require_utf8(name, text)
+        movie = checked({name: value for name, value in record.items() if name not in unread})
+    except FieldError as error:
+        return Row(number, line, {}, field=error.field, reason=error.reason)
+    return Row(number, line, carried, movie)
+
+
+def _check(name: str, header: Sequence[str], keep: Sequence[str]) -> None:
+    known = (*raw.MODEL_INPUTS, *UNREAD)
+    for column in header:
+        if header.count(column) > 1:
+            raise UserError(f"{name}: the column {column!r} is there twice")
+        if column not in known and column not in keep:
+            raise UserError(f"{name}: column {column!r}: {unknown_name(column, known)}")
+    missing = [column for column in keep if column not in header]
+    if missing:
+        raise UserError(f"{name}: --keep {missing[0]}: there is no such column")
+    if not set(header) & set(raw.MODEL_INPUTS):
+        raise UserError(f"{name}: the header has none of the columns {', '.join(raw.MODEL_INPUTS)}")

@@ -1,0 +1,143 @@
+"""The way over gRPC."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import grpc
+
+from schema import features as raw
+from serving.client import protos
+from serving.client.movies import Movie, columns
+from serving.client.transport import (
+    OUTPUTS,
+    ModelName,
+    ModelStatus,
+    Prediction,
+    Trouble,
+    VersionStatus,
+    predictions,
+    told,
+)
+
+_TROUBLES: Final = {
+    grpc.StatusCode.INVALID_ARGUMENT: Trouble.ROWS,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Trouble.BUSY,
+    grpc.StatusCode.UNAVAILABLE: Trouble.AWAY,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Trouble.LATE,
+    grpc.StatusCode.NOT_FOUND: Trouble.MODEL,
+}
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A server that comes back is found again within a second.
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+class OverGrpc:
+    """A way to one model over gRPC."""
+
+    def __init__(self, address: str, model: ModelName) -> None:
+        self._address = address
+        self._model = model
+        self._channel = grpc.insecure_channel(address, _OPTIONS)
+        self._predict = protos.prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._status = protos.model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT, for messages."""
+        return self._address
+
+    def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
+        """One Predict call with all the movies."""
+        answer = self._call(self._predict.Predict, request(movies, self._model), timeout)
+        try:
+            return predictions(*(list(rows(answer.outputs[name])) for name in OUTPUTS))
+        except (ValueError, struct.error) as error:
+            said = f"the answer is not that of a genre model ({error})"
+            raise told(Trouble.MODEL, self._address, self._model, said) from error
+
+    def status(self, timeout: float) -> ModelStatus:
+        """One GetModelStatus call."""
+        wanted = protos.get_model_status_pb2.GetModelStatusRequest(model_spec=spec(self._model))
+        answer = self._call(self._status.GetModelStatus, wanted, timeout)
+        states = protos.get_model_status_pb2.ModelVersionStatus.State
+        found = [
+            VersionStatus(one.version, states.Name(one.state), one.status.error_message)
+            for one in answer.model_version_status
+        ]
+        return ModelStatus(tuple(sorted(found, key=lambda one: -one.version)))
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+    def _call(self, method: Any, message: Any, timeout: float) -> Any:
+        try:
+            return method(message, timeout=timeout)
+        except grpc.RpcError as error:
+            said = error.details() or ""
+            trouble = _TROUBLES.get(error.code(), Trouble.OTHER)
+            # gRPC has one status for a server with too much to do and for a message too long.
+            if trouble is Trouble.BUSY and "larger than max" in said:
+                trouble = Trouble.ROWS
+            if trouble in (Trouble.AWAY, Trouble.LATE):
+                said = ""
+            raise told(trouble, self._address, self._model, said) from error
+
+
+def spec(model: ModelName) -> Any:
+    """A ModelSpec without a signature."""
+    made = protos.model_pb2.ModelSpec(name=model.name)
+    if model.version is not None:
+        made.version.value = model.version
+    elif model.label:
+        made.version_label = model.label
+    return made
+
+
+def request(movies: Sequence[Movie], model: ModelName) -> Any:
+    """A PredictRequest: string [N] for texts and names, float32 [N] for numbers."""
+    made = protos.predict_pb2.PredictRequest(model_spec=spec(model))
+    made.model_spec.signature_name = raw.SERVING_SIGNATURE
+    for name, values in columns(movies).items():
+        tensor = made.inputs[name]
+        tensor.tensor_shape.dim.add(size=len(values))
+        if name in raw.NUMBERS:
+            tensor.dtype = protos.types_pb2.DT_FLOAT
+            tensor.float_val.extend(values)
+        else:
+            tensor.dtype = protos.types_pb2.DT_STRING
+            tensor.string_val.extend(str(value).encode() for value in values)
+    return made
+
+
+def rows(tensor: Any) -> Iterator[list[Any]]:
+    """The rows of a TensorProto [N, M] of strings, float32 or bool, however it is encoded.
+
+    Raises:
+        ValueError: it is none of these.
+        struct.error: its content does not fit its shape.
+    """
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    types = protos.types_pb2
+    kinds = {
+        types.DT_STRING: ([value.decode() for value in tensor.string_val], ""),
+        types.DT_FLOAT: (list(tensor.float_val), "f"),
+        types.DT_BOOL: (list(tensor.bool_val), "?"),
+    }
+    if len(sizes) != 2 or tensor.dtype not in kinds:
+        raise ValueError(f"a tensor of type {tensor.dtype} and shape {sizes}")
+    values, code = kinds[tensor.dtype]
+    count = sizes[0] * sizes[1]
+    if tensor.tensor_content and code:
+        values = list(struct.unpack(f"<{count}{code}", tensor.tensor_content))
+    # In this encoding the last value stands for all that follow.
+    values += values[-1:] * (count - len(values))
+    if len(values) != count:
+        raise ValueError(f"{len(values)} values for shape {sizes}")
+    for start in range(0, count, sizes[1] or 1):
+        yield values[start : start + sizes[1]]

@@ -1,0 +1,51 @@
+"""Predictions as a person reads them."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from serving.client.transport import ModelStatus, Prediction
+
+BAR = 24
+
+NAME = 40
+"""Characters that a line has for the name of a film."""
+
+HEAD = f"{'row':>7}  {'film':<{NAME}}  predicted genres"
+
+
+def one_film(prediction: Prediction) -> RenderableType:
+    """All genres of a film with probabilities, the most probable first, the predicted marked."""
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
+    table.add_column("genre")
+    table.add_column("probability", justify="right")
+    table.add_column("", min_width=BAR)
+    table.add_column("predicted")
+    for genre in prediction.likeliest:
+        table.add_row(
+            Text(genre.name),
+            f"{genre.probability:.3f}",
+            Text("█" * round(genre.probability * BAR), "cyan"),
+            Text("yes" if genre.predicted else "", "bold"),
+        )
+    decided = ", ".join(prediction.decided) or "no genre"
+    return Group(table, Text(f"\npredicted: {decided}"))
+
+
+def line(number: int, name: str, prediction: Prediction) -> str:
+    """A film in one line, under `HEAD`: what was predicted, the most probable first."""
+    decided = [g for g in prediction.likeliest if g.predicted]
+    told = ", ".join(f"{genre.name} {genre.probability:.2f}" for genre in decided)
+    short = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
+    return f"{number:>7}  {short:<{NAME}}  {told}"
+
+
+def status(address: str, model: str, found: ModelStatus) -> Sequence[str]:
+    """The versions of a model, a line each."""
+    lines = [
+        f"version {one.version}  {one.state.lower()}  {one.message}".rstrip()
+        for one in found.versions
+    ]
+    return [f"{model} on {address}", *(lines or ["no version"])]

@@ -1,0 +1,269 @@
+"""Serves the pushed model with what this machine has: `python -m serving.launch --help`.
+
+TensorFlow Serving where its binary is on the PATH or a Docker engine answers, else the embedded
+server of `serving.server`. The web page is started beside it.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from schema.errors import UserError
+
+DEPLOY: Final = Path(__file__).resolve().parent.parent / "deploy"
+MODEL_NAME: Final = "movie_genres"
+MODEL_DIRECTORY: Final = Path("serving", MODEL_NAME)
+"""Where a run's output directory holds the pushed versions."""
+
+BINARY: Final = "tensorflow_model_server"
+IMAGE: Final = "tensorflow/serving"
+SERVERS: Final = ("binary", "docker", "embedded")
+"""Each is tried in turn."""
+
+START_SECONDS: Final = 300.0
+STOP_SECONDS: Final = 20.0
+SERVER_FAILED: Final = 1
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where things listen, and what is served.
+
+    Attributes:
+        host: of all ports.
+        grpc: port of gRPC.
+        rest: port of REST.
+        web: port of the web page.
+        base: folder with the versions.
+    """
+
+    host: str
+    grpc: int
+    rest: int
+    web: int
+    base: Path
+
+    @property
+    def rest_url(self) -> str:
+        """http://HOST:PORT of REST."""
+        return f"http://{self.host}:{self.rest}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Returns:
+        The exit status: 0, 1 if the server ended by itself, or 2 for a mistake of the user.
+    """
+    options = _parser().parse_args(arguments)
+    base = (options.output / MODEL_DIRECTORY).resolve()
+    address = Address(options.host, options.port, options.rest_api_port, options.web_port, base)
+    try:
+        require_version(base)
+        for port in (address.grpc, address.rest, address.web):
+            _require_free(address.host, port)
+        kind = options.server or choose()
+        return _serve(kind, address, options.output / "logs")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.launch",
+        description="Serve the pushed model over gRPC and REST, with a web page: by TensorFlow "
+        "Serving where there is one, else by the embedded server.",
+    )
+    add = parser.add_argument
+    add(
+        "--output",
+        type=Path,
+        default=Path("output"),
+        metavar="DIR",
+        help="output directory of the run (default: output)",
+    )
+    add("--server", choices=SERVERS, help="(default: the first of these that is there)")
+    add("--host", default="127.0.0.1", help="(default: this machine only)")
+    add("--port", type=int, default=8500, help="gRPC (default: %(default)s)")
+    add("--rest-api-port", type=int, default=8501, metavar="PORT", help="(default: %(default)s)")
+    add("--web-port", type=int, default=8080, metavar="PORT", help="(default: %(default)s)")
+    return parser
+
+
+def require_version(base: Path) -> None:
+    """Refuse to serve nothing.
+
+    Raises:
+        UserError: no version has been pushed.
+    """
+    if not any(path.name.isdigit() and path.is_dir() for path in base.glob("[0-9]*")):
+        raise UserError(f"{base}: no model has been pushed yet; run `make run` first")
+
+
+def choose() -> str:
+    """The first of `SERVERS` that this machine has."""
+    if shutil.which(BINARY):
+        return "binary"
+    return "docker" if _docker_answers() else "embedded"
+
+
+def _docker_answers() -> bool:
+    """Whether an engine does: the command alone runs nothing."""
+    try:
+        asked = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            capture_output=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
+
+
+def command(kind: str, address: Address) -> list[str]:
+    """What starts a server.
+
+    Args:
+        kind: one of `SERVERS`.
+        address: where it shall listen.
+    """
+    if kind == "docker":
+        return [
+            *("docker", "run", "--rm", "--init"),
+            *("-p", f"{address.host}:{address.grpc}:8500"),
+            *("-p", f"{address.host}:{address.rest}:8501"),
+            *("-v", f"{address.base}:/models/{MODEL_NAME}:ro", "-v", f"{DEPLOY}:/deploy:ro"),
+            *("-e", f"MODEL_NAME={MODEL_NAME}", IMAGE),
+            *_parameters(Path("/deploy")),
+        ]
+    # TensorFlow Serving itself listens on every address.
+    start = (
+        [BINARY]
+        if kind == "binary"
+        else [sys.executable, "-m", "serving.server", f"--host={address.host}"]
+    )
+    return [
+        *start,
+        f"--port={address.grpc}",
+        f"--rest_api_port={address.rest}",
+        f"--model_name={MODEL_NAME}",
+        f"--model_base_path={address.base}",
+        *_parameters(DEPLOY),
+    ]
+
+
+def _parameters(folder: Path) -> list[str]:
+    return [
+        "--enable_batching=true",
+        f"--batching_parameters_file={folder / 'batching.config'}",
+        f"--monitoring_config_file={folder / 'monitoring.config'}",
+    ]
+
+
+def web_command(address: Address) -> list[str]:
+    """What starts the web page."""
+    return [
+        *(sys.executable, "-m", "serving.web"),
+        *("--host", address.host, "--port", str(address.web)),
+        *("--rest-url", address.rest_url, "--grpc", f"{address.host}:{address.grpc}"),
+        *("--model-name", MODEL_NAME),
+    ]
+
+
+def _serve(kind: str, address: Address, logs: Path) -> int:
+    names = {
+        "binary": f"TensorFlow Serving ({BINARY})",
+        "docker": f"TensorFlow Serving (the image {IMAGE})",
+        "embedded": "the embedded server",
+    }
+    print(f"starting {names[kind]} …", flush=True)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    log = logs / "serve.log"
+    with _child(command(kind, address), log) as server:
+        if not _ready(server, address, stopped):
+            return 0 if stopped.is_set() else _tell_failure("server", log)
+        print(f"gRPC      {address.host}:{address.grpc}")
+        print(f"REST      {address.rest_url}/v1/models/{MODEL_NAME}")
+        print(f"metrics   {address.rest_url}/monitoring/prometheus/metrics")
+        children = [("server", server, log)]
+        with contextlib.ExitStack() as stack:
+            if importlib.util.find_spec("serving.web"):
+                web_log = logs / "web.log"
+                web = stack.enter_context(_child(web_command(address), web_log))
+                children.append(("web page", web, web_log))
+                print(f"web page  http://{address.host}:{address.web}")
+            print(f"log       {log}\nCtrl-C ends it", flush=True)
+            while not stopped.wait(0.5):
+                for name, process, said in children:
+                    if process.poll() is not None:
+                        return _tell_failure(name, said)
+    return 0
+
+
+@contextlib.contextmanager
+def _child(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process for as long as the block runs; what it says goes into a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as said:
+        # In a session of its own, so that Ctrl-C reaches it through this process, in order.
+        process = subprocess.Popen(
+            arguments, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _ready(server: subprocess.Popen[bytes], address: Address, stopped: threading.Event) -> bool:
+    """Wait for a version to be served; False when the server ended, or took too long."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and server.poll() is None and not stopped.wait(0.3):
+        with contextlib.suppress(OSError, ValueError):
+            url = f"{address.rest_url}/v1/models/{MODEL_NAME}"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                statuses = json.load(answer)["model_version_status"]
+            if any(status["state"] == "AVAILABLE" for status in statuses):
+                return True
+    return False
+
+
+def _tell_failure(name: str, log: Path) -> int:
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    print(f"the {name} ended: {last[0][:300]}\nthe whole story is in {log}", file=sys.stderr)
+    return SERVER_FAILED
+
+
+def _require_free(host: str, port: int) -> None:
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise UserError(
+            f"port {port} of {host}: {error.strerror}; end what listens there, or choose another "
+            "(--port, --rest-api-port, --web-port)"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

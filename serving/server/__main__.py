@@ -1,0 +1,147 @@
+"""Command line: `python -m serving.server`, with the options of tensorflow_model_server."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from schema.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Returns:
+        The exit status: 0, or 2 for a mistake of the user.
+    """
+    options = parser().parse_args(arguments)
+    # What TensorFlow says of itself is no news to the one who serves.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("serving").setLevel(logging.INFO)
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    try:
+        # TensorFlow takes seconds to import: mistakes in the options are told before.
+        from serving.server.app import Server
+
+        server = Server(_config(options))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    rest = f", REST on {server.rest_url}" if server.rest_port else ""
+    print(f"gRPC on {server.grpc_address}{rest}", flush=True)
+    done.wait()
+    server.stop()
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(
+        prog="python -m serving.server",
+        description="Serve SavedModels over TensorFlow Serving's gRPC and REST interfaces.",
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    add("--port", type=int, default=8500, help="gRPC; 0 for any (default: %(default)s)")
+    add("--rest_api_port", type=int, default=0, help="REST; 0 for none (default: %(default)s)")
+    add("--host", default="0.0.0.0", help="address to listen on (default: all)")
+    add("--grpc_socket_path", default="", help="a Unix domain socket for gRPC", metavar="PATH")
+    add("--model_name", default="default", help="(default: %(default)s)")
+    add("--model_base_path", type=Path, help="folder with a folder a version", metavar="DIR")
+    add("--model_config_file", type=Path, help="several models, in text form", metavar="FILE")
+    add(
+        "--model_config_file_poll_wait_seconds",
+        type=float,
+        default=0,
+        metavar="S",
+        help="look at that file again; 0 for never (default: 0)",
+    )
+    add(
+        "--file_system_poll_wait_seconds",
+        type=float,
+        default=1,
+        metavar="S",
+        help="look for versions again; 0 for never (default: 1)",
+    )
+    add("--max_num_load_retries", type=int, default=5, metavar="N", help="(default: 5)")
+    add(
+        "--load_retry_interval_micros",
+        type=int,
+        default=60_000_000,
+        metavar="US",
+        help="between them (default: a minute)",
+    )
+    add("--enable_batching", type=_flag, nargs="?", const=True, default=False, metavar="BOOL")
+    add("--batching_parameters_file", type=Path, metavar="FILE")
+    add("--monitoring_config_file", type=Path, metavar="FILE")
+    add("--ssl_config_file", type=Path, metavar="FILE", help="TLS on the gRPC port")
+    add("--grpc_channel_arguments", default="", metavar="K=V,...")
+    add("--rest_api_timeout_in_ms", type=int, default=30_000, metavar="MS")
+    return made
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise argparse.ArgumentTypeError(f"expected true or false, not {text}")
+    return text.lower() in ("true", "1")
+
+
+def _config(options: argparse.Namespace) -> Any:
+    from serving.server import text_config
+    from serving.server.app import ServerConfig, default_batching
+    from serving.server.models import Polling
+
+    batching = None
+    if options.enable_batching:
+        file = options.batching_parameters_file
+        batching = text_config.read_batching(file) if file else default_batching()
+    elif options.batching_parameters_file:
+        raise UserError("--batching_parameters_file is set without setting --enable_batching")
+    monitoring, ssl = options.monitoring_config_file, options.ssl_config_file
+    return ServerConfig(
+        model_name=options.model_name,
+        model_base_path=options.model_base_path,
+        model_config_file=options.model_config_file,
+        model_config_file_poll_wait_seconds=options.model_config_file_poll_wait_seconds,
+        host=options.host,
+        port=options.port,
+        rest_api_port=options.rest_api_port or None,
+        grpc_socket_path=options.grpc_socket_path,
+        rest_api_timeout_in_ms=options.rest_api_timeout_in_ms,
+        polling=Polling(
+            options.file_system_poll_wait_seconds,
+            options.max_num_load_retries,
+            options.load_retry_interval_micros / 1e6,
+        ),
+        batching=batching,
+        metrics_path=text_config.read_monitoring(monitoring) if monitoring else None,
+        ssl=text_config.read_ssl(ssl) if ssl else None,
+        channel_arguments=channel_arguments(options.grpc_channel_arguments),
+    )
+
+
+def channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    """`name=value` pairs joined by commas; whole numbers as such.
+
+    Raises:
+        UserError: a pair has no `=`.
+    """
+    pairs = []
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise UserError(f"--grpc_channel_arguments: expected NAME=VALUE, not {part}")
+        pairs.append((name, int(value) if value.lstrip("-").isdigit() else value))
+    return tuple(pairs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

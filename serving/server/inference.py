@@ -1,0 +1,276 @@
+"""What the inference calls do, whichever protocol they came by."""
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    inference_pb2,
+    predict_pb2,
+    prediction_log_pb2,
+    regression_pb2,
+)
+
+from serving.server import tensors
+from serving.server.batching import Arrays
+from serving.server.errors import ServingError, invalid
+from serving.server.models import DEFAULT_SIGNATURE, Models, Signature, Version, as_array
+
+CLASSIFY: Final = "tensorflow/serving/classify"
+REGRESS: Final = "tensorflow/serving/regress"
+WARMUP_SECONDS: Final = 600.0
+LARGEST_WARMUP: Final = 1000
+"""Records of a warm-up file, as TensorFlow Serving has it."""
+
+
+def predict(models: Models, request: Any, deadline: float) -> Any:
+    """Answer a PredictRequest.
+
+    Raises:
+        ServingError: see `predict_version` and `Models.acquire`.
+    """
+    with models.acquire(request.model_spec) as version:
+        return predict_version(version, request, deadline)
+
+
+def predict_version(version: Version, request: Any, deadline: float) -> Any:
+    """Answer a PredictRequest from a version.
+
+    Raises:
+        ServingError: the request does not fit the signature, or TensorFlow refuses.
+    """
+    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    signature = version.signature(name)
+    _check_names(signature, set(request.inputs))
+    arrays = {key: tensors.from_proto(key, proto) for key, proto in request.inputs.items()}
+    for index, (key, proto) in enumerate(request.inputs.items()):
+        if proto.dtype != signature.inputs[key].as_datatype_enum:
+            raise invalid(
+                f"Expects arg[{index}] to be {tensors.type_name(signature.inputs[key])} but "
+                f"{tensors.type_name(tf.dtypes.as_dtype(proto.dtype))} is provided"
+            )
+    outputs = _filtered(signature, list(request.output_filter))
+    answers = signature.run(arrays, deadline)
+    response = predict_pb2.PredictResponse()
+    _name_version(response.model_spec, request.model_spec, version, name)
+    for key in outputs:
+        response.outputs[key].CopyFrom(tensors.to_proto(answers[key], signature.outputs[key]))
+    return response
+
+
+def _check_names(signature: Signature, given: set[str]) -> None:
+    wanted = set(signature.inputs)
+    required = wanted - set(signature.defaults)
+    if given <= wanted and required <= given:
+        return
+
+    def listing(names: set[str]) -> str:
+        return "{" + ",".join(sorted(names)) + "}"
+
+    raise invalid(
+        f"input size does not match signature: {len(given)}!={len(wanted)} "
+        f"len({listing(given)}) != len({listing(wanted)}). Sent extra: {listing(given - wanted)}. "
+        f"Missing but required: {listing(required - given)}."
+    )
+
+
+def _filtered(signature: Signature, wanted: list[str]) -> list[str]:
+    known = sorted(signature.outputs)
+    for index, name in enumerate(wanted):
+        if name not in signature.outputs:
+            raise invalid(
+                f"output tensor alias not found in signature: {name} Outputs expected to be in "
+                f"the set {{{','.join(known)}}}."
+            )
+        if name in wanted[:index]:
+            raise invalid(f"duplicate output tensor alias: {name}")
+    return wanted or known
+
+
+def _name_version(answer: Any, asked: Any, version: Version, signature: str) -> None:
+    answer.name, answer.signature_name = asked.name, signature
+    answer.version.value = version.number
+
+
+def classify(models: Models, request: Any, deadline: float) -> Any:
+    """Answer a ClassificationRequest.
+
+    Raises:
+        ServingError: as `predict`; or the signature does not classify.
+    """
+    with models.acquire(request.model_spec) as version:
+        return classify_version(version, request, deadline)
+
+
+def classify_version(version: Version, request: Any, deadline: float) -> Any:
+    """Answer a ClassificationRequest from a version.
+
+    Raises:
+        ServingError: as `predict_version`; or the signature does not classify.
+    """
+    response = classification_pb2.ClassificationResponse()
+    answers, rows = _ask_examples(version, request, CLASSIFY, "classification", deadline)
+    given = [answers[key] for key in ("classes", "scores") if key in answers]
+    for array in given:
+        if array.ndim != 2 or len(array) != rows or array.shape != given[0].shape:
+            raise invalid(f"Expected Tensor shape: [batch_size num_classes] but got {array.shape}")
+    for row in range(rows):
+        result = response.result.classifications.add()
+        for column in range(given[0].shape[1] if given else 0):
+            one = result.classes.add()
+            if "classes" in answers:
+                one.label = answers["classes"][row, column].decode(errors="replace")
+            if "scores" in answers:
+                one.score = float(answers["scores"][row, column])
+    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    _name_version(response.model_spec, request.model_spec, version, name)
+    return response
+
+
+def regress(models: Models, request: Any, deadline: float) -> Any:
+    """Answer a RegressionRequest.
+
+    Raises:
+        ServingError: as `predict`; or the signature does not regress.
+    """
+    with models.acquire(request.model_spec) as version:
+        return regress_version(version, request, deadline)
+
+
+def regress_version(version: Version, request: Any, deadline: float) -> Any:
+    """Answer a RegressionRequest from a version.
+
+    Raises:
+        ServingError: as `predict_version`; or the signature does not regress.
+    """
+    response = regression_pb2.RegressionResponse()
+    answers, rows = _ask_examples(version, request, REGRESS, "regression", deadline)
+    values = answers["outputs"]
+    if values.shape not in ((rows,), (rows, 1)):
+        raise invalid(f"Expected output Tensor shape to be either [{rows}] or [{rows}, 1]")
+    for value in values.ravel():
+        response.result.regressions.add(value=float(value))
+    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    _name_version(response.model_spec, request.model_spec, version, name)
+    return response
+
+
+def _ask_examples(
+    version: Version, request: Any, method: str, kind: str, deadline: float
+) -> tuple[Arrays, int]:
+    signature = version.signature(request.model_spec.signature_name)
+    if signature.definition.method_name != method:
+        raise invalid(
+            f"Expected {kind} signature method_name to be {method}. "
+            f"Was: {signature.definition.method_name}"
+        )
+    examples = _examples(request.input)
+    if not examples:
+        raise invalid("Input is empty")
+    (name,) = signature.inputs
+    return signature.run({name: as_array(examples)}, deadline), len(examples)
+
+
+def _examples(given: Any) -> list[bytes]:
+    if given.WhichOneof("kind") != "example_list_with_context":
+        return [example.SerializeToString() for example in given.example_list.examples]
+    together = given.example_list_with_context
+    serialized = []
+    for example in together.examples:
+        joined = type(example)()
+        joined.CopyFrom(together.context)
+        for name, feature in example.features.feature.items():
+            joined.features.feature[name].CopyFrom(feature)
+        serialized.append(joined.SerializeToString())
+    return serialized
+
+
+def multi_inference(models: Models, request: Any, deadline: float) -> Any:
+    """Answer a MultiInferenceRequest: several signatures of one model on the same examples.
+
+    Raises:
+        ServingError: as `classify` and `regress`; other methods are UNIMPLEMENTED.
+    """
+    if not request.tasks:
+        raise invalid("Inference request must have at least one task")
+    names = {task.model_spec.name for task in request.tasks}
+    if len(names) > 1:
+        raise invalid("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
+    with models.acquire(request.tasks[0].model_spec) as version:
+        return multi_version(version, request, deadline)
+
+
+def multi_version(version: Version, request: Any, deadline: float) -> Any:
+    """Answer a MultiInferenceRequest from a version.
+
+    Raises:
+        ServingError: see `multi_inference`.
+    """
+    response = inference_pb2.MultiInferenceResponse()
+    for task in request.tasks:
+        one = classification_pb2.ClassificationRequest(model_spec=task.model_spec)
+        one.input.CopyFrom(request.input)
+        result = response.results.add()
+        if task.method_name == CLASSIFY:
+            answer = classify_version(version, one, deadline)
+            result.classification_result.CopyFrom(answer.result)
+        elif task.method_name == REGRESS:
+            answer = regress_version(version, one, deadline)
+            result.regression_result.CopyFrom(answer.result)
+        else:
+            raise ServingError(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"Unsupported method_name: {task.method_name}",
+            )
+        result.model_spec.CopyFrom(answer.model_spec)
+    return response
+
+
+def metadata(models: Models, request: Any) -> Any:
+    """Answer a GetModelMetadataRequest.
+
+    Raises:
+        ServingError: no field, an unknown one, or no such model.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    if not request.metadata_field:
+        raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+    for name in request.metadata_field:
+        if name != "signature_def":
+            raise invalid(f"Metadata field {name} is not supported")
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    with models.acquire(request.model_spec) as version:
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = version.number
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name, definition in version.definitions.items():
+            signatures.signature_def[name].CopyFrom(definition)
+        response.metadata["signature_def"].Pack(signatures)
+    return response
+
+
+def warm(version: Version, path: Path) -> None:
+    """Send the requests of a warm-up file to a version.
+
+    Raises:
+        ServingError: one fails; the version is then not served.
+    """
+    calls = {
+        "predict_log": predict_version,
+        "classify_log": classify_version,
+        "regress_log": regress_version,
+        "multi_inference_log": multi_version,
+    }
+    for number, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
+        if number >= LARGEST_WARMUP:
+            raise invalid(f"Number of warmup records exceeds the maximum ({LARGEST_WARMUP})")
+        entry = prediction_log_pb2.PredictionLog.FromString(record)
+        kind = entry.WhichOneof("log_type")
+        if kind in calls:
+            request = getattr(entry, kind).request
+            calls[kind](version, request, time.monotonic() + WARMUP_SECONDS)

@@ -1,0 +1,158 @@
+"""The page's application: answers of the model server, errors in plain words."""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from schema.errors import UserError
+from serving.client import Client, FieldError, ServerError
+from serving.client.transport import Trouble
+from serving.web.explain import explain
+from serving.web.table import answer_table
+
+PAGE: Final = Path(__file__).with_name("page")
+
+LARGEST_BODY: Final = 4 << 20
+"""Bytes of a request."""
+
+SECONDS_TO_EXPLAIN: Final = 8.0
+
+HEADERS: Final = {
+    # The page needs nothing but itself; what a film is called can never become code in it.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+_STATUS_OF: Final = {
+    Trouble.ROWS: 400,
+    Trouble.BUSY: 503,
+    Trouble.AWAY: 503,
+    Trouble.LATE: 504,
+    Trouble.MODEL: 502,
+    Trouble.OTHER: 502,
+}
+
+
+class TooLargeError(UserError):
+    """A request that is longer than `LARGEST_BODY`."""
+
+
+def create_app(client: Client, model_name: str) -> FastAPI:
+    """The application.
+
+    Args:
+        client: asks the model server; is not closed.
+        model_name: what the page calls the model.
+    """
+    # FastAPI's own pages of documentation would load scripts from the network.
+    app = FastAPI(title="ordained", openapi_url=None)
+    app.middleware("http")(_add_headers)
+    app.add_exception_handler(UserError, _tell)
+
+    @app.get("/api/status")
+    def status() -> Response:
+        """The served version of the model; 503 where there is none."""
+        told: dict[str, Any] = {"model": model_name, "version": None, "error": ""}
+        try:
+            found = client.status()
+        except ServerError as error:
+            return JSONResponse(told | {"error": str(error)}, 503)
+        if found.served is None:
+            states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in found.versions)
+            error_text = f"no version of the model is ready ({states or 'there is none'})"
+            return JSONResponse(told | {"error": error_text}, 503)
+        return JSONResponse(told | {"version": str(found.served)})
+
+    @app.post("/api/predict")
+    def predict(movie: Movie) -> dict[str, Any]:
+        """All genres of a film, the most probable first."""
+        [prediction] = client.predict([movie])
+        return {
+            "genres": [
+                {"name": g.name, "probability": g.probability, "predicted": g.predicted}
+                for g in prediction.likeliest
+            ]
+        }
+
+    @app.post("/api/explain")
+    def explanation(movie: Movie) -> dict[str, Any]:
+        """What leaving out each field, name and word does to the log-odds of each genre."""
+        found = explain(client.predict, movie, SECONDS_TO_EXPLAIN)
+        return {
+            "parts": [
+                {"field": e.part.field, "text": e.part.text, "effects": e.by_genre}
+                for e in found.effects
+            ],
+            "genres": found.genres,
+            "untried": found.untried,
+        }
+
+    @app.post("/api/table")
+    def table(body: Body) -> dict[str, Any]:
+        """The genres of all films of a CSV."""
+        if not isinstance(body, dict) or not isinstance(text := body.get("csv"), str):
+            raise UserError('expected {"csv": "..."}')
+        answered = answer_table(client, text)
+        return {"rows": answered.rows, "csv": answered.csv}
+
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+async def read_json(request: Request) -> Any:
+    """The body of a request.
+
+    Raises:
+        UserError: it is not JSON.
+        TooLargeError: it is too long.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise TooLargeError(f"that is too much text: at most {LARGEST_BODY >> 20} MB are taken")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise UserError("the request is not JSON") from None
+
+
+def read_movie(body: "Body") -> dict[str, Any]:
+    """A movie as a JSON object.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not isinstance(body, dict):
+        raise UserError("expected a JSON object with the fields of a film")
+    return body
+
+
+Body = Annotated[Any, Depends(read_json)]
+Movie = Annotated[dict[str, Any], Depends(read_movie)]
+
+
+async def _add_headers(
+    request: Request, answer: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await answer(request)
+    response.headers.update(HEADERS)
+    return response
+
+
+def _tell(_: Request, error: Exception) -> Response:
+    told = {"error": str(error)}
+    if isinstance(error, FieldError):
+        told["field"] = error.field
+    if isinstance(error, ServerError):
+        return JSONResponse(told, _STATUS_OF[error.trouble])
+    return JSONResponse(told, 413 if isinstance(error, TooLargeError) else 400)

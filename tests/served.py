@@ -1,0 +1,141 @@
+"""Small real SavedModels to be served, and how the tests ask a server about them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from schema import features as raw
+from serving.server import Server
+
+FILM: dict[str, Any] = {
+    name: 1957.0 if name in raw.NUMBERS else f"some {name}" for name in raw.MODEL_INPUTS
+}
+
+
+class Echo(tf.Module):
+    """Answers with what it was asked, times the number of its version."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self.version = tf.Variable(version, dtype=tf.int64)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, "text"),
+            tf.TensorSpec([None, None], tf.float32, "number"),
+            tf.TensorSpec([None], tf.int64, "whole"),
+            tf.TensorSpec([None], tf.bool, "flag"),
+        ]
+    )
+    def all(self, text: Any, number: Any, whole: Any, flag: Any) -> dict[str, tf.Tensor]:
+        return {
+            "text": text,
+            "text_bytes": text,
+            "number": number,
+            "whole": whole * self.version,
+            "flag": flag,
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "number")])
+    def one(self, number: Any) -> dict[str, tf.Tensor]:
+        return {"number": number}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "loops")])
+    def slow(self, loops: Any) -> dict[str, tf.Tensor]:
+        def step(number: Any, matrix: Any) -> Any:
+            return number + 1.0, tf.linalg.matmul(matrix, matrix) / 256.0
+
+        limit = tf.reduce_max(loops)
+        start = (tf.constant(0.0), tf.ones([256, 256]))
+        _, matrix = tf.while_loop(lambda number, _: number < limit, step, start)
+        return {"done": loops + 0.0 * matrix[0, 0]}
+
+
+def save_echo(base: Path, version: int) -> Path:
+    """Save an `Echo`, whole or not at all, as a version below `base`."""
+    echo = Echo(version)
+    part = base / f".{version}"
+    signatures = {"serving_default": echo.all, "one": echo.one, "slow": echo.slow}
+    tf.saved_model.save(echo, str(part), signatures)
+    part.rename(base / str(version))
+    return base / str(version)
+
+
+def save_scores(base: Path, version: int = 1) -> Path:
+    """Save a model that classifies and regresses `tf.Example`s with a float `x`."""
+    v1 = tf.compat.v1
+    folder = base / str(version)
+    with tf.Graph().as_default(), v1.Session() as session:
+        examples = v1.placeholder(tf.string, [None], name="examples")
+        x = v1.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+        scores = tf.concat([x, x * 2.0], axis=1)
+        classes = tf.tile(tf.constant([["small", "large"]]), [tf.shape(x)[0], 1])
+        utils = v1.saved_model.signature_def_utils
+        builder = v1.saved_model.builder.SavedModelBuilder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session,
+            ["serve"],
+            {
+                "serving_default": utils.classification_signature_def(examples, classes, scores),
+                "half": utils.regression_signature_def(examples, x / 2.0),
+                "plain": utils.predict_signature_def({"examples": examples}, {"scores": scores}),
+            },
+        )
+        builder.save()
+    return folder
+
+
+def corrupt(base: Path, version: int) -> Path:
+    """A version that no server can load."""
+    folder = base / str(version)
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(os.urandom(64))
+    return folder
+
+
+def channel(server: Server) -> grpc.Channel:
+    return grpc.insecure_channel(
+        server.grpc_address, [("grpc.max_receive_message_length", -1), ("grpc.enable_retries", 0)]
+    )
+
+
+def stub(server: Server) -> Any:
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel(server))
+
+
+def management(server: Server) -> Any:
+    return model_service_pb2_grpc.ModelServiceStub(channel(server))
+
+
+def request_of(model: str, inputs: dict[str, Any], signature: str = "") -> Any:
+    """A PredictRequest; numpy's types are those of the tensors."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def slow_request(loops: float) -> Any:
+    """So many products of two matrices: about two seconds for a thousand."""
+    return request_of("echo", {"loops": [float(loops)]}, "slow")
+
+
+def post(server: Server, path: str, body: Any) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(f"{server.rest_url}{path}", content=content, timeout=60)
+
+
+def get(server: Server, path: str) -> httpx.Response:
+    return httpx.get(f"{server.rest_url}{path}", timeout=60)

@@ -1,0 +1,54 @@
+"""MiniLM as a Keras layer."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.sentence import DIMENSIONS, SentenceEncoder
+from transform import minilm
+from transform.wordpiece import WordPieces, basic_words
+
+TEXTS = (
+    "A detective hunts a killer through the city.",
+    "A policeman looks for a murderer in town.",
+    "Two friends learn to bake bread.",
+)
+
+
+def pieces(texts: tuple[str, ...]) -> tf.Tensor:
+    inside = WordPieces(minilm.vocabulary()).ids(basic_words(tf.constant(texts)))
+    one = tf.ones([len(texts), 1], tf.int64)
+    return tf.cast(tf.concat([101 * one, inside, 102 * one], axis=1).to_tensor(), tf.int32)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder()
+
+
+def test_known_values_of_the_whole_encoder(encoder: SentenceEncoder) -> None:
+    vector = encoder(pieces(TEXTS)).numpy()
+    assert vector.shape == (3, DIMENSIONS)
+    unit = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+    close, far = unit[0] @ unit[1], unit[0] @ unit[2]
+    assert close > 0.5
+    assert far < 0.2
+
+
+def test_a_text_does_not_depend_on_its_batch(encoder: SentenceEncoder) -> None:
+    ids = pieces(TEXTS)
+    together = encoder(ids).numpy()
+    for row in range(len(TEXTS)):
+        np.testing.assert_allclose(encoder(ids[row : row + 1]).numpy()[0], together[row], atol=1e-5)
+
+
+def test_lower_layers_are_an_encoder_of_their_own() -> None:
+    small = SentenceEncoder(1)
+    assert len(small.weights) < len(SentenceEncoder(2).weights)
+    assert np.isfinite(small(pieces(TEXTS)).numpy()).all()
+    assert not small.trainable_weights
+
+
+def test_layers_that_there_are_not_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_layers must be from 0 to 6"):
+        SentenceEncoder(7)

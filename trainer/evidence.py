@@ -1,0 +1,97 @@
+"""From ids to dense evidence: what a row's n-grams, pieces, title and people say, without training.
+
+None of it changes while the model trains, so it is computed once a training, and again in the
+exported model. In training each row sees its people without itself, through the table of its fold.
+"""
+
+import logging
+from collections import defaultdict
+from typing import Final
+
+import keras
+import numpy as np
+from keras import ops
+
+from schema import features as raw
+from trainer import fields
+from trainer.data import PLOT_PIECES, Rows
+from trainer.factors import LEADS, NUM_LEADS, Factors
+from trainer.hparams import HParams
+from trainer.layers import Bag, PeopleLift
+from trainer.model import inference, input_names
+from trainer.sentence import SentenceEncoder
+from transform import features as xf
+
+TABLE: Final = "table"
+"""Input beside the model's own: which table of counts describes the row; int32 [N, 1], 0 in use."""
+
+BATCH: Final = 128
+
+log = logging.getLogger(__name__)
+
+
+def build(factors: Factors, hparams: HParams) -> keras.Model:
+    """The network from ids to evidence.
+
+    Args:
+        factors: see `trainer.factors`.
+        hparams: see `HParams`.
+
+    Returns:
+        A model from model inputs and `TABLE` to the features that `trainer.fields` names.
+    """
+    names = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
+    inputs[TABLE] = table = keras.Input((1,), dtype="int32", name=TABLE)
+
+    def bag(name: str, *, unit_length: bool) -> keras.KerasTensor:
+        weights, basis = factors.weights[name], factors.bases[name]
+        return Bag(weights, basis, unit_length=unit_length, name=f"{name}_factors")(inputs[name])
+
+    def lift(name: str, ids: keras.KerasTensor) -> keras.KerasTensor:
+        counts = factors.counts[name]
+        layer = PeopleLift(counts, factors.genre_rates, hparams.people_prior, name=f"{name}_lift")
+        return layer(ids, table)
+
+    people = list(xf.PEOPLE_IDS.values())
+    leads = inputs[xf.PEOPLE_IDS[raw.CAST]][:, :NUM_LEADS]
+    outputs = {
+        fields.NGRAM_FACTORS: bag(xf.PLOT_NGRAMS, unit_length=True),
+        fields.TITLE_FACTORS: bag(xf.TITLE_WORDS, unit_length=True),
+        fields.PEOPLE_FACTORS: ops.add(
+            ops.add(bag(people[0], unit_length=False), bag(people[1], unit_length=False)),
+            bag(people[2], unit_length=False),
+        ),
+        fields.PEOPLE_LIFTS: ops.concatenate(
+            [*(lift(name, inputs[name]) for name in people), lift(LEADS, leads)], axis=-1
+        ),
+    }
+    if hparams.reads_sentences:
+        inputs[PLOT_PIECES] = pieces = keras.Input((None,), dtype="int32", name=PLOT_PIECES)
+        outputs[fields.SENTENCE] = SentenceEncoder(hparams.minilm_layers, name="minilm")(pieces)
+    return keras.Model(inputs, outputs, name="evidence")
+
+
+def observe(
+    network: keras.Model, rows: Rows, tables: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The evidence of a split.
+
+    Args:
+        network: as `build` gives it.
+        rows: a split.
+        tables: int32 [rows], see `trainer.factors.folds_of`; None is the table of all films.
+
+    Returns:
+        float16 [rows, dimensions] by the names of `trainer.fields`.
+    """
+    tables = np.zeros(len(rows), np.int32) if tables is None else tables
+    infer = inference(network)
+    found: dict[str, list[np.ndarray]] = defaultdict(list)
+    asked = rows.joined({TABLE: tables[:, None]}).only(input_names(network))
+    for number, (inputs, _) in enumerate(asked.batches(BATCH)):
+        for name, value in infer(inputs).items():
+            found[name].append(value.numpy().astype(np.float16))
+        if number % 100 == 99:
+            log.info("evidence of %d of %d films", (number + 1) * BATCH, len(rows))
+    return {name: np.concatenate(values) for name, values in found.items()}

@@ -1,0 +1,94 @@
+"""Requests that a server answers before it serves a version, so that no person waits for the first.
+
+TensorFlow Serving reads them from the SavedModel itself. The first call of a graph is many times
+slower than those that follow: it is then that TensorFlow plans how to run it.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from schema import features as raw
+
+WARMUP_FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
+"""Where TensorFlow Serving looks, within a version."""
+
+ROWS: Final = (1, 8)
+"""Sizes of the requests."""
+
+_KNOWN: Final[dict[str, str | float]] = {
+    raw.TITLE: "The Long Ford",
+    raw.PLOT: "A retired gunman rides into a mining town to find the men who burned his ranch.",
+    raw.YEAR: 1957,
+    raw.RUNTIME: 94,
+    raw.RATING: 6.4,
+    raw.VOTES: 1200,
+    raw.DIRECTORS: "A Director",
+    raw.WRITERS: "A Writer|Another Writer",
+    raw.CAST: "An Actor|Another Actor",
+}
+
+
+def write(
+    directory: Path,
+    input_spec: Mapping[str, Any],
+    *,
+    named_signature: str,
+    examples_signature: str,
+    examples_input: str,
+) -> Path:
+    """Write the warm-up file of a SavedModel.
+
+    Args:
+        directory: of the SavedModel.
+        input_spec: feature specs of the model's inputs, by name.
+        named_signature: takes each input as a tensor, numbers as float32 [N], all else as string.
+        examples_signature: takes serialized `tf.Example`s.
+        examples_input: the name of that one input.
+
+    Returns:
+        The file: a TFRecord of PredictionLogs.
+    """
+    file = directory / WARMUP_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for rows in ROWS:
+            for signature, inputs in (
+                (named_signature, dict(_named(input_spec, rows))),
+                (examples_signature, {examples_input: tf.constant([_example(input_spec)] * rows)}),
+            ):
+                # No model name: it is the server's affair, and a warm-up needs none.
+                request = predict_pb2.PredictRequest()
+                request.model_spec.signature_name = signature
+                for name, values in inputs.items():
+                    request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
+                log = prediction_log_pb2.PredictionLog()
+                log.predict_log.request.CopyFrom(request)
+                writer.write(log.SerializeToString(deterministic=True))
+    return file
+
+
+def _named(input_spec: Mapping[str, Any], rows: int) -> Iterator[tuple[str, tf.Tensor]]:
+    for name, spec in input_spec.items():
+        if spec.dtype == tf.string:
+            yield name, tf.constant([_KNOWN.get(name, "")] * rows)
+        else:
+            yield name, tf.constant([_KNOWN.get(name, float("nan"))] * rows, tf.float32)
+
+
+def _example(input_spec: Mapping[str, Any]) -> bytes:
+    example = tf.train.Example()
+    for name, spec in input_spec.items():
+        feature, value = example.features.feature[name], _KNOWN.get(name)
+        if value is None:
+            continue
+        if isinstance(value, str):
+            feature.bytes_list.value.append(value.encode())
+        elif spec.dtype == tf.float32:
+            feature.float_list.value.append(value)
+        else:
+            feature.int64_list.value.append(int(value))
+    return example.SerializeToString(deterministic=True)
