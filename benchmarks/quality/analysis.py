@@ -18,9 +18,6 @@ from schema.genres import GENRES
 LEAST_FILMS: Final = 30
 """Films that a slice must have to be shown."""
 
-MOST_LISTED: Final = 3
-"""Genres that IMDb lists of a film at most."""
-
 RANDOM_PAIRS: Final = 10_000
 
 FOREIGN_ARTICLE: Final = re.compile(
@@ -161,9 +158,10 @@ def _slices(films: Films) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
         yield "title", name, language == name
     yield "votes", "none", ~np.isfinite(votes)
     yield from _ranges("votes", votes, (1, 100, 1000, 10_000, 100_000))
-    number = films.labels.sum(axis=1)
-    for listed in range(1, MOST_LISTED + 1):
-        yield "genres listed", str(listed), number == listed
+    listed = films.labels.sum(axis=1)
+    for number in (1, 2):
+        yield "genres listed", str(number), listed == number
+    yield "genres listed", "3 and more", listed >= 3
     for field in (raw.RUNTIME, raw.RATING):
         yield "not known", field, ~np.isfinite(films[field])
     for field in raw.PEOPLE:

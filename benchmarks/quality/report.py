@@ -351,8 +351,8 @@ def analysis(
         ),
         "### How far labels can be trusted\n\n"
         f"Of {len(labels):,} films, {(listed == 1).mean():.0%} have one genre, "
-        f"{(listed == 2).mean():.0%} two and {(listed >= 3).mean():.0%} three, the most that are "
-        "listed. Agreement of the genres of two films (mean Jaccard index):\n\n"
+        f"{(listed == 2).mean():.0%} two and {(listed >= 3).mean():.0%} three or more. "
+        "Agreement of the genres of two films (mean Jaccard index):\n\n"
         + table(
             ["pairs of films with", "pairs", "agreement", "two films at random"],
             [
