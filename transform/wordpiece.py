@@ -49,7 +49,7 @@ def basic_words(text: tf.Tensor) -> tf.RaggedTensor:
     return tf.strings.split(text)
 
 
-class WordPieces:
+class WordPieces(tf.Module):
     """Looks up the ids of word pieces.
 
     Attributes:
@@ -66,6 +66,7 @@ class WordPieces:
         Raises:
             ValueError: the vocabulary lacks `unknown`.
         """
+        super().__init__()
         if unknown not in vocabulary:
             raise ValueError(f"Expected {unknown!r} among the word pieces.")
         self.unknown = list(vocabulary).index(unknown)
