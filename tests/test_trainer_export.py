@@ -265,6 +265,12 @@ def test_a_person_that_training_has_not_seen_is_known_to_be_unknown(
 def test_decisions_follow_the_recorded_thresholds(
     project: Project, signatures: dict[str, Any], films: list[dict[str, str]]
 ) -> None:
+    [graph] = project.artifacts("Transform", "transform_graph")
+    vocabularies = tft.TFTransformOutput(str(graph))
+    people = {
+        name: {person.decode() for person in vocabularies.vocabulary_by_name(feature)}
+        for name, feature in xf.PEOPLE_IDS.items()
+    }
     [model_run] = project.artifacts("Trainer", "model_run")
     decisions = json.loads((model_run / run.RECORD_FILE).read_text())["decisions"]
     thresholds = np.array(
@@ -272,7 +278,7 @@ def test_decisions_follow_the_recorded_thresholds(
             [genres[genre]["threshold"] for genre in GENRES]
             for genres in (decisions[pattern] for pattern in PATTERNS)
         ]
-    )[[pattern_of(film) for film in films]]
+    )[[pattern_of(film, people) for film in films]]
 
     answer = signatures[export.SERVING_SIGNATURE](**named(films))
     margins = logit(answer["probabilities"].numpy()) - logit(thresholds)
@@ -282,10 +288,14 @@ def test_decisions_follow_the_recorded_thresholds(
     assert clear.mean() > 0.99
 
 
-def pattern_of(film: dict[str, str]) -> int:
-    """Which of `PATTERNS` a row has."""
-    credits_known = any(film[name] for name in raw.PEOPLE)
-    return 2 * credits_known + bool(film[raw.RATING] and film[raw.VOTES])
+def pattern_of(film: dict[str, str], people: dict[str, set[str]]) -> int:
+    """Which of `PATTERNS` a row has, given who was seen in training."""
+    names = {
+        name: film[name].split(raw.LIST_SEPARATOR)[: xf.TransformConfig().max_cast]
+        for name in raw.PEOPLE
+    }
+    seen = any(people[name] & set(names[name]) for name in raw.PEOPLE)
+    return 2 * seen + bool(film[raw.RATING] and film[raw.VOTES])
 
 
 def logit(probabilities: np.ndarray) -> np.ndarray:
