@@ -197,7 +197,10 @@ def _serve(kind: str, address: Address, logs: Path) -> int:
     log = logs / "serve.log"
     with _child(command(kind, address), log) as server:
         if not _ready(server, address, stopped):
-            return 0 if stopped.is_set() else _tell_failure("server", log)
+            if stopped.is_set():
+                return 0
+            slow = f"serves nothing after {START_SECONDS:.0f} s"
+            return _tell_failure("server", log, "ended" if server.poll() is not None else slow)
         print(f"gRPC      {address.host}:{address.grpc}")
         print(f"REST      {address.rest_url}/v1/models/{MODEL_NAME}")
         print(f"metrics   {address.rest_url}/monitoring/prometheus/metrics")
@@ -249,9 +252,9 @@ def _ready(server: subprocess.Popen[bytes], address: Address, stopped: threading
     return False
 
 
-def _tell_failure(name: str, log: Path) -> int:
+def _tell_failure(name: str, log: Path, what: str = "ended") -> int:
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-    print(f"the {name} ended: {last[0][:300]}\nthe whole story is in {log}", file=sys.stderr)
+    print(f"the {name} {what}: {last[0][:300]}\nthe whole story is in {log}", file=sys.stderr)
     return SERVER_FAILED
 
 
