@@ -51,8 +51,9 @@ check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
-	@$(BOOTSTRAP) wheel-test
-	@$(BIN)/python -m pytest
+	@# Side by side, since neither keeps two cores busy; what pytest says comes last.
+	@$(BOOTSTRAP) wheel-test & wheel=$$!; trap 'kill $$wheel' INT TERM; \
+	$(BIN)/python -m pytest; tests=$$?; wait $$wheel && exit $$tests
 
 test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
