@@ -1,6 +1,7 @@
 """What several test files share: one run of the whole pipeline, one running server."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ import pytest
 if TYPE_CHECKING:
     from tests.e2e_project import Project, Run
     from tests.tiny_server import Served
+
+# A shell starts what it puts in the background deaf to Ctrl-C, and its children inherit that; tests
+# of what Ctrl-C does would see nothing.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
