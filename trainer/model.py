@@ -34,6 +34,10 @@ is how much faster than the deep part the wide one has to learn.
 EVIDENCE_LIMIT: Final = 5.0
 """Evidence is cut at so many deviations."""
 
+WIDE: Final = "wide"
+DEEP: Final = "deep"
+"""Members that can be left out of the model."""
+
 Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -102,10 +106,6 @@ def build(
     if WIDE not in leave_out:
         members.append(_wide(known, dense, hparams, factors, leave_out))
     return keras.Model(inputs, ops.stack(members, axis=1), name=f"hybrid_{hparams.text_encoder}")
-
-
-WIDE: Final = "wide"
-DEEP: Final = "deep"
 
 
 def average(members: Any) -> Any:
