@@ -50,15 +50,18 @@ benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
+# The tests that run the pipeline as a user does: about half of the time of all.
+WHOLE_RUNS := tests/test_end_to_end.py tests/test_run_local.py
+
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
 	@log=$$(mktemp); \
-	{ $(BOOTSTRAP) wheel-test && $(BIN)/python -m pytest -m "not slow"; } > $$log 2>&1 & half=$$!; \
+	{ $(BOOTSTRAP) wheel-test && $(BIN)/python -m pytest $(WHOLE_RUNS:%=--ignore=%); } > $$log 2>&1 & half=$$!; \
 	trap 'kill $$half' INT TERM; \
-	$(BIN)/python -m pytest -m slow; slow=$$?; \
+	$(BIN)/python -m pytest $(WHOLE_RUNS); runs=$$?; \
 	wait $$half; half=$$?; \
 	cat $$log; rm -f $$log; \
-	test $$slow -eq 0 && test $$half -eq 0
+	test $$runs -eq 0 && test $$half -eq 0
 
 test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)

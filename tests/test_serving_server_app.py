@@ -255,9 +255,9 @@ def test_requests_at_hand_are_answered_before_the_end(base: Path) -> None:
 
 
 def test_an_answer_that_takes_too_long_is_given_up(base: Path) -> None:
-    with running(config(base, rest_api_timeout_in_ms=1000)) as server:
+    with running(config(base, rest_api_timeout_in_ms=500)) as server:
         stub(server).Predict(slow_request(1))
-        answer = post(server, PREDICT, {"signature_name": "slow", "instances": [1500.0]})
+        answer = post(server, PREDICT, {"signature_name": "slow", "instances": [4000.0]})
         assert answer.status_code == 504
         assert answer.json() == {"error": "Deadline Exceeded"}
 
