@@ -9,30 +9,54 @@ from trainer.layers import Bag, FieldDropout, Fixed, IdDropout, PeopleLift
 from transform import features as xf
 
 
-def test_field_dropout_hides_fields_as_if_never_known() -> None:
-    inputs = {
-        xf.PLOT_WORDS: np.ones((400, 3), np.int32),
-        xf.TITLE_WORDS: np.ones((400, 3), np.int32),
-        fields.TITLE_FACTORS: np.ones((400, 2), np.float32),
-        fields.PEOPLE_FACTORS: np.ones((400, 2), np.float32),
-        fields.PEOPLE_LIFTS: np.ones((400, 2), np.float32),
-        xf.NUMBERS: np.ones((400, 4), np.float32),
-        xf.NUMBERS_MISSING: np.zeros((400, 4), np.float32),
+def a_film_known_in_all(rows: int) -> dict[str, np.ndarray]:
+    return {
+        xf.PLOT_WORDS: np.ones((rows, 3), np.int32),
+        xf.TITLE_WORDS: np.ones((rows, 3), np.int32),
+        fields.TITLE_FACTORS: np.ones((rows, 2), np.float32),
+        fields.PEOPLE_FACTORS: np.ones((rows, 2), np.float32),
+        fields.PEOPLE_LIFTS: np.ones((rows, 4 * fields.LIFT_SIZE), np.float32),
+        fields.CREDIT_COUNTS: np.ones((rows, 3), np.float32),
+        xf.NUMBERS: np.ones((rows, 4), np.float32),
+        xf.NUMBERS_MISSING: np.zeros((rows, 4), np.float32),
     }
-    layer = FieldDropout(0.5, seed=3)
+
+
+def test_field_dropout_hides_fields_as_if_never_known() -> None:
+    inputs = a_film_known_in_all(2000)
+    layer = FieldDropout(0.3, seed=3)
     hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
-    for together in (
-        (xf.TITLE_WORDS, fields.TITLE_FACTORS),
-        (fields.PEOPLE_FACTORS, fields.PEOPLE_LIFTS),
-        (xf.NUMBERS,),
-    ):
-        gone = np.stack([(hidden[name] == 0).all(1) for name in together])
-        assert gone.mean() == pytest.approx(0.5, abs=0.1)
-        assert (gone == gone[0]).all()
+    gone = {name: (value == 0).all(1) for name, value in hidden.items()}
+    assert gone[fields.PEOPLE_LIFTS].mean() == pytest.approx(0.3, abs=0.03)
+    assert gone[xf.NUMBERS].mean() == pytest.approx(0.3, abs=0.03)
+    assert gone[xf.TITLE_WORDS].mean() == pytest.approx(0.3, abs=0.03)
+    np.testing.assert_array_equal(gone[xf.TITLE_WORDS], gone[fields.TITLE_FACTORS])
+    # Nobody is known: nothing mixes them, and in half of the rows not even their number is known.
+    assert gone[fields.PEOPLE_FACTORS][gone[fields.PEOPLE_LIFTS]].all()
+    counted = ~gone[fields.CREDIT_COUNTS][gone[fields.PEOPLE_LIFTS]]
+    assert counted.mean() == pytest.approx(0.5, abs=0.06)
     np.testing.assert_array_equal(hidden[xf.NUMBERS_MISSING], 1 - hidden[xf.NUMBERS])
     np.testing.assert_array_equal(hidden[xf.PLOT_WORDS], inputs[xf.PLOT_WORDS])
     kept = layer(inputs, training=False)
     assert all((np.asarray(kept[name]) == value).all() for name, value in inputs.items())
+
+
+def test_field_dropout_hides_single_fields() -> None:
+    inputs = a_film_known_in_all(3000)
+    layer = FieldDropout(0.3, seed=3)
+    hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
+    lifts = hidden[fields.PEOPLE_LIFTS].reshape(3000, 4, fields.LIFT_SIZE)
+    listed = lifts[lifts.any((1, 2))]
+    # Directors, writers, cast: a tenth each; the leads go with the cast.
+    for role in range(3):
+        assert (listed[:, role] == 0).all(1).mean() == pytest.approx(0.1, abs=0.03)
+    np.testing.assert_array_equal(listed[:, 2], listed[:, 3])
+    mixed = hidden[fields.PEOPLE_FACTORS].any(1)
+    np.testing.assert_array_equal(mixed, lifts.all((1, 2)))
+    numbers = hidden[xf.NUMBERS]
+    unrated = (numbers == [1, 1, 0, 0]).all(1)
+    assert unrated[numbers.any(1)].mean() == pytest.approx(0.1, abs=0.03)
+    assert ((numbers == numbers[:, :1]).all(1) | unrated).all()
 
 
 def test_id_dropout_hides_single_ids() -> None:

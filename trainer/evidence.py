@@ -65,6 +65,11 @@ def build(factors: Factors, hparams: HParams) -> keras.Model:
         fields.PEOPLE_LIFTS: ops.concatenate(
             [*(lift(name, inputs[name]) for name in people), lift(LEADS, leads)], axis=-1
         ),
+        fields.CREDIT_COUNTS: ops.log1p(
+            ops.stack(
+                [ops.sum(ops.cast(inputs[name] > 0, "float32"), axis=1) for name in people], axis=1
+            )
+        ),
     }
     if hparams.reads_sentences:
         inputs[PLOT_PIECES] = pieces = keras.Input((None,), dtype="int32", name=PLOT_PIECES)

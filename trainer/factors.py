@@ -33,8 +33,9 @@ class Factors:
     """Tables by id; row 0 of each is that of padding and zero.
 
     Attributes:
-        weights: by id feature that is a bag, float32 [ids + 1].
-        bases: by the same, float32 [ids + 1, factors]; the people's have their factors in common.
+        weights: by id feature that is a bag, float32 [ids + 1]; of people only those whom two films
+            share, since nobody else says who works with whom.
+        bases: by the same, float32 [that many, factors]; the people's have their factors in common.
         counts: by people feature, and for the leads: float32 [1 + folds, ids + 1, 22 + 1], films of
             each genre, and films; the first table of the whole training split, that of place f + 1
             of all but fold f.
@@ -77,16 +78,19 @@ def fit(train: Rows, sizes: dict[str, int], hparams: HParams) -> Factors:
             xf.TITLE_WORDS: hparams.title_factors,
         }.items()
     }
-    people = [columns[name] @ sparse.diags(weights[name]) for name in xf.PEOPLE_IDS.values()]
-    together = factor(sparse.hstack(people).tocsr(), hparams.people_factors, hparams.seed)
-    ends = np.cumsum([columns[name].shape[1] for name in xf.PEOPLE_IDS.values()])
-    bases |= dict(zip(xf.PEOPLE_IDS.values(), np.split(together, ends[:-1]), strict=True))
+    people = list(xf.PEOPLE_IDS.values())
+    for name in people:
+        weights[name] = weights[name][: _shared(columns[name])]
+    known = [columns[name][:, : len(weights[name])] @ sparse.diags(weights[name]) for name in people]
+    together = factor(sparse.hstack(known).tocsr(), hparams.people_factors, hparams.seed)
+    ends = np.cumsum([len(weights[name]) for name in people])
+    bases |= dict(zip(people, np.split(together, ends[:-1]), strict=True))
 
     cast = xf.PEOPLE_IDS[raw.CAST]
     columns[LEADS] = incidence(train.inputs[cast][:, :NUM_LEADS], sizes[cast])
     folds = folds_of(len(train), hparams)
     counts = {
-        name: count(columns[name], train.labels, folds) for name in (*xf.PEOPLE_IDS.values(), LEADS)
+        name: count(columns[name], train.labels, folds) for name in (*people, LEADS)
     }
     return Factors(weights, bases, counts, train.labels.mean(0))
 
@@ -101,6 +105,12 @@ def incidence(ids: tf.RaggedTensor, size: int) -> sparse.csr_matrix:
     )
     matrix.data[:] = 1.0
     return matrix
+
+
+def _shared(matrix: sparse.csr_matrix) -> int:
+    """Columns up to the last that two rows have; ids go by frequency, so most of the rest is cut."""
+    shared = np.flatnonzero(np.asarray(matrix.sum(0)).ravel() >= 2)
+    return int(shared[-1]) + 1 if len(shared) else 1
 
 
 def inverse_frequency(matrix: sparse.csr_matrix) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from keras import ops
 
+from schema import features as raw
 from schema.genres import NUM_GENRES
 from transform import features as xf
 
@@ -23,6 +24,11 @@ PEOPLE_FACTORS: Final = "people_factors"
 PEOPLE_LIFTS: Final = "people_lifts"
 """Genres of the people's other films, of `trainer.layers.PeopleLift`; float32 [N, 4 * 46]."""
 
+CREDIT_COUNTS: Final = "credit_counts"
+"""How many names each people field has, known ones or not, as log(1 + n); float32 [N, 3]."""
+
+_CAST: Final = raw.PEOPLE.index(raw.CAST)
+
 LIFT_SIZE: Final = 2 * NUM_GENRES + 2
 """Columns of one people field among the lifts."""
 
@@ -31,26 +37,61 @@ TITLE: Final = (xf.TITLE_WORDS, TITLE_FACTORS)
 
 
 def keep(
-    inputs: Mapping[str, Any], *, people: Any = 1.0, title: Any = 1.0, numbers: Any = 1.0
+    inputs: Mapping[str, Any],
+    *,
+    people: Any = 1.0,
+    names: Any = None,
+    title: Any = 1.0,
+    numbers: Any = 1.0,
 ) -> dict[str, Any]:
     """Hide the fields of rows that are not to be kept; a hidden field looks as if never known.
 
     Args:
         inputs: model inputs and evidence by name, any of them.
-        people: 1 keeps and 0 hides; a number, or float32 [N, 1].
-        title: likewise.
+        people: 1 keeps and 0 hides who the people are; a number, or float32 [N, 1].
+        names: likewise how many there are, or float32 [N, 3], for each people field on its own;
+            None hides this with who they are. A film whose people made no other film has names
+            without people.
+        title: as `people`.
         numbers: likewise, or float32 [4] or [N, 4], for each number on its own.
 
     Returns:
         The same inputs.
     """
     kept = dict(inputs)
-    for names, mask in ((PEOPLE, people), (TITLE, title), ((xf.NUMBERS,), numbers)):
-        for name in kept.keys() & set(names):
+    masks = (
+        (PEOPLE, people),
+        ((CREDIT_COUNTS,), people if names is None else names),
+        (TITLE, title),
+        ((xf.NUMBERS,), numbers),
+    )
+    for fields, mask in masks:
+        for name in kept.keys() & set(fields):
             kept[name] = inputs[name] * ops.cast(mask, inputs[name].dtype)
     if xf.NUMBERS_MISSING in kept:
         missing = inputs[xf.NUMBERS_MISSING]
         kept[xf.NUMBERS_MISSING] = ops.maximum(missing, 1.0 - ops.cast(numbers, missing.dtype))
+    return kept
+
+
+def without_role(inputs: Mapping[str, Any], roles: Any) -> dict[str, Any]:
+    """Hide single people fields, as in catalogues that do not list them.
+
+    The factors mix all people, so they are hidden with any of the fields.
+
+    Args:
+        inputs: as in `keep`.
+        roles: float32 [N, 3], 0 hides a people field, in the order of `schema.features.PEOPLE`.
+
+    Returns:
+        The same inputs.
+    """
+    kept = keep(inputs, people=1.0, names=roles)
+    if PEOPLE_LIFTS in kept:
+        fields = ops.concatenate([roles, roles[:, _CAST : _CAST + 1]], axis=1)
+        kept[PEOPLE_LIFTS] *= ops.repeat(fields, LIFT_SIZE, axis=1)
+    if PEOPLE_FACTORS in kept:
+        kept[PEOPLE_FACTORS] *= ops.min(roles, axis=1, keepdims=True)
     return kept
 
 

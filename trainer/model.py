@@ -23,8 +23,8 @@ from trainer.layers import AttentionPooling, Bag, FieldDropout, Fixed, IdDropout
 from transform import features as xf
 
 KERNEL_WIDTHS: Final[tuple[int, ...]] = (1, 2, 3, 5)
-POOLING_BEFORE_RNN: Final = 2
-"""Neighbouring positions that are merged before the recurrent layer, which halves its steps."""
+POOLING_BEFORE_RNN: Final = 4
+"""Neighbouring positions that are merged before the recurrent layer, which saves it steps."""
 
 WIDE_SCALE: Final = 15.0
 """Of the wide part's terms. The optimizer moves every weight by about the learning rate, and this

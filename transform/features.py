@@ -67,10 +67,10 @@ class TransformConfig:
     max_words: int = 30_000
     max_ngrams: int = 80_000
     max_title_words: int = 8_000
-    max_people: int = 60_000
+    max_people: int = 200_000
     min_word_count: int = 3
     min_ngram_count: int = 4
-    min_people_count: int = 2
+    min_people_count: int = 1
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot work.
