@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from schema.genres import NUM_GENRES
-from trainer.data import MAX_PIECES, PlotPieces, Rows
+from trainer.data import Rows, TextPieces
 from transform import minilm
 
 
@@ -47,20 +47,22 @@ def test_only_what_is_asked_for_is_read() -> None:
 
 
 def test_pieces_stand_between_begin_and_end_and_are_cut() -> None:
-    ids = PlotPieces()(tf.constant(["", "a heist", "heist " * 200])).numpy()
+    ids = TextPieces()(tf.constant(["", "a heist", "heist " * 200]), 96).numpy()
     vocabulary = minilm.vocabulary()
     begin, end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
-    assert ids.shape == (3, MAX_PIECES)
-    assert ids[0].tolist() == [begin, end] + [0] * (MAX_PIECES - 2)
+    assert ids.shape == (3, 96)
+    assert ids[0].tolist() == [begin, end] + [0] * (96 - 2)
     assert ids[1, 0] == begin
     assert (ids[2] != 0).all()
     assert ids[2, -1] == end
 
 
 def test_pieces_can_be_saved_with_a_model(tmp_path: Path) -> None:
-    pieces = PlotPieces()
+    pieces = TextPieces()
     texts = tf.constant(["A retired gunman rides into town."])
-    call = tf.function(pieces.__call__, input_signature=[tf.TensorSpec([None], tf.string)])
+    call = tf.function(
+        lambda texts: pieces(texts, 96), input_signature=[tf.TensorSpec([None], tf.string)]
+    )
     tf.saved_model.save(pieces, str(tmp_path), signatures={"pieces": call})
     [found] = tf.saved_model.load(str(tmp_path)).signatures["pieces"](texts).values()
-    np.testing.assert_array_equal(found, pieces(texts))
+    np.testing.assert_array_equal(found, pieces(texts, 96))

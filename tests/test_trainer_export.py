@@ -137,7 +137,7 @@ def test_served_features_are_the_trained_ones(
 
     assert set(trained) == {
         *xf.ID_FEATURES,
-        xf.PLOT_TEXT,
+        *xf.TEXTS,
         xf.NUMBERS,
         xf.NUMBERS_MISSING,
         xf.LABEL,

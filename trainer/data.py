@@ -21,8 +21,14 @@ MAX_IDS: Final[dict[str, int]] = {
 """How many ids of a feature the model reads; words and pieces are cut in Transform already."""
 
 PLOT_PIECES: Final = "plot_pieces"
-MAX_PIECES: Final = 96
-"""How many word pieces of a plot the sentence encoder reads, begin and end included."""
+TITLE_PIECES: Final = "title_pieces"
+PIECES: Final[dict[str, tuple[str, int]]] = {
+    PLOT_PIECES: (xf.PLOT_TEXT, 96),
+    TITLE_PIECES: (xf.TITLE_TEXT, 24),
+}
+"""The text that each is made of, and how many word pieces of it the sentence encoder reads, begin
+and end included.
+"""
 
 READ_BATCH: Final = 1024
 
@@ -36,8 +42,8 @@ def vocabulary_sizes(tft_output: tft.TFTransformOutput) -> dict[str, int]:
     }
 
 
-class PlotPieces(tf.Module):
-    """The plot as word pieces for the sentence encoder, see `transform.minilm`."""
+class TextPieces(tf.Module):
+    """A text as word pieces for the sentence encoder, see `transform.minilm`."""
 
     def __init__(self) -> None:
         """Make the table of pieces."""
@@ -46,16 +52,24 @@ class PlotPieces(tf.Module):
         self.pieces = WordPieces(vocabulary)
         self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
 
-    def __call__(self, plot: tf.Tensor) -> tf.Tensor:
-        """Texts in, string [N]; ids between begin and end out, int32 [N, longest], 0 is padding."""
-        inside = self.pieces.ids(basic_words(plot))[:, : MAX_PIECES - 2]
-        one = tf.ones([tf.size(plot), 1], tf.int64)
+    def __call__(self, texts: tf.Tensor, most: int) -> tf.Tensor:
+        """Take texts apart.
+
+        Args:
+            texts: string [N].
+            most: pieces of a text that are kept, begin and end included.
+
+        Returns:
+            Ids between begin and end, int32 [N, longest]; 0 is padding.
+        """
+        inside = self.pieces.ids(basic_words(texts))[:, : most - 2]
+        one = tf.ones([tf.size(texts), 1], tf.int64)
         ids = tf.concat([self.begin * one, inside, self.end * one], axis=1)
         return tf.cast(ids.to_tensor(), tf.int32)
 
 
 def model_inputs(
-    features: Mapping[str, tf.Tensor | tf.SparseTensor], pieces: PlotPieces | None = None
+    features: Mapping[str, tf.Tensor | tf.SparseTensor], pieces: TextPieces | None = None
 ) -> Inputs:
     """Transformed features as the model reads them; the same in training and in serving.
 
@@ -72,7 +86,8 @@ def model_inputs(
         ids = tf.sparse.to_dense(features[name], default_value=-1)[:, : MAX_IDS.get(name)] + 1
         inputs[name] = tf.cast(_at_least_one_column(ids), tf.int32)
     if pieces:
-        inputs[PLOT_PIECES] = pieces(tf.reshape(features[xf.PLOT_TEXT], [-1]))
+        for name, (text, most) in PIECES.items():
+            inputs[name] = pieces(tf.reshape(features[text], [-1]), most)
     for name in (xf.NUMBERS, xf.NUMBERS_MISSING):
         inputs[name] = tf.reshape(features[name], [-1, features[name].shape[-1]])
     return inputs
@@ -145,15 +160,15 @@ def load(
     Args:
         file_patterns: of gzipped TFRecord files of transformed examples.
         tft_output: what the Transform component wrote.
-        with_pieces: whether the plots are taken apart into word pieces too.
+        with_pieces: whether plots and titles are taken apart into word pieces too.
 
     Returns:
         All its rows, in the order of the files; see `model_inputs`.
     """
     spec = tft_output.transformed_feature_spec()
-    names = (*xf.ID_FEATURES, xf.PLOT_TEXT, xf.NUMBERS, xf.NUMBERS_MISSING, xf.LABEL)
+    names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.LABEL)
     wanted = {name: spec[name] for name in names}
-    pieces = PlotPieces() if with_pieces else None
+    pieces = TextPieces() if with_pieces else None
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def parse(serialized: tf.Tensor) -> tuple[Inputs, tf.Tensor]:

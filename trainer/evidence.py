@@ -14,7 +14,7 @@ from keras import ops
 
 from schema import features as raw
 from trainer import fields
-from trainer.data import PLOT_PIECES, Rows
+from trainer.data import PIECES, PLOT_PIECES, TITLE_PIECES, Rows
 from trainer.factors import LEADS, NUM_LEADS, Factors
 from trainer.hparams import HParams
 from trainer.layers import Bag, PeopleLift
@@ -72,8 +72,15 @@ def build(factors: Factors, hparams: HParams) -> keras.Model:
         ),
     }
     if hparams.reads_sentences:
-        inputs[PLOT_PIECES] = pieces = keras.Input((None,), dtype="int32", name=PLOT_PIECES)
-        outputs[fields.SENTENCE] = SentenceEncoder(hparams.minilm_layers, name="minilm")(pieces)
+        inputs |= {name: keras.Input((None,), dtype="int32", name=name) for name in PIECES}
+        encode = SentenceEncoder(hparams.minilm_layers, name="minilm")
+        titles = inputs[TITLE_PIECES]
+        # Begin and end alone are no title.
+        titled = ops.cast(
+            ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True) > 2, "float32"
+        )
+        outputs[fields.SENTENCE] = encode(inputs[PLOT_PIECES])
+        outputs[fields.TITLE_SENTENCE] = titled * encode(titles)
     return keras.Model(inputs, outputs, name="evidence")
 
 

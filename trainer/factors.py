@@ -81,7 +81,9 @@ def fit(train: Rows, sizes: dict[str, int], hparams: HParams) -> Factors:
     people = list(xf.PEOPLE_IDS.values())
     for name in people:
         weights[name] = weights[name][: _shared(columns[name])]
-    known = [columns[name][:, : len(weights[name])] @ sparse.diags(weights[name]) for name in people]
+    known = [
+        columns[name][:, : len(weights[name])] @ sparse.diags(weights[name]) for name in people
+    ]
     together = factor(sparse.hstack(known).tocsr(), hparams.people_factors, hparams.seed)
     ends = np.cumsum([len(weights[name]) for name in people])
     bases |= dict(zip(people, np.split(together, ends[:-1]), strict=True))
@@ -89,9 +91,7 @@ def fit(train: Rows, sizes: dict[str, int], hparams: HParams) -> Factors:
     cast = xf.PEOPLE_IDS[raw.CAST]
     columns[LEADS] = incidence(train.inputs[cast][:, :NUM_LEADS], sizes[cast])
     folds = folds_of(len(train), hparams)
-    counts = {
-        name: count(columns[name], train.labels, folds) for name in (*people, LEADS)
-    }
+    counts = {name: count(columns[name], train.labels, folds) for name in (*people, LEADS)}
     return Factors(weights, bases, counts, train.labels.mean(0))
 
 
@@ -108,7 +108,7 @@ def incidence(ids: tf.RaggedTensor, size: int) -> sparse.csr_matrix:
 
 
 def _shared(matrix: sparse.csr_matrix) -> int:
-    """Columns up to the last that two rows have; ids go by frequency, so most of the rest is cut."""
+    """Columns up to the last that two rows have; ids go by frequency, so most others are cut."""
     shared = np.flatnonzero(np.asarray(matrix.sum(0)).ravel() >= 2)
     return int(shared[-1]) + 1 if len(shared) else 1
 

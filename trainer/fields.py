@@ -15,6 +15,11 @@ NGRAM_FACTORS: Final = "ngram_factors"
 SENTENCE: Final = "sentence"
 """MiniLM's vector of the plot; float32 [N, 384]."""
 
+TITLE_SENTENCE: Final = "title_sentence"
+"""MiniLM's vector of the title; float32 [N, 384]."""
+
+SENTENCES: Final = (SENTENCE, TITLE_SENTENCE)
+
 TITLE_FACTORS: Final = "title_factors"
 """Factors of the title's words; float32 [N, `title_factors`]."""
 
@@ -33,7 +38,7 @@ LIFT_SIZE: Final = 2 * NUM_GENRES + 2
 """Columns of one people field among the lifts."""
 
 PEOPLE: Final = (*xf.PEOPLE_IDS.values(), PEOPLE_FACTORS, PEOPLE_LIFTS)
-TITLE: Final = (xf.TITLE_WORDS, TITLE_FACTORS)
+TITLE: Final = (xf.TITLE_WORDS, TITLE_FACTORS, TITLE_SENTENCE)
 
 
 def keep(

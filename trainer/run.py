@@ -150,7 +150,7 @@ def new_model(hparams: HParams, prepared: Prepared, leave_out: Collection[str] =
     scales = {
         name: scale
         for name, scale in prepared.scales.items()
-        if name != fields.SENTENCE or hparams.reads_sentences
+        if name not in fields.SENTENCES or hparams.reads_sentences
     }
     network = model.build(hparams, prepared.word_vectors, prepared.factors, scales, leave_out)
     steps = -(-len(prepared.train) // hparams.batch_size) * hparams.epochs

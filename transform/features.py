@@ -12,7 +12,9 @@ PLOT_NGRAMS: Final = "plot_ngrams"
 """Distinct ids of the plot's one- and two-word n-grams; int64, varying length."""
 
 PLOT_TEXT: Final = "plot_text"
-"""The plot as it is, valid UTF-8, for encoders with words of their own; string [N]."""
+TITLE_TEXT: Final = "title_text"
+TEXTS: Final[tuple[str, ...]] = (PLOT_TEXT, TITLE_TEXT)
+"""Plot and title as they are, valid UTF-8, for encoders with words of their own; string [N]."""
 
 TITLE_WORDS: Final = "title_words"
 """Word ids of the title; int64, varying length."""

@@ -50,8 +50,10 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
             min_count=config.min_ngram_count,
         )
     )
+    title = _strings(inputs[raw.TITLE])
+    outputs[xf.TITLE_TEXT] = text.head(title, config.max_plot_characters)
     outputs[xf.TITLE_WORDS] = _ids(
-        text.words(_strings(inputs[raw.TITLE]), config.max_plot_characters),
+        text.words(title, config.max_plot_characters),
         xf.TITLE_WORDS,
         top_k=config.max_title_words,
         min_count=config.min_word_count,
