@@ -49,6 +49,13 @@ def test_lower_layers_are_an_encoder_of_their_own() -> None:
     assert not small.trainable_weights
 
 
+def test_a_lower_layer_beside_the_last() -> None:
+    ids = pieces(TEXTS)
+    both = SentenceEncoder(2, also=1)(ids).numpy()
+    expected = np.concatenate([SentenceEncoder(1)(ids), SentenceEncoder(2)(ids)], axis=1)
+    np.testing.assert_allclose(both, expected, atol=1e-5)
+
+
 def test_layers_that_there_are_not_are_refused() -> None:
     with pytest.raises(ValueError, match="num_layers must be from 0 to 6"):
         SentenceEncoder(7)

@@ -19,7 +19,7 @@ from trainer.factors import LEADS, NUM_LEADS, Factors
 from trainer.hparams import HParams
 from trainer.layers import Bag, PeopleLift
 from trainer.model import inference, input_names
-from trainer.sentence import SentenceEncoder
+from trainer.sentence import DIMENSIONS, SentenceEncoder
 from transform import features as xf
 
 TABLE: Final = "table"
@@ -73,14 +73,16 @@ def build(factors: Factors, hparams: HParams) -> keras.Model:
     }
     if hparams.reads_sentences:
         inputs |= {name: keras.Input((None,), dtype="int32", name=name) for name in PIECES}
-        encode = SentenceEncoder(hparams.minilm_layers, name="minilm")
+        lower = max(1, hparams.minilm_layers // 3)
+        also = lower if lower < hparams.minilm_layers else None
+        encode = SentenceEncoder(hparams.minilm_layers, also, name="minilm")
         titles = inputs[TITLE_PIECES]
         # Begin and end alone are no title.
         titled = ops.cast(
             ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True) > 2, "float32"
         )
         outputs[fields.SENTENCE] = encode(inputs[PLOT_PIECES])
-        outputs[fields.TITLE_SENTENCE] = titled * encode(titles)
+        outputs[fields.TITLE_SENTENCE] = titled * encode(titles)[:, -DIMENSIONS:]
     return keras.Model(inputs, outputs, name="evidence")
 
 

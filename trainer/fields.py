@@ -13,7 +13,7 @@ NGRAM_FACTORS: Final = "ngram_factors"
 """Factors of the plot's n-grams; float32 [N, `ngram_factors`]."""
 
 SENTENCE: Final = "sentence"
-"""MiniLM's vector of the plot; float32 [N, 384]."""
+"""MiniLM's vectors of the plot, from a lower layer and the last; float32 [N, 2 * 384]."""
 
 TITLE_SENTENCE: Final = "title_sentence"
 """MiniLM's vector of the title; float32 [N, 384]."""

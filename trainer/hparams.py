@@ -47,7 +47,7 @@ class HParams:
     """
 
     text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
-    minilm_layers: int = 2
+    minilm_layers: int = 6
     filters: int = 64
     rnn_units: int = 48
     ngram_factors: int = 256
@@ -57,11 +57,11 @@ class HParams:
     people_prior: float = 2.0
     towers: int = 4
     hidden_units: int = 1024
-    input_dropout: float = 0.4
+    input_dropout: float = 0.5
     dropout: float = 0.6
     word_dropout: float = 0.1
     id_dropout: float = 0.5
-    field_dropout: float = 0.3
+    field_dropout: float = 0.2
     loss: Literal["cross_entropy", "focal", "asymmetric"] = "cross_entropy"
     focusing: float = 1.5
     optimizer: Literal["adam", "adamw", "nadam"] = "adamw"

@@ -30,11 +30,15 @@ class SentenceEncoder(keras.layers.Layer):
     The lower layers alone are a usable encoder, and as much cheaper as there are fewer of them.
     """
 
-    def __init__(self, num_layers: int = NUM_LAYERS, **kwargs: object) -> None:
+    def __init__(
+        self, num_layers: int = NUM_LAYERS, also: int | None = None, **kwargs: object
+    ) -> None:
         """Read the weights.
 
         Args:
             num_layers: how many layers of the encoder, from the lowest, a text goes through.
+            also: a lower layer whose mean is put before that of the last one; None is none. Lower
+                layers keep more of the single words.
             **kwargs: of `keras.layers.Layer`.
 
         Raises:
@@ -45,6 +49,7 @@ class SentenceEncoder(keras.layers.Layer):
         if not 0 <= num_layers <= NUM_LAYERS:
             raise ValueError(f"num_layers must be from 0 to {NUM_LAYERS}. Received: {num_layers}")
         self.num_layers = num_layers
+        self.also = also
         stored = load(minilm.read(minilm.WEIGHTS))
         wanted = ("embeddings.", *(f"encoder.layer.{i}." for i in range(num_layers)))
         self._by_name = {
@@ -72,7 +77,7 @@ class SentenceEncoder(keras.layers.Layer):
                 one token at least.
 
         Returns:
-            float32 [N, 384].
+            float32 [N, 384], or [N, 768] with the lower layer.
         """
         there = ids > 0
         places = tf.where(there)
@@ -83,6 +88,13 @@ class SentenceEncoder(keras.layers.Layer):
             + self._get("embeddings.token_type_embeddings.weight")[0]
         )
         x = self._normalize(x, "embeddings.LayerNorm")
+        counts = tf.reduce_sum(tf.cast(there, tf.float32), axis=1, keepdims=True)
+
+        def mean(tokens: tf.Tensor) -> tf.Tensor:
+            sums = tf.math.unsorted_segment_sum(tokens, places[:, 0], tf.shape(ids)[0])
+            return sums / tf.maximum(counts, 1.0)
+
+        means = []
         for i in range(self.num_layers):
             part = f"encoder.layer.{i}"
             attended = self._attend(x, there, places, f"{part}.attention.self")
@@ -94,9 +106,9 @@ class SentenceEncoder(keras.layers.Layer):
             x = self._normalize(
                 x + self._dense(inner, f"{part}.output.dense"), f"{part}.output.LayerNorm"
             )
-        sums = tf.math.unsorted_segment_sum(x, places[:, 0], tf.shape(ids)[0])
-        counts = tf.reduce_sum(tf.cast(there, tf.float32), axis=1, keepdims=True)
-        return sums / tf.maximum(counts, 1.0)
+            if i + 1 == self.also:
+                means.append(mean(x))
+        return tf.concat([*means, mean(x)], axis=1)
 
     def _attend(self, x: tf.Tensor, there: tf.Tensor, places: tf.Tensor, part: str) -> tf.Tensor:
         """Self-attention of [tokens, 384] within each text; the same shape."""
