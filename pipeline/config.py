@@ -212,6 +212,11 @@ class RunConfig:
         return self.output / "serving" / MODEL_NAME
 
     @property
+    def sentence_store(self) -> Path:
+        """Sentence vectors of the plots and titles that some training has read."""
+        return self.output / "sentence_vectors"
+
+    @property
     def logs(self) -> Path:
         """Logs of the runs and of TensorBoard."""
         return self.output / "logs"

@@ -126,7 +126,11 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     trainer = tfx.components.Trainer(
         run_fn="trainer.run.run_fn",
         hyperparameters=search.outputs["best_hyperparameters"],
-        custom_config={"hparams": config.hparams.to_dict(), "code": code},
+        custom_config={
+            "hparams": config.hparams.to_dict(),
+            "sentence_store": str(config.sentence_store),
+            "code": code,
+        },
         **training,
     )
     model = trainer.outputs["model"]
@@ -212,6 +216,7 @@ def _search(config: RunConfig, training: dict[str, object], code: str) -> BaseNo
         tuner_fn="trainer.tune.tuner_fn",
         custom_config={
             "hparams": trial.to_dict(),
+            "sentence_store": str(config.sentence_store),
             "trials": config.tuner.trials,
             "log_directory": str(config.logs / "tensorboard" / "tuner"),
             "code": code,

@@ -6,6 +6,7 @@ exported model. In training each row sees its people without itself, through the
 
 import logging
 from collections import defaultdict
+from pathlib import Path
 from typing import Final
 
 import keras
@@ -20,6 +21,7 @@ from trainer.hparams import HParams
 from trainer.layers import Bag, PeopleLift
 from trainer.model import inference, input_names
 from trainer.sentence import DIMENSIONS, SentenceEncoder
+from trainer.sentence_store import SentenceStore
 from transform import features as xf
 
 TABLE: Final = "table"
@@ -27,15 +29,19 @@ TABLE: Final = "table"
 
 BATCH: Final = 128
 
+NO_TEXT: Final = 2
+"""Word pieces of an empty text: begin and end."""
+
 log = logging.getLogger(__name__)
 
 
-def build(factors: Factors, hparams: HParams) -> keras.Model:
+def build(factors: Factors, hparams: HParams, *, sentences: bool = True) -> keras.Model:
     """The network from ids to evidence.
 
     Args:
         factors: see `trainer.factors`.
         hparams: see `HParams`.
+        sentences: whether it makes the sentence vectors, if the text encoder reads them.
 
     Returns:
         A model from model inputs and `TABLE` to the features that `trainer.fields` names.
@@ -71,19 +77,44 @@ def build(factors: Factors, hparams: HParams) -> keras.Model:
             )
         ),
     }
-    if hparams.reads_sentences:
+    if sentences and hparams.reads_sentences:
         inputs |= {name: keras.Input((None,), dtype="int32", name=name) for name in PIECES}
-        lower = max(1, hparams.minilm_layers // 3)
-        also = lower if lower < hparams.minilm_layers else None
-        encode = SentenceEncoder(hparams.minilm_layers, also, name="minilm")
+        encode = SentenceEncoder(hparams.minilm_layers, _lower_layer(hparams), name="minilm")
         titles = inputs[TITLE_PIECES]
-        # Begin and end alone are no title.
-        titled = ops.cast(
-            ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True) > 2, "float32"
-        )
+        pieces = ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True)
         outputs[fields.SENTENCE] = encode(inputs[PLOT_PIECES])
-        outputs[fields.TITLE_SENTENCE] = titled * encode(titles)[:, -DIMENSIONS:]
+        outputs[fields.TITLE_SENTENCE] = (
+            ops.cast(pieces > NO_TEXT, "float32") * encode(titles)[:, -DIMENSIONS:]
+        )
     return keras.Model(inputs, outputs, name="evidence")
+
+
+def sentences(rows: Rows, hparams: HParams, directory: Path | None) -> dict[str, np.ndarray]:
+    """The sentence vectors of a split, which `build`'s network makes too, from a store.
+
+    Args:
+        rows: a split with its word pieces.
+        hparams: see `HParams`.
+        directory: of the store, see `trainer.sentence_store`.
+
+    Returns:
+        float16 [rows, dimensions] by the names of `trainer.fields`; none if the text encoder reads
+        no sentences.
+    """
+    if not hparams.reads_sentences:
+        return {}
+    store = SentenceStore(directory, hparams.minilm_layers, _lower_layer(hparams))
+    titles = rows.inputs[TITLE_PIECES]
+    titled = (titles.row_lengths() > NO_TEXT).numpy()[:, np.newaxis].astype(np.float16)
+    return {
+        fields.SENTENCE: store.encode(rows.inputs[PLOT_PIECES]),
+        fields.TITLE_SENTENCE: titled * store.encode(titles)[:, -DIMENSIONS:],
+    }
+
+
+def _lower_layer(hparams: HParams) -> int | None:
+    lower = max(1, hparams.minilm_layers // 3)
+    return lower if lower < hparams.minilm_layers else None
 
 
 def observe(

@@ -48,8 +48,8 @@ class HParams:
 
     text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
     minilm_layers: int = 6
-    filters: int = 64
-    rnn_units: int = 48
+    filters: int = 48
+    rnn_units: int = 32
     ngram_factors: int = 256
     title_factors: int = 64
     people_factors: int = 128

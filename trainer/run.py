@@ -111,7 +111,8 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
 
     Args:
         fn_args: of the Trainer or Tuner component; `base_model` is the directory with the word
-            vectors.
+            vectors. `custom_config` may hold `sentence_store`, the directory of sentence vectors
+            that are already made.
         hparams: see `HParams`.
 
     Raises:
@@ -128,11 +129,16 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
             "bring more films or run again with --from CsvExampleGen"
         )
     fitted = factors.fit(train, data.vocabulary_sizes(tft_output), hparams)
-    observer = evidence.build(fitted, hparams)
+    observer = evidence.build(fitted, hparams, sentences=False)
+    store = (fn_args.custom_config or {}).get("sentence_store")
+    directory = Path(store) if store else None
     of_train = evidence.observe(observer, train, factors.folds_of(len(train), hparams))
+    of_train |= evidence.sentences(train, hparams, directory)
+    of_evaluation = evidence.observe(observer, evaluation)
+    of_evaluation |= evidence.sentences(evaluation, hparams, directory)
     return Prepared(
         train=train.joined(of_train),
-        evaluation=evaluation.joined(evidence.observe(observer, evaluation)),
+        evaluation=evaluation.joined(of_evaluation),
         factors=fitted,
         scales=model.scaling(of_train),
         word_vectors=np.load(Path(fn_args.base_model, VECTORS_FILE)),

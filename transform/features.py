@@ -63,7 +63,7 @@ class TransformConfig:
         min_people_count: films that a person must have a credit in.
     """
 
-    max_plot_words: int = 100
+    max_plot_words: int = 64
     max_plot_characters: int = 20_000
     max_cast: int = 12
     max_words: int = 30_000

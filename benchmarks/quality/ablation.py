@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.pipeline import commit, machine
 from benchmarks.quality import report, run, scores
+from pipeline.config import RunConfig
 from schema.errors import UserError
 from trainer import fields
 from trainer.model import DEEP, WIDE
@@ -103,12 +104,14 @@ def _table(model: Path, output: Path, epochs: int) -> str:
     def files(split: str) -> list[str]:
         return [str(inputs.examples / f"Split-{split}" / "*")]
 
+    store = RunConfig(data=output, output=output).sentence_store
     prepared = training.prepare(
         tfx.components.FnArgs(
             train_files=files("train"),
             eval_files=files("eval"),
             transform_graph_path=str(inputs.transform_graph),
             base_model=str(inputs.word_vectors),
+            custom_config={"sentence_store": str(store)},
         ),
         hparams,
     )
@@ -117,8 +120,9 @@ def _table(model: Path, output: Path, epochs: int) -> str:
         tft.TFTransformOutput(str(inputs.transform_graph)),
         with_pieces=hparams.reads_sentences,
     )
-    observer = evidence.build(prepared.factors.for_serving(), hparams)
+    observer = evidence.build(prepared.factors.for_serving(), hparams, sentences=False)
     test = test.joined(evidence.observe(observer, test))
+    test = test.joined(evidence.sentences(test, hparams, store))
     rows = []
     for number, variant in enumerate(VARIANTS):
         started = time.monotonic()

@@ -1,0 +1,49 @@
+"""Sentence vectors that outlive a training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer import sentence
+from trainer.sentence_store import SentenceStore
+
+PIECES = tf.ragged.constant(
+    [[101, 2019, 3899, 102], [101, 102], [101, 7996, 5930, 2048, 102], [101, 102]], dtype=tf.int32
+)
+
+
+def test_vectors_are_those_of_the_encoder() -> None:
+    made = SentenceStore(None, 2, 1).encode(PIECES)
+    expected = sentence.SentenceEncoder(2, 1)(PIECES.to_tensor()).numpy()
+    assert made.dtype == np.float16
+    np.testing.assert_allclose(made, expected, atol=2e-3)
+
+
+def test_what_is_known_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = SentenceStore(tmp_path, 1, None).encode(PIECES)
+    assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
+    read: list[int] = []
+    make = SentenceStore._make
+    monkeypatch.setattr(
+        SentenceStore, "_make", lambda self, texts: (read.append(len(texts)), make(self, texts))
+    )
+    again = SentenceStore(tmp_path, 1, None)
+    np.testing.assert_array_equal(again.encode(PIECES), first)
+    assert read == []
+    more = tf.concat([PIECES, tf.ragged.constant([[101, 5, 102]], dtype=tf.int32)], axis=0)
+    np.testing.assert_array_equal(again.encode(more)[:4], first)
+    assert read == [1]
+
+
+def test_other_ways_of_encoding_have_files_of_their_own(tmp_path: Path) -> None:
+    one = SentenceStore(tmp_path, 1, None).encode(PIECES)
+    two = SentenceStore(tmp_path, 2, None).encode(PIECES)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert np.abs(one - two).max() > 0.01
+
+
+def test_no_texts_at_all() -> None:
+    none = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), tf.zeros([0], tf.int64))
+    assert SentenceStore(None, 2, 1).encode(none).shape == (0, 768)

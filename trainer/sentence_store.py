@@ -1,0 +1,108 @@
+"""Sentence vectors that outlive a training: the next one reads only texts that are new.
+
+MiniLM is frozen: the vector of a text never changes, and making it takes longer than all the rest
+of a training. A store is a folder with one file for each way of encoding.
+"""
+
+import hashlib
+import inspect
+import logging
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer import sentence
+from transform import minilm
+
+BATCH: Final = 128
+CHUNK: Final = 50 * BATCH
+"""Texts after which what is new is written down: an interruption loses no more."""
+
+_DIGEST: Final = 16
+
+log = logging.getLogger(__name__)
+
+
+class SentenceStore:
+    """Vectors by word pieces."""
+
+    def __init__(self, directory: Path | None, num_layers: int, also: int | None) -> None:
+        """Open a store.
+
+        Args:
+            directory: where vectors are kept; made when there are some. None keeps nothing.
+            num_layers: see `trainer.sentence.SentenceEncoder`.
+            also: likewise.
+        """
+        self.num_layers, self.also = num_layers, also
+        self._file = directory / f"minilm-{self._kind()}.npz" if directory else None
+        self._known: dict[bytes, np.ndarray] = {}
+        if self._file and self._file.exists():
+            with np.load(self._file) as kept:
+                keys = kept["keys"]
+                self._known = dict(
+                    zip((key.tobytes() for key in keys), kept["vectors"], strict=True)
+                )
+
+    def _kind(self) -> str:
+        """What makes vectors differ: the code, the weights, and how many layers."""
+        made_by = hashlib.sha256(inspect.getsource(sentence).encode())
+        made_by.update(hashlib.sha256(minilm.read(minilm.WEIGHTS)).digest())
+        layers = f"{self.also}-{self.num_layers}" if self.also else f"{self.num_layers}"
+        return f"{layers}-{made_by.hexdigest()[:16]}"
+
+    def encode(self, pieces: tf.RaggedTensor) -> np.ndarray:
+        """The vectors of texts; those once made are looked up.
+
+        Args:
+            pieces: int32 [N, varying], ids of word pieces, see `SentenceEncoder.call`.
+
+        Returns:
+            float16 [N, 384], or [N, 768] with the lower layer.
+        """
+        flat, ends = pieces.flat_values.numpy(), pieces.row_splits.numpy()
+        texts = [flat[start:end] for start, end in pairwise(ends)]
+        keys = [hashlib.blake2b(text.tobytes(), digest_size=_DIGEST).digest() for text in texts]
+        missing = {
+            key: text for key, text in zip(keys, texts, strict=True) if key not in self._known
+        }
+        if missing:
+            self._make(missing)
+        width = sentence.DIMENSIONS * (2 if self.also else 1)
+        found = [self._known[key] for key in keys]
+        return np.stack(found) if found else np.zeros((0, width), np.float16)
+
+    def _make(self, texts: dict[bytes, np.ndarray]) -> None:
+        encoder = sentence.SentenceEncoder(self.num_layers, self.also)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+        def encode(ids: tf.Tensor) -> tf.Tensor:
+            return tf.cast(encoder(ids), tf.float16)
+
+        # Texts of like length share a batch, which spares padding.
+        order = sorted(texts, key=lambda key: len(texts[key]))
+        for start in range(0, len(order), BATCH):
+            some = order[start : start + BATCH]
+            ids = keras.utils.pad_sequences([texts[key] for key in some], padding="post")
+            self._known |= dict(zip(some, encode(ids).numpy(), strict=True))
+            done = start + len(some)
+            if done % CHUNK == 0 or done == len(order):
+                log.info("MiniLM has read %d of %d new texts", done, len(order))
+                self._keep()
+
+    def _keep(self) -> None:
+        if self._file is None:
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        part = self._file.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                keys=np.array([np.frombuffer(key, np.uint8) for key in self._known]),
+                vectors=np.stack(list(self._known.values())),
+            )
+        part.replace(self._file)
