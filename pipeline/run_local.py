@@ -237,6 +237,7 @@ def _summary(
 ) -> int:
     """Print what came out, the reason of a refusal last."""
     from components.gate import VERDICT_FILE, read_verdict, verdict_table
+    from components.report import REPORT_FILE
 
     node = {result.node: result for result in results}
     blessing = node["Evaluator"].outputs["blessing"]
@@ -258,7 +259,8 @@ def _summary(
     _lines(
         console,
         f"movies  {movies.movies:,} in {config.movies}",
-        f"report  {blessing / VERDICT_FILE}",
+        f"verdict {blessing / VERDICT_FILE}",
+        f"report  {node['ModelReport'].outputs['report'] / REPORT_FILE}",
         f"log     {log_file}",
     )
     return _outcome(config, console, verdict, node["Pusher"], node["Canary"])

@@ -22,7 +22,8 @@ from tests.e2e_project import (
 
 pytestmark = pytest.mark.slow
 
-JUDGED = {"Evaluator", "Canary", "Pusher"}
+PUSHED = {"Pusher", "ModelReport"}
+JUDGED = {"Evaluator", "Canary"} | PUSHED
 TRAINED = {"Trainer"} | JUDGED
 TRANSFORMED = {"Transform", "WordVectors"} | TRAINED
 
@@ -39,6 +40,7 @@ ARTIFACTS = Counter(
         "ModelEvaluation": 1,
         "ModelRun": 1,
         "PushedModel": 1,
+        "ReportPage": 1,
         "Schema": 2,
         "TransformCache": 1,
         "TransformGraph": 1,
@@ -47,7 +49,15 @@ ARTIFACTS = Counter(
 """Of the first run: examples raw and transformed; the schema inferred and curated; models of words
 and of genres."""
 
-REFUSED = Counter({"InfraBlessing": 1, "ModelBlessing": 1, "ModelEvaluation": 1, "PushedModel": 1})
+REFUSED = Counter(
+    {
+        "InfraBlessing": 1,
+        "ModelBlessing": 1,
+        "ModelEvaluation": 1,
+        "PushedModel": 1,
+        "ReportPage": 1,
+    }
+)
 
 
 def executions(complete: set[str] | frozenset[str], cached: set[str] | frozenset[str]) -> Counter:
@@ -118,8 +128,8 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
         ("max_plot_words: 40", "max_plot_words: 39", TRANSFORMED),
         ("hidden_units: 8", "hidden_units: 9", TRAINED),
         ("max_drop: 1.0", "max_drop: 0.9", JUDGED),
-        ("gate:", "serving: {keep_old: 2}\ngate:", {"Pusher"}),
-        ("gate:", "anomalies: {max_filled_change: 0.3}\ngate:", {"AnomalyGate"}),
+        ("gate:", "serving: {keep_old: 2}\ngate:", PUSHED),
+        ("gate:", "anomalies: {max_filled_change: 0.3}\ngate:", {"AnomalyGate", "ModelReport"}),
         ("trials: 1", "trials: 2", set()),
     ],
 )
@@ -135,7 +145,8 @@ def test_a_change_of_the_configuration(
     ("changed", "expected"),
     [
         ("transform", TRANSFORMED),
-        ("components.canary", {"Canary", "Pusher"}),
+        ("components.canary", {"Canary"} | PUSHED),
+        ("report", {"ModelReport"}),
         ("components.baseline", {"Baseline"} | JUDGED),
     ],
 )
@@ -200,7 +211,7 @@ def test_a_model_directory_that_was_emptied(project: Project) -> None:
     [(version, folder)] = project.served.items()
     folder.rename(project.folder / "taken away")
     run = project.run_here()
-    assert (run.status, run.executed) == (0, {"Pusher"})
+    assert (run.status, run.executed) == (0, PUSHED)
     [new] = project.served
     assert new > version
     assert run.lines[-1] == f"published: version {new}"
