@@ -54,6 +54,10 @@ def newest(output: Path) -> Path:
     Raises:
         UserError: there is none.
     """
+    # A run that its data stopped has a page beside its log.
+    logs = sorted((output / "logs").glob("run-*.log"))
+    if logs and logs[-1].with_suffix(".html").is_file():
+        return logs[-1].with_suffix(".html")
     history = lineage.read(output / "metadata.sqlite")
     for step in sorted(history.steps, key=lambda one: (one.run, one.id), reverse=True):
         if step.state in (lineage.COMPLETE, lineage.CACHED):

@@ -171,6 +171,16 @@ class Distance:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with the data; see `components.anomaly_gate.Finding`."""
+
+    splits: tuple[str, ...]
+    feature: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Data:
     """What the model was trained and judged on.
 

@@ -7,7 +7,8 @@ import base64
 import functools
 import gzip
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from importlib import resources
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 import plotly.offline
 
 from report import card, charts, lineage, measures, words
-from report.facts import Change, Example, Facts, Films, Genre, Recipe
+from report.facts import Change, Example, Facts, Films, Finding, Genre, Recipe
 from report.markup import Html, bullets, joined, table, tag
 from report.theme import TEMPLATES
 from schema.genres import GENRES
@@ -82,6 +83,39 @@ def render(facts: Facts) -> str:
     return document(title, joined(body), figures)
 
 
+def render_refused(
+    name: str, written: datetime, findings: Sequence[Finding], ingest: Mapping[str, Any]
+) -> str:
+    """The page of a run that was stopped before anything was trained.
+
+    Args:
+        name: of the model that there would have been.
+        written: when.
+        findings: what is wrong with the data.
+        ingest: what was read, dropped and rejected.
+    """
+    rows = [[", ".join(one.splits), one.feature, one.problem, one.remedy] for one in findings]
+    title = f"{name}: report of a run that was stopped"
+    left_out = _ingested(ingest)
+    body = [
+        tag("h1", title),
+        tag("p", f"Written {written:%Y-%m-%d %H:%M} UTC.", class_="soft"),
+        tag(
+            "div",
+            tag("h2", "Stopped: the data have anomalies"),
+            bullets(f"{one.feature}: {one.problem}" for one in findings),
+            class_="verdict bad",
+            id="verdict",
+        ),
+        tag("h2", "What was found, and what to do"),
+        table(["splits", "feature", "problem", "what to do"], rows, texts=4),
+        tag("h2", "What was read"),
+        tag("p", f"{ingest.get('movies', 0):,} films of {ingest.get('titles', 0):,} titles."),
+        *([bullets(left_out)] if left_out else []),
+    ]
+    return document(title, joined(body), {})
+
+
 def document(title: str, body: Html, figures: Mapping[str, charts.Figure]) -> str:
     """A page with charts, whole in itself.
 
@@ -106,7 +140,7 @@ def document(title: str, body: Html, figures: Mapping[str, charts.Figure]) -> st
         _embedded("library", _library()),
         tag("script", Html(_file("page.js"))),
     ]
-    page = tag("html", tag("head", *head), tag("body", body, *tail), lang="en")
+    page = tag("html", tag("head", *head), tag("body", body, *(tail if figures else [])), lang="en")
     return f"<!doctype html>\n{page}\n"
 
 

@@ -146,7 +146,6 @@ def test_a_change_of_the_configuration(
     [
         ("transform", TRANSFORMED),
         ("components.canary", {"Canary"} | PUSHED),
-        ("report", {"ModelReport"}),
         ("components.baseline", {"Baseline"} | JUDGED),
     ],
 )

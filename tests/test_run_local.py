@@ -259,7 +259,7 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
 
     last = project.run()
     assert (last.status, last.errors) == (0, "")
-    assert last.executed == {"Pusher"}
+    assert last.executed == {"Pusher", "ModelReport"}
     assert half_done(project.output) == []
     assert len(project.served) == 1
     executions = known(project.output).executions
