@@ -201,6 +201,7 @@ def gather(
     folder = Path(path_utils.serving_model_path(given["model"].uri))
     compared = verdict.last_blessed_macro_f1 is not None and "last_blessed" in given
     last = Path(path_utils.serving_model_path(given["last_blessed"].uri)) if compared else None
+    training, last_training = _training(folder), _training(last) if last else None
     model = tf.saved_model.load(str(folder))
     columns = example_files.columns(given["examples"], split, [raw.TCONST, *raw.MODEL_INPUTS])
     films = _films(model, given["examples"], split, columns)
@@ -215,8 +216,8 @@ def gather(
         films=films,
         slices=tuple(read_slices(given["evaluation"].uri, tfma.CANDIDATE_KEY if compared else "")),
         examples=tuple(_examples(model, films, columns)),
-        training=_training(folder),
-        last_training=_training(last) if last else None,
+        training=training,
+        last_training=last_training,
         data=_data(given, Path(parameters["movies"]) if parameters["movies"] else None),
         recipe=lineage.recipe(history, given["model"].id) if history else None,
         last_recipe=lineage.recipe(history, given["last_blessed"].id)

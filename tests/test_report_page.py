@@ -12,7 +12,7 @@ import plotly.offline
 import pytest
 
 from report import page
-from report.facts import Finding, Outcome
+from report.facts import Facts, Finding, Outcome
 from report.markup import Html, bullets, table, tag
 from tests.made_up_report import NASTY, facts
 
@@ -63,8 +63,16 @@ def test_it_begins_with_what_became_of_the_model(rendered: str) -> None:
     assert "Blessed, and pushed as version 1700000000" in first_words(rendered)
 
 
+def of_two_genres() -> Facts:
+    """Facts with test films of two genres alone: the charts of the others take most of the time."""
+    given = facts(last_training=None, recipe=None, timings=())
+    rows = given.verdict.genres
+    few = (*rows[:2], *(replace(row, support=0, f1=0.0) for row in rows[2:]))
+    return replace(given, verdict=replace(given.verdict, genres=few))
+
+
 def test_a_refusal_begins_with_why() -> None:
-    given = facts()
+    given = of_two_genres()
     reasons = ("Drama: F1 0.1 is below its floor", "macro-F1: too low")
     refused = replace(
         given,
@@ -108,10 +116,6 @@ def test_everything_is_told(rendered: str) -> None:
         "Caveats and recommendations",
     ):
         assert f"<h3>{part}</h3>" in rendered
-    assert (
-        "50 of 650"
-        not in Reader(page.render(replace(facts(), data=replace(facts().data, ingest={})))).text
-    )
 
 
 def test_text_from_data_is_never_markup(rendered: str) -> None:
@@ -146,7 +150,7 @@ def test_the_library_and_the_charts_are_in_it(rendered: str) -> None:
 
 
 def test_a_first_model_has_nothing_to_be_compared_with() -> None:
-    text = Reader(page.render(facts(last_training=None, recipe=None, timings=()))).text
+    text = Reader(page.render(of_two_genres())).text
     assert "No other model has been blessed, or the comparison was left out." in text
     assert "ML Metadata was not at hand." in text
 
