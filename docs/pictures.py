@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pipeline.show_report import newest  # noqa: E402 (found through the line above)
-from schema.errors import UserError  # noqa: E402
+from pipeline.show_report import newest
+from schema.errors import UserError
 
 DOCS = Path(__file__).resolve().parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -57,7 +57,9 @@ def main() -> int:
             page.goto(report.as_uri())
             page.wait_for_selector("html[data-ready=yes]", state="attached")
             # Where the run was is of no interest to others.
-            page.add_style_tag(content=".soft { visibility: hidden } figcaption, .key { visibility: visible }")
+            page.add_style_tag(
+                content=".soft { visibility: hidden } figcaption, .key { visibility: visible }"
+            )
             page.locator(place).first.evaluate("element => element.scrollIntoView()")
             page.screenshot(path=DOCS / name)
             print(DOCS / name)

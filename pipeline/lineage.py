@@ -168,11 +168,14 @@ def run_again(config: "RunConfig", history: lineage.History) -> list[Again]:
     if reasons := ingest.changes(config.data, config.movies, config.ingest):
         found.append(Again(INGEST, tuple(reasons)))
     chosen: dict[str, lineage.Step] = {}
-    for name, node in _nodes(config).items():
-        if node.node_info.type.name == _RESOLVER:
+    nodes = _nodes(config)
+    resolvers = {name for name, one in nodes.items() if one.node_info.type.name == _RESOLVER}
+    for name, node in nodes.items():
+        if name in resolvers:
             continue
         parameters = _parameters(node, config)
-        before = [one for one in _sources(node) if one in chosen or _is_again(one, found)]
+        sources = _sources(node)
+        before = [one for one in nodes if one in sources and one not in resolvers]
         earlier = [
             step for step in history.steps if step.node == name and step.state == lineage.COMPLETE
         ]
@@ -204,7 +207,7 @@ def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
 def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
     """What would be recorded of a node, by the names of `report.lineage.flat`."""
     from tfx.components.example_gen import utils
-    from tfx.orchestration.portable import data_types_utils
+    from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
 
     from pipeline.dag import MOVIES_PATTERN
@@ -227,16 +230,13 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
     return lineage.flat(values)
 
 
-def _sources(node: "pipeline_pb2.PipelineNode") -> list[str]:
+def _sources(node: "pipeline_pb2.PipelineNode") -> set[str]:
     """Nodes whose artifacts a node takes."""
-    return list(
-        dict.fromkeys(
-            channel.producer_node_query.id
-            for given in node.inputs.inputs.values()
-            for channel in given.channels
-            if channel.producer_node_query.id
-        )
-    )
+    return {
+        channel.producer_node_query.id
+        for given in node.inputs.inputs.values()
+        for channel in given.channels
+    }
 
 
 def _is_again(name: str, found: Sequence[Again]) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import pytest
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from components.gate import read_verdict
 from pipeline import dag, fingerprint
@@ -220,6 +221,15 @@ def test_a_search_and_then_its_result_without_one(project: Project) -> None:
     searched = project.run_here("--tune")
     assert (searched.status, searched.executed) == (0, {"Tuner"} | TRAINED)
     assert "BestHyperparameters" not in searched.nodes
+    [search] = (project.output / "logs" / "tensorboard" / "tuner").iterdir()
+    [training] = project.artifacts("Trainer", "model_run")[-1:]
+    for folder, prefix in ((search, "trial_0/"), (training, "")):
+        shown = EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload()
+        assert {run: sorted(found["tensors"]) for run, found in shown.Runs().items()} == {
+            prefix or ".": ["_hparams_/session_start_info"],
+            f"{prefix}train": ["epoch_learning_rate", "epoch_loss"],
+            f"{prefix}validation": ["epoch_loss", "epoch_macro_f1", "epoch_map"],
+        }
 
     later = project.run_here()
     assert (later.status, later.executed) == (0, set())

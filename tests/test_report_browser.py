@@ -5,11 +5,12 @@ Skipped where there is no Chromium on the machine. ORDAINED_SCREENSHOTS=DIR keep
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from components.gate import Verdict, read_verdict
 from tests.e2e_project import Project, Run
@@ -77,7 +78,8 @@ def test_every_genre_is_drawn_with_its_f1(page: Page, verdict: Verdict) -> None:
     assert plot.locator(".errorbar").count() == len(verdict.genres)
     drawn = page.evaluate(
         """() => { const [model] = document.querySelector('[data-figure="f1"]').data.slice(-1);
-                   return [[...model.y], [...model.x]]; }"""
+                   const points = document.querySelector('[data-figure="f1"]').calcdata.at(-1);
+                   return [model.y, points.map(point => point.x)]; }"""
     )
     f1 = {f"{row.genre} ({row.support})": row.f1 for row in verdict.genres}
     assert dict(zip(*drawn, strict=True)) == pytest.approx(f1)
@@ -86,7 +88,8 @@ def test_every_genre_is_drawn_with_its_f1(page: Page, verdict: Verdict) -> None:
 def test_every_chart_is_drawn(page: Page, verdict: Verdict) -> None:
     present = sum(row.support > 0 for row in verdict.genres)
     plots = page.locator(".plot")
-    assert plots.count() == 2 * present + 10
+    # The splits of this small catalogue are too small to be compared: no chart of distances.
+    assert plots.count() == 2 * present + 9
     assert page.locator(".plot .main-svg").count() >= plots.count()
     for heat in ("confusion", "together-true", "together-predicted", "slices"):
         image = page.locator(f'[data-figure="{heat}"] .heatmaplayer image')
@@ -124,20 +127,17 @@ def test_the_page_follows_the_colours_of_the_system(page: Page) -> None:
 
     assert colours() == ("rgb(255, 255, 255)", "rgb(31, 35, 40)")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        """getComputedStyle(document.querySelector('[data-figure="f1"] .xtitle')).fill
-           === 'rgb(230, 232, 235)'"""
-    )
+    expect(page.locator('[data-figure="f1"] .xtitle')).to_have_css("fill", "rgb(230, 232, 235)")
     assert colours()[0] == "rgb(22, 25, 29)"
     page.emulate_media(color_scheme="light")
 
 
 def test_a_narrow_screen_needs_no_scrolling_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 900})
-    page.wait_for_function(
-        """() => [...document.querySelectorAll('.plot')].every(
-            plot => plot.querySelector('.main-svg').getBoundingClientRect().width <= 400)"""
-    )
+    for chart in ("f1", "confusion", "slices", "time"):
+        drawn = page.locator(f'[data-figure="{chart}"] .main-svg').first
+        # As wide as the screen, less the margins.
+        expect(drawn).to_have_css("width", re.compile(r"^3[67]\d"))
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     page.set_viewport_size({"width": 1400, "height": 900})
 
