@@ -223,7 +223,7 @@ def confusion(films: Films, names: Sequence[str]) -> Figure:
         zmin=0,
         xgap=1,
         ygap=1,
-        colorbar=_bar("%"),
+        colorbar=_bar("% of the films with the genre"),
         hovertemplate=(
             "%{y} missed, %{x} given instead:<br>%{customdata:,} films, %{z:.1f}%<extra></extra>"
         ),
@@ -232,12 +232,11 @@ def confusion(films: Films, names: Sequence[str]) -> Figure:
     return _square(figure, len(names))
 
 
-def co_occurrence(title: str, labels: measures.Labels, names: Sequence[str]) -> Figure:
+def co_occurrence(labels: measures.Labels, names: Sequence[str]) -> Figure:
     """Which genres go together: of the films with one genre, the share that has another too.
 
     Args:
-        title: whose labels they are.
-        labels: bool [films, genres].
+        labels: bool [films, genres], the films' own or the model's.
         names: of the genres, in the order of the columns.
     """
     counts = measures.together(labels)
@@ -257,11 +256,10 @@ def co_occurrence(title: str, labels: measures.Labels, names: Sequence[str]) -> 
         xgap=1,
         ygap=1,
         hoverongaps=False,
-        colorbar=_bar("%"),
+        colorbar=_bar("% of the films with the genre"),
         hovertemplate="%{y} and %{x}: %{customdata:,} films, %{z:.1f}%<extra></extra>",
     )
     _axes(figure, "also has", "of the films with")
-    figure.update_layout(title={"text": title, "font": {"size": 14}, "x": 0.02, "y": 0.98})
     return _square(figure, len(names))
 
 
@@ -293,7 +291,7 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> Figure:
         hovertemplate="%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} films<extra></extra>",
     )
     _axes(figure, "genre", "slice (test films)")
-    figure.update_xaxes(tickangle=-60, tickmode="linear", showgrid=False)
+    figure.update_xaxes(tickangle=-90, tickmode="linear", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return _tall(figure, len(found), room=200)
 
@@ -406,7 +404,7 @@ _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "x": 0, "y": 1, "yanchor":
 def _bar(unit: str) -> dict[str, Any]:
     """The key of a heat map's shades, above it, where it takes no width."""
     return {
-        "title": {"text": unit, "side": "right"},
+        "title": {"text": unit, "side": "top", "font": {"size": 11}},
         "orientation": "h",
         "thickness": 8,
         "len": 0.6,
@@ -431,7 +429,7 @@ def _tall(figure: Figure, rows: int, room: int) -> Figure:
 
 def _square(figure: Figure, rows: int) -> Figure:
     """A chart with a row and a column for each genre."""
-    figure.update_xaxes(tickangle=-60, tickmode="linear", tickfont={"size": 10}, showgrid=False)
+    figure.update_xaxes(tickangle=-90, tickmode="linear", tickfont={"size": 10}, showgrid=False)
     figure.update_yaxes(
         autorange="reversed", tickmode="linear", tickfont={"size": 10}, showgrid=False
     )
@@ -444,7 +442,7 @@ def _small(figure: Figure, title: str) -> Figure:
     figure.update_xaxes(tickfont={"size": 10}, dtick=0.25)
     figure.update_yaxes(tickfont={"size": 10}, dtick=0.25)
     figure.update_layout(
-        title={"text": title, "font": {"size": 13}, "x": 0.02, "y": 0.97},
+        title={"text": title, "font": {"size": 12}, "x": 0.02, "y": 0.97},
         height=230,
         showlegend=False,
         margin={"l": 4, "r": 8, "t": 30, "b": 4},

@@ -359,12 +359,14 @@ def _confusions(facts: Facts, figures: dict[str, charts.Figure]) -> Html:
                 plot(
                     figures,
                     "together-true",
-                    charts.co_occurrence("as the films have them", films.labels, GENRES),
+                    charts.co_occurrence(films.labels, GENRES),
+                    "As the films have them.",
                 ),
                 plot(
                     figures,
                     "together-predicted",
-                    charts.co_occurrence("as the model predicts", films.decided, GENRES),
+                    charts.co_occurrence(films.decided, GENRES),
+                    "As the model predicts.",
                 ),
                 class_="two",
             ),
@@ -375,12 +377,13 @@ def _confusions(facts: Facts, figures: dict[str, charts.Figure]) -> Html:
 def _slices(facts: Facts, figures: dict[str, charts.Figure]) -> Html:
     if not facts.slices:
         return tag("p", "No slices were measured.")
-    return plot(
+    chart = plot(
         figures,
         "slices",
         charts.slices(facts.slices, GENRES, LEAST_IN_SLICE),
         f"F1 by slice and genre. Empty: fewer than {LEAST_IN_SLICE} films of the genre.",
     )
+    return tag("div", chart, class_="scroll wide", tabindex="0")
 
 
 def _films(facts: Facts) -> Html:

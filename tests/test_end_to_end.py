@@ -226,7 +226,7 @@ def test_a_search_and_then_its_result_without_one(project: Project) -> None:
     for folder, prefix in ((search, "trial_0/"), (training, "")):
         shown = EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload()
         assert {run: sorted(found["tensors"]) for run, found in shown.Runs().items()} == {
-            prefix or ".": ["_hparams_/session_start_info"],
+            prefix.rstrip("/") or ".": ["_hparams_/session_start_info"],
             f"{prefix}train": ["epoch_learning_rate", "epoch_loss"],
             f"{prefix}validation": ["epoch_loss", "epoch_macro_f1", "epoch_map"],
         }

@@ -134,7 +134,7 @@ def test_the_page_follows_the_colours_of_the_system(page: Page) -> None:
 
 def test_a_narrow_screen_needs_no_scrolling_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 900})
-    for chart in ("f1", "confusion", "slices", "time"):
+    for chart in ("f1", "confusion", "together-true", "time"):
         drawn = page.locator(f'[data-figure="{chart}"] .main-svg').first
         # As wide as the screen, less the margins.
         expect(drawn).to_have_css("width", re.compile(r"^3[67]\d"))

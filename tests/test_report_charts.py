@@ -76,7 +76,7 @@ def test_confusion_is_in_percent_of_the_films_that_have_the_genre() -> None:
 
 def test_co_occurrence_leaves_the_diagonal_out() -> None:
     shown = films()
-    [heat] = charts.co_occurrence("true", shown.labels, GENRES).data
+    [heat] = charts.co_occurrence(shown.labels, GENRES).data
     assert np.isnan(np.diag(heat.z)).all()
     both = (shown.labels[:, 0] & shown.labels[:, 1]).sum()
     assert heat.customdata[0, 1] == both
