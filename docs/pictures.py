@@ -1,6 +1,6 @@
 """Makes the pictures of the report that the documents show.
 
-    .venv/bin/python docs/pictures.py [--output DIR]
+    .venv/bin/python docs/pictures.py [--output DIR] [--report FILE]
 
 Needs a run of the pipeline on the bundled sample, and Chromium.
 """
@@ -22,8 +22,8 @@ DOCS = Path(__file__).resolve().parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PICTURES = {
     # Name: what is scrolled to, colours, width and height in pixels.
-    "report.png": ("h1", "light", 1100, 1500),
-    "report-dark.png": ("#confusions", "dark", 1100, 1250),
+    "report.png": ("h1", "light", 1000, 1450),
+    "report-dark.png": ("#decisions", "dark", 1000, 1200),
 }
 
 
@@ -35,9 +35,10 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description="Make the pictures of the report.")
     parser.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="this report and no other")
     options = parser.parse_args()
     try:
-        report = newest(options.output.resolve())
+        report = (options.report or newest(options.output)).resolve()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -57,9 +58,7 @@ def main() -> int:
             page.goto(report.as_uri())
             page.wait_for_selector("html[data-ready=yes]", state="attached")
             # Where the run was is of no interest to others.
-            page.add_style_tag(
-                content=".soft { visibility: hidden } figcaption, .key { visibility: visible }"
-            )
+            page.add_style_tag(content="p.soft:not(.key) { display: none }")
             page.locator(place).first.evaluate("element => element.scrollIntoView()")
             page.screenshot(path=DOCS / name)
             print(DOCS / name)

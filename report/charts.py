@@ -291,7 +291,9 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> Figure:
         hovertemplate="%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} films<extra></extra>",
     )
     _axes(figure, "genre", "slice (test films)")
-    figure.update_xaxes(tickangle=-90, tickmode="linear", showgrid=False)
+    figure.update_xaxes(
+        tickangle=-90, tickmode="linear", showgrid=False, title_standoff=_BELOW_UPRIGHT
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return _tall(figure, len(found), room=200)
 
@@ -398,6 +400,9 @@ def _curves(
 
 
 _MARGIN: Final[dict[str, Any]] = {"l": 8, "r": 12, "t": 48, "b": 8, "pad": 2}
+_BELOW_UPRIGHT: Final = 28
+"""Pixels between an axis and its name where the labels between stand upright."""
+
 _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
 
 
@@ -429,7 +434,13 @@ def _tall(figure: Figure, rows: int, room: int) -> Figure:
 
 def _square(figure: Figure, rows: int) -> Figure:
     """A chart with a row and a column for each genre."""
-    figure.update_xaxes(tickangle=-90, tickmode="linear", tickfont={"size": 10}, showgrid=False)
+    figure.update_xaxes(
+        tickangle=-90,
+        tickmode="linear",
+        tickfont={"size": 10},
+        showgrid=False,
+        title_standoff=_BELOW_UPRIGHT,
+    )
     figure.update_yaxes(
         autorange="reversed", tickmode="linear", tickfont={"size": 10}, showgrid=False
     )

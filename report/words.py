@@ -97,8 +97,9 @@ def weaknesses(
     unsure = [row for row in present if _interval(row)[1] - _interval(row)[0] > 0.4]
     if unsure:
         sentences.append(
-            f"Too few test films to say much of {_listing(_figure(row) for row in unsure)}: each "
-            "interval is wider than 0.4."
+            "Too few test films to say much of "
+            + _listing(f"{row.genre} ({row.support:,})" for row in unsure)
+            + ": each interval is wider than 0.4."
         )
     absent = [row.genre for row in verdict.genres if not row.support]
     if absent:

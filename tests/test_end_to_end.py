@@ -104,6 +104,11 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
     assert not verdict.blessed
     assert f"  {verdict.reasons[-1]}" == refused.lines[-1]
     assert " is below its floor 0.990 (" in refused.lines[-1]
+    page = project.artifacts("ModelReport", "report")[-1] / "report.html"
+    assert f"report  {page}" in refused.lines
+    begin = page.read_text(encoding="utf-8").partition("<nav>")[0]
+    assert "Not pushed: the gate refused the model" in begin
+    assert verdict.reasons[-1] in begin
     assert list(project.served) == [version]
     facts = known(project.output)
     assert facts.executions == (
