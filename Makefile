@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback serve tensorboard benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
+.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback report lineage serve tensorboard benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
@@ -28,6 +28,12 @@ schema: setup ## show how the newest data differ from the curated schema (ARGS=-
 
 rollback: setup ## serve the version before the current one again (ARGS="--to VERSION" chooses)
 	@$(BIN)/python -m pipeline.rollback --output $(OUTPUT) $(ARGS)
+
+report: setup ## open the report of the newest run, or say where it is
+	@$(BIN)/python -m pipeline.show_report --output $(OUTPUT) $(ARGS)
+
+lineage: setup ## what made the served model, and what a run would do again (ARGS=--json)
+	@$(BIN)/python -m pipeline.lineage --output $(OUTPUT) --data $(DATA) $(ARGS)
 
 serve: setup ## serve the pushed model: gRPC, REST and a web page (ARGS="--help" lists the options)
 	@$(BIN)/python -m serving.launch --output $(OUTPUT) $(ARGS)

@@ -321,7 +321,7 @@ class Executor(base_executor.BaseExecutor):
         findings, report = examine(
             statistics,
             {
-                split: _load_anomalies(anomalies, split)
+                split: load_anomalies(anomalies, split)
                 for split in artifact_utils.decode_split_names(anomalies.split_names)
             },
             io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri)),
@@ -391,7 +391,8 @@ def load_accepted(uri: str) -> Statistics:
     return tfdv.load_stats_binary(str(Path(uri) / STATISTICS_FILE))
 
 
-def _load_anomalies(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:
+def load_anomalies(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:
+    """What ExampleValidator found in one split."""
     folder = Path(artifact_utils.get_split_uri([artifact], split))
     return anomalies_pb2.Anomalies.FromString(
         (folder / example_validator.DEFAULT_FILE_NAME).read_bytes()

@@ -59,9 +59,7 @@ def build(
     settings = settings or IngestSettings()
     if not data_dir.is_dir():
         raise UserError(f"{data_dir}: no such folder; expected one with IMDb's dumps")
-    sources = {dump: dump.find(data_dir) for dump in DUMPS}
-    plots = settings.plots or find_plots(data_dir)
-    inputs = [*sources.values(), *plot_files(plots)]
+    sources, plots, inputs = _inputs(data_dir, settings)
     try:
         with workplace(output_dir) as place:
             earlier = _earlier(place.output, settings, inputs)
@@ -77,6 +75,22 @@ def build(
         ) from error
     except duckdb.IOException as error:
         raise UserError(f"{output_dir}: cannot be written: {error}") from error
+
+
+def changes(data_dir: Path, output_dir: Path, settings: IngestSettings) -> list[str]:
+    """Why a build would not keep what is in `output_dir`, in a few words each; none if it would.
+
+    Raises:
+        UserError: a dump or the plots are not there.
+    """
+    return _changes(output_dir, settings, _inputs(data_dir, settings)[2])
+
+
+def _inputs(data_dir: Path, settings: IngestSettings) -> tuple[dict[Any, Path], Path, list[Path]]:
+    """The dumps, the plots, and all files of both."""
+    sources = {dump: dump.find(data_dir) for dump in DUMPS}
+    plots = settings.plots or find_plots(data_dir)
+    return sources, plots, [*sources.values(), *plot_files(plots)]
 
 
 def _build(
@@ -177,29 +191,40 @@ def _identity(path: Path) -> dict[str, Any]:
 
 def _earlier(output: Path, settings: IngestSettings, inputs: list[Path]) -> IngestReport | None:
     """The report of the build in `output`, None if a build now would make something else."""
+    if _changes(output, settings, inputs):
+        return None
+    record = json.loads((output / REPORT).read_text("utf-8"))
+    return replace(IngestReport.from_json(record["report"]), reused=True)
+
+
+def _changes(output: Path, settings: IngestSettings, inputs: list[Path]) -> list[str]:
+    """What is not as it was in the build in `output`."""
     try:
         record = json.loads((output / REPORT).read_text("utf-8"))
-        made_from = record["made_from"]
-        known = made_from.pop("inputs")
-        if (
-            made_from == _made_from(settings)
-            and len(known) == len(inputs)
-            and all(
-                (output / name).stat().st_size == size for name, size in record["sizes"].items()
-            )
-            and all(map(_is_same, known, inputs))
-        ):
-            return replace(IngestReport.from_json(record["report"]), reused=True)
+        IngestReport.from_json(record["report"])
+        made_from, now = record["made_from"], _made_from(settings)
+        known = {one["name"]: one for one in made_from["inputs"]}
+        found = [f"{name} changed" for name in now if made_from.get(name) != now[name]]
+        found += [
+            f"{path.name} changed"
+            for path in inputs
+            if path.name not in known or not _is_same(known[path.name], path)
+        ]
+        names = {path.name for path in inputs}
+        found += [f"{name} is no longer read" for name in known if name not in names]
+        found += [
+            f"{name} was changed or deleted"
+            for name, size in record["sizes"].items()
+            if not (output / name).is_file() or (output / name).stat().st_size != size
+        ]
     except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
+        return ["there is no earlier build, or its record is damaged"]
+    return found
 
 
 def _is_same(known: dict[str, Any], path: Path) -> bool:
     """Whether a file is the one that was read: same size, and same time or bytes."""
     status = path.stat()
-    return (
-        known["name"] == path.name
-        and known["size"] == status.st_size
-        and (known["modified_ns"] == status.st_mtime_ns or known["sha256"] == sha256(path))
+    return known["size"] == status.st_size and (
+        known["modified_ns"] == status.st_mtime_ns or known["sha256"] == sha256(path)
     )

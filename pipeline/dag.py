@@ -12,6 +12,7 @@ from components.baseline import Baseline
 from components.canary import Canary
 from components.evaluator import GenreEvaluator, LastOtherBlessedModel
 from components.pusher import AtomicPusher
+from components.report import ModelReport
 from components.resolvers import LatestIfAny
 from components.word_vectors import WordVectors
 from pipeline.config import MODEL_NAME, RunConfig
@@ -174,6 +175,37 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         republish=config.republish,
         destination_token=destination_token,
     ).with_id("Pusher")
+    report = ModelReport(
+        examples=examples,
+        model=model,
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+        infra_blessing=canary.outputs["blessing"],
+        pushed_model=pusher.outputs["pushed_model"],
+        last_blessed=last_blessed.outputs["model"],
+        anomalies=validator.outputs["anomalies"],
+        accepted=anomaly_gate.outputs["accepted"],
+        name=MODEL_NAME,
+        movies=str(config.movies),
+        metadata=str(config.metadata),
+        code_fingerprint=fingerprint(
+            "report",
+            "components.report",
+            "components.anomaly_gate",
+            "components.baseline",
+            "components.canary",
+            "components.canary_probe",
+            "components.examples",
+            "components.gate",
+            "components.metrics",
+            "components.pusher",
+            "components.versions",
+            "schema.features",
+            "schema.genres",
+            "trainer",
+            "transform",
+        ),
+    )
 
     return tfx.dsl.Pipeline(
         pipeline_name=MODEL_NAME,
@@ -195,6 +227,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
             evaluator,
             canary,
             pusher,
+            report,
         ],
         enable_cache=config.cache,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from tfx import v1 as tfx
 
+    from components.anomaly_gate import AnomaliesFound
     from components.gate import Verdict
     from ingest import IngestReport
     from pipeline.config import RunConfig
@@ -136,6 +137,7 @@ def _run(
                 movies = _ingest(config, board)
                 results = _nodes(config, pipeline, board, log_file)
         except AnomaliesFound as error:
+            _lines(console, f"report  {_report_of_anomalies(movies, error, log_file)}")
             _lines(console, *str(error).splitlines(), title="stopped: the data have anomalies")
             return ANOMALIES
         return _summary(config, console, movies, results, log_file)
@@ -228,6 +230,21 @@ def _nodes(
     return runner.run(pipeline, Reporter(), config.from_node)
 
 
+def _report_of_anomalies(movies: IngestReport, error: AnomaliesFound, log_file: Path) -> Path:
+    """Write what was wrong with the data beside the log, as a page; returns its path."""
+    from dataclasses import asdict
+    from datetime import UTC
+
+    from pipeline.config import MODEL_NAME
+    from report import facts, page
+
+    path = log_file.with_suffix(".html")
+    findings = [facts.Finding(**asdict(one)) for one in error.findings]
+    written = page.render_refused(MODEL_NAME, datetime.now(UTC), findings, movies.to_json())
+    path.write_text(written, encoding="utf-8")
+    return path
+
+
 def _summary(
     config: RunConfig,
     console: Console,
@@ -237,6 +254,7 @@ def _summary(
 ) -> int:
     """Print what came out, the reason of a refusal last."""
     from components.gate import VERDICT_FILE, read_verdict, verdict_table
+    from components.report import REPORT_FILE
 
     node = {result.node: result for result in results}
     blessing = node["Evaluator"].outputs["blessing"]
@@ -258,7 +276,8 @@ def _summary(
     _lines(
         console,
         f"movies  {movies.movies:,} in {config.movies}",
-        f"report  {blessing / VERDICT_FILE}",
+        f"verdict {blessing / VERDICT_FILE}",
+        f"report  {node['ModelReport'].outputs['report'] / REPORT_FILE}",
         f"log     {log_file}",
     )
     return _outcome(config, console, verdict, node["Pusher"], node["Canary"])

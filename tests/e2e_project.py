@@ -23,7 +23,15 @@ from pipeline.config import MODEL_NAME
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 SAMPLE: Final = PROJECT / "data" / "sample"
-SOURCES: Final = ("components", "ingest", "pipeline", "schema", "trainer", "transform")
+SOURCES: Final = (
+    "components",
+    "ingest",
+    "pipeline",
+    "report",
+    "schema",
+    "trainer",
+    "transform",
+)
 
 EVERY_NTH: Final = 4
 """Of the sample's titles one in so many is in the small catalogue."""
@@ -63,6 +71,7 @@ COMPONENTS: Final = frozenset(
         "Evaluator",
         "Canary",
         "Pusher",
+        "ModelReport",
     }
 )
 """Nodes that have a cache."""

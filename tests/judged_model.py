@@ -72,7 +72,7 @@ class JudgedModel(tf.Module):
 
     def evaluate(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = {name: tf.io.FixedLenFeature([], tf.string, "") for name in TEXTS}
-        spec[raw.YEAR] = tf.io.FixedLenFeature([], tf.int64)
+        spec[raw.YEAR] = tf.io.FixedLenFeature([], tf.int64, 0)
         rows = tf.io.parse_example(serialized, spec)
         genres = tf.constant(GENRES)
         first_word = tf.ensure_shape(

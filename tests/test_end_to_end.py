@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import pytest
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from components.gate import read_verdict
 from pipeline import dag, fingerprint
@@ -22,7 +23,8 @@ from tests.e2e_project import (
 
 pytestmark = pytest.mark.slow
 
-JUDGED = {"Evaluator", "Canary", "Pusher"}
+PUSHED = {"Pusher", "ModelReport"}
+JUDGED = {"Evaluator", "Canary"} | PUSHED
 TRAINED = {"Trainer"} | JUDGED
 TRANSFORMED = {"Transform", "WordVectors"} | TRAINED
 
@@ -39,6 +41,7 @@ ARTIFACTS = Counter(
         "ModelEvaluation": 1,
         "ModelRun": 1,
         "PushedModel": 1,
+        "ReportPage": 1,
         "Schema": 2,
         "TransformCache": 1,
         "TransformGraph": 1,
@@ -47,7 +50,15 @@ ARTIFACTS = Counter(
 """Of the first run: examples raw and transformed; the schema inferred and curated; models of words
 and of genres."""
 
-REFUSED = Counter({"InfraBlessing": 1, "ModelBlessing": 1, "ModelEvaluation": 1, "PushedModel": 1})
+REFUSED = Counter(
+    {
+        "InfraBlessing": 1,
+        "ModelBlessing": 1,
+        "ModelEvaluation": 1,
+        "PushedModel": 1,
+        "ReportPage": 1,
+    }
+)
 
 
 def executions(complete: set[str] | frozenset[str], cached: set[str] | frozenset[str]) -> Counter:
@@ -93,6 +104,11 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
     assert not verdict.blessed
     assert f"  {verdict.reasons[-1]}" == refused.lines[-1]
     assert " is below its floor 0.990 (" in refused.lines[-1]
+    page = project.artifacts("ModelReport", "report")[-1] / "report.html"
+    assert f"report  {page}" in refused.lines
+    begin = page.read_text(encoding="utf-8").partition("<nav>")[0]
+    assert "Not pushed: the gate refused the model" in begin
+    assert verdict.reasons[-1] in begin
     assert list(project.served) == [version]
     facts = known(project.output)
     assert facts.executions == (
@@ -118,8 +134,8 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
         ("max_plot_words: 40", "max_plot_words: 39", TRANSFORMED),
         ("hidden_units: 8", "hidden_units: 9", TRAINED),
         ("max_drop: 1.0", "max_drop: 0.9", JUDGED),
-        ("gate:", "serving: {keep_old: 2}\ngate:", {"Pusher"}),
-        ("gate:", "anomalies: {max_filled_change: 0.3}\ngate:", {"AnomalyGate"}),
+        ("gate:", "serving: {keep_old: 2}\ngate:", PUSHED),
+        ("gate:", "anomalies: {max_filled_change: 0.3}\ngate:", {"AnomalyGate", "ModelReport"}),
         ("trials: 1", "trials: 2", set()),
     ],
 )
@@ -135,7 +151,7 @@ def test_a_change_of_the_configuration(
     ("changed", "expected"),
     [
         ("transform", TRANSFORMED),
-        ("components.canary", {"Canary", "Pusher"}),
+        ("components.canary", {"Canary"} | PUSHED),
         ("components.baseline", {"Baseline"} | JUDGED),
     ],
 )
@@ -200,7 +216,7 @@ def test_a_model_directory_that_was_emptied(project: Project) -> None:
     [(version, folder)] = project.served.items()
     folder.rename(project.folder / "taken away")
     run = project.run_here()
-    assert (run.status, run.executed) == (0, {"Pusher"})
+    assert (run.status, run.executed) == (0, PUSHED)
     [new] = project.served
     assert new > version
     assert run.lines[-1] == f"published: version {new}"
@@ -210,6 +226,15 @@ def test_a_search_and_then_its_result_without_one(project: Project) -> None:
     searched = project.run_here("--tune")
     assert (searched.status, searched.executed) == (0, {"Tuner"} | TRAINED)
     assert "BestHyperparameters" not in searched.nodes
+    [search] = (project.output / "logs" / "tensorboard" / "tuner").iterdir()
+    [training] = project.artifacts("Trainer", "model_run")[-1:]
+    for folder, prefix in ((search, "trial_0/"), (training, "")):
+        shown = EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload()
+        assert {run: sorted(found["tensors"]) for run, found in shown.Runs().items()} == {
+            prefix.rstrip("/") or ".": ["_hparams_/session_start_info"],
+            f"{prefix}train": ["epoch_learning_rate", "epoch_loss"],
+            f"{prefix}validation": ["epoch_loss", "epoch_macro_f1", "epoch_map"],
+        }
 
     later = project.run_here()
     assert (later.status, later.executed) == (0, set())

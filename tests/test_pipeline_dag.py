@@ -22,10 +22,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-JUDGED = {"Evaluator", "Canary", "Pusher"}
+PUSHED = {"Pusher", "ModelReport"}
+CANARY = {"Canary"} | PUSHED
+JUDGED = {"Evaluator"} | CANARY
 TRAINED = {"Tuner", "Trainer"} | JUDGED
 TRANSFORMED = {"Transform", "WordVectors"} | TRAINED
-EXAMINED = {"StatisticsGen", "SchemaGen", "ExampleValidator", "AnomalyGate"}
+GATED = {"AnomalyGate", "ModelReport"}
+EXAMINED = {"StatisticsGen", "SchemaGen", "ExampleValidator"} | GATED
 ALL = {"CsvExampleGen", "SchemaImporter", "Baseline"} | EXAMINED | TRANSFORMED
 RESOLVERS = {"LastAcceptedStatistics", "LatestBlessedModel", "BestHyperparameters"}
 
@@ -102,6 +105,7 @@ def test_the_nodes_and_their_order(config: RunConfig) -> None:
         ("Trainer", "LatestBlessedModel"),
         ("LatestBlessedModel", "Evaluator"),
         ("Canary", "Pusher"),
+        ("Pusher", "ModelReport"),
     ]:
         assert order.index(earlier) < order.index(later)
 
@@ -118,13 +122,13 @@ def test_nothing_changed(config: RunConfig) -> None:
     [
         ("transform", {"max_cast": 3}, TRANSFORMED),
         ("word_vectors", {"epochs": 6}, {"WordVectors"} | TRAINED),
-        ("anomalies", {"max_filled_change": 0.3}, {"AnomalyGate"}),
+        ("anomalies", {"max_filled_change": 0.3}, GATED),
         ("hparams", {"hidden_units": 5}, TRAINED),
         ("hparams", {"seed": 5}, {"Baseline", "WordVectors"} | TRAINED),
         ("tuner", {"trials": 5}, TRAINED),
         ("gate", {"floor": 0.5}, JUDGED),
         ("gate", {"genre_floors": {"Drama": 0.5}}, JUDGED),
-        ("serving", {"keep_old": 5}, {"Pusher"}),
+        ("serving", {"keep_old": 5}, PUSHED),
         ("beam", {"running_mode": "multi_processing"}, ALL - {"SchemaImporter"}),
     ],
 )
@@ -138,19 +142,21 @@ def test_a_setting(
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("components.anomaly_gate", {"AnomalyGate"}),
+        ("components.anomaly_gate", GATED),
         ("components.baseline", {"Baseline"} | JUDGED),
-        ("components.canary", {"Canary", "Pusher"}),
-        ("components.canary_probe", {"Canary", "Pusher"}),
+        ("components.canary", CANARY),
+        ("components.canary_probe", CANARY),
         ("components.evaluator", JUDGED),
         ("components.examples", {"Baseline", "WordVectors"} | TRAINED),
         ("components.gate", JUDGED),
         ("components.metrics", JUDGED),
-        ("components.pusher", set()),
-        ("components.versions", set()),
+        ("components.pusher", {"ModelReport"}),
+        ("components.report", {"ModelReport"}),
+        ("components.versions", {"ModelReport"}),
         ("components.word_vectors", {"WordVectors"} | TRAINED),
         ("ingest.join", set()),
         ("pipeline.console", set()),
+        ("report.charts", {"ModelReport"}),
         ("schema.features", {"AnomalyGate", "Baseline"} | TRANSFORMED),
         ("schema.genres", {"Baseline"} | TRANSFORMED),
         ("trainer.export", TRAINED),
@@ -183,7 +189,7 @@ def test_another_schema(config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_
     other.write_bytes(config.curated_schema.read_bytes() + b"\n")
     monkeypatch.setattr(RunConfig, "curated_schema", other)
     assert run_again(before, compiled(config)) == (
-        {"SchemaImporter", "ExampleValidator", "AnomalyGate"} | TRANSFORMED
+        {"SchemaImporter", "ExampleValidator"} | GATED | TRANSFORMED
     )
 
 
@@ -191,7 +197,7 @@ def test_another_schema(config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_
     ("field", "value", "expected"),
     [
         ("reset_baseline", True, JUDGED),
-        ("republish", True, {"Pusher"}),
+        ("republish", True, PUSHED),
         ("from_node", "Trainer", set()),
     ],
 )
@@ -201,7 +207,7 @@ def test_a_flag(config: RunConfig, field: str, value: object, expected: set[str]
 
 
 def test_a_serving_directory_that_was_changed(config: RunConfig) -> None:
-    assert run_again(compiled(config, "one"), compiled(config, "two")) == {"Pusher"}
+    assert run_again(compiled(config, "one"), compiled(config, "two")) == PUSHED
 
 
 def test_without_cache(config: RunConfig) -> None:
@@ -226,6 +232,7 @@ def test_making_the_pipeline_writes_no_file(config: RunConfig) -> None:
         ("Evaluator", "components.evaluator"),
         ("Canary", "components.canary"),
         ("Canary", "components.canary_probe"),
+        ("ModelReport", "components.report"),
     ],
 )
 def test_an_edit_of_any_module_that_a_node_imports(

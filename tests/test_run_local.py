@@ -171,6 +171,11 @@ class TestFaults:
         assert "Correct the values, or accept a wider range with `make schema`." in findings[0]
         assert "Traceback" not in run.output
         assert half_done(project.output) == []
+        page = max((project.output / "logs").glob("run-*.html"))
+        assert f"report  {page}" in run.lines
+        begin = page.read_text(encoding="utf-8").partition("<h2>What was read")[0]
+        assert "Stopped: the data have anomalies" in begin
+        assert begin.count("average_rating") == 2 * len(findings)
 
         again = project.run_here()
         assert (again.status, again.executed) == (4, set())
@@ -259,7 +264,7 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
 
     last = project.run()
     assert (last.status, last.errors) == (0, "")
-    assert last.executed == {"Pusher"}
+    assert last.executed == {"Pusher", "ModelReport"}
     assert half_done(project.output) == []
     assert len(project.served) == 1
     executions = known(project.output).executions

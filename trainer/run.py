@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from sklearn.metrics import average_precision_score
+from tensorboard.plugins.hparams import api as tensorboard
 from tfx import v1 as tfx
 
 from schema.errors import UserError
@@ -173,13 +174,15 @@ def fit(
         network: compiled; trained in place.
         hparams: see `HParams`.
         prepared: see `Prepared`.
-        log_directory: TensorBoard's logs go there.
+        log_directory: TensorBoard's logs go there: hyperparameters, and what this returns.
 
     Returns:
         Learning curves: `loss`, `val_loss`, `val_map` and `val_macro_f1`, one value a pass.
     """
     names = model.input_names(network)
     log_directory.mkdir(parents=True, exist_ok=True)
+    with tf.summary.create_file_writer(str(log_directory)).as_default():
+        tensorboard.hparams(hparams.to_dict())
     history = network.fit(
         prepared.train.only(names).batches(hparams.batch_size, hparams.seed),
         epochs=hparams.epochs,

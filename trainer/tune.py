@@ -1,6 +1,7 @@
 """`tuner_fn` of the Tuner component."""
 
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     Args:
         fn_args: of the Tuner component. `custom_config` must hold `trials`, the number of settings
             that are tried, the defaults first; and may hold `hparams`, as for the Trainer, and
-            `log_directory`, where TensorBoard finds each trial.
+            `log_directory`, where TensorBoard finds each trial, in a folder a search.
 
     Returns:
         The tuner; its trials share what no setting of the search space changes.
@@ -29,10 +30,12 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
     everything = defaults.changed({"text_encoder": TEXT_ENCODERS[-1]})
+    # TensorBoard would draw the curves of two searches in one folder as one.
+    search = f"search-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 (local time for people)
     tuner = TrainingTuner(
         run.prepare(fn_args, everything),
         defaults,
-        Path(config.get("log_directory", fn_args.working_dir)),
+        Path(config.get("log_directory", fn_args.working_dir), search),
         oracle=DefaultsFirst(
             objective=keras_tuner.Objective("val_map", "max"),
             max_trials=config["trials"],

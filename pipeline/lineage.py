@@ -1,0 +1,320 @@
+"""Tells what the served model was made from, what else was, and what a run would do again.
+
+python -m pipeline.lineage --output DIR [--data DIR] [--config FILE] [--json]
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from report import lineage
+from report.facts import Recipe
+from schema.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from tfx.proto.orchestration import pipeline_pb2
+
+    from pipeline.config import RunConfig
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+SAMPLE: Final = PROJECT / "data" / "sample"
+
+INGEST: Final = "ingest"
+USER_ERROR: Final = 2
+
+_RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
+_DIRECTORY: Final = "destination_token"
+
+
+@dataclass(frozen=True)
+class Again:
+    """A node that a run would not take from the cache, and why, in a few words each."""
+
+    node: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the command tells.
+
+    Attributes:
+        version: that is served; None where none is.
+        folder: of that version.
+        recipe: what it was made from; None where ML Metadata does not know the version.
+        hparams: that it was trained with, those that a search found among them.
+        also_used: what else was trained on its data, in a line each.
+        again: what a run would do again, in the order of the nodes.
+    """
+
+    version: int | None
+    folder: str
+    recipe: Recipe | None
+    hparams: Mapping[str, Any]
+    also_used: tuple[str, ...]
+    again: tuple[Again, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer on the console.
+
+    Returns:
+        The exit status: 0, or 2 for a mistake of the user.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.lineage",
+        description="Tell from ML Metadata which data, code, schema and settings made the model "
+        "that is served, what else was made from these data, and what a run would do again.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output"),
+        metavar="DIR",
+        help="output directory of the runs (default: output)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=SAMPLE,
+        metavar="DIR",
+        help="data that a run would read (default: the bundled sample)",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="YAML settings that a run would have (default: ordained.yaml in the data folder)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        found = answer(options.data.resolve(), options.output.resolve(), options.config)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    if options.json:
+        print(json.dumps(asdict(found), indent=2, default=str))
+    else:
+        from rich.console import Console
+
+        show(found, Console(highlight=False, markup=False))
+    return 0
+
+
+def answer(data: Path, output: Path, file: Path | None = None) -> Answer:
+    """Everything that the command tells.
+
+    Args:
+        data: that a run would read.
+        output: directory of the runs.
+        file: settings that a run would have; None reads `ordained.yaml` in `data`.
+
+    Raises:
+        UserError: there has been no run, or the settings cannot be read.
+    """
+    history = lineage.read(output / "metadata.sqlite")
+    # Importing TFX takes seconds: what is wrong above is said without it.
+    from components import versions
+    from pipeline import config as configuration
+
+    config = configuration.load(data, output, file)
+    version = versions.current(config.model_directory)
+    made = lineage.pushed(history, version) if version is not None else None
+    folder = config.model_directory / str(version)
+    return Answer(
+        version=version,
+        folder=str(folder) if version is not None else "",
+        recipe=lineage.recipe(history, made[1]) if made else None,
+        hparams=_hparams(folder),
+        also_used=tuple(lineage.also_used(history, made[1])) if made else (),
+        again=tuple(run_again(config, history)),
+    )
+
+
+def _hparams(folder: Path) -> dict[str, Any]:
+    """What the Trainer recorded with a model; nothing where there is no such record."""
+    path = folder / "assets.extra" / "training.json"
+    found: dict[str, Any] = {}
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))["hparams"]
+    return found
+
+
+def run_again(config: "RunConfig", history: lineage.History) -> list[Again]:
+    """What a run with this configuration would not take from the cache.
+
+    A node is taken from the cache if an execution with its present parameters, the fingerprint of
+    its code among them, took what the nodes before it would give. Resolvers, which only look
+    things up, always run and are left out.
+
+    Args:
+        config: of the run.
+        history: of the runs so far.
+
+    Raises:
+        UserError: the data are not there.
+    """
+    import ingest
+
+    found = []
+    if reasons := ingest.changes(config.data, config.movies, config.ingest):
+        found.append(Again(INGEST, tuple(reasons)))
+    chosen: dict[str, lineage.Step] = {}
+    nodes = _nodes(config)
+    resolvers = {name for name, one in nodes.items() if one.node_info.type.name == _RESOLVER}
+    for name, node in nodes.items():
+        if name in resolvers:
+            continue
+        parameters = _parameters(node, config)
+        sources = _sources(node)
+        before = [one for one in nodes if one in sources and one not in resolvers]
+        earlier = [
+            step for step in history.steps if step.node == name and step.state == lineage.COMPLETE
+        ]
+        fitting = [
+            step
+            for step in earlier
+            if _equal(parameters, step)
+            and all(one in chosen and chosen[one].outputs & step.inputs for one in before)
+        ]
+        if fitting:
+            chosen[name] = fitting[-1]
+        else:
+            found.append(Again(name, tuple(_reasons(parameters, earlier, before, found))))
+    return found
+
+
+def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
+    """The nodes of the pipeline, in order."""
+    from tfx.dsl.compiler import compiler
+
+    from components import versions
+    from pipeline import dag
+
+    token = versions.destination_token(config.model_directory)
+    ir = compiler.Compiler().compile(dag.create_pipeline(config, token))
+    return {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
+
+
+def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
+    """What would be recorded of a node, by the names of `report.lineage.flat`."""
+    from tfx.components.example_gen import utils
+    from tfx.orchestration import data_types_utils
+    from tfx.proto import example_gen_pb2
+
+    from pipeline.dag import MOVIES_PATTERN
+
+    given = node.parameters.parameters
+    values = data_types_utils.build_parsed_value_dict(given)
+    # ML Metadata has no truth values, and texts for lists.
+    for name, value in values.items():
+        if isinstance(value, bool):
+            values[name] = int(value)
+        elif not isinstance(value, str | int | float):
+            one = given[name].field_value
+            values[name] = getattr(one, str(one.WhichOneof("value")))
+    if "input_base" in values and config.movies.is_dir():
+        split = example_gen_pb2.Input.Split(name="movies", pattern=MOVIES_PATTERN)
+        mark, _, _ = utils.calculate_splits_fingerprint_span_and_version(
+            str(config.movies), [split]
+        )
+        values["input_fingerprint"] = mark
+    return lineage.flat(values)
+
+
+def _sources(node: "pipeline_pb2.PipelineNode") -> set[str]:
+    """Nodes whose artifacts a node takes."""
+    return {
+        channel.producer_node_query.id
+        for given in node.inputs.inputs.values()
+        for channel in given.channels
+    }
+
+
+def _is_again(name: str, found: Sequence[Again]) -> bool:
+    return any(one.node == name for one in found)
+
+
+def _equal(parameters: Mapping[str, Any], step: lineage.Step) -> bool:
+    return all(step.parameters.get(name) == value for name, value in parameters.items())
+
+
+def _reasons(
+    parameters: Mapping[str, Any],
+    earlier: Sequence[lineage.Step],
+    before: Sequence[str],
+    found: Sequence[Again],
+) -> list[str]:
+    """Why a node is not taken from the cache."""
+    if not earlier:
+        return ["it has not run yet"]
+    last = earlier[-1].parameters
+    reasons = [
+        _changed(name, last.get(name), value)
+        for name, value in parameters.items()
+        if last.get(name) != value
+    ]
+    after = [name for name in before if _is_again(name, found)]
+    if after:
+        reasons.append(f"after {', '.join(after)}")
+    return reasons or ["the nodes before it give something else than at its last run"]
+
+
+def _changed(name: str, before: Any, now: Any) -> str:
+    if name.split(".")[-1] in lineage.CODE:
+        return f"its code changed ({before} to {now})"
+    if name == _DIRECTORY:
+        return "the serving directory is not as the last push left it"
+    if name == "input_fingerprint":
+        return "the movies CSV changed"
+    return f"{name}: {before} to {now}"
+
+
+def show(found: Answer, console: "Console") -> None:
+    """Print an answer for people."""
+    from rich.table import Table
+
+    def lines(*texts: str) -> None:
+        for text in texts:
+            console.print(text, soft_wrap=not console.is_terminal)
+
+    console.print("Served now", style="bold")
+    if found.version is None:
+        lines("  nothing: no version has been pushed")
+    elif found.recipe is None:
+        lines(f"  {found.folder}", "  ML Metadata does not know how this version was made")
+    else:
+        recipe = found.recipe
+        lines(
+            f"  version   {found.version} in {found.folder}",
+            f"  trained   {recipe.made:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe.run}",
+            f"  model     {recipe.model}",
+            f"  data      {recipe.data.get('folder', '')}, span {recipe.data.get('span', '')}",
+            f"            {recipe.data.get('fingerprint', '')}",
+            f"  schema    {recipe.schema}",
+        )
+        lines(*(f"  code      {node} {mark}" for node, mark in recipe.code.items()))
+        lines("  hparams   " + ", ".join(f"{name} {one}" for name, one in found.hparams.items()))
+    console.print("\nAlso made from these data", style="bold")
+    lines(*(f"  {one}" for one in found.also_used or ("nothing",)))
+    console.print("\nA run would do again", style="bold")
+    if not found.again:
+        lines("  nothing: every result would come from the cache")
+    again = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    again.add_column(no_wrap=True)
+    again.add_column(overflow="fold")
+    for one in found.again:
+        again.add_row(one.node, "; ".join(one.reasons))
+    console.print(again)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

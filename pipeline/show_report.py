@@ -1,0 +1,79 @@
+"""Opens the report of the newest run in a browser, or says where it is.
+
+python -m pipeline.show_report --output DIR [--no-browser]
+"""
+
+import argparse
+import os
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from report import lineage
+from schema.errors import UserError
+
+REPORT_FILE: Final = "report.html"
+REPORT_TYPE: Final = "ReportPage"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the path of the report, and open it where there is a screen.
+
+    Returns:
+        The exit status: 0, or 2 for a mistake of the user.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.show_report",
+        description="Open the report of the newest run in a browser, or say where it is.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output"),
+        metavar="DIR",
+        help="output directory of the runs (default: output)",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the path alone")
+    options = parser.parse_args(arguments)
+    try:
+        path = newest(options.output.resolve())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(path)
+    if not options.no_browser and has_screen():
+        webbrowser.open(path.as_uri())
+    return 0
+
+
+def newest(output: Path) -> Path:
+    """The report of the newest run that has one.
+
+    Raises:
+        UserError: there is none.
+    """
+    # A run that its data stopped has a page beside its log.
+    logs = sorted((output / "logs").glob("run-*.log"))
+    if logs and logs[-1].with_suffix(".html").is_file():
+        return logs[-1].with_suffix(".html")
+    history = lineage.read(output / "metadata.sqlite")
+    for step in sorted(history.steps, key=lambda one: (one.run, one.id), reverse=True):
+        if step.state in (lineage.COMPLETE, lineage.CACHED):
+            for item in (history.items[one] for one in step.outputs):
+                path = Path(item.uri, REPORT_FILE)
+                if item.type == REPORT_TYPE and path.is_file():
+                    return path
+    raise UserError(f"{output} has no report yet: run the pipeline (`make run`)")
+
+
+def has_screen() -> bool:
+    """Whether a browser could show anything: without a display some open in the terminal."""
+    return sys.platform == "darwin" or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Strengths and weaknesses in words, each computed from numbers."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from report import measures
+from report.facts import Films, Genre, Slice, Verdict
+
+FEW: Final = 3
+"""How many of a kind are named."""
+
+LEAST_FILMS: Final = 10
+"""Films that a slice must have to be called weak, or a genre to be called confused."""
+
+NOTABLE: Final = 0.05
+"""A difference in F1 or in a share of films that is worth a sentence."""
+
+
+def strengths(verdict: Verdict, films: Films) -> list[str]:
+    """What the model is good at, one sentence each.
+
+    Args:
+        verdict: of the gate.
+        films: of the test split.
+    """
+    present = [row for row in verdict.genres if row.support]
+    sentences = []
+    if present:
+        best = sorted(present, key=lambda row: -_interval(row)[0])[:FEW]
+        sentences.append(
+            "Surest genres, by the lower end of the interval: " + _listing(map(_figure, best)) + "."
+        )
+    gains = _differences(present, "simple_baseline")
+    better = [row for row, gain in gains if gain > NOTABLE]
+    if gains:
+        sentences.append(
+            f"Better than the simple baseline by more than {NOTABLE:.2f} in {len(better)} of "
+            f"{len(gains)} genres"
+            + (
+                ", most of all in "
+                + _listing(f"{row.genre} ({gain:+.2f})" for row, gain in gains[:FEW])
+                if better
+                else ""
+            )
+            + "."
+        )
+    exact = int((films.labels == films.decided).all(axis=1).sum())
+    total = len(films.labels)
+    if total:
+        touched = int((films.labels & films.decided).any(axis=1).sum())
+        sentences.append(
+            f"All genres right for {exact:,} of {total:,} test films ({exact / total:.0%}), at "
+            f"least one right for {touched:,} ({touched / total:.0%})."
+        )
+    return sentences
+
+
+def weaknesses(
+    verdict: Verdict, films: Films, slices: Sequence[Slice], names: Sequence[str]
+) -> list[str]:
+    """What the model is bad at, and what cannot be said, one sentence each.
+
+    Args:
+        verdict: of the gate.
+        films: of the test split.
+        slices: of it.
+        names: of the genres, in the order of the arrays' columns.
+    """
+    present = [row for row in verdict.genres if row.support]
+    sentences = []
+    if present:
+        worst = sorted(present, key=lambda row: _interval(row)[1])[:FEW]
+        sentences.append(
+            "Weakest genres, by the upper end of the interval: "
+            + _listing(map(_figure, worst))
+            + "."
+        )
+    below = [pair for pair in reversed(_differences(present, "simple_baseline")) if pair[1] < 0]
+    if below:
+        sentences.append(
+            "Below the simple baseline in "
+            + _listing(f"{row.genre} ({gain:+.2f})" for row, gain in below[:FEW])
+            + "."
+        )
+    lost = [pair for pair in reversed(_differences(present, "last_blessed")) if pair[1] < -NOTABLE]
+    if lost:
+        sentences.append(
+            "Below the last blessed model in "
+            + _listing(f"{row.genre} ({gain:+.2f})" for row, gain in lost[:FEW])
+            + "."
+        )
+    sentences += _confusions(films, names)
+    sentences += _slices(slices, verdict.aggregates.get("micro_f1_score"))
+    sentences += _trust(films)
+    unsure = [row for row in present if _interval(row)[1] - _interval(row)[0] > 0.4]
+    if unsure:
+        sentences.append(
+            "Too few test films to say much of "
+            + _listing(f"{row.genre} ({row.support:,})" for row in unsure)
+            + ": each interval is wider than 0.4."
+        )
+    absent = [row.genre for row in verdict.genres if not row.support]
+    if absent:
+        sentences.append(f"Not measured, since no test film has it: {_listing(absent)}.")
+    return sentences
+
+
+def _confusions(films: Films, names: Sequence[str]) -> list[str]:
+    counts = measures.confusion(films.labels, films.decided)
+    support = films.labels.sum(axis=0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:FEW]
+    pairs = [
+        f"{names[given]} in place of {names[missed]} ({counts[missed, given]} of "
+        f"{support[missed]} films)"
+        for missed, given in zip(*np.unravel_index(order, counts.shape), strict=True)
+        if counts[missed, given]
+    ]
+    return [f"Most often confused: {_listing(pairs)}."] if pairs else []
+
+
+def _slices(slices: Sequence[Slice], overall: float | None) -> list[str]:
+    large = [one for one in slices if one.films >= LEAST_FILMS]
+    if overall is None or not large:
+        return []
+    worst = min(large, key=lambda one: one.micro_f1)
+    if worst.micro_f1 > overall - NOTABLE:
+        return [f"No slice of {LEAST_FILMS} films or more is {NOTABLE:.2f} below the whole."]
+    kind = worst.kind.replace("_", " ")
+    return [
+        f"Weakest slice: {kind} {worst.name}, micro-F1 {worst.micro_f1:.3f} on {worst.films:,} "
+        f"films, {overall:.3f} on all."
+    ]
+
+
+def _trust(films: Films) -> list[str]:
+    if not len(films.labels):
+        return []
+    error = measures.calibration(films.labels, films.probabilities).error
+    said, true = films.probabilities.sum(axis=1).mean(), films.labels.sum(axis=1).mean()
+    if abs(said / max(true, 1e-9) - 1) <= NOTABLE:
+        tendency = "about as many genres as films have"
+    else:
+        tendency = "too many genres" if said > true else "too few genres"
+    return [
+        f"Its probabilities are off by {error:.3f} on average (expected calibration error), and "
+        f"promise {tendency}: {said:.2f} a film, where films have {true:.2f}."
+    ]
+
+
+def _differences(rows: Sequence[Genre], rival: str) -> list[tuple[Genre, float]]:
+    """Genres and how far their F1 is above a rival's, the furthest first."""
+    pairs = [(row, row.f1 - getattr(row, rival)) for row in rows if getattr(row, rival) is not None]
+    return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def _interval(row: Genre) -> tuple[float, float]:
+    low, high = measures.f1_interval(row.hits, row.support, row.decided)
+    return float(low), float(high)
+
+
+def _figure(row: Genre) -> str:
+    low, high = _interval(row)
+    films = "film" if row.support == 1 else "films"
+    return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {row.support:,} {films})"
+
+
+def _listing(parts: Iterable[str]) -> str:
+    """Parts as people list them."""
+    found = list(parts)
+    return (
+        ", ".join(found[:-1]) + (" and " if len(found) > 1 else "") + (found[-1] if found else "")
+    )

@@ -1,0 +1,151 @@
+"""Facts of a made-up model, small enough to be counted by hand."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from report.facts import (
+    Data,
+    Distance,
+    Effect,
+    Example,
+    Facts,
+    Films,
+    Genre,
+    Outcome,
+    Recipe,
+    Slice,
+    Timing,
+    Training,
+    Verdict,
+)
+from schema.genres import GENRES, NUM_GENRES
+
+NASTY = '<img src="https://outside.example/x.png"> & "quotes" </script><b>'
+"""A title as films on the network have it."""
+
+
+def genre(name: str, **changes: Any) -> Genre:
+    """A row of the verdict: F1 2/3 on ten films, six of the eight given it have it."""
+    values: dict[str, Any] = {
+        "support": 10,
+        "f1": 2 / 3,
+        "precision": 0.75,
+        "recall": 0.6,
+        "auc_pr": 0.7,
+        "floor": 0.3,
+        "last_blessed": 0.7,
+        "simple_baseline": 0.4,
+        "judgement": "pass",
+    }
+    return Genre(genre=name, **{**values, **changes})
+
+
+def films(count: int = 60, seed: int = 4) -> Films:
+    """Films of one to three genres; the model knows most of them. The first has a nasty title."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros((count, NUM_GENRES), np.bool_)
+    for row in range(count):
+        labels[row, random.choice(NUM_GENRES, 1 + row % 3, replace=False)] = True
+    probabilities = np.clip(random.normal(0.15 + 0.6 * labels, 0.15), 0.01, 0.99)
+    scores = np.where(probabilities >= 0.5, 0.6, 0.4)
+    odds = probabilities / (1 - probabilities)
+    return Films(
+        tconst=np.array([f"tt{row:07}" for row in range(count)], object),
+        title=np.array([NASTY, *(f"Film {row}" for row in range(1, count))], object),
+        labels=labels,
+        decided=scores > 0.5,
+        probabilities=probabilities,
+        scores=odds / (1 + odds),
+    )
+
+
+def facts(**changes: Any) -> Facts:
+    """Facts of a model that was blessed and pushed."""
+    shown = films()
+    recipe = Recipe(
+        model="output/artifacts/Trainer/model/12",
+        made=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
+        run="2026-03-01T10:00:00+00:00",
+        data={"fingerprint": "split:movies,num_files:1", "span": 0, "folder": "output/movies"},
+        schema="output/schema/0123/schema.pbtxt",
+        code={"Trainer": "aaaa", "Transform": "bbbb"},
+        settings={"Transform.transform.max_cast": 12},
+    )
+    training = Training(
+        hparams={"epochs": 3, "text_encoder": "cnn"},
+        history={
+            "loss": [1.0, 0.8, 0.7],
+            "val_loss": [0.3, 0.25, 0.26],
+            "val_map": [0.5, 0.62, 0.6],
+            "val_macro_f1": [0.4, 0.5, 0.51],
+        },
+        parameters=12345,
+        seconds=61.0,
+        versions={"tfx": "1.21.0"},
+    )
+    rows = tuple(
+        genre(name, **({"support": 3, "judgement": "not judged"} if name == "Music" else {}))
+        for name in GENRES
+    )
+    values: dict[str, Any] = {
+        "name": "movie_genres",
+        "written": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
+        "model": "output/artifacts/Trainer/model/12/Format-Serving",
+        "fingerprint": "f" * 64,
+        "verdict": Verdict(
+            blessed=True,
+            reasons=(),
+            notes=("not judged, with fewer than 5 test films: Music 3",),
+            examples=60,
+            genres=rows,
+            macro_f1=0.667,
+            last_blessed_macro_f1=0.7,
+            simple_baseline_macro_f1=0.4,
+            aggregates={"micro_f1_score": 0.7, "samples_f1": 0.69},
+        ),
+        "outcome": Outcome(version="1700000000", destination="output/serving/1700000000"),
+        "films": shown,
+        "slices": (
+            Slice("decade", "1950s", 20, 0.55, np.full(NUM_GENRES, 0.5), np.full(NUM_GENRES, 6)),
+            Slice("decade", "1960s", 40, 0.75, np.full(NUM_GENRES, 0.8), np.full(NUM_GENRES, 2)),
+        ),
+        "examples": (
+            Example(
+                tconst="tt0000000",
+                title=NASTY,
+                listed=("Drama",),
+                decided=("Drama",),
+                genre="Drama",
+                probability=0.93,
+                good=True,
+                effects=(Effect("plot", "<b>ranch</b>", 1.25), Effect("cast", "", -0.5)),
+            ),
+        ),
+        "training": training,
+        "last_training": Training(
+            {**training.hparams, "epochs": 2}, training.history, 12, 60.0, {"tfx": "1.20.0"}
+        ),
+        "data": Data(
+            span=0,
+            fingerprint="split:movies,num_files:1",
+            folder="output/movies",
+            films={"train": 480, "eval": 60, "test": 60},
+            genres={split: np.arange(NUM_GENRES) + 1 for split in ("train", "eval", "test")},
+            anomalies=(f"train: title: {NASTY}",),
+            distances=(Distance("eval and train", "year", "jensen_shannon_divergence", 0.05, 0.2),),
+            ingest={
+                "titles": 650,
+                "movies": 600,
+                "dropped": {"no plot": 50, "plot of an earlier film": 0},
+                "rejected": {"title.basics.tsv": {"wrong number of fields": 2}},
+                "other_genres": {"News": 1},
+            },
+        ),
+        "recipe": recipe,
+        "last_recipe": Recipe(**{**vars(recipe), "code": {"Trainer": "cccc", "Transform": "bbbb"}}),
+        "also_used": ("the model of 2026-02-01 10:00 UTC: output/artifacts/Trainer/model/3",),
+        "timings": (Timing("Trainer", 61.5, cached=False), Timing("Transform", 30.0, cached=True)),
+    }
+    return Facts(**{**values, **changes})
