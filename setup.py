@@ -6,7 +6,7 @@ project from it (`--setup_file`), and `make lock` resolves `requirements.lock` f
 
 from setuptools import find_packages, setup
 
-TOP_PACKAGES = ("components", "ingest", "pipeline", "schema", "serving", "trainer", "transform")
+TOP_PACKAGES = ("components", "dashboards", "ingest", "pipeline", "schema", "serving", "trainer", "transform")
 
 setup(
     name="ordained",
@@ -33,6 +33,7 @@ setup(
         "tensorflow-transform",
         "tfx-bsl",
         "numpy",
+        "plotly>=6",
         "protobuf",
         "pyarrow",
         "duckdb>=2",
@@ -55,6 +56,8 @@ setup(
         "uvicorn",
         "uvloop",
         "tensorboard",
+        # The web components of Facets: one file of it is read, nothing is imported.
+        "witwidget==1.8.1",
         # Beam runs this file on the machine that submits a job; tensorflow-hub imports
         # pkg_resources, gone in 82.
         "setuptools<82",
@@ -64,8 +67,12 @@ setup(
             "flask",
             "hypothesis",
             "import-linter",
+            "ipykernel",
+            "jupyterlab>=4.4",
             "mypy",
             "nbclient",
+            "nbconvert",
+            "notebook>=7.4",
             "packaging",
             "pip",
             "playwright",
