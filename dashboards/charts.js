@@ -140,7 +140,7 @@
     let low = axis.viewWindow?.min ?? axis.minValue ?? Math.min(...known, ...(fromZero ? [0] : []));
     let high = axis.viewWindow?.max ?? axis.maxValue ?? Math.max(...known, ...(fromZero ? [0] : []));
     if (!isNumber(low) || !isNumber(high)) [low, high] = [0, 1];
-    if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2];
+    if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 20, high + Math.abs(high) / 20];
     return [low, high];
   }
 
@@ -251,7 +251,7 @@
         } else {
           horizontal.append(
             svg("line", { x1: at, x2: at, y1: area.top, y2: area.bottom, stroke: GRID }),
-            svg("text", { x: at, y: area.bottom + 16, "text-anchor": "middle" }, tick.f));
+            svg("text", { x: at, y: area.bottom + 16, "text-anchor": anchorOf(at, tick.f, width) }, tick.f));
         }
       }
       horizontal.append(svg("line", { x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom, stroke: "#888888" }));
@@ -339,7 +339,7 @@
     }
     namedTicks(table, area) {
       const column = table.columns.findIndex((one) => one.role === "annotation");
-      const ticks = table.cells.map((row) => ({ v: row[0].v, f: shorten(column < 0 ? text(row[0]) : text(row[column]), 12) }));
+      const ticks = table.cells.map((row) => ({ v: row[0].v, f: shorten(column < 0 ? text(row[0]) : text(row[column]), 18) }));
       ticks.sort((a, b) => a.v - b.v);
       return thinned(ticks, area);
     }
@@ -395,6 +395,12 @@
     const room = (area.right - area.left) / Math.max(1, ...ticks.map((one) => 10 + text(one).length * 7));
     const every = Math.ceil(ticks.length / Math.max(1, Math.floor(room)));
     return ticks.filter((_, i) => i % every === 0);
+  }
+
+  // A label at the edge stays inside.
+  function anchorOf(x, label, width) {
+    const half = label.length * 3.5;
+    return x - half < 0 ? "start" : x + half > width ? "end" : "middle";
   }
 
   function mark(series, x, y, size = 4) {
@@ -525,6 +531,9 @@
 
   // ---- the table ----------------------------------------------------------------------------
 
+  // What a row is of stays in sight where the table is wider than the window.
+  const STICKY = "position:sticky;left:0;background:#f2f2f2";
+
   // With Google's class names, which TFMA's styles go by.
   class Table {
     constructor(container) {
@@ -569,7 +578,7 @@
     head(column, i) {
       const sorted = this.sorted?.column === i;
       const way = sorted ? (this.sorted.ascending ? "ascending" : "descending") : "none";
-      const cell = html("th", { class: `google-visualization-table-th sort-${way}`, "aria-sort": way, scope: "col", tabindex: 0, style: "cursor:pointer;white-space:nowrap" },
+      const cell = html("th", { class: `google-visualization-table-th sort-${way}`, "aria-sort": way, scope: "col", tabindex: 0, style: `cursor:pointer;white-space:nowrap;${i ? "" : STICKY}` },
         [column.label || "", html("span", { class: "google-visualization-table-sortind" })]);
       const sort = () => this.sort(i);
       cell.addEventListener("click", sort);
@@ -578,7 +587,7 @@
     }
     row(row, i) {
       const cells = this.table.columns.map((_, column) => {
-        const cell = html("td", { class: "google-visualization-table-td", style: "white-space:nowrap" });
+        const cell = html("td", { class: "google-visualization-table-td", style: `white-space:nowrap;${column ? "" : STICKY}` });
         const shown = text(this.table.cells[row][column] || { v: "" });
         // TFMA's own renderers give elements; anything else is data, and so text.
         if (this.options.allowHtml && /^<tfma-/.test(shown)) cell.innerHTML = shown;

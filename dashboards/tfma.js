@@ -6,7 +6,7 @@
 //   selected  names of the classes that are chosen at first
 //   names     the classes' names by id, for confusion matrices
 //   weight    the metric that counts examples
-//   show      the metric that the bars show at first; may be empty
+//   show      the metrics that are drawn at first; bars show one
 "use strict";
 (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
@@ -114,16 +114,21 @@
     await choose(picker, "class-picker", (item) => page.selected.includes(name(item)), page.label);
   }
 
+  async function draw(metrics) {
+    const known = (of) => of?.includes(metrics[0]);
+    const found = await present(() =>
+      [...all("tfma-slice-overview"), ...all("tfma-line-chart-grid")].find((one) => known(one.metrics_ || one.metrics)));
+    if (found?.localName === "tfma-slice-overview") found.metricToShow = metrics[0];
+    else if (found) found.selectedMetrics_ = metrics.filter((one) => found.metrics.includes(one));
+  }
+
   async function show(name) {
     const element = document.createElement(page.element);
     document.getElementById("view").replaceChildren(element);
     element.config = { ...page.config, ...(page.choices[name].config || {}) };
     element.data = page.choices[name].data;
     if (pickerOf(element)) await preselect(element);
-    if (page.show) {
-      const bars = await present(() => all("tfma-slice-overview").find((one) => one.metrics_?.includes(page.show)));
-      if (bars) bars.metricToShow = page.show;
-    }
+    if (page.show.length) await draw(page.show);
     dress();
     document.documentElement.dataset.drawn = name;
   }

@@ -83,7 +83,7 @@ def slicing_metrics(
         config=config,
         selected=_preselected(rows, selected),
         weight=weight,
-        show=show,
+        show=[show] if show else (),
     )
 
 
@@ -136,7 +136,7 @@ def class_metrics(
         height,
         config={"weightedExamplesColumn": weight},
         weight=weight,
-        show=show,
+        show=[show] if show else (),
     )
 
 
@@ -207,6 +207,7 @@ def time_series(
     selected: Sequence[str] | None = None,
     slice_key: SliceKey = OVERALL,
     data_names: Sequence[str] = (),
+    show: Sequence[str] = (),
     title: str = "Metrics by run",
     height: int = 560,
 ) -> page.View:
@@ -220,6 +221,7 @@ def time_series(
         selected: as for `slicing_metrics`.
         slice_key: the slice to show.
         data_names: of what each was measured on; by default the name of the data's folder.
+        show: the metrics that are drawn at first, named as in the table; by default the first.
         title: heading of the view.
         height: in pixels.
 
@@ -246,6 +248,7 @@ def time_series(
         height,
         config={"isModelCentric": True},
         selected=_preselected(rows, selected),
+        show=show,
     )
 
 
@@ -259,7 +262,7 @@ def _view(
     selected: Sequence[str] = (),
     names: Mapping[str, str] | None = None,
     weight: str = "",
-    show: str = "",
+    show: Sequence[str] = (),
 ) -> page.View:
     data = {
         "element": element,
@@ -269,7 +272,7 @@ def _view(
         "selected": list(selected),
         "names": dict(names or {}),
         "weight": weight,
-        "show": show,
+        "show": list(show),
     }
     parts = (
         page.data_element(data),
