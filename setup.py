@@ -6,7 +6,16 @@ project from it (`--setup_file`), and `make lock` resolves `requirements.lock` f
 
 from setuptools import find_packages, setup
 
-TOP_PACKAGES = ("components", "dashboards", "ingest", "pipeline", "schema", "serving", "trainer", "transform")
+TOP_PACKAGES = (
+    "components",
+    "dashboards",
+    "ingest",
+    "pipeline",
+    "schema",
+    "serving",
+    "trainer",
+    "transform",
+)
 
 setup(
     name="ordained",
@@ -17,7 +26,11 @@ setup(
     packages=find_packages(
         include=[pattern for name in TOP_PACKAGES for pattern in (name, f"{name}.*")]
     ),
-    package_data={"": ["*.pbtxt", "*.yaml"], "serving.web": ["page/*"]},
+    package_data={
+        "": ["*.pbtxt", "*.yaml"],
+        "serving.web": ["page/*"],
+        "dashboards": ["*.html", "*.js"],
+    },
     install_requires=[
         # The stack moves as one: TFX names the versions of its own libraries that it works with.
         "tfx==1.21.0",

@@ -2,8 +2,8 @@
 
 TFMA's own metrics by class keep a confusion matrix at ten thousand thresholds for each class and
 metric, and know neither samples F1 nor subset or Hamming accuracy. Here one combiner counts
-decisions and ranks for all genres at once, in every slice, and all metrics and TFMA's plots come from
-its counts.
+decisions and ranks for all genres at once, in every slice, and all metrics and TFMA's plots come
+from its counts.
 
 A ratio whose denominator is zero counts as 0.0, as in scikit-learn.
 """
@@ -109,9 +109,9 @@ class _Accumulator:
 class GenreMetrics(metric_types.Metric):
     """F1, precision, recall, AUC-PR and support by genre, and what sums them up.
 
-    The genres' metrics have the class id as sub key, the others none. Each genre has TFMA's plots by
-    threshold of the probability, and of its calibration. Macro averages go over the
-    genres that have an example, so that a genre absent from the data counts neither way.
+    The genres' metrics have the class id as sub key, the others none. Each genre has TFMA's plots
+    by threshold of the probability, and of its calibration. Macro averages go over the genres that
+    have an example, so that a genre absent from the data counts neither way.
     """
 
     def __init__(self, genres: int, name: str = "genre_metrics") -> None:

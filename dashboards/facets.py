@@ -22,7 +22,9 @@ _FILE: Final = "static/wit_jupyter.html"
 _FONTS: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 """They would be asked for at the notebook's server, which has none."""
 
-_STYLE: Final = "<style>facets-overview { display: block; --facets-overview-table-height: auto }</style>"
+_STYLE: Final = (
+    "<style>facets-overview { display: block; --facets-overview-table-height: auto }</style>"
+)
 
 
 def statistics(
@@ -34,8 +36,8 @@ def statistics(
     """Facets' overview, with the data sets side by side.
 
     Args:
-        datasets: statistics as TFDV computes or loads them, by the name they are shown by. Of sliced
-            statistics, those over all examples are shown.
+        datasets: statistics as TFDV computes or loads them, by the name they are shown by. Of
+            sliced statistics, those over all examples are shown.
         title: heading of the view.
         height: in pixels.
 

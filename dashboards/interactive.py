@@ -1,9 +1,9 @@
 """The views for TFX's InteractiveContext, whose own are blank in today's notebooks.
 
-    context = InteractiveContext()
-    dashboards.interactive.register(class_names=["cat", "dog"])
-    context.show(statistics_gen.outputs["statistics"])
-    context.show(evaluator.outputs["evaluation"])
+context = InteractiveContext()
+dashboards.interactive.register(class_names=["cat", "dog"])
+context.show(statistics_gen.outputs["statistics"])
+context.show(evaluator.outputs["evaluation"])
 """
 
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Final
 
 import tensorflow_data_validation as tfdv
 import tensorflow_model_analysis as tfma
-from IPython.display import display
 from tfx import types
 from tfx.orchestration.experimental.interactive import visualizations
 from tfx.types import artifact_utils, standard_artifacts
@@ -35,7 +34,7 @@ def register(class_names: tfma_views.ClassNames = ()) -> None:
 
         def display(self, artifact: types.Artifact) -> None:
             result = tfma.load_eval_result(artifact.uri)
-            display(tfma_views.slicing_metrics(result, class_names=class_names))
+            tfma_views.slicing_metrics(result, class_names=class_names).display()
 
     for visualization in (Evaluation, Statistics):
         visualizations.get_registry().register(visualization)
@@ -52,4 +51,4 @@ class Statistics(visualizations.ArtifactVisualization):
             split: tfdv.load_stats_binary(str(Path(artifact.uri, f"Split-{split}", _STATISTICS)))
             for split in artifact_utils.decode_split_names(artifact.split_names)
         }
-        display(facets.statistics(loaded))
+        facets.statistics(loaded).display()

@@ -49,6 +49,12 @@ class View:
         path.write_text(self.standalone(), encoding="utf-8")
         return path
 
+    def display(self) -> None:
+        """Show it in a notebook, from any place in a cell."""
+        from IPython.display import display
+
+        display(self)
+
     def _repr_html_(self) -> str:
         return (
             f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts" '

@@ -62,7 +62,7 @@ def slicing_metrics(
     Raises:
         ValueError: no slice has the column, a metric is not there, or two classes share a name.
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"slice": slicer_lib.stringify_slice_key(key), "metrics": _named(values, class_names)}
         for key, values in result.slicing_metrics
         if slicing_column is None or key == OVERALL or [name for name, _ in key] == [slicing_column]
@@ -116,7 +116,7 @@ def class_metrics(
             name.
     """
     measured = _named(_of_slice(result.slicing_metrics, slice_key), class_names)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "slice": " ".join(filter(None, (output, key))),
             "metrics": {"": {"": {**_weight_of(keys, weight), **values}}},
@@ -232,7 +232,7 @@ def time_series(
     if not results:
         raise ValueError("there are no evaluations to show")
     data = data_names or [_folder(result.data_location) for result in results.values()]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "metrics": _named(_of_slice(result.slicing_metrics, slice_key), class_names),
             "config": {"modelIdentifier": name, "dataIdentifier": measured_on},
@@ -312,7 +312,7 @@ def _place(key: str) -> tuple[int, str]:
 
 
 def _of_slice(rows: Iterable[tuple[SliceKey, Metrics | None]], slice_key: SliceKey) -> Metrics:
-    found = {key: values for key, values in rows}
+    found = dict(rows)
     if slice_key not in found:
         there = [slicer_lib.stringify_slice_key(key) for key in found]
         wanted = slicer_lib.stringify_slice_key(slice_key)
@@ -382,7 +382,9 @@ def _drawable(data: Mapping[str, Any]) -> dict[str, Any]:
         def count(*names: str) -> float:
             return sum(float(first.get(name, 0)) for name in names)
 
-        if not (count("truePositives", "falseNegatives") and count("falsePositives", "trueNegatives")):
+        if not (
+            count("truePositives", "falseNegatives") and count("falsePositives", "trueNegatives")
+        ):
             del plots[_CURVES]
     if _CALIBRATION in plots and not any(
         bucket.get("numWeightedExamples") for bucket in plots[_CALIBRATION].get("buckets", [])
