@@ -438,7 +438,9 @@
       const own = series.roles.tooltip;
       if (own !== undefined && text(cells[own])) return text(cells[own]);
       const value = cells[series.column];
-      return `${text(cells[0])}\n${series.label}: ${isNumber(value.v) && value.f === undefined ? +value.v.toPrecision(6) : text(value)}`;
+      // TFMA gives some numbers as their own text.
+      const plain = isNumber(value.v) && typeof value.f !== "string";
+      return `${text(cells[0])}\n${series.label}: ${plain ? +value.v.toPrecision(6) : text(value)}`;
     }
     drawBars(scene, series, index, count) {
       const { rows, x, xScale, yScales, area } = scene;
