@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 import dashboards
 from dashboards import View
 from tests.chromium import PATIENCE, chromium
-from tests.tiny_evaluation import LAST_SLICE, NAMES, ROWS, evaluate, labels_and_predictions
+from tests.tiny_evaluation import LAST_SLICE, NAMES, ROWS, labels_and_predictions
 
 VSCODE = (
     "default-src 'none'; script-src 'self' https://*.vscode-cdn.net 'unsafe-inline' 'unsafe-eval'; "
@@ -33,11 +33,6 @@ VSCODE = (
 def browser() -> Iterator[Browser]:
     with chromium() as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> tfma.EvalResult:
-    return evaluate(tmp_path_factory.mktemp("evaluation"))
 
 
 @pytest.fixture
@@ -106,8 +101,8 @@ def assert_classes_are_drawn(root: Page | FrameLocator) -> None:
     assert table["example_count"] == [str(ROWS)] * 3
 
 
-def test_classes(page: Page, result: tfma.EvalResult, tmp_path: Path) -> None:
-    view = dashboards.class_metrics(result, class_names=NAMES, show="binary_accuracy")
+def test_classes(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+    view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
     assert_classes_are_drawn(opened(page, view, tmp_path))
     page.get_by_label("Visualization").first.click()
     page.get_by_text("Metrics Histogram").click()
@@ -120,9 +115,9 @@ def test_classes(page: Page, result: tfma.EvalResult, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("policy", ["", VSCODE], ids=["html", "vscode"])
 def test_in_a_frame_as_in_notebooks(
-    page: Page, result: tfma.EvalResult, tmp_path: Path, policy: str
+    page: Page, evaluation: tfma.EvalResult, tmp_path: Path, policy: str
 ) -> None:
-    view = dashboards.class_metrics(result, class_names=NAMES, show="binary_accuracy")
+    view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">' if policy else ""
     statistics = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": [1931.0, 1948.0]}))
     facets = dashboards.statistics({"train": statistics, "test": statistics})
@@ -136,9 +131,9 @@ def test_in_a_frame_as_in_notebooks(
 
 
 def test_slices_with_the_chosen_classes(
-    page: Page, result: tfma.EvalResult, tmp_path: Path
+    page: Page, evaluation: tfma.EvalResult, tmp_path: Path
 ) -> None:
-    view = dashboards.slicing_metrics(result, class_names=NAMES, selected=["dog"])
+    view = dashboards.slicing_metrics(evaluation, class_names=NAMES, selected=["dog"])
     opened(page, view, tmp_path)
     picker = page.get_by_label("Classes")
     expect(picker).to_have_value("dog")
@@ -167,8 +162,8 @@ def test_slices_with_the_chosen_classes(
     assert sorted_cells == sorted(table["cat/binary_accuracy"], key=float)
 
 
-def test_plots(page: Page, result: tfma.EvalResult, tmp_path: Path) -> None:
-    opened(page, dashboards.plot(result, class_names=NAMES, selected="dog"), tmp_path)
+def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+    opened(page, dashboards.plot(evaluation, class_names=NAMES, selected="dog"), tmp_path)
     labels, predictions = labels_and_predictions()
     buckets = np.unique((predictions[:, 1] * 50).astype(int))
     expect(page.locator("tfma-plot h4")).to_have_text("Plot for Overall, dog")
@@ -225,9 +220,9 @@ def test_plots(page: Page, result: tfma.EvalResult, tmp_path: Path) -> None:
     expect(cat_and_cat).to_have_text(str(both))
 
 
-def test_runs(page: Page, result: tfma.EvalResult, tmp_path: Path) -> None:
+def test_runs(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     view = dashboards.time_series(
-        {"2026-01-02": result, "2026-01-01": result},
+        {"2026-01-02": evaluation, "2026-01-01": evaluation},
         class_names=NAMES,
         selected=["cat", "dog"],
         show=["dog/binary_accuracy", "cat/binary_accuracy"],
@@ -261,8 +256,8 @@ def assert_facets_are_drawn(root: Page | FrameLocator, names: list[str]) -> None
 @pytest.mark.parametrize(
     "page", [{"width": 400, "scheme": "dark"}], indirect=True, ids=["dark-400"]
 )
-def test_a_narrow_dark_screen(page: Page, result: tfma.EvalResult, tmp_path: Path) -> None:
-    view = dashboards.slicing_metrics(result, class_names=NAMES, show="dog/binary_accuracy")
+def test_a_narrow_dark_screen(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+    view = dashboards.slicing_metrics(evaluation, class_names=NAMES, show="dog/binary_accuracy")
     opened(page, view, tmp_path)
     bars_of(page, 4)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400

@@ -11,12 +11,7 @@ import tensorflow_model_analysis as tfma
 
 import dashboards
 from dashboards import View
-from tests.tiny_evaluation import NAMES, ROWS, SLICES, evaluate
-
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> tfma.EvalResult:
-    return evaluate(tmp_path_factory.mktemp("evaluation"))
+from tests.tiny_evaluation import NAMES, ROWS, SLICES
 
 
 def given(view: View) -> dict[str, Any]:
@@ -26,8 +21,8 @@ def given(view: View) -> dict[str, Any]:
     return json.loads(found[1])
 
 
-def test_slices_have_names_for_classes(result: tfma.EvalResult) -> None:
-    page = given(dashboards.slicing_metrics(result, class_names=NAMES))
+def test_slices_have_names_for_classes(evaluation: tfma.EvalResult) -> None:
+    page = given(dashboards.slicing_metrics(evaluation, class_names=NAMES))
     rows = page["choices"][""]["data"]
     assert [row["slice"] for row in rows] == ["Overall", *sorted(f"group:{s}" for s in SLICES)]
     for row in rows:
@@ -37,16 +32,16 @@ def test_slices_have_names_for_classes(result: tfma.EvalResult) -> None:
     assert page["weight"] == "example_count"
 
 
-def test_a_class_without_a_name_keeps_its_id(result: tfma.EvalResult) -> None:
-    page = given(dashboards.slicing_metrics(result, class_names={1: "dog"}, selected=["dog"]))
+def test_a_class_without_a_name_keeps_its_id(evaluation: tfma.EvalResult) -> None:
+    page = given(dashboards.slicing_metrics(evaluation, class_names={1: "dog"}, selected=["dog"]))
     assert list(page["choices"][""]["data"][0]["metrics"][""]) == [
         *("", "classId:0", "dog", "classId:2")
     ]
     assert page["selected"] == ["dog"]
 
 
-def test_classes_are_rows(result: tfma.EvalResult) -> None:
-    page = given(dashboards.class_metrics(result, class_names=NAMES, show="binary_accuracy"))
+def test_classes_are_rows(evaluation: tfma.EvalResult) -> None:
+    page = given(dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy"))
     rows = page["choices"][""]["data"]
     assert [row["slice"] for row in rows] == list(NAMES)
     # TFMA counts no examples by class: the slice's count stands for it.
@@ -54,8 +49,8 @@ def test_classes_are_rows(result: tfma.EvalResult) -> None:
     assert page["show"] == ["binary_accuracy"]
 
 
-def test_plots_that_are_undefined_are_left_out(result: tfma.EvalResult) -> None:
-    choices = given(dashboards.plot(result, class_names=NAMES, selected="dog"))["choices"]
+def test_plots_that_are_undefined_are_left_out(evaluation: tfma.EvalResult) -> None:
+    choices = given(dashboards.plot(evaluation, class_names=NAMES, selected="dog"))["choices"]
     assert list(choices) == ["dog", "all", "cat", "emu"]
     assert sorted(choices["dog"]["data"]) == [
         "calibrationHistogramBuckets",
@@ -66,10 +61,10 @@ def test_plots_that_are_undefined_are_left_out(result: tfma.EvalResult) -> None:
     assert choices["cat"]["config"] == {"sliceName": "Overall, cat"}
 
 
-def test_runs_have_the_names_they_are_given(result: tfma.EvalResult) -> None:
+def test_runs_have_the_names_they_are_given(evaluation: tfma.EvalResult) -> None:
     page = given(
         dashboards.time_series(
-            {"2026-01-01": result, "2026-01-02": result},
+            {"2026-01-01": evaluation, "2026-01-02": evaluation},
             class_names=NAMES,
             metrics=["binary_accuracy"],
             slice_key=(("group", "a"),),
@@ -104,10 +99,10 @@ def test_runs_have_the_names_they_are_given(result: tfma.EvalResult) -> None:
     ],
 )
 def test_what_is_not_there_is_told(
-    result: tfma.EvalResult, view: str, options: dict[str, Any], message: str
+    evaluation: tfma.EvalResult, view: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        getattr(dashboards, view)(result, **options)
+        getattr(dashboards, view)(evaluation, **options)
 
 
 def test_no_evaluations_are_told() -> None:
@@ -116,8 +111,10 @@ def test_no_evaluations_are_told() -> None:
 
 
 @pytest.mark.parametrize("names", [(), NAMES])
-def test_nothing_in_the_data_becomes_markup(result: tfma.EvalResult, names: Sequence[str]) -> None:
-    view = dashboards.slicing_metrics(result, class_names=names, title="</title><b>")
+def test_nothing_in_the_data_becomes_markup(
+    evaluation: tfma.EvalResult, names: Sequence[str]
+) -> None:
+    view = dashboards.slicing_metrics(evaluation, class_names=names, title="</title><b>")
     assert "<img" not in view.page.split('id="data"')[1].split("</script>")[0]
     assert "<title>&lt;/title&gt;&lt;b&gt;</title>" in view.page
     frame = view._repr_html_()
