@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 8_000
+PATIENCE = 60_000
 """Milliseconds; a machine with much else to do takes more than the usual five seconds."""
 
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
