@@ -65,7 +65,15 @@
     return [...root.querySelectorAll(kind), ...inside];
   }
 
+  // TFMA draws these bars once, in the width that they have at first.
+  const widths = new ResizeObserver((changes) => {
+    for (const { target } of changes) {
+      if (target.chart_) target.plot_(true, target.slices, target.metricToShow, target.metricToSort_, target.chart_);
+    }
+  });
+
   function dress() {
+    for (const overview of all("tfma-slice-overview")) widths.observe(overview);
     for (const [kind, rules] of Object.entries(STYLES)) {
       for (const element of all(kind)) {
         if (!element.shadowRoot || element.shadowRoot.querySelector("style[data-own]")) continue;
