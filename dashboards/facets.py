@@ -22,9 +22,12 @@ _FILE: Final = "static/wit_jupyter.html"
 _FONTS: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 """They would be asked for at the notebook's server, which has none."""
 
-_STYLE: Final = (
-    "<style>facets-overview { display: block; --facets-overview-table-height: auto }</style>"
-)
+_STYLE: Final = """<style>
+  /* Narrower than this Facets cuts its charts off, where scrolling does not reach them. */
+  facets-overview { display: block; min-width: 960px; }
+  /* Its pale colours turned round for the dark could hardly be seen. */
+  @media (prefers-color-scheme: dark) { html { filter: none; } }
+</style>"""
 
 
 def statistics(
