@@ -4,7 +4,7 @@
 //   choices   the data to choose from, by name; a single one is shown without asking
 //   label     what there is to choose from, and what TFMA calls classes
 //   selected  names of the classes that are chosen at first
-//   names     the classes' names by id, for confusion matrices
+//   names     the classes' ids by name, for confusion matrices
 //   weight    the metric that counts examples
 //   show      the metrics that are drawn at first; bars show one
 "use strict";
@@ -23,7 +23,9 @@
   // An empty bucket has no residual: TFMA would draw one of 0.
   computes("tfma-residual-plot", (bucket) => bucket.numWeightedExamples);
   // Where nothing is predicted there is no precision: TFMA would draw one of 0.
-  computes("tfma-precision-recall-curve", (one) => (one.truePositives || 0) + (one.falsePositives || 0) > 0);
+  const predicted = (one) => (one.truePositives || 0) + (one.falsePositives || 0) > 0;
+  computes("tfma-precision-recall-curve", predicted);
+  computes("tfma-accuracy-charts", predicted);
 
   // The metrics of the chosen classes as columns, named "class/metric". TFMA's own function shows ids
   // (whatever stands before a colon is lost) and forgets the count of examples, and so counts each
