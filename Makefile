@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback report lineage serve tensorboard benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
+.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback report lineage serve tensorboard notebooks benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
@@ -40,6 +40,9 @@ serve: setup ## serve the pushed model: gRPC, REST and a web page (ARGS="--help"
 
 tensorboard: setup ## show the training and the tuner's trials in TensorBoard
 	@$(BIN)/tensorboard --logdir_spec trainer:$(OUTPUT)/artifacts/Trainer/model_run,tuner:$(OUTPUT)/logs/tensorboard/tuner
+
+notebooks: setup ## open the notebooks in JupyterLab (OUTPUT=DIR of a run; else the newest)
+	@$(if $(filter-out file,$(origin OUTPUT)),ORDAINED_OUTPUT="$(abspath $(OUTPUT))") $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
 benchmark: setup ## time and memory of a run, node by node (DATA=DIR, ARGS="--titles 5000 50000")
 	@$(BIN)/python benchmarks/pipeline.py --data $(DATA) $(ARGS)

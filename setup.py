@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 
 TOP_PACKAGES = (
     "components",
+    "dashboards",
     "ingest",
     "pipeline",
     "report",
@@ -28,6 +29,7 @@ setup(
     ),
     package_data={
         "": ["*.pbtxt", "*.yaml"],
+        "dashboards": ["*.html", "*.js"],
         "report": ["*.css", "*.js"],
         "serving.web": ["page/*"],
     },
@@ -46,6 +48,7 @@ setup(
         "tensorflow-transform",
         "tfx-bsl",
         "numpy",
+        "plotly>=6",
         "protobuf",
         "pyarrow",
         "duckdb>=2",
@@ -68,6 +71,8 @@ setup(
         "uvicorn",
         "uvloop",
         "tensorboard",
+        # The web components of Facets: one file of it is read, nothing is imported.
+        "witwidget==1.8.1",
         # Beam runs this file on the machine that submits a job; tensorflow-hub imports
         # pkg_resources, gone in 82.
         "setuptools<82",
@@ -77,8 +82,12 @@ setup(
             "flask",
             "hypothesis",
             "import-linter",
+            "ipykernel",
+            "jupyterlab>=4.4",
             "mypy",
             "nbclient",
+            "nbconvert",
+            "notebook>=7.4",
             "packaging",
             "pip",
             "playwright",

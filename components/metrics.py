@@ -2,7 +2,8 @@
 
 TFMA's own metrics by class keep a confusion matrix at ten thousand thresholds for each class and
 metric, and know neither samples F1 nor subset or Hamming accuracy. Here one combiner counts
-decisions and ranks for all genres at once, in every slice, and all metrics come from its counts.
+decisions and ranks for all genres at once, in every slice, and all metrics and TFMA's plots come
+from its counts.
 
 A ratio whose denominator is zero counts as 0.0, as in scikit-learn.
 """
@@ -14,7 +15,12 @@ from typing import Any, Final
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
-from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.metrics import (
+    calibration_plot,
+    confusion_matrix_plot,
+    metric_types,
+)
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from schema.features import PROBABILITIES_OUTPUT
 from trainer.export import SCORES_OUTPUT
@@ -36,6 +42,12 @@ HAMMING_ACCURACY: Final = "hamming_accuracy"
 _BUCKETS: Final = 1000
 _LARGEST_LOGIT: Final = 12.0
 """Ranks are counted in buckets of equal width in the logit of the probability, from -12 to 12."""
+
+_CURVE_STEP: Final = 20
+"""Buckets from one point of a plotted curve to the next: 50 points, which a chart can show."""
+
+_CALIBRATION_BUCKETS: Final = 20
+"""Of equal width in the probability, as TFMA's calibration plots have them."""
 
 Floats = npt.NDArray[np.floating[Any]]
 Counts = npt.NDArray[np.int64]
@@ -97,8 +109,9 @@ class _Accumulator:
 class GenreMetrics(metric_types.Metric):
     """F1, precision, recall, AUC-PR and support by genre, and what sums them up.
 
-    The genres' metrics have the class id as sub key, the others none. Macro averages go over the
-    genres that have an example, so that a genre absent from the data counts neither way.
+    The genres' metrics have the class id as sub key, the others none. Each genre has TFMA's plots
+    by threshold of the probability, and of its calibration. Macro averages go over the genres that
+    have an example, so that a genre absent from the data counts neither way.
     """
 
     def __init__(self, genres: int, name: str = "genre_metrics") -> None:
@@ -117,7 +130,7 @@ def _computations(
     del name
     return [
         metric_types.MetricComputation(
-            keys=list(_values(_Accumulator(genres), model)),
+            keys=[*_values(_Accumulator(genres), model), *_plots(_Accumulator(genres), model)],
             preprocessors=None,
             combiner=_Combiner(genres, model),
         )
@@ -150,8 +163,11 @@ class _Combiner(beam.CombineFn):
             merged.merge(accumulator)
         return merged
 
-    def extract_output(self, accumulator: _Accumulator) -> dict[metric_types.MetricKey, float]:
-        return _values(accumulator, self._model_name)
+    def extract_output(self, accumulator: _Accumulator) -> dict[metric_types.MetricKey, Any]:
+        return {
+            **_values(accumulator, self._model_name),
+            **_plots(accumulator, self._model_name),
+        }
 
 
 def _values(counts: _Accumulator, model_name: str) -> dict[metric_types.MetricKey, float]:
@@ -202,6 +218,87 @@ def _values(counts: _Accumulator, model_name: str) -> dict[metric_types.MetricKe
     return values
 
 
+def _plots(counts: _Accumulator, model_name: str) -> dict[metric_types.PlotKey, Any]:
+    """What TFMA's views plot of each genre in one slice: curves by threshold, and calibration."""
+
+    def key(name: str, genre: int) -> metric_types.PlotKey:
+        sub_key = metric_types.SubKey(class_id=genre)
+        return metric_types.PlotKey(name, model_name=model_name, sub_key=sub_key)
+
+    plots: dict[metric_types.PlotKey, Any] = {}
+    for genre in range(counts.genres):
+        ranks = counts.ranks[:, genre]
+        plots[key(confusion_matrix_plot.CONFUSION_MATRIX_PLOT_NAME, genre)] = _curve(ranks)
+        plots[key(calibration_plot.CALIBRATION_PLOT_NAME, genre)] = _calibration(ranks)
+    return plots
+
+
+def _curve(ranks: Counts) -> metrics_for_slice_pb2.ConfusionMatrixAtThresholds:
+    """Confusion matrices of one genre at thresholds from 0 to 1; ranks int64 [2, buckets]."""
+    starts = np.arange(0, _BUCKETS + 1, _CURVE_STEP)
+    thresholds = probability_of(starts.astype(np.float64))
+    thresholds[0], thresholds[-1] = 0.0, 1.0
+    above = np.concatenate([np.cumsum(ranks[:, ::-1], axis=1)[:, ::-1], np.zeros((2, 1))], axis=1)
+    negatives, positives = above[:, 0]
+    false_positives, true_positives = above[:, starts]
+    matrices = zip(
+        thresholds,
+        true_positives,
+        false_positives,
+        ratio(true_positives, true_positives + false_positives),
+        ratio(true_positives, np.full_like(true_positives, positives)),
+        strict=True,
+    )
+    return metrics_for_slice_pb2.ConfusionMatrixAtThresholds(
+        matrices=[
+            metrics_for_slice_pb2.ConfusionMatrixAtThresholds.ConfusionMatrixAtThreshold(
+                threshold=threshold,
+                true_positives=hits,
+                false_positives=alarms,
+                true_negatives=negatives - alarms,
+                false_negatives=positives - hits,
+                precision=precision,
+                recall=recall,
+            )
+            for threshold, hits, alarms, precision, recall in matrices
+        ]
+    )
+
+
+def _calibration(ranks: Counts) -> metrics_for_slice_pb2.CalibrationHistogramBuckets:
+    """Predicted beside true shares of one genre; ranks int64 [2, buckets].
+
+    The probability of an example counts as the middle of its rank bucket, which is at most .003
+    away.
+    """
+    middles = probability_of(np.arange(_BUCKETS) + 0.5)
+    places = (middles * _CALIBRATION_BUCKETS).astype(np.int64)
+    examples, labels, predictions = (
+        np.bincount(places, weights, _CALIBRATION_BUCKETS)
+        for weights in (ranks.sum(axis=0), ranks[1], ranks.sum(axis=0) * middles)
+    )
+    edges = np.linspace(0, 1, _CALIBRATION_BUCKETS + 1)
+    bucket = metrics_for_slice_pb2.CalibrationHistogramBuckets.Bucket
+    rows = zip(edges[:-1], edges[1:], examples, labels, predictions, strict=True)
+    return metrics_for_slice_pb2.CalibrationHistogramBuckets(
+        buckets=[
+            # TFMA's views expect a bucket below 0 and one above 1.
+            bucket(lower_threshold_inclusive=-np.inf, upper_threshold_exclusive=0.0),
+            *(
+                bucket(
+                    lower_threshold_inclusive=low,
+                    upper_threshold_exclusive=high,
+                    num_weighted_examples={"value": count},
+                    total_weighted_label={"value": label},
+                    total_weighted_refined_prediction={"value": prediction},
+                )
+                for low, high, count, label, prediction in rows
+            ),
+            bucket(lower_threshold_inclusive=1.0, upper_threshold_exclusive=np.inf),
+        ]
+    )
+
+
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
     """Divide; 0.0 where the denominator is 0. float64, of the arguments' shape."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
@@ -214,6 +311,11 @@ def buckets(probabilities: Floats) -> Counts:
     logits = np.log(clipped) - np.log1p(-clipped)
     place = (logits + _LARGEST_LOGIT) / (2 * _LARGEST_LOGIT) * _BUCKETS
     return np.clip(place, 0, _BUCKETS - 1).astype(np.int64)
+
+
+def probability_of(places: Floats) -> Floats:
+    """The probability at a place on the scale of rank buckets: the inverse of `buckets`."""
+    return 1 / (1 + np.exp(-(places / _BUCKETS * 2 * _LARGEST_LOGIT - _LARGEST_LOGIT)))
 
 
 def average_precision(ranks: Counts) -> Floats:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    import tensorflow_model_analysis as tfma
+
     from tests.e2e_project import Project, Run
     from tests.tiny_server import Served
 
@@ -48,6 +50,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
 
     with serving_tiny_model(tmp_path_factory.mktemp("served")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> "tfma.EvalResult":
+    """TFMA's evaluation of made-up predictions, for the dashboards."""
+    from tests.tiny_evaluation import evaluate
+
+    return evaluate(tmp_path_factory.mktemp("evaluation"))
 
 
 def _copy(source: Path, target: Path) -> None:

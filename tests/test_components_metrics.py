@@ -1,5 +1,7 @@
 """The metrics agree with scikit-learn, whatever the order and grouping of the examples."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
@@ -9,6 +11,7 @@ from components.metrics import (
     GenreMetrics,
     average_precision,
     buckets,
+    probability_of,
     ratio,
 )
 
@@ -19,6 +22,28 @@ def measure(
     labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray, bundles: int = 1
 ) -> dict[tuple[str, int | None], float]:
     """All metrics, by name and class id, with the examples counted in several bundles."""
+    values = extract(labels, scores, probabilities, bundles)
+    return {
+        (key.name, None if key.sub_key is None else key.sub_key.class_id): value
+        for key, value in values.items()
+        if not isinstance(key, metric_types.PlotKey)
+    }
+
+
+def plots(
+    labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray
+) -> dict[tuple[str, int], Any]:
+    """All plots, by name and class id."""
+    return {
+        (key.name, key.sub_key.class_id): value
+        for key, value in extract(labels, scores, probabilities).items()
+        if isinstance(key, metric_types.PlotKey)
+    }
+
+
+def extract(
+    labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray, bundles: int = 1
+) -> dict[metric_types.MetricKey, Any]:
     (computation,) = GenreMetrics(labels.shape[1]).computations()
     combiner = computation.combiner
     accumulators = []
@@ -36,10 +61,7 @@ def measure(
         accumulators.append(accumulator)
     values = combiner.extract_output(combiner.merge_accumulators(accumulators))
     assert set(values) == set(computation.keys)
-    return {
-        (key.name, None if key.sub_key is None else key.sub_key.class_id): value
-        for key, value in values.items()
-    }
+    return values
 
 
 def random_example_rows(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -132,6 +154,48 @@ def test_a_score_of_one_half_is_no_decision() -> None:
 def test_buckets_keep_the_order_and_the_extremes() -> None:
     probabilities = np.array([0.0, 1e-7, 0.01, 0.5, 0.501, 0.99, 1.0])
     assert buckets(probabilities).tolist() == [0, 0, 308, 500, 500, 691, 999]
+
+
+def test_probabilities_of_buckets_are_the_inverse() -> None:
+    places = np.array([1, 308, 500, 999])
+    assert buckets(probability_of(places + 0.5)).tolist() == places.tolist()
+
+
+def test_plotted_curves_are_those_of_scikit_learn() -> None:
+    labels, scores, probabilities = random_example_rows(600)
+    for genre in range(GENRES):
+        curve = plots(labels, scores, probabilities)["confusion_matrix_plot", genre].matrices
+        truth = labels[:, genre] > 0.5
+        assert len(curve) == 51
+        assert [curve[0].threshold, curve[25].threshold, curve[50].threshold] == [0.0, 0.5, 1.0]
+        for one in curve:
+            # The threshold itself may fall on either side in float32.
+            decided = buckets(probabilities[:, genre]) >= buckets(np.array([one.threshold + 1e-12]))
+            decided &= one.threshold < 1
+            negative, positive = sklearn_metrics.confusion_matrix(truth, decided, labels=[0, 1])
+            assert [one.true_negatives, one.false_positives] == negative.tolist()
+            assert [one.false_negatives, one.true_positives] == positive.tolist()
+            assert one.recall == pytest.approx(sklearn_metrics.recall_score(truth, decided))
+            assert one.precision == pytest.approx(
+                sklearn_metrics.precision_score(truth, decided, zero_division=0)
+            )
+
+
+def test_plotted_calibration_adds_up() -> None:
+    labels, scores, probabilities = random_example_rows(600)
+    buckets_of_plot = plots(labels, scores, probabilities)["calibration_plot", 1].buckets
+    edges = [one.upper_threshold_exclusive for one in buckets_of_plot[:-1]]
+    assert edges == pytest.approx(np.linspace(0, 1, 21))
+    inside = buckets_of_plot[1:-1]
+    assert sum(one.num_weighted_examples.value for one in inside) == 600
+    assert sum(one.total_weighted_label.value for one in inside) == labels[:, 1].sum()
+    assert sum(one.total_weighted_refined_prediction.value for one in inside) == pytest.approx(
+        probabilities[:, 1].sum(), abs=0.003 * 600
+    )
+    for one in inside:
+        mean = one.total_weighted_refined_prediction.value / (one.num_weighted_examples.value or 1)
+        if one.num_weighted_examples.value:
+            assert one.lower_threshold_inclusive <= mean <= one.upper_threshold_exclusive
 
 
 def test_average_precision_of_a_known_ranking() -> None:

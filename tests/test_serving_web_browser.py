@@ -6,41 +6,22 @@ Skipped where there is no Chromium on the machine. ORDAINED_SCREENSHOTS=DIR keep
 import csv
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from schema.genres import GENRES
 from serving.client import predict
+from tests.chromium import PATIENCE, chromium
 from tests.tiny_server import Served, running_page
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 60_000
-"""Milliseconds; a machine with much else to do takes more than the usual five seconds."""
-
-MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-
-
-def browser_on_this_machine() -> str | None:
-    return next(filter(None, map(shutil.which, [*NAMES, MAC])), None)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = browser_on_this_machine()
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        path = path or playwright.chromium.executable_path
-        if not Path(path).exists():
-            pytest.skip("the web page was NOT tested in a browser: install chromium")
-        # Chromium's sandbox needs rights that a container and root do not have.
-        sandbox = [] if os.getuid() else ["--no-sandbox"]
-        one = playwright.chromium.launch(executable_path=path, args=sandbox)
+    with chromium() as one:
         yield one
-        one.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,20 @@
+"""TFMA's and Facets' own views in today's notebooks, and as files, without a network.
+
+`tfma.view.render_*` and `tfdv.visualize_statistics` stay blank in JupyterLab 4, Notebook 7, VS Code
+and in static HTML. These functions take the same results and give a `View`, which a notebook shows
+and `View.save` writes to a file:
+
+    import dashboards
+    import tensorflow_model_analysis as tfma
+
+    result = tfma.load_eval_result("evaluation")
+    dashboards.slicing_metrics(result, class_names=["cat", "dog"])
+
+Nothing here knows the pipeline that it came with: see docs/dashboards.md.
+"""
+
+from dashboards.facets import statistics
+from dashboards.page import View
+from dashboards.tfma_views import class_metrics, plot, slicing_metrics, time_series
+
+__all__ = ["View", "class_metrics", "plot", "slicing_metrics", "statistics", "time_series"]

@@ -1,0 +1,54 @@
+"""The views for TFX's InteractiveContext, whose own are blank in today's notebooks.
+
+context = InteractiveContext()
+dashboards.interactive.register(class_names=["cat", "dog"])
+context.show(statistics_gen.outputs["statistics"])
+context.show(evaluator.outputs["evaluation"])
+"""
+
+from pathlib import Path
+from typing import Final
+
+import tensorflow_data_validation as tfdv
+import tensorflow_model_analysis as tfma
+from tfx import types
+from tfx.orchestration.experimental.interactive import visualizations
+from tfx.types import artifact_utils, standard_artifacts
+
+from dashboards import facets, tfma_views
+
+_STATISTICS: Final = "FeatureStats.pb"
+
+
+def register(class_names: tfma_views.ClassNames = ()) -> None:
+    """Show statistics and evaluations by this package's views, from now on.
+
+    To be called after an InteractiveContext was made, which registers TFX's own.
+
+    Args:
+        class_names: names of the classes of evaluations, see `dashboards.slicing_metrics`.
+    """
+
+    class Evaluation(visualizations.ArtifactVisualization):
+        ARTIFACT_TYPE = standard_artifacts.ModelEvaluation
+
+        def display(self, artifact: types.Artifact) -> None:
+            result = tfma.load_eval_result(artifact.uri)
+            tfma_views.slicing_metrics(result, class_names=class_names).display()
+
+    for visualization in (Evaluation, Statistics):
+        visualizations.get_registry().register(visualization)
+
+
+class Statistics(visualizations.ArtifactVisualization):
+    """Facets with all splits side by side."""
+
+    ARTIFACT_TYPE = standard_artifacts.ExampleStatistics
+
+    def display(self, artifact: types.Artifact) -> None:
+        """Show the statistics of each split that has an example."""
+        loaded = {
+            split: tfdv.load_stats_binary(str(Path(artifact.uri, f"Split-{split}", _STATISTICS)))
+            for split in artifact_utils.decode_split_names(artifact.split_names)
+        }
+        facets.statistics(loaded).display()
