@@ -60,7 +60,7 @@ check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
 # The tests that run the pipeline as a user does: about half of the time of all.
-WHOLE_RUNS := tests/test_end_to_end.py tests/test_run_local.py
+WHOLE_RUNS := tests/test_end_to_end.py tests/test_run_local.py tests/test_notebooks.py
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
