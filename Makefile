@@ -59,8 +59,8 @@ benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
-# The tests that run the pipeline as a user does: about half of the time of all.
-WHOLE_RUNS := tests/test_end_to_end.py tests/test_run_local.py tests/test_notebooks.py
+# The tests that run the pipeline as a user does, which share a first run: about half of the time.
+WHOLE_RUNS := $(shell grep -l "first_run:\|project: Project" tests/test_*.py)
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
