@@ -36,6 +36,7 @@ def page(output: Path) -> Iterator[Page]:
     """The report with all charts drawn; whatever it asks for beside itself is refused and told."""
     [report] = (output / "artifacts" / "ModelReport" / "report").glob("*/report.html")
     path = browser_on_this_machine()
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         path = path or playwright.chromium.executable_path
         if not Path(path).exists():
