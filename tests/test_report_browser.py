@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from components.gate import Verdict, read_verdict
+from tests.chromium import PATIENCE, chromium
 from tests.e2e_project import Project, Run
-from tests.test_serving_web_browser import PATIENCE, browser_on_this_machine
 
 pytestmark = pytest.mark.slow
 
@@ -35,16 +35,7 @@ def verdict(output: Path) -> Verdict:
 def page(output: Path) -> Iterator[Page]:
     """The report with all charts drawn; whatever it asks for beside itself is refused and told."""
     [report] = (output / "artifacts" / "ModelReport" / "report").glob("*/report.html")
-    path = browser_on_this_machine()
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        path = path or playwright.chromium.executable_path
-        if not Path(path).exists():
-            pytest.skip("the report was NOT tested in a browser: install chromium")
-        # Chromium's sandbox needs rights that a container and root do not have.
-        sandbox = [] if os.getuid() else ["--no-sandbox"]
-        blocked = ["--host-resolver-rules=MAP * ~NOTFOUND"]
-        browser = playwright.chromium.launch(executable_path=path, args=[*sandbox, *blocked])
+    with chromium() as browser:
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         context.set_default_timeout(PATIENCE)
         shown = context.new_page()
@@ -58,7 +49,6 @@ def page(output: Path) -> Iterator[Page]:
         yield shown
         if folder := os.environ.get("ORDAINED_SCREENSHOTS"):
             shown.screenshot(path=f"{folder}/report.png", full_page=True)
-        browser.close()
     assert problems == []
     assert [url for url in asked if not url.startswith((report.as_uri(), "data:", "blob:"))] == []
 
