@@ -5,7 +5,7 @@ import pytest
 
 from schema.genres import NUM_GENRES
 from trainer import fields
-from trainer.layers import Bag, FieldDropout, Fixed, IdDropout, PeopleLift
+from trainer.layers import Bag, FieldDropout, Fixed, IdDropout, PeopleLift, WindowMean
 from transform import features as xf
 
 
@@ -78,6 +78,16 @@ def test_a_bag_adds_weighted_vectors() -> None:
 def test_a_fixed_start_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="Expected values of shape"):
         Fixed(np.zeros((2, 3), np.float32))((3, 2))
+
+
+def test_means_of_windows_leave_padding_out() -> None:
+    sequence = np.arange(1, 6, dtype=np.float32).reshape(1, 5, 1)
+    mask = np.array([1, 1, 1, 1, 0], np.float32).reshape(1, 5, 1)
+    means, windows = WindowMean(3)([sequence, mask])
+    np.testing.assert_allclose(np.ravel(means), [2, 4])
+    np.testing.assert_allclose(np.ravel(windows), [1, 1])
+    _, beyond = WindowMean(3)([np.pad(sequence, [(0, 0), (0, 4), (0, 0)]), np.zeros((1, 9, 1))])
+    np.testing.assert_allclose(np.ravel(beyond), [0, 0, 0])
 
 
 def test_people_lift() -> None:

@@ -20,7 +20,7 @@ DENSE = {
     fields.TITLE_FACTORS: 4,
     fields.TITLE_SENTENCE: 5,
     fields.PEOPLE_FACTORS: 3,
-    fields.PEOPLE_LIFTS: 2,
+    fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
 }
 BAGS = (xf.PLOT_NGRAMS, xf.TITLE_WORDS)
 LISTS = (xf.PLOT_WORDS, *BAGS)

@@ -180,6 +180,38 @@ class PeopleLift(keras.layers.Layer):
         return ops.log(share / self.rates)
 
 
+class WindowMean(keras.layers.Layer):
+    """Mean over windows of positions, of those in it that are not padding.
+
+    Windows are counted from the first position, so that a row does not depend on its batch's
+    longest one.
+    """
+
+    def __init__(self, size: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, inputs: tuple[Any, Any]) -> tuple[Any, Any]:
+        """[N, L, D] and mask [N, L, 1] in, [N, W, D] and mask [N, W, 1] out, W windows."""
+        sequence, mask = inputs
+        rows, length = tf.shape(sequence)[0], tf.shape(sequence)[1]
+        longer = [[0, 0], [0, -length % self.size], [0, 0]]
+
+        def sums(values: Any) -> Any:
+            shape = [rows, -1, self.size, values.shape[2]]
+            return tf.reduce_sum(tf.reshape(tf.pad(values, longer), shape), axis=2)
+
+        counts = sums(mask)
+        return sums(sequence * mask) / tf.maximum(counts, 1.0), tf.minimum(counts, 1.0)
+
+    def compute_output_spec(self, inputs: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Shapes of the outputs, which Keras cannot find through the ops above."""
+        rows = inputs[0].shape[0]
+        return tuple(
+            keras.KerasTensor((rows, None, values.shape[2]), dtype="float32") for values in inputs
+        )
+
+
 class MaskedMax(keras.layers.Layer):
     """Highest value at a position that is not padding; 0 where all is padding."""
 

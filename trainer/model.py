@@ -19,7 +19,15 @@ from schema.genres import NUM_GENRES
 from trainer import fields
 from trainer.factors import Factors
 from trainer.hparams import HParams
-from trainer.layers import AttentionPooling, Bag, FieldDropout, Fixed, IdDropout, MaskedMax
+from trainer.layers import (
+    AttentionPooling,
+    Bag,
+    FieldDropout,
+    Fixed,
+    IdDropout,
+    MaskedMax,
+    WindowMean,
+)
 from transform import features as xf
 
 KERNEL_WIDTHS: Final[tuple[int, ...]] = (1, 2, 3, 5)
@@ -268,12 +276,7 @@ def _plot_vector(
     if {"cnn", "rnn"} <= encoders:
         pooled.append(MaskedMax(name="convolution_max")([sequence, mask]))
     if "rnn" in encoders:
-        # Averages are taken over words alone, so that a row does not depend on its batch's longest
-        # plot.
-        shares = keras.layers.AveragePooling1D(POOLING_BEFORE_RNN, padding="same")(mask)
-        sums = keras.layers.AveragePooling1D(POOLING_BEFORE_RNN, padding="same")(sequence * mask)
-        sequence = sums / ops.maximum(shares, 1e-6)
-        mask = ops.cast(shares > 0, "float32")
+        sequence, mask = WindowMean(POOLING_BEFORE_RNN, name="windows")([sequence, mask])
         sequence = keras.layers.Bidirectional(
             keras.layers.GRU(hparams.rnn_units, return_sequences=True), name="recurrent"
         )(sequence, mask=ops.squeeze(mask, -1) > 0)
