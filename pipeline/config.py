@@ -141,6 +141,10 @@ class BeamConfig:
             "--allow_unsafe_triggers",
             f"--direct_running_mode={self.running_mode}",
             f"--direct_num_workers={self.workers}",
+            # Else TFX packs all of its own sources for workers elsewhere, some seconds for each
+            # Beam pipeline. There are none: the DirectRunner's are this environment, and it asks
+            # for no image.
+            "--sdk_container_image=none",
         ]
 
 

@@ -7,6 +7,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options import pipeline_options
 from apache_beam.testing import util as testing_util
+from tfx.utils import dependency_utils
 
 from pipeline import config
 from schema.errors import UserError
@@ -95,3 +96,12 @@ def test_the_direct_runner_does_not_look_for_prism_on_the_network(
         doubled = steps | beam.Create([1, 2]) | beam.Map(lambda x: 2 * x)
         testing_util.assert_that(doubled, testing_util.equal_to([2, 4]))
     assert not [record for record in caplog.records if "prism" in record.getMessage().lower()]
+
+
+@pytest.mark.parametrize("mode", ["in_memory", "multi_threading", "multi_processing"])
+def test_tfx_packs_no_sources_for_workers_elsewhere(mode: str) -> None:
+    flags = config.BeamConfig(running_mode=mode, workers=2).arguments()
+    assert dependency_utils.make_beam_dependency_flags(flags) == flags
+    with beam.Pipeline(options=pipeline_options.PipelineOptions(flags)) as steps:
+        doubled = steps | beam.Create([1, 2]) | beam.Map(lambda x: 2 * x)
+        testing_util.assert_that(doubled, testing_util.equal_to([2, 4]))
