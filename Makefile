@@ -59,8 +59,9 @@ benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
-# The tests that run the pipeline as a user does, which share a first run: about half of the time.
-WHOLE_RUNS := $(shell grep -l "first_run:\|project: Project" tests/test_*.py)
+# About half of the time of all tests; they share a first run of the pipeline.
+WHOLE_RUNS := $(addprefix tests/test_,benchmarks_quality_ablation.py benchmarks_quality_main.py \
+	end_to_end.py notebooks.py pipeline_lineage.py report_browser.py)
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
