@@ -11,6 +11,7 @@ from tfx.utils import dependency_utils
 
 from pipeline import config
 from schema.errors import UserError
+from schema.genres import GENRES
 from transform.features import TransformConfig
 
 
@@ -105,3 +106,10 @@ def test_tfx_packs_no_sources_for_workers_elsewhere(mode: str) -> None:
     with beam.Pipeline(options=pipeline_options.PipelineOptions(flags)) as steps:
         doubled = steps | beam.Create([1, 2]) | beam.Map(lambda x: 2 * x)
         testing_util.assert_that(doubled, testing_util.equal_to([2, 4]))
+
+
+def test_the_settings_of_the_whole_of_imdb_have_a_floor_for_every_genre(tmp_path: Path) -> None:
+    file = Path(__file__).parent.parent / "data" / "imdb.yaml"
+    loaded = config.load(tmp_path, tmp_path / "out", file)
+    assert set(loaded.gate.genre_floors) == set(GENRES)
+    assert min(loaded.gate.genre_floors.values()) > config.GateConfig().floor
