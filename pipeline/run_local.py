@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from tfx import v1 as tfx
 
-    from components.anomaly_gate import AnomaliesFound
     from components.gate import Verdict
     from ingest import IngestReport
     from pipeline.config import RunConfig
@@ -132,15 +131,21 @@ def _run(
         console.print()
         board = Board(console)
         begun = True
+        ended: list[NodeResult] = []
         try:
             with board.shown():
                 movies = _ingest(config, board)
-                results = _nodes(config, pipeline, board, log_file)
-        except AnomaliesFound as error:
-            _lines(console, f"report  {_report_of_anomalies(movies, error, log_file)}")
+                _nodes(config, pipeline, board, log_file, ended)
+        except Exception as error:
+            if ended and not interrupted.is_set():
+                with console.status("writing the report …"):
+                    reported = _report(config, pipeline, movies, ended, error, log_file)
+                _lines(console, *(f"report  {path}" for path in reported))
+            if not isinstance(error, AnomaliesFound):
+                raise
             _lines(console, *str(error).splitlines(), title="stopped: the data have anomalies")
             return ANOMALIES
-        return _summary(config, console, movies, results, log_file)
+        return _summary(config, console, movies, ended, log_file)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
             # Some libraries turn an interruption into an error of their own.
@@ -152,8 +157,7 @@ def _run(
         if isinstance(error, UserError):
             raise
         logging.getLogger(__name__).exception("the run failed")
-        last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
-        _lines(console, last[:300], f"the whole story is in {log_file}", title="failed:")
+        _lines(console, *_reasons(error, log_file), title="failed:")
         return CRASHED
 
 
@@ -196,9 +200,21 @@ def _ingest(config: RunConfig, board: Board) -> IngestReport:
 
 
 def _nodes(
-    config: RunConfig, pipeline: tfx.dsl.Pipeline, board: Board, log_file: Path
-) -> list[NodeResult]:
-    """Run the DAG; a record of its nodes and their times stands beside the log."""
+    config: RunConfig,
+    pipeline: tfx.dsl.Pipeline,
+    board: Board,
+    log_file: Path,
+    ended: list[NodeResult],
+) -> None:
+    """Run the DAG; a record of its nodes and their times stands beside the log.
+
+    Args:
+        config: of the run.
+        pipeline: its DAG.
+        board: shows each node.
+        log_file: of the run.
+        ended: gets each node as it ends, also the one that fails.
+    """
     from pipeline import runner
     from pipeline.outcomes import describe
 
@@ -207,6 +223,7 @@ def _nodes(
             board.begin(node)
 
         def finished(self, result: NodeResult) -> None:
+            ended.append(result)
             board.end(result.status.value, describe(result))
             # The start is told as well, for whoever watches the process from outside.
             record.append(
@@ -227,22 +244,45 @@ def _nodes(
         part = config.schema_file.with_suffix(".part")
         shutil.copyfile(config.curated_schema, part)
         part.rename(config.schema_file)
-    return runner.run(pipeline, Reporter(), config.from_node)
+    runner.run(pipeline, Reporter(), config.from_node)
 
 
-def _report_of_anomalies(movies: IngestReport, error: AnomaliesFound, log_file: Path) -> Path:
-    """Write what was wrong with the data beside the log, as a page; returns its path."""
-    from dataclasses import asdict
-    from datetime import UTC
+def _report(
+    config: RunConfig,
+    pipeline: tfx.dsl.Pipeline,
+    movies: IngestReport,
+    ended: list[NodeResult],
+    error: Exception,
+    log_file: Path,
+) -> list[Path]:
+    """Write the report of a run that a node ended beside its log.
 
-    from pipeline.config import MODEL_NAME
-    from report import facts, page
+    Returns:
+        Its path; nothing where it cannot be written, on a disk that is full for instance.
+    """
+    from pipeline import failure
 
     path = log_file.with_suffix(".html")
-    findings = [facts.Finding(**asdict(one)) for one in error.findings]
-    written = page.render_refused(MODEL_NAME, datetime.now(UTC), findings, movies.to_json())
-    path.write_text(written, encoding="utf-8")
-    return path
+    reasons = _reasons(error, log_file)
+    try:
+        path.write_text(
+            failure.render(config, pipeline, movies, ended, error, reasons), encoding="utf-8"
+        )
+    except OSError:
+        logging.getLogger(__name__).exception("there is no report of the run")
+        path.unlink(missing_ok=True)
+        return []
+    return [path]
+
+
+def _reasons(error: BaseException, log_file: Path) -> list[str]:
+    """What went wrong, and where more of it is told; a mistake of the user is told whole."""
+    from schema.errors import UserError
+
+    if isinstance(error, UserError):
+        return str(error).splitlines()
+    last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+    return [last[:300], f"the whole story is in {log_file}"]
 
 
 def _summary(

@@ -22,8 +22,9 @@ from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable import inputs_utils, launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
+from tfx.types import Artifact
 
 from schema.errors import UserError
 
@@ -90,15 +91,11 @@ def run(
     """
     if from_node is not None:
         require_node(pipeline, from_node)
-    ir = compiler.Compiler().compile(pipeline)
+    ir = _compiled(pipeline, datetime.now(UTC).isoformat())
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     if from_node is not None:
         for name in _downstream(nodes, from_node):
             nodes[name].execution_options.caching_options.enable_cache = False
-    run_id = datetime.now(UTC).isoformat()
-    runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
-    )
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline.metadata_connection_config
     clear_unfinished(connection, Path(pipeline.pipeline_info.pipeline_root))
@@ -140,6 +137,24 @@ def require_node(pipeline: tfx.dsl.Pipeline, name: str) -> None:
         raise UserError(f"there is no node {name}. Nodes: {', '.join(names)}")
 
 
+def inputs(pipeline: tfx.dsl.Pipeline, node: str, run_id: str) -> dict[str, Artifact]:
+    """What a node is given in a run that has come as far as the nodes it cannot do without.
+
+    Args:
+        pipeline: with a SQLite metadata store.
+        node: its id.
+        run_id: of the run.
+
+    Returns:
+        The first artifact of each input that has any.
+    """
+    ir = _compiled(pipeline, run_id)
+    wanted = next(one.pipeline_node for one in ir.nodes if one.pipeline_node.node_info.id == node)
+    with metadata.Metadata(pipeline.metadata_connection_config) as handle:
+        found = inputs_utils.resolve_input_artifacts(pipeline_node=wanted, metadata_handle=handle)
+    return {key: artifacts[0] for key, artifacts in found[0].items() if artifacts}
+
+
 def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> list[int]:
     """Mark what an interrupted run left unfinished as cancelled and delete what it had written.
 
@@ -168,6 +183,14 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
         if stale:
             store.put_executions(stale)
     return [execution.id for execution in stale]
+
+
+def _compiled(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
+    ir = compiler.Compiler().compile(pipeline)
+    runtime_parameter_utils.substitute_runtime_parameter(
+        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+    )
+    return ir
 
 
 def _downstream(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:

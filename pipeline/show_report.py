@@ -54,7 +54,7 @@ def newest(output: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    # A run that its data stopped has a page beside its log.
+    # A run that ended before its last node has a page beside its log.
     logs = sorted((output / "logs").glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")

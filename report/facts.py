@@ -58,12 +58,14 @@ class Outcome:
     Attributes:
         version: the version that it was pushed as; empty if it was not.
         destination: folder of that version; empty if it was not pushed.
-        reasons: why it was not pushed, where the gate had let it through.
+        reasons: why it was not pushed, where the gate had let it through; or what went wrong.
+        failed: the node that ended the run, if one did.
     """
 
     version: str = ""
     destination: str = ""
     reasons: tuple[str, ...] = ()
+    failed: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,15 @@ class Finding:
     feature: str
     problem: str
     remedy: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A node of a run, how it ended (`done`, `cached` or `failed`), and how long it took."""
+
+    node: str
+    status: str
+    seconds: float
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import plotly.offline
 
 from report import card, charts, lineage, measures, words
-from report.facts import Change, Example, Facts, Films, Finding, Genre, Recipe
+from report.facts import Change, Ended, Example, Facts, Films, Finding, Genre, Recipe
 from report.markup import Html, bullets, joined, table, tag
 from report.theme import TEMPLATES
 from schema.genres import GENRES
@@ -84,34 +84,75 @@ def render(facts: Facts) -> str:
 
 
 def render_refused(
-    name: str, written: datetime, findings: Sequence[Finding], ingest: Mapping[str, Any]
+    name: str,
+    written: datetime,
+    findings: Sequence[Finding],
+    nodes: Sequence[Ended],
+    ingest: Mapping[str, Any],
 ) -> str:
-    """The page of a run that was stopped before anything was trained.
+    """The page of a run that its data stopped before anything was trained.
 
     Args:
         name: of the model that there would have been.
         written: when.
         findings: what is wrong with the data.
+        nodes: of the run, as far as it came.
         ingest: what was read, dropped and rejected.
     """
     rows = [[", ".join(one.splits), one.feature, one.problem, one.remedy] for one in findings]
+    parts = [
+        _box(
+            "Stopped: the data have anomalies",
+            [f"{one.feature}: {one.problem}" for one in findings],
+        ),
+        tag("h2", "What was found, and what to do"),
+        table(["splits", "feature", "problem", "what to do"], rows, texts=4),
+    ]
+    return _unfinished(name, written, parts, nodes, ingest)
+
+
+def render_failed(
+    name: str,
+    written: datetime,
+    reasons: Sequence[str],
+    nodes: Sequence[Ended],
+    ingest: Mapping[str, Any],
+) -> str:
+    """The page of a run that a node ended before there was a model that could be told of.
+
+    Args:
+        name: of the model that there would have been.
+        written: when.
+        reasons: what went wrong.
+        nodes: of the run, the one that failed last.
+        ingest: what was read, dropped and rejected.
+    """
+    return _unfinished(name, written, [_box(_failed(nodes[-1].node), reasons)], nodes, ingest)
+
+
+def _unfinished(
+    name: str,
+    written: datetime,
+    parts: Sequence[Html],
+    nodes: Sequence[Ended],
+    ingest: Mapping[str, Any],
+) -> str:
+    """What stopped the run, and what it had come to."""
     title = f"{name}: report of a run that was stopped"
     left_out = _ingested(ingest)
     body = [
         tag("h1", title),
         tag("p", f"Written {written:%Y-%m-%d %H:%M} UTC.", class_="soft"),
-        tag(
-            "div",
-            tag("h2", "Stopped: the data have anomalies"),
-            bullets(f"{one.feature}: {one.problem}" for one in findings),
-            class_="verdict bad",
-            id="verdict",
-        ),
-        tag("h2", "What was found, and what to do"),
-        table(["splits", "feature", "problem", "what to do"], rows, texts=4),
+        *parts,
         tag("h2", "What was read"),
         tag("p", f"{ingest.get('movies', 0):,} films of {ingest.get('titles', 0):,} titles."),
         *([bullets(left_out)] if left_out else []),
+        tag("h2", "How far the run came"),
+        table(
+            ["node", "", "seconds"],
+            [[one.node, one.status, f"{one.seconds:,.1f}"] for one in nodes],
+            texts=2,
+        ),
     ]
     return document(title, joined(body), {})
 
@@ -170,18 +211,28 @@ def plot(
 def _verdict(facts: Facts) -> Html:
     """What became of the model, and why: the first thing that is read."""
     verdict, outcome = facts.verdict, facts.outcome
-    if not verdict.blessed:
+    if outcome.failed:
+        title, reasons = _failed(outcome.failed), outcome.reasons
+    elif not verdict.blessed:
         title, reasons = "Not pushed: the gate refused the model", verdict.reasons
     elif outcome.version:
         title, reasons = f"Blessed, and pushed as version {outcome.version}", ()
     else:
         title, reasons = "Not pushed, though the gate let the model through", outcome.reasons
     kind = "good" if outcome.version and verdict.blessed else "bad"
+    return _box(title, reasons, outcome.destination, kind)
+
+
+def _failed(node: str) -> str:
+    return f"Failed: {node} ended with an error"
+
+
+def _box(title: str, reasons: Sequence[str], note: str = "", kind: str = "bad") -> Html:
     return tag(
         "div",
         tag("h2", title),
         *([bullets(reasons)] if reasons else []),
-        *([tag("p", outcome.destination, class_="soft")] if outcome.destination else []),
+        *([tag("p", note, class_="soft")] if note else []),
         class_=f"verdict {kind}",
         id="verdict",
     )

@@ -12,7 +12,7 @@ import plotly.offline
 import pytest
 
 from report import page
-from report.facts import Facts, Finding, Outcome
+from report.facts import Ended, Facts, Finding, Outcome
 from report.markup import Html, bullets, table, tag
 from tests.made_up_report import NASTY, facts
 
@@ -160,15 +160,41 @@ def test_a_run_that_its_data_stopped() -> None:
         ("train", "eval"), "average_rating", f"values above 10 {NASTY}", "Correct them"
     )
     text = page.render_refused(
-        "movie_genres", datetime(2026, 3, 1, tzinfo=UTC), [finding], {"movies": 12, "titles": 14}
+        "movie_genres",
+        datetime(2026, 3, 1, tzinfo=UTC),
+        [finding],
+        [Ended("StatisticsGen", "done", 3.25), Ended("AnomalyGate", "failed", 0.5)],
+        {"movies": 12, "titles": 14},
     )
     reader = Reader(text)
     assert "Stopped: the data have anomalies\naverage_rating: values above 10" in reader.text
     assert "train, eval\naverage_rating" in reader.text
     assert "12 films of 14 titles." in reader.text
+    assert "StatisticsGen\ndone\n3.2\nAnomalyGate\nfailed\n0.5" in reader.text
     assert reader.loaded == []
     assert "script" not in reader.opened
     assert len(text) < 20_000
+
+
+def test_a_run_that_a_node_ended() -> None:
+    text = page.render_failed(
+        "movie_genres",
+        datetime(2026, 3, 1, tzinfo=UTC),
+        [f"MemoryError: {NASTY}"],
+        [Ended("Transform", "cached", 0.25), Ended("Trainer", "failed", 0.5)],
+        {"movies": 12, "titles": 14},
+    )
+    reader = Reader(text)
+    assert "Failed: Trainer ended with an error\nMemoryError: " in reader.text
+    assert "12 films of 14 titles." in reader.text
+    assert "Transform\ncached\n0.2\nTrainer\nfailed\n0.5" in reader.text
+    assert reader.loaded == []
+
+
+def test_a_model_whose_run_a_node_ended() -> None:
+    told = replace(of_two_genres(), outcome=Outcome(reasons=("no space left",), failed="Pusher"))
+    text = Reader(page.render(told)).text
+    assert "Failed: Pusher ended with an error\nno space left\nIn short" in text
 
 
 def test_markup_escapes_what_is_not_markup() -> None:

@@ -16,6 +16,7 @@ import pytest
 from pipeline import run_local
 from tests.e2e_project import (
     COMPONENTS,
+    FILMS,
     INGEST,
     PROJECT,
     Project,
@@ -171,9 +172,7 @@ class TestFaults:
         assert "Correct the values, or accept a wider range with `make schema`." in findings[0]
         assert "Traceback" not in run.output
         assert half_done(project.output) == []
-        page = max((project.output / "logs").glob("run-*.html"))
-        assert f"report  {page}" in run.lines
-        begin = page.read_text(encoding="utf-8").partition("<h2>What was read")[0]
+        begin = told(project, run).partition("<h2>What was read")[0]
         assert "Stopped: the data have anomalies" in begin
         assert begin.count("average_rating") == 2 * len(findings)
 
@@ -192,12 +191,47 @@ class TestFaults:
         assert "Evaluator" not in run.nodes
         [log] = sorted((project.output / "logs").glob("run-*.log"))[-1:]
         assert run.lines[-3] == "failed:"
+        page = told(project, run)
+        begin = page.partition("<h2>What was read")[0]
+        assert "Failed: Trainer ended with an error" in begin
+        assert "DataLossError" in begin
+        assert str(log) in begin
+        assert page.index(">WordVectors</td>") < page.index(">Trainer</td>")
+        assert f"<p>{FILMS} films of {FILMS} titles.</p>" in page
         assert "DataLossError" in run.lines[-2]
         assert run.lines[-1] == f"  the whole story is in {log}"
         assert "Traceback (most recent call last)" in log.read_text()
         assert "Traceback" not in run.output
         assert known(project.output).executions["Trainer", "FAILED"] == 1
         assert half_done(project.output) == []
+
+    def test_a_model_that_cannot_be_pushed_is_reported_on(self, project: Project) -> None:
+        [lock] = (project.output / "serving").glob("*/.lock")
+        lock.unlink()
+        lock.mkdir()
+        run = project.run_here("--from", "Pusher")
+        assert (run.status, run.executed, run.nodes["Pusher"]) == (2, set(), "failed")
+        assert run.errors.startswith(f"error: cannot push to {lock.parent}: Is a directory")
+        begin, _, rest = told(project, run).partition("<nav>")
+        assert "Failed: Pusher ended with an error" in begin
+        assert run.errors.removeprefix("error: ").strip() in begin
+        assert all(f'<section id="{name}">' in rest for name in ("gate", "films", "lineage"))
+
+    def test_a_model_that_cannot_be_reported_on(self, project: Project) -> None:
+        [training] = project.artifacts("Trainer", "model")
+        next(training.rglob("training.json")).write_text("")
+        run = project.run_here("--from", "ModelReport")
+        assert (run.status, run.nodes["ModelReport"]) == (1, "failed")
+        page = told(project, run)
+        assert "Failed: ModelReport ended with an error" in page.partition("<h2>")[2]
+        assert page.index(">Pusher</td>") < page.index(">ModelReport</td>")
+
+
+def told(project: Project, run: Run) -> str:
+    """The report that a run which failed has left, and has named."""
+    page = max((project.output / "logs").glob("run-*.html"))
+    assert f"report  {page}" in run.lines
+    return page.read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -1,0 +1,64 @@
+"""The report of a run that a node ended: why, and then all that the run had come to."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tfx import v1 as tfx
+
+from components import report
+from components.anomaly_gate import AnomaliesFound
+from ingest import IngestReport
+from pipeline import runner
+from pipeline.config import MODEL_NAME, RunConfig
+from pipeline.runner import NodeResult, Status
+from report import facts, lineage, page
+
+REPORT: Final = "ModelReport"
+JUDGE: Final = "Evaluator"
+"""Once this node has ended, there is all that the report of a model needs."""
+
+log = logging.getLogger(__name__)
+
+
+def render(
+    config: RunConfig,
+    pipeline: tfx.dsl.Pipeline,
+    movies: IngestReport,
+    ended: Sequence[NodeResult],
+    error: Exception,
+    reasons: Sequence[str],
+) -> str:
+    """The page, about the model as well where one was judged.
+
+    Args:
+        config: of the run.
+        pipeline: that ran.
+        movies: what was read.
+        ended: its nodes, the one that failed last.
+        error: what that one raised.
+        reasons: the same in words.
+    """
+    nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
+    now = datetime.now(UTC)
+    if isinstance(error, AnomaliesFound):
+        findings = [facts.Finding(**asdict(one)) for one in error.findings]
+        return page.render_refused(MODEL_NAME, now, findings, nodes, movies.to_json())
+    if any(one.node == JUDGE and one.status is not Status.FAILED for one in ended):
+        outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
+        try:
+            return page.render(replace(_about_model(config.metadata, pipeline), outcome=outcome))
+        except Exception:
+            # What ended the run may stand in the way of this, too.
+            log.exception("the model could not be reported on")
+    return page.render_failed(MODEL_NAME, now, reasons, nodes, movies.to_json())
+
+
+def _about_model(metadata: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
+    """What the pipeline's last node would have told."""
+    [node] = [one for one in pipeline.components if one.id == REPORT]
+    run = lineage.read(metadata).newest_run
+    return report.gather(runner.inputs(pipeline, REPORT, run), node.exec_properties, run)
