@@ -1,6 +1,6 @@
-"""Makes the pictures of the report that the documents show.
+"""Makes the pictures of a run's report and dashboards that the documents show.
 
-    .venv/bin/python docs/pictures.py [--output DIR] [--report FILE]
+    .venv/bin/python docs/pictures.py [--output DIR]
 
 Needs a run of the pipeline on the bundled sample, and Chromium.
 """
@@ -9,60 +9,147 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import sync_playwright
+import tensorflow_data_validation as tfdv
+import tensorflow_model_analysis as tfma
+from playwright.sync_api import Browser, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from pipeline.show_report import newest
+import dashboards
+from components.report import REPORT_FILE
+from pipeline.past_runs import PastRuns, find_output
 from schema.errors import UserError
+from schema.genres import GENRES
 
 DOCS = Path(__file__).resolve().parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PICTURES = {
-    # Name: what is scrolled to, colours, width and height in pixels.
-    "report.png": ("h1", "light", 1000, 1450),
-    "report-dark.png": ("#decisions", "dark", 1000, 1200),
-}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a picture shows.
+
+    Attributes:
+        file: where it goes.
+        page: what is opened.
+        drawn: selector of what is there once the page has been drawn.
+        place: selector of what is scrolled to.
+        width: of the screen, in pixels.
+        height: of the screen, in pixels.
+        scheme: colours.
+    """
+
+    file: Path
+    page: Path
+    drawn: str
+    place: str
+    width: int
+    height: int
+    scheme: Literal["light", "dark"] = "light"
+
+
+def of_report(runs: PastRuns) -> list[Picture]:
+    """The newest report of a model, at two places."""
+    report = runs.newest("ModelReport", "report").path / REPORT_FILE
+    drawn = "html[data-ready=yes]"
+    return [
+        Picture(DOCS / "report.png", report, drawn, "h1", 1000, 1450),
+        Picture(DOCS / "report-dark.png", report, drawn, "#decisions", 1000, 1200, "dark"),
+    ]
+
+
+def of_dashboards(runs: PastRuns, folder: Path) -> list[Picture]:
+    """Two dashboards, whose pages are written into a folder."""
+    evaluation = str(runs.newest("Evaluator", "evaluation").path)
+    several = len(tfma.load_eval_result(evaluation).config.model_specs) > 1
+    result = tfma.load_eval_result(evaluation, model_name=tfma.CANDIDATE_KEY if several else None)
+    statistics = runs.newest("StatisticsGen", "statistics").path
+    splits = {
+        split: tfdv.load_stats_binary(str(statistics / f"Split-{split}" / "FeatureStats.pb"))
+        for split in ("train", "eval", "test")
+    }
+    by_genre = dashboards.class_metrics(
+        result, class_names=GENRES, weight="support", show="f1_score", title="Metrics by genre"
+    )
+    side_by_side = dashboards.statistics(splits, title="Statistics by split")
+    return [
+        Picture(DOCS / "images" / f"{name}.png", page, drawn, "h1", 1200, 820)
+        for name, page, drawn in (
+            (
+                "metrics-by-genre",
+                by_genre.save(folder / "metrics.html"),
+                "tfma-slice-overview .marks rect",
+            ),
+            (
+                "statistics-by-split",
+                side_by_side.save(folder / "statistics.html"),
+                "facets-overview-chart svg rect",
+            ),
+        )
+    ]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser.
+
+    Raises:
+        UserError: there is none.
+    """
+    with sync_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
+        if not Path(found).exists():
+            raise UserError("there is no Chromium: install it")
+        sandbox = [] if os.getuid() else ["--no-sandbox"]
+        browser = playwright.chromium.launch(executable_path=found, args=sandbox)
+        yield browser
+        browser.close()
+
+
+def take(browser: Browser, picture: Picture) -> None:
+    """Take a picture and say where it is."""
+    page = browser.new_page(
+        viewport={"width": picture.width, "height": picture.height}, color_scheme=picture.scheme
+    )
+    page.goto(picture.page.as_uri())
+    page.locator(picture.drawn).first.wait_for(state="attached")
+    # Dashboards go on for a moment after the first bar.
+    page.wait_for_timeout(1000)
+    # Where the run was is of no interest to others.
+    page.add_style_tag(content="p.soft:not(.key) { display: none }")
+    page.locator(picture.place).first.evaluate("element => element.scrollIntoView()")
+    page.screenshot(path=picture.file)
+    page.close()
+    print(picture.file)
 
 
 def main() -> int:
-    """Draw each of `PICTURES`.
+    """Take each picture.
 
     Returns:
         The exit status: 0, or 2 where there is no run or no Chromium.
     """
-    parser = argparse.ArgumentParser(description="Make the pictures of the report.")
-    parser.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="this report and no other")
+    parser = argparse.ArgumentParser(description="Make the pictures that the documents show.")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="output directory of a run (default: of the newest in the checkout)",
+    )
     options = parser.parse_args()
     try:
-        report = (options.report or newest(options.output)).resolve()
+        runs = PastRuns(find_output(options.output))
+        with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+            for picture in (*of_report(runs), *of_dashboards(runs, Path(folder))):
+                take(browser, picture)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    with sync_playwright() as playwright:
-        path = found or playwright.chromium.executable_path
-        if not Path(path).exists():
-            print("error: there is no Chromium: install it", file=sys.stderr)
-            return 2
-        sandbox = [] if os.getuid() else ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=path, args=sandbox)
-        for name, (place, scheme, width, height) in PICTURES.items():
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=scheme
-            )
-            page = context.new_page()
-            page.goto(report.as_uri())
-            page.wait_for_selector("html[data-ready=yes]", state="attached")
-            # Where the run was is of no interest to others.
-            page.add_style_tag(content="p.soft:not(.key) { display: none }")
-            page.locator(place).first.evaluate("element => element.scrollIntoView()")
-            page.screenshot(path=DOCS / name)
-            print(DOCS / name)
-        browser.close()
     return 0
 
 
