@@ -25,8 +25,12 @@ _FONTS: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 _STYLE: Final = """<style>
   /* Narrower than this Facets cuts its charts off, where scrolling does not reach them. */
   facets-overview { display: block; min-width: 960px; }
-  /* Its pale colours turned round for the dark could hardly be seen. */
-  @media (prefers-color-scheme: dark) { html { filter: none; } }
+  #sideways { overflow-x: auto; }
+  /* Its colours are pale: turned round for the dark they need more light to be seen. */
+  @media (prefers-color-scheme: dark) {
+    html { filter: invert(0.95) brightness(2) hue-rotate(180deg); }
+  }
+  @media print { html { filter: none; } }
 </style>"""
 
 
@@ -58,7 +62,10 @@ def statistics(
         copied.CopyFrom(_over_all(one))
         copied.name = name
     encoded = base64.b64encode(together.SerializeToString()).decode()
-    element = f'<facets-overview proto-input="{encoded}"></facets-overview>'
+    element = (
+        f'<div id="sideways" tabindex="0"><facets-overview proto-input="{encoded}">'
+        "</facets-overview></div>"
+    )
     return page.of_parts(title, "\n".join((_components(), _STYLE, element)), height)
 
 

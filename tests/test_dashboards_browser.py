@@ -253,9 +253,12 @@ def assert_facets_are_drawn(root: Page | FrameLocator, names: list[str]) -> None
     expect(overview.locator("facets-overview-chart svg rect").first).to_be_visible()
 
 
-@pytest.mark.parametrize(
+NARROW_AND_DARK = pytest.mark.parametrize(
     "page", [{"width": 400, "scheme": "dark"}], indirect=True, ids=["dark-400"]
 )
+
+
+@NARROW_AND_DARK
 def test_a_narrow_dark_screen(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     view = dashboards.slicing_metrics(evaluation, class_names=NAMES, show="dog/binary_accuracy")
     opened(page, view, tmp_path)
@@ -273,3 +276,16 @@ def test_data_sets_side_by_side(page: Page, tmp_path: Path) -> None:
     }
     opened(page, dashboards.statistics(statistics), tmp_path)
     assert_facets_are_drawn(page, list(frames))
+
+
+@NARROW_AND_DARK
+def test_data_sets_on_a_narrow_dark_screen(page: Page, tmp_path: Path) -> None:
+    years = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": [1931.0, 1948.0]}))
+    opened(page, dashboards.statistics({"train": years, "test": years}), tmp_path)
+    assert_facets_are_drawn(page, ["train", "test"])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    sideways = page.locator("#sideways")
+    sideways.evaluate("element => element.scrollTo(1000, 0)")
+    assert sideways.evaluate("element => element.scrollLeft") >= 960 - 400
+    ground = "getComputedStyle(document.documentElement).filter"
+    assert page.evaluate(ground) == "invert(0.95) brightness(2) hue-rotate(180deg)"
