@@ -63,6 +63,25 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
             screen.close()
 
 
+def hush() -> None:
+    """Keep what libraries tell their developers out of a notebook.
+
+    TensorFlow is imported here: as it is, it writes to the standard error before it looks at any
+    setting.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.disable(logging.WARNING)
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
 @dataclass
 class _Row:
     name: str
