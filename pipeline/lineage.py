@@ -3,7 +3,6 @@
 python -m pipeline.lineage --output DIR [--data DIR] [--config FILE] [--json]
 """
 
-import argparse
 import json
 import os
 import sys
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline import options
 from report import lineage
 from report.facts import Recipe
 from schema.errors import UserError
@@ -67,17 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 2 for a mistake of the user.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.lineage",
-        description="Tell from ML Metadata which data, code, schema and settings made the model "
+    parser = options.parser(
+        "pipeline.lineage",
+        "Tell from ML Metadata which data, code, schema and settings made the model "
         "that is served, what else was made from these data, and what a run would do again.",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("output"),
-        metavar="DIR",
-        help="output directory of the runs (default: output)",
     )
     parser.add_argument(
         "--data",
@@ -93,14 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="YAML settings that a run would have (default: ordained.yaml in the data folder)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        found = answer(options.data.resolve(), options.output.resolve(), options.config)
+        found = answer(given.data.resolve(), given.output.resolve(), given.config)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
-    if options.json:
+    if given.json:
         print(json.dumps(asdict(found), indent=2, default=str))
     else:
         from rich.console import Console

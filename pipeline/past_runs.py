@@ -1,4 +1,4 @@
-"""What earlier runs wrote, found by ML Metadata: for notebooks, which look at runs from outside.
+"""What earlier runs wrote, found by ML Metadata: for what looks at runs from outside.
 
 The first of these is looked at:
 
@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.schema_review import METADATA_FILE
+from report import lineage
 from schema.errors import UserError
 
 mlmd: Any = metadata_store_pb2
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
+METADATA_FILE: Final = "metadata.sqlite"
 VARIABLE: Final = "ORDAINED_OUTPUT"
 
 
@@ -80,10 +80,7 @@ class PastRuns:
             UserError: no run has been made there.
         """
         self.output = find_output(output)
-        config = mlmd.ConnectionConfig()
-        config.sqlite.filename_uri = str(self.output / METADATA_FILE)
-        config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-        self._store = MetadataStore(config)
+        self._store = lineage.opened(self.output / METADATA_FILE)
 
     def newest(self, node: str, key: str) -> Written:
         """What a node gave in its newest run, which may have been written by an earlier one.

@@ -3,13 +3,13 @@
 python -m pipeline.rollback --output DIR [--to VERSION]
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from components import versions
+from pipeline import options
 from schema.errors import UserError
 
 MODEL_DIRECTORY: Final = Path("serving", "movie_genres")
@@ -22,18 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 2 for a mistake of the user.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.rollback",
-        description="Make an earlier version of the pushed model the served one. A server that "
+    parser = options.parser(
+        "pipeline.rollback",
+        "Make an earlier version of the pushed model the served one. A server that "
         "polls the directory follows by itself; the model rolled back is not pushed again unless "
         "asked for.",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("output"),
-        metavar="DIR",
-        help="output directory of the run (default: output)",
     )
     parser.add_argument(
         "--to",
@@ -42,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the version to serve, also one that was rolled back (default: the one before the "
         "current)",
     )
-    options = parser.parse_args(arguments)
-    base = options.output / MODEL_DIRECTORY
+    given = parser.parse_args(arguments)
+    base = given.output / MODEL_DIRECTORY
     try:
-        done = versions.rollback(base, options.to)
+        done = versions.rollback(base, given.to)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -7,7 +7,6 @@ asked for unless `--yes` is given. Written are new features and wider ranges; al
 hand (comparators, environments, presence, the comment at the head of the file) stays as it is.
 """
 
-import argparse
 import copy
 import os
 import sys
@@ -15,23 +14,19 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf import text_format
-from ml_metadata import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from pipeline import options
+from pipeline.past_runs import PastRuns
 from schema.errors import UserError
 from schema.features import SCHEMA_FILE
 
-METADATA_FILE: Final = "metadata.sqlite"
 STATISTICS_FILE: Final = "FeatureStats.pb"
 EXIT_USER_ERROR: Final = 2
 
-mlmd: Any = metadata_store_pb2
-
-_ENDED_WELL: Final = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 _TYPE: Final = schema_pb2.FeatureType.Name
 
 
@@ -165,52 +160,16 @@ def newest_data(output: Path) -> NewestData:
     Raises:
         UserError: no run there got as far as SchemaGen.
     """
-    database = output / METADATA_FILE
-    if not database.is_file():
-        raise UserError(f"{output}: no run has been made there. Run `make run` first.")
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(database)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    store = MetadataStore(config)
-    schema_uri = newest_output(store, "SchemaGen")
-    statistics_uri = newest_output(store, "StatisticsGen")
-    if schema_uri is None or statistics_uri is None:
-        raise UserError(f"{output}: no run there got as far as SchemaGen. Run `make run` first.")
+    runs = PastRuns(output)
+    inferred = runs.newest("SchemaGen", "schema").path
+    statistics = runs.newest("StatisticsGen", "statistics").path
     return NewestData(
-        read_schema(Path(schema_uri) / SCHEMA_FILE.name)[1],
+        read_schema(inferred / SCHEMA_FILE.name)[1],
         [
             statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
-            for path in sorted(Path(statistics_uri).glob(f"Split-*/{STATISTICS_FILE}"))
+            for path in sorted(statistics.glob(f"Split-*/{STATISTICS_FILE}"))
         ],
     )
-
-
-def newest_output(store: MetadataStore, node_id: str) -> str | None:
-    """URI of what a node with one output wrote last, or would have written but for a cache hit.
-
-    Args:
-        store: the ML Metadata of the runs.
-        node_id: id of the node in the pipeline.
-
-    Returns:
-        None if the node has never ended well.
-    """
-    executions = [
-        execution
-        for context in store.get_contexts_by_type("node")
-        if context.name.endswith(f".{node_id}")
-        for execution in store.get_executions_by_context(context.id)
-        if execution.last_known_state in _ENDED_WELL
-    ]
-    if not executions:
-        return None
-    newest = max(executions, key=lambda execution: execution.id)
-    artifacts = [
-        event.artifact_id
-        for event in store.get_events_by_execution_ids([newest.id])
-        if event.type == mlmd.Event.OUTPUT
-    ]
-    return store.get_artifacts_by_id(artifacts)[0].uri
 
 
 def review(
@@ -261,16 +220,9 @@ def review(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 2 after a mistake of the user."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.schema_review",
-        description="Show how the data of the newest run differ from the curated schema.",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("output"),
-        metavar="DIR",
-        help="output directory of the runs (default: output)",
+    parser = options.parser(
+        "pipeline.schema_review",
+        "Show how the data of the newest run differ from the curated schema.",
     )
     parser.add_argument(
         "--schema",
@@ -281,15 +233,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--write", action="store_true", help="write the changes that you accept")
     parser.add_argument("--yes", action="store_true", help="with --write: accept all, do not ask")
-    options = parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
     try:
-        if options.write and not options.yes and not sys.stdin.isatty():
+        if given.write and not given.yes and not sys.stdin.isatty():
             raise UserError("--write asks about each change, and there is no terminal: add --yes.")
         review(
-            options.schema,
-            newest_data(options.output),
-            write=options.write,
-            confirm=lambda change: options.yes or _asked(change),
+            given.schema,
+            newest_data(given.output),
+            write=given.write,
+            confirm=lambda change: given.yes or _asked(change),
         )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

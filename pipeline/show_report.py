@@ -3,7 +3,6 @@
 python -m pipeline.show_report --output DIR [--no-browser]
 """
 
-import argparse
 import os
 import sys
 import webbrowser
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from pipeline import options
 from report import lineage
 from schema.errors import UserError
 
@@ -24,26 +24,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 2 for a mistake of the user.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.show_report",
-        description="Open the report of the newest run in a browser, or say where it is.",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("output"),
-        metavar="DIR",
-        help="output directory of the runs (default: output)",
+    parser = options.parser(
+        "pipeline.show_report",
+        "Open the report of the newest run in a browser, or say where it is.",
     )
     parser.add_argument("--no-browser", action="store_true", help="print the path alone")
-    options = parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
     try:
-        path = newest(options.output.resolve())
+        path = newest(given.output.resolve())
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(path)
-    if not options.no_browser and has_screen():
+    if not given.no_browser and has_screen():
         webbrowser.open(path.as_uri())
     return 0
 

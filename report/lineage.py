@@ -104,11 +104,11 @@ class History:
         return next((item for item in self.items.values() if item.uri == uri), None)
 
 
-def read(metadata: Path) -> History:
-    """Read everything that ML Metadata holds.
+def opened(metadata: Path) -> MetadataStore:
+    """ML Metadata, to read alone.
 
     Args:
-        metadata: its SQLite database; nothing is written.
+        metadata: its SQLite database.
 
     Raises:
         UserError: there is none.
@@ -118,7 +118,19 @@ def read(metadata: Path) -> History:
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(metadata)
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    store = MetadataStore(connection)
+    return MetadataStore(connection)
+
+
+def read(metadata: Path) -> History:
+    """Read everything that ML Metadata holds.
+
+    Args:
+        metadata: its SQLite database; nothing is written.
+
+    Raises:
+        UserError: there is none.
+    """
+    store = opened(metadata)
     executions = store.get_executions()
     nodes = _contexts(store, "node")
     runs = _contexts(store, "pipeline_run")

@@ -3,7 +3,6 @@
 Skipped where there is no Chromium on the machine. ORDAINED_SCREENSHOTS=DIR keeps pictures.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 import dashboards
 from dashboards import View
-from tests.chromium import PATIENCE, chromium
+from tests.chromium import chromium, screen
 from tests.tiny_evaluation import LAST_SLICE, NAMES, ROWS, labels_and_predictions
 
 VSCODE = (
@@ -38,23 +37,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page on a screen of the size and colours that the test is parameterized with."""
-    wanted = {"width": 1200, "scheme": "light"} | getattr(request, "param", {})
-    context = browser.new_context(
-        viewport={"width": wanted["width"], "height": 900}, color_scheme=wanted["scheme"]
-    )
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    problems: list[str] = []
-    outside: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda asked: outside.append(asked.url))
-    yield page
-    if folder := os.environ.get("ORDAINED_SCREENSHOTS"):
-        name = re.sub(r"\W+", "-", request.node.name)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
-    context.close()
-    assert problems == []
-    assert [one for one in outside if not one.startswith(("file:", "data:", "about:"))] == []
+    with screen(browser, request, ("file:", "data:", "about:")) as one:
+        yield one
 
 
 def opened(page: Page, view: View, folder: Path) -> Page:

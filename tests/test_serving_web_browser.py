@@ -4,8 +4,6 @@ Skipped where there is no Chromium on the machine. ORDAINED_SCREENSHOTS=DIR keep
 """
 
 import csv
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from schema.genres import GENRES
 from serving.client import predict
-from tests.chromium import PATIENCE, chromium
+from tests.chromium import chromium, screen
 from tests.tiny_server import Served, running_page
 
 
@@ -33,24 +31,9 @@ def url(served: Served) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page on a screen of the size and colours that the test is parameterized with."""
-    wanted = {"width": 1200, "scheme": "light"} | getattr(request, "param", {})
-    context = browser.new_context(
-        viewport={"width": wanted["width"], "height": 900}, color_scheme=wanted["scheme"]
-    )
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    problems: list[str] = []
-    outside: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda asked: outside.append(asked.url))
-    page.goto(url)
-    yield page
-    if folder := os.environ.get("ORDAINED_SCREENSHOTS"):
-        name = re.sub(r"\W+", "-", request.node.name)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
-    context.close()
-    assert problems == []
-    assert [one for one in outside if not one.startswith((url, "data:", "blob:"))] == []
+    with screen(browser, request, (url, "data:", "blob:")) as one:
+        one.goto(url)
+        yield one
 
 
 def submit(page: Page) -> None:

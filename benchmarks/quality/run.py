@@ -13,6 +13,7 @@ from tfx.utils import path_utils
 
 from components import versions
 from pipeline.config import RunConfig
+from report import lineage
 from schema.errors import UserError
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
@@ -90,10 +91,7 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
 
 
 def _store(output: Path) -> MetadataStore:
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(RunConfig(data=output, output=output).metadata)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    return MetadataStore(config)
+    return lineage.opened(RunConfig(data=output, output=output).metadata)
 
 
 def _artifact_of(model: Path, output: Path, store: MetadataStore) -> int:
