@@ -346,7 +346,8 @@ def test_each_text_encoder_trains_and_exports(
     [graph] = project.artifacts("Transform", "transform_graph")
     [word_vectors] = project.artifacts("WordVectors", "model")
     tiny = configuration.load(project.data, project.output).hparams
-    hparams = tiny.changed({"text_encoder": encoder, "minilm_layers": 2, "epochs": 1})
+    small = {"minilm_layers": 2, "finetuned_layers": 1, "finetuning_epochs": 1, "epochs": 1}
+    hparams = tiny.changed({"text_encoder": encoder, **small})
     model_run = tmp_path / "run"
     run.run_fn(
         tfx.components.FnArgs(

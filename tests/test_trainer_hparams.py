@@ -19,6 +19,8 @@ from trainer.run import resolve_hparams
         ({"learning_rate": -1}, "learning_rate must be above 0. Received: -1"),
         ({"loss": "hinge"}, "loss must be one of cross_entropy, focal, asymmetric. Received: "),
         ({"minilm_layers": 7}, "minilm_layers must be a whole number from 1 to 6. Received: 7"),
+        ({"finetuned_layers": -1}, "finetuned_layers must be a whole number from 0 to 6. Received"),
+        ({"finetuning_rate": 0}, "finetuning_rate must be above 0. Received: 0"),
         ({"people_folds": 1}, "people_folds must be a whole number from 2 to 20. Received: 1"),
         ({"weight_decay": "much"}, "weight_decay must be at least 0. Received: 'much'"),
         ({"layers": 3}, "hparams.layers is not a hyperparameter. Known: text_encoder"),

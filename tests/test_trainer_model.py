@@ -22,10 +22,11 @@ DENSE = {
     fields.PEOPLE_FACTORS: 3,
     fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
 }
-BAGS = (xf.PLOT_NGRAMS, xf.TITLE_WORDS)
-LISTS = (xf.PLOT_WORDS, *BAGS)
+LISTS = (xf.PLOT_WORDS, *model.WIDE_TERMS)
 FACTORS = Factors(
-    weights={name: np.concatenate([[0], np.ones(IDS)]).astype(np.float32) for name in BAGS},
+    weights={
+        name: np.concatenate([[0], np.ones(IDS)]).astype(np.float32) for name in model.WIDE_TERMS
+    },
     bases={},
     counts={},
     genre_rates=np.full(NUM_GENRES, 0.2),

@@ -20,7 +20,7 @@ from trainer.factors import LEADS, NUM_LEADS, Factors
 from trainer.hparams import HParams
 from trainer.layers import Bag, PeopleLift
 from trainer.model import inference, input_names
-from trainer.sentence import DIMENSIONS, SentenceEncoder
+from trainer.sentence import DIMENSIONS, SentenceEncoder, Weights
 from trainer.sentence_store import SentenceStore
 from transform import features as xf
 
@@ -35,13 +35,20 @@ NO_TEXT: Final = 2
 log = logging.getLogger(__name__)
 
 
-def build(factors: Factors, hparams: HParams, *, sentences: bool = True) -> keras.Model:
+def build(
+    factors: Factors,
+    hparams: HParams,
+    *,
+    sentences: bool = True,
+    finetuned: Weights | None = None,
+) -> keras.Model:
     """The network from ids to evidence.
 
     Args:
         factors: see `trainer.factors`.
         hparams: see `HParams`.
         sentences: whether it makes the sentence vectors, if the text encoder reads them.
+        finetuned: weights of MiniLM, see `trainer.finetuning`.
 
     Returns:
         A model from model inputs and `TABLE` to the features that `trainer.fields` names.
@@ -79,7 +86,9 @@ def build(factors: Factors, hparams: HParams, *, sentences: bool = True) -> kera
     }
     if sentences and hparams.reads_sentences:
         inputs |= {name: keras.Input((None,), dtype="int32", name=name) for name in PIECES}
-        encode = SentenceEncoder(hparams.minilm_layers, _lower_layer(hparams), name="minilm")
+        encode = SentenceEncoder(
+            hparams.minilm_layers, _lower_layer(hparams), instead=finetuned, name="minilm"
+        )
         titles = inputs[TITLE_PIECES]
         pieces = ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True)
         outputs[fields.SENTENCE] = encode(inputs[PLOT_PIECES])
@@ -89,13 +98,16 @@ def build(factors: Factors, hparams: HParams, *, sentences: bool = True) -> kera
     return keras.Model(inputs, outputs, name="evidence")
 
 
-def sentences(rows: Rows, hparams: HParams, directory: Path | None) -> dict[str, np.ndarray]:
+def sentences(
+    rows: Rows, hparams: HParams, directory: Path | None, finetuned: Weights | None = None
+) -> dict[str, np.ndarray]:
     """The sentence vectors of a split, which `build`'s network makes too, from a store.
 
     Args:
         rows: a split with its word pieces.
         hparams: see `HParams`.
         directory: of the store, see `trainer.sentence_store`.
+        finetuned: as in `build`.
 
     Returns:
         float16 [rows, dimensions] by the names of `trainer.fields`; none if the text encoder reads
@@ -103,7 +115,7 @@ def sentences(rows: Rows, hparams: HParams, directory: Path | None) -> dict[str,
     """
     if not hparams.reads_sentences:
         return {}
-    store = SentenceStore(directory, hparams.minilm_layers, _lower_layer(hparams))
+    store = SentenceStore(directory, hparams.minilm_layers, _lower_layer(hparams), finetuned)
     titles = rows.inputs[TITLE_PIECES]
     titled = (titles.row_lengths() > NO_TEXT).numpy()[:, np.newaxis].astype(np.float16)
     return {

@@ -92,6 +92,10 @@ def without_role(inputs: Mapping[str, Any], roles: Any) -> dict[str, Any]:
         The same inputs.
     """
     kept = keep(inputs, people=1.0, names=roles)
+    for place, role in enumerate(raw.PEOPLE):
+        name = xf.PEOPLE_IDS[role]
+        if name in kept:
+            kept[name] *= ops.cast(roles[:, place : place + 1], kept[name].dtype)
     if PEOPLE_LIFTS in kept:
         fields = ops.concatenate([roles, roles[:, _CAST : _CAST + 1]], axis=1)
         kept[PEOPLE_LIFTS] *= ops.repeat(fields, LIFT_SIZE, axis=1)

@@ -19,6 +19,10 @@ class HParams:
             recurrent layer, the recurrent layer on top of the convolutions, the lower layers of
             the pretrained MiniLM over its word pieces, or all of them.
         minilm_layers: how many of MiniLM's six layers.
+        finetuned_layers: how many of these, from the highest, are trained further on the plots'
+            genres before all else; 0 leaves MiniLM as it is. See `trainer.finetuning`.
+        finetuning_epochs: passes of that over the training split.
+        finetuning_rate: its highest learning rate.
         filters: filters of each convolution width.
         rnn_units: units of the recurrent layer, in each direction.
         ngram_factors: factors of the plot's n-grams.
@@ -48,6 +52,9 @@ class HParams:
 
     text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
     minilm_layers: int = 6
+    finetuned_layers: int = 0
+    finetuning_epochs: int = 3
+    finetuning_rate: float = 1e-4
     filters: int = 48
     rnn_units: int = 32
     ngram_factors: int = 256
@@ -78,7 +85,7 @@ class HParams:
         Raises:
             ValueError: a value is outside what is allowed; the message names it.
         """
-        whole = {"people_folds": (2, 20), "minilm_layers": (1, 6)}
+        whole = {"people_folds": (2, 20), "minilm_layers": (1, 6), "finetuned_layers": (0, 6)}
         choices = {"text_encoder": TEXT_ENCODERS, "optimizer": OPTIMIZERS, "loss": LOSSES}
         for name, value in asdict(self).items():
             if name in choices:
@@ -87,7 +94,7 @@ class HParams:
                 _require(_number(value) and 0 <= value < 1, name, "at least 0 and below 1", value)
             elif name in ("weight_decay", "focusing"):
                 _require(_number(value) and value >= 0, name, "at least 0", value)
-            elif name in ("learning_rate", "people_prior"):
+            elif name in ("learning_rate", "finetuning_rate", "people_prior"):
                 _require(_number(value) and value > 0, name, "above 0", value)
             elif name in whole:
                 low, high = whole[name]

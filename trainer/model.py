@@ -39,6 +39,9 @@ WIDE_SCALE: Final = 15.0
 is how much faster than the deep part the wide one has to learn.
 """
 
+WIDE_TERMS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
+"""Bags of ids that the wide part reads; of people only those of two training films."""
+
 EVIDENCE_LIMIT: Final = 5.0
 """Evidence is cut at so many deviations."""
 
@@ -91,7 +94,7 @@ def build(
     keras.utils.set_random_seed(hparams.seed)
     inputs = {
         name: keras.Input((None,), dtype="int32", name=name)
-        for name in (xf.PLOT_WORDS, xf.PLOT_NGRAMS, xf.TITLE_WORDS)
+        for name in (xf.PLOT_WORDS, *WIDE_TERMS)
     }
     for name in (xf.NUMBERS, xf.NUMBERS_MISSING):
         inputs[name] = keras.Input((len(raw.NUMBERS),), dtype="float32", name=name)
@@ -231,9 +234,9 @@ def _wide(
     factors: Factors,
     leave_out: Collection[str],
 ) -> keras.KerasTensor:
-    """Logits of the linear member: TF-IDF weighted terms of plot and title, and the metadata."""
+    """Logits of the linear member: TF-IDF weighted terms and people, and the metadata."""
     terms = []
-    for name in (xf.PLOT_NGRAMS, xf.TITLE_WORDS):
+    for name in WIDE_TERMS:
         if name not in leave_out:
             hidden = IdDropout(hparams.id_dropout, hparams.seed, name=f"{name}_dropout")
             weights = factors.weights[name]

@@ -20,8 +20,9 @@ from tfx import v1 as tfx
 
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from trainer import data, evidence, export, factors, fields, model, thresholds
+from trainer import data, evidence, export, factors, fields, finetuning, model, thresholds
 from trainer.hparams import HParams
+from trainer.sentence import Weights
 
 VECTORS_FILE: Final = "vectors.npy"
 """What the WordVectors component writes: float32 [ids of `plot_words`, dimensions]."""
@@ -52,7 +53,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     network = new_model(hparams, prepared)
     history = fit(network, hparams, prepared, Path(fn_args.model_run_dir))
     decisions = decide(network, prepared.evaluation)
-    serving = evidence.build(prepared.factors.for_serving(), hparams)
+    serving = evidence.build(prepared.factors.for_serving(), hparams, finetuned=prepared.finetuned)
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     export.export(serving, network, decisions, tft_output, fn_args.serving_model_dir)
 
@@ -98,6 +99,7 @@ class Prepared:
         factors: see `trainer.factors`.
         scales: see `trainer.model.scaling`.
         word_vectors: float32 [ids of `plot_words`, dimensions].
+        finetuned: weights of MiniLM, see `trainer.finetuning`.
     """
 
     train: data.Rows
@@ -105,6 +107,7 @@ class Prepared:
     factors: factors.Factors
     scales: model.Scaling
     word_vectors: np.ndarray
+    finetuned: Weights
 
 
 def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
@@ -134,15 +137,17 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     store = (fn_args.custom_config or {}).get("sentence_store")
     directory = Path(store) if store else None
     of_train = evidence.observe(observer, train, factors.folds_of(len(train), hparams))
-    of_train |= evidence.sentences(train, hparams, directory)
+    finetuned = finetuning.finetuned_weights(train, hparams, directory)
+    of_train |= evidence.sentences(train, hparams, directory, finetuned)
     of_evaluation = evidence.observe(observer, evaluation)
-    of_evaluation |= evidence.sentences(evaluation, hparams, directory)
+    of_evaluation |= evidence.sentences(evaluation, hparams, directory, finetuned)
     return Prepared(
         train=train.joined(of_train),
         evaluation=evaluation.joined(of_evaluation),
         factors=fitted,
         scales=model.scaling(of_train),
         word_vectors=np.load(Path(fn_args.base_model, VECTORS_FILE)),
+        finetuned=finetuned,
     )
 
 

@@ -5,7 +5,8 @@ MiniLM, see `transform.minilm`. Only the tokens that are there go through the de
 long the longest text of a batch is: that halves the cost where most plots are short.
 """
 
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
 
 import keras
 import numpy as np
@@ -24,6 +25,24 @@ _HEADS: Final = 12
 _EPSILON: Final = 1e-12
 
 
+Weights = Mapping[str, np.ndarray]
+"""Of the encoder by their names in the file, arranged as the file has them."""
+
+
+class Tokens(NamedTuple):
+    """What a layer makes of the tokens of some texts; only those that are there.
+
+    Attributes:
+        states: float32 [tokens, 384], text after text.
+        places: int64 [tokens, 2], the text of each and its place there.
+        there: bool [N, L], whether a text has a token at a place.
+    """
+
+    states: tf.Tensor
+    places: tf.Tensor
+    there: tf.Tensor
+
+
 class SentenceEncoder(keras.layers.Layer):
     """The mean over its tokens of what the encoder makes of a text.
 
@@ -31,7 +50,13 @@ class SentenceEncoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_layers: int = NUM_LAYERS, also: int | None = None, **kwargs: object
+        self,
+        num_layers: int = NUM_LAYERS,
+        also: int | None = None,
+        *,
+        instead: Weights | None = None,
+        trainable_layers: Collection[int] = (),
+        **kwargs: object,
     ) -> None:
         """Read the weights.
 
@@ -39,6 +64,9 @@ class SentenceEncoder(keras.layers.Layer):
             num_layers: how many layers of the encoder, from the lowest, a text goes through.
             also: a lower layer whose mean is put before that of the last one; None is none. Lower
                 layers keep more of the single words.
+            instead: weights that take the place of those of the file, as
+                `trainer.sentence_tuning.tune` gives them.
+            trainable_layers: which layers, from 0, can be trained.
             **kwargs: of `keras.layers.Layer`.
 
         Raises:
@@ -50,24 +78,33 @@ class SentenceEncoder(keras.layers.Layer):
             raise ValueError(f"num_layers must be from 0 to {NUM_LAYERS}. Received: {num_layers}")
         self.num_layers = num_layers
         self.also = also
-        stored = load(minilm.read(minilm.WEIGHTS))
-        wanted = ("embeddings.", *(f"encoder.layer.{i}." for i in range(num_layers)))
+        stored = load(minilm.read(minilm.WEIGHTS)) | dict(instead or {})
+        trained = _parts(trainable_layers)
         self._by_name = {
-            name: self._weight(name, value)
-            for name, value in stored.items()
-            if name.startswith(wanted) and value.dtype == np.float32
+            name: self._weight(name, value, trainable=name.startswith(trained))
+            for name, value in sorted(stored.items())
+            if name.startswith(("embeddings.", *_parts(range(num_layers))))
+            and value.dtype == np.float32
         }
         self.built = True
 
-    def _weight(self, name: str, value: np.ndarray) -> keras.Variable:
-        # A dense layer's weights are stored by output, and a matrix product reads them by input.
-        dense = name.endswith(".weight") and "encoder" in name and value.ndim == 2
+    def _weight(self, name: str, value: np.ndarray, *, trainable: bool) -> keras.Variable:
+        value = value.T if _is_kernel(name, value) else value
         return self.add_weight(
-            shape=value.T.shape if dense else value.shape,
-            initializer=Fixed(value.T if dense else value),
-            trainable=False,
+            shape=value.shape,
+            initializer=Fixed(value),
+            trainable=trainable,
             name=name.replace(".", "_"),
         )
+
+    def trained_weights(self) -> dict[str, np.ndarray]:
+        """The weights of the trainable layers, for `instead`."""
+        values = {
+            name: variable.numpy() for name, variable in self._by_name.items() if variable.trainable
+        }
+        return {
+            name: value.T if _is_kernel(name, value) else value for name, value in values.items()
+        }
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """Encode.
@@ -79,44 +116,47 @@ class SentenceEncoder(keras.layers.Layer):
         Returns:
             float32 [N, 384], or [N, 768] with the lower layer.
         """
+        tokens = self.embed(ids)
+        means = []
+        for number in range(self.num_layers):
+            tokens = self.layer(tokens, number)
+            if number + 1 == self.also:
+                means.append(mean(tokens))
+        return tf.concat([*means, mean(tokens)], axis=1)
+
+    def embed(self, ids: tf.Tensor) -> Tokens:
+        """Word pieces, as in `call`, to what the lowest layer reads."""
         there = ids > 0
         places = tf.where(there)
-        position = tf.cast(places[:, 1], tf.int32)
-        x = (
+        states = (
             tf.gather(self._get("embeddings.word_embeddings.weight"), tf.boolean_mask(ids, there))
-            + tf.gather(self._get("embeddings.position_embeddings.weight"), position)
+            + tf.gather(self._get("embeddings.position_embeddings.weight"), places[:, 1])
             + self._get("embeddings.token_type_embeddings.weight")[0]
         )
-        x = self._normalize(x, "embeddings.LayerNorm")
-        counts = tf.reduce_sum(tf.cast(there, tf.float32), axis=1, keepdims=True)
+        return Tokens(self._normalize(states, "embeddings.LayerNorm"), places, there)
 
-        def mean(tokens: tf.Tensor) -> tf.Tensor:
-            sums = tf.math.unsorted_segment_sum(tokens, places[:, 0], tf.shape(ids)[0])
-            return sums / tf.maximum(counts, 1.0)
+    def layer(self, tokens: Tokens, number: int, dropout: float = 0.0) -> Tokens:
+        """What a layer, from 0, makes of tokens; `dropout` is the rate on what it adds to them."""
+        part = f"encoder.layer.{number}"
+        x = tokens.states
+        attended = self._dense(self._attend(tokens, number), f"{part}.attention.output.dense")
+        x = self._normalize(
+            x + tf.nn.dropout(attended, dropout), f"{part}.attention.output.LayerNorm"
+        )
+        inner = tf.nn.gelu(self._dense(x, f"{part}.intermediate.dense"))
+        outer = self._dense(inner, f"{part}.output.dense")
+        x = self._normalize(x + tf.nn.dropout(outer, dropout), f"{part}.output.LayerNorm")
+        return tokens._replace(states=x)
 
-        means = []
-        for i in range(self.num_layers):
-            part = f"encoder.layer.{i}"
-            attended = self._attend(x, there, places, f"{part}.attention.self")
-            x = self._normalize(
-                x + self._dense(attended, f"{part}.attention.output.dense"),
-                f"{part}.attention.output.LayerNorm",
-            )
-            inner = tf.nn.gelu(self._dense(x, f"{part}.intermediate.dense"))
-            x = self._normalize(
-                x + self._dense(inner, f"{part}.output.dense"), f"{part}.output.LayerNorm"
-            )
-            if i + 1 == self.also:
-                means.append(mean(x))
-        return tf.concat([*means, mean(x)], axis=1)
-
-    def _attend(self, x: tf.Tensor, there: tf.Tensor, places: tf.Tensor, part: str) -> tf.Tensor:
-        """Self-attention of [tokens, 384] within each text; the same shape."""
+    def _attend(self, tokens: Tokens, number: int) -> tf.Tensor:
+        """Self-attention within each text: float32 [tokens, 384]."""
+        x, places, there = tokens
         rows, longest = tf.shape(there)[0], tf.shape(there)[1]
 
         def heads(name: str) -> tf.Tensor:
             shape = tf.cast(tf.stack([rows, longest, DIMENSIONS]), tf.int64)
-            padded = tf.scatter_nd(places, self._dense(x, f"{part}.{name}"), shape)
+            projected = self._dense(x, f"encoder.layer.{number}.attention.self.{name}")
+            padded = tf.scatter_nd(places, projected, shape)
             split = tf.reshape(padded, [rows, longest, _HEADS, DIMENSIONS // _HEADS])
             return tf.transpose(split, [0, 2, 1, 3])
 
@@ -131,9 +171,28 @@ class SentenceEncoder(keras.layers.Layer):
         return tf.matmul(x, self._get(f"{part}.weight")) + self._get(f"{part}.bias")
 
     def _normalize(self, x: tf.Tensor, part: str) -> tf.Tensor:
-        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        scaled = (x - mean) * tf.math.rsqrt(variance + _EPSILON)
+        middle, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        scaled = (x - middle) * tf.math.rsqrt(variance + _EPSILON)
         return scaled * self._get(f"{part}.weight") + self._get(f"{part}.bias")
 
     def _get(self, name: str) -> tf.Tensor:
         return tf.convert_to_tensor(self._by_name[name])
+
+
+def mean(tokens: Tokens) -> tf.Tensor:
+    """The mean over the tokens of each text, float32 [N, 384]."""
+    counts = tf.reduce_sum(tf.cast(tokens.there, tf.float32), axis=1, keepdims=True)
+    sums = tf.math.unsorted_segment_sum(
+        tokens.states, tokens.places[:, 0], tf.shape(tokens.there)[0]
+    )
+    return sums / tf.maximum(counts, 1.0)
+
+
+def _parts(layers: Collection[int]) -> tuple[str, ...]:
+    """What the names of the weights of some layers begin with."""
+    return tuple(f"encoder.layer.{number}." for number in layers)
+
+
+def _is_kernel(name: str, value: np.ndarray) -> bool:
+    """Whether a weight is of a dense layer: stored by output, and a product reads it by input."""
+    return name.endswith(".weight") and "encoder" in name and value.ndim == 2

@@ -1,7 +1,7 @@
 """Sentence vectors that outlive a training: the next one reads only texts that are new.
 
-MiniLM is frozen: the vector of a text never changes, and making it takes longer than all the rest
-of a training. A store is a folder with one file for each way of encoding.
+The vector of a text changes only with the encoder. A store is a folder with one file for each way
+of encoding; of fine-tuned encoders it keeps the newest alone.
 """
 
 import hashlib
@@ -30,15 +30,22 @@ log = logging.getLogger(__name__)
 class SentenceStore:
     """Vectors by word pieces."""
 
-    def __init__(self, directory: Path | None, num_layers: int, also: int | None) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        num_layers: int,
+        also: int | None,
+        finetuned: sentence.Weights | None = None,
+    ) -> None:
         """Open a store.
 
         Args:
             directory: where vectors are kept; made when there are some. None keeps nothing.
             num_layers: see `trainer.sentence.SentenceEncoder`.
             also: likewise.
+            finetuned: likewise, `instead`.
         """
-        self.num_layers, self.also = num_layers, also
+        self.num_layers, self.also, self.finetuned = num_layers, also, finetuned or {}
         self._file = directory / f"minilm-{self._kind()}.npz" if directory else None
         self._known: dict[bytes, np.ndarray] = {}
         if self._file and self._file.exists():
@@ -52,8 +59,11 @@ class SentenceStore:
         """What makes vectors differ: the code, the weights, and how many layers."""
         made_by = hashlib.sha256(inspect.getsource(sentence).encode())
         made_by.update(hashlib.sha256(minilm.read(minilm.WEIGHTS)).digest())
+        for name, value in sorted(self.finetuned.items()):
+            made_by.update(name.encode() + np.ascontiguousarray(value).tobytes())
         layers = f"{self.also}-{self.num_layers}" if self.also else f"{self.num_layers}"
-        return f"{layers}-{made_by.hexdigest()[:16]}"
+        kind = "finetuned-" if self.finetuned else ""
+        return f"{kind}{layers}-{made_by.hexdigest()[:16]}"
 
     def encode(self, pieces: tf.RaggedTensor) -> np.ndarray:
         """The vectors of texts; those once made are looked up.
@@ -77,7 +87,7 @@ class SentenceStore:
         return np.stack(found) if found else np.zeros((0, width), np.float16)
 
     def _make(self, texts: dict[bytes, np.ndarray]) -> None:
-        encoder = sentence.SentenceEncoder(self.num_layers, self.also)
+        encoder = sentence.SentenceEncoder(self.num_layers, self.also, instead=self.finetuned)
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
         def encode(ids: tf.Tensor) -> tf.Tensor:
@@ -106,3 +116,7 @@ class SentenceStore:
                 vectors=np.stack(list(self._known.values())),
             )
         part.replace(self._file)
+        if self.finetuned:
+            for other in self._file.parent.glob("minilm-finetuned-*.npz"):
+                if other != self._file:
+                    other.unlink()

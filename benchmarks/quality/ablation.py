@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,8 +54,9 @@ VARIANTS: Final = (
     Variant("no wide member", leave_out={WIDE}),
     Variant("the wide member alone", leave_out={DEEP}),
     Variant("no factors of n-grams", leave_out={fields.NGRAM_FACTORS}),
-    Variant("no title", leave_out={fields.TITLE_FACTORS, xf.TITLE_WORDS}),
-    Variant("no people", leave_out={fields.PEOPLE_FACTORS, fields.PEOPLE_LIFTS}),
+    Variant("no title", leave_out=set(fields.TITLE)),
+    Variant("no people", leave_out={*fields.PEOPLE, fields.CREDIT_COUNTS}),
+    Variant("no single people in the wide member", leave_out=set(xf.PEOPLE_IDS.values())),
     Variant("no genres of the people's other films", leave_out={fields.PEOPLE_LIFTS}),
     Variant("no numbers", leave_out={xf.NUMBERS, xf.NUMBERS_MISSING}),
     Variant("no hiding of fields in training", {"field_dropout": 0.0}),
@@ -62,6 +64,8 @@ VARIANTS: Final = (
     Variant("text_encoder: rnn", {"text_encoder": "rnn"}),
     Variant("text_encoder: cnn_rnn", {"text_encoder": "cnn_rnn"}),
     Variant("text_encoder: minilm", {"text_encoder": "minilm"}),
+    Variant("MiniLM as it is", {"finetuned_layers": 0}),
+    Variant("MiniLM as it is and alone", {"finetuned_layers": 0, "text_encoder": "minilm"}),
     Variant("loss: focal", {"loss": "focal"}),
     Variant("loss: asymmetric", {"loss": "asymmetric"}),
 )
@@ -105,28 +109,32 @@ def _table(model: Path, output: Path, epochs: int) -> str:
         return [str(inputs.examples / f"Split-{split}" / "*")]
 
     store = RunConfig(data=output, output=output).sentence_store
-    prepared = training.prepare(
-        tfx.components.FnArgs(
-            train_files=files("train"),
-            eval_files=files("eval"),
-            transform_graph_path=str(inputs.transform_graph),
-            base_model=str(inputs.word_vectors),
-            custom_config={"sentence_store": str(store)},
-        ),
-        hparams,
-    )
-    test = data.load(
-        files("test"),
-        tft.TFTransformOutput(str(inputs.transform_graph)),
-        with_pieces=hparams.reads_sentences,
-    )
-    observer = evidence.build(prepared.factors.for_serving(), hparams, sentences=False)
-    test = test.joined(evidence.observe(observer, test))
-    test = test.joined(evidence.sentences(test, hparams, store))
+    tft_output = tft.TFTransformOutput(str(inputs.transform_graph))
+
+    @cache
+    def splits(finetuned_layers: int) -> "tuple[Prepared, Rows]":
+        """Training and eval split, and the test split with its evidence."""
+        of = hparams.changed({"finetuned_layers": finetuned_layers})
+        prepared = training.prepare(
+            tfx.components.FnArgs(
+                train_files=files("train"),
+                eval_files=files("eval"),
+                transform_graph_path=str(inputs.transform_graph),
+                base_model=str(inputs.word_vectors),
+                custom_config={"sentence_store": str(store)},
+            ),
+            of,
+        )
+        test = data.load(files("test"), tft_output, with_pieces=of.reads_sentences)
+        observer = evidence.build(prepared.factors.for_serving(), of, sentences=False)
+        test = test.joined(evidence.observe(observer, test))
+        return prepared, test.joined(evidence.sentences(test, of, store, prepared.finetuned))
+
     rows = []
     for number, variant in enumerate(VARIANTS):
         started = time.monotonic()
-        figures = _scores(variant, hparams.changed(dict(variant.changes)), prepared, test)
+        of = hparams.changed(dict(variant.changes))
+        figures = _scores(variant, of, *splits(of.finetuned_layers))
         keras.backend.clear_session()
         rows.append([variant.name, *(f"{figure:.3f}" for figure in figures)])
         print(

@@ -1,0 +1,108 @@
+"""MiniLM's upper layers trained on genres."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from schema.genres import NUM_GENRES
+from trainer import finetuning
+from trainer.data import PLOT_PIECES, Rows
+from trainer.finetuning import BATCH, SORTED_BATCHES, draw, finetuned_weights, tune
+from trainer.hparams import HParams
+from trainer.sentence import SentenceEncoder
+
+SMALL = HParams(minilm_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_rate=1e-3)
+
+RANDOM = np.random.default_rng(3)
+
+
+def films(rows: int) -> Rows:
+    """Plots of random words, of which one of two kinds decides the genre."""
+    first = np.arange(rows) % 2 == 0
+    kinds = [RANDOM.integers(*((2000, 2020) if one else (3000, 3020)), 3) for one in first]
+    texts = [
+        [101, *kind, *RANDOM.integers(5000, 9000, RANDOM.integers(1, 9)), 102] for kind in kinds
+    ]
+    labels = np.zeros((rows, NUM_GENRES), np.float32)
+    labels[first, 3], labels[~first, 7] = 1, 1
+    return Rows({PLOT_PIECES: tf.ragged.constant(texts, dtype=tf.int32)}, labels)
+
+
+@pytest.fixture(scope="module")
+def rows() -> Rows:
+    return films(256)
+
+
+@pytest.fixture(scope="module")
+def tuned(rows: Rows) -> dict[str, np.ndarray]:
+    return dict(tune(rows, SMALL))
+
+
+def test_the_upper_layers_alone_have_moved(tuned: dict[str, np.ndarray]) -> None:
+    encoder = SentenceEncoder(2, trainable_layers=(1,))
+    before = encoder.trained_weights()
+    assert set(tuned) == set(before)
+    assert all(name.startswith("encoder.layer.1.") for name in tuned)
+    kernel = "encoder.layer.1.output.dense.weight"
+    assert 1e-4 < np.abs(tuned[kernel] - before[kernel]).max() < 0.1
+
+
+def test_vectors_tell_the_genres_better_than_before(tuned: dict[str, np.ndarray]) -> None:
+    unseen = films(200)
+    ids = unseen.inputs[PLOT_PIECES].to_tensor()
+    first = unseen.labels[:, 3] > 0
+
+    def apart(vectors: np.ndarray) -> float:
+        """Distance of the kinds' middles by the spread within a kind."""
+        middles = vectors[first].mean(0) - vectors[~first].mean(0)
+        within = [vectors[kind] - vectors[kind].mean(0) for kind in (first, ~first)]
+        return float(np.linalg.norm(middles) / np.concatenate(within).std(0).mean())
+
+    frozen = SentenceEncoder(2)(ids).numpy()
+    assert apart(SentenceEncoder(2, instead=tuned)(ids).numpy()) > 2 * apart(frozen)
+
+
+def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
+    reader = finetuning.GenreReader(1, 2, np.full(NUM_GENRES, 0.1), seed=1)
+    reader.head.build((None, 384))
+    reader.head.kernel.assign(RANDOM.normal(size=reader.head.kernel.shape) / 100)
+    some = rows.inputs[PLOT_PIECES][:5]
+    states = np.zeros((int(some.row_splits[-1]), 384), np.float16)
+    finetuning._read_below(reader.encoder, 1, some, states)
+    logits = reader((some.row_lengths(), states), training=False)
+    expected = reader.head(finetuning.HEAD_SCALE * SentenceEncoder(2)(some.to_tensor()))
+    np.testing.assert_allclose(logits, expected, atol=0.02)
+
+
+def test_every_row_is_drawn_once_beside_rows_of_like_length() -> None:
+    lengths = RANDOM.integers(2, 96, 5000)
+    batches = draw(lengths, np.random.default_rng(1))
+    assert sorted(np.concatenate(batches)) == list(range(5000))
+    assert len(batches) == -(-5000 // BATCH)
+    assert sum(len(batch) == BATCH for batch in batches) == 5000 // BATCH
+    assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 3 * 96 / SORTED_BATCHES
+    again = draw(lengths, np.random.default_rng(1))
+    assert all(np.array_equal(one, two) for one, two in zip(batches, again, strict=True))
+
+
+def test_the_same_films_are_not_trained_on_twice(
+    rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = SMALL.changed({"finetuning_epochs": 1})
+    first = finetuned_weights(rows, quick, tmp_path)
+    (file,) = tmp_path.iterdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.Model, "fit", None)
+        again = finetuned_weights(rows, quick, tmp_path)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    finetuned_weights(films(64), quick, tmp_path)
+    (other,) = tmp_path.iterdir()
+    assert other != file
+
+
+@pytest.mark.parametrize("change", [{"finetuned_layers": 0}, {"text_encoder": "cnn"}])
+def test_nothing_to_fine_tune(rows: Rows, change: dict[str, object]) -> None:
+    assert finetuned_weights(rows, SMALL.changed(change), None) == {}

@@ -1,0 +1,254 @@
+"""MiniLM's upper layers, trained further on the genres of the training plots.
+
+The layers start from what the encoder learnt from sentences and move a little, as Devlin et al.
+2019 (arXiv:1810.04805) fine-tune BERT; the lower ones, which know words more than genres, stay as
+they are (Howard and Ruder 2018, arXiv:1801.06146, thaw from the top), so that what they make of the
+plots is computed once for all passes.
+"""
+
+import hashlib
+import inspect
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from safetensors.numpy import load_file, save_file
+
+from schema.genres import NUM_GENRES
+from trainer import sentence
+from trainer.data import PLOT_PIECES, Rows
+from trainer.hparams import HParams
+from trainer.layers import Fixed
+from trainer.sentence import DIMENSIONS, SentenceEncoder, Tokens, mean
+from transform import minilm
+
+BATCH: Final = 64
+SORTED_BATCHES: Final = 32
+"""So many batches are drawn together and share their plots by length, which spares padding."""
+
+LAYER_DROPOUT: Final = 0.1
+HEAD_DROPOUT: Final = 0.3
+WEIGHT_DECAY: Final = 0.01
+
+HEAD_SCALE: Final = 10.0
+"""Of what the new linear layer reads: it learns so much faster than the layers below it."""
+
+STEPS_A_LINE: Final = 100
+"""Of the log."""
+
+log = logging.getLogger(__name__)
+
+
+def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> sentence.Weights:
+    """The weights of `tune`; those that the same films and settings gave before are looked up.
+
+    Args:
+        rows: the training split with its word pieces.
+        hparams: see `HParams`.
+        directory: where weights are kept, the newest alone; None keeps nothing.
+
+    Returns:
+        For `SentenceEncoder`; none if nothing is to be fine-tuned.
+    """
+    if not (hparams.reads_sentences and hparams.finetuned_layers):
+        return {}
+    if directory is None:
+        return tune(rows, hparams)
+    file = directory / f"finetuned-{_digest(rows, hparams)}.safetensors"
+    if not file.exists():
+        weights = tune(rows, hparams)
+        directory.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        save_file({name: np.ascontiguousarray(value) for name, value in weights.items()}, part)
+        part.replace(file)
+        for other in directory.glob("finetuned-*.safetensors"):
+            if other != file:
+                other.unlink()
+    return load_file(file)
+
+
+def _digest(rows: Rows, hparams: HParams) -> str:
+    """What makes weights differ: code, first weights, settings and films."""
+    made_by = hashlib.sha256()
+    for module in (sentence, sys.modules[__name__]):
+        made_by.update(inspect.getsource(module).encode())
+    made_by.update(hashlib.sha256(minilm.read(minilm.WEIGHTS)).digest())
+    settings = [
+        hparams.minilm_layers,
+        hparams.finetuned_layers,
+        hparams.finetuning_epochs,
+        hparams.finetuning_rate,
+        hparams.seed,
+    ]
+    made_by.update(repr(settings).encode())
+    pieces = rows.inputs[PLOT_PIECES]
+    for values in (pieces.flat_values, pieces.row_splits, rows.labels):
+        made_by.update(np.ascontiguousarray(values).tobytes())
+    return made_by.hexdigest()[:16]
+
+
+def tune(rows: Rows, hparams: HParams) -> sentence.Weights:
+    """Train the upper layers under a linear layer that is thrown away afterwards.
+
+    Args:
+        rows: the training split with its word pieces.
+        hparams: see `HParams`.
+
+    Returns:
+        Weights of the layers that were trained.
+    """
+    keras.utils.set_random_seed(hparams.seed)
+    first = max(0, hparams.minilm_layers - hparams.finetuned_layers)
+    pieces, labels = rows.inputs[PLOT_PIECES], np.asarray(rows.labels, np.float32)
+    reader = GenreReader(first, hparams.minilm_layers, labels.mean(0), hparams.seed)
+    steps_a_pass = -(-len(labels) // BATCH)
+    steps = steps_a_pass * hparams.finetuning_epochs
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=steps,
+        alpha=0.02,
+        warmup_target=hparams.finetuning_rate,
+        warmup_steps=max(steps // 15, 1),
+    )
+    reader.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY, clipnorm=1.0),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    ends = pieces.row_splits.numpy()
+    with tempfile.TemporaryFile() as file:
+        states = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), DIMENSIONS))
+        _read_below(reader.encoder, first, pieces, states)
+
+        def batches() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+            random = np.random.default_rng(hparams.seed)
+            for _ in range(hparams.finetuning_epochs):
+                for some in draw(np.diff(ends), random):
+                    found = [states[ends[row] : ends[row + 1]] for row in some]
+                    lengths = np.array([len(text) for text in found], np.int32)
+                    yield (lengths, np.concatenate(found)), labels[some]
+
+        reader.fit(
+            tf.data.Dataset.from_generator(
+                batches,
+                output_signature=(
+                    (
+                        tf.TensorSpec([None], tf.int32),
+                        tf.TensorSpec([None, DIMENSIONS], tf.float16),
+                    ),
+                    tf.TensorSpec([None, NUM_GENRES], tf.float32),
+                ),
+            ).prefetch(2),
+            epochs=hparams.finetuning_epochs,
+            steps_per_epoch=steps_a_pass,
+            verbose=0,
+            callbacks=[Progress(steps)],
+        )
+    return reader.encoder.trained_weights()
+
+
+class GenreReader(keras.Model):
+    """The upper layers of MiniLM, and genres by a linear layer on the mean of their tokens."""
+
+    def __init__(self, first: int, num_layers: int, genre_rates: np.ndarray, seed: int) -> None:
+        """Set up.
+
+        Args:
+            first: the lowest layer, from 0, that is trained.
+            num_layers: of the encoder.
+            genre_rates: float [22], share of the films of each genre.
+            seed: of dropout.
+        """
+        super().__init__()
+        self.layers_above = range(first, num_layers)
+        self.encoder = SentenceEncoder(num_layers, trainable_layers=self.layers_above)
+        self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=seed)
+        rates = np.clip(genre_rates, 1e-3, 1 - 1e-3)
+        self.head = keras.layers.Dense(
+            NUM_GENRES,
+            kernel_initializer="zeros",
+            bias_initializer=Fixed(np.log(rates / (1 - rates)).astype(np.float32)),
+        )
+
+    def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
+        """Lengths int32 [N] and states of the tokens below, float16 [tokens, 384]; logits out."""
+        lengths, states = inputs
+        there = tf.sequence_mask(lengths)
+        tokens = Tokens(tf.cast(states, tf.float32), tf.where(there), there)
+        for number in self.layers_above:
+            tokens = self.encoder.layer(tokens, number, LAYER_DROPOUT if training else 0.0)
+        return self.head(HEAD_SCALE * self.dropout(mean(tokens), training=training))
+
+
+class Progress(keras.callbacks.Callback):
+    """Says how far the fine-tuning is."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.done = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Count, and say."""
+        del batch
+        self.done += 1
+        if self.done % STEPS_A_LINE == 0 or self.done == self.steps:
+            log.info(
+                "fine-tuning MiniLM: %d of %d steps, loss %.4f",
+                self.done,
+                self.steps,
+                (logs or {}).get("loss", float("nan")),
+            )
+
+
+def draw(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
+    """One pass: the rows of each batch, in an order by chance.
+
+    Args:
+        lengths: int [N], tokens of each row.
+        random: moved on.
+
+    Returns:
+        Row numbers, `BATCH` in each but the last of the short ones; rows of a batch are of like
+        length.
+    """
+    order = random.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), BATCH * SORTED_BATCHES):
+        some = order[start : start + BATCH * SORTED_BATCHES]
+        some = some[np.argsort(lengths[some], kind="stable")]
+        batches += [some[begin : begin + BATCH] for begin in range(0, len(some), BATCH)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _read_below(
+    encoder: SentenceEncoder, first: int, pieces: tf.RaggedTensor, states: np.ndarray
+) -> None:
+    """Write what the layers below `first` make of the tokens, in the order of the rows."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    def read(ids: tf.Tensor) -> tf.Tensor:
+        tokens = encoder.embed(ids)
+        for number in range(first):
+            tokens = encoder.layer(tokens, number)
+        return tf.cast(tokens.states, tf.float16)
+
+    flat, ends = pieces.flat_values.numpy(), pieces.row_splits.numpy()
+    texts = [flat[start:end] for start, end in pairwise(ends)]
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    for start in range(0, len(order), BATCH):
+        some = order[start : start + BATCH]
+        lengths = [len(texts[row]) for row in some]
+        found = read(keras.utils.pad_sequences([texts[row] for row in some], padding="post"))
+        ends_here = np.cumsum(lengths)[:-1]
+        for row, text in zip(some, np.split(found.numpy(), ends_here), strict=True):
+            states[ends[row] : ends[row + 1]] = text
+        if start // BATCH % STEPS_A_LINE == STEPS_A_LINE - 1:
+            log.info("MiniLM's lower layers have read %d of %d plots", start + BATCH, len(order))
