@@ -61,7 +61,7 @@ check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 
 # About half of the time of all tests; they share a first run of the pipeline.
 WHOLE_RUNS := $(addprefix tests/test_,benchmarks_quality_ablation.py benchmarks_quality_main.py \
-	end_to_end.py notebooks.py pipeline_lineage.py report_browser.py)
+	end_to_end.py notebooks.py pipeline_lineage.py report_browser.py trainer_export.py)
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
