@@ -25,7 +25,7 @@ from schema.genres import NUM_GENRES
 from trainer import sentence
 from trainer.data import PLOT_PIECES, Rows
 from trainer.hparams import HParams
-from trainer.layers import Fixed
+from trainer.model import prior_logits
 from trainer.sentence import DIMENSIONS, SentenceEncoder, Tokens, mean
 from transform import minilm
 
@@ -170,11 +170,10 @@ class GenreReader(keras.Model):
         self.layers_above = range(first, num_layers)
         self.encoder = SentenceEncoder(num_layers, trainable_layers=self.layers_above)
         self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=seed)
-        rates = np.clip(genre_rates, 1e-3, 1 - 1e-3)
         self.head = keras.layers.Dense(
             NUM_GENRES,
             kernel_initializer="zeros",
-            bias_initializer=Fixed(np.log(rates / (1 - rates)).astype(np.float32)),
+            bias_initializer=prior_logits(genre_rates),
         )
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:

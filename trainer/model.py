@@ -209,7 +209,8 @@ def _scaled(
     return ops.clip(layer(values), -EVIDENCE_LIMIT, EVIDENCE_LIMIT)
 
 
-def _prior_logits(genre_rates: np.ndarray) -> keras.initializers.Initializer:
+def prior_logits(genre_rates: np.ndarray) -> keras.initializers.Initializer:
+    """Biases, float32 [22], that give each genre its share of the films, float [22]."""
     rates = np.clip(genre_rates, 1e-3, 1 - 1e-3)
     return Fixed(np.log(rates / (1 - rates)).astype(np.float32))
 
@@ -223,7 +224,7 @@ def _tower(
     x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name=f"hidden_{number}")(x)
     x = keras.layers.Dropout(hparams.dropout, seed=seed + 1)(x)
     return keras.layers.Dense(
-        NUM_GENRES, bias_initializer=_prior_logits(genre_rates), name=f"deep_logits_{number}"
+        NUM_GENRES, bias_initializer=prior_logits(genre_rates), name=f"deep_logits_{number}"
     )(x)
 
 
@@ -247,7 +248,7 @@ def _wide(
     linear = keras.layers.Dense(
         NUM_GENRES,
         kernel_initializer="zeros",
-        bias_initializer=_prior_logits(factors.genre_rates),
+        bias_initializer=prior_logits(factors.genre_rates),
         name="wide_logits",
     )
     return keras.layers.Add(name="wide")([linear(0.3 * metadata), *terms])
