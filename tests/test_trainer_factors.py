@@ -22,6 +22,8 @@ def rows(count: int = 40, seed: int = 0) -> Rows:
         )
         for name in xf.ID_FEATURES
     }
+    inputs[xf.NUMBERS] = tf.constant(rng.normal(size=(count, 4)).astype(np.float32))
+    inputs[xf.NUMBERS_MISSING] = tf.zeros((count, 4))
     labels = (rng.uniform(size=(count, NUM_GENRES)) < 0.3).astype(np.float32)
     return Rows(inputs, labels)
 

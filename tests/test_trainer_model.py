@@ -8,12 +8,15 @@ import pytest
 
 from schema.genres import NUM_GENRES
 from trainer import fields, model
-from trainer.factors import Factors
+from trainer.factors import TERMS, Factors
 from trainer.hparams import TEXT_ENCODERS, HParams
+from trainer.layers import CLASS_CENTRES
+from trainer.linear import Linear
 from transform import features as xf
 
 SMALL = HParams(filters=4, rnn_units=3, hidden_units=8)
 IDS = 30
+RNG = np.random.default_rng(7)
 DENSE = {
     fields.NGRAM_FACTORS: 6,
     fields.SENTENCE: 5,
@@ -22,14 +25,17 @@ DENSE = {
     fields.PEOPLE_FACTORS: 3,
     fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
 }
-LISTS = (xf.PLOT_WORDS, *model.WIDE_TERMS)
+LISTS = (xf.PLOT_WORDS, *TERMS)
 FACTORS = Factors(
-    weights={
-        name: np.concatenate([[0], np.ones(IDS)]).astype(np.float32) for name in model.WIDE_TERMS
-    },
+    weights={name: np.concatenate([[0], np.ones(IDS)]).astype(np.float32) for name in TERMS},
     bases={},
     counts={},
     genre_rates=np.full(NUM_GENRES, 0.2),
+    linear=Linear(
+        {name: RNG.normal(size=(IDS + 1, NUM_GENRES)).astype(np.float32) for name in TERMS},
+        RNG.normal(size=(4 * len(CLASS_CENTRES), NUM_GENRES)).astype(np.float32),
+        RNG.normal(size=NUM_GENRES).astype(np.float32),
+    ),
 )
 SCALES = {
     name: (np.zeros(size, np.float32), np.ones(size, np.float32)) for name, size in DENSE.items()
@@ -72,7 +78,7 @@ def test_a_row_without_any_words_has_finite_logits(encoder: str) -> None:
     built = network(SMALL.changed({"text_encoder": encoder, "towers": 3}))
     empty = {name: np.zeros_like(value) for name, value in rows(2, words=1).items()}
     logits = np.asarray(built(empty, training=False))
-    assert logits.shape == (2, 3 + 1, NUM_GENRES)
+    assert logits.shape == (2, 3 + 2, NUM_GENRES)
     assert np.isfinite(logits).all()
 
 
@@ -88,7 +94,8 @@ def test_every_encoder_learns_from_the_words_alone(encoder: str, loss: str) -> N
             **{f"{name}dropout": 0.0 for name in ("", "input_", "word_", "field_")},
         }
     )
-    everything_else = set(DENSE) | {xf.NUMBERS, xf.NUMBERS_MISSING, model.WIDE}
+    everything_else = set(DENSE) | {xf.NUMBERS, xf.NUMBERS_MISSING, model.WIDE, model.LINEAR}
+    everything_else.add(fields.NUMBER_CLASSES)
     built = network(hparams, leave_out=everything_else)
     model.compile_model(built, hparams, steps=40)
     inputs = rows(32, words=6)
@@ -98,9 +105,22 @@ def test_every_encoder_learns_from_the_words_alone(encoder: str, loss: str) -> N
     assert losses[-1] < losses[0] / 2
 
 
+def test_the_linear_member_says_what_its_coefficients_do_and_stays_so() -> None:
+    built = network(leave_out={model.DEEP, model.WIDE})
+    assert not built.trainable_weights
+    inputs = rows(5, words=4)
+    inputs[xf.NUMBERS][:, 0] = CLASS_CENTRES[3]
+    inputs[xf.NUMBERS_MISSING] = np.tile(np.float32([0, 1, 1, 1]), (5, 1))
+    given = FACTORS.linear
+    expected = given.bias + given.numbers[3]
+    for name in TERMS:
+        expected = expected + given.terms[name][inputs[name]].sum(1) / np.sqrt(4)
+    np.testing.assert_allclose(built(inputs, training=False)[:, 0], expected, atol=1e-4)
+
+
 def test_the_wide_part_is_linear_in_the_terms() -> None:
     hparams = SMALL.changed({"learning_rate": 0.1, "id_dropout": 0.0})
-    built = network(hparams, leave_out={model.DEEP})
+    built = network(hparams, leave_out={model.DEEP, model.LINEAR})
     model.compile_model(built, hparams, steps=60)
     rng = np.random.default_rng(3)
     inputs = {

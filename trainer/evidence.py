@@ -16,7 +16,7 @@ from keras import ops
 from schema import features as raw
 from trainer import fields
 from trainer.data import PIECES, PLOT_PIECES, TITLE_PIECES, Rows
-from trainer.factors import LEADS, NUM_LEADS, Factors
+from trainer.factors import LEADS, NUM_LEADS, TERMS, Factors
 from trainer.hparams import HParams
 from trainer.layers import Bag, PeopleLift
 from trainer.model import inference, input_names
@@ -53,8 +53,7 @@ def build(
     Returns:
         A model from model inputs and `TABLE` to the features that `trainer.fields` names.
     """
-    names = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
-    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in TERMS}
     inputs[TABLE] = table = keras.Input((1,), dtype="int32", name=TABLE)
 
     def bag(name: str, *, unit_length: bool) -> keras.KerasTensor:

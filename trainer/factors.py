@@ -1,4 +1,4 @@
-"""What is counted and factored on the training split before any gradient: n-grams and people.
+"""What is counted, factored and regressed on the training split before any gradient.
 
 Weights of terms are inverse document frequencies; factors are those of latent semantic analysis
 (Deerwester et al. 1990), by the randomized singular value decomposition of Halko et al. 2011
@@ -15,9 +15,15 @@ from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 
 from schema import features as raw
+from trainer import linear
 from trainer.data import Rows
 from trainer.hparams import HParams
+from trainer.layers import number_classes
+from trainer.linear import Linear
 from transform import features as xf
+
+TERMS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
+"""Features that are bags of ids."""
 
 LEADS: Final = "leads"
 NUM_LEADS: Final = 3
@@ -40,12 +46,14 @@ class Factors:
             each genre, and films; the first table of the whole training split, that of place f + 1
             of all but fold f.
         genre_rates: float32 [22], share of the training films with each genre.
+        linear: see `trainer.linear`.
     """
 
     weights: dict[str, np.ndarray]
     bases: dict[str, np.ndarray]
     counts: dict[str, np.ndarray]
     genre_rates: np.ndarray
+    linear: Linear
 
     def for_serving(self) -> "Factors":
         """Without the tables of single folds, which only training needs."""
@@ -68,23 +76,24 @@ def fit(train: Rows, sizes: dict[str, int], hparams: HParams) -> Factors:
     Returns:
         The tables. Whoever is out of the vocabulary counts as unknown.
     """
-    bags = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
-    columns = {name: incidence(train.inputs[name], sizes[name]) for name in bags}
-    weights = {name: inverse_frequency(columns[name]) for name in bags}
+    columns = {name: incidence(train.inputs[name], sizes[name]) for name in TERMS}
+    weights = {name: inverse_frequency(columns[name]) for name in TERMS}
+    people = list(xf.PEOPLE_IDS.values())
+    for name in people:
+        weights[name] = weights[name][: _shared(columns[name])]
+    weighted = {
+        name: columns[name][:, : len(weights[name])] @ sparse.diags(weights[name]) for name in TERMS
+    }
+    scaled = {name: _unit_length(matrix) for name, matrix in weighted.items()}
     bases = {
-        name: factor(_unit_length(columns[name] @ sparse.diags(weights[name])), size, hparams.seed)
+        name: factor(scaled[name], size, hparams.seed)
         for name, size in {
             xf.PLOT_NGRAMS: hparams.ngram_factors,
             xf.TITLE_WORDS: hparams.title_factors,
         }.items()
     }
-    people = list(xf.PEOPLE_IDS.values())
-    for name in people:
-        weights[name] = weights[name][: _shared(columns[name])]
-    known = [
-        columns[name][:, : len(weights[name])] @ sparse.diags(weights[name]) for name in people
-    ]
-    together = factor(sparse.hstack(known).tocsr(), hparams.people_factors, hparams.seed)
+    known = sparse.hstack([weighted[name] for name in people], format="csr")
+    together = factor(known, hparams.people_factors, hparams.seed)
     ends = np.cumsum([len(weights[name]) for name in people])
     bases |= dict(zip(people, np.split(together, ends[:-1]), strict=True))
 
@@ -92,7 +101,9 @@ def fit(train: Rows, sizes: dict[str, int], hparams: HParams) -> Factors:
     columns[LEADS] = incidence(train.inputs[cast][:, :NUM_LEADS], sizes[cast])
     folds = folds_of(len(train), hparams)
     counts = {name: count(columns[name], train.labels, folds) for name in (*people, LEADS)}
-    return Factors(weights, bases, counts, train.labels.mean(0))
+    numbers = number_classes(train.inputs[xf.NUMBERS], train.inputs[xf.NUMBERS_MISSING])
+    regressions = linear.fit(scaled, np.asarray(numbers), train.labels, hparams.seed)
+    return Factors(weights, bases, counts, train.labels.mean(0), regressions)
 
 
 def incidence(ids: tf.RaggedTensor, size: int) -> sparse.csr_matrix:

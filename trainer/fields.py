@@ -18,6 +18,9 @@ SENTENCE: Final = "sentence"
 TITLE_SENTENCE: Final = "title_sentence"
 """MiniLM's vector of the title; float32 [N, 384]."""
 
+NUMBER_CLASSES: Final = "number_classes"
+"""Classes of the numbers, see `trainer.layers.number_classes`; float32 [N, 4 * 25]."""
+
 SENTENCES: Final = (SENTENCE, TITLE_SENTENCE)
 
 TITLE_FACTORS: Final = "title_factors"

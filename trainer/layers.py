@@ -10,6 +10,29 @@ from keras import ops
 from schema import features as raw
 from trainer import fields
 
+CLASS_CENTRES: Final = np.linspace(-3.0, 3.0, 25, dtype=np.float32)
+"""Of the classes of a number, in deviations from its mean."""
+
+
+def number_classes(numbers: Any, missing: Any) -> Any:
+    """How near each number is to the centre of each class: 1 at it, 0 at its neighbours'.
+
+    A number between two centres belongs to both, so that a small change of it is a small change of
+    its classes. What they stand for need not rise or fall with the number.
+
+    Args:
+        numbers: scaled to mean 0 and variance 1, float32 [N, numbers].
+        missing: 1.0 where the number is not known, of the same shape.
+
+    Returns:
+        float32 [N, numbers * classes], zeros where a number is not known.
+    """
+    low, high = CLASS_CENTRES[0], CLASS_CENTRES[-1]
+    width = (high - low) / (len(CLASS_CENTRES) - 1)
+    away = ops.abs(ops.clip(numbers, low, high)[..., None] - CLASS_CENTRES) / width
+    near = ops.relu(1.0 - away) * (1.0 - missing)[..., None]
+    return ops.reshape(near, (-1, numbers.shape[-1] * len(CLASS_CENTRES)))
+
 
 class Fixed(keras.initializers.Initializer):
     """Start from given values."""

@@ -1,9 +1,9 @@
-"""The hybrid model: a wide linear part over n-grams beside deep towers over everything.
+"""The hybrid model: wide linear parts over n-grams beside deep towers over everything.
 
 Wide and deep side by side is due to Cheng et al. 2016 (arXiv:1606.07792); convolutions of several
 widths over word vectors to Kim 2014 (arXiv:1408.5882); attention pooling to Yang et al. 2016
 (NAACL, hierarchical attention). The parts are members of an ensemble in one graph: each has a loss
-of its own, and their logits are averaged.
+of its own, and their logits are averaged. The linear one is fitted before the others.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ from keras import ops
 from schema import features as raw
 from schema.genres import NUM_GENRES
 from trainer import fields
-from trainer.factors import Factors
+from trainer.factors import TERMS, Factors
 from trainer.hparams import HParams
 from trainer.layers import (
     AttentionPooling,
@@ -27,6 +27,7 @@ from trainer.layers import (
     IdDropout,
     MaskedMax,
     WindowMean,
+    number_classes,
 )
 from transform import features as xf
 
@@ -39,14 +40,12 @@ WIDE_SCALE: Final = 15.0
 is how much faster than the deep part the wide one has to learn.
 """
 
-WIDE_TERMS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
-"""Bags of ids that the wide part reads; of people only those of two training films."""
-
 EVIDENCE_LIMIT: Final = 5.0
 """Evidence is cut at so many deviations."""
 
 WIDE: Final = "wide"
 DEEP: Final = "deep"
+LINEAR: Final = "linear"
 """Members that can be left out of the model."""
 
 Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -85,7 +84,7 @@ def build(
         word_vectors: float32 [ids of `plot_words`, dimensions]: where the word vectors start from.
         factors: see `trainer.factors`.
         scales: see `scaling`; its names are the evidence that the model reads.
-        leave_out: parts that are not built: `WIDE`, `DEEP`, or inputs that no part reads.
+        leave_out: parts that are not built: `WIDE`, `DEEP`, `LINEAR`, or inputs that no part reads.
 
     Returns:
         A model from the inputs of `trainer.data.model_inputs` and evidence to the logits of each
@@ -93,8 +92,7 @@ def build(
     """
     keras.utils.set_random_seed(hparams.seed)
     inputs = {
-        name: keras.Input((None,), dtype="int32", name=name)
-        for name in (xf.PLOT_WORDS, *WIDE_TERMS)
+        name: keras.Input((None,), dtype="int32", name=name) for name in (xf.PLOT_WORDS, *TERMS)
     }
     for name in (xf.NUMBERS, xf.NUMBERS_MISSING):
         inputs[name] = keras.Input((len(raw.NUMBERS),), dtype="float32", name=name)
@@ -103,6 +101,9 @@ def build(
     known = FieldDropout(hparams.field_dropout, hparams.seed, name="field_dropout")(inputs)
     dense = [_scaled(name, known[name], *scales[name]) for name in scales if name not in leave_out]
     dense += [known[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING) if name not in leave_out]
+    classes = number_classes(known[xf.NUMBERS], known[xf.NUMBERS_MISSING])
+    if fields.NUMBER_CLASSES not in leave_out:
+        dense.append(classes)
 
     members = []
     if DEEP not in leave_out:
@@ -116,6 +117,8 @@ def build(
         ]
     if WIDE not in leave_out:
         members.append(_wide(known, dense, hparams, factors, leave_out))
+    if LINEAR not in leave_out:
+        members.append(_linear(known, classes, factors, leave_out))
     return keras.Model(inputs, ops.stack(members, axis=1), name=f"hybrid_{hparams.text_encoder}")
 
 
@@ -237,7 +240,7 @@ def _wide(
 ) -> keras.KerasTensor:
     """Logits of the linear member: TF-IDF weighted terms and people, and the metadata."""
     terms = []
-    for name in WIDE_TERMS:
+    for name in TERMS:
         if name not in leave_out:
             hidden = IdDropout(hparams.id_dropout, hparams.seed, name=f"{name}_dropout")
             weights = factors.weights[name]
@@ -252,6 +255,31 @@ def _wide(
         name="wide_logits",
     )
     return keras.layers.Add(name="wide")([linear(0.3 * metadata), *terms])
+
+
+def _linear(
+    known: Mapping[str, keras.KerasTensor],
+    classes: keras.KerasTensor,
+    factors: Factors,
+    leave_out: Collection[str],
+) -> keras.KerasTensor:
+    """Logits of the regressions, which do not train here; see `trainer.linear`."""
+    given = factors.linear
+    logits = keras.layers.Dense(
+        NUM_GENRES,
+        kernel_initializer=Fixed(given.numbers),
+        bias_initializer=Fixed(given.bias),
+        trainable=False,
+        name="linear_numbers",
+    )(classes if fields.NUMBER_CLASSES not in leave_out else ops.zeros_like(classes))
+    terms = [
+        Bag(factors.weights[name], given.terms[name], unit_length=True, name=f"linear_{name}")(
+            known[name]
+        )
+        for name in TERMS
+        if name not in leave_out
+    ]
+    return keras.layers.Add(name="linear")([logits, *terms])
 
 
 def _plot_vector(

@@ -21,7 +21,7 @@ from benchmarks.quality import report, run, scores
 from pipeline.config import RunConfig
 from schema.errors import UserError
 from trainer import fields
-from trainer.model import DEEP, WIDE
+from trainer.model import DEEP, LINEAR, WIDE
 from transform import features as xf
 
 if TYPE_CHECKING:
@@ -52,13 +52,16 @@ VARIANTS: Final = (
     Variant("the whole model"),
     Variant("one tower", {"towers": 1}),
     Variant("no wide member", leave_out={WIDE}),
-    Variant("the wide member alone", leave_out={DEEP}),
+    Variant("no linear member", leave_out={LINEAR}),
+    Variant("neither", leave_out={LINEAR, WIDE}),
+    Variant("the wide member alone", leave_out={DEEP, LINEAR}),
     Variant("no factors of n-grams", leave_out={fields.NGRAM_FACTORS}),
     Variant("no title", leave_out=set(fields.TITLE)),
     Variant("no people", leave_out={*fields.PEOPLE, fields.CREDIT_COUNTS}),
-    Variant("no single people in the wide member", leave_out=set(xf.PEOPLE_IDS.values())),
+    Variant("no single people", leave_out=set(xf.PEOPLE_IDS.values())),
     Variant("no genres of the people's other films", leave_out={fields.PEOPLE_LIFTS}),
-    Variant("no numbers", leave_out={xf.NUMBERS, xf.NUMBERS_MISSING}),
+    Variant("no classes of numbers", leave_out={fields.NUMBER_CLASSES}),
+    Variant("no numbers", leave_out={xf.NUMBERS, xf.NUMBERS_MISSING, fields.NUMBER_CLASSES}),
     Variant("no hiding of fields in training", {"field_dropout": 0.0}),
     Variant("text_encoder: cnn", {"text_encoder": "cnn"}),
     Variant("text_encoder: rnn", {"text_encoder": "rnn"}),
