@@ -18,7 +18,9 @@ def test_each_variant_is_trained_and_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     project, _ = first_run
-    monkeypatch.setattr(ablation, "VARIANTS", (ablation.VARIANTS[0], ablation.VARIANTS[3]))
+    names = ("the whole model", "the wide member alone")
+    some = tuple(variant for variant in ablation.VARIANTS if variant.name in names)
+    monkeypatch.setattr(ablation, "VARIANTS", some)
     document = tmp_path / "quality.md"
     document.write_text("Before.\n<!-- ablation:begin -->\n<!-- ablation:end -->\nAfter.\n")
     arguments = ["--output", str(project.output), "--epochs", "1", "--report", str(document)]
@@ -26,7 +28,7 @@ def test_each_variant_is_trained_and_told(
     text = document.read_text()
     assert text.startswith("Before.")
     assert text.endswith("After.\n")
-    for name in ("the whole model", "the wide member alone"):
+    for name in names:
         [row] = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
         figures = [float(cell) for cell in row.strip("| ").split("|")[1:]]
         assert len(figures) == 6
