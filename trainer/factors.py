@@ -23,7 +23,7 @@ from trainer.linear import Linear
 from transform import features as xf
 
 TERMS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
-"""Features that are bags of ids."""
+"""Bags of ids; of people only the ids up to the last that two training films share are read."""
 
 LEADS: Final = "leads"
 NUM_LEADS: Final = 3

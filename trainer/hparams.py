@@ -36,7 +36,8 @@ class HParams:
         dropout: rate on the towers' hidden layer.
         word_dropout: rate at which whole words of the plot are hidden from convolutions and
             recurrence.
-        id_dropout: rate at which single n-grams and title words are hidden from the wide part.
+        id_dropout: rate at which single n-grams, title words and people are hidden from the wide
+            member.
         field_dropout: rate at which all credits, all numbers and the title are hidden, each on its
             own.
         loss: see `trainer.model.MemberLoss`.

@@ -17,7 +17,7 @@ STRENGTH: Final = 2.0
 """Inverse of the regularization."""
 
 TOLERANCE: Final = 0.1
-"""Of the solver; a tenth of it takes several times as long for the same F1."""
+"""At which the solver stops."""
 
 
 @dataclass(frozen=True)
