@@ -10,9 +10,10 @@ import tensorflow as tf
 from schema.genres import NUM_GENRES
 from trainer import finetuning
 from trainer.data import PLOT_PIECES, Rows
-from trainer.finetuning import BATCH, SORTED_BATCHES, draw, finetuned_weights, tune
+from trainer.finetuning import BATCH, SORTED_BATCHES, Tuned, draw, finetuned_weights, tune
 from trainer.hparams import HParams
 from trainer.sentence import SentenceEncoder
+from trainer.sentence_store import SentenceStore
 
 SMALL = HParams(minilm_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_rate=1e-3)
 
@@ -37,20 +38,30 @@ def rows() -> Rows:
 
 
 @pytest.fixture(scope="module")
-def tuned(rows: Rows) -> dict[str, np.ndarray]:
-    return dict(tune(rows, SMALL))
+def tuned(rows: Rows) -> Tuned:
+    return tune(rows, SMALL)
 
 
-def test_the_upper_layers_alone_have_moved(tuned: dict[str, np.ndarray]) -> None:
+def test_the_upper_layers_alone_have_moved(tuned: Tuned) -> None:
+    weights = tuned.weights
     encoder = SentenceEncoder(2, trainable_layers=(1,))
     before = encoder.trained_weights()
-    assert set(tuned) == set(before)
-    assert all(name.startswith("encoder.layer.1.") for name in tuned)
+    assert set(weights) == set(before)
+    assert all(name.startswith("encoder.layer.1.") for name in weights)
     kernel = "encoder.layer.1.output.dense.weight"
-    assert 1e-4 < np.abs(tuned[kernel] - before[kernel]).max() < 0.1
+    assert 1e-4 < np.abs(weights[kernel] - before[kernel]).max() < 0.1
 
 
-def test_vectors_tell_the_genres_better_than_before(tuned: dict[str, np.ndarray]) -> None:
+@pytest.mark.parametrize("layers", [{}, {"finetuned_layers": 2}, {"minilm_layers": 1}])
+def test_vectors_are_those_that_the_encoder_makes(rows: Rows, layers: dict[str, int]) -> None:
+    of = SMALL.changed({"finetuning_epochs": 1, **layers})
+    weights, vectors = tune(rows, of)
+    encoder = SentenceEncoder(of.minilm_layers, of.lower_layer, instead=weights)
+    expected = encoder(rows.inputs[PLOT_PIECES].to_tensor())
+    np.testing.assert_allclose(vectors, expected, atol=0.01)
+
+
+def test_vectors_tell_the_genres_better_than_before(tuned: Tuned) -> None:
     unseen = films(200)
     ids = unseen.inputs[PLOT_PIECES].to_tensor()
     first = unseen.labels[:, 3] > 0
@@ -62,11 +73,11 @@ def test_vectors_tell_the_genres_better_than_before(tuned: dict[str, np.ndarray]
         return float(np.linalg.norm(middles) / np.concatenate(within).std(0).mean())
 
     frozen = SentenceEncoder(2)(ids).numpy()
-    assert apart(SentenceEncoder(2, instead=tuned)(ids).numpy()) > 2 * apart(frozen)
+    assert apart(SentenceEncoder(2, instead=tuned.weights)(ids).numpy()) > 2 * apart(frozen)
 
 
 def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
-    reader = finetuning.GenreReader(1, 2, np.full(NUM_GENRES, 0.1), seed=1)
+    reader = finetuning.GenreReader(1, SMALL, np.full(NUM_GENRES, 0.1))
     reader.head.build((None, 384))
     reader.head.kernel.assign(RANDOM.normal(size=reader.head.kernel.shape) / 100)
     some = rows.inputs[PLOT_PIECES][:5]
@@ -93,13 +104,16 @@ def test_the_same_films_are_not_trained_on_twice(
 ) -> None:
     quick = SMALL.changed({"finetuning_epochs": 1})
     first = finetuned_weights(rows, quick, tmp_path)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("finetuned-*")
     with monkeypatch.context() as patched:
         patched.setattr(keras.Model, "fit", None)
         again = finetuned_weights(rows, quick, tmp_path)
+        patched.setattr(SentenceStore, "_make", None)
+        store = SentenceStore(tmp_path, quick.minilm_layers, quick.lower_layer, again)
+        assert store.encode(rows.inputs[PLOT_PIECES]).shape == (len(rows), 768)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     finetuned_weights(films(64), quick, tmp_path)
-    (other,) = tmp_path.iterdir()
+    (other,) = tmp_path.glob("finetuned-*")
     assert other != file
 
 

@@ -86,7 +86,7 @@ def build(
     if sentences and hparams.reads_sentences:
         inputs |= {name: keras.Input((None,), dtype="int32", name=name) for name in PIECES}
         encode = SentenceEncoder(
-            hparams.minilm_layers, _lower_layer(hparams), instead=finetuned, name="minilm"
+            hparams.minilm_layers, hparams.lower_layer, instead=finetuned, name="minilm"
         )
         titles = inputs[TITLE_PIECES]
         pieces = ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True)
@@ -114,18 +114,13 @@ def sentences(
     """
     if not hparams.reads_sentences:
         return {}
-    store = SentenceStore(directory, hparams.minilm_layers, _lower_layer(hparams), finetuned)
+    store = SentenceStore(directory, hparams.minilm_layers, hparams.lower_layer, finetuned)
     titles = rows.inputs[TITLE_PIECES]
     titled = (titles.row_lengths() > NO_TEXT).numpy()[:, np.newaxis].astype(np.float16)
     return {
         fields.SENTENCE: store.encode(rows.inputs[PLOT_PIECES]),
         fields.TITLE_SENTENCE: titled * store.encode(titles)[:, -DIMENSIONS:],
     }
-
-
-def _lower_layer(hparams: HParams) -> int | None:
-    lower = max(1, hparams.minilm_layers // 3)
-    return lower if lower < hparams.minilm_layers else None
 
 
 def observe(

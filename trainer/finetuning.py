@@ -3,7 +3,7 @@
 The layers start from what the encoder learnt from sentences and move a little, as Devlin et al.
 2019 (arXiv:1810.04805) fine-tune BERT; the lower ones, which know words more than genres, stay as
 they are (Howard and Ruder 2018, arXiv:1801.06146, thaw from the top), so that what they make of the
-plots is computed once for all passes.
+plots is computed once, for all passes and for the plots' vectors afterwards.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import keras
 import numpy as np
@@ -27,6 +27,7 @@ from trainer.data import PLOT_PIECES, Rows
 from trainer.hparams import HParams
 from trainer.model import prior_logits
 from trainer.sentence import DIMENSIONS, SentenceEncoder, Tokens, mean
+from trainer.sentence_store import SentenceStore
 from transform import minilm
 
 BATCH: Final = 64
@@ -46,8 +47,22 @@ STEPS_A_LINE: Final = 100
 log = logging.getLogger(__name__)
 
 
+class Tuned(NamedTuple):
+    """What `tune` makes.
+
+    Attributes:
+        weights: of the layers that were trained, for `SentenceEncoder`.
+        vectors: float16 [rows, 384 or 768], what the encoder with them makes of the rows' plots.
+    """
+
+    weights: sentence.Weights
+    vectors: np.ndarray
+
+
 def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> sentence.Weights:
     """The weights of `tune`; those that the same films and settings gave before are looked up.
+
+    The plots' vectors go into the `SentenceStore` of the directory.
 
     Args:
         rows: the training split with its word pieces.
@@ -60,10 +75,10 @@ def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> s
     if not (hparams.reads_sentences and hparams.finetuned_layers):
         return {}
     if directory is None:
-        return tune(rows, hparams)
+        return tune(rows, hparams).weights
     file = directory / f"finetuned-{_digest(rows, hparams)}.safetensors"
     if not file.exists():
-        weights = tune(rows, hparams)
+        weights, vectors = tune(rows, hparams)
         directory.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
         save_file({name: np.ascontiguousarray(value) for name, value in weights.items()}, part)
@@ -71,6 +86,8 @@ def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> s
         for other in directory.glob("finetuned-*.safetensors"):
             if other != file:
                 other.unlink()
+        store = SentenceStore(directory, hparams.minilm_layers, hparams.lower_layer, weights)
+        store.add(rows.inputs[PLOT_PIECES], vectors)
     return load_file(file)
 
 
@@ -94,20 +111,17 @@ def _digest(rows: Rows, hparams: HParams) -> str:
     return made_by.hexdigest()[:16]
 
 
-def tune(rows: Rows, hparams: HParams) -> sentence.Weights:
+def tune(rows: Rows, hparams: HParams) -> Tuned:
     """Train the upper layers under a linear layer that is thrown away afterwards.
 
     Args:
         rows: the training split with its word pieces.
         hparams: see `HParams`.
-
-    Returns:
-        Weights of the layers that were trained.
     """
     keras.utils.set_random_seed(hparams.seed)
     first = max(0, hparams.minilm_layers - hparams.finetuned_layers)
     pieces, labels = rows.inputs[PLOT_PIECES], np.asarray(rows.labels, np.float32)
-    reader = GenreReader(first, hparams.minilm_layers, labels.mean(0), hparams.seed)
+    reader = GenreReader(first, hparams, labels.mean(0))
     steps_a_pass = -(-len(labels) // BATCH)
     steps = steps_a_pass * hparams.finetuning_epochs
     rate = keras.optimizers.schedules.CosineDecay(
@@ -125,7 +139,7 @@ def tune(rows: Rows, hparams: HParams) -> sentence.Weights:
     ends = pieces.row_splits.numpy()
     with tempfile.TemporaryFile() as file:
         states = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), DIMENSIONS))
-        _read_below(reader.encoder, first, pieces, states)
+        lower = _read_below(reader.encoder, first, pieces, states)
 
         def batches() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
             random = np.random.default_rng(hparams.seed)
@@ -151,25 +165,27 @@ def tune(rows: Rows, hparams: HParams) -> sentence.Weights:
             verbose=0,
             callbacks=[Progress(steps)],
         )
-    return reader.encoder.trained_weights()
+        vectors = _read_above(reader.encoder, first, ends, states)
+    return Tuned(reader.encoder.trained_weights(), np.concatenate([lower, vectors], axis=1))
 
 
 class GenreReader(keras.Model):
     """The upper layers of MiniLM, and genres by a linear layer on the mean of their tokens."""
 
-    def __init__(self, first: int, num_layers: int, genre_rates: np.ndarray, seed: int) -> None:
+    def __init__(self, first: int, hparams: HParams, genre_rates: np.ndarray) -> None:
         """Set up.
 
         Args:
             first: the lowest layer, from 0, that is trained.
-            num_layers: of the encoder.
+            hparams: see `HParams`.
             genre_rates: float [22], share of the films of each genre.
-            seed: of dropout.
         """
         super().__init__()
-        self.layers_above = range(first, num_layers)
-        self.encoder = SentenceEncoder(num_layers, trainable_layers=self.layers_above)
-        self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=seed)
+        self.layers_above = range(first, hparams.minilm_layers)
+        self.encoder = SentenceEncoder(
+            hparams.minilm_layers, hparams.lower_layer, trainable_layers=self.layers_above
+        )
+        self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=hparams.seed)
         self.head = keras.layers.Dense(
             NUM_GENRES,
             kernel_initializer="zeros",
@@ -178,9 +194,7 @@ class GenreReader(keras.Model):
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
         """Lengths int32 [N] and states of the tokens below, float16 [tokens, 384]; logits out."""
-        lengths, states = inputs
-        there = tf.sequence_mask(lengths)
-        tokens = Tokens(tf.cast(states, tf.float32), tf.where(there), there)
+        tokens = _tokens(*inputs)
         for number in self.layers_above:
             tokens = self.encoder.layer(tokens, number, LAYER_DROPOUT if training else 0.0)
         return self.head(HEAD_SCALE * self.dropout(mean(tokens), training=training))
@@ -227,27 +241,75 @@ def draw(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
     return [batches[i] for i in random.permutation(len(batches))]
 
 
+def _tokens(lengths: tf.Tensor, states: tf.Tensor) -> Tokens:
+    there = tf.sequence_mask(lengths)
+    return Tokens(tf.cast(states, tf.float32), tf.where(there), there)
+
+
 def _read_below(
     encoder: SentenceEncoder, first: int, pieces: tf.RaggedTensor, states: np.ndarray
-) -> None:
-    """Write what the layers below `first` make of the tokens, in the order of the rows."""
+) -> np.ndarray:
+    """Write what the layers below `first` make of the tokens, in the order of the rows.
+
+    Returns:
+        float16 [rows, 384], the means of `encoder.also`; [rows, 0] if it is not among those layers.
+    """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
-    def read(ids: tf.Tensor) -> tf.Tensor:
-        tokens = encoder.embed(ids)
-        for number in range(first):
-            tokens = encoder.layer(tokens, number)
-        return tf.cast(tokens.states, tf.float16)
+    def read(ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        tokens, lower = encoder.through(encoder.embed(ids), range(first))
+        return tf.cast(tokens.states, tf.float16), _joined(lower, tf.shape(ids)[0])
 
     flat, ends = pieces.flat_values.numpy(), pieces.row_splits.numpy()
     texts = [flat[start:end] for start, end in pairwise(ends)]
-    order = np.argsort([len(text) for text in texts], kind="stable")
-    for start in range(0, len(order), BATCH):
-        some = order[start : start + BATCH]
-        lengths = [len(texts[row]) for row in some]
-        found = read(keras.utils.pad_sequences([texts[row] for row in some], padding="post"))
-        ends_here = np.cumsum(lengths)[:-1]
+    lower: dict[int, np.ndarray] = {}
+    for some in _by_length(np.diff(ends), "lower"):
+        found, means = read(keras.utils.pad_sequences([texts[row] for row in some], padding="post"))
+        lower |= dict(zip(some.tolist(), means.numpy(), strict=True))
+        ends_here = np.cumsum([len(texts[row]) for row in some])[:-1]
         for row, text in zip(some, np.split(found.numpy(), ends_here), strict=True):
             states[ends[row] : ends[row + 1]] = text
+    return np.stack([lower[row] for row in range(len(texts))])
+
+
+def _read_above(
+    encoder: SentenceEncoder, first: int, ends: np.ndarray, states: np.ndarray
+) -> np.ndarray:
+    """What `encoder` makes of the texts whose tokens the layers below `first` have read.
+
+    Returns:
+        float16 [rows, 384], or [rows, 768] if `encoder.also` is among the layers from `first`.
+    """
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, DIMENSIONS], tf.float16),
+        ]
+    )
+    def read(lengths: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
+        numbers = range(first, encoder.num_layers)
+        tokens, lower = encoder.through(_tokens(lengths, below), numbers)
+        return _joined([*lower, mean(tokens)], tf.shape(lengths)[0])
+
+    vectors: dict[int, np.ndarray] = {}
+    for some in _by_length(np.diff(ends), "upper"):
+        texts = [states[ends[row] : ends[row + 1]] for row in some]
+        lengths = np.array([len(text) for text in texts], np.int32)
+        vectors |= dict(
+            zip(some.tolist(), read(lengths, np.concatenate(texts)).numpy(), strict=True)
+        )
+    return np.stack([vectors[row] for row in range(len(ends) - 1)])
+
+
+def _joined(means: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.concat([tf.zeros([rows, 0]), *means], axis=1), tf.float16)
+
+
+def _by_length(lengths: np.ndarray, layers: str) -> Iterator[np.ndarray]:
+    """The rows in batches of like length; says how far the `layers` have read."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), BATCH):
+        yield order[start : start + BATCH]
         if start // BATCH % STEPS_A_LINE == STEPS_A_LINE - 1:
-            log.info("MiniLM's lower layers have read %d of %d plots", start + BATCH, len(order))
+            log.info("MiniLM's %s layers have read %d of %d plots", layers, start, len(order))

@@ -113,6 +113,12 @@ class HParams:
         return self.text_encoder != "minilm"
 
     @property
+    def lower_layer(self) -> int | None:
+        """The layer of MiniLM whose mean stands beside that of the last; None if it has too few."""
+        lower = max(1, self.minilm_layers // 3)
+        return lower if lower < self.minilm_layers else None
+
+    @property
     def reads_sentences(self) -> bool:
         """Whether the plot's word pieces go through MiniLM."""
         return self.text_encoder.endswith("minilm")

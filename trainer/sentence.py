@@ -65,7 +65,7 @@ class SentenceEncoder(keras.layers.Layer):
             also: a lower layer whose mean is put before that of the last one; None is none. Lower
                 layers keep more of the single words.
             instead: weights that take the place of those of the file, as
-                `trainer.sentence_tuning.tune` gives them.
+                `trainer.finetuning.tune` gives them.
             trainable_layers: which layers, from 0, can be trained.
             **kwargs: of `keras.layers.Layer`.
 
@@ -116,13 +116,8 @@ class SentenceEncoder(keras.layers.Layer):
         Returns:
             float32 [N, 384], or [N, 768] with the lower layer.
         """
-        tokens = self.embed(ids)
-        means = []
-        for number in range(self.num_layers):
-            tokens = self.layer(tokens, number)
-            if number + 1 == self.also:
-                means.append(mean(tokens))
-        return tf.concat([*means, mean(tokens)], axis=1)
+        tokens, lower = self.through(self.embed(ids), range(self.num_layers))
+        return tf.concat([*lower, mean(tokens)], axis=1)
 
     def embed(self, ids: tf.Tensor) -> Tokens:
         """Word pieces, as in `call`, to what the lowest layer reads."""
@@ -134,6 +129,15 @@ class SentenceEncoder(keras.layers.Layer):
             + self._get("embeddings.token_type_embeddings.weight")[0]
         )
         return Tokens(self._normalize(states, "embeddings.LayerNorm"), places, there)
+
+    def through(self, tokens: Tokens, numbers: range) -> tuple[Tokens, list[tf.Tensor]]:
+        """What some layers, from 0, make of tokens, and the mean of `also` if it is among them."""
+        lower = []
+        for number in numbers:
+            tokens = self.layer(tokens, number)
+            if number + 1 == self.also:
+                lower.append(mean(tokens))
+        return tokens, lower
 
     def layer(self, tokens: Tokens, number: int, dropout: float = 0.0) -> Tokens:
         """What a layer, from 0, makes of tokens; `dropout` is the rate on what it adds to them."""

@@ -74,9 +74,8 @@ class SentenceStore:
         Returns:
             float16 [N, 384], or [N, 768] with the lower layer.
         """
-        flat, ends = pieces.flat_values.numpy(), pieces.row_splits.numpy()
-        texts = [flat[start:end] for start, end in pairwise(ends)]
-        keys = [hashlib.blake2b(text.tobytes(), digest_size=_DIGEST).digest() for text in texts]
+        texts = _texts(pieces)
+        keys = _keys(texts)
         missing = {
             key: text for key, text in zip(keys, texts, strict=True) if key not in self._known
         }
@@ -85,6 +84,16 @@ class SentenceStore:
         width = sentence.DIMENSIONS * (2 if self.also else 1)
         found = [self._known[key] for key in keys]
         return np.stack(found) if found else np.zeros((0, width), np.float16)
+
+    def add(self, pieces: tf.RaggedTensor, vectors: np.ndarray) -> None:
+        """Keep vectors that were made elsewhere.
+
+        Args:
+            pieces: as in `encode`.
+            vectors: as `encode` gives them.
+        """
+        self._known |= dict(zip(_keys(_texts(pieces)), vectors, strict=True))
+        self._keep()
 
     def _make(self, texts: dict[bytes, np.ndarray]) -> None:
         encoder = sentence.SentenceEncoder(self.num_layers, self.also, instead=self.finetuned)
@@ -120,3 +129,12 @@ class SentenceStore:
             for other in self._file.parent.glob("minilm-finetuned-*.npz"):
                 if other != self._file:
                     other.unlink()
+
+
+def _texts(pieces: tf.RaggedTensor) -> list[np.ndarray]:
+    flat, ends = pieces.flat_values.numpy(), pieces.row_splits.numpy()
+    return [flat[start:end] for start, end in pairwise(ends)]
+
+
+def _keys(texts: list[np.ndarray]) -> list[bytes]:
+    return [hashlib.blake2b(text.tobytes(), digest_size=_DIGEST).digest() for text in texts]
