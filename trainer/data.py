@@ -138,9 +138,14 @@ class Rows:
                 max(len(self), 1), seed=shuffle_seed, reshuffle_each_iteration=True
             )
         labels = tf.constant(self.labels)
+        # As tensors they are captured: arrays would be written into the graph, anew for each pass.
+        inputs = {
+            name: tf.constant(value) if isinstance(value, np.ndarray) else value
+            for name, value in self.inputs.items()
+        }
 
         def pick(rows: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-            picked = {name: _dense(tf.gather(value, rows)) for name, value in self.inputs.items()}
+            picked = {name: _dense(tf.gather(value, rows)) for name, value in inputs.items()}
             return picked, tf.gather(labels, rows)
 
         return order.batch(size).map(pick, num_parallel_calls=2).prefetch(2)

@@ -54,8 +54,8 @@ class HParams:
     text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
     minilm_layers: int = 6
     finetuned_layers: int = 2
-    finetuning_epochs: int = 3
-    finetuning_rate: float = 1e-4
+    finetuning_epochs: int = 1
+    finetuning_rate: float = 2e-4
     filters: int = 48
     rnn_units: int = 32
     ngram_factors: int = 256
