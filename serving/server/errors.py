@@ -25,7 +25,8 @@ HTTP_STATUS: Final = {
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _PYTHON_ONLY: Final = re.compile(
-    r"^Graph execution error:\s*(?:Detected at node .*\n(?: .*\n|<stack traces .*\n|\n)*)*"
+    r"^Graph execution error:\s*(?:(?:Detected at n|N)ode.*\n(?: .*\n|<stack traces .*\n|\n)*)*"
+    r"|\s*Original stack trace for '[^']*':[\s\S]*$"
     r"|\s*\[Op:\w+\][^\[]*$"
 )
 """What TensorFlow's messages have around them in Python and not in a server written in C++."""

@@ -42,12 +42,15 @@ class Signature:
 
     Args:
         definition: names, types, shapes and defaults.
-        function: the concrete function.
+        session: in which the model is loaded.
         batching: how requests are joined, or None for one call a request.
     """
 
     def __init__(
-        self, definition: meta_graph_pb2.SignatureDef, function: Any, batching: Batching | None
+        self,
+        definition: meta_graph_pb2.SignatureDef,
+        session: tf.compat.v1.Session,
+        batching: Batching | None,
     ) -> None:
         self.definition = definition
         # Maps of protobuf have no order, and errors list the names.
@@ -57,7 +60,9 @@ class Signature:
         self.defaults: Arrays = {
             name: tensors.from_proto(name, proto) for name, proto in definition.defaults.items()
         }
-        self._function = function
+        self._session = session
+        self._fed = {name: info.name for name, info in definition.inputs.items()}
+        self._fetched = {name: info.name for name, info in definition.outputs.items()}
         self.batcher = Batcher(self.call, batching) if batching else None
 
     def run(self, arrays: Arrays, deadline: float) -> Arrays:
@@ -94,23 +99,30 @@ class Signature:
             ServingError: TensorFlow refused, with its code and words.
         """
         try:
-            given = {name: tf.constant(arrays[name], dtype) for name, dtype in self.inputs.items()}
-            return {name: value.numpy() for name, value in self._function(**given).items()}
+            fed = {tensor: arrays[name] for name, tensor in self._fed.items()}
+            answer: Arrays = self._session.run(self._fetched, fed)
+            return answer
         except Exception as error:
             raise from_exception(error) from error
 
 
 class Version:
-    """A loaded version, with a count of the requests that use it."""
+    """A loaded version, with a count of the requests that use it.
+
+    It is loaded into a session, as TensorFlow Serving does: the graph goes to TensorFlow as a whole,
+    where `tf.saved_model.load` would build it again in Python, function by function, and hold up
+    the requests meanwhile.
+    """
 
     def __init__(self, path: Path, number: int, batching: Batching | None) -> None:
         self.number = number
         definitions = _signature_definitions(path)
-        self._module = tf.saved_model.load(str(path), tags=[SERVE_TAG])
+        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        with self._session.graph.as_default():
+            tf.compat.v1.saved_model.load(self._session, [SERVE_TAG], str(path))
         self.signatures = {
-            name: Signature(definition, self._module.signatures[name], batching)
+            name: Signature(definition, self._session, batching)
             for name, definition in definitions.items()
-            if name in self._module.signatures
         }
         self.definitions = definitions
         self._guard = threading.Lock()
@@ -153,10 +165,11 @@ class Version:
             when_idle()
 
     def close(self) -> None:
-        """End the threads of the batches."""
+        """End the threads of the batches, and let the model go."""
         for signature in self.signatures.values():
             if signature.batcher:
                 signature.batcher.close()
+        self._session.close()
 
 
 @dataclass
