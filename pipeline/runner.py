@@ -85,7 +85,8 @@ def run(
         One result a node, in order.
 
     Raises:
-        UserError: there is no node `from_node`; or as a component raises it.
+        UserError: there is no node `from_node`; the artifacts have been moved since the run that
+            made them; or as a component raises it.
         RuntimeError: a node's inputs could not be resolved.
         Exception: whatever a component raises; its node is then recorded as failed.
     """
@@ -98,7 +99,9 @@ def run(
             nodes[name].execution_options.caching_options.enable_cache = False
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline.metadata_connection_config
-    clear_unfinished(connection, Path(pipeline.pipeline_info.pipeline_root))
+    artifacts = Path(pipeline.pipeline_info.pipeline_root)
+    _require_in_place(connection, artifacts)
+    clear_unfinished(connection, artifacts)
 
     results = []
     for name, node in nodes.items():
@@ -183,6 +186,20 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
         if stale:
             store.put_executions(stale)
     return [execution.id for execution in stale]
+
+
+def _require_in_place(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> None:
+    """Refuse artifacts that ML Metadata knows by the path of another place."""
+    with _store(connection) as store:
+        roots = {Path(*Path(a.uri).parts[:-3]) for a in store.get_artifacts()}
+    for root in sorted(roots):
+        if root.name == artifacts.name and root.absolute() != artifacts.absolute():
+            if root.exists() and root.samefile(artifacts):
+                continue
+            raise UserError(
+                f"{artifacts.parent}: this directory was {root.parent} when it was made, and its "
+                "metadata name files there. Move it back, or choose another --output."
+            )
 
 
 def _compiled(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:

@@ -247,6 +247,15 @@ def test_what_an_interruption_leaves_is_cleared(tmp_path: Path) -> None:
     assert runner.clear_unfinished(connection(tmp_path), tmp_path / "artifacts") == []
 
 
+def test_artifacts_that_were_moved_are_refused(tmp_path: Path) -> None:
+    run(tmp_path / "before")
+    (tmp_path / "before").rename(tmp_path / "after")
+    with pytest.raises(UserError, match=r"after: this directory was .*before when it was made"):
+        run(tmp_path / "after")
+    (tmp_path / "before").symlink_to("after")
+    assert set(statuses(run(tmp_path / "after")).values()) == {"cached"}
+
+
 def test_a_run_clears_what_the_one_before_left(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, end="interrupted")
