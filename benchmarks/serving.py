@@ -508,8 +508,8 @@ def main() -> int:
         print(compare(base / "1", server, clients, options.seconds), flush=True)
         with ProcessPoolExecutor(1, spawn) as other:
             protos, _ = other.submit(requests_of, films()).result()
-        print(f"\n{memory(server, clients, protos, options.requests)}", flush=True)
-        print(f"\n{swaps(base, model, server, clients, protos)}")
+        print(f"\n{swaps(base, model, server, clients, protos)}", flush=True)
+        print(f"\n{memory(server, clients, protos, options.requests)}")
     return 0
 
 

@@ -73,6 +73,8 @@ VARIANTS: Final = (
     Variant("loss: asymmetric", {"loss": "asymmetric"}),
 )
 
+NAMES: Final = tuple(variant.name for variant in VARIANTS)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train all variants and print the table; returns the exit status."""
@@ -85,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = run.served_model(output)
         if model is None:
             raise UserError(f"{output}: no model is served from there. Run the pipeline first.")
-        text = _table(model, output, options.epochs)
+        chosen = [one for one in VARIANTS if one.name in (options.only or NAMES)]
+        text = _table(model, output, options.epochs, chosen)
         if options.report:
             report.insert(options.report, ABLATION, text)
     except UserError as error:
@@ -95,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _table(model: Path, output: Path, epochs: int) -> str:
+def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) -> str:
     import keras
     import tensorflow_transform as tft
     from tfx import v1 as tfx
@@ -134,14 +137,14 @@ def _table(model: Path, output: Path, epochs: int) -> str:
         return prepared, test.joined(evidence.sentences(test, of, store, prepared.finetuned))
 
     rows = []
-    for number, variant in enumerate(VARIANTS):
+    for number, variant in enumerate(variants):
         started = time.monotonic()
         of = hparams.changed(dict(variant.changes))
         figures = _scores(variant, of, *splits(of.finetuned_layers))
         keras.backend.clear_session()
         rows.append([variant.name, *(f"{figure:.3f}" for figure in figures)])
         print(
-            f"{number + 1} of {len(VARIANTS)}: {' '.join(rows[-1])} "
+            f"{number + 1} of {len(variants)}: {' '.join(rows[-1])} "
             f"({time.monotonic() - started:.0f} s)",
             file=sys.stderr,
             flush=True,
@@ -203,6 +206,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="of the run")
     parser.add_argument(
         "--epochs", type=int, default=3, metavar="N", help="passes of each training (default: 3)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=NAMES,
+        metavar="NAME",
+        help="these variants and no others, as the table names them",
     )
     parser.add_argument(
         "--report",

@@ -109,8 +109,8 @@ class Signature:
 class Version:
     """A loaded version, with a count of the requests that use it.
 
-    It is loaded into a session, as TensorFlow Serving does: the graph goes to TensorFlow as a whole,
-    where `tf.saved_model.load` would build it again in Python, function by function, and hold up
+    It is loaded into a session, as TensorFlow Serving does: the graph goes to TensorFlow as a
+    whole. `tf.saved_model.load` would build it again in Python, function by function, and hold up
     the requests meanwhile.
     """
 
