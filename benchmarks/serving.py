@@ -223,8 +223,11 @@ def flask_application(model: Path, port: int) -> None:
     import logging
 
     import flask
+    import flask.cli
 
     signature = _signature(model)
+    # The banner would stand among the tables.
+    flask.cli.show_server_banner = lambda *_: None
     application = flask.Flask("films")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
