@@ -3,14 +3,18 @@
 import argparse
 import logging
 import os
+import queue
 import signal
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from schema.errors import UserError
+
+SIGNAL_SECONDS: Final = 0.2
+"""Between two looks for a signal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("serving").setLevel(logging.INFO)
-    done = threading.Event()
+    # Of a queue of this kind alone may a signal handler make use whatever it has interrupted.
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, lambda number, _: signals.put(number))
     try:
         # TensorFlow takes seconds to import: mistakes in the options are told before.
         from serving.server.app import Server
@@ -37,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     rest = f", REST on {server.rest_url}" if server.rest_port else ""
     print(f"gRPC on {server.grpc_address}{rest}", flush=True)
-    done.wait()
+    # A signal that another thread takes does not wake this one: so it looks now and then.
+    while signals.empty():
+        time.sleep(SIGNAL_SECONDS)
     server.stop()
     return 0
 
