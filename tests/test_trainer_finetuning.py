@@ -109,7 +109,7 @@ def test_the_same_films_are_not_trained_on_twice(
         patched.setattr(keras.Model, "fit", None)
         again = finetuned_weights(rows, quick, tmp_path)
         patched.setattr(SentenceStore, "_make", None)
-        store = SentenceStore(tmp_path, quick.minilm_layers, quick.lower_layer, again)
+        store = SentenceStore(tmp_path, quick, again)
         assert store.encode(rows.inputs[PLOT_PIECES]).shape == (len(rows), 768)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     finetuned_weights(films(64), quick, tmp_path)

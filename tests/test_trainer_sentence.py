@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.sentence import DIMENSIONS, SentenceEncoder
+from trainer.sentence import DIMENSIONS, TEXTS_TOGETHER, SentenceEncoder
 from transform import minilm
 from transform.wordpiece import WordPieces, basic_words
 
@@ -40,6 +40,34 @@ def test_a_text_does_not_depend_on_its_batch(encoder: SentenceEncoder) -> None:
     together = encoder(ids).numpy()
     for row in range(len(TEXTS)):
         np.testing.assert_allclose(encoder(ids[row : row + 1]).numpy()[0], together[row], atol=1e-5)
+
+
+def test_texts_keep_their_order_whatever_their_lengths(encoder: SentenceEncoder) -> None:
+    ids = pieces(TEXTS).numpy()
+    lengths = np.random.default_rng(0).integers(2, ids.shape[1] + 1, 2 * TEXTS_TOGETHER + 1)
+    many = ids[np.arange(len(lengths)) % len(TEXTS)] * (
+        np.arange(ids.shape[1]) < lengths[:, np.newaxis]
+    )
+    together = encoder(many).numpy()
+    for row in (0, 7, len(lengths) - 1):
+        alone = encoder(many[row : row + 1, : lengths[row]]).numpy()[0]
+        np.testing.assert_allclose(alone, together[row], atol=1e-5)
+
+
+def test_no_text_at_all(encoder: SentenceEncoder) -> None:
+    assert encoder(tf.zeros([0, 4], tf.int32)).shape == (0, DIMENSIONS)
+
+
+def test_half_the_precision_is_enough(encoder: SentenceEncoder) -> None:
+    rough = SentenceEncoder(compute_dtype="bfloat16")
+    assert rough.count_params() == encoder.count_params()
+    exact, found = (of(pieces(TEXTS)).numpy() for of in (encoder, rough))
+    assert found.dtype == np.float32
+    likeness = (
+        (exact * found).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(found, axis=1)
+    )
+    assert (likeness > 0.9995).all()
+    assert (found != exact).any()
 
 
 def test_lower_layers_are_an_encoder_of_their_own() -> None:

@@ -7,29 +7,31 @@ import pytest
 import tensorflow as tf
 
 from trainer import sentence
+from trainer.hparams import HParams
 from trainer.sentence_store import SentenceStore
 
+ONE, TWO = (HParams(minilm_layers=layers, precision="float32") for layers in (1, 2))
 PIECES = tf.ragged.constant(
     [[101, 2019, 3899, 102], [101, 102], [101, 7996, 5930, 2048, 102], [101, 102]], dtype=tf.int32
 )
 
 
 def test_vectors_are_those_of_the_encoder() -> None:
-    made = SentenceStore(None, 2, 1).encode(PIECES)
+    made = SentenceStore(None, TWO).encode(PIECES)
     expected = sentence.SentenceEncoder(2, 1)(PIECES.to_tensor()).numpy()
     assert made.dtype == np.float16
     np.testing.assert_allclose(made, expected, atol=2e-3)
 
 
 def test_what_is_known_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = SentenceStore(tmp_path, 1, None).encode(PIECES)
+    first = SentenceStore(tmp_path, ONE).encode(PIECES)
     assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
     read: list[int] = []
     make = SentenceStore._make
     monkeypatch.setattr(
         SentenceStore, "_make", lambda self, texts: (read.append(len(texts)), make(self, texts))
     )
-    again = SentenceStore(tmp_path, 1, None)
+    again = SentenceStore(tmp_path, ONE)
     np.testing.assert_array_equal(again.encode(PIECES), first)
     assert read == []
     more = tf.concat([PIECES, tf.ragged.constant([[101, 5, 102]], dtype=tf.int32)], axis=0)
@@ -38,12 +40,14 @@ def test_what_is_known_is_not_read_again(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_other_ways_of_encoding_have_files_of_their_own(tmp_path: Path) -> None:
-    one = SentenceStore(tmp_path, 1, None).encode(PIECES)
-    two = SentenceStore(tmp_path, 2, None).encode(PIECES)
-    assert len(list(tmp_path.iterdir())) == 2
-    assert np.abs(one - two).max() > 0.01
+    one = SentenceStore(tmp_path, ONE).encode(PIECES)
+    two = SentenceStore(tmp_path, TWO).encode(PIECES)
+    rough = SentenceStore(tmp_path, ONE.changed({"precision": "bfloat16"})).encode(PIECES)
+    assert len(list(tmp_path.iterdir())) == 3
+    assert np.abs(one - two[:, -sentence.DIMENSIONS :]).max() > 0.01
+    assert 0 < np.abs(one - rough).max() < 0.05
 
 
 def test_no_texts_at_all() -> None:
     none = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), tf.zeros([0], tf.int64))
-    assert SentenceStore(None, 2, 1).encode(none).shape == (0, 768)
+    assert SentenceStore(None, TWO).encode(none).shape == (0, 768)

@@ -86,7 +86,11 @@ def build(
     if sentences and hparams.reads_sentences:
         inputs |= {name: keras.Input((None,), dtype="int32", name=name) for name in PIECES}
         encode = SentenceEncoder(
-            hparams.minilm_layers, hparams.lower_layer, instead=finetuned, name="minilm"
+            hparams.minilm_layers,
+            hparams.lower_layer,
+            instead=finetuned,
+            compute_dtype=hparams.compute_dtype,
+            name="minilm",
         )
         titles = inputs[TITLE_PIECES]
         pieces = ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True)
@@ -114,7 +118,7 @@ def sentences(
     """
     if not hparams.reads_sentences:
         return {}
-    store = SentenceStore(directory, hparams.minilm_layers, hparams.lower_layer, finetuned)
+    store = SentenceStore(directory, hparams, finetuned)
     titles = rows.inputs[TITLE_PIECES]
     titled = (titles.row_lengths() > NO_TEXT).numpy()[:, np.newaxis].astype(np.float16)
     return {

@@ -86,7 +86,7 @@ def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> s
         for other in directory.glob("finetuned-*.safetensors"):
             if other != file:
                 other.unlink()
-        store = SentenceStore(directory, hparams.minilm_layers, hparams.lower_layer, weights)
+        store = SentenceStore(directory, hparams, weights)
         store.add(rows.inputs[PLOT_PIECES], vectors)
     return load_file(file)
 
@@ -102,6 +102,7 @@ def _digest(rows: Rows, hparams: HParams) -> str:
         hparams.finetuned_layers,
         hparams.finetuning_epochs,
         hparams.finetuning_rate,
+        hparams.compute_dtype,
         hparams.seed,
     ]
     made_by.update(repr(settings).encode())
@@ -183,7 +184,10 @@ class GenreReader(keras.Model):
         super().__init__()
         self.layers_above = range(first, hparams.minilm_layers)
         self.encoder = SentenceEncoder(
-            hparams.minilm_layers, hparams.lower_layer, trainable_layers=self.layers_above
+            hparams.minilm_layers,
+            hparams.lower_layer,
+            trainable_layers=self.layers_above,
+            compute_dtype=hparams.compute_dtype,
         )
         self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=hparams.seed)
         self.head = keras.layers.Dense(

@@ -5,9 +5,12 @@ from typing import Any, Final, Literal
 
 import keras_tuner
 
+from trainer import precision
+
 TEXT_ENCODERS: Final = ("cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm")
 OPTIMIZERS: Final = ("adam", "adamw", "nadam")
 LOSSES: Final = ("cross_entropy", "focal", "asymmetric")
+PRECISIONS: Final = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class HParams:
             genres before all else; 0 leaves MiniLM as it is. See `trainer.finetuning`.
         finetuning_epochs: passes of that over the training split.
         finetuning_rate: its highest learning rate.
+        precision: what MiniLM multiplies matrices in; `auto` is what the machine that trains is
+            fastest at, see `trainer.precision`. A model is served in what it was trained in.
         filters: filters of each convolution width.
         rnn_units: units of the recurrent layer, in each direction.
         ngram_factors: factors of the plot's n-grams.
@@ -56,6 +61,7 @@ class HParams:
     finetuned_layers: int = 2
     finetuning_epochs: int = 1
     finetuning_rate: float = 2e-4
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     filters: int = 48
     rnn_units: int = 32
     ngram_factors: int = 256
@@ -87,7 +93,12 @@ class HParams:
             ValueError: a value is outside what is allowed; the message names it.
         """
         whole = {"people_folds": (2, 20), "minilm_layers": (1, 6), "finetuned_layers": (0, 6)}
-        choices = {"text_encoder": TEXT_ENCODERS, "optimizer": OPTIMIZERS, "loss": LOSSES}
+        choices = {
+            "text_encoder": TEXT_ENCODERS,
+            "optimizer": OPTIMIZERS,
+            "loss": LOSSES,
+            "precision": PRECISIONS,
+        }
         for name, value in asdict(self).items():
             if name in choices:
                 _require(value in choices[name], name, f"one of {', '.join(choices[name])}", value)
@@ -106,6 +117,11 @@ class HParams:
             else:
                 integer = isinstance(value, int) and not isinstance(value, bool)
                 _require(integer and value >= 1, name, "a whole number of at least 1", value)
+
+    @property
+    def compute_dtype(self) -> str:
+        """`precision`, with this machine's for `auto`."""
+        return precision.native() if self.precision == "auto" else self.precision
 
     @property
     def reads_words(self) -> bool:

@@ -58,7 +58,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     export.export(serving, network, decisions, tft_output, fn_args.serving_model_dir)
 
     record = {
-        "hparams": hparams.to_dict(),
+        "hparams": hparams.to_dict() | {"precision": hparams.compute_dtype},
         "parameters": int(network.count_params() + serving.count_params()),
         "history": history,
         "decisions": decisions.to_dict(),

@@ -2,7 +2,8 @@
 
 The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805) in the size and with the weights of
 MiniLM, see `transform.minilm`. Only the tokens that are there go through the dense layers, however
-long the longest text of a batch is: that halves the cost where most plots are short.
+long the longest text of a batch is, and texts of like length share their attention: that halves the
+cost where most plots are short.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,9 +22,11 @@ NUM_LAYERS: Final = 6
 
 DIMENSIONS: Final = 384
 
+TEXTS_TOGETHER: Final = 16
+"""So many go through the layers at a time, whose states then stay near the processor."""
+
 _HEADS: Final = 12
 _EPSILON: Final = 1e-12
-
 
 Weights = Mapping[str, np.ndarray]
 """Of the encoder by their names in the file, arranged as the file has them."""
@@ -56,6 +59,7 @@ class SentenceEncoder(keras.layers.Layer):
         *,
         instead: Weights | None = None,
         trainable_layers: Collection[int] = (),
+        compute_dtype: str = "float32",
         **kwargs: object,
     ) -> None:
         """Read the weights.
@@ -67,6 +71,9 @@ class SentenceEncoder(keras.layers.Layer):
             instead: weights that take the place of those of the file, as
                 `trainer.finetuning.tune` gives them.
             trainable_layers: which layers, from 0, can be trained.
+            compute_dtype: `float32` or `bfloat16`: what matrices are multiplied in, as Micikevicius
+                et al. 2018 (arXiv:1710.03740) mix precisions: what is summed up from layer to
+                layer, and weights that are trained, stay float32.
             **kwargs: of `keras.layers.Layer`.
 
         Raises:
@@ -78,6 +85,7 @@ class SentenceEncoder(keras.layers.Layer):
             raise ValueError(f"num_layers must be from 0 to {NUM_LAYERS}. Received: {num_layers}")
         self.num_layers = num_layers
         self.also = also
+        self.product_dtype = tf.as_dtype(compute_dtype)
         stored = load(minilm.read(minilm.WEIGHTS)) | dict(instead or {})
         trained = _parts(trainable_layers)
         self._by_name = {
@@ -89,11 +97,14 @@ class SentenceEncoder(keras.layers.Layer):
         self.built = True
 
     def _weight(self, name: str, value: np.ndarray, *, trainable: bool) -> keras.Variable:
-        value = value.T if _is_kernel(name, value) else value
+        kernel = _is_kernel(name, value)
+        value = value.T if kernel else value
         return self.add_weight(
             shape=value.shape,
             initializer=Fixed(value),
             trainable=trainable,
+            dtype=self.product_dtype.name if kernel and not trainable else "float32",
+            autocast=False,
             name=name.replace(".", "_"),
         )
 
@@ -116,8 +127,26 @@ class SentenceEncoder(keras.layers.Layer):
         Returns:
             float32 [N, 384], or [N, 768] with the lower layer.
         """
-        tokens, lower = self.through(self.embed(ids), range(self.num_layers))
-        return tf.concat([*lower, mean(tokens)], axis=1)
+        lengths = tf.math.count_nonzero(ids, axis=1, dtype=tf.int32)
+        order = tf.argsort(lengths)
+        lengths, texts = tf.gather(lengths, order), tf.gather(ids, order)
+        rows = tf.size(lengths)
+        width = DIMENSIONS * (1 if self.also is None else 2)
+
+        def more(start: tf.Tensor, means: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            end = tf.minimum(rows, start + TEXTS_TOGETHER)
+            some = texts[start:end, : lengths[end - 1]]
+            tokens, lower = self.through(self.embed(some), range(self.num_layers))
+            return end, tf.concat([means, tf.concat([*lower, mean(tokens)], axis=1)], axis=0)
+
+        _, means = tf.while_loop(
+            lambda start, _: start < rows,
+            more,
+            [tf.constant(0), tf.zeros([0, width])],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, width])],
+            parallel_iterations=1,
+        )
+        return tf.gather(means, tf.argsort(order))
 
     def embed(self, ids: tf.Tensor) -> Tokens:
         """Word pieces, as in `call`, to what the lowest layer reads."""
@@ -142,20 +171,20 @@ class SentenceEncoder(keras.layers.Layer):
     def layer(self, tokens: Tokens, number: int, dropout: float = 0.0) -> Tokens:
         """What a layer, from 0, makes of tokens; `dropout` is the rate on what it adds to them."""
         part = f"encoder.layer.{number}"
-        x = tokens.states
-        attended = self._dense(self._attend(tokens, number), f"{part}.attention.output.dense")
-        x = self._normalize(
-            x + tf.nn.dropout(attended, dropout), f"{part}.attention.output.LayerNorm"
-        )
+
+        def added(x: tf.Tensor, y: tf.Tensor, name: str) -> tf.Tensor:
+            y = tf.cast(self._dense(y, f"{part}.{name}.dense"), tf.float32)
+            return self._normalize(x + tf.nn.dropout(y, dropout), f"{part}.{name}.LayerNorm")
+
+        x = added(tokens.states, self._attend(tokens, number), "attention.output")
         inner = tf.nn.gelu(self._dense(x, f"{part}.intermediate.dense"))
-        outer = self._dense(inner, f"{part}.output.dense")
-        x = self._normalize(x + tf.nn.dropout(outer, dropout), f"{part}.output.LayerNorm")
-        return tokens._replace(states=x)
+        return tokens._replace(states=added(x, inner, "output"))
 
     def _attend(self, tokens: Tokens, number: int) -> tf.Tensor:
-        """Self-attention within each text: float32 [tokens, 384]."""
+        """Self-attention within each text: [tokens, 384]."""
         x, places, there = tokens
         rows, longest = tf.shape(there)[0], tf.shape(there)[1]
+        x = tf.cast(x, self.product_dtype)
 
         def heads(name: str) -> tf.Tensor:
             shape = tf.cast(tf.stack([rows, longest, DIMENSIONS]), tf.int64)
@@ -164,15 +193,20 @@ class SentenceEncoder(keras.layers.Layer):
             split = tf.reshape(padded, [rows, longest, _HEADS, DIMENSIONS // _HEADS])
             return tf.transpose(split, [0, 2, 1, 3])
 
-        scores = tf.matmul(heads("query"), heads("key"), transpose_b=True)
-        scores = scores / np.sqrt(DIMENSIONS // _HEADS).astype(np.float32)
-        away = tf.where(there, 0.0, -1e9)[:, tf.newaxis, tf.newaxis, :]
+        scale = tf.constant((DIMENSIONS // _HEADS) ** -0.5, self.product_dtype)
+        scores = tf.matmul(scale * heads("query"), heads("key"), transpose_b=True)
+        away = tf.cast(tf.where(there, 0.0, -1e9), self.product_dtype)
+        away = away[:, tf.newaxis, tf.newaxis, :]
         mixed = tf.matmul(tf.nn.softmax(scores + away), heads("value"))
         joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [rows, longest, DIMENSIONS])
         return tf.gather_nd(joined, places)
 
     def _dense(self, x: tf.Tensor, part: str) -> tf.Tensor:
-        return tf.matmul(x, self._get(f"{part}.weight")) + self._get(f"{part}.bias")
+        """A dense layer, in and out of the type of products; a cast to the same type is none."""
+        kernel, bias = (
+            tf.cast(self._get(f"{part}.{name}"), self.product_dtype) for name in ("weight", "bias")
+        )
+        return tf.nn.bias_add(tf.matmul(tf.cast(x, self.product_dtype), kernel), bias)
 
     def _normalize(self, x: tf.Tensor, part: str) -> tf.Tensor:
         middle, variance = tf.nn.moments(x, axes=[-1], keepdims=True)

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import sentence
+from trainer.hparams import HParams
 from transform import minilm
 
 BATCH: Final = 128
@@ -33,19 +34,17 @@ class SentenceStore:
     def __init__(
         self,
         directory: Path | None,
-        num_layers: int,
-        also: int | None,
+        hparams: HParams,
         finetuned: sentence.Weights | None = None,
     ) -> None:
         """Open a store.
 
         Args:
             directory: where vectors are kept; made when there are some. None keeps nothing.
-            num_layers: see `trainer.sentence.SentenceEncoder`.
-            also: likewise.
-            finetuned: likewise, `instead`.
+            hparams: how many layers of the encoder, and what it multiplies in.
+            finetuned: see `trainer.sentence.SentenceEncoder`, `instead`.
         """
-        self.num_layers, self.also, self.finetuned = num_layers, also, finetuned or {}
+        self.hparams, self.finetuned = hparams, finetuned or {}
         self._file = directory / f"minilm-{self._kind()}.npz" if directory else None
         self._known: dict[bytes, np.ndarray] = {}
         if self._file and self._file.exists():
@@ -56,14 +55,15 @@ class SentenceStore:
                 )
 
     def _kind(self) -> str:
-        """What makes vectors differ: the code, the weights, and how many layers."""
+        """What makes vectors differ: the code, the weights, how many layers, the precision."""
         made_by = hashlib.sha256(inspect.getsource(sentence).encode())
         made_by.update(hashlib.sha256(minilm.read(minilm.WEIGHTS)).digest())
         for name, value in sorted(self.finetuned.items()):
             made_by.update(name.encode() + np.ascontiguousarray(value).tobytes())
-        layers = f"{self.also}-{self.num_layers}" if self.also else f"{self.num_layers}"
+        also = f"{self.hparams.lower_layer}-" if self.hparams.lower_layer else ""
         kind = "finetuned-" if self.finetuned else ""
-        return f"{kind}{layers}-{made_by.hexdigest()[:16]}"
+        made_in = f"{also}{self.hparams.minilm_layers}-{self.hparams.compute_dtype}"
+        return f"{kind}{made_in}-{made_by.hexdigest()[:16]}"
 
     def encode(self, pieces: tf.RaggedTensor) -> np.ndarray:
         """The vectors of texts; those once made are looked up.
@@ -81,7 +81,7 @@ class SentenceStore:
         }
         if missing:
             self._make(missing)
-        width = sentence.DIMENSIONS * (2 if self.also else 1)
+        width = sentence.DIMENSIONS * (2 if self.hparams.lower_layer else 1)
         found = [self._known[key] for key in keys]
         return np.stack(found) if found else np.zeros((0, width), np.float16)
 
@@ -96,7 +96,12 @@ class SentenceStore:
         self._keep()
 
     def _make(self, texts: dict[bytes, np.ndarray]) -> None:
-        encoder = sentence.SentenceEncoder(self.num_layers, self.also, instead=self.finetuned)
+        encoder = sentence.SentenceEncoder(
+            self.hparams.minilm_layers,
+            self.hparams.lower_layer,
+            instead=self.finetuned,
+            compute_dtype=self.hparams.compute_dtype,
+        )
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
         def encode(ids: tf.Tensor) -> tf.Tensor:
