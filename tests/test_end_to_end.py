@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
+from benchmarks.quality import trials
 from components.gate import read_verdict
 from pipeline import dag, fingerprint
 from tests.e2e_project import (
@@ -235,6 +236,11 @@ def test_a_search_and_then_its_result_without_one(project: Project) -> None:
             f"{prefix}train": ["epoch_learning_rate", "epoch_loss"],
             f"{prefix}validation": ["epoch_loss", "epoch_macro_f1", "epoch_map"],
         }
+
+    [trial] = trials.read(project.output)
+    assert int(trial["trial_id"]) == 0
+    assert 0 < trial["score"] < 1
+    assert {"text_encoder", "learning_rate", "dropout"} < set(trial)
 
     later = project.run_here()
     assert (later.status, later.executed) == (0, set())

@@ -90,6 +90,18 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
     )
 
 
+def latest(output: Path, type_name: str) -> Path | None:
+    """The folder of the newest artifact of a type that is still there; None where none is.
+
+    Args:
+        output: output directory of the run.
+        type_name: of the artifact, as ML Metadata has it.
+    """
+    made = sorted(_store(output).get_artifacts_by_type(type_name), key=lambda artifact: artifact.id)
+    there = [Path(artifact.uri) for artifact in made if Path(artifact.uri).is_dir()]
+    return there[-1] if there else None
+
+
 def _store(output: Path) -> MetadataStore:
     return lineage.opened(RunConfig(data=output, output=output).metadata)
 

@@ -1,0 +1,86 @@
+"""The settings that the latest search of hyperparameters tried, best first.
+
+python -m benchmarks.quality.trials --output runs/imdb --report docs/quality.md
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.quality import report, run
+from schema.errors import UserError
+
+TRIALS: Final = "trials"
+"""Marker in the document."""
+
+RESULTS_FILE: Final = "tuner_results.json"
+"""What the Tuner component writes: a list of trials with their values and their score."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        text = table(read(options.output.resolve()))
+        if options.report:
+            report.insert(options.report, TRIALS, text)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(text)
+    return 0
+
+
+def read(output: Path) -> list[dict[str, Any]]:
+    """The trials of the latest search: `trial_id`, `score` and each hyperparameter by name.
+
+    Raises:
+        UserError: none is on record there.
+    """
+    folder = run.latest(output, "TunerResults")
+    if folder is None:
+        raise UserError(f"{output}: no search is on record there. Run the pipeline with --tune.")
+    found: list[dict[str, Any]] = json.loads((folder / RESULTS_FILE).read_text())
+    return found
+
+
+def table(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Best first; the first trial, number 0, is the defaults.
+
+    Args:
+        trials: see `read`; not empty.
+    """
+    best_first = sorted(trials, key=lambda trial: trial["score"], reverse=True)
+    names = [name for name in best_first[0] if name not in ("trial_id", "score")]
+    rows = [
+        [str(int(trial["trial_id"])), f"{trial['score']:.4f}", *(_short(trial[n]) for n in names)]
+        for trial in best_first
+    ]
+    head = ["trial", "mAP on the eval split", *(f"`{name}`" for name in names)]
+    return "`python -m benchmarks.quality.trials`:\n\n" + report.table(head, rows)
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality.trials",
+        description="The settings that the latest search of a run tried, best first.",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="of the run")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write the table between the markers of this document, such as docs/quality.md",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""The table of what a search tried."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality import trials
+
+TRIED = [
+    {"trial_id": "00", "score": 0.5, "loss": "cross_entropy", "dropout": 0.6000000000000001},
+    {"trial_id": "01", "score": 0.625, "loss": "focal", "dropout": 0.3},
+]
+
+
+def test_best_first() -> None:
+    assert trials.table(TRIED).splitlines()[2:] == [
+        "| trial | mAP on the eval split | `loss` | `dropout` |",
+        "| --- | ---: | ---: | ---: |",
+        "| 1 | 0.6250 | focal | 0.3 |",
+        "| 0 | 0.5000 | cross_entropy | 0.6 |",
+    ]
+
+
+def test_a_folder_without_a_run_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trials.main(["--output", str(tmp_path)]) == 2
+    assert "run the pipeline first" in capsys.readouterr().err
