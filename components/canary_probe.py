@@ -55,6 +55,9 @@ INPUTS: Final[dict[str, dict[str, tf.DType]]] = {
 TOLERANCE: Final = 1e-5
 """How far two probabilities for the same row may lie apart."""
 
+ROUGH_TOLERANCE: Final = 5e-3
+"""The same where a model multiplies in bfloat16, whose rounding depends on the rows beside."""
+
 NEEDS_PYTHON: Final = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 """Ops that TensorFlow knows and a model server, which has no Python, cannot run."""
 
@@ -257,6 +260,18 @@ def ops_not_in_a_server(model: Path) -> list[str]:
     )
 
 
+def tolerance_of(model: Path) -> float:
+    """`ROUGH_TOLERANCE` if a SavedModel multiplies in bfloat16, else `TOLERANCE`."""
+    saved = saved_model_pb2.SavedModel.FromString((model / "saved_model.pb").read_bytes())
+    rough = any(
+        node.op == "MatMul" and node.attr["T"].type == tf.bfloat16.as_datatype_enum
+        for meta_graph in saved.meta_graphs
+        for function in meta_graph.graph_def.library.function
+        for node in function.node_def
+    )
+    return ROUGH_TOLERANCE if rough else TOLERANCE
+
+
 def check_signatures(signatures: dict[str, meta_graph_pb2.SignatureDef]) -> list[str]:
     """What is wrong with the names, types and shapes that the model declares."""
     reasons = []
@@ -318,7 +333,11 @@ def check_answer(signature: str, answer: Answer, questions: Sequence[Question]) 
 
 
 def check_same(
-    what: str, first: Answer, second: Answer, questions: Sequence[Question]
+    what: str,
+    first: Answer,
+    second: Answer,
+    questions: Sequence[Question],
+    tolerance: float = TOLERANCE,
 ) -> tuple[list[str], float]:
     """Compare an answer with the one that all rows together had from `serving_default`.
 
@@ -330,18 +349,19 @@ def check_same(
         first: that of all rows together, found sound by `check_answer`.
         second: the one to compare, found sound too.
         questions: what was asked, in the order of the rows.
+        tolerance: how far two probabilities may lie apart.
 
     Returns:
         What is wrong, and the largest absolute difference of two probabilities.
     """
     difference = np.abs(first[PROBABILITIES_OUTPUT] - second[PROBABILITIES_OUTPUT])
-    apart = difference > TOLERANCE
+    apart = difference > tolerance
     decided = (difference == 0) & (first[PREDICTED_OUTPUT] != second[PREDICTED_OUTPUT])
     reasons = []
     if apart.any():
         reasons.append(
             f"{what}: probabilities are up to {difference.max():.2g} away from those of "
-            f"{NAMED_SIGNATURE} for all rows together (allowed: {TOLERANCE:g}) in "
+            f"{NAMED_SIGNATURE} for all rows together (allowed: {tolerance:g}) in "
             f"{_rows(apart, questions)}"
         )
     if decided.any():
@@ -407,7 +427,7 @@ def _judge(
             return
         positions = [questions.index(row) for row in asked]
         expected = {name: array[positions] for name, array in named.items()}
-        faults, differences[what] = check_same(what, expected, answer, asked)
+        faults, differences[what] = check_same(what, expected, answer, asked, tolerance_of(model))
         reasons.extend(faults)
 
     stages.begin(f"asking {EXAMPLES_SIGNATURE}")

@@ -125,6 +125,21 @@ def test_a_signature_that_disagrees_is_refused(tmp_path: Path, examples: Path) -
     assert report.largest_difference["examples"] == pytest.approx(0.001, abs=1e-6)
 
 
+@pytest.mark.parametrize(("shift", "passed"), [(0.001, True), (0.01, False)])
+def test_products_in_bfloat16_may_differ_by_more(
+    shift: float, passed: bool, tmp_path: Path, examples: Path
+) -> None:
+    def shifted(f: Any, p: tf.Tensor) -> tf.Tensor:
+        ones = tf.ones([1, 1], tf.bfloat16)
+        return tf.abs(p - shift * tf.cast(tf.matmul(ones, ones), tf.float32))
+
+    model = save_tiny_model(tmp_path / "model", examples=changed("probabilities", shifted))
+    report = probe(model, examples, rows=6)
+    assert report.passed == passed
+    if not passed:
+        assert "(allowed: 0.005)" in report.reasons[0]
+
+
 def test_a_signature_that_decides_otherwise_is_refused(tmp_path: Path, examples: Path) -> None:
     everything = changed("predicted", lambda f, p: tf.ones_like(p))
     report = probe(save_tiny_model(tmp_path / "model", examples=everything), examples, rows=6)
