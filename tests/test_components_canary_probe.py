@@ -129,7 +129,7 @@ def test_a_signature_that_disagrees_is_refused(tmp_path: Path, examples: Path) -
 def test_products_in_bfloat16_may_differ_by_more(
     shift: float, passed: bool, tmp_path: Path, examples: Path
 ) -> None:
-    def shifted(f: Any, p: tf.Tensor) -> tf.Tensor:
+    def shifted(_: Tensors, p: tf.Tensor) -> tf.Tensor:
         ones = tf.ones([1, 1], tf.bfloat16)
         return tf.abs(p - shift * tf.cast(tf.matmul(ones, ones), tf.float32))
 
