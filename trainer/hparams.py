@@ -69,7 +69,7 @@ class HParams:
     people_factors: int = 128
     people_folds: int = 5
     people_prior: float = 2.0
-    towers: int = 8
+    towers: int = 4
     hidden_units: int = 512
     input_dropout: float = 0.4
     dropout: float = 0.5
