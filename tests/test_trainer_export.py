@@ -362,7 +362,7 @@ def test_each_text_encoder_trains_and_exports(
     )
 
     record = json.loads((model_run / run.RECORD_FILE).read_text())
-    assert record["hparams"] == hparams.to_dict()
+    assert record["hparams"] == hparams.to_dict() | {"precision": hparams.compute_dtype}
     assert {name: len(values) for name, values in record["history"].items()} == {
         "loss": 1,
         "val_loss": 1,
