@@ -144,6 +144,25 @@ def test_a_batch_waits_for_its_timeout(make: Make, double: Doubler) -> None:
     assert double.calls == [[1, 2]]
 
 
+def test_a_batch_waits_for_as_many_rows_as_the_last_one_had(make: Make, double: Doubler) -> None:
+    double.go.set()
+    batcher = make(batch_timeout_micros=1_000_000)
+    for answer in [batcher.submit(x(n), 1, later()) for n in (1, 2)]:
+        answer.result(10)
+    started = time.monotonic()
+    first = batcher.submit(x(3), 1, later())
+    with pytest.raises(TimeoutError):
+        first.result(0.2)
+    for answer in (batcher.submit(x(4), 1, later()), first):
+        answer.result(10)
+    assert time.monotonic() - started < 0.9
+    batcher.submit(x(5), 1, later()).result(10)
+    started = time.monotonic()
+    batcher.submit(x(6), 1, later()).result(10)
+    assert time.monotonic() - started < 0.9
+    assert double.calls == [[1, 2], [3, 4], [5], [6]]
+
+
 def test_what_waits_is_answered_before_the_end(make: Make, double: Doubler) -> None:
     batcher = make()
     batcher.submit(x(0), 1, later())

@@ -50,6 +50,10 @@ class Batcher:
     dimension. A call that fails is made again for each of its requests alone, so that no request
     fails for what another one holds.
 
+    The first request waits for others, `batch_timeout_micros` at most, and only until as many rows
+    are there as the last call had: who asks alone does not wait, and who asks among many waits for
+    all of them.
+
     Args:
         run: answers arrays with rows in their first dimension.
         settings: sizes and waiting time.
@@ -59,6 +63,7 @@ class Batcher:
         self._run, self._settings = run, settings
         self._queue: deque[_Task] = deque()
         self._rows = 0
+        self._expected = settings.max_batch_size
         self._closed = False
         self._changed = threading.Condition()
         for _ in range(settings.num_batch_threads):
@@ -115,7 +120,7 @@ class Batcher:
                 wait = self._settings.batch_timeout_micros / 1e6 - (
                     time.monotonic() - self._queue[0].queued
                 )
-                if self._rows >= limit or wait <= 0 or self._closed:
+                if self._rows >= self._expected or wait <= 0 or self._closed:
                     break
                 self._changed.wait(wait)
             tasks: list[_Task] = []
@@ -127,6 +132,7 @@ class Batcher:
                 tasks.append(self._queue.popleft())
                 rows += tasks[-1].rows
             self._rows -= rows
+            self._expected = min(rows, limit)
             if self._queue:
                 self._changed.notify()
         return tasks
