@@ -1,4 +1,4 @@
-"""MiniLM in float32 beside bfloat16: plots a second, time of one plot, and how far they differ.
+"""MiniLM in float32 beside bfloat16, with the default layers, on plots as the model reads them.
 
     python benchmarks/encoder.py
     python benchmarks/encoder.py --data imdb --plots 640
@@ -18,7 +18,6 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 BATCH = 64
-MOST_PIECES = 256
 ROUNDS = 3
 
 
@@ -36,19 +35,23 @@ def main() -> int:
 
     from ingest.plots import Plot, find_plots, read_plots
     from trainer import precision
-    from trainer.data import TextPieces
+    from trainer.data import PIECES, PLOT_PIECES, TextPieces
+    from trainer.hparams import HParams
     from trainer.sentence import SentenceEncoder
 
     read = read_plots(find_plots(options.data), lambda _: None)
     texts = [plot.text for plot in islice((p for p in read if isinstance(p, Plot)), options.plots)]
     pieces = TextPieces()
     batches = [
-        pieces(tf.constant(texts[start : start + BATCH]), MOST_PIECES)
+        pieces(tf.constant(texts[start : start + BATCH]), PIECES[PLOT_PIECES][1])
         for start in range(0, len(texts), BATCH)
     ]
     signature = [tf.TensorSpec([None, None], tf.int32)]
     encoders: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
-        dtype: tf.function(SentenceEncoder(compute_dtype=dtype).call, input_signature=signature)
+        dtype: tf.function(
+            SentenceEncoder(HParams().minilm_layers, compute_dtype=dtype).call,
+            input_signature=signature,
+        )
         for dtype in ("float32", "bfloat16")
     }
     vectors = {

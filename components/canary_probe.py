@@ -26,6 +26,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -245,12 +246,21 @@ def example_inputs(questions: Sequence[Question]) -> dict[str, npt.NDArray[Any]]
     return {"examples": np.array([question.example for question in questions], dtype=object)}
 
 
-def ops_not_in_a_server(model: Path) -> list[str]:
-    """Ops of a SavedModel's graph that a stock server does not have, sorted."""
+def graphs_of(model: Path) -> list[GraphDef]:
+    """The graphs of a SavedModel.
+
+    Raises:
+        OSError: there is no readable SavedModel.
+    """
     saved = saved_model_pb2.SavedModel.FromString((model / "saved_model.pb").read_bytes())
+    return [meta_graph.graph_def for meta_graph in saved.meta_graphs]
+
+
+def ops_not_in_a_server(graphs: Sequence[GraphDef]) -> list[str]:
+    """Ops of a SavedModel's graphs that a stock server does not have, sorted."""
     used: set[str] = set()
     functions: set[str] = set()
-    for graph in (meta_graph.graph_def for meta_graph in saved.meta_graphs):
+    for graph in graphs:
         used |= {node.op for node in graph.node}
         for function in graph.library.function:
             functions.add(function.signature.name)
@@ -260,13 +270,12 @@ def ops_not_in_a_server(model: Path) -> list[str]:
     )
 
 
-def tolerance_of(model: Path) -> float:
+def tolerance_of(graphs: Sequence[GraphDef]) -> float:
     """`ROUGH_TOLERANCE` if a SavedModel multiplies in bfloat16, else `TOLERANCE`."""
-    saved = saved_model_pb2.SavedModel.FromString((model / "saved_model.pb").read_bytes())
     rough = any(
         node.op == "MatMul" and node.attr["T"].type == tf.bfloat16.as_datatype_enum
-        for meta_graph in saved.meta_graphs
-        for function in meta_graph.graph_def.library.function
+        for graph in graphs
+        for function in graph.library.function
         for node in function.node_def
     )
     return ROUGH_TOLERANCE if rough else TOLERANCE
@@ -337,7 +346,7 @@ def check_same(
     first: Answer,
     second: Answer,
     questions: Sequence[Question],
-    tolerance: float = TOLERANCE,
+    tolerance: float,
 ) -> tuple[list[str], float]:
     """Compare an answer with the one that all rows together had from `serving_default`.
 
@@ -409,9 +418,11 @@ def _judge(
 ) -> list[str]:
     """What speaks against the model; ends at the first stage that finds something."""
     stages.begin("reading the graph")
-    if foreign := ops_not_in_a_server(model):
+    graphs = graphs_of(model)
+    if foreign := ops_not_in_a_server(graphs):
         return [f"the graph has ops that no stock server has: {', '.join(foreign)}"]
     stages.begin("loading the model")
+    tolerance = tolerance_of(graphs)
     served = ServedModel(model)
     if reasons := check_signatures(served.signatures):
         return reasons
@@ -427,7 +438,7 @@ def _judge(
             return
         positions = [questions.index(row) for row in asked]
         expected = {name: array[positions] for name, array in named.items()}
-        faults, differences[what] = check_same(what, expected, answer, asked, tolerance_of(model))
+        faults, differences[what] = check_same(what, expected, answer, asked, tolerance)
         reasons.extend(faults)
 
     stages.begin(f"asking {EXAMPLES_SIGNATURE}")

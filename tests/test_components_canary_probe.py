@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from components import canary_probe
-from components.canary_probe import Report, edge_questions, probe, question_of_example
+from components.canary_probe import TOLERANCE, Report, edge_questions, probe, question_of_example
 from schema.genres import GENRES
 from tests.tiny_model import Change, Tensors, movie, save_tiny_model, write_examples
 
@@ -325,7 +325,7 @@ def test_decisions_may_differ_right_at_a_threshold() -> None:
     moved = {"probabilities": probabilities.copy(), "predicted": predicted.copy()}
     moved["predicted"][1, 4] = False
 
-    assert canary_probe.check_same("other", first, moved, questions) == (
+    assert canary_probe.check_same("other", first, moved, questions, TOLERANCE) == (
         [
             "other: decisions differ from those of serving_default for all rows together in "
             "1 of 2 rows, first second, Comedy"
@@ -333,7 +333,7 @@ def test_decisions_may_differ_right_at_a_threshold() -> None:
         0.0,
     )
     moved["probabilities"][1, 4] -= np.float32(2**-22)
-    assert canary_probe.check_same("other", first, moved, questions) == ([], 2**-22)
+    assert canary_probe.check_same("other", first, moved, questions, TOLERANCE) == ([], 2**-22)
 
 
 def test_the_command_needs_neither_tfx_nor_the_training_code(

@@ -16,6 +16,9 @@ def native(cpu_info: Path = CPU_INFO) -> str:
 
     Args:
         cpu_info: what Linux tells of the processor; a machine without such a file has `float32`.
+
+    Returns:
+        `bfloat16` or `float32`.
     """
     try:
         lines = cpu_info.read_text(errors="replace").splitlines()

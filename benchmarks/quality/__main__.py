@@ -191,6 +191,7 @@ def _origin() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from benchmarks.quality import report
     from benchmarks.quality.arms import ORDER
 
     parser = argparse.ArgumentParser(
@@ -221,12 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ARM",
         help=f"baselines to compare with (default: all): {', '.join(ORDER)}",
     )
-    parser.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write the tables between the markers of this document too, such as docs/quality.md",
-    )
+    report.add_option(parser)
     return parser
 
 

@@ -214,12 +214,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="these variants and no others, as the table names them",
     )
-    parser.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write the table between the markers of this document, such as docs/quality.md",
-    )
+    report.add_option(parser)
     return parser
 
 

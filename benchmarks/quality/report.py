@@ -1,5 +1,6 @@
 """The tables, in Markdown, and where they stand in a document."""
 
+import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,17 @@ def insert(document: Path, name: str, text: str) -> None:
     """
     before, after = around(document, name)
     document.write_text(f"{before}\n\n{text.strip()}\n\n{after}", encoding="utf-8")
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """The option `--report`, the document that `insert` writes to."""
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write what is printed between the markers of this document too, such as "
+        "docs/quality.md",
+    )
 
 
 def around(document: Path, name: str) -> tuple[str, str]:

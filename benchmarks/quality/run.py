@@ -91,15 +91,21 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
 
 
 def latest(output: Path, type_name: str) -> Path | None:
-    """The folder of the newest artifact of a type that is still there; None where none is.
+    """The folder of the newest complete artifact of a type; None where none is.
 
     Args:
         output: output directory of the run.
         type_name: of the artifact, as ML Metadata has it.
+
+    Raises:
+        UserError: nothing has run there.
     """
-    made = sorted(_store(output).get_artifacts_by_type(type_name), key=lambda artifact: artifact.id)
-    there = [Path(artifact.uri) for artifact in made if Path(artifact.uri).is_dir()]
-    return there[-1] if there else None
+    complete = [
+        artifact
+        for artifact in _store(output).get_artifacts_by_type(type_name)
+        if artifact.state == mlmd.Artifact.LIVE
+    ]
+    return Path(max(complete, key=lambda artifact: artifact.id).uri) if complete else None
 
 
 def _store(output: Path) -> MetadataStore:

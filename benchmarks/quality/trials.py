@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tfx.types import standard_artifacts
+
 from benchmarks.quality import report, run
 from schema.errors import UserError
 
@@ -37,10 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read(output: Path) -> list[dict[str, Any]]:
     """The trials of the latest search: `trial_id`, `score` and each hyperparameter by name.
 
+    Args:
+        output: output directory of the run.
+
     Raises:
-        UserError: none is on record there.
+        UserError: nothing has run there, or no search is on record.
     """
-    folder = run.latest(output, "TunerResults")
+    folder = run.latest(output, standard_artifacts.TunerResults.TYPE_NAME)
     if folder is None:
         raise UserError(f"{output}: no search is on record there. Run the pipeline with --tune.")
     found: list[dict[str, Any]] = json.loads((folder / RESULTS_FILE).read_text())
@@ -48,7 +53,7 @@ def read(output: Path) -> list[dict[str, Any]]:
 
 
 def table(trials: Sequence[Mapping[str, Any]]) -> str:
-    """Best first; the first trial, number 0, is the defaults.
+    """A Markdown table, best first; the first trial, number 0, is the defaults.
 
     Args:
         trials: see `read`; not empty.
@@ -73,12 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         description="The settings that the latest search of a run tried, best first.",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="of the run")
-    parser.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write the table between the markers of this document, such as docs/quality.md",
-    )
+    report.add_option(parser)
     return parser
 
 

@@ -63,7 +63,7 @@ class Batcher:
         self._run, self._settings = run, settings
         self._queue: deque[_Task] = deque()
         self._rows = 0
-        self._expected = settings.max_batch_size
+        self._rows_awaited = settings.max_batch_size
         self._closed = False
         self._changed = threading.Condition()
         for _ in range(settings.num_batch_threads):
@@ -120,7 +120,7 @@ class Batcher:
                 wait = self._settings.batch_timeout_micros / 1e6 - (
                     time.monotonic() - self._queue[0].queued
                 )
-                if self._rows >= self._expected or wait <= 0 or self._closed:
+                if self._rows >= self._rows_awaited or wait <= 0 or self._closed:
                     break
                 self._changed.wait(wait)
             tasks: list[_Task] = []
@@ -132,7 +132,7 @@ class Batcher:
                 tasks.append(self._queue.popleft())
                 rows += tasks[-1].rows
             self._rows -= rows
-            self._expected = min(rows, limit)
+            self._rows_awaited = min(rows, limit)
             if self._queue:
                 self._changed.notify()
         return tasks
