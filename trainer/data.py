@@ -20,14 +20,13 @@ MAX_IDS: Final[dict[str, int]] = {
 }
 """How many ids of a feature the model reads; words and pieces are cut in Transform already."""
 
-PLOT_PIECES: Final = "plot_pieces"
-TITLE_PIECES: Final = "title_pieces"
-PIECES: Final[dict[str, tuple[str, int]]] = {
-    PLOT_PIECES: (xf.PLOT_TEXT, 96),
-    TITLE_PIECES: (xf.TITLE_TEXT, 24),
-}
-"""The text that each is made of, and how many word pieces of it the sentence encoder reads, begin
-and end included.
+PIECES: Final = "pieces"
+"""Word pieces of title and plot, one text for the sentence encoder; see `TextPieces`."""
+
+MAX_PIECES: Final = 112
+MAX_TITLE_PIECES: Final = 24
+"""So many of them the encoder reads at most, and so many are the title's; marks not counted for
+the title.
 """
 
 READ_BATCH: Final = 1024
@@ -43,7 +42,11 @@ def vocabulary_sizes(tft_output: tft.TFTransformOutput) -> dict[str, int]:
 
 
 class TextPieces(tf.Module):
-    """A text as word pieces for the sentence encoder, see `transform.minilm`."""
+    """Title and plot as word pieces for the sentence encoder, see `transform.minilm`.
+
+    They are one text of two parts, as BERT reads pairs (Devlin et al. 2019, arXiv:1810.04805), so
+    that the plot is read in the light of the title.
+    """
 
     def __init__(self) -> None:
         """Make the table of pieces."""
@@ -52,20 +55,43 @@ class TextPieces(tf.Module):
         self.pieces = WordPieces(vocabulary)
         self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
 
-    def __call__(self, texts: tf.Tensor, most: int) -> tf.Tensor:
+    def __call__(self, titles: tf.Tensor, plots: tf.Tensor) -> tf.Tensor:
         """Take texts apart.
 
         Args:
-            texts: string [N].
-            most: pieces of a text that are kept, begin and end included.
+            titles: string [N].
+            plots: string [N].
 
         Returns:
-            Ids between begin and end, int32 [N, longest]; 0 is padding.
+            Ids of begin, title, end, plot, end; int32 [N, longest], at most `MAX_PIECES`; 0 is
+            padding.
         """
-        inside = self.pieces.ids(basic_words(texts))[:, : most - 2]
-        one = tf.ones([tf.size(texts), 1], tf.int64)
-        ids = tf.concat([self.begin * one, inside, self.end * one], axis=1)
+        title = self.pieces.ids(basic_words(titles))[:, :MAX_TITLE_PIECES]
+        plot = self.pieces.ids(basic_words(plots))
+        one = tf.ones([tf.size(plots), 1], tf.int64)
+        both = tf.concat([self.begin * one, title, self.end * one, plot], axis=1)
+        ids = tf.concat([both[:, : MAX_PIECES - 1], self.end * one], axis=1)
         return tf.cast(ids.to_tensor(), tf.int32)
+
+
+def without_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
+    """The texts, those of some rows as if their title were not known.
+
+    Args:
+        pieces: int32 [N, varying], as `TextPieces` gives them, without padding.
+        rows: bool [N].
+
+    Returns:
+        int32 [N, varying].
+    """
+    end = minilm.vocabulary().index(minilm.END)
+    places = tf.ragged.range(pieces.row_lengths())
+    ends = pieces.with_flat_values(
+        tf.where(pieces.flat_values == end, places.flat_values, pieces.flat_values.shape[0])
+    )
+    title_end = tf.reduce_min(ends, axis=1)[:, tf.newaxis]
+    hidden = (places > 0) & (places < title_end) & rows[:, np.newaxis]
+    return tf.ragged.boolean_mask(pieces, ~hidden)
 
 
 def model_inputs(
@@ -86,8 +112,8 @@ def model_inputs(
         ids = tf.sparse.to_dense(features[name], default_value=-1)[:, : MAX_IDS.get(name)] + 1
         inputs[name] = tf.cast(_at_least_one_column(ids), tf.int32)
     if pieces:
-        for name, (text, most) in PIECES.items():
-            inputs[name] = pieces(tf.reshape(features[text], [-1]), most)
+        texts = (tf.reshape(features[name], [-1]) for name in (xf.TITLE_TEXT, xf.PLOT_TEXT))
+        inputs[PIECES] = pieces(*texts)
     for name in (xf.NUMBERS, xf.NUMBERS_MISSING):
         inputs[name] = tf.reshape(features[name], [-1, features[name].shape[-1]])
     return inputs
@@ -114,7 +140,7 @@ class Rows:
         """Number of rows."""
         return len(self.labels)
 
-    def joined(self, more: Mapping[str, np.ndarray]) -> "Rows":
+    def joined(self, more: Mapping[str, np.ndarray | tf.RaggedTensor]) -> "Rows":
         """These rows with more inputs, each [rows, ...]."""
         return replace(self, inputs={**self.inputs, **more})
 

@@ -15,12 +15,12 @@ from keras import ops
 
 from schema import features as raw
 from trainer import fields
-from trainer.data import PIECES, PLOT_PIECES, TITLE_PIECES, Rows
+from trainer.data import PIECES, Rows
 from trainer.factors import LEADS, NUM_LEADS, TERMS, Factors
 from trainer.hparams import HParams
 from trainer.layers import Bag, PeopleLift
 from trainer.model import inference, input_names
-from trainer.sentence import DIMENSIONS, SentenceEncoder, Weights
+from trainer.sentence import SentenceEncoder, Weights
 from trainer.sentence_store import SentenceStore
 from transform import features as xf
 
@@ -28,9 +28,6 @@ TABLE: Final = "table"
 """Input beside the model's own: which table of counts describes the row; int32 [N, 1], 0 in use."""
 
 BATCH: Final = 128
-
-NO_TEXT: Final = 2
-"""Word pieces of an empty text: begin and end."""
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +81,7 @@ def build(
         ),
     }
     if sentences and hparams.reads_sentences:
-        inputs |= {name: keras.Input((None,), dtype="int32", name=name) for name in PIECES}
+        inputs[PIECES] = keras.Input((None,), dtype="int32", name=PIECES)
         encode = SentenceEncoder(
             hparams.minilm_layers,
             hparams.lower_layer,
@@ -92,12 +89,7 @@ def build(
             compute_dtype=hparams.compute_dtype,
             name="minilm",
         )
-        titles = inputs[TITLE_PIECES]
-        pieces = ops.sum(ops.cast(titles > 0, "int32"), axis=1, keepdims=True)
-        outputs[fields.SENTENCE] = encode(inputs[PLOT_PIECES])
-        outputs[fields.TITLE_SENTENCE] = (
-            ops.cast(pieces > NO_TEXT, "float32") * encode(titles)[:, -DIMENSIONS:]
-        )
+        outputs[fields.SENTENCE] = encode(inputs[PIECES])
     return keras.Model(inputs, outputs, name="evidence")
 
 
@@ -119,12 +111,7 @@ def sentences(
     if not hparams.reads_sentences:
         return {}
     store = SentenceStore(directory, hparams, finetuned)
-    titles = rows.inputs[TITLE_PIECES]
-    titled = (titles.row_lengths() > NO_TEXT).numpy()[:, np.newaxis].astype(np.float16)
-    return {
-        fields.SENTENCE: store.encode(rows.inputs[PLOT_PIECES]),
-        fields.TITLE_SENTENCE: titled * store.encode(titles)[:, -DIMENSIONS:],
-    }
+    return {fields.SENTENCE: store.encode(rows.inputs[PIECES])}
 
 
 def observe(

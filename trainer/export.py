@@ -17,7 +17,7 @@ from schema.features import (
 )
 from schema.genres import GENRES
 from trainer import warmup
-from trainer.data import PLOT_PIECES, TextPieces, model_inputs
+from trainer.data import PIECES, TextPieces, model_inputs
 from trainer.evidence import TABLE
 from trainer.model import average, input_names
 from trainer.thresholds import Decisions, pattern_of
@@ -63,7 +63,7 @@ def export(
     """
     transform = tft_output.transform_features_layer()
     raw_spec = tft_output.raw_feature_spec()
-    pieces = TextPieces() if PLOT_PIECES in input_names(evidence) else None
+    pieces = TextPieces() if PIECES in input_names(evidence) else None
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
 
     def decide(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:

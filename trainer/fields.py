@@ -13,15 +13,10 @@ NGRAM_FACTORS: Final = "ngram_factors"
 """Factors of the plot's n-grams; float32 [N, `ngram_factors`]."""
 
 SENTENCE: Final = "sentence"
-"""MiniLM's vectors of the plot, from a lower layer and the last; float32 [N, 2 * 384]."""
-
-TITLE_SENTENCE: Final = "title_sentence"
-"""MiniLM's vector of the title; float32 [N, 384]."""
+"""MiniLM's vectors of title and plot, from a lower layer and the last; float32 [N, 2 * 384]."""
 
 NUMBER_CLASSES: Final = "number_classes"
 """Classes of the numbers, see `trainer.layers.number_classes`; float32 [N, 4 * 25]."""
-
-SENTENCES: Final = (SENTENCE, TITLE_SENTENCE)
 
 TITLE_FACTORS: Final = "title_factors"
 """Factors of the title's words; float32 [N, `title_factors`]."""
@@ -41,7 +36,7 @@ LIFT_SIZE: Final = 2 * NUM_GENRES + 2
 """Columns of one people field among the lifts."""
 
 PEOPLE: Final = (*xf.PEOPLE_IDS.values(), PEOPLE_FACTORS, PEOPLE_LIFTS)
-TITLE: Final = (xf.TITLE_WORDS, TITLE_FACTORS, TITLE_SENTENCE)
+TITLE: Final = (xf.TITLE_WORDS, TITLE_FACTORS)
 
 
 def keep(

@@ -1,9 +1,9 @@
-"""MiniLM's upper layers, trained further on the genres of the training plots.
+"""MiniLM's upper layers, trained further on the genres of the training films.
 
 The layers start from what the encoder learnt from sentences and move a little, as Devlin et al.
 2019 (arXiv:1810.04805) fine-tune BERT; the lower ones, which know words more than genres, stay as
 they are (Howard and Ruder 2018, arXiv:1801.06146, thaw from the top), so that what they make of the
-plots is computed once, for all passes and for the plots' vectors afterwards.
+texts is computed once, for all passes and for the texts' vectors afterwards.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from safetensors.numpy import load_file, save_file
 
 from schema.genres import NUM_GENRES
 from trainer import sentence
-from trainer.data import PLOT_PIECES, Rows
+from trainer.data import PIECES, Rows
 from trainer.hparams import HParams
 from trainer.model import prior_logits
 from trainer.sentence import DIMENSIONS, SentenceEncoder, Tokens, mean
@@ -32,7 +32,7 @@ from transform import minilm
 
 BATCH: Final = 64
 SORTED_BATCHES: Final = 32
-"""So many batches are drawn together and share their plots by length, which spares padding."""
+"""So many batches are drawn together and share their texts by length, which spares padding."""
 
 LAYER_DROPOUT: Final = 0.1
 HEAD_DROPOUT: Final = 0.3
@@ -52,7 +52,7 @@ class Tuned(NamedTuple):
 
     Attributes:
         weights: of the layers that were trained, for `SentenceEncoder`.
-        vectors: float16 [rows, 384 or 768], what the encoder with them makes of the rows' plots.
+        vectors: float16 [rows, 384 or 768], what the encoder with them makes of the rows' texts.
     """
 
     weights: sentence.Weights
@@ -62,7 +62,7 @@ class Tuned(NamedTuple):
 def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> sentence.Weights:
     """The weights of `tune`; those that the same films and settings gave before are looked up.
 
-    The plots' vectors go into the `SentenceStore` of the directory.
+    The texts' vectors go into the `SentenceStore` of the directory.
 
     Args:
         rows: the training split with its word pieces.
@@ -87,7 +87,7 @@ def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> s
             if other != file:
                 other.unlink()
         store = SentenceStore(directory, hparams, weights)
-        store.add(rows.inputs[PLOT_PIECES], vectors)
+        store.add(rows.inputs[PIECES], vectors)
     return load_file(file)
 
 
@@ -106,7 +106,7 @@ def _digest(rows: Rows, hparams: HParams) -> str:
         hparams.seed,
     ]
     made_by.update(repr(settings).encode())
-    pieces = rows.inputs[PLOT_PIECES]
+    pieces = rows.inputs[PIECES]
     for values in (pieces.flat_values, pieces.row_splits, rows.labels):
         made_by.update(np.ascontiguousarray(values).tobytes())
     return made_by.hexdigest()[:16]
@@ -121,7 +121,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
     """
     keras.utils.set_random_seed(hparams.seed)
     first = max(0, hparams.minilm_layers - hparams.finetuned_layers)
-    pieces, labels = rows.inputs[PLOT_PIECES], np.asarray(rows.labels, np.float32)
+    pieces, labels = rows.inputs[PIECES], np.asarray(rows.labels, np.float32)
     reader = GenreReader(first, hparams, labels.mean(0))
     steps_a_pass = -(-len(labels) // BATCH)
     steps = steps_a_pass * hparams.finetuning_epochs
@@ -316,4 +316,4 @@ def _by_length(lengths: np.ndarray, layers: str) -> Iterator[np.ndarray]:
     for start in range(0, len(order), BATCH):
         yield order[start : start + BATCH]
         if start // BATCH % STEPS_A_LINE == STEPS_A_LINE - 1:
-            log.info("MiniLM's %s layers have read %d of %d plots", layers, start, len(order))
+            log.info("MiniLM's %s layers have read %d of %d texts", layers, start, len(order))

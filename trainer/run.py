@@ -32,6 +32,9 @@ RECORD_FILE: Final = "training.json"
 the model in `assets.extra`, which TensorFlow Serving leaves alone.
 """
 
+UNTITLED: Final = 0.1
+"""Share of the training films whose titles the sentence encoder does not see."""
+
 EVAL_BATCH: Final = 256
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
 
@@ -132,6 +135,10 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
             "the split `train` has no films to train on: look at the counts of CsvExampleGen, and "
             "bring more films or run again with --from CsvExampleGen"
         )
+    if hparams.reads_sentences:
+        untitled = np.random.default_rng(hparams.seed).random(len(train)) < UNTITLED
+        pieces = data.without_titles(train.inputs[data.PIECES], untitled)
+        train = train.joined({data.PIECES: pieces})
     fitted = factors.fit(train, data.vocabulary_sizes(tft_output), hparams)
     observer = evidence.build(fitted, hparams, sentences=False)
     store = (fn_args.custom_config or {}).get("sentence_store")
@@ -162,7 +169,7 @@ def new_model(hparams: HParams, prepared: Prepared, leave_out: Collection[str] =
     scales = {
         name: scale
         for name, scale in prepared.scales.items()
-        if name not in fields.SENTENCES or hparams.reads_sentences
+        if name != fields.SENTENCE or hparams.reads_sentences
     }
     network = model.build(hparams, prepared.word_vectors, prepared.factors, scales, leave_out)
     steps = -(-len(prepared.train) // hparams.batch_size) * hparams.epochs
