@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from schema.genres import NUM_GENRES
-from trainer.data import Rows, TextPieces
+from trainer.data import MAX_PIECES, MAX_TITLE_PIECES, Rows, TextPieces, without_titles
 from transform import minilm
 
 
@@ -46,23 +46,42 @@ def test_only_what_is_asked_for_is_read() -> None:
     assert set(inputs) == {"more"}
 
 
-def test_pieces_stand_between_begin_and_end_and_are_cut() -> None:
-    ids = TextPieces()(tf.constant(["", "a heist", "heist " * 200]), 96).numpy()
-    vocabulary = minilm.vocabulary()
-    begin, end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
-    assert ids.shape == (3, 96)
-    assert ids[0].tolist() == [begin, end] + [0] * (96 - 2)
-    assert ids[1, 0] == begin
-    assert (ids[2] != 0).all()
-    assert ids[2, -1] == end
+VOCABULARY = minilm.vocabulary()
+BEGIN, END = (VOCABULARY.index(mark) for mark in (minilm.BEGIN, minilm.END))
+A, STORY = (VOCABULARY.index(word) for word in ("a", "story"))
+
+
+def test_pieces_of_title_and_plot_stand_between_marks() -> None:
+    ids = TextPieces()(tf.constant(["Story", "", "a", ""]), tf.constant(["A story", "a", "", ""]))
+    assert ids.numpy().tolist() == [
+        [BEGIN, STORY, END, A, STORY, END],
+        [BEGIN, END, A, END, 0, 0],
+        [BEGIN, A, END, END, 0, 0],
+        [BEGIN, END, END, 0, 0, 0],
+    ]
+
+
+def test_long_titles_and_plots_are_cut() -> None:
+    ids = TextPieces()(tf.constant(["story " * 50]), tf.constant(["a " * 200])).numpy()
+    plot = MAX_PIECES - MAX_TITLE_PIECES - 3
+    assert ids[0].tolist() == [BEGIN, *[STORY] * MAX_TITLE_PIECES, END, *[A] * plot, END]
+
+
+def test_titles_can_be_hidden_as_if_they_were_not_known() -> None:
+    titles = tf.constant(["story", "a story", "", "story"])
+    plots = tf.constant(["a", "", "a story", "story"])
+    rows = np.array([True, True, True, False])
+    pieces = tf.RaggedTensor.from_tensor(TextPieces()(titles, plots), padding=0)
+    unknown = TextPieces()(tf.where(rows, "", titles), plots)
+    expected = tf.RaggedTensor.from_tensor(unknown, padding=0)
+    assert without_titles(pieces, rows).to_list() == expected.to_list()
 
 
 def test_pieces_can_be_saved_with_a_model(tmp_path: Path) -> None:
     pieces = TextPieces()
-    texts = tf.constant(["A retired gunman rides into town."])
-    call = tf.function(
-        lambda texts: pieces(texts, 96), input_signature=[tf.TensorSpec([None], tf.string)]
-    )
+    texts = tf.constant(["Unforgiven"]), tf.constant(["A retired gunman rides into town."])
+    call = tf.function(pieces.__call__, input_signature=[tf.TensorSpec([None], tf.string)] * 2)
     tf.saved_model.save(pieces, str(tmp_path), signatures={"pieces": call})
-    [found] = tf.saved_model.load(str(tmp_path)).signatures["pieces"](texts).values()
-    np.testing.assert_array_equal(found, pieces(texts, 96))
+    loaded = tf.saved_model.load(str(tmp_path)).signatures["pieces"]
+    [found] = loaded(titles=texts[0], plots=texts[1]).values()
+    np.testing.assert_array_equal(found, pieces(*texts))

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from schema.genres import NUM_GENRES
 from trainer import finetuning
-from trainer.data import PLOT_PIECES, Rows
+from trainer.data import PIECES, Rows
 from trainer.finetuning import BATCH, SORTED_BATCHES, Tuned, draw, finetuned_weights, tune
 from trainer.hparams import HParams
 from trainer.sentence import SentenceEncoder
@@ -29,7 +29,7 @@ def films(rows: int) -> Rows:
     ]
     labels = np.zeros((rows, NUM_GENRES), np.float32)
     labels[first, 3], labels[~first, 7] = 1, 1
-    return Rows({PLOT_PIECES: tf.ragged.constant(texts, dtype=tf.int32)}, labels)
+    return Rows({PIECES: tf.ragged.constant(texts, dtype=tf.int32)}, labels)
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +57,13 @@ def test_vectors_are_those_that_the_encoder_makes(rows: Rows, layers: dict[str, 
     of = SMALL.changed({"finetuning_epochs": 1, **layers})
     weights, vectors = tune(rows, of)
     encoder = SentenceEncoder(of.minilm_layers, of.lower_layer, instead=weights)
-    expected = encoder(rows.inputs[PLOT_PIECES].to_tensor())
+    expected = encoder(rows.inputs[PIECES].to_tensor())
     np.testing.assert_allclose(vectors, expected, atol=0.01)
 
 
 def test_vectors_tell_the_genres_better_than_before(tuned: Tuned) -> None:
     unseen = films(200)
-    ids = unseen.inputs[PLOT_PIECES].to_tensor()
+    ids = unseen.inputs[PIECES].to_tensor()
     first = unseen.labels[:, 3] > 0
 
     def apart(vectors: np.ndarray) -> float:
@@ -80,7 +80,7 @@ def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
     reader = finetuning.GenreReader(1, SMALL, np.full(NUM_GENRES, 0.1))
     reader.head.build((None, 384))
     reader.head.kernel.assign(RANDOM.normal(size=reader.head.kernel.shape) / 100)
-    some = rows.inputs[PLOT_PIECES][:5]
+    some = rows.inputs[PIECES][:5]
     states = np.zeros((int(some.row_splits[-1]), 384), np.float16)
     finetuning._read_below(reader.encoder, 1, some, states)
     logits = reader((some.row_lengths(), states), training=False)
@@ -110,7 +110,7 @@ def test_the_same_films_are_not_trained_on_twice(
         again = finetuned_weights(rows, quick, tmp_path)
         patched.setattr(SentenceStore, "_make", None)
         store = SentenceStore(tmp_path, quick, again)
-        assert store.encode(rows.inputs[PLOT_PIECES]).shape == (len(rows), 768)
+        assert store.encode(rows.inputs[PIECES]).shape == (len(rows), 768)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     finetuned_weights(films(64), quick, tmp_path)
     (other,) = tmp_path.glob("finetuned-*")

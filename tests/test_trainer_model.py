@@ -21,7 +21,6 @@ DENSE = {
     fields.NGRAM_FACTORS: 6,
     fields.SENTENCE: 5,
     fields.TITLE_FACTORS: 4,
-    fields.TITLE_SENTENCE: 5,
     fields.PEOPLE_FACTORS: 3,
     fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
 }
