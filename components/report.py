@@ -10,7 +10,7 @@ push. A refusal is no error of any node: the report of a refused model is writte
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -420,7 +420,8 @@ def _training(folder: Path) -> facts.Training:
     if not path.is_file():
         raise UserError(f"{path} is missing: train the model again (--from Trainer)")
     record = json.loads(path.read_text(encoding="utf-8"))
-    names = ("hparams", "history", "parameters", "seconds", "versions")
+    # A model of an earlier version of the project has no `seconds_before`.
+    names = {field.name for field in fields(facts.Training)} & record.keys()
     return facts.Training(**{name: record[name] for name in names})
 
 

@@ -159,6 +159,7 @@ class Training:
     parameters: int
     seconds: float
     versions: Mapping[str, str]
+    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -577,12 +577,17 @@ def _ingested(ingest: Mapping[str, Any]) -> list[str]:
 def _training(facts: Facts, figures: dict[str, charts.Figure]) -> Html:
     training = facts.training
     losses, scores = charts.learning_curves(training.history)
+    before = (
+        f", with MiniLM as an earlier training had fine-tuned it in {training.seconds_before:,.0f} s"
+        if training.seconds_before
+        else ""
+    )
     return joined(
         [
             tag(
                 "p",
-                f"{training.parameters:,} parameters, trained in {training.seconds:,.0f} s. "
-                "The best pass on the eval split was kept.",
+                f"{training.parameters:,} parameters, trained in {training.seconds:,.0f} s"
+                + f"{before}. The best pass on the eval split was kept.",
             ),
             tag(
                 "div",

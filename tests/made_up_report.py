@@ -84,6 +84,7 @@ def facts(**changes: Any) -> Facts:
         parameters=12345,
         seconds=61.0,
         versions={"tfx": "1.21.0"},
+        seconds_before=754.0,
     )
     rows = tuple(
         genre(name, **({"support": 3, "judgement": "not judged"} if name == "Music" else {}))

@@ -72,7 +72,9 @@ def output(tmp_path: Path) -> Path:
     trained = config.artifacts / "Trainer" / "model" / "7"
     folder = save_tiny_model(trained / "Format-Serving")
     (folder / "assets.extra").mkdir()
-    (folder / "assets.extra" / RECORD_FILE).write_text(json.dumps({"seconds": 90.0}))
+    (folder / "assets.extra" / RECORD_FILE).write_text(
+        json.dumps({"seconds": 30.0, "seconds_before": 60.0})
+    )
     publish(folder, config.model_directory)
 
     config.metadata.parent.mkdir(exist_ok=True)

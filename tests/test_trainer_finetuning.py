@@ -10,7 +10,7 @@ import tensorflow as tf
 from schema.genres import NUM_GENRES
 from trainer import finetuning
 from trainer.data import PIECES, Rows
-from trainer.finetuning import BATCH, SORTED_BATCHES, Tuned, draw, finetuned_weights, tune
+from trainer.finetuning import BATCH, SORTED_BATCHES, Tuned, draw, finetuned, tune
 from trainer.hparams import HParams
 from trainer.sentence import SentenceEncoder
 from trainer.sentence_store import SentenceStore
@@ -103,20 +103,22 @@ def test_the_same_films_are_not_trained_on_twice(
     rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = SMALL.changed({"finetuning_epochs": 1})
-    first = finetuned_weights(rows, quick, tmp_path)
+    first = finetuned(rows, quick, tmp_path)
     (file,) = tmp_path.glob("finetuned-*")
     with monkeypatch.context() as patched:
         patched.setattr(keras.Model, "fit", None)
-        again = finetuned_weights(rows, quick, tmp_path)
+        again = finetuned(rows, quick, tmp_path)
         patched.setattr(SentenceStore, "_make", None)
-        store = SentenceStore(tmp_path, quick, again)
+        store = SentenceStore(tmp_path, quick, again.weights)
         assert store.encode(rows.inputs[PIECES]).shape == (len(rows), 768)
-    assert all(np.array_equal(first[name], again[name]) for name in first)
-    finetuned_weights(films(64), quick, tmp_path)
+    for name, weight in first.weights.items():
+        np.testing.assert_array_equal(weight, again.weights[name])
+    assert first.seconds_before == 0 < again.seconds_before
+    finetuned(films(64), quick, tmp_path)
     (other,) = tmp_path.glob("finetuned-*")
     assert other != file
 
 
 @pytest.mark.parametrize("change", [{"finetuned_layers": 0}, {"text_encoder": "cnn"}])
 def test_nothing_to_fine_tune(rows: Rows, change: dict[str, object]) -> None:
-    assert finetuned_weights(rows, SMALL.changed(change), None) == {}
+    assert finetuned(rows, SMALL.changed(change), None).weights == {}

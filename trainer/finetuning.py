@@ -11,6 +11,7 @@ import inspect
 import logging
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from schema.genres import NUM_GENRES
@@ -44,6 +46,9 @@ HEAD_SCALE: Final = 10.0
 STEPS_A_LINE: Final = 100
 """Of the log."""
 
+SECONDS: Final = "seconds"
+"""Key in what is said of kept weights: how long they took to make."""
+
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +64,19 @@ class Tuned(NamedTuple):
     vectors: np.ndarray
 
 
-def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> sentence.Weights:
+class Finetuned(NamedTuple):
+    """What `finetuned` finds or makes.
+
+    Attributes:
+        weights: for `SentenceEncoder`; none if nothing is to be fine-tuned.
+        seconds_before: that an earlier training took to make them; 0 if they were made now.
+    """
+
+    weights: sentence.Weights
+    seconds_before: float
+
+
+def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned:
     """The weights of `tune`; those that the same films and settings gave before are looked up.
 
     The texts' vectors go into the `SentenceStore` of the directory.
@@ -68,27 +85,27 @@ def finetuned_weights(rows: Rows, hparams: HParams, directory: Path | None) -> s
         rows: the training split with its word pieces.
         hparams: see `HParams`.
         directory: where weights are kept, the newest alone; None keeps nothing.
-
-    Returns:
-        For `SentenceEncoder`; none if nothing is to be fine-tuned.
     """
     if not (hparams.reads_sentences and hparams.finetuned_layers):
-        return {}
+        return Finetuned({}, 0.0)
     if directory is None:
-        return tune(rows, hparams).weights
+        return Finetuned(tune(rows, hparams).weights, 0.0)
     file = directory / f"finetuned-{_digest(rows, hparams)}.safetensors"
-    if not file.exists():
-        weights, vectors = tune(rows, hparams)
-        directory.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        save_file({name: np.ascontiguousarray(value) for name, value in weights.items()}, part)
-        part.replace(file)
-        for other in directory.glob("finetuned-*.safetensors"):
-            if other != file:
-                other.unlink()
-        store = SentenceStore(directory, hparams, weights)
-        store.add(rows.inputs[PIECES], vectors)
-    return load_file(file)
+    if file.exists():
+        with safe_open(file, "numpy") as kept:
+            return Finetuned(load_file(file), float(kept.metadata()[SECONDS]))
+    started = time.monotonic()
+    weights, vectors = tune(rows, hparams)
+    directory.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    exact = {name: np.ascontiguousarray(value) for name, value in weights.items()}
+    save_file(exact, part, {SECONDS: f"{time.monotonic() - started:.1f}"})
+    part.replace(file)
+    for other in directory.glob("finetuned-*.safetensors"):
+        if other != file:
+            other.unlink()
+    SentenceStore(directory, hparams, weights).add(rows.inputs[PIECES], vectors)
+    return Finetuned(weights, 0.0)
 
 
 def _digest(rows: Rows, hparams: HParams) -> str:

@@ -66,6 +66,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         "history": history,
         "decisions": decisions.to_dict(),
         "seconds": round(time.monotonic() - started, 1),
+        "seconds_before": prepared.seconds_before,
         "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
     }
     extra = Path(fn_args.serving_model_dir, "assets.extra")
@@ -103,6 +104,7 @@ class Prepared:
         scales: see `trainer.model.scaling`.
         word_vectors: float32 [ids of `plot_words`, dimensions].
         finetuned: weights of MiniLM, see `trainer.finetuning`.
+        seconds_before: that earlier trainings took to make what was looked up.
     """
 
     train: data.Rows
@@ -111,6 +113,7 @@ class Prepared:
     scales: model.Scaling
     word_vectors: np.ndarray
     finetuned: Weights
+    seconds_before: float
 
 
 def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
@@ -144,7 +147,7 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     store = (fn_args.custom_config or {}).get("sentence_store")
     directory = Path(store) if store else None
     of_train = evidence.observe(observer, train, factors.folds_of(len(train), hparams))
-    finetuned = finetuning.finetuned_weights(train, hparams, directory)
+    finetuned, seconds_before = finetuning.finetuned(train, hparams, directory)
     of_train |= evidence.sentences(train, hparams, directory, finetuned)
     of_evaluation = evidence.observe(observer, evaluation)
     of_evaluation |= evidence.sentences(evaluation, hparams, directory, finetuned)
@@ -155,6 +158,7 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
         scales=model.scaling(of_train),
         word_vectors=np.load(Path(fn_args.base_model, VECTORS_FILE)),
         finetuned=finetuned,
+        seconds_before=seconds_before,
     )
 
 

@@ -176,7 +176,7 @@ def judge_model(
         False,
         predictions,
         predictions,
-        record["seconds"],
+        record["seconds"] + record["seconds_before"],
         sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         rate,
     )
