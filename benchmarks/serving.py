@@ -48,17 +48,29 @@ SWAPS = 10
 
 @dataclass
 class Load:
-    """What clients met: seconds by answer, what went wrong, and seconds in all."""
+    """What clients met.
+
+    Attributes:
+        latencies: seconds by answer.
+        errors: what went wrong.
+        seconds: in all.
+        asking: processor seconds of the process that asks.
+        answering: likewise of the server, where it is known.
+    """
 
     latencies: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    asking: float = 0.0
+    answering: float = 0.0
 
     def __add__(self, other: "Load") -> "Load":
         return Load(
             self.latencies + other.latencies,
             self.errors + other.errors,
             self.seconds + other.seconds,
+            self.asking + other.asking,
+            self.answering + other.answering,
         )
 
     @property
@@ -95,7 +107,7 @@ async def _load(
     connect = {"gRPC": _grpc_client, "HTTP": _http_client}[kind]
     asks = [await connect(port) for _ in range(clients)]
     measured = Load()
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     sent = 0
 
     def over() -> bool:
@@ -123,6 +135,7 @@ async def _load(
 
     await asyncio.gather(*(client(ask) for ask in asks))
     measured.seconds = time.perf_counter() - started
+    measured.asking = time.process_time() - worked
     return measured
 
 
@@ -182,7 +195,7 @@ def films() -> list[dict[str, Any]]:
 def bare(model: Path, rows: Sequence[dict[str, Any]], batch: int, seconds: float) -> Load:
     """Call the signature in this process; a request is a batch, values in and values out."""
     signature = _signature(model)
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     measured = Load()
     number = 0
     while time.perf_counter() - started < seconds:
@@ -192,6 +205,7 @@ def bare(model: Path, rows: Sequence[dict[str, Any]], batch: int, seconds: float
         answer(signature, chosen)
         measured.latencies.append(time.perf_counter() - begun)
     measured.seconds = time.perf_counter() - started
+    measured.asking = time.process_time() - worked
     return measured
 
 
@@ -263,6 +277,11 @@ class Server:
         """Megabytes of resident memory."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def worked(self) -> float:
+        """Processor seconds so far."""
+        after_name = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -365,8 +384,10 @@ def compare(model: Path, server: Server, clients: ProcessPoolExecutor, seconds: 
                 if turn:
                     add("in process", size, found)
                 for way, (kind, port, requests) in ways.items():
-                    limit = Limit(seconds=seconds)
+                    limit, worked = Limit(seconds=seconds), server.worked()
                     found = clients.submit(load, kind, port, requests, size, limit).result()
+                    if way != "Flask":
+                        found.answering = server.worked() - worked
                     # The first round is a warm-up.
                     if turn:
                         add(way, size, found)
@@ -410,7 +431,37 @@ def tables(met: dict[tuple[str, int], Load]) -> str:
         lines.append(f"| {way} by a batch of as many in process | {' | '.join(same)} | |")
         times = [f"{rates[way, size] / rates['Flask', size]:.1f}" for size in SIZES]
         lines.append(f"| {way} by Flask | {' | '.join(times)} | |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *work(met)])
+
+
+def work(met: dict[tuple[str, int], Load]) -> list[str]:
+    """Where the processors' time goes, in Markdown."""
+    lines = [
+        "| processor ms a film | " + " | ".join(f"{size}" for size in SIZES) + " |",
+        "|---|" + "--:|" * len(SIZES),
+    ]
+
+    def line(what: str, values: Iterator[str]) -> None:
+        lines.append(f"| {what} | {' | '.join(values)} |")
+
+    def each(way: str) -> list[Load]:
+        return [met[way, size] for size in SIZES]
+
+    alone = zip(SIZES, each("in process"), strict=True)
+    line(
+        "the model in process, batches of",
+        (f"{1e3 * one.asking / len(one.latencies) / size:.1f}" for size, one in alone),
+    )
+    for way in ("gRPC", "REST"):
+        found = each(way)
+        line(
+            f"the server, {way}, clients",
+            (f"{1e3 * one.answering / len(one.latencies):.1f}" for one in found),
+        )
+        line("its clients", (f"{1e3 * one.asking / len(one.latencies):.1f}" for one in found))
+        busy = ((one.answering + one.asking) / one.seconds / (os.cpu_count() or 1) for one in found)
+        line("both, of what the processors have", (f"{share:.0%}" for share in busy))
+    return lines
 
 
 def memory(server: Server, clients: ProcessPoolExecutor, protos: list[bytes], requests: int) -> str:

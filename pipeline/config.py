@@ -217,7 +217,7 @@ class RunConfig:
 
     @property
     def sentence_store(self) -> Path:
-        """Sentence vectors of the plots and titles that some training has read."""
+        """Sentence vectors of the titles and plots that some training has read."""
         return self.output / "sentence_vectors"
 
     @property

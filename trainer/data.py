@@ -191,7 +191,7 @@ def load(
     Args:
         file_patterns: of gzipped TFRecord files of transformed examples.
         tft_output: what the Transform component wrote.
-        with_pieces: whether plots and titles are taken apart into word pieces too.
+        with_pieces: whether titles and plots are taken apart into word pieces too.
 
     Returns:
         All its rows, in the order of the files; see `model_inputs`.
