@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from serving.server import Batching
-from serving.server.batching import Arrays, Batcher, rows_of
+from serving.server.batching import RECENT, Arrays, Batcher, rows_of
 from serving.server.errors import ServingError, invalid
 
 
@@ -134,33 +134,24 @@ def test_batches_are_padded_to_an_allowed_size(make: Make, double: Doubler) -> N
     assert double.calls == [[1, 2, 3, 1]]
 
 
-def test_a_batch_waits_for_its_timeout(make: Make, double: Doubler) -> None:
+def test_a_batch_waits_for_as_many_rows_as_the_last_ones_had(make: Make, double: Doubler) -> None:
     double.go.set()
     batcher = make(batch_timeout_micros=300_000)
-    started = time.monotonic()
-    answers = [batcher.submit(x(n), 1, later()) for n in (1, 2)]
-    assert [one.result(10)["y"].tolist() for one in answers] == [[2], [4]]
-    assert time.monotonic() - started >= 0.29
-    assert double.calls == [[1, 2]]
 
+    def seconds(*values: float) -> float:
+        started = time.monotonic()
+        for answer in [batcher.submit(x(value), 1, later()) for value in values]:
+            answer.result(10)
+        return time.monotonic() - started
 
-def test_a_batch_waits_for_as_many_rows_as_the_last_one_had(make: Make, double: Doubler) -> None:
-    double.go.set()
-    batcher = make(batch_timeout_micros=1_000_000)
-    for answer in [batcher.submit(x(n), 1, later()) for n in (1, 2)]:
-        answer.result(10)
-    started = time.monotonic()
-    first = batcher.submit(x(3), 1, later())
-    with pytest.raises(TimeoutError):
-        first.result(0.2)
-    for answer in (batcher.submit(x(4), 1, later()), first):
-        answer.result(10)
-    assert time.monotonic() - started < 0.9
-    batcher.submit(x(5), 1, later()).result(10)
-    started = time.monotonic()
-    batcher.submit(x(6), 1, later()).result(10)
-    assert time.monotonic() - started < 0.9
-    assert double.calls == [[1, 2], [3, 4], [5], [6]]
+    assert seconds(1) < 0.2
+    assert batcher.submit(x(2, 3), 2, later()).result(10)["y"].tolist() == [4, 6]
+    for _ in range(RECENT - 1):
+        assert seconds(4, 5) < 0.2
+    for _ in range(RECENT):
+        assert seconds(6) >= 0.29
+    assert seconds(7) < 0.2
+    assert double.calls == [[1], [2, 3], *[[4, 5]] * (RECENT - 1), *[[6]] * RECENT, [7]]
 
 
 def test_what_waits_is_answered_before_the_end(make: Make, double: Doubler) -> None:

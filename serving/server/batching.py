@@ -16,6 +16,9 @@ from serving.server.text_config import Batching
 
 Arrays = dict[str, np.ndarray]
 
+RECENT: Final = 8
+"""Calls of which the largest says how many rows the next one waits for."""
+
 FULL: Final = "The batch scheduling queue to which this task was submitted is full"
 
 
@@ -51,8 +54,8 @@ class Batcher:
     fails for what another one holds.
 
     The first request waits for others, `batch_timeout_micros` at most, and only until as many rows
-    are there as the last call had: who asks alone does not wait, and who asks among many waits for
-    all of them.
+    are there as the largest of the last calls had: who asks alone does not wait, and who asks among
+    many waits for all of them.
 
     Args:
         run: answers arrays with rows in their first dimension.
@@ -63,7 +66,7 @@ class Batcher:
         self._run, self._settings = run, settings
         self._queue: deque[_Task] = deque()
         self._rows = 0
-        self._rows_awaited = settings.max_batch_size
+        self._recent = deque([1], RECENT)
         self._closed = False
         self._changed = threading.Condition()
         for _ in range(settings.num_batch_threads):
@@ -120,7 +123,7 @@ class Batcher:
                 wait = self._settings.batch_timeout_micros / 1e6 - (
                     time.monotonic() - self._queue[0].queued
                 )
-                if self._rows >= self._rows_awaited or wait <= 0 or self._closed:
+                if self._rows >= max(self._recent) or wait <= 0 or self._closed:
                     break
                 self._changed.wait(wait)
             tasks: list[_Task] = []
@@ -132,7 +135,7 @@ class Batcher:
                 tasks.append(self._queue.popleft())
                 rows += tasks[-1].rows
             self._rows -= rows
-            self._rows_awaited = min(rows, limit)
+            self._recent.append(min(rows, limit))
             if self._queue:
                 self._changed.notify()
         return tasks
