@@ -578,7 +578,7 @@ def _training(facts: Facts, figures: dict[str, charts.Figure]) -> Html:
     training = facts.training
     losses, scores = charts.learning_curves(training.history)
     before = (
-        f", with MiniLM as an earlier training had fine-tuned it in {training.seconds_before:,.0f} s"
+        f", after {training.seconds_before:,.0f} s in which an earlier training fine-tuned MiniLM"
         if training.seconds_before
         else ""
     )
