@@ -39,13 +39,36 @@ def test_few_positives_move_the_threshold_a_little() -> None:
     assert thresholds.choose_thresholds(probabilities, labels)[0] == pytest.approx(mixed, abs=1e-6)
 
 
-def test_calibration_finds_the_scale_and_shift_that_made_the_labels() -> None:
+def test_weighing_finds_the_weights_and_the_shift_that_made_the_labels() -> None:
     rng = np.random.default_rng(1)
-    logits = rng.normal(size=(200_000, 2)) * 3
-    labels = (rng.uniform(size=logits.shape) < sigmoid(0.5 * logits - 1)).astype(float)
-    scale, shift = thresholds.calibrate(logits, labels)
-    np.testing.assert_allclose(scale, [0.5, 0.5], atol=0.02)
+    members = rng.normal(size=(200_000, 3, 2)) * 3
+    made_by = np.array([[0.5, 0.1], [0.2, 0.6], [0.0, 0.0]])
+    chances = sigmoid((members * made_by).sum(1) - 1)
+    labels = (rng.uniform(size=chances.shape) < chances).astype(float)
+    weights, shift = thresholds.weigh(members, labels)
+    np.testing.assert_allclose(weights, made_by, atol=0.02)
     np.testing.assert_allclose(shift, [-1, -1], atol=0.03)
+
+
+def test_no_member_speaks_against_a_genre_that_it_finds() -> None:
+    rng = np.random.default_rng(2)
+    members = rng.normal(size=(20_000, 2, 1))
+    labels = (rng.uniform(size=(20_000, 1)) < sigmoid(members[:, 0] - members[:, 1])).astype(float)
+    weights, _ = thresholds.weigh(members, labels)
+    assert weights[0, 0] > 0.7
+    assert weights[1, 0] == 0
+
+
+def test_a_genre_of_few_films_is_weighed_as_the_others_are() -> None:
+    rng = np.random.default_rng(3)
+    members = rng.normal(size=(50_000, 2, 2)) * 2
+    labels = (rng.uniform(size=(50_000, 2)) < sigmoid(members[:, 0])).astype(float)
+    few = members.copy()
+    few[20:, :, 1] = -9.0
+    labels[20:, 1] = 0
+    weights, _ = thresholds.weigh(few, labels)
+    assert weights[0, 0] == pytest.approx(1, abs=0.1)
+    assert weights[1, 1] < weights[0, 1]
 
 
 def test_predict_gives_at_least_one_genre() -> None:
@@ -95,11 +118,15 @@ def test_hide_leaves_what_the_pattern_knows(pattern: int) -> None:
 def test_margins_decide_by_the_pattern_of_the_row() -> None:
     threshold = np.full((4, NUM_GENRES), 0.9, np.float32)
     threshold[3] = 0.5
-    same = np.ones_like(threshold)
-    decisions = thresholds.Decisions(same, np.zeros_like(same), threshold)
+    weights = np.full((4, 2, NUM_GENRES), 0.5, np.float32)
+    weights[3] = [[1.0], [0.0]]
+    decisions = thresholds.Decisions(weights, np.zeros_like(threshold), threshold)
     logits = np.full((2, NUM_GENRES), -3.0, np.float32)
     logits[:, :2] = 1.0, 0.8
-    probabilities, margin = decisions.margins(tf.constant(logits), tf.constant([3, 0]))
+    more = np.array([5.0, 0.0], np.float32)[:, np.newaxis]
+    members = np.stack([logits + more, logits - more], 1)
+    members[0, 0] = logits[0]
+    probabilities, margin = decisions.margins(tf.constant(members), tf.constant([3, 0]))
     np.testing.assert_allclose(probabilities, sigmoid(logits), rtol=1e-5)
     predicted = margin.numpy() >= 0
     assert np.flatnonzero(predicted[0]).tolist() == [0, 1]
@@ -109,12 +136,14 @@ def test_margins_decide_by_the_pattern_of_the_row() -> None:
 
 def test_fit_takes_all_rows_for_a_pattern_without_any() -> None:
     rng = np.random.default_rng(2)
-    logits = rng.normal(size=(500, NUM_GENRES)).astype(np.float32)
-    labels = (logits > 0.2).astype(np.float32)
-    empty = np.zeros((0, NUM_GENRES), np.float32)
+    logits = rng.normal(size=(500, 2, NUM_GENRES)).astype(np.float32)
+    labels = (logits[:, 0] > 0.2).astype(np.float32)
+    no_logits, no_labels = logits[:0], labels[:0]
     decisions = thresholds.fit(
-        {0: logits, 1: empty, 2: empty, 3: logits}, {0: labels, 1: empty, 2: empty, 3: labels}
+        {0: logits, 1: no_logits, 2: no_logits, 3: logits},
+        {0: labels, 1: no_labels, 2: no_labels, 3: labels},
     )
     assert decisions.threshold.shape == (4, NUM_GENRES)
-    assert np.isfinite(decisions.scale).all()
+    assert decisions.weights.shape == (4, 2, NUM_GENRES)
+    assert np.isfinite(decisions.weights).all()
     np.testing.assert_allclose(decisions.threshold[1], decisions.threshold[2])

@@ -19,7 +19,7 @@ from schema.genres import GENRES
 from trainer import warmup
 from trainer.data import PIECES, TextPieces, model_inputs
 from trainer.evidence import TABLE
-from trainer.model import average, input_names
+from trainer.model import input_names
 from trainer.thresholds import Decisions, pattern_of
 from transform import features as xf
 
@@ -70,8 +70,8 @@ def export(
         inputs = model_inputs(transformed, pieces)
         inputs[TABLE] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
         inputs |= evidence({name: inputs[name] for name in input_names(evidence)}, training=False)
-        logits = average(model({name: inputs[name] for name in input_names(model)}, training=False))
-        return decisions.margins(logits, pattern_of(inputs))
+        members = model({name: inputs[name] for name in input_names(model)}, training=False)
+        return decisions.margins(members, pattern_of(inputs))
 
     def answer(features: dict[str, Any]) -> Tensors:
         probabilities, margin = decide(transform(features))

@@ -3,7 +3,7 @@
 Wide and deep side by side is due to Cheng et al. 2016 (arXiv:1606.07792); convolutions of several
 widths over word vectors to Kim 2014 (arXiv:1408.5882); attention pooling to Yang et al. 2016
 (NAACL, hierarchical attention). The parts are members of an ensemble in one graph: each has a loss
-of its own, and their logits are averaged. The linear one is fitted before the others.
+of its own, and their logits are weighed afterwards. The linear one is fitted before the others.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -88,7 +88,7 @@ def build(
 
     Returns:
         A model from the inputs of `trainer.data.model_inputs` and evidence to the logits of each
-        member, float32 [N, members, 22]; see `average`.
+        member, float32 [N, members, 22]; `trainer.thresholds` weighs them.
     """
     keras.utils.set_random_seed(hparams.seed)
     inputs = {
@@ -120,11 +120,6 @@ def build(
     if LINEAR not in leave_out:
         members.append(_linear(known, classes, factors, leave_out))
     return keras.Model(inputs, ops.stack(members, axis=1), name=f"hybrid_{hparams.text_encoder}")
-
-
-def average(members: Any) -> Any:
-    """Logits of the model, [N, 22], from those of its members, [N, members, 22]."""
-    return ops.mean(members, axis=1)
 
 
 def input_names(network: keras.Model) -> list[str]:

@@ -226,6 +226,7 @@ def callbacks(
 class GenreScores(keras.callbacks.Callback):
     """Adds the eval split's scores to the logs of each pass.
 
+    They are of the members' mean, before it is known how to weigh them (see `trainer.thresholds`):
     `val_loss` is the cross entropy; `val_map` the mean over genres of average precision; and
     `val_macro_f1` is at thresholds chosen on the same split, so it is a little too good.
     """
@@ -236,7 +237,8 @@ class GenreScores(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score, and say how far the training is."""
-        logits, labels = predict(self.model, self.evaluation)
+        members, labels = predict(self.model, self.evaluation)
+        logits = members.mean(axis=1)
         probabilities = 1 / (1 + np.exp(-logits))
         chosen = thresholds.choose_thresholds(probabilities, labels)
         scores = {
@@ -260,20 +262,28 @@ class GenreScores(keras.callbacks.Callback):
 def predict(
     network: keras.Model, batches: Iterable[tuple[data.Inputs, tf.Tensor]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits and labels, float32 [rows, 22] each, in the order of the batches."""
+    """Logits of the members and labels, in the order of the batches.
+
+    Args:
+        network: see `trainer.model.build`.
+        batches: of model inputs and labels.
+
+    Returns:
+        Float32 [rows, members, 22] and [rows, 22].
+    """
     infer = model.inference(network)
     logits, labels = [], []
     for inputs, truth in batches:
-        logits.append(model.average(infer(inputs)).numpy())
+        logits.append(infer(inputs).numpy())
         labels.append(np.asarray(truth))
     if not logits:
-        empty = np.zeros((0, NUM_GENRES), np.float32)
-        return empty, empty
+        members = network.output_shape[1]
+        return np.zeros((0, members, NUM_GENRES), np.float32), np.zeros((0, NUM_GENRES), np.float32)
     return np.concatenate(logits), np.concatenate(labels)
 
 
 def decide(network: keras.Model, evaluation: data.Rows) -> thresholds.Decisions:
-    """Calibration and thresholds for each pattern of known fields, from the eval split."""
+    """Weights and thresholds for each pattern of known fields, from the eval split."""
     batches = evaluation.only(model.input_names(network)).batches(EVAL_BATCH)
     logits, labels = {}, {}
     for pattern in range(len(thresholds.PATTERNS)):

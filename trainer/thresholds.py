@@ -1,9 +1,10 @@
-"""From logits to decisions: calibration and thresholds by genre, for each pattern of known fields.
+"""From logits to decisions: weights of the members, calibration and thresholds by genre, for each
+pattern of known fields.
 
-What is known about a film changes how far its logits can be trusted: thresholds chosen on complete
-rows are wrong for rows with a plot alone. So each of four patterns (credits known or not, numbers
-known or not) has a calibration and thresholds of its own, fitted on the eval split with the fields
-of the other patterns hidden.
+What is known about a film changes how far its logits can be trusted, and which member of the model
+knows best: thresholds chosen on complete rows are wrong for rows with a plot alone. So each of four
+patterns (credits known or not, numbers known or not) has weights and thresholds of its own, fitted
+on the eval split with the fields of the other patterns hidden.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import tensorflow as tf
 from scipy import optimize
 
 from schema import features as raw
-from schema.genres import GENRES, NUM_GENRES
+from schema.genres import GENRES
 from trainer import fields
 from transform import features as xf
 
@@ -26,28 +27,37 @@ PATTERNS: Final[tuple[str, ...]] = (
 )
 """Index = 2 * (people known whose other films are known) + (rating and votes known)."""
 
-SHRINKAGE: Final = 30.0
-"""Positives on the eval split at which a genre's own choice weighs as much as the one of all
-genres.
+SHRINKAGE: Final = 300.0
+"""Positives on the eval split at which the threshold that is best on the labels weighs as much as
+the one that is best by the probabilities.
 """
+
+PULL: Final = 3.0
+"""Of a genre's weights towards those of all genres: log loss, summed over the films, by squared
+distance.
+"""
+
+MAX_WEIGHT: Final = 3.0
+MAX_SHIFT: Final = 5.0
 
 _RATING, _VOTES = raw.NUMBERS.index(raw.RATING), raw.NUMBERS.index(raw.VOTES)
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Calibration and thresholds.
+    """Weights, calibration and thresholds.
 
-    The probability of a genre is `sigmoid(scale * logit + shift)`; it is predicted where that
-    reaches the threshold, and the genre nearest to its threshold (in logits) always.
+    The probability of a genre is the sigmoid of the members' weighted logits and a shift; it is
+    predicted where that reaches the threshold, and the genre nearest to its threshold (in logits)
+    always.
 
     Attributes:
-        scale: float32 [4, 22], by pattern and genre.
+        weights: float32 [4, members, 22], by pattern, member and genre.
         shift: float32 [4, 22].
         threshold: float32 [4, 22], a probability.
     """
 
-    scale: np.ndarray
+    weights: np.ndarray
     shift: np.ndarray
     threshold: np.ndarray
 
@@ -56,7 +66,7 @@ class Decisions:
         return {
             pattern: {
                 genre: {
-                    "scale": float(self.scale[p, g]),
+                    "weights": [float(weight) for weight in self.weights[p, :, g]],
                     "shift": float(self.shift[p, g]),
                     "threshold": float(self.threshold[p, g]),
                 }
@@ -65,19 +75,19 @@ class Decisions:
             for p, pattern in enumerate(PATTERNS)
         }
 
-    def margins(self, logits: tf.Tensor, pattern: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def margins(self, members: tf.Tensor, pattern: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Probabilities, and how far each genre is above its threshold.
 
         Args:
-            logits: float32 [N, 22].
+            members: logits of the members, float32 [N, members, 22].
             pattern: int32 [N], see `PATTERNS`.
 
         Returns:
             Probabilities, float32 [N, 22], and margins in logits, float32 [N, 22]; a genre is
             predicted where its margin is at least 0. Each row has at least one such genre.
         """
-        scale, shift = tf.gather(self.scale, pattern), tf.gather(self.shift, pattern)
-        calibrated = logits * scale + shift
+        weights, shift = tf.gather(self.weights, pattern), tf.gather(self.shift, pattern)
+        calibrated = tf.reduce_sum(members * weights, axis=1) + shift
         margin = calibrated - tf.gather(_logit(self.threshold).astype(np.float32), pattern)
         best = tf.reduce_max(margin, axis=1, keepdims=True)
         margin = tf.where(margin >= best, tf.maximum(margin, 0.0), margin)
@@ -113,48 +123,58 @@ def hide(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
 
 
 def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisions:
-    """Calibrate and choose thresholds for every pattern.
+    """Weigh the members and choose thresholds for every pattern.
 
     Args:
-        logits: float32 [rows, 22] by pattern, from rows that have that pattern.
+        logits: of the members, float32 [rows, members, 22] by pattern, from rows that have that
+            pattern.
         labels: float32 [rows, 22] by pattern. A pattern may have no rows: it then takes what all
             rows together give.
 
     Returns:
         The decisions.
     """
-    scale = np.ones((len(PATTERNS), NUM_GENRES), np.float32)
-    shift, threshold = np.zeros_like(scale), np.full_like(scale, 0.5)
     all_logits = np.concatenate(list(logits.values()))
     all_labels = np.concatenate(list(labels.values()))
+    weights, shift, threshold = [], [], []
     for pattern in range(len(PATTERNS)):
         x, y = logits[pattern], labels[pattern]
         if not len(x):
             x, y = all_logits, all_labels
-        scale[pattern], shift[pattern] = calibrate(x, y)
-        probabilities = 1 / (1 + np.exp(-(x * scale[pattern] + shift[pattern])))
-        threshold[pattern] = choose_thresholds(probabilities, y)
-    return Decisions(scale, shift, threshold)
+        of_members, constant = weigh(x, y)
+        probabilities = 1 / (1 + np.exp(-((x * of_members).sum(1) + constant)))
+        weights.append(of_members)
+        shift.append(constant)
+        threshold.append(choose_thresholds(probabilities, y))
+    return Decisions(np.stack(weights), np.stack(shift), np.stack(threshold))
 
 
-def calibrate(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Platt scaling by genre (Platt 1999), shrunk towards one scaling of all genres.
+def weigh(members: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far to trust each member on each genre: a logistic regression on their logits.
+
+    It stacks the members (Wolpert 1992; with weights that are not negative, as Breiman 1996 found
+    best), and calibrates them at once, as Platt 1999 does a single one. Each genre is pulled
+    towards one regression of all genres, that one a little towards the members' mean.
 
     Args:
-        logits: float [N, 22].
+        members: logits, float [N, members, 22].
         labels: float [N, 22].
 
     Returns:
-        Scale and shift, float32 [22] each; scale is always positive, so no ranking changes.
+        Weights, float32 [members, 22], and shift, float32 [22].
     """
-    overall = _platt(logits.ravel(), labels.ravel(), prior=(0.0, 0.0), strength=1.0)
+    count = members.shape[1]
+    mean = np.append(np.full(count, 1 / count), 0.0)
+    together = members.transpose(0, 2, 1).reshape(-1, count)
+    overall = _regression(together, labels.ravel(), prior=mean, pull=1.0)
     fitted = np.array(
         [
-            _platt(logits[:, g], labels[:, g], prior=overall, strength=SHRINKAGE / 10)
+            _regression(members[:, :, g], labels[:, g], prior=overall, pull=PULL)
             for g in range(labels.shape[1])
-        ]
+        ],
+        np.float32,
     )
-    return np.exp(fitted[:, 0]).astype(np.float32), fitted[:, 1].astype(np.float32)
+    return fitted[:, :-1].T, fitted[:, -1]
 
 
 def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -222,22 +242,20 @@ def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.clip((ranked[best] + below) / 2, 0.02, 0.95))
 
 
-def _platt(
-    logits: np.ndarray, labels: np.ndarray, prior: tuple[float, float], strength: float
-) -> tuple[float, float]:
-    """Log-scale and shift with the least log loss, pulled towards `prior`."""
+def _regression(
+    logits: np.ndarray, labels: np.ndarray, prior: np.ndarray, pull: float
+) -> np.ndarray:
+    """Weights and shift, float [columns + 1], with the least log loss, pulled towards `prior`."""
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        z = np.exp(parameters[0]) * logits + parameters[1]
+        z = logits @ parameters[:-1] + parameters[-1]
         residual = 1 / (1 + np.exp(-z)) - labels
-        away = parameters - np.array(prior)
-        value = np.sum(np.logaddexp(0, z) - labels * z) + strength * np.sum(away**2)
-        slope = np.array([np.sum(residual * logits) * np.exp(parameters[0]), np.sum(residual)])
-        return float(value), slope + 2 * strength * away
+        away = parameters - prior
+        value = np.sum(np.logaddexp(0, z) - labels * z) + pull * np.sum(away**2)
+        return float(value), np.append(logits.T @ residual, residual.sum()) + 2 * pull * away
 
-    bounds = [(-2.0, 2.0), (-5.0, 5.0)]
-    found = optimize.minimize(loss, np.array(prior), jac=True, method="L-BFGS-B", bounds=bounds)
-    return float(found.x[0]), float(found.x[1])
+    bounds = [(0.0, MAX_WEIGHT)] * logits.shape[1] + [(-MAX_SHIFT, MAX_SHIFT)]
+    return optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
 
 
 def _logit(probability: np.ndarray | float) -> Any:

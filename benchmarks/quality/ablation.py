@@ -185,9 +185,7 @@ def _scores(
         probabilities, decided = [], []
         for inputs, _ in test.only(model.input_names(network)).batches(training.EVAL_BATCH):
             known = inputs if pattern is None else thresholds.hide(inputs, pattern)
-            found, margin = decisions.margins(
-                model.average(infer(known)), thresholds.pattern_of(known)
-            )
+            found, margin = decisions.margins(infer(known), thresholds.pattern_of(known))
             probabilities.append(found)
             decided.append(margin >= 0)
         predictions = scores.Predictions(
