@@ -226,9 +226,9 @@ def callbacks(
 class GenreScores(keras.callbacks.Callback):
     """Adds the eval split's scores to the logs of each pass.
 
-    They are of the members' mean, before it is known how to weigh them (see `trainer.thresholds`):
     `val_loss` is the cross entropy; `val_map` the mean over genres of average precision; and
-    `val_macro_f1` is at thresholds chosen on the same split, so it is a little too good.
+    `val_macro_f1` the mean of their F1. The members are weighed, and thresholds chosen, on the same
+    split, so the scores are a little too good.
     """
 
     def __init__(self, evaluation: tf.data.Dataset) -> None:
@@ -238,7 +238,7 @@ class GenreScores(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score, and say how far the training is."""
         members, labels = predict(self.model, self.evaluation)
-        logits = members.mean(axis=1)
+        logits = thresholds.weighed(members, *thresholds.weigh(members, labels))
         probabilities = 1 / (1 + np.exp(-logits))
         chosen = thresholds.choose_thresholds(probabilities, labels)
         scores = {

@@ -142,7 +142,7 @@ def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisio
         if not len(x):
             x, y = all_logits, all_labels
         of_members, constant = weigh(x, y)
-        probabilities = 1 / (1 + np.exp(-((x * of_members).sum(1) + constant)))
+        probabilities = 1 / (1 + np.exp(-weighed(x, of_members, constant)))
         weights.append(of_members)
         shift.append(constant)
         threshold.append(choose_thresholds(probabilities, y))
@@ -175,6 +175,11 @@ def weigh(members: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
         np.float32,
     )
     return fitted[:, :-1].T, fitted[:, -1]
+
+
+def weighed(members: np.ndarray, weights: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Logits of the model, float [N, 22], from those of its members; see `weigh`."""
+    return (members * weights).sum(axis=1) + shift
 
 
 def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
