@@ -37,9 +37,6 @@ PULL: Final = 3.0
 distance.
 """
 
-MAX_WEIGHT: Final = 3.0
-MAX_SHIFT: Final = 5.0
-
 _RATING, _VOTES = raw.NUMBERS.index(raw.RATING), raw.NUMBERS.index(raw.VOTES)
 
 
@@ -259,7 +256,7 @@ def _regression(
         value = np.sum(np.logaddexp(0, z) - labels * z) + pull * np.sum(away**2)
         return float(value), np.append(logits.T @ residual, residual.sum()) + 2 * pull * away
 
-    bounds = [(0.0, MAX_WEIGHT)] * logits.shape[1] + [(-MAX_SHIFT, MAX_SHIFT)]
+    bounds = [(0.0, None)] * logits.shape[1] + [(None, None)]
     return optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
 
 

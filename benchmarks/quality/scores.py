@@ -60,10 +60,11 @@ def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions
         Calibrated probabilities, and at least one genre for each film.
     """
     given = tuning_labels.astype(np.float32)
-    scale, shift = thresholds.calibrate(tuning, given)
+    # The calibration of an ensemble with a single member.
+    weights, shift = thresholds.weigh(tuning[:, np.newaxis], given)
 
     def calibrated(values: Floats) -> Floats:
-        return 1 / (1 + np.exp(-(values * scale + shift)))
+        return 1 / (1 + np.exp(-thresholds.weighed(values[:, np.newaxis], weights, shift)))
 
     chosen = thresholds.choose_thresholds(calibrated(tuning), given)
     probabilities = calibrated(logits)
