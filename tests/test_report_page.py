@@ -94,7 +94,7 @@ def test_everything_is_told(rendered: str) -> None:
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
         "listed under News, which is none of the genres: 1",
-        "12,345 parameters",
+        "12,345 parameters, trained in 61 s, after 754 s in which an earlier training",
         "hyperparameter epochs\n2\n3",
         "version of tfx\n1.20.0\n1.21.0",
         "code of Trainer\ncccc\naaaa",

@@ -24,10 +24,10 @@ PIECES: Final = "pieces"
 """Word pieces of title and plot, one text for the sentence encoder; see `TextPieces`."""
 
 MAX_PIECES: Final = 112
+"""Of title and plot together, marks included; the encoder reads no more."""
+
 MAX_TITLE_PIECES: Final = 24
-"""So many of them the encoder reads at most, and so many are the title's; marks not counted for
-the title.
-"""
+"""Of the title alone, without marks."""
 
 READ_BATCH: Final = 1024
 

@@ -85,6 +85,9 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
         rows: the training split with its word pieces.
         hparams: see `HParams`.
         directory: where weights are kept, the newest alone; None keeps nothing.
+
+    Returns:
+        See `Finetuned`.
     """
     if not (hparams.reads_sentences and hparams.finetuned_layers):
         return Finetuned({}, 0.0)

@@ -1,5 +1,4 @@
-"""From logits to decisions: weights of the members, calibration and thresholds by genre, for each
-pattern of known fields.
+"""From the members' logits to decisions, by genre and by pattern of known fields.
 
 What is known about a film changes how far its logits can be trusted, and which member of the model
 knows best: thresholds chosen on complete rows are wrong for rows with a plot alone. So each of four
@@ -247,7 +246,17 @@ def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def _regression(
     logits: np.ndarray, labels: np.ndarray, prior: np.ndarray, pull: float
 ) -> np.ndarray:
-    """Weights and shift, float [columns + 1], with the least log loss, pulled towards `prior`."""
+    """Logistic regression whose weights are not negative, pulled towards others.
+
+    Args:
+        logits: float [rows, columns].
+        labels: float [rows], 0 or 1.
+        prior: weights and shift, float [columns + 1].
+        pull: log loss, summed over the rows, by squared distance from `prior`.
+
+    Returns:
+        Weights and shift, float [columns + 1].
+    """
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         z = logits @ parameters[:-1] + parameters[-1]
