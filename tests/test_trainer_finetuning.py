@@ -10,7 +10,16 @@ import tensorflow as tf
 from schema.genres import NUM_GENRES
 from trainer import finetuning
 from trainer.data import PIECES, Rows
-from trainer.finetuning import BATCH, SORTED_BATCHES, Tuned, draw, finetuned, tune
+from trainer.finetuning import (
+    BATCH,
+    SORTED_BATCHES,
+    TOKEN_DROPOUT,
+    Tuned,
+    draw,
+    finetuned,
+    seen,
+    tune,
+)
 from trainer.hparams import HParams
 from trainer.sentence import SentenceEncoder
 from trainer.sentence_store import SentenceStore
@@ -97,6 +106,18 @@ def test_every_row_is_drawn_once_beside_rows_of_like_length() -> None:
     assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 3 * 96 / SORTED_BATCHES
     again = draw(lengths, np.random.default_rng(1))
     assert all(np.array_equal(one, two) for one, two in zip(batches, again, strict=True))
+
+
+def test_a_pass_sees_other_tokens_of_a_text_in_their_order() -> None:
+    text = np.arange(200, dtype=np.float16)[:, None]
+    random = np.random.default_rng(1)
+    passes = [seen(text, random)[:, 0] for _ in range(50)]
+    assert np.mean([len(some) for some in passes]) == pytest.approx(
+        200 * (1 - TOKEN_DROPOUT), rel=0.05
+    )
+    assert all((np.diff(some) > 0).all() for some in passes)
+    assert set(np.concatenate(passes)) == set(text[:, 0])
+    assert all(len(seen(text[:1], random)) == 1 for _ in range(20))
 
 
 def test_the_same_films_are_not_trained_on_twice(

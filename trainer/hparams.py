@@ -59,7 +59,7 @@ class HParams:
     text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
     minilm_layers: int = 4
     finetuned_layers: int = 3
-    finetuning_epochs: int = 2
+    finetuning_epochs: int = 3
     finetuning_rate: float = 2e-4
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     filters: int = 48
