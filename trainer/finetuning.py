@@ -36,7 +36,7 @@ BATCH: Final = 64
 SORTED_BATCHES: Final = 32
 """So many batches are drawn together and share their texts by length, which spares padding."""
 
-TOKEN_DROPOUT: Final = 0.5
+TOKEN_DROPOUT: Final = 0.25
 """Share of the tokens that a pass does not see, of what the lower layers made of them.
 
 A text looks different in each pass, so it is not learnt by heart: what the films of the training
@@ -274,15 +274,14 @@ def draw(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
 
 
 def seen(states: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Some of a text's tokens: each with a chance of 1 - `TOKEN_DROPOUT`, and one at least.
+    """Some of a text's tokens: each with a chance of 1 - `TOKEN_DROPOUT`; all, if it has none left.
 
     Args:
         states: [tokens, dimensions] of one text.
         random: moved on.
     """
     kept = random.random(len(states)) >= TOKEN_DROPOUT
-    kept[random.integers(len(states))] |= not kept.any()
-    return states[kept]
+    return states[kept] if kept.any() else states
 
 
 def _tokens(lengths: tf.Tensor, states: tf.Tensor) -> Tokens:
