@@ -17,7 +17,7 @@ from trainer.finetuning import (
     Tuned,
     draw,
     finetuned,
-    seen,
+    hide_tokens,
     tune,
 )
 from trainer.hparams import HParams
@@ -111,13 +111,13 @@ def test_every_row_is_drawn_once_beside_rows_of_like_length() -> None:
 def test_a_pass_sees_other_tokens_of_a_text_in_their_order() -> None:
     text = np.arange(200, dtype=np.float16)[:, None]
     random = np.random.default_rng(1)
-    passes = [seen(text, random)[:, 0] for _ in range(50)]
+    passes = [hide_tokens(text, random)[:, 0] for _ in range(50)]
     assert np.mean([len(some) for some in passes]) == pytest.approx(
         200 * (1 - TOKEN_DROPOUT), rel=0.05
     )
     assert all((np.diff(some) > 0).all() for some in passes)
     assert set(np.concatenate(passes)) == set(text[:, 0])
-    assert all(len(seen(text[:1], random)) == 1 for _ in range(20))
+    assert all(len(hide_tokens(text[:1], random)) == 1 for _ in range(20))
 
 
 def test_the_same_films_are_not_trained_on_twice(

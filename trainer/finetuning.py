@@ -37,11 +37,10 @@ SORTED_BATCHES: Final = 32
 """So many batches are drawn together and share their texts by length, which spares padding."""
 
 TOKEN_DROPOUT: Final = 0.25
-"""Share of the tokens that a pass does not see, of what the lower layers made of them.
+"""Share of a text's tokens, as the lower layers give them, that a pass does not see.
 
-A text looks different in each pass, so it is not learnt by heart: what the films of the training
-split say of themselves afterwards stays near to what unseen films say, and the members that are
-trained on it trust it no more than they may. A pass takes less time, too.
+What the encoder says of its own training films stays nearer to what it says of others then, and the
+members that train on it are misled less (docs/quality.md). A pass takes less time, too.
 """
 
 LAYER_DROPOUT: Final = 0.1
@@ -174,7 +173,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
             random = np.random.default_rng(hparams.seed)
             for _ in range(hparams.finetuning_epochs):
                 for some in draw(np.diff(ends), random):
-                    found = [seen(states[ends[row] : ends[row + 1]], random) for row in some]
+                    found = [hide_tokens(states[ends[row] : ends[row + 1]], random) for row in some]
                     lengths = np.array([len(text) for text in found], np.int32)
                     yield (lengths, np.concatenate(found)), labels[some]
 
@@ -273,12 +272,15 @@ def draw(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def seen(states: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Some of a text's tokens: each with a chance of 1 - `TOKEN_DROPOUT`; all, if it has none left.
+def hide_tokens(states: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Leave each token of a text out with a chance of `TOKEN_DROPOUT`; none, if none were left.
 
     Args:
-        states: [tokens, dimensions] of one text.
+        states: float16 [tokens, 384] of one text.
         random: moved on.
+
+    Returns:
+        float16 [tokens that are left, 384], in their order.
     """
     kept = random.random(len(states)) >= TOKEN_DROPOUT
     return states[kept] if kept.any() else states
