@@ -27,7 +27,6 @@ pytestmark = pytest.mark.slow
 PUSHED = {"Pusher", "ModelReport"}
 JUDGED = {"Evaluator", "Canary"} | PUSHED
 TRAINED = {"Trainer"} | JUDGED
-TRANSFORMED = {"Transform", "WordVectors"} | TRAINED
 
 ARTIFACTS = Counter(
     {
@@ -132,8 +131,6 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ("max_plot_words: 40", "max_plot_words: 39", TRANSFORMED),
-        ("hidden_units: 8", "hidden_units: 9", TRAINED),
         ("max_drop: 1.0", "max_drop: 0.9", JUDGED),
         ("gate:", "serving: {keep_old: 2}\ngate:", PUSHED),
         ("gate:", "anomalies: {max_filled_change: 0.3}\ngate:", {"AnomalyGate", "ModelReport"}),
@@ -151,7 +148,6 @@ def test_a_change_of_the_configuration(
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ("transform", TRANSFORMED),
         ("components.canary", {"Canary"} | PUSHED),
         ("components.baseline", {"Baseline"} | JUDGED),
     ],

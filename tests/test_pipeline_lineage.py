@@ -35,7 +35,15 @@ def test_nothing_changed(config: RunConfig) -> None:
     assert again(config) == {}
 
 
+# Nodes that follow from a change of the training, and of the transformation.
+TRAINED = ["Trainer", "Evaluator", "Canary", "Pusher", "ModelReport"]
+TRANSFORMED = ["Transform", "WordVectors", *TRAINED]
+
+
 def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = again(replace(config, transform=replace(config.transform, max_plot_words=39)))
+    assert list(found) == TRANSFORMED
+    assert found["Transform"] == ("transform.max_plot_words: 40 to 39",)
     found = again(replace(config, hparams=config.hparams.changed({"epochs": 3})))
     assert found == {
         "Trainer": ("hparams.epochs: 2 to 3",),
@@ -48,14 +56,18 @@ def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatc
     assert found["Pusher"] == ("republish: False to True",)
 
     real = fingerprint.fingerprint
-    monkeypatch.setattr(
-        dag,
-        "fingerprint",
-        lambda *names: real(*names) + ("'" if "components.canary" in names else ""),
-    )
-    found = again(config)
-    assert list(found) == ["Canary", "Pusher", "ModelReport"]
-    assert found["Canary"][0].startswith("its code changed (")
+    for package, nodes in (
+        ("transform", TRANSFORMED),
+        ("components.canary", ["Canary", "Pusher", "ModelReport"]),
+    ):
+        monkeypatch.setattr(
+            dag,
+            "fingerprint",
+            lambda *names, of=package: real(*names) + ("'" if of in names else ""),
+        )
+        found = again(config)
+        assert list(found) == nodes
+        assert found[nodes[0]][0].startswith("its code changed (")
 
 
 def test_what_changed_data_would_do(project: Project, config: RunConfig) -> None:

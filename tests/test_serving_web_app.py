@@ -169,6 +169,34 @@ def test_sigterm_ends_it(served: Served) -> None:
         assert process.wait(30) == 0
 
 
+EARLY = """
+import os, signal, sys
+import uvicorn
+from serving.web.__main__ import main
+
+class Ends:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(1000))
+
+run = uvicorn.Server.run
+
+def run_late(server, sockets):
+    Ends()
+    run(server, sockets)
+
+uvicorn.Server.run = run_late
+sys.exit(main(sys.argv[1:]))
+"""
+"""A signal before uvicorn looks for one, at a place where Python ignores exceptions."""
+
+
+def test_a_signal_that_comes_early_is_not_lost(served: Served) -> None:
+    command = [sys.executable, "-c", EARLY, "--port", "0", "--grpc", served.grpc]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_two_people_are_answered_at_once(page: httpx.Client) -> None:
     def ask(number: int) -> int:
         return page.post("/api/explain", json={"title": f"Film {number}"}).status_code

@@ -1,7 +1,6 @@
 """Command line: `python -m serving.web`."""
 
 import argparse
-import contextlib
 import signal
 import socket
 import sys
@@ -39,11 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
-    # uvicorn answers what is at hand, and then raises the signal again.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with client, contextlib.suppress(KeyboardInterrupt):
+    server = uvicorn.Server(config)
+    # From before the address is printed until the end: uvicorn's own handlers come later and go
+    # earlier, and a KeyboardInterrupt between them could be lost where Python ignores exceptions.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    with client:
         print(f"web page on http://{options.host}:{listening.getsockname()[1]}", flush=True)
-        uvicorn.Server(config).run([listening])
+        server.run([listening])
     return 0
 
 
