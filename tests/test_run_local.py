@@ -262,6 +262,10 @@ def under_way(project: Project, pattern: str) -> Iterator[subprocess.Popen[str]]
         process.communicate()
 
 
+LONG = "epochs: 10000, patience: 10000,"
+"""A training that is still under way when it is looked at."""
+
+
 @pytest.mark.slow
 def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
     project = Project(tmp_path)
@@ -277,6 +281,8 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
     kill("artifacts/Transform/transform_graph/*")
     kill("artifacts/Trainer/model_run/*/train")
 
+    # Long enough for a second run to be refused meanwhile.
+    edit(project.settings, lambda text: text.replace("epochs: 2,", LONG))
     with under_way(project, "artifacts/Trainer/model_run/*/train") as process:
         second = project.run()
         assert (second.status, second.output) == (2, "")
@@ -291,6 +297,7 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
     assert (interrupted.status, interrupted.lines[-1]) == (130, INTERRUPTED)
     assert interrupted.nodes["Trainer"] == "failed"
     assert half_done(project.output) == []
+    edit(project.settings, lambda text: text.replace(LONG, "epochs: 2,"))
 
     kill("artifacts/Evaluator/evaluation/*")
     assert project.served == {}
