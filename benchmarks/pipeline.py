@@ -101,9 +101,9 @@ def _films(output: Path) -> int:
 
 def cut(data: Path, folder: Path, titles: int) -> Path:
     """The same dumps with so many titles, taken evenly over the file."""
-    for file in data.iterdir():
-        if not file.name.startswith(BASICS):
-            (folder / file.name).symlink_to(file.resolve())
+    for dump in data.iterdir():
+        if not dump.name.startswith(BASICS):
+            (folder / dump.name).symlink_to(dump.resolve())
     [source] = data.glob(f"{BASICS}*")
     opener = gzip.open if source.suffix == ".gz" else open
     with opener(source, "rt", encoding="utf-8", newline="") as file:

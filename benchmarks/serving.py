@@ -28,6 +28,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,10 @@ class Server:
             found = json.load(status)["model_version_status"]
         return {int(one["version"]): one["state"] for one in found}
 
+    def is_in(self, state: str, version: int) -> bool:
+        """Whether a version is in a state."""
+        return self.versions().get(version) == state
+
     def resident(self) -> float:
         """Megabytes of resident memory."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
@@ -497,8 +502,8 @@ def swaps(
         shutil.copytree(model, base / ".part")
         (base / ".part").rename(base / str(version))
         started = time.monotonic()
-        until(lambda version=version: server.versions().get(version) == "AVAILABLE")
-        until(lambda version=version: server.versions().get(version - 1) == "END")
+        until(partial(server.is_in, "AVAILABLE", version))
+        until(partial(server.is_in, "END", version - 1))
         took.append(time.monotonic() - started)
         sizes.append(server.resident())
         print(f"swap {version - 1} of {SWAPS}: {took[-1]:.1f} s", file=sys.stderr)
