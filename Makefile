@@ -59,19 +59,20 @@ benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
-# About half of the time of all tests; they share a first run of the pipeline.
+# With the wheel's test about half of the time of all checks; they share a first run of the pipeline.
 WHOLE_RUNS := $(addprefix tests/test_,benchmarks_quality_ablation.py benchmarks_quality_main.py \
 	end_to_end.py notebooks.py pipeline_lineage.py report_browser.py trainer_export.py)
 
 test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
 	@log=$$(mktemp); \
-	{ $(BOOTSTRAP) wheel-test && $(BIN)/python -m pytest $(WHOLE_RUNS:%=--ignore=%); } > $$log 2>&1 & half=$$!; \
+	$(BIN)/python -m pytest $(WHOLE_RUNS:%=--ignore=%) > $$log 2>&1 & half=$$!; \
 	trap 'kill $$half' INT TERM; \
+	$(BOOTSTRAP) wheel-test; wheel=$$?; \
 	$(BIN)/python -m pytest $(WHOLE_RUNS); runs=$$?; \
 	wait $$half; half=$$?; \
 	cat $$log; rm -f $$log; \
-	test $$runs -eq 0 && test $$half -eq 0
+	test $$wheel -eq 0 && test $$runs -eq 0 && test $$half -eq 0
 
 test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
