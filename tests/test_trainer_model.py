@@ -12,6 +12,7 @@ from trainer.factors import TERMS, Factors
 from trainer.hparams import TEXT_ENCODERS, HParams
 from trainer.layers import CLASS_CENTRES
 from trainer.linear import Linear
+from trainer.trees import INNER, INPUTS, Forest, Trees
 from transform import features as xf
 
 SMALL = HParams(filters=4, rnn_units=3, hidden_units=8)
@@ -23,6 +24,7 @@ DENSE = {
     fields.TITLE_FACTORS: 4,
     fields.PEOPLE_FACTORS: 3,
     fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
+    fields.CREDIT_COUNTS: 3,
 }
 LISTS = (xf.PLOT_WORDS, *TERMS)
 FACTORS = Factors(
@@ -36,6 +38,13 @@ FACTORS = Factors(
         RNG.normal(size=NUM_GENRES).astype(np.float32),
     ),
 )
+COLUMNS = 4 * fields.LIFT_SIZE + 3 + 4 + 4
+TREES = Trees(
+    RNG.integers(0, COLUMNS, (NUM_GENRES, 2, INNER)).astype(np.int32),
+    RNG.normal(size=(NUM_GENRES, 2, INNER)).astype(np.float32),
+    RNG.normal(size=(NUM_GENRES, 2, INNER + 1)).astype(np.float32),
+    np.full(NUM_GENRES, -1, np.float32),
+)
 SCALES = {
     name: (np.zeros(size, np.float32), np.ones(size, np.float32)) for name, size in DENSE.items()
 }
@@ -44,7 +53,7 @@ Inputs = dict[str, np.ndarray]
 
 def network(hparams: HParams = SMALL, **kwargs: Any) -> keras.Model:
     vectors = np.random.default_rng(0).normal(size=(IDS, 6)).astype(np.float32)
-    return model.build(hparams, vectors, FACTORS, SCALES, **kwargs)
+    return model.build(hparams, vectors, FACTORS, TREES, SCALES, **kwargs)
 
 
 def rows(count: int, words: int, seed: int = 0) -> Inputs:
@@ -77,7 +86,7 @@ def test_a_row_without_any_words_has_finite_logits(encoder: str) -> None:
     built = network(SMALL.changed({"text_encoder": encoder, "towers": 3}))
     empty = {name: np.zeros_like(value) for name, value in rows(2, words=1).items()}
     logits = np.asarray(built(empty, training=False))
-    assert logits.shape == (2, 3 + 2, NUM_GENRES)
+    assert logits.shape == (2, 3 + 3, NUM_GENRES)
     assert np.isfinite(logits).all()
 
 
@@ -93,8 +102,8 @@ def test_every_encoder_learns_from_the_words_alone(encoder: str, loss: str) -> N
             **{f"{name}dropout": 0.0 for name in ("", "input_", "word_", "field_")},
         }
     )
-    everything_else = set(DENSE) | {xf.NUMBERS, xf.NUMBERS_MISSING, model.WIDE, model.LINEAR}
-    everything_else.add(fields.NUMBER_CLASSES)
+    everything_else = set(DENSE) | {xf.NUMBERS, xf.NUMBERS_MISSING, fields.NUMBER_CLASSES}
+    everything_else |= {model.WIDE, model.LINEAR, model.TREES}
     built = network(hparams, leave_out=everything_else)
     model.compile_model(built, hparams, steps=40)
     inputs = rows(32, words=6)
@@ -105,7 +114,7 @@ def test_every_encoder_learns_from_the_words_alone(encoder: str, loss: str) -> N
 
 
 def test_the_linear_member_says_what_its_coefficients_do_and_stays_so() -> None:
-    built = network(leave_out={model.DEEP, model.WIDE})
+    built = network(leave_out={model.DEEP, model.WIDE, model.TREES})
     assert not built.trainable_weights
     inputs = rows(5, words=4)
     inputs[xf.NUMBERS][:, 0] = CLASS_CENTRES[3]
@@ -117,9 +126,25 @@ def test_the_linear_member_says_what_its_coefficients_do_and_stays_so() -> None:
     np.testing.assert_allclose(built(inputs, training=False)[:, 0], expected, atol=1e-4)
 
 
+def test_the_trees_see_what_is_known_and_what_is_not() -> None:
+    only = {model.DEEP, model.WIDE, model.LINEAR}
+    inputs = rows(50, words=4)
+    forest = Forest(TREES)
+
+    def asked(inputs: Inputs) -> np.ndarray:
+        return forest(np.concatenate([inputs[name] for name in INPUTS], axis=1)).numpy()
+
+    found = network(leave_out=only)(inputs, training=False)[:, 0]
+    np.testing.assert_allclose(found, asked(inputs), atol=1e-5)
+    hidden = network(leave_out=only | {fields.PEOPLE_LIFTS, xf.NUMBERS})(inputs, training=False)
+    inputs = fields.keep(inputs, people=0.0, names=1.0, numbers=0.0)
+    assert not np.allclose(found, asked(inputs))
+    np.testing.assert_allclose(hidden[:, 0], asked(inputs), atol=1e-5)
+
+
 def test_the_wide_part_is_linear_in_the_terms() -> None:
     hparams = SMALL.changed({"learning_rate": 0.1, "id_dropout": 0.0})
-    built = network(hparams, leave_out={model.DEEP, model.LINEAR})
+    built = network(hparams, leave_out={model.DEEP, model.LINEAR, model.TREES})
     model.compile_model(built, hparams, steps=60)
     rng = np.random.default_rng(3)
     inputs = {
@@ -138,7 +163,7 @@ def test_the_wide_part_is_linear_in_the_terms() -> None:
 
 def test_the_word_vectors_are_where_the_embedding_starts() -> None:
     vectors = np.arange(IDS * 6, dtype=np.float32).reshape(IDS, 6)
-    built = model.build(SMALL, vectors, FACTORS, SCALES)
+    built = model.build(SMALL, vectors, FACTORS, TREES, SCALES)
     [weights] = built.get_layer("word_vectors").get_weights()
     np.testing.assert_array_equal(weights[1:], vectors)
     np.testing.assert_array_equal(weights[0], np.zeros(6))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.sentence import DIMENSIONS, TEXTS_TOGETHER, SentenceEncoder
+from trainer.sentence import DIMENSIONS, TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen
 from transform import minilm
 from transform.wordpiece import WordPieces, basic_words
 
@@ -87,3 +87,25 @@ def test_a_lower_layer_beside_the_last() -> None:
 def test_layers_that_there_are_not_are_refused() -> None:
     with pytest.raises(ValueError, match="num_layers must be from 0 to 6"):
         SentenceEncoder(7)
+
+
+def test_upper_layers_read_content_words_alone() -> None:
+    two = ("A boy, and the war.", "The boy; or a war!")
+    ids = tf.concat([pieces((text,)) for text in two], axis=0)
+
+    def apart(content_from: int | None) -> float:
+        """How far the vectors of the two texts are from each other."""
+        one, other = SentenceEncoder(2, content_from=content_from)(ids).numpy()
+        return float(np.linalg.norm(one - other) / np.linalg.norm(one))
+
+    assert apart(0) < 1e-5 < 0.05 < apart(1) < apart(2) == apart(None)
+
+
+def test_tokens_that_are_left_move_together() -> None:
+    there = tf.constant([[True, True, True], [True, False, False], [True, True, False]])
+    states = tf.range(6.0)[:, tf.newaxis] * tf.ones([1, DIMENSIONS])
+    kept = tf.constant([False, True, True, True, False, True])
+    found = chosen(Tokens(states, tf.where(there), there), kept)
+    assert found.states[:, 0].numpy().tolist() == [1, 2, 3, 5]
+    assert found.places.numpy().tolist() == [[0, 0], [0, 1], [1, 0], [2, 0]]
+    assert found.there.numpy().tolist() == [[True, True], [True, False], [True, False]]

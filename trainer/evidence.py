@@ -85,6 +85,7 @@ def build(
         encode = SentenceEncoder(
             hparams.minilm_layers,
             hparams.lower_layer,
+            content_from=hparams.first_finetuned,
             instead=finetuned,
             compute_dtype=hparams.compute_dtype,
             name="minilm",

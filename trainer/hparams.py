@@ -23,7 +23,8 @@ class HParams:
             the pretrained MiniLM over its word pieces, or all of them.
         minilm_layers: how many of MiniLM's six layers.
         finetuned_layers: how many of these, from the highest, are trained further on the plots'
-            genres before all else; 0 leaves MiniLM as it is. See `trainer.finetuning`.
+            genres before all else, on content words alone; 0 leaves MiniLM as it is. See
+            `trainer.finetuning`.
         finetuning_epochs: passes of that over the training split.
         finetuning_rate: its highest learning rate.
         precision: what MiniLM multiplies matrices in; `auto` is what the machine that trains is
@@ -35,6 +36,7 @@ class HParams:
         people_factors: factors of who worked with whom.
         people_folds: folds of the training split by which people are described out of fold.
         people_prior: average films that are added to each person's, against chance.
+        trees: boosted trees of each genre, see `trainer.trees`.
         towers: deep members, which differ by chance alone.
         hidden_units: units of each tower.
         input_dropout: rate on what the towers read.
@@ -57,9 +59,9 @@ class HParams:
     """
 
     text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
-    minilm_layers: int = 4
-    finetuned_layers: int = 3
-    finetuning_epochs: int = 3
+    minilm_layers: int = 6
+    finetuned_layers: int = 4
+    finetuning_epochs: int = 4
     finetuning_rate: float = 2e-4
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     filters: int = 48
@@ -69,6 +71,7 @@ class HParams:
     people_factors: int = 128
     people_folds: int = 5
     people_prior: float = 2.0
+    trees: int = 100
     towers: int = 4
     hidden_units: int = 512
     input_dropout: float = 0.4
@@ -133,6 +136,13 @@ class HParams:
         """The layer of MiniLM whose mean stands beside that of the last; None if it has too few."""
         lower = max(1, self.minilm_layers // 3)
         return lower if lower < self.minilm_layers else None
+
+    @property
+    def first_finetuned(self) -> int | None:
+        """The lowest layer of MiniLM, from 0, that is trained further; None if none is."""
+        if not self.finetuned_layers:
+            return None
+        return max(0, self.minilm_layers - self.finetuned_layers)
 
     @property
     def reads_sentences(self) -> bool:

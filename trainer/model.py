@@ -3,7 +3,8 @@
 Wide and deep side by side is due to Cheng et al. 2016 (arXiv:1606.07792); convolutions of several
 widths over word vectors to Kim 2014 (arXiv:1408.5882); attention pooling to Yang et al. 2016
 (NAACL, hierarchical attention). The parts are members of an ensemble in one graph: each has a loss
-of its own, and their logits are weighed afterwards. The linear one is fitted before the others.
+of its own, and their logits are weighed afterwards. The linear one and the trees are fitted before
+the others.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -16,7 +17,7 @@ from keras import ops
 
 from schema import features as raw
 from schema.genres import NUM_GENRES
-from trainer import fields
+from trainer import fields, trees
 from trainer.factors import TERMS, Factors
 from trainer.hparams import HParams
 from trainer.layers import (
@@ -46,6 +47,7 @@ EVIDENCE_LIMIT: Final = 5.0
 WIDE: Final = "wide"
 DEEP: Final = "deep"
 LINEAR: Final = "linear"
+TREES: Final = "trees"
 """Members that can be left out of the model."""
 
 Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -74,6 +76,7 @@ def build(
     hparams: HParams,
     word_vectors: np.ndarray,
     factors: Factors,
+    grown: trees.Trees,
     scales: Scaling,
     leave_out: Collection[str] = (),
 ) -> keras.Model:
@@ -83,8 +86,10 @@ def build(
         hparams: see `HParams`.
         word_vectors: float32 [ids of `plot_words`, dimensions]: where the word vectors start from.
         factors: see `trainer.factors`.
+        grown: see `trainer.trees`.
         scales: see `scaling`; its names are the evidence that the model reads.
-        leave_out: parts that are not built: `WIDE`, `DEEP`, `LINEAR`, or inputs that no part reads.
+        leave_out: parts that are not built: `WIDE`, `DEEP`, `LINEAR`, `TREES`, or inputs that no
+            part reads.
 
     Returns:
         A model from the inputs of `trainer.data.model_inputs` and evidence to the logits of each
@@ -119,6 +124,8 @@ def build(
         members.append(_wide(known, dense, hparams, factors, leave_out))
     if LINEAR not in leave_out:
         members.append(_linear(known, classes, factors, leave_out))
+    if TREES not in leave_out:
+        members.append(_forest(known, grown, leave_out))
     return keras.Model(inputs, ops.stack(members, axis=1), name=f"hybrid_{hparams.text_encoder}")
 
 
@@ -275,6 +282,20 @@ def _linear(
         if name not in leave_out
     ]
     return keras.layers.Add(name="linear")([logits, *terms])
+
+
+def _forest(
+    known: Mapping[str, keras.KerasTensor], grown: trees.Trees, leave_out: Collection[str]
+) -> keras.KerasTensor:
+    """Logits of the trees; what is left out looks to them as if never known."""
+    read = fields.keep(
+        {name: known[name] for name in trees.INPUTS},
+        people=float(fields.PEOPLE_LIFTS not in leave_out),
+        names=float(fields.CREDIT_COUNTS not in leave_out),
+        numbers=float(xf.NUMBERS not in leave_out),
+    )
+    columns = keras.layers.Concatenate(name="trees_columns")([read[name] for name in trees.INPUTS])
+    return trees.Forest(grown, name="trees")(columns)
 
 
 def _plot_vector(

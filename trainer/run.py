@@ -20,7 +20,7 @@ from tfx import v1 as tfx
 
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from trainer import data, evidence, export, factors, fields, finetuning, model, thresholds
+from trainer import data, evidence, export, factors, fields, finetuning, model, thresholds, trees
 from trainer.hparams import HParams
 from trainer.sentence import Weights
 
@@ -101,6 +101,7 @@ class Prepared:
         train: the training split with its evidence.
         evaluation: the eval split with its evidence.
         factors: see `trainer.factors`.
+        trees: see `trainer.trees`.
         scales: see `trainer.model.scaling`.
         word_vectors: float32 [ids of `plot_words`, dimensions].
         finetuned: weights of MiniLM, see `trainer.finetuning`.
@@ -110,6 +111,7 @@ class Prepared:
     train: data.Rows
     evaluation: data.Rows
     factors: factors.Factors
+    trees: trees.Trees
     scales: model.Scaling
     word_vectors: np.ndarray
     finetuned: Weights
@@ -147,6 +149,7 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     store = (fn_args.custom_config or {}).get("sentence_store")
     directory = Path(store) if store else None
     of_train = evidence.observe(observer, train, factors.folds_of(len(train), hparams))
+    grown = trees.fit({**train.inputs, **of_train}, train.labels, hparams)
     finetuned, seconds_before = finetuning.finetuned(train, hparams, directory)
     of_train |= evidence.sentences(train, hparams, directory, finetuned)
     of_evaluation = evidence.observe(observer, evaluation)
@@ -155,6 +158,7 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
         train=train.joined(of_train),
         evaluation=evaluation.joined(of_evaluation),
         factors=fitted,
+        trees=grown,
         scales=model.scaling(of_train),
         word_vectors=np.load(Path(fn_args.base_model, VECTORS_FILE)),
         finetuned=finetuned,
@@ -175,7 +179,9 @@ def new_model(hparams: HParams, prepared: Prepared, leave_out: Collection[str] =
         for name, scale in prepared.scales.items()
         if name != fields.SENTENCE or hparams.reads_sentences
     }
-    network = model.build(hparams, prepared.word_vectors, prepared.factors, scales, leave_out)
+    network = model.build(
+        hparams, prepared.word_vectors, prepared.factors, prepared.trees, scales, leave_out
+    )
     steps = -(-len(prepared.train) // hparams.batch_size) * hparams.epochs
     model.compile_model(network, hparams, steps)
     return network

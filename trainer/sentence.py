@@ -3,7 +3,8 @@
 The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805) in the size and with the weights of
 MiniLM, see `transform.minilm`. Only the tokens that are there go through the dense layers, however
 long the longest text of a batch is, and texts of like length share their attention, which spares
-padding where most plots are short.
+padding where most plots are short. Upper layers that learnt to do without function words are not
+given them.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load
 
+from trainer import function_words
 from trainer.layers import Fixed
 from transform import minilm
 
@@ -58,6 +60,7 @@ class SentenceEncoder(keras.layers.Layer):
         num_layers: int = NUM_LAYERS,
         also: int | None = None,
         *,
+        content_from: int | None = None,
         instead: Weights | None = None,
         trainable_layers: Collection[int] = (),
         compute_dtype: str = "float32",
@@ -69,6 +72,8 @@ class SentenceEncoder(keras.layers.Layer):
             num_layers: how many layers of the encoder, from the lowest, a text goes through.
             also: a lower layer whose mean is put before that of the last one; None is none. Lower
                 layers keep more of the single words.
+            content_from: the lowest layer, from 0, that reads content words alone, as do those
+                above it, see `trainer.function_words`; None is none of them.
             instead: weights that take the place of those of the file, as
                 `trainer.finetuning.tune` gives them.
             trainable_layers: which layers, from 0, can be trained.
@@ -87,6 +92,8 @@ class SentenceEncoder(keras.layers.Layer):
             raise ValueError(f"num_layers must be from 0 to {NUM_LAYERS}. Received: {num_layers}")
         self.num_layers = num_layers
         self.also = also
+        self.content_from = num_layers if content_from is None else content_from
+        self.content = tf.constant(function_words.content())
         self.product_dtype = tf.as_dtype(compute_dtype)
         stored = load(minilm.read(minilm.WEIGHTS)) | dict(instead or {})
         trained = _parts(trainable_layers)
@@ -138,8 +145,12 @@ class SentenceEncoder(keras.layers.Layer):
         def more(start: tf.Tensor, means: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             end = tf.minimum(rows, start + TEXTS_TOGETHER)
             some = texts[start:end, : lengths[end - 1]]
-            tokens, lower = self.through(self.embed(some), range(self.num_layers))
-            return end, tf.concat([means, tf.concat([*lower, mean(tokens)], axis=1)], axis=0)
+            tokens, lower = self.through(self.embed(some), range(self.content_from))
+            if self.content_from < self.num_layers:
+                tokens = chosen(tokens, self.is_content(tf.boolean_mask(some, some > 0)))
+            tokens, upper = self.through(tokens, range(self.content_from, self.num_layers))
+            found = tf.concat([*lower, *upper, mean(tokens)], axis=1)
+            return end, tf.concat([means, found], axis=0)
 
         _, means = tf.while_loop(
             lambda start, _: start < rows,
@@ -160,6 +171,10 @@ class SentenceEncoder(keras.layers.Layer):
             + self._get("embeddings.token_type_embeddings.weight")[0]
         )
         return Tokens(self._normalize(states, "embeddings.LayerNorm"), places, there)
+
+    def is_content(self, pieces: tf.Tensor) -> tf.Tensor:
+        """Which word pieces the layers from `content_from` read: int32 [tokens], bool [tokens]."""
+        return tf.gather(self.content, pieces)
 
     def through(self, tokens: Tokens, numbers: range) -> tuple[Tokens, list[tf.Tensor]]:
         """What some layers, from 0, make of tokens, and the mean of `also` if it is among them."""
@@ -217,6 +232,20 @@ class SentenceEncoder(keras.layers.Layer):
 
     def _get(self, name: str) -> tf.Tensor:
         return tf.convert_to_tensor(self._by_name[name])
+
+
+def packed(lengths: tf.Tensor, states: tf.Tensor) -> Tokens:
+    """Tokens from the lengths of the texts, int [N], and the states of all, float [tokens, 384]."""
+    there = tf.sequence_mask(lengths)
+    return Tokens(tf.cast(states, tf.float32), tf.where(there), there)
+
+
+def chosen(tokens: Tokens, kept: tf.Tensor) -> Tokens:
+    """Those of the tokens that are `kept`, bool [tokens]; each text has to keep one at least."""
+    lengths = tf.math.unsorted_segment_sum(
+        tf.cast(kept, tf.int32), tokens.places[:, 0], tf.shape(tokens.there)[0]
+    )
+    return packed(lengths, tf.boolean_mask(tokens.states, kept))
 
 
 def mean(tokens: Tokens) -> tf.Tensor:

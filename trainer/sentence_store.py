@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import sentence
+from trainer import function_words, sentence
 from trainer.hparams import HParams
 from transform import minilm
 
@@ -56,8 +56,11 @@ class SentenceStore:
 
     def _kind(self) -> str:
         """What makes vectors differ: the code, the weights, how many layers, the precision."""
-        made_by = hashlib.sha256(inspect.getsource(sentence).encode())
+        made_by = hashlib.sha256()
+        for module in (sentence, function_words):
+            made_by.update(inspect.getsource(module).encode())
         made_by.update(hashlib.sha256(minilm.read(minilm.WEIGHTS)).digest())
+        made_by.update(repr(self.hparams.first_finetuned).encode())
         for name, value in sorted(self.finetuned.items()):
             made_by.update(name.encode() + np.ascontiguousarray(value).tobytes())
         also = f"{self.hparams.lower_layer}-" if self.hparams.lower_layer else ""
@@ -99,6 +102,7 @@ class SentenceStore:
         encoder = sentence.SentenceEncoder(
             self.hparams.minilm_layers,
             self.hparams.lower_layer,
+            content_from=self.hparams.first_finetuned,
             instead=self.finetuned,
             compute_dtype=self.hparams.compute_dtype,
         )

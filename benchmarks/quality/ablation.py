@@ -21,7 +21,7 @@ from benchmarks.quality import report, run, scores
 from pipeline.config import RunConfig
 from schema.errors import UserError
 from trainer import fields
-from trainer.model import DEEP, LINEAR, WIDE
+from trainer.model import DEEP, LINEAR, TREES, WIDE
 from transform import features as xf
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ VARIANTS: Final = (
     Variant("no wide member", leave_out={WIDE}),
     Variant("no linear member", leave_out={LINEAR}),
     Variant("neither", leave_out={LINEAR, WIDE}),
-    Variant("the wide member alone", leave_out={DEEP, LINEAR}),
+    Variant("no trees", leave_out={TREES}),
+    Variant("the wide member alone", leave_out={DEEP, LINEAR, TREES}),
     Variant("no factors of n-grams", leave_out={fields.NGRAM_FACTORS}),
     Variant("no words of the title beside MiniLM's text", leave_out=set(fields.TITLE)),
     Variant("no people", leave_out={*fields.PEOPLE, fields.CREDIT_COUNTS}),
