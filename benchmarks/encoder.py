@@ -46,10 +46,13 @@ def main() -> int:
         pieces(tf.fill([len(some)], ""), tf.constant(some))
         for some in (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
     ]
+    hparams = HParams()
     signature = [tf.TensorSpec([None, None], tf.int32)]
     encoders: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
         dtype: tf.function(
-            SentenceEncoder(HParams().minilm_layers, compute_dtype=dtype).call,
+            SentenceEncoder(
+                hparams.minilm_layers, content_from=hparams.first_finetuned, compute_dtype=dtype
+            ).call,
             input_signature=signature,
         )
         for dtype in ("float32", "bfloat16")

@@ -44,7 +44,7 @@ def _details(facts: Facts) -> list[str]:
         + (f", version {facts.outcome.version}" if facts.outcome.version else ", not pushed")
         + f"{made}; SHA-256 {facts.fingerprint}.",
         f"A multi-label classifier of films into {len(GENRES)} genres: {', '.join(GENRES)}.",
-        f"An ensemble of a linear member and deep towers with {facts.training.parameters:,} "
+        f"An ensemble of linear members, boosted trees and deep towers with {facts.training.parameters:,} "
         f"parameters in all; text encoder {facts.training.hparams.get('text_encoder')}.",
         "Probabilities are calibrated by genre, and decided by one threshold a genre, for each "
         "pattern of known fields.",
