@@ -44,8 +44,8 @@ def _details(facts: Facts) -> list[str]:
         + (f", version {facts.outcome.version}" if facts.outcome.version else ", not pushed")
         + f"{made}; SHA-256 {facts.fingerprint}.",
         f"A multi-label classifier of films into {len(GENRES)} genres: {', '.join(GENRES)}.",
-        f"An ensemble of linear members, boosted trees and deep towers with {facts.training.parameters:,} "
-        f"parameters in all; text encoder {facts.training.hparams.get('text_encoder')}.",
+        "An ensemble of linear members, boosted trees and deep towers with "
+        f"{facts.training.parameters:,} parameters in all; text encoder {facts.training.hparams.get('text_encoder')}.",
         "Probabilities are calibrated by genre, and decided by one threshold a genre, for each "
         "pattern of known fields.",
         f"Made with {versions}. Licence of the code: Apache 2.0.",

@@ -120,7 +120,11 @@ def _fill(
 
 
 class Forest(keras.layers.Layer):
-    """Logits by the trees. In training it says nothing, since no other member learns from it."""
+    """Logits by the trees.
+
+    In training it says nothing, since no other member learns from it and the walk takes time. The
+    training loss counts that as one half for each genre, which adds log 2.
+    """
 
     def __init__(self, trees: Trees, **kwargs: object) -> None:
         """Set the tables.
