@@ -45,7 +45,8 @@ def _details(facts: Facts) -> list[str]:
         + f"{made}; SHA-256 {facts.fingerprint}.",
         f"A multi-label classifier of films into {len(GENRES)} genres: {', '.join(GENRES)}.",
         "An ensemble of linear members, boosted trees and deep towers with "
-        f"{facts.training.parameters:,} parameters in all; text encoder {facts.training.hparams.get('text_encoder')}.",
+        f"{facts.training.parameters:,} parameters in all; text encoder "
+        f"{facts.training.hparams.get('text_encoder')}.",
         "Probabilities are calibrated by genre, and decided by one threshold a genre, for each "
         "pattern of known fields.",
         f"Made with {versions}. Licence of the code: Apache 2.0.",
