@@ -4,7 +4,7 @@ The layers start from what the encoder learnt from sentences and move a little, 
 2019 (arXiv:1810.04805) fine-tune BERT; the lower ones, which know words more than genres, stay as
 they are (Howard and Ruder 2018, arXiv:1801.06146, thaw from the top), so that what they make of the
 texts is computed once, for all passes and for the texts' vectors afterwards. The upper ones read
-content words alone, see `trainer.function_words`, which makes them faster by two fifths.
+content words alone, see `trainer.function_words`.
 """
 
 import hashlib

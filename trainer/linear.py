@@ -51,8 +51,7 @@ def fit(
     """
     rows = sparse.hstack([*terms.values(), sparse.csr_matrix(numbers)], format="csr")
     coefficients = np.zeros((rows.shape[1], labels.shape[1]), np.float32)
-    films = labels.sum(0)
-    bias = np.log((films + 0.5) / (len(labels) - films + 0.5)).astype(np.float32)
+    films, bias = labels.sum(0), log_odds(labels)
     for genre in np.flatnonzero((films > 0) & (films < len(labels))):
         model = LogisticRegression(
             C=STRENGTH, solver="liblinear", dual=True, tol=TOLERANCE, random_state=seed
@@ -61,3 +60,16 @@ def fit(
     ends = np.cumsum([matrix.shape[1] for matrix in terms.values()])
     *of_terms, of_numbers = np.split(coefficients, ends)
     return Linear(dict(zip(terms, of_terms, strict=True)), of_numbers, bias)
+
+
+def log_odds(labels: np.ndarray) -> np.ndarray:
+    """Of each genre among the rows, finite even where none or all have it.
+
+    Args:
+        labels: float32 [rows, 22].
+
+    Returns:
+        float32 [22].
+    """
+    films = labels.sum(0)
+    return np.log((films + 0.5) / (len(labels) - films + 0.5)).astype(np.float32)

@@ -1,11 +1,10 @@
 """The member of trees: boosting for each genre, on the people's other films and the numbers.
 
-What these say hangs together: a lead who is known from Westerns says more about a film of 1955 than
-about one of 2005. A tree asks one question after another, where the towers, which read a thousand
-columns at once, have to find such pairs by gradients. Gradient boosting is due to Friedman 2001
-(Annals of Statistics 29), growing trees on histograms to Ke et al. 2017 (NIPS, LightGBM);
-scikit-learn grows them, and here they become tables that stock operations of TensorFlow walk
-through.
+What these say may hang together, as a lead who is known from Westerns and the year do. A tree asks
+one question after another, where the towers, which read a thousand columns at once, have to find
+such pairs by gradients. Gradient boosting is due to Friedman 2001 (Annals of Statistics 29),
+growing trees on histograms to Ke et al. 2017 (NIPS, LightGBM); scikit-learn grows them, and here
+they become tables that stock operations of TensorFlow walk through.
 """
 
 import logging
@@ -22,6 +21,7 @@ from schema.genres import GENRES
 from trainer import fields
 from trainer.hparams import HParams
 from trainer.layers import FieldDropout, Fixed
+from trainer.linear import log_odds
 from transform import features as xf
 
 INPUTS: Final = (fields.PEOPLE_LIFTS, fields.CREDIT_COUNTS, xf.NUMBERS, xf.NUMBERS_MISSING)
@@ -76,8 +76,7 @@ def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Tree
     column = np.zeros((*shape, INNER), np.int32)
     limit = np.zeros((*shape, INNER), np.float32)
     value = np.zeros((*shape, INNER + 1), np.float32)
-    films = labels.sum(0)
-    bias = np.log((films + 0.5) / (len(labels) - films + 0.5)).astype(np.float32)
+    films, bias = labels.sum(0), log_odds(labels)
     for genre in np.flatnonzero((films > 0) & (films < len(labels))):
         grown = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
@@ -107,7 +106,16 @@ def _fill(
     limit: np.ndarray,
     value: np.ndarray,
 ) -> None:
-    """Write what is below a node of scikit-learn's into the whole tree, from a place downwards."""
+    """Write what is below a node of scikit-learn's into the whole tree, from a place downwards.
+
+    Args:
+        nodes: scikit-learn's tree, a structured array [nodes].
+        node: row of it.
+        place: node of the whole tree, from 0; from `INNER` on it is a leaf.
+        column: written, int32 [INNER].
+        limit: written, float32 [INNER].
+        value: written, float32 [INNER + 1].
+    """
     if place >= INNER:
         value[place - INNER] = nodes[node]["value"]
         return
