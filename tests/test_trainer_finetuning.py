@@ -106,7 +106,7 @@ def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
     ends = np.cumsum([0, *lengths])
     states = np.zeros((ends[-1], 384), np.float16)
     finetuning._read_below(reader.encoder, some, ends, states)
-    logits = reader((np.diff(ends), states), training=False)
+    logits = reader((np.diff(ends).astype(np.int32), states), training=False)
     vectors = SentenceEncoder(2, content_from=1)(some.to_tensor())
     expected = reader.head(finetuning.HEAD_SCALE * vectors)
     np.testing.assert_allclose(logits, expected, atol=0.02)

@@ -11,6 +11,9 @@ from trainer import precision
     ("said", "expected"),
     [
         ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16 sse2\n", "bfloat16"),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n", "bfloat16"),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16\n", "float32"),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16 amx_bf16\n", "bfloat16"),
         ("flags\t\t: fpu amx_tile amx_bf16\n", "bfloat16"),
         ("Features\t: fp asimd bf16\n", "bfloat16"),
         ("flags\t\t: fpu avx2 avx512f avx512_vnni\nbugs : avx512_bf16\n", "float32"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer import sentence
 from trainer.sentence import DIMENSIONS, TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen
 from transform import minilm
 from transform.wordpiece import WordPieces, basic_words
@@ -102,10 +103,45 @@ def test_upper_layers_read_content_words_alone() -> None:
 
 
 def test_tokens_that_are_left_move_together() -> None:
-    there = tf.constant([[True, True, True], [True, False, False], [True, True, False]])
     states = tf.range(6.0)[:, tf.newaxis] * tf.ones([1, DIMENSIONS])
     kept = tf.constant([False, True, True, True, False, True])
-    found = chosen(Tokens(states, tf.where(there), there), kept)
+    found = chosen(Tokens(states, tf.constant([3, 1, 2])), kept)
     assert found.states[:, 0].numpy().tolist() == [1, 2, 3, 5]
-    assert found.places.numpy().tolist() == [[0, 0], [0, 1], [1, 0], [2, 0]]
-    assert found.there.numpy().tolist() == [[True, True], [True, False], [True, False]]
+    assert found.lengths.numpy().tolist() == [2, 1, 1]
+
+
+def test_attention_by_groups_is_that_of_all_together(encoder: SentenceEncoder) -> None:
+    lengths = np.random.default_rng(0).integers(1, 9, 2 * TEXTS_TOGETHER + 3)
+    states = np.random.default_rng(1).normal(size=(lengths.sum(), DIMENSIONS))
+    tokens = Tokens(tf.constant(states, tf.float32), tf.constant(lengths, tf.int32))
+    apart, together = (encoder.layer(tokens, 2, alike=alike).states for alike in (False, True))
+    np.testing.assert_allclose(apart, together, atol=1e-5)
+
+
+def test_attention_learns_what_its_formula_does() -> None:
+    """Against the same attention on one text after another, where nothing is padded or moved."""
+    lengths = [3, 1, 4]
+    random = np.random.default_rng(0)
+    asked = tf.constant(random.normal(size=(sum(lengths), 3 * DIMENSIONS)), tf.float32)
+    weights = tf.constant(random.normal(size=(sum(lengths), DIMENSIONS)), tf.float32)
+
+    def by_text(asked: tf.Tensor) -> tf.Tensor:
+        found = []
+        for text in tf.split(asked, lengths):
+            query, key, value = (
+                tf.transpose(tf.reshape(part, [-1, 12, 32]), [1, 0, 2])
+                for part in tf.split(text, 3, axis=1)
+            )
+            attention = tf.nn.softmax(query @ tf.transpose(key, [0, 2, 1]) / 32**0.5)
+            found.append(tf.reshape(tf.transpose(attention @ value, [1, 0, 2]), [-1, DIMENSIONS]))
+        return tf.concat(found, axis=0)
+
+    outputs, gradients = [], []
+    for attend in (by_text, lambda asked: sentence.mixed(asked, tf.constant(lengths))):
+        with tf.GradientTape() as tape:
+            tape.watch(asked)
+            outputs.append(attend(asked))
+            loss = tf.reduce_sum(weights * outputs[-1])
+        gradients.append(tape.gradient(loss, asked))
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-4)

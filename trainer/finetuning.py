@@ -29,7 +29,7 @@ from trainer import function_words, sentence
 from trainer.data import PIECES, Rows
 from trainer.hparams import HParams
 from trainer.model import prior_logits
-from trainer.sentence import DIMENSIONS, SentenceEncoder, mean, packed
+from trainer.sentence import DIMENSIONS, SentenceEncoder, Tokens, mean
 from trainer.sentence_store import SentenceStore
 from transform import minilm
 
@@ -226,9 +226,11 @@ class GenreReader(keras.Model):
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
         """Lengths int32 [N] and states of the tokens below, float16 [tokens, 384]; logits out."""
-        tokens = packed(*inputs)
+        lengths, states = inputs
+        tokens = Tokens(tf.cast(states, tf.float32), lengths)
         for number in self.layers_above:
-            tokens = self.encoder.layer(tokens, number, LAYER_DROPOUT if training else 0.0)
+            dropout = LAYER_DROPOUT if training else 0.0
+            tokens = self.encoder.layer(tokens, number, dropout, alike=True)
         return self.head(HEAD_SCALE * self.dropout(mean(tokens), training=training))
 
 
@@ -337,7 +339,8 @@ def _read_above(encoder: SentenceEncoder, ends: np.ndarray, states: np.ndarray) 
     )
     def read(lengths: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
         numbers = range(encoder.content_from, encoder.num_layers)
-        tokens, lower = encoder.through(packed(lengths, below), numbers)
+        tokens = Tokens(tf.cast(below, tf.float32), lengths)
+        tokens, lower = encoder.through(tokens, numbers)
         return _joined([*lower, mean(tokens)], tf.shape(lengths)[0])
 
     vectors: dict[int, np.ndarray] = {}

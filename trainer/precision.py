@@ -5,14 +5,18 @@ from typing import Final
 
 CPU_INFO: Final = Path("/proc/cpuinfo")
 
-_BFLOAT16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""What Linux calls the instructions: of AMD and Intel, of Intel's tiles, of Arm."""
+_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""What Linux calls the instructions: of AVX-512, of Intel's tiles, of Arm."""
+
+_SLOW: Final = ("GenuineIntel", "avx512_bf16")
+"""Whose processors gain nothing by which of them."""
 
 
 def native(cpu_info: Path = CPU_INFO) -> str:
-    """`bfloat16` where the processor multiplies it itself, which is about twice as fast.
+    """`bfloat16` where the processor multiplies it faster than `float32`.
 
-    Elsewhere it would have to be imitated, at half the speed of `float32`.
+    AMD's processors with the instructions of AVX-512 are about twice as fast in it, Intel's slower
+    unless they have tiles, too (docs/architecture.md). Elsewhere it would have to be imitated.
 
     Args:
         cpu_info: what Linux tells of the processor; a machine without such a file has `float32`.
@@ -24,8 +28,12 @@ def native(cpu_info: Path = CPU_INFO) -> str:
         lines = cpu_info.read_text(errors="replace").splitlines()
     except OSError:
         return "float32"
+    said: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")
-        if name.strip().lower() in ("flags", "features"):
-            return "float32" if _BFLOAT16_FLAGS.isdisjoint(value.split()) else "bfloat16"
-    return "float32"
+        said.setdefault(name.strip().lower(), value.strip())
+    flags = _FLAGS & set(f"{said.get('flags', '')} {said.get('features', '')}".split())
+    vendor, slow = _SLOW
+    if said.get("vendor_id") == vendor:
+        flags -= {slow}
+    return "bfloat16" if flags else "float32"

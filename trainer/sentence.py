@@ -1,14 +1,14 @@
 """MiniLM as a Keras layer: word pieces to one vector a text.
 
 The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805) in the size and with the weights of
-MiniLM, see `transform.minilm`. Only the tokens that are there go through the dense layers, however
-long the longest text of a batch is, and texts of like length share their attention, which spares
-padding where most plots are short. Upper layers that learnt to do without function words are not
-given them.
+MiniLM, see `transform.minilm`. Only the tokens that are there go through the dense layers, those of
+all texts at once, however long the longest text of a batch is; and texts of like length share their
+attention, which spares padding where most plots are short. Upper layers that learnt to do without
+function words are not given them.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ NUM_LAYERS: Final = 6
 DIMENSIONS: Final = 384
 
 TEXTS_TOGETHER: Final = 16
-"""So many go through the layers at a time: a little faster than 8 or 32 on two cores."""
+"""So many share their attention: a little faster than 8 or 64 on two cores."""
 
 _HEADS: Final = 12
 _EPSILON: Final = 1e-12
@@ -40,13 +40,11 @@ class Tokens(NamedTuple):
 
     Attributes:
         states: float32 [tokens, 384], text after text.
-        places: int64 [tokens, 2], the text of each and its place there.
-        there: bool [N, L], whether a text has a token at a place.
+        lengths: int32 [N], tokens of each text.
     """
 
     states: tf.Tensor
-    places: tf.Tensor
-    there: tf.Tensor
+    lengths: tf.Tensor
 
 
 class SentenceEncoder(keras.layers.Layer):
@@ -136,41 +134,25 @@ class SentenceEncoder(keras.layers.Layer):
         Returns:
             float32 [N, 384], or [N, 768] with the lower layer.
         """
-        lengths = tf.math.count_nonzero(ids, axis=1, dtype=tf.int32)
-        order = tf.argsort(lengths)
-        lengths, texts = tf.gather(lengths, order), tf.gather(ids, order)
-        rows = tf.size(lengths)
-        width = DIMENSIONS * (1 if self.also is None else 2)
-
-        def more(start: tf.Tensor, means: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            end = tf.minimum(rows, start + TEXTS_TOGETHER)
-            some = texts[start:end, : lengths[end - 1]]
-            tokens, lower = self.through(self.embed(some), range(self.content_from))
-            if self.content_from < self.num_layers:
-                tokens = chosen(tokens, self.is_content(tf.boolean_mask(some, some > 0)))
-            tokens, upper = self.through(tokens, range(self.content_from, self.num_layers))
-            found = tf.concat([*lower, *upper, mean(tokens)], axis=1)
-            return end, tf.concat([means, found], axis=0)
-
-        _, means = tf.while_loop(
-            lambda start, _: start < rows,
-            more,
-            [tf.constant(0), tf.zeros([0, width])],
-            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, width])],
-            parallel_iterations=1,
-        )
-        return tf.gather(means, tf.argsort(order))
+        # Neighbours share their attention, see `_attend`.
+        order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
+        ids = tf.gather(ids, order)
+        tokens, lower = self.through(self.embed(ids), range(self.content_from))
+        if self.content_from < self.num_layers:
+            tokens = chosen(tokens, self.is_content(tf.boolean_mask(ids, ids > 0)))
+        tokens, upper = self.through(tokens, range(self.content_from, self.num_layers))
+        return tf.gather(tf.concat([*lower, *upper, mean(tokens)], axis=1), tf.argsort(order))
 
     def embed(self, ids: tf.Tensor) -> Tokens:
         """Word pieces, as in `call`, to what the lowest layer reads."""
         there = ids > 0
-        places = tf.where(there)
         states = (
             tf.gather(self._get("embeddings.word_embeddings.weight"), tf.boolean_mask(ids, there))
-            + tf.gather(self._get("embeddings.position_embeddings.weight"), places[:, 1])
+            + tf.gather(self._get("embeddings.position_embeddings.weight"), tf.where(there)[:, 1])
             + self._get("embeddings.token_type_embeddings.weight")[0]
         )
-        return Tokens(self._normalize(states, "embeddings.LayerNorm"), places, there)
+        lengths = tf.math.count_nonzero(there, axis=1, dtype=tf.int32)
+        return Tokens(self._normalize(states, "embeddings.LayerNorm"), lengths)
 
     def is_content(self, pieces: tf.Tensor) -> tf.Tensor:
         """Which word pieces the layers from `content_from` read: int32 [tokens], bool [tokens]."""
@@ -185,43 +167,66 @@ class SentenceEncoder(keras.layers.Layer):
                 lower.append(mean(tokens))
         return tokens, lower
 
-    def layer(self, tokens: Tokens, number: int, dropout: float = 0.0) -> Tokens:
-        """What a layer, from 0, makes of tokens; `dropout` is the rate on what it adds to them."""
+    def layer(
+        self, tokens: Tokens, number: int, dropout: float = 0.0, *, alike: bool = False
+    ) -> Tokens:
+        """What a layer makes of tokens.
+
+        Args:
+            tokens: of texts; neighbours should be of like length.
+            number: of the layer, from 0.
+            dropout: rate on what it adds to the tokens.
+            alike: whether all texts are of like length, so that none waits for a longer one if all
+                share their attention.
+
+        Returns:
+            The same tokens with other states.
+        """
         part = f"encoder.layer.{number}"
 
         def added(x: tf.Tensor, y: tf.Tensor, name: str) -> tf.Tensor:
             y = tf.cast(self._dense(y, f"{part}.{name}.dense"), tf.float32)
             return self._normalize(x + tf.nn.dropout(y, dropout), f"{part}.{name}.LayerNorm")
 
-        x = added(tokens.states, self._attend(tokens, number), "attention.output")
+        x = added(tokens.states, self._attend(tokens, number, alike), "attention.output")
         inner = tf.nn.gelu(self._dense(x, f"{part}.intermediate.dense"))
         return tokens._replace(states=added(x, inner, "output"))
 
-    def _attend(self, tokens: Tokens, number: int) -> tf.Tensor:
-        """Self-attention within each text: [tokens, 384]."""
-        x, places, there = tokens
-        rows, longest = tf.shape(there)[0], tf.shape(there)[1]
-        x = tf.cast(x, self.product_dtype)
+    def _attend(self, tokens: Tokens, number: int, alike: bool) -> tf.Tensor:
+        """Self-attention within each text: [tokens, 384].
 
-        def heads(name: str) -> tf.Tensor:
-            shape = tf.cast(tf.stack([rows, longest, DIMENSIONS]), tf.int64)
-            projected = self._dense(x, f"encoder.layer.{number}.attention.self.{name}")
-            padded = tf.scatter_nd(places, projected, shape)
-            split = tf.reshape(padded, [rows, longest, _HEADS, DIMENSIONS // _HEADS])
-            return tf.transpose(split, [0, 2, 1, 3])
+        Dense layers multiply all tokens at once, which a processor is best at; the attention of
+        `TEXTS_TOGETHER` neighbours at a time is padded to the longest of them alone.
+        """
+        part = f"encoder.layer.{number}.attention.self"
+        kinds = (f"{part}.{name}" for name in ("query", "key", "value"))
+        asked = self._dense(tokens.states, *kinds)
+        lengths, rows = tokens.lengths, tf.size(tokens.lengths)
+        if alike:
+            return mixed(asked, lengths)
+        ends = tf.cumsum(tf.pad(lengths, [[1, 0]]))
 
-        scale = tf.constant((DIMENSIONS // _HEADS) ** -0.5, self.product_dtype)
-        scores = tf.matmul(scale * heads("query"), heads("key"), transpose_b=True)
-        away = tf.cast(tf.where(there, 0.0, -1e9), self.product_dtype)
-        away = away[:, tf.newaxis, tf.newaxis, :]
-        mixed = tf.matmul(tf.nn.softmax(scores + away), heads("value"))
-        joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [rows, longest, DIMENSIONS])
-        return tf.gather_nd(joined, places)
+        def more(start: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            end = tf.minimum(rows, start + TEXTS_TOGETHER)
+            some = mixed(asked[ends[start] : ends[end]], lengths[start:end])
+            return end, tf.concat([found, some], axis=0)
 
-    def _dense(self, x: tf.Tensor, part: str) -> tf.Tensor:
-        """A dense layer, in and out of the type of products; a cast to the same type is none."""
+        _, found = tf.while_loop(
+            lambda start, _: start < rows,
+            more,
+            [tf.constant(0), tf.zeros([0, DIMENSIONS], self.product_dtype)],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, DIMENSIONS])],
+            parallel_iterations=1,
+        )
+        return found
+
+    def _dense(self, x: tf.Tensor, *parts: str) -> tf.Tensor:
+        """Dense layers side by side, in and out of the type of products."""
         kernel, bias = (
-            tf.cast(self._get(f"{part}.{name}"), self.product_dtype) for name in ("weight", "bias")
+            tf.concat(
+                [tf.cast(self._get(f"{part}.{name}"), self.product_dtype) for part in parts], -1
+            )
+            for name in ("weight", "bias")
         )
         return tf.nn.bias_add(tf.matmul(tf.cast(x, self.product_dtype), kernel), bias)
 
@@ -234,27 +239,88 @@ class SentenceEncoder(keras.layers.Layer):
         return tf.convert_to_tensor(self._by_name[name])
 
 
-def packed(lengths: tf.Tensor, states: tf.Tensor) -> Tokens:
-    """Tokens from the lengths of the texts, int [N], and the states of all, float [tokens, 384]."""
-    there = tf.sequence_mask(lengths)
-    return Tokens(tf.cast(states, tf.float32), tf.where(there), there)
-
-
 def chosen(tokens: Tokens, kept: tf.Tensor) -> Tokens:
     """Those of the tokens that are `kept`, bool [tokens]; each text has to keep one at least."""
     lengths = tf.math.unsorted_segment_sum(
-        tf.cast(kept, tf.int32), tokens.places[:, 0], tf.shape(tokens.there)[0]
+        tf.cast(kept, tf.int32), _text_of(tokens), tf.size(tokens.lengths)
     )
-    return packed(lengths, tf.boolean_mask(tokens.states, kept))
+    return Tokens(tf.boolean_mask(tokens.states, kept), lengths)
 
 
 def mean(tokens: Tokens) -> tf.Tensor:
     """The mean over the tokens of each text, float32 [N, 384]."""
-    counts = tf.reduce_sum(tf.cast(tokens.there, tf.float32), axis=1, keepdims=True)
-    sums = tf.math.unsorted_segment_sum(
-        tokens.states, tokens.places[:, 0], tf.shape(tokens.there)[0]
-    )
-    return sums / tf.maximum(counts, 1.0)
+    sums = tf.math.unsorted_segment_sum(tokens.states, _text_of(tokens), tf.size(tokens.lengths))
+    return sums / tf.maximum(tf.cast(tokens.lengths, tf.float32), 1.0)[:, tf.newaxis]
+
+
+def _text_of(tokens: Tokens) -> tf.Tensor:
+    """The text of each token: int32 [tokens]."""
+    return tf.repeat(tf.range(tf.size(tokens.lengths)), tokens.lengths)
+
+
+def mixed(asked: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Attention within each of some texts, padded to the longest of them.
+
+    Args:
+        asked: query, key and value of all heads, [tokens, 3 * 384], text after text.
+        lengths: int32 [N], tokens of each text; one text at least.
+
+    Returns:
+        [tokens, 384], of the type of `asked`.
+    """
+    size = DIMENSIONS // _HEADS
+    rows, longest = tf.size(lengths), tf.reduce_max(lengths)
+    there = tf.sequence_mask(lengths, longest)
+    places = tf.cast(tf.where(there), tf.int32)
+    # A head's part of a token is one row of `size` numbers: packed they go by token, what is asked
+    # and head; padded by what is asked, text, head and place.
+    head = tf.range(_HEADS)
+    first = tf.cumsum(lengths, exclusive=True)[:, tf.newaxis]
+    token = tf.where(there, first + tf.range(longest), 0)[:, tf.newaxis]
+    part = tf.range(3)[:, tf.newaxis, tf.newaxis, tf.newaxis] * _HEADS + head[:, tf.newaxis]
+    to_padded = token * (3 * _HEADS) + part
+    by_head = (places[:, :1] * _HEADS + head) * longest + places[:, 1:]
+    to_packed = tf.range(3)[:, tf.newaxis] * (rows * _HEADS * longest) + by_head[:, tf.newaxis]
+
+    query, key, value = tf.unstack(_moved(asked, to_padded, back=to_packed))
+    scale = tf.constant(size**-0.5, asked.dtype)
+    scores = tf.matmul(scale * query, key, transpose_b=True)
+    away = tf.cast(tf.where(there, 0.0, -1e9), asked.dtype)[:, tf.newaxis, tf.newaxis]
+    padded = tf.matmul(tf.nn.softmax(scores + away), value)
+    back = token * _HEADS + head[:, tf.newaxis]
+    there = tf.cast(there, asked.dtype)[:, tf.newaxis, :, tf.newaxis]
+    return tf.reshape(_moved(padded, by_head, back=back, there=there), [-1, DIMENSIONS])
+
+
+def _moved(
+    values: tf.Tensor, index: tf.Tensor, *, back: tf.Tensor, there: tf.Tensor | None = None
+) -> tf.Tensor:
+    """The heads' parts of tokens in another order.
+
+    A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
+
+    Args:
+        values: [..., 32 or a multiple of it].
+        index: int32 [...], the row of `values`, of 32 numbers each, that comes to each place.
+        back: int32 [...], the place of the result at which each row of `values` came.
+        there: 1 for rows of `values` that went anywhere, 0 for padding, whose place in `back` means
+            nothing; None if there is none.
+
+    Returns:
+        [*index.shape, 32].
+    """
+    size = DIMENSIONS // _HEADS
+
+    @tf.custom_gradient
+    def move(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            found = tf.gather(tf.reshape(upstream, [-1, size]), back)
+            found = found if there is None else found * there
+            return tf.reshape(found, tf.shape(rows))
+
+        return tf.gather(tf.reshape(rows, [-1, size]), index), gradient
+
+    return move(values)
 
 
 def _parts(layers: Collection[int]) -> tuple[str, ...]:
