@@ -75,6 +75,15 @@ def test_a_bag_adds_weighted_vectors() -> None:
     np.testing.assert_allclose(scaled, [[0.6, 0.8], [0, 1], [0, 0]], atol=1e-6)
 
 
+def test_a_bag_of_several_tables() -> None:
+    tables = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    ids = np.int32([[1, 2], [2, 0], [1, 3]])
+    bag = Bag(np.float32([0, 1, 1]), tables)
+    found = bag(ids, np.int32([[1], [0], [1]]))
+    np.testing.assert_array_equal(found, [tables[1, 1] + tables[1, 2], tables[0, 2], tables[1, 1]])
+    np.testing.assert_array_equal(bag(ids)[0], tables[0, 1] + tables[0, 2])
+
+
 def test_a_fixed_start_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="Expected values of shape"):
         Fixed(np.zeros((2, 3), np.float32))((3, 2))

@@ -48,6 +48,28 @@ def test_the_same_films_give_the_same_coefficients() -> None:
         np.testing.assert_array_equal(value, fitted()[0].terms[name])
 
 
+def test_no_film_is_told_its_own_genres() -> None:
+    """Each film has a word of its own, which tells all of them to who has read its labels."""
+    rng = np.random.default_rng(0)
+    labels = (rng.uniform(size=(60, NUM_GENRES)) < 0.4).astype(np.float32)
+    labels[:, 5] = np.arange(60) % 2
+    common = np.stack([labels[:, 5], 1 - labels[:, 5]], axis=1)
+    words = sparse.csr_matrix(np.concatenate([common, 3 * np.eye(60)], axis=1))
+    folds = 1 + np.arange(60) // 2 % 3
+    tables = linear.out_of_fold({"words": words}, labels, folds, seed=1)["words"]
+    assert tables.shape == (4, 62, NUM_GENRES)
+    own = 2 + np.arange(60)
+    assert (np.abs(tables[0, own, 0]) > 0.1).all()
+    assert not tables[folds, own].any()
+    assert (tables[:, 0, 5] > 0.5).all()
+
+
+def test_one_film_has_nobody_to_learn_from() -> None:
+    words = {"words": sparse.csr_matrix(np.ones((1, 3), np.float32))}
+    tables = linear.out_of_fold(words, np.ones((1, NUM_GENRES)), np.ones(1, int), seed=1)["words"]
+    np.testing.assert_array_equal(tables, np.zeros((2, 3, NUM_GENRES)))
+
+
 def test_a_number_belongs_to_the_classes_beside_it() -> None:
     step = float(CLASS_CENTRES[1] - CLASS_CENTRES[0])
     numbers = np.float32([[CLASS_CENTRES[4], CLASS_CENTRES[7] + step / 4], [-9, 9]])

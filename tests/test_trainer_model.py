@@ -25,6 +25,8 @@ DENSE = {
     fields.PEOPLE_FACTORS: 3,
     fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
     fields.CREDIT_COUNTS: 3,
+    fields.PLOT_LOGITS: NUM_GENRES,
+    fields.TITLE_LOGITS: NUM_GENRES,
 }
 LISTS = (xf.PLOT_WORDS, *TERMS)
 FACTORS = Factors(
@@ -32,13 +34,14 @@ FACTORS = Factors(
     bases={},
     counts={},
     genre_rates=np.full(NUM_GENRES, 0.2),
+    text={},
     linear=Linear(
         {name: RNG.normal(size=(IDS + 1, NUM_GENRES)).astype(np.float32) for name in TERMS},
         RNG.normal(size=(4 * len(CLASS_CENTRES), NUM_GENRES)).astype(np.float32),
         RNG.normal(size=NUM_GENRES).astype(np.float32),
     ),
 )
-COLUMNS = 4 * fields.LIFT_SIZE + 3 + 4 + 4
+COLUMNS = 4 * fields.LIFT_SIZE + 3 + 4 + 4 + 2 * NUM_GENRES
 TREES = Trees(
     RNG.integers(0, COLUMNS, (NUM_GENRES, 2, INNER)).astype(np.int32),
     RNG.normal(size=(NUM_GENRES, 2, INNER)).astype(np.float32),
@@ -136,8 +139,9 @@ def test_the_trees_see_what_is_known_and_what_is_not() -> None:
 
     found = network(leave_out=only)(inputs, training=False)[:, 0]
     np.testing.assert_allclose(found, asked(inputs), atol=1e-5)
-    hidden = network(leave_out=only | {fields.PEOPLE_LIFTS, xf.NUMBERS})(inputs, training=False)
-    inputs = fields.keep(inputs, people=0.0, names=1.0, numbers=0.0)
+    left_out = {fields.PEOPLE_LIFTS, fields.TITLE_LOGITS, xf.NUMBERS}
+    hidden = network(leave_out=only | left_out)(inputs, training=False)
+    inputs = fields.keep(inputs, people=0.0, names=1.0, title=0.0, numbers=0.0)
     assert not np.allclose(found, asked(inputs))
     np.testing.assert_allclose(hidden[:, 0], asked(inputs), atol=1e-5)
 

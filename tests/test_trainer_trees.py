@@ -23,6 +23,8 @@ def films(rows: int = ROWS, seed: int = 1) -> tuple[dict[str, np.ndarray], np.nd
         fields.CREDIT_COUNTS: rng.uniform(size=(rows, 3)).astype(np.float16),
         xf.NUMBERS: rng.normal(size=(rows, 4)).astype(np.float32),
         xf.NUMBERS_MISSING: np.zeros((rows, 4), np.float32),
+        fields.PLOT_LOGITS: rng.normal(size=(rows, NUM_GENRES)).astype(np.float16),
+        fields.TITLE_LOGITS: rng.normal(size=(rows, NUM_GENRES)).astype(np.float16),
     }
     labels = np.zeros((rows, NUM_GENRES), np.float32)
     labels[:, 0] = (inputs[xf.NUMBERS][:, 0] > 0) & (inputs[fields.PEOPLE_LIFTS][:, 0] > 0)

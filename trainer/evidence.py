@@ -62,11 +62,17 @@ def build(
         layer = PeopleLift(counts, factors.genre_rates, hparams.people_prior, name=f"{name}_lift")
         return layer(ids, table)
 
+    def logits(name: str) -> keras.KerasTensor:
+        tables = Bag(factors.weights[name], factors.text[name], unit_length=True)
+        return tables(inputs[name], table)
+
     people = list(xf.PEOPLE_IDS.values())
     leads = inputs[xf.PEOPLE_IDS[raw.CAST]][:, :NUM_LEADS]
     outputs = {
         fields.NGRAM_FACTORS: bag(xf.PLOT_NGRAMS, unit_length=True),
         fields.TITLE_FACTORS: bag(xf.TITLE_WORDS, unit_length=True),
+        fields.PLOT_LOGITS: logits(xf.PLOT_NGRAMS),
+        fields.TITLE_LOGITS: logits(xf.TITLE_WORDS),
         fields.PEOPLE_FACTORS: ops.add(
             ops.add(bag(people[0], unit_length=False), bag(people[1], unit_length=False)),
             bag(people[2], unit_length=False),

@@ -3,7 +3,8 @@
 Weights of terms are inverse document frequencies; factors are those of latent semantic analysis
 (Deerwester et al. 1990), by the randomized singular value decomposition of Halko et al. 2011
 (arXiv:0909.4061). People are described by the genres of their other films, counted out of fold, so
-that no film is described by its own label (target encoding, Micci-Barreca 2001).
+that no film is described by its own label (target encoding, Micci-Barreca 2001), and texts by
+regressions that have not seen the film.
 """
 
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from transform import features as xf
 
 TERMS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
 """Bags of ids; of people only the ids up to the last that two training films share are read."""
+
+TEXTS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS)
 
 LEADS: Final = "leads"
 NUM_LEADS: Final = 3
@@ -46,6 +49,8 @@ class Factors:
             each genre, and films; the first table of the whole training split, that of place f + 1
             of all but fold f.
         genre_rates: float32 [22], share of the training films with each genre.
+        text: by id feature of the texts, float32 [1 + folds, ids + 1, 22], coefficients of
+            `trainer.linear.out_of_fold`; tables as those of `counts`.
         linear: see `trainer.linear`.
     """
 
@@ -53,11 +58,16 @@ class Factors:
     bases: dict[str, np.ndarray]
     counts: dict[str, np.ndarray]
     genre_rates: np.ndarray
+    text: dict[str, np.ndarray]
     linear: Linear
 
     def for_serving(self) -> "Factors":
         """Without the tables of single folds, which only training needs."""
-        return replace(self, counts={name: table[:1] for name, table in self.counts.items()})
+
+        def first(tables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: table[:1] for name, table in tables.items()}
+
+        return replace(self, counts=first(self.counts), text=first(self.text))
 
 
 def folds_of(rows: int, hparams: HParams) -> np.ndarray:
@@ -103,7 +113,9 @@ def fit(train: Rows, sizes: dict[str, int], hparams: HParams) -> Factors:
     counts = {name: count(columns[name], train.labels, folds) for name in (*people, LEADS)}
     numbers = number_classes(train.inputs[xf.NUMBERS], train.inputs[xf.NUMBERS_MISSING])
     regressions = linear.fit(scaled, np.asarray(numbers), train.labels, hparams.seed)
-    return Factors(weights, bases, counts, train.labels.mean(0), regressions)
+    texts = {name: scaled[name] for name in TEXTS}
+    text = linear.out_of_fold(texts, train.labels, folds, hparams.seed)
+    return Factors(weights, bases, counts, train.labels.mean(0), text, regressions)
 
 
 def incidence(ids: tf.RaggedTensor, size: int) -> sparse.csr_matrix:

@@ -21,6 +21,14 @@ NUMBER_CLASSES: Final = "number_classes"
 TITLE_FACTORS: Final = "title_factors"
 """Factors of the title's words; float32 [N, `title_factors`]."""
 
+PLOT_LOGITS: Final = "plot_logits"
+"""What the plot's n-grams add to the log odds of each genre, by regressions that have not seen the
+film, see `trainer.linear.out_of_fold`; float32 [N, 22].
+"""
+
+TITLE_LOGITS: Final = "title_logits"
+"""Likewise the words of the title; float32 [N, 22]."""
+
 PEOPLE_FACTORS: Final = "people_factors"
 """Factors of who worked with whom; float32 [N, `people_factors`]."""
 
@@ -36,7 +44,7 @@ LIFT_SIZE: Final = 2 * NUM_GENRES + 2
 """Columns of one people field among the lifts."""
 
 PEOPLE: Final = (*xf.PEOPLE_IDS.values(), PEOPLE_FACTORS, PEOPLE_LIFTS)
-TITLE: Final = (xf.TITLE_WORDS, TITLE_FACTORS)
+TITLE: Final = (xf.TITLE_WORDS, TITLE_FACTORS, TITLE_LOGITS)
 
 
 def keep(

@@ -125,35 +125,47 @@ class Bag(keras.layers.Layer):
 
         Args:
             weights: float32 [ids + 1], of padding 0; never trained.
-            vectors: float32 [ids + 1, dimensions].
+            vectors: float32 [ids + 1, dimensions]; or several tables of them, float32 [tables,
+                ids + 1, dimensions].
             unit_length: scale the weights of a row to a sum of squares of one, as TF-IDF does.
             trainable: whether the vectors are.
             **kwargs: of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.unit_length = unit_length
-        self.size, self.dimensions = vectors.shape
+        self.size, self.dimensions = vectors.shape[-2:]
+        flat = vectors.reshape(-1, self.dimensions)
         self.weight = keras.layers.Embedding(
             len(weights), 1, embeddings_initializer=Fixed(weights[:, None]), trainable=False
         )
         self.vectors = keras.layers.Embedding(
-            *vectors.shape, embeddings_initializer=Fixed(vectors), trainable=trainable
+            *flat.shape, embeddings_initializer=Fixed(flat), trainable=trainable
         )
 
-    def call(self, ids: Any) -> Any:
-        """Ids in, float32 [N, dimensions] out."""
+    def call(self, ids: Any, table: Any = None) -> Any:
+        """Add up.
+
+        Args:
+            ids: int32 [N, L].
+            table: which of several tables describes each row, int32 [N, 1]; None is the first.
+
+        Returns:
+            float32 [N, dimensions].
+        """
         # Padding is left out before anything is looked up: a plot has some seventy n-grams, and
         # the longest of its batch several hundred.
         there = (ids > 0) & (ids < self.size)
         rows, known = tf.where(there)[:, 0], tf.boolean_mask(ids, there)
         weights = self.weight(known)
+        if table is not None:
+            known += self.size * tf.gather(table[:, 0], rows)
         sums = tf.math.unsorted_segment_sum(self.vectors(known) * weights, rows, tf.shape(ids)[0])
         if self.unit_length:
             squares = tf.math.unsorted_segment_sum(weights**2, rows, tf.shape(ids)[0])
             sums *= tf.math.rsqrt(tf.maximum(squares, 1e-12))
         return sums
 
-    def compute_output_spec(self, ids: keras.KerasTensor) -> keras.KerasTensor:
+    def compute_output_spec(self, ids: keras.KerasTensor, *_: object) -> keras.KerasTensor:
         """Shape of the output, which Keras cannot find through the ops above."""
         return keras.KerasTensor((ids.shape[0], self.dimensions), dtype="float32")
 

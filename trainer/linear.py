@@ -5,6 +5,7 @@ gradients train together. Coordinate descent on the dual problem (Yu, Huang and 
 Learning 85; LIBLINEAR) fits it in seconds, and nothing changes it afterwards.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,8 @@ STRENGTH: Final = 2.0
 
 TOLERANCE: Final = 0.1
 """At which the solver stops."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,30 @@ def fit(
     ends = np.cumsum([matrix.shape[1] for matrix in terms.values()])
     *of_terms, of_numbers = np.split(coefficients, ends)
     return Linear(dict(zip(terms, of_terms, strict=True)), of_numbers, bias)
+
+
+def out_of_fold(
+    terms: Mapping[str, sparse.csr_matrix], labels: np.ndarray, folds: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Coefficients of the terms alone, from all rows and from all but each fold.
+
+    Args:
+        terms: as in `fit`.
+        labels: as in `fit`.
+        folds: int32 [rows], from 1.
+        seed: as in `fit`.
+
+    Returns:
+        By id feature, float32 [1 + folds, ids + 1, 22]; the first table is that of all rows, that
+        of place f + 1 of all but fold f.
+    """
+    tables = []
+    for fold in range(folds.max(initial=0) + 1):
+        kept = folds != fold
+        some = {name: matrix[kept] for name, matrix in terms.items()}
+        tables.append(fit(some, np.zeros((kept.sum(), 0), np.float32), labels[kept], seed).terms)
+        log.info("regressions on text: %d of %d folds", fold, folds.max(initial=0))
+    return {name: np.stack([table[name] for table in tables]) for name in terms}
 
 
 def log_odds(labels: np.ndarray) -> np.ndarray:

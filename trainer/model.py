@@ -292,6 +292,7 @@ def _forest(
         {name: known[name] for name in trees.INPUTS},
         people=float(fields.PEOPLE_LIFTS not in leave_out),
         names=float(fields.CREDIT_COUNTS not in leave_out),
+        title=float(fields.TITLE_LOGITS not in leave_out),
         numbers=float(xf.NUMBERS not in leave_out),
     )
     columns = keras.layers.Concatenate(name="trees_columns")([read[name] for name in trees.INPUTS])

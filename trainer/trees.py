@@ -1,4 +1,4 @@
-"""The member of trees: boosting for each genre, on the people's other films and the numbers.
+"""The member of trees: boosting for each genre, on people's other films, numbers and regressions.
 
 What these say may hang together, as a lead who is known from Westerns and the year do. A tree asks
 one question after another, where the towers, which read a thousand columns at once, have to find
@@ -24,7 +24,14 @@ from trainer.layers import FieldDropout, Fixed
 from trainer.linear import log_odds
 from transform import features as xf
 
-INPUTS: Final = (fields.PEOPLE_LIFTS, fields.CREDIT_COUNTS, xf.NUMBERS, xf.NUMBERS_MISSING)
+INPUTS: Final = (
+    fields.PEOPLE_LIFTS,
+    fields.CREDIT_COUNTS,
+    xf.NUMBERS,
+    xf.NUMBERS_MISSING,
+    fields.PLOT_LOGITS,
+    fields.TITLE_LOGITS,
+)
 """What the trees read, in the order of their columns; none of it has seen a film's own genres."""
 
 DEPTH: Final = 5
