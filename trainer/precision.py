@@ -15,8 +15,8 @@ _SLOW: Final = ("GenuineIntel", "avx512_bf16")
 def native(cpu_info: Path = CPU_INFO) -> str:
     """`bfloat16` where the processor multiplies it faster than `float32`.
 
-    AMD's processors with the instructions of AVX-512 are about twice as fast in it, Intel's slower
-    unless they have tiles, too (docs/architecture.md). Elsewhere it would have to be imitated.
+    AMD's processors with the instructions of AVX-512 are faster in it, Intel's slower unless they
+    have tiles, too (docs/architecture.md). Elsewhere it would have to be imitated.
 
     Args:
         cpu_info: what Linux tells of the processor; a machine without such a file has `float32`.
