@@ -139,9 +139,10 @@ def test_the_trees_see_what_is_known_and_what_is_not() -> None:
 
     found = network(leave_out=only)(inputs, training=False)[:, 0]
     np.testing.assert_allclose(found, asked(inputs), atol=1e-5)
-    left_out = {fields.PEOPLE_LIFTS, fields.TITLE_LOGITS, xf.NUMBERS}
+    left_out = {fields.PEOPLE_LIFTS, fields.PLOT_LOGITS, fields.TITLE_LOGITS, xf.NUMBERS}
     hidden = network(leave_out=only | left_out)(inputs, training=False)
     inputs = fields.keep(inputs, people=0.0, names=1.0, title=0.0, numbers=0.0)
+    inputs[fields.PLOT_LOGITS] = 0 * inputs[fields.PLOT_LOGITS]
     assert not np.allclose(found, asked(inputs))
     np.testing.assert_allclose(hidden[:, 0], asked(inputs), atol=1e-5)
 

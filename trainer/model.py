@@ -295,6 +295,8 @@ def _forest(
         title=float(fields.TITLE_LOGITS not in leave_out),
         numbers=float(xf.NUMBERS not in leave_out),
     )
+    if fields.PLOT_LOGITS in leave_out:
+        read[fields.PLOT_LOGITS] = ops.zeros_like(read[fields.PLOT_LOGITS])
     columns = keras.layers.Concatenate(name="trees_columns")([read[name] for name in trees.INPUTS])
     return trees.Forest(grown, name="trees")(columns)
 

@@ -57,6 +57,7 @@ VARIANTS: Final = (
     Variant("no trees", leave_out={TREES}),
     Variant("the wide member alone", leave_out={DEEP, LINEAR, TREES}),
     Variant("no factors of n-grams", leave_out={fields.NGRAM_FACTORS}),
+    Variant("no regressions on text", leave_out={fields.PLOT_LOGITS, fields.TITLE_LOGITS}),
     Variant("no words of the title beside MiniLM's text", leave_out=set(fields.TITLE)),
     Variant("no people", leave_out={*fields.PEOPLE, fields.CREDIT_COUNTS}),
     Variant("no single people", leave_out=set(xf.PEOPLE_IDS.values())),
