@@ -26,7 +26,8 @@ from transform import features as xf
 TERMS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS, *xf.PEOPLE_IDS.values())
 """Bags of ids; of people only the ids up to the last that two training films share are read."""
 
-TEXTS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS)
+TEXT_TERMS: Final = (xf.PLOT_NGRAMS, xf.TITLE_WORDS)
+"""Those of `TERMS` that are read by regressions out of fold."""
 
 LEADS: Final = "leads"
 NUM_LEADS: Final = 3
@@ -113,7 +114,7 @@ def fit(train: Rows, sizes: dict[str, int], hparams: HParams) -> Factors:
     counts = {name: count(columns[name], train.labels, folds) for name in (*people, LEADS)}
     numbers = number_classes(train.inputs[xf.NUMBERS], train.inputs[xf.NUMBERS_MISSING])
     regressions = linear.fit(scaled, np.asarray(numbers), train.labels, hparams.seed)
-    texts = {name: scaled[name] for name in TEXTS}
+    texts = {name: scaled[name] for name in TEXT_TERMS}
     text = linear.out_of_fold(texts, train.labels, folds, hparams.seed)
     return Factors(weights, bases, counts, train.labels.mean(0), text, regressions)
 

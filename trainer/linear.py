@@ -81,11 +81,12 @@ def out_of_fold(
         of place f + 1 of all but fold f.
     """
     tables = []
-    for fold in range(folds.max(initial=0) + 1):
+    last = folds.max(initial=0)
+    for fold in range(last + 1):
         kept = folds != fold
         some = {name: matrix[kept] for name, matrix in terms.items()}
         tables.append(fit(some, np.zeros((kept.sum(), 0), np.float32), labels[kept], seed).terms)
-        log.info("regressions on text: %d of %d folds", fold, folds.max(initial=0))
+        log.info("regressions on text: %d of %d tables", fold + 1, last + 1)
     return {name: np.stack([table[name] for table in tables]) for name in terms}
 
 

@@ -9,14 +9,14 @@ _FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """What Linux calls the instructions: of AVX-512, of Intel's tiles, of Arm."""
 
 _SLOW: Final = ("GenuineIntel", "avx512_bf16")
-"""Whose processors gain nothing by which of them."""
+"""Vendor whose processors gain nothing by the flag after it."""
 
 
 def native(cpu_info: Path = CPU_INFO) -> str:
     """`bfloat16` where the processor multiplies it faster than `float32`.
 
-    AMD's processors with the instructions of AVX-512 are faster in it, Intel's slower unless they
-    have tiles, too (docs/architecture.md). Elsewhere it would have to be imitated.
+    With the instructions of AVX-512 an AMD EPYC was faster in it, and an Intel Xeon without tiles
+    slower (docs/architecture.md). Elsewhere it would have to be imitated.
 
     Args:
         cpu_info: what Linux tells of the processor; a machine without such a file has `float32`.

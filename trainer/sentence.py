@@ -195,8 +195,8 @@ class SentenceEncoder(keras.layers.Layer):
     def _attend(self, tokens: Tokens, number: int, alike: bool) -> tf.Tensor:
         """Self-attention within each text: [tokens, 384].
 
-        Dense layers multiply all tokens at once, which a processor is best at; the attention of
-        `TEXTS_TOGETHER` neighbours at a time is padded to the longest of them alone.
+        Dense layers multiply all tokens at once; the attention of `TEXTS_TOGETHER` neighbours at a
+        time is padded to the longest of them alone.
         """
         part = f"encoder.layer.{number}.attention.self"
         kinds = (f"{part}.{name}" for name in ("query", "key", "value"))
