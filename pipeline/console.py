@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -22,6 +23,12 @@ OUR_LOGGERS: Final = ("components", "ingest", "pipeline", "trainer")
 
 ROOM_FOR_LONG_WORDS: Final = 6
 """Lines of a terminal that the live table leaves to rows that need more than one."""
+
+SECONDS_A_LINE: Final = 20.0
+"""Where there is no terminal, what a node logs sooner after its last line is kept from the screen.
+
+Lines cannot be overwritten there, and the log has them all. Warnings are shown at once.
+"""
 
 _STYLES: Final = {"done": "green", "cached": "cyan", "failed": "bold red"}
 
@@ -89,11 +96,12 @@ class _Row:
     status: str = "running"
     seconds: float = 0.0
     words: str = ""
+    last_line: float = -math.inf
 
 
 @dataclass(eq=False)
 class Board(logging.Handler):
-    """The nodes of a run as a table that grows; plain lines where there is no terminal.
+    """The nodes of a run as a table that grows; plain lines, fewer, where there is no terminal.
 
     A logging handler as well: the last line that a running node logs stands beside it.
     """
@@ -163,10 +171,13 @@ class Board(logging.Handler):
         with self._guard:
             if not self.rows or self.rows[-1].status != "running":
                 return
-            row = self.rows[-1]
+            row, now = self.rows[-1], monotonic()
             row.words = message
-        if not self.console.is_terminal:
-            self._line(f"{row.name:<24}{'…':<8}{_clock(monotonic() - row.started):>7}  {message}")
+            soon = now < row.last_line + SECONDS_A_LINE and record.levelno < logging.WARNING
+            if self.console.is_terminal or soon:
+                return
+            row.last_line = now
+        self._line(f"{row.name:<24}{'…':<8}{_clock(now - row.started):>7}  {message}")
 
     def _line(self, text: str) -> None:
         self.console.print(Text(text.rstrip()), soft_wrap=True)

@@ -143,6 +143,7 @@ class TestBoardInAFile:
             board.begin("Trainer")
             clock.now = 12.0
             logger.info("epoch %d of %d: loss %.2f, and [brackets] that are no markup", 1, 8, 0.5)
+            clock.now += console.SECONDS_A_LINE
             logger.info("")
             logging.getLogger("absl").info("of somebody else")
             board.progress("a third")
@@ -152,8 +153,24 @@ class TestBoardInAFile:
         assert screen.getvalue() == (
             "Trainer                 …           12s  epoch 1 of 8: loss 0.50, "
             "and [brackets] that are no markup\n"
-            "Trainer                 …           12s\n"
-            "Trainer                 done        12s  8 epochs\n"
+            "Trainer                 …           32s\n"
+            "Trainer                 done        32s  8 epochs\n"
+        )
+
+    def test_messages_that_follow_soon_are_in_the_log_alone(self, clock: Clock) -> None:
+        board, screen = plain()
+        logger = logging.getLogger("trainer.trees")
+        logger.setLevel(logging.INFO)
+        with board.shown():
+            board.begin("Trainer")
+            for genre in range(1, 6):
+                logger.info("trees of genre %d", genre)
+                clock.now += console.SECONDS_A_LINE * 0.4
+            logger.warning("a genre has no films")
+        assert screen.getvalue() == (
+            "Trainer                 …          0.0s  trees of genre 1\n"
+            "Trainer                 …           24s  trees of genre 4\n"
+            "Trainer                 …           40s  a genre has no films\n"
         )
 
     def test_a_long_line_stays_one_line(self) -> None:
