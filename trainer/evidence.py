@@ -14,13 +14,14 @@ import numpy as np
 from keras import ops
 
 from schema import features as raw
-from trainer import fields
+from schema.genres import NUM_GENRES
+from trainer import fields, finetuning
 from trainer.data import PIECES, Rows
 from trainer.factors import LEADS, NUM_LEADS, TERMS, Factors
 from trainer.hparams import HParams
-from trainer.layers import Bag, PeopleLift
+from trainer.layers import Bag, Fixed, PeopleLift
 from trainer.model import inference, input_names
-from trainer.sentence import SentenceEncoder, Weights
+from trainer.sentence import DIMENSIONS, SentenceEncoder, Weights
 from trainer.sentence_store import SentenceStore
 from transform import features as xf
 
@@ -96,7 +97,16 @@ def build(
             compute_dtype=hparams.compute_dtype,
             name="minilm",
         )
-        outputs[fields.SENTENCE] = encode(inputs[PIECES])
+        outputs[fields.SENTENCE] = vectors = encode(inputs[PIECES])
+        if hparams.tells_sentence_logits and finetuned:
+            head = keras.layers.Dense(
+                NUM_GENRES,
+                kernel_initializer=Fixed(finetuning.HEAD_SCALE * finetuned[finetuning.HEAD_KERNEL]),
+                bias_initializer=Fixed(finetuned[finetuning.HEAD_BIAS]),
+                trainable=False,
+                name=fields.SENTENCE_LOGITS,
+            )
+            outputs[fields.SENTENCE_LOGITS] = head(vectors[:, -DIMENSIONS:])
     return keras.Model(inputs, outputs, name="evidence")
 
 
@@ -118,7 +128,10 @@ def sentences(
     if not hparams.reads_sentences:
         return {}
     store = SentenceStore(directory, hparams, finetuned)
-    return {fields.SENTENCE: store.encode(rows.inputs[PIECES])}
+    found = {fields.SENTENCE: store.encode(rows.inputs[PIECES])}
+    if hparams.tells_sentence_logits and finetuned:
+        found[fields.SENTENCE_LOGITS] = finetuning.logits(finetuned, found[fields.SENTENCE])
+    return found
 
 
 def observe(

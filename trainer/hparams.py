@@ -27,6 +27,9 @@ class HParams:
             `trainer.finetuning`.
         finetuning_epochs: passes of that over the training split.
         finetuning_rate: its highest learning rate.
+        finetuning_folds: folds of the training split; the trees are told what MiniLM says of each
+            after it was trained further on the others. 1 leaves that out; 2 take as long again as
+            the fine-tuning, each more adds about as much.
         precision: what MiniLM multiplies matrices in; `auto` is what the machine that trains is
             fastest at, see `trainer.precision`. A model is served in what it was trained in.
         filters: filters of each convolution width.
@@ -63,6 +66,7 @@ class HParams:
     finetuned_layers: int = 4
     finetuning_epochs: int = 4
     finetuning_rate: float = 2e-4
+    finetuning_folds: int = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     filters: int = 48
     rnn_units: int = 32
@@ -95,7 +99,12 @@ class HParams:
         Raises:
             ValueError: a value is outside what is allowed; the message names it.
         """
-        whole = {"people_folds": (2, 20), "minilm_layers": (1, 6), "finetuned_layers": (0, 6)}
+        whole = {
+            "people_folds": (2, 20),
+            "minilm_layers": (1, 6),
+            "finetuned_layers": (0, 6),
+            "finetuning_folds": (1, 20),
+        }
         choices = {
             "text_encoder": TEXT_ENCODERS,
             "optimizer": OPTIMIZERS,
@@ -148,6 +157,11 @@ class HParams:
     def reads_sentences(self) -> bool:
         """Whether the plot's word pieces go through MiniLM."""
         return self.text_encoder.endswith("minilm")
+
+    @property
+    def tells_sentence_logits(self) -> bool:
+        """Whether the trees are told what a fine-tuned MiniLM says of films new to it."""
+        return self.reads_sentences and self.finetuned_layers > 0 and self.finetuning_folds > 1
 
     def changed(self, values: dict[str, Any]) -> "HParams":
         """A copy with some values changed.

@@ -31,8 +31,11 @@ INPUTS: Final = (
     xf.NUMBERS_MISSING,
     fields.PLOT_LOGITS,
     fields.TITLE_LOGITS,
+    fields.SENTENCE_LOGITS,
 )
-"""What the trees read, in the order of their columns; none of it has seen a film's own genres."""
+"""What the trees read, in the order of their columns, as far as it is made; none of it has seen a
+film's own genres.
+"""
 
 DEPTH: Final = 5
 INNER: Final = 2**DEPTH - 1
@@ -56,20 +59,22 @@ class Trees:
         limit: float32 [22, trees, INNER]; a row goes on to the second node below if it is above.
         value: float32 [22, trees, 2 ** DEPTH], what the leaves add to the logit.
         bias: float32 [22].
+        inputs: those of `INPUTS` that the columns are of.
     """
 
     column: np.ndarray
     limit: np.ndarray
     value: np.ndarray
     bias: np.ndarray
+    inputs: tuple[str, ...]
 
 
 def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Trees:
     """Grow the trees of all genres.
 
     Args:
-        inputs: those of `INPUTS` of the training split, people out of fold, float [rows, columns].
-            Fields are hidden as the other members see them hidden.
+        inputs: some or all of `INPUTS` of the training split, people out of fold, float [rows,
+            columns]; others are not read. Fields are hidden as the other members see them hidden.
         labels: float32 [rows, 22].
         hparams: see `HParams`.
 
@@ -77,8 +82,9 @@ def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Tree
         The trees. A genre that no row has, or each, has a bias alone.
     """
     hide = FieldDropout(hparams.field_dropout, hparams.seed)
-    known = hide({name: tf.cast(inputs[name], tf.float32) for name in INPUTS}, training=True)
-    rows = np.concatenate([known[name] for name in INPUTS], axis=1)
+    names = tuple(name for name in INPUTS if name in inputs)
+    known = hide({name: tf.cast(inputs[name], tf.float32) for name in names}, training=True)
+    rows = np.concatenate([known[name] for name in names], axis=1)
     shape = (len(GENRES), hparams.trees)
     column = np.zeros((*shape, INNER), np.int32)
     limit = np.zeros((*shape, INNER), np.float32)
@@ -102,7 +108,7 @@ def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Tree
             place = genre, number
             _fill(tree.nodes, 0, 0, column[place], limit[place], value[place])
         log.info("trees of %s: %d", GENRES[genre], len(grown._predictors))
-    return Trees(column, limit, value, bias)
+    return Trees(column, limit, value, bias, names)
 
 
 def _fill(
@@ -169,7 +175,7 @@ class Forest(keras.layers.Layer):
         self.built = True
 
     def call(self, rows: Any, training: bool = False) -> Any:
-        """Columns of `INPUTS` in, float32 [N, columns]; float32 [N, 22] out."""
+        """Columns of `Trees.inputs` in, float32 [N, columns]; float32 [N, 22] out."""
         if training:
             return tf.zeros([tf.shape(rows)[0], self.genres])
         trees = tf.range(self.genres * self.trees)
