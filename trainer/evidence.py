@@ -46,10 +46,13 @@ def build(
         factors: see `trainer.factors`.
         hparams: see `HParams`.
         sentences: whether it makes the sentence vectors, if the text encoder reads them.
-        finetuned: weights of MiniLM, see `trainer.finetuning`.
+        finetuned: weights of MiniLM, see `trainer.finetuning`; None is MiniLM as it is.
 
     Returns:
         A model from model inputs and `TABLE` to the features that `trainer.fields` names.
+
+    Raises:
+        KeyError: `hparams` ask for sentence logits, and no fine-tuned weights are given.
     """
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in TERMS}
     inputs[TABLE] = table = keras.Input((1,), dtype="int32", name=TABLE)
@@ -98,11 +101,12 @@ def build(
             name="minilm",
         )
         outputs[fields.SENTENCE] = vectors = encode(inputs[PIECES])
-        if hparams.tells_sentence_logits and finetuned:
+        if hparams.tells_sentence_logits:
+            weights = finetuned or {}
             head = keras.layers.Dense(
                 NUM_GENRES,
-                kernel_initializer=Fixed(finetuning.HEAD_SCALE * finetuned[finetuning.HEAD_KERNEL]),
-                bias_initializer=Fixed(finetuned[finetuning.HEAD_BIAS]),
+                kernel_initializer=Fixed(weights[finetuning.HEAD_KERNEL]),
+                bias_initializer=Fixed(weights[finetuning.HEAD_BIAS]),
                 trainable=False,
                 name=fields.SENTENCE_LOGITS,
             )
@@ -113,7 +117,7 @@ def build(
 def sentences(
     rows: Rows, hparams: HParams, directory: Path | None, finetuned: Weights | None = None
 ) -> dict[str, np.ndarray]:
-    """The sentence vectors of a split, which `build`'s network makes too, from a store.
+    """What MiniLM says of a split, vectors and logits, as `build`'s network does, from a store.
 
     Args:
         rows: a split with its word pieces.
@@ -124,13 +128,17 @@ def sentences(
     Returns:
         float16 [rows, dimensions] by the names of `trainer.fields`; none if the text encoder reads
         no sentences.
+
+    Raises:
+        KeyError: as `build`.
     """
     if not hparams.reads_sentences:
         return {}
     store = SentenceStore(directory, hparams, finetuned)
     found = {fields.SENTENCE: store.encode(rows.inputs[PIECES])}
-    if hparams.tells_sentence_logits and finetuned:
-        found[fields.SENTENCE_LOGITS] = finetuning.logits(finetuned, found[fields.SENTENCE])
+    if hparams.tells_sentence_logits:
+        vectors = found[fields.SENTENCE]
+        found[fields.SENTENCE_LOGITS] = finetuning.logits(finetuned or {}, vectors)
     return found
 
 

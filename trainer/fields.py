@@ -16,7 +16,7 @@ SENTENCE: Final = "sentence"
 """MiniLM's vectors of title and plot, from a lower layer and the last; float32 [N, 2 * 384]."""
 
 SENTENCE_LOGITS: Final = "sentence_logits"
-"""What MiniLM says of each genre that was trained further without the film, see
+"""What a MiniLM that was trained further without the film says of each genre, see
 `trainer.finetuning`, where the settings ask for it; float32 [N, 22].
 """
 

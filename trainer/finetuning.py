@@ -57,7 +57,9 @@ HEAD_SCALE: Final = 10.0
 
 HEAD_KERNEL: Final = "genres.weight"
 HEAD_BIAS: Final = "genres.bias"
-"""Names of the linear layer's weights among those of the encoder, which does not read them."""
+"""Names of the linear layer's weights among those of the encoder, which does not read them:
+float32 [384, 22], `HEAD_SCALE` included, and [22].
+"""
 
 OUT_OF_FOLD: Final = "out_of_fold"
 """Name of `Tuned.logits` in the file that keeps weights."""
@@ -172,7 +174,7 @@ def logits(weights: sentence.Weights, vectors: np.ndarray) -> np.ndarray:
     Returns:
         float16 [rows, 22].
     """
-    upper = HEAD_SCALE * vectors[:, -DIMENSIONS:].astype(np.float32)
+    upper = vectors[:, -DIMENSIONS:].astype(np.float32)
     said = upper @ weights[HEAD_KERNEL] + weights[HEAD_BIAS]
     return said.astype(np.float16)
 
@@ -183,6 +185,9 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
     Args:
         rows: the training split with its word pieces.
         hparams: see `HParams`.
+
+    Returns:
+        See `Tuned`.
     """
     keras.utils.set_random_seed(hparams.seed)
     pieces, labels = rows.inputs[PIECES], np.asarray(rows.labels, np.float32)
@@ -326,9 +331,9 @@ class GenreReader(keras.Model):
         return self.head(HEAD_SCALE * self.dropout(mean(tokens), training=training))
 
     def trained_weights(self) -> dict[str, np.ndarray]:
-        """Those of the encoder that are trained, and the linear layer's."""
+        """Those of the encoder that are trained, and the linear layer's; see `Tuned`."""
         kernel, bias = (weight.numpy() for weight in self.head.weights)
-        return {**self.encoder.trained_weights(), HEAD_KERNEL: kernel, HEAD_BIAS: bias}
+        return {**self.encoder.trained_weights(), HEAD_KERNEL: HEAD_SCALE * kernel, HEAD_BIAS: bias}
 
 
 class Progress(keras.callbacks.Callback):
@@ -427,8 +432,14 @@ def _read_above(
 ) -> np.ndarray:
     """What `encoder` makes of some rows' texts from what `_read_below` has written.
 
+    Args:
+        encoder: see `GenreReader`.
+        ends: see `_read_below`.
+        states: see `_read_below`.
+        rows: int64, numbers of the rows.
+
     Returns:
-        float16 [len(rows), 384], or [rows, 768] if `encoder.also` is among the layers that
+        float16 [len(rows), 384], or [len(rows), 768] if `encoder.also` is among the layers that
         read content words alone.
     """
 

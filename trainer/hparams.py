@@ -27,9 +27,9 @@ class HParams:
             `trainer.finetuning`.
         finetuning_epochs: passes of that over the training split.
         finetuning_rate: its highest learning rate.
-        finetuning_folds: folds of the training split; the trees are told what MiniLM says of each
-            after it was trained further on the others. 1 leaves that out; 2 take as long again as
-            the fine-tuning, each more adds about as much.
+        finetuning_folds: folds of the training split; trees, towers and the wide member are told
+            what MiniLM says of each after it was trained further on the others. 1 leaves that out;
+            2 take as long again as the fine-tuning, each more adds about as much.
         precision: what MiniLM multiplies matrices in; `auto` is what the machine that trains is
             fastest at, see `trainer.precision`. A model is served in what it was trained in.
         filters: filters of each convolution width.
@@ -160,7 +160,7 @@ class HParams:
 
     @property
     def tells_sentence_logits(self) -> bool:
-        """Whether the trees are told what a fine-tuned MiniLM says of films new to it."""
+        """Whether other members are told what a fine-tuned MiniLM says of films new to it."""
         return self.reads_sentences and self.finetuned_layers > 0 and self.finetuning_folds > 1
 
     def changed(self, values: dict[str, Any]) -> "HParams":
