@@ -4,9 +4,10 @@ import dataclasses
 import hashlib
 import types
 import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -23,8 +24,6 @@ CONFIG_NAME: Final = "ordained.yaml"
 
 MODEL_NAME: Final = "movie_genres"
 """What the served model is called."""
-
-Section = TypeVar("Section")
 
 
 @dataclass(frozen=True)
@@ -234,24 +233,30 @@ SECTIONS: Final[dict[str, type]] = {
 """The sections of a configuration file and the classes behind them."""
 
 
-def load(data: Path, output: Path, file: Path | None = None, **flags: Any) -> RunConfig:
+def load(data: Path, output: Path, files: Sequence[Path] = (), **flags: Any) -> RunConfig:
     """Make the configuration of a run.
 
     Args:
         data: directory with IMDb's dumps and plots.
         output: directory for everything that the run makes.
-        file: YAML file; None reads `ordained.yaml` in `data` if it is there.
+        files: YAML files; of a value that several of them set the last one counts. Without any,
+            `ordained.yaml` in `data` is read if it is there.
         **flags: fields of RunConfig, and `tune`, which sets `tuner.enabled`; None leaves a field.
 
     Returns:
         The configuration, validated.
 
     Raises:
-        UserError: the file cannot be read, or a value in it is unknown or not allowed.
+        UserError: a file cannot be read, or a value in it is unknown or not allowed.
     """
-    if file is None and (data / CONFIG_NAME).is_file():
-        file = data / CONFIG_NAME
-    sections = _sections(file) if file else {}
+    if not files and (data / CONFIG_NAME).is_file():
+        files = [data / CONFIG_NAME]
+    sections: dict[str, Any] = {}
+    values: dict[str, dict[str, Any]] = {}
+    for file in files:
+        for name, some in _values(file).items():
+            values[name] = values.get(name, {}) | some
+            sections[name] = _section(file, name, values[name])
     tune = flags.pop("tune", None)
     if tune is not None:
         tuner = sections.get("tuner", TunerConfig())
@@ -260,7 +265,8 @@ def load(data: Path, output: Path, file: Path | None = None, **flags: Any) -> Ru
     return RunConfig(data=data, output=output, **sections, **given)
 
 
-def _sections(file: Path) -> dict[str, Any]:
+def _values(file: Path) -> dict[str, dict[str, Any]]:
+    """What a file sets, by section and field, each of its field's type."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -274,21 +280,24 @@ def _sections(file: Path) -> dict[str, Any]:
         raise UserError(
             f"{file}: {unknown[0]} is no section of the configuration. Known: {', '.join(SECTIONS)}"
         )
+    return {name: _fields(file, name, values or {}) for name, values in content.items()}
+
+
+def _fields(file: Path, name: str, values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise UserError(f"{file}: {name} must hold names and values. Received: {values!r}")
+    hints = typing.get_type_hints(SECTIONS[name])
+    for key in values:
+        if key not in hints:
+            raise UserError(f"{file}: {name}.{key} is not known. Known: {', '.join(hints)}")
     return {
-        name: _section(file, name, SECTIONS[name], values or {}) for name, values in content.items()
+        key: _converted(file, f"{name}.{key}", hints[key], value) for key, value in values.items()
     }
 
 
-def _section(file: Path, name: str, section: type[Section], values: Any) -> Section:
-    if not isinstance(values, dict):
-        raise UserError(f"{file}: {name} must hold names and values. Received: {values!r}")
-    hints = typing.get_type_hints(section)
-    for key, value in values.items():
-        if key not in hints:
-            raise UserError(f"{file}: {name}.{key} is not known. Known: {', '.join(hints)}")
-        values[key] = _converted(file, f"{name}.{key}", hints[key], value)
+def _section(file: Path, name: str, values: Mapping[str, Any]) -> Any:
     try:
-        return section(**values)
+        return SECTIONS[name](**values)
     except (ValueError, UserError) as error:
         raise UserError(f"{file}: {error}") from error
 

@@ -1,6 +1,6 @@
 """Tells what the served model was made from, what else was, and what a run would do again.
 
-python -m pipeline.lineage --output DIR [--data DIR] [--config FILE] [--json]
+python -m pipeline.lineage --output DIR [--data DIR] [--config FILE]… [--json]
 """
 
 import json
@@ -82,8 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--config",
         type=Path,
+        action="append",
+        default=[],
         metavar="FILE",
-        help="YAML settings that a run would have (default: ordained.yaml in the data folder)",
+        help="YAML settings that a run would have; may be given more than once, and later files "
+        "count (default: ordained.yaml in the data folder)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
@@ -102,13 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def answer(data: Path, output: Path, file: Path | None = None) -> Answer:
+def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
     """Everything that the command tells.
 
     Args:
         data: that a run would read.
         output: directory of the runs.
-        file: settings that a run would have; None reads `ordained.yaml` in `data`.
+        files: settings that a run would have, see `pipeline.config.load`.
 
     Raises:
         UserError: there has been no run, or the settings cannot be read.
@@ -118,7 +121,7 @@ def answer(data: Path, output: Path, file: Path | None = None) -> Answer:
     from components import versions
     from pipeline import config as configuration
 
-    config = configuration.load(data, output, file)
+    config = configuration.load(data, output, files)
     version = versions.current(config.model_directory)
     made = lineage.pushed(history, version) if version is not None else None
     folder = config.model_directory / str(version)

@@ -455,8 +455,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config",
         type=Path,
+        action="append",
+        default=[],
         metavar="FILE",
-        help="YAML settings (default: ordained.yaml in the data folder, where there is one)",
+        help="YAML settings; may be given more than once, and later files count "
+        "(default: ordained.yaml in the data folder, where there is one)",
     )
     parser.add_argument(
         "--tune",

@@ -18,7 +18,7 @@ from transform.features import TransformConfig
 def load(folder: Path, text: str, **flags: object) -> config.RunConfig:
     file = folder / "settings.yaml"
     file.write_text(text)
-    return config.load(folder, folder / "out", file, **flags)
+    return config.load(folder, folder / "out", [file], **flags)
 
 
 def test_defaults_without_a_file(tmp_path: Path) -> None:
@@ -42,6 +42,20 @@ def test_sections_change_what_they_name_and_nothing_else(tmp_path: Path) -> None
 def test_a_file_beside_the_data_is_read(tmp_path: Path) -> None:
     (tmp_path / "ordained.yaml").write_text("tuner: {trials: 7}\n")
     assert config.load(tmp_path, tmp_path / "out").tuner.trials == 7
+
+
+def test_of_several_files_the_last_counts_for_each_value(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "more" / "second.yaml"
+    second.parent.mkdir()
+    first.write_text("hparams: {trees: 30, towers: 2}\ningest: {plots: mine.csv}\n")
+    second.write_text("hparams: {trees: 40}\ntuner: {trials: 3}\n")
+    loaded = config.load(tmp_path, tmp_path / "out", [first, second])
+    assert (loaded.hparams.trees, loaded.hparams.towers, loaded.tuner.trials) == (40, 2, 3)
+    assert loaded.ingest.plots == tmp_path / "mine.csv"
+
+    second.write_text("hparams: {trees: -1}\n")
+    with pytest.raises(UserError, match=r"second\.yaml: hparams\.trees must be"):
+        config.load(tmp_path, tmp_path / "out", [first, second])
 
 
 def test_flags_go_before_the_file(tmp_path: Path) -> None:
@@ -80,7 +94,7 @@ def test_refusals_name_the_file_and_the_value(tmp_path: Path, text: str, message
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.yaml: cannot be read: No such file"):
-        config.load(tmp_path, tmp_path, tmp_path / "none.yaml")
+        config.load(tmp_path, tmp_path, [tmp_path / "none.yaml"])
 
 
 def test_the_settings_of_the_sample_are_valid() -> None:
@@ -110,6 +124,6 @@ def test_tfx_packs_no_sources_for_workers_elsewhere(mode: str) -> None:
 
 def test_the_settings_of_the_whole_of_imdb_have_a_floor_for_every_genre(tmp_path: Path) -> None:
     file = Path(__file__).parent.parent / "data" / "imdb.yaml"
-    loaded = config.load(tmp_path, tmp_path / "out", file)
+    loaded = config.load(tmp_path, tmp_path / "out", [file])
     assert set(loaded.gate.genre_floors) == set(GENRES)
     assert min(loaded.gate.genre_floors.values()) > config.GateConfig().floor
