@@ -72,6 +72,14 @@ def test_two_questions_together_decide() -> None:
     assert np.mean((forest(columns(unseen)).numpy()[:, 0] > 0) == truth[:, 0]) > 0.95
 
 
+def test_the_first_tree_adds_as_much_as_the_rate_says() -> None:
+    inputs, labels = films()
+    fast = trees.fit(inputs, labels, HPARAMS.changed({"tree_rate": 0.4})).value[0, 0]
+    slow = trees.fit(inputs, labels, HPARAMS.changed({"tree_rate": 0.1})).value[0, 0]
+    assert np.abs(slow).max() > 0.01
+    np.testing.assert_allclose(fast, 4 * slow, rtol=1e-4)
+
+
 def test_what_minilm_says_is_read_where_it_is_made() -> None:
     inputs, labels = films(2000)
     without = trees.fit(inputs, labels, HPARAMS)

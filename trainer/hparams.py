@@ -40,6 +40,7 @@ class HParams:
         people_folds: folds of the training split by which people are described out of fold.
         people_prior: average films that are added to each person's, against chance.
         trees: boosted trees of each genre, see `trainer.trees`.
+        tree_rate: their learning rate; more trees want a lower one.
         towers: deep members, which differ by chance alone.
         hidden_units: units of each tower.
         input_dropout: rate on what the towers read.
@@ -76,6 +77,7 @@ class HParams:
     people_folds: int = 5
     people_prior: float = 2.0
     trees: int = 100
+    tree_rate: float = 0.1
     towers: int = 4
     hidden_units: int = 512
     input_dropout: float = 0.4
@@ -118,7 +120,7 @@ class HParams:
                 _require(_number(value) and 0 <= value < 1, name, "at least 0 and below 1", value)
             elif name in ("weight_decay", "focusing"):
                 _require(_number(value) and value >= 0, name, "at least 0", value)
-            elif name in ("learning_rate", "finetuning_rate", "people_prior"):
+            elif name in ("learning_rate", "finetuning_rate", "tree_rate", "people_prior"):
                 _require(_number(value) and value > 0, name, "above 0", value)
             elif name in whole:
                 low, high = whole[name]

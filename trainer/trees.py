@@ -42,7 +42,6 @@ INNER: Final = 2**DEPTH - 1
 """Nodes of a whole tree that ask something; those below node n are 2n + 1 and 2n + 2."""
 
 LEAVES: Final = 15
-LEARNING_RATE: Final = 0.1
 COLUMNS_A_SPLIT: Final = 0.3
 FILMS_A_LEAF: Final = 40
 REGULARIZATION: Final = 5.0
@@ -93,7 +92,7 @@ def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Tree
     for genre in np.flatnonzero((films > 0) & (films < len(labels))):
         grown = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
-            learning_rate=LEARNING_RATE,
+            learning_rate=hparams.tree_rate,
             max_leaf_nodes=LEAVES,
             max_depth=DEPTH,
             min_samples_leaf=FILMS_A_LEAF,
