@@ -14,7 +14,6 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from transform.features import TransformConfig
 
-
 SETTINGS = Path(__file__).parent.parent / "data"
 
 
