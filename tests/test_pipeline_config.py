@@ -14,8 +14,6 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from transform.features import TransformConfig
 
-SETTINGS = Path(__file__).parent.parent / "data"
-
 
 def load(folder: Path, text: str, **flags: object) -> config.RunConfig:
     file = folder / "settings.yaml"
@@ -100,7 +98,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_settings_of_the_sample_are_valid() -> None:
-    sample = SETTINGS / "sample"
+    sample = Path(__file__).parent.parent / "data" / "sample"
     assert config.load(sample, sample / "out").tuner.enabled
 
 
@@ -125,15 +123,7 @@ def test_tfx_packs_no_sources_for_workers_elsewhere(mode: str) -> None:
 
 
 def test_the_settings_of_the_whole_of_imdb_have_a_floor_for_every_genre(tmp_path: Path) -> None:
-    loaded = config.load(tmp_path, tmp_path / "out", [SETTINGS / "imdb.yaml"])
+    file = Path(__file__).parent.parent / "data" / "imdb.yaml"
+    loaded = config.load(tmp_path, tmp_path / "out", [file])
     assert set(loaded.gate.genre_floors) == set(GENRES)
     assert min(loaded.gate.genre_floors.values()) > config.GateConfig().floor
-
-
-def test_the_thorough_settings_stand_beside_those_of_imdb(tmp_path: Path) -> None:
-    imdb, thorough = SETTINGS / "imdb.yaml", SETTINGS / "thorough.yaml"
-    alone, both = (config.load(tmp_path, tmp_path, files) for files in ([imdb], [imdb, thorough]))
-    assert both.gate == alone.gate
-    assert both.hparams.tells_sentence_logits
-    assert not alone.hparams.tells_sentence_logits
-    assert both.hparams.trees > alone.hparams.trees

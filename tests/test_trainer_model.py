@@ -1,6 +1,5 @@
 """The network: every encoder, and that a row's answer is its own."""
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -48,7 +47,6 @@ TREES = Trees(
     RNG.normal(size=(NUM_GENRES, 2, INNER)).astype(np.float32),
     RNG.normal(size=(NUM_GENRES, 2, INNER + 1)).astype(np.float32),
     np.full(NUM_GENRES, -1, np.float32),
-    INPUTS[:-1],
 )
 SCALES = {
     name: (np.zeros(size, np.float32), np.ones(size, np.float32)) for name, size in DENSE.items()
@@ -137,7 +135,7 @@ def test_the_trees_see_what_is_known_and_what_is_not() -> None:
     forest = Forest(TREES)
 
     def asked(inputs: Inputs) -> np.ndarray:
-        return forest(np.concatenate([inputs[name] for name in TREES.inputs], axis=1)).numpy()
+        return forest(np.concatenate([inputs[name] for name in INPUTS], axis=1)).numpy()
 
     found = network(leave_out=only)(inputs, training=False)[:, 0]
     np.testing.assert_allclose(found, asked(inputs), atol=1e-5)
@@ -147,28 +145,6 @@ def test_the_trees_see_what_is_known_and_what_is_not() -> None:
     inputs[fields.PLOT_LOGITS] = 0 * inputs[fields.PLOT_LOGITS]
     assert not np.allclose(found, asked(inputs))
     np.testing.assert_allclose(hidden[:, 0], asked(inputs), atol=1e-5)
-
-
-def test_trees_that_heard_minilm_hear_nothing_of_it_where_it_is_not_read() -> None:
-    column = TREES.column.copy()
-    column[:, 0] = COLUMNS
-    grown = replace(TREES, column=column, inputs=INPUTS)
-    only = {model.DEEP, model.WIDE, model.LINEAR}
-    vectors = np.zeros((IDS, 6), np.float32)
-    inputs = rows(20, words=4)
-    said = RNG.normal(size=(20, NUM_GENRES)).astype(np.float32)
-
-    def asked(said: np.ndarray) -> np.ndarray:
-        known = [inputs[name] for name in TREES.inputs]
-        return Forest(grown)(np.concatenate([*known, said], axis=1)).numpy()
-
-    deaf = model.build(SMALL, vectors, FACTORS, grown, SCALES, only)
-    np.testing.assert_allclose(deaf(inputs, training=False)[:, 0], asked(0 * said), atol=1e-5)
-    scales = {**SCALES, fields.SENTENCE_LOGITS: (np.zeros(NUM_GENRES), np.ones(NUM_GENRES))}
-    hears = model.build(SMALL, vectors, FACTORS, grown, scales, only)
-    found = hears({**inputs, fields.SENTENCE_LOGITS: said}, training=False)[:, 0]
-    np.testing.assert_allclose(found, asked(said), atol=1e-5)
-    assert not np.allclose(found, asked(0 * said))
 
 
 def test_the_wide_part_is_linear_in_the_terms() -> None:

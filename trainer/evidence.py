@@ -14,14 +14,13 @@ import numpy as np
 from keras import ops
 
 from schema import features as raw
-from schema.genres import NUM_GENRES
-from trainer import fields, finetuning
+from trainer import fields
 from trainer.data import PIECES, Rows
 from trainer.factors import LEADS, NUM_LEADS, TERMS, Factors
 from trainer.hparams import HParams
-from trainer.layers import Bag, Fixed, PeopleLift
+from trainer.layers import Bag, PeopleLift
 from trainer.model import inference, input_names
-from trainer.sentence import DIMENSIONS, SentenceEncoder, Weights
+from trainer.sentence import SentenceEncoder, Weights
 from trainer.sentence_store import SentenceStore
 from transform import features as xf
 
@@ -46,13 +45,10 @@ def build(
         factors: see `trainer.factors`.
         hparams: see `HParams`.
         sentences: whether it makes the sentence vectors, if the text encoder reads them.
-        finetuned: weights of MiniLM, see `trainer.finetuning`; None is MiniLM as it is.
+        finetuned: weights of MiniLM, see `trainer.finetuning`.
 
     Returns:
         A model from model inputs and `TABLE` to the features that `trainer.fields` names.
-
-    Raises:
-        KeyError: `hparams` ask for sentence logits, and no fine-tuned weights are given.
     """
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in TERMS}
     inputs[TABLE] = table = keras.Input((1,), dtype="int32", name=TABLE)
@@ -100,24 +96,14 @@ def build(
             compute_dtype=hparams.compute_dtype,
             name="minilm",
         )
-        outputs[fields.SENTENCE] = vectors = encode(inputs[PIECES])
-        if hparams.tells_sentence_logits:
-            weights = finetuned or {}
-            head = keras.layers.Dense(
-                NUM_GENRES,
-                kernel_initializer=Fixed(weights[finetuning.HEAD_KERNEL]),
-                bias_initializer=Fixed(weights[finetuning.HEAD_BIAS]),
-                trainable=False,
-                name=fields.SENTENCE_LOGITS,
-            )
-            outputs[fields.SENTENCE_LOGITS] = head(vectors[:, -DIMENSIONS:])
+        outputs[fields.SENTENCE] = encode(inputs[PIECES])
     return keras.Model(inputs, outputs, name="evidence")
 
 
 def sentences(
     rows: Rows, hparams: HParams, directory: Path | None, finetuned: Weights | None = None
 ) -> dict[str, np.ndarray]:
-    """What MiniLM says of a split, vectors and logits, as `build`'s network does, from a store.
+    """The sentence vectors of a split, which `build`'s network makes too, from a store.
 
     Args:
         rows: a split with its word pieces.
@@ -128,18 +114,11 @@ def sentences(
     Returns:
         float16 [rows, dimensions] by the names of `trainer.fields`; none if the text encoder reads
         no sentences.
-
-    Raises:
-        KeyError: as `build`.
     """
     if not hparams.reads_sentences:
         return {}
     store = SentenceStore(directory, hparams, finetuned)
-    found = {fields.SENTENCE: store.encode(rows.inputs[PIECES])}
-    if hparams.tells_sentence_logits:
-        vectors = found[fields.SENTENCE]
-        found[fields.SENTENCE_LOGITS] = finetuning.logits(finetuned or {}, vectors)
-    return found
+    return {fields.SENTENCE: store.encode(rows.inputs[PIECES])}
 
 
 def observe(

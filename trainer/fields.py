@@ -15,11 +15,6 @@ NGRAM_FACTORS: Final = "ngram_factors"
 SENTENCE: Final = "sentence"
 """MiniLM's vectors of title and plot, from a lower layer and the last; float32 [N, 2 * 384]."""
 
-SENTENCE_LOGITS: Final = "sentence_logits"
-"""What a MiniLM that was trained further without the film says of each genre, see
-`trainer.finetuning`, where the settings ask for it; float32 [N, 22].
-"""
-
 NUMBER_CLASSES: Final = "number_classes"
 """Classes of the numbers, see `trainer.layers.number_classes`; float32 [N, 4 * 25]."""
 

@@ -5,10 +5,6 @@ The layers start from what the encoder learnt from sentences and move a little, 
 they are (Howard and Ruder 2018, arXiv:1801.06146, thaw from the top), so that what they make of the
 texts is computed once, for all passes and for the texts' vectors afterwards. The upper ones read
 content words alone, see `trainer.function_words`.
-
-What the layers say of films that they were trained on is better than what they say of others. So
-trees, which would trust it too far, are told what layers say that were trained on other films
-alone (stacking, Wolpert 1992, Neural Networks 5), if `HParams.finetuning_folds` asks for that.
 """
 
 import hashlib
@@ -55,15 +51,6 @@ WEIGHT_DECAY: Final = 0.01
 HEAD_SCALE: Final = 10.0
 """Of what the new linear layer reads: it learns so much faster than the layers below it."""
 
-HEAD_KERNEL: Final = "genres.weight"
-HEAD_BIAS: Final = "genres.bias"
-"""Names of the linear layer's weights among those of the encoder, which does not read them:
-float32 [384, 22], `HEAD_SCALE` included, and [22].
-"""
-
-OUT_OF_FOLD: Final = "out_of_fold"
-"""Name of `Tuned.logits` in the file that keeps weights."""
-
 STEPS_A_LINE: Final = 100
 """Of the log."""
 
@@ -77,28 +64,23 @@ class Tuned(NamedTuple):
     """What `tune` makes.
 
     Attributes:
-        weights: of the layers that were trained, for `SentenceEncoder`, and for `logits`.
+        weights: of the layers that were trained, for `SentenceEncoder`.
         vectors: float16 [rows, 384 or 768], what the encoder with them makes of the rows' texts.
-        logits: float16 [rows, 22], what layers that were trained without a row say of it; None if
-            there is one fold alone.
     """
 
     weights: sentence.Weights
     vectors: np.ndarray
-    logits: np.ndarray | None
 
 
 class Finetuned(NamedTuple):
     """What `finetuned` finds or makes.
 
     Attributes:
-        weights: see `Tuned`; none if nothing is to be fine-tuned.
-        logits: see `Tuned`.
+        weights: for `SentenceEncoder`; none if nothing is to be fine-tuned.
         seconds_before: that an earlier training took to make them; 0 if they were made now.
     """
 
     weights: sentence.Weights
-    logits: np.ndarray | None
     seconds_before: float
 
 
@@ -116,30 +98,25 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
         See `Finetuned`.
     """
     if not (hparams.reads_sentences and hparams.finetuned_layers):
-        return Finetuned({}, None, 0.0)
+        return Finetuned({}, 0.0)
     if directory is None:
-        weights, _, unseen = tune(rows, hparams)
-        return Finetuned(weights, unseen, 0.0)
+        return Finetuned(tune(rows, hparams).weights, 0.0)
     file = directory / f"finetuned-{_digest(rows, hparams)}.safetensors"
     if file.exists():
         with safe_open(file, "numpy") as kept:
-            seconds = float(kept.metadata()[SECONDS])
-        weights = load_file(file)
-        return Finetuned(weights, weights.pop(OUT_OF_FOLD, None), seconds)
+            return Finetuned(load_file(file), float(kept.metadata()[SECONDS]))
     started = time.monotonic()
-    weights, vectors, unseen = tune(rows, hparams)
+    weights, vectors = tune(rows, hparams)
     directory.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
     exact = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    if unseen is not None:
-        exact[OUT_OF_FOLD] = unseen
     save_file(exact, part, {SECONDS: f"{time.monotonic() - started:.1f}"})
     part.replace(file)
     for other in directory.glob("finetuned-*.safetensors"):
         if other != file:
             other.unlink()
     SentenceStore(directory, hparams, weights).add(rows.inputs[PIECES], vectors)
-    return Finetuned(weights, unseen, 0.0)
+    return Finetuned(weights, 0.0)
 
 
 def _digest(rows: Rows, hparams: HParams) -> str:
@@ -153,7 +130,6 @@ def _digest(rows: Rows, hparams: HParams) -> str:
         hparams.finetuned_layers,
         hparams.finetuning_epochs,
         hparams.finetuning_rate,
-        hparams.finetuning_folds,
         hparams.compute_dtype,
         hparams.seed,
     ]
@@ -164,70 +140,17 @@ def _digest(rows: Rows, hparams: HParams) -> str:
     return made_by.hexdigest()[:16]
 
 
-def logits(weights: sentence.Weights, vectors: np.ndarray) -> np.ndarray:
-    """What the linear layer says of texts by their vectors, the one under which layers were tuned.
-
-    Args:
-        weights: see `Tuned`.
-        vectors: float [rows, 384 or 768], see `Tuned`.
-
-    Returns:
-        float16 [rows, 22].
-    """
-    upper = vectors[:, -DIMENSIONS:].astype(np.float32)
-    said = upper @ weights[HEAD_KERNEL] + weights[HEAD_BIAS]
-    return said.astype(np.float16)
-
-
 def tune(rows: Rows, hparams: HParams) -> Tuned:
-    """Train the upper layers under a linear layer.
+    """Train the upper layers under a linear layer that is thrown away afterwards.
 
     Args:
         rows: the training split with its word pieces.
         hparams: see `HParams`.
-
-    Returns:
-        See `Tuned`.
     """
     keras.utils.set_random_seed(hparams.seed)
     pieces, labels = rows.inputs[PIECES], np.asarray(rows.labels, np.float32)
     reader = GenreReader(hparams, labels.mean(0))
-    content = pieces.with_flat_values(reader.encoder.is_content(pieces.flat_values))
-    ends = np.cumsum([0, *tf.reduce_sum(tf.cast(content, tf.int32), axis=1).numpy()])
-    everyone = np.arange(len(labels))
-    with tempfile.TemporaryFile() as file:
-        states = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), DIMENSIONS))
-        lower = _read_below(reader.encoder, pieces, ends, states)
-        _train(reader, ends, states, labels, everyone, hparams)
-        vectors = _read_above(reader.encoder, ends, states, everyone)
-        unseen = None
-        if hparams.finetuning_folds > 1:
-            unseen = _out_of_fold(ends, states, labels, hparams)
-    return Tuned(reader.trained_weights(), np.concatenate([lower, vectors], axis=1), unseen)
-
-
-def _train(
-    reader: "GenreReader",
-    ends: np.ndarray,
-    states: np.ndarray,
-    labels: np.ndarray,
-    rows: np.ndarray,
-    hparams: HParams,
-    which: str = "",
-) -> None:
-    """Train a reader on some of the rows that `_read_below` has written; in place.
-
-    Args:
-        reader: new.
-        ends: see `_read_below`.
-        states: see `_read_below`.
-        labels: float32 [all rows, 22].
-        rows: int64, numbers of those to train on.
-        hparams: see `HParams`.
-        which: of several readers it is, for the log.
-    """
-    lengths = np.diff(ends)[rows]
-    steps_a_pass = -(-len(rows) // BATCH)
+    steps_a_pass = -(-len(labels) // BATCH)
     steps = steps_a_pass * hparams.finetuning_epochs
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -241,58 +164,38 @@ def _train(
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,
     )
+    content = pieces.with_flat_values(reader.encoder.is_content(pieces.flat_values))
+    ends = np.cumsum([0, *tf.reduce_sum(tf.cast(content, tf.int32), axis=1).numpy()])
+    with tempfile.TemporaryFile() as file:
+        states = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), DIMENSIONS))
+        lower = _read_below(reader.encoder, pieces, ends, states)
 
-    def batches() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
-        random = np.random.default_rng(hparams.seed)
-        for _ in range(hparams.finetuning_epochs):
-            for places in draw(lengths, random):
-                some = rows[places]
-                found = [hide_tokens(states[ends[row] : ends[row + 1]], random) for row in some]
-                left = np.array([len(text) for text in found], np.int32)
-                yield (left, np.concatenate(found)), labels[some]
+        def batches() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+            random = np.random.default_rng(hparams.seed)
+            for _ in range(hparams.finetuning_epochs):
+                for some in draw(np.diff(ends), random):
+                    found = [hide_tokens(states[ends[row] : ends[row + 1]], random) for row in some]
+                    lengths = np.array([len(text) for text in found], np.int32)
+                    yield (lengths, np.concatenate(found)), labels[some]
 
-    reader.fit(
-        tf.data.Dataset.from_generator(
-            batches,
-            output_signature=(
-                (
-                    tf.TensorSpec([None], tf.int32),
-                    tf.TensorSpec([None, DIMENSIONS], tf.float16),
+        reader.fit(
+            tf.data.Dataset.from_generator(
+                batches,
+                output_signature=(
+                    (
+                        tf.TensorSpec([None], tf.int32),
+                        tf.TensorSpec([None, DIMENSIONS], tf.float16),
+                    ),
+                    tf.TensorSpec([None, NUM_GENRES], tf.float32),
                 ),
-                tf.TensorSpec([None, NUM_GENRES], tf.float32),
-            ),
-        ).prefetch(2),
-        epochs=hparams.finetuning_epochs,
-        steps_per_epoch=steps_a_pass,
-        verbose=0,
-        callbacks=[Progress(steps, which)],
-    )
-
-
-def _out_of_fold(
-    ends: np.ndarray, states: np.ndarray, labels: np.ndarray, hparams: HParams
-) -> np.ndarray:
-    """`Tuned.logits`: a reader for each fold, trained on the others.
-
-    Args:
-        ends: see `_read_below`.
-        states: see `_read_below`.
-        labels: float32 [rows, 22].
-        hparams: see `HParams`.
-
-    Returns:
-        float16 [rows, 22].
-    """
-    found = np.zeros(labels.shape, np.float16)
-    folds = np.arange(len(labels)) % hparams.finetuning_folds
-    for fold in range(hparams.finetuning_folds):
-        inside, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        reader = GenreReader(hparams, labels[others].mean(0))
-        which = f" without fold {fold + 1} of {hparams.finetuning_folds}"
-        _train(reader, ends, states, labels, others, hparams, which)
-        vectors = _read_above(reader.encoder, ends, states, inside)
-        found[inside] = logits(reader.trained_weights(), vectors)
-    return found
+            ).prefetch(2),
+            epochs=hparams.finetuning_epochs,
+            steps_per_epoch=steps_a_pass,
+            verbose=0,
+            callbacks=[Progress(steps)],
+        )
+        vectors = _read_above(reader.encoder, ends, states)
+    return Tuned(reader.encoder.trained_weights(), np.concatenate([lower, vectors], axis=1))
 
 
 class GenreReader(keras.Model):
@@ -330,19 +233,13 @@ class GenreReader(keras.Model):
             tokens = self.encoder.layer(tokens, number, dropout, alike=True)
         return self.head(HEAD_SCALE * self.dropout(mean(tokens), training=training))
 
-    def trained_weights(self) -> dict[str, np.ndarray]:
-        """Those of the encoder that are trained, and the linear layer's; see `Tuned`."""
-        kernel, bias = (weight.numpy() for weight in self.head.weights)
-        return {**self.encoder.trained_weights(), HEAD_KERNEL: HEAD_SCALE * kernel, HEAD_BIAS: bias}
-
 
 class Progress(keras.callbacks.Callback):
     """Says how far the fine-tuning is."""
 
-    def __init__(self, steps: int, which: str = "") -> None:
+    def __init__(self, steps: int) -> None:
         super().__init__()
         self.steps = steps
-        self.which = which
         self.done = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -351,8 +248,7 @@ class Progress(keras.callbacks.Callback):
         self.done += 1
         if self.done % STEPS_A_LINE == 0 or self.done == self.steps:
             log.info(
-                "fine-tuning MiniLM%s: %d of %d steps, loss %.4f",
-                self.which,
+                "fine-tuning MiniLM: %d of %d steps, loss %.4f",
                 self.done,
                 self.steps,
                 (logs or {}).get("loss", float("nan")),
@@ -427,19 +323,11 @@ def _read_below(
     return np.stack([lower[row] for row in range(len(texts))])
 
 
-def _read_above(
-    encoder: SentenceEncoder, ends: np.ndarray, states: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """What `encoder` makes of some rows' texts from what `_read_below` has written.
-
-    Args:
-        encoder: see `GenreReader`.
-        ends: see `_read_below`.
-        states: see `_read_below`.
-        rows: int64, numbers of the rows.
+def _read_above(encoder: SentenceEncoder, ends: np.ndarray, states: np.ndarray) -> np.ndarray:
+    """What `encoder` makes of the texts from what `_read_below` has written.
 
     Returns:
-        float16 [len(rows), 384], or [len(rows), 768] if `encoder.also` is among the layers that
+        float16 [rows, 384], or [rows, 768] if `encoder.also` is among the layers that
         read content words alone.
     """
 
@@ -456,14 +344,13 @@ def _read_above(
         return _joined([*lower, mean(tokens)], tf.shape(lengths)[0])
 
     vectors: dict[int, np.ndarray] = {}
-    for places in _by_length(np.diff(ends)[rows], "upper"):
-        some = rows[places]
+    for some in _by_length(np.diff(ends), "upper"):
         texts = [states[ends[row] : ends[row + 1]] for row in some]
         lengths = np.array([len(text) for text in texts], np.int32)
         vectors |= dict(
             zip(some.tolist(), read(lengths, np.concatenate(texts)).numpy(), strict=True)
         )
-    return np.stack([vectors[row] for row in rows.tolist()])
+    return np.stack([vectors[row] for row in range(len(ends) - 1)])
 
 
 def _joined(means: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:

@@ -27,9 +27,6 @@ class HParams:
             `trainer.finetuning`.
         finetuning_epochs: passes of that over the training split.
         finetuning_rate: its highest learning rate.
-        finetuning_folds: folds of the training split; trees, towers and the wide member are told
-            what MiniLM says of each after it was trained further on the others. 1 leaves that out;
-            2 take as long again as the fine-tuning, each more adds about as much.
         precision: what MiniLM multiplies matrices in; `auto` is what the machine that trains is
             fastest at, see `trainer.precision`. A model is served in what it was trained in.
         filters: filters of each convolution width.
@@ -40,7 +37,6 @@ class HParams:
         people_folds: folds of the training split by which people are described out of fold.
         people_prior: average films that are added to each person's, against chance.
         trees: boosted trees of each genre, see `trainer.trees`.
-        tree_rate: their learning rate; more trees want a lower one.
         towers: deep members, which differ by chance alone.
         hidden_units: units of each tower.
         input_dropout: rate on what the towers read.
@@ -67,7 +63,6 @@ class HParams:
     finetuned_layers: int = 4
     finetuning_epochs: int = 4
     finetuning_rate: float = 2e-4
-    finetuning_folds: int = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     filters: int = 48
     rnn_units: int = 32
@@ -77,7 +72,6 @@ class HParams:
     people_folds: int = 5
     people_prior: float = 2.0
     trees: int = 100
-    tree_rate: float = 0.1
     towers: int = 4
     hidden_units: int = 512
     input_dropout: float = 0.4
@@ -101,12 +95,7 @@ class HParams:
         Raises:
             ValueError: a value is outside what is allowed; the message names it.
         """
-        whole = {
-            "people_folds": (2, 20),
-            "minilm_layers": (1, 6),
-            "finetuned_layers": (0, 6),
-            "finetuning_folds": (1, 20),
-        }
+        whole = {"people_folds": (2, 20), "minilm_layers": (1, 6), "finetuned_layers": (0, 6)}
         choices = {
             "text_encoder": TEXT_ENCODERS,
             "optimizer": OPTIMIZERS,
@@ -120,7 +109,7 @@ class HParams:
                 _require(_number(value) and 0 <= value < 1, name, "at least 0 and below 1", value)
             elif name in ("weight_decay", "focusing"):
                 _require(_number(value) and value >= 0, name, "at least 0", value)
-            elif name in ("learning_rate", "finetuning_rate", "tree_rate", "people_prior"):
+            elif name in ("learning_rate", "finetuning_rate", "people_prior"):
                 _require(_number(value) and value > 0, name, "above 0", value)
             elif name in whole:
                 low, high = whole[name]
@@ -159,11 +148,6 @@ class HParams:
     def reads_sentences(self) -> bool:
         """Whether the plot's word pieces go through MiniLM."""
         return self.text_encoder.endswith("minilm")
-
-    @property
-    def tells_sentence_logits(self) -> bool:
-        """Whether other members are told what a fine-tuned MiniLM says of films new to it."""
-        return self.reads_sentences and self.finetuned_layers > 0 and self.finetuning_folds > 1
 
     def changed(self, values: dict[str, Any]) -> "HParams":
         """A copy with some values changed.

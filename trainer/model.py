@@ -289,17 +289,15 @@ def _forest(
 ) -> keras.KerasTensor:
     """Logits of the trees; what is left out looks to them as if never known."""
     read = fields.keep(
-        {name: known[name] for name in grown.inputs if name in known},
+        {name: known[name] for name in trees.INPUTS},
         people=float(fields.PEOPLE_LIFTS not in leave_out),
         names=float(fields.CREDIT_COUNTS not in leave_out),
         title=float(fields.TITLE_LOGITS not in leave_out),
         numbers=float(xf.NUMBERS not in leave_out),
     )
-    nothing = ops.zeros_like(read[fields.PLOT_LOGITS])
-    for name in (fields.PLOT_LOGITS, fields.SENTENCE_LOGITS):
-        if name in leave_out or name not in read:
-            read[name] = nothing
-    columns = keras.layers.Concatenate(name="trees_columns")([read[name] for name in grown.inputs])
+    if fields.PLOT_LOGITS in leave_out:
+        read[fields.PLOT_LOGITS] = ops.zeros_like(read[fields.PLOT_LOGITS])
+    columns = keras.layers.Concatenate(name="trees_columns")([read[name] for name in trees.INPUTS])
     return trees.Forest(grown, name="trees")(columns)
 
 

@@ -149,11 +149,9 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     store = (fn_args.custom_config or {}).get("sentence_store")
     directory = Path(store) if store else None
     of_train = evidence.observe(observer, train, factors.folds_of(len(train), hparams))
-    finetuned, unseen, seconds_before = finetuning.finetuned(train, hparams, directory)
-    of_train |= evidence.sentences(train, hparams, directory, finetuned)
-    if unseen is not None:
-        of_train[fields.SENTENCE_LOGITS] = unseen
     grown = trees.fit({**train.inputs, **of_train}, train.labels, hparams)
+    finetuned, seconds_before = finetuning.finetuned(train, hparams, directory)
+    of_train |= evidence.sentences(train, hparams, directory, finetuned)
     of_evaluation = evidence.observe(observer, evaluation)
     of_evaluation |= evidence.sentences(evaluation, hparams, directory, finetuned)
     return Prepared(
@@ -179,7 +177,7 @@ def new_model(hparams: HParams, prepared: Prepared, leave_out: Collection[str] =
     scales = {
         name: scale
         for name, scale in prepared.scales.items()
-        if hparams.reads_sentences or name not in (fields.SENTENCE, fields.SENTENCE_LOGITS)
+        if name != fields.SENTENCE or hparams.reads_sentences
     }
     network = model.build(
         hparams, prepared.word_vectors, prepared.factors, prepared.trees, scales, leave_out

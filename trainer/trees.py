@@ -31,17 +31,15 @@ INPUTS: Final = (
     xf.NUMBERS_MISSING,
     fields.PLOT_LOGITS,
     fields.TITLE_LOGITS,
-    fields.SENTENCE_LOGITS,
 )
-"""What the trees read, in the order of their columns, as far as it is made; none of it has seen a
-film's own genres.
-"""
+"""What the trees read, in the order of their columns; none of it has seen a film's own genres."""
 
 DEPTH: Final = 5
 INNER: Final = 2**DEPTH - 1
 """Nodes of a whole tree that ask something; those below node n are 2n + 1 and 2n + 2."""
 
 LEAVES: Final = 15
+LEARNING_RATE: Final = 0.1
 COLUMNS_A_SPLIT: Final = 0.3
 FILMS_A_LEAF: Final = 40
 REGULARIZATION: Final = 5.0
@@ -58,22 +56,20 @@ class Trees:
         limit: float32 [22, trees, INNER]; a row goes on to the second node below if it is above.
         value: float32 [22, trees, 2 ** DEPTH], what the leaves add to the logit.
         bias: float32 [22].
-        inputs: those of `INPUTS` that the columns are of.
     """
 
     column: np.ndarray
     limit: np.ndarray
     value: np.ndarray
     bias: np.ndarray
-    inputs: tuple[str, ...]
 
 
 def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Trees:
     """Grow the trees of all genres.
 
     Args:
-        inputs: some or all of `INPUTS` of the training split, people out of fold, float [rows,
-            columns]; others are not read. Fields are hidden as the other members see them hidden.
+        inputs: those of `INPUTS` of the training split, people out of fold, float [rows, columns].
+            Fields are hidden as the other members see them hidden.
         labels: float32 [rows, 22].
         hparams: see `HParams`.
 
@@ -81,9 +77,8 @@ def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Tree
         The trees. A genre that no row has, or each, has a bias alone.
     """
     hide = FieldDropout(hparams.field_dropout, hparams.seed)
-    names = tuple(name for name in INPUTS if name in inputs)
-    known = hide({name: tf.cast(inputs[name], tf.float32) for name in names}, training=True)
-    rows = np.concatenate([known[name] for name in names], axis=1)
+    known = hide({name: tf.cast(inputs[name], tf.float32) for name in INPUTS}, training=True)
+    rows = np.concatenate([known[name] for name in INPUTS], axis=1)
     shape = (len(GENRES), hparams.trees)
     column = np.zeros((*shape, INNER), np.int32)
     limit = np.zeros((*shape, INNER), np.float32)
@@ -92,7 +87,7 @@ def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Tree
     for genre in np.flatnonzero((films > 0) & (films < len(labels))):
         grown = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
-            learning_rate=hparams.tree_rate,
+            learning_rate=LEARNING_RATE,
             max_leaf_nodes=LEAVES,
             max_depth=DEPTH,
             min_samples_leaf=FILMS_A_LEAF,
@@ -107,7 +102,7 @@ def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Tree
             place = genre, number
             _fill(tree.nodes, 0, 0, column[place], limit[place], value[place])
         log.info("trees of %s: %d", GENRES[genre], len(grown._predictors))
-    return Trees(column, limit, value, bias, names)
+    return Trees(column, limit, value, bias)
 
 
 def _fill(
@@ -174,7 +169,7 @@ class Forest(keras.layers.Layer):
         self.built = True
 
     def call(self, rows: Any, training: bool = False) -> Any:
-        """Columns of `Trees.inputs` in, float32 [N, columns]; float32 [N, 22] out."""
+        """Columns of `INPUTS` in, float32 [N, columns]; float32 [N, 22] out."""
         if training:
             return tf.zeros([tf.shape(rows)[0], self.genres])
         trees = tf.range(self.genres * self.trees)
