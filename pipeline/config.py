@@ -284,6 +284,7 @@ def _values(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _fields(file: Path, name: str, values: Any) -> dict[str, Any]:
+    """The fields of a section as they were written, each of its type."""
     if not isinstance(values, dict):
         raise UserError(f"{file}: {name} must hold names and values. Received: {values!r}")
     hints = typing.get_type_hints(SECTIONS[name])
@@ -296,6 +297,7 @@ def _fields(file: Path, name: str, values: Any) -> dict[str, Any]:
 
 
 def _section(file: Path, name: str, values: Mapping[str, Any]) -> Any:
+    """The section with these fields; a value that is not allowed is the file's mistake."""
     try:
         return SECTIONS[name](**values)
     except (ValueError, UserError) as error:

@@ -79,15 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="data that a run would read (default: the bundled sample)",
     )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML settings that a run would have; may be given more than once, and later files "
-        "count (default: ordained.yaml in the data folder)",
-    )
+    options.add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,4 +1,4 @@
-"""What the commands about earlier runs have in common."""
+"""Options that several commands have in common."""
 
 import argparse
 from pathlib import Path
@@ -20,3 +20,20 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
         help="output directory of the runs (default: output)",
     )
     return made
+
+
+def add_config(to: argparse.ArgumentParser) -> None:
+    """Add the option `--config`: a list of files, as `pipeline.config.load` reads them.
+
+    Args:
+        to: the parser, changed in place.
+    """
+    to.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="YAML settings; given more than once, the last file that sets a value counts "
+        "(default: ordained.yaml in the data folder, where there is one)",
+    )

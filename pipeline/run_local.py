@@ -430,6 +430,8 @@ def _ignore_signals() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from pipeline.options import add_config
+
     parser = argparse.ArgumentParser(
         prog="run_local.py",
         description="From IMDb dumps to a served genre model: ingest, check, transform, train,\n"
@@ -452,15 +454,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for everything that the run makes (default: output)",
     )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML settings; may be given more than once, and later files count "
-        "(default: ordained.yaml in the data folder, where there is one)",
-    )
+    add_config(parser)
     parser.add_argument(
         "--tune",
         action=argparse.BooleanOptionalAction,
