@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from trainer import sentence
-from trainer.sentence import DIMENSIONS, TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen
+from trainer.sentence import DIMENSIONS, TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen, mean
 from transform import minilm
 from transform.wordpiece import WordPieces, basic_words
 
@@ -100,6 +100,24 @@ def test_upper_layers_read_content_words_alone() -> None:
         return float(np.linalg.norm(one - other) / np.linalg.norm(one))
 
     assert apart(0) < 1e-5 < 0.05 < apart(1) < apart(2) == apart(None)
+
+
+def test_tokens_that_are_not_kept_are_read_all_the_same() -> None:
+    encoder = SentenceEncoder(2, 2)
+    ids = pieces(("A boy, and the war.", "The boys who went to the war or not!"))
+    kept = encoder.is_content(tf.boolean_mask(ids, ids > 0))
+    tokens = encoder.embed(ids)
+    whole, _ = encoder.through(tokens, range(2))
+    found, [lower] = encoder.through(tokens, range(2), kept)
+    expected = chosen(whole, kept)
+    assert tf.size(found.states) < tf.size(whole.states)
+    np.testing.assert_allclose(found.states, expected.states, atol=1e-5)
+    np.testing.assert_allclose(lower, mean(expected), atol=1e-5)
+    blind, _ = encoder.through(chosen(tokens, kept), range(2))
+    assert np.abs(blind.states - expected.states).max() > 0.01
+
+    alone, _ = encoder.through(tokens, range(0), kept)
+    np.testing.assert_array_equal(alone.states, chosen(tokens, kept).states)
 
 
 def test_tokens_that_are_left_move_together() -> None:

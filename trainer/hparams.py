@@ -61,7 +61,7 @@ class HParams:
     text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
     minilm_layers: int = 6
     finetuned_layers: int = 4
-    finetuning_epochs: int = 4
+    finetuning_epochs: int = 3
     finetuning_rate: float = 2e-4
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     filters: int = 48
@@ -85,7 +85,7 @@ class HParams:
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     batch_size: int = 512
-    epochs: int = 9
+    epochs: int = 6
     patience: int = 2
     seed: int = 20
 

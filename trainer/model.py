@@ -30,6 +30,7 @@ from trainer.layers import (
     WindowMean,
     number_classes,
 )
+from trainer.optimizers import FusedAdam
 from transform import features as xf
 
 KERNEL_WIDTHS: Final[tuple[int, ...]] = (1, 2, 3, 5)
@@ -158,10 +159,8 @@ def compile_model(model: keras.Model, hparams: HParams, steps: int) -> None:
         warmup_steps=max(steps // 15, 1),
     )
     optimizer = {
-        "adam": lambda: keras.optimizers.Adam(rate, clipnorm=5.0),
-        "adamw": lambda: keras.optimizers.AdamW(
-            rate, weight_decay=hparams.weight_decay, clipnorm=5.0
-        ),
+        "adam": lambda: FusedAdam(rate, clipnorm=5.0),
+        "adamw": lambda: FusedAdam(rate, weight_decay=hparams.weight_decay, clipnorm=5.0),
         "nadam": lambda: keras.optimizers.Nadam(rate, clipnorm=5.0),
     }[hparams.optimizer]()
     model.compile(

@@ -68,8 +68,8 @@ class SentenceEncoder(keras.layers.Layer):
 
         Args:
             num_layers: how many layers of the encoder, from the lowest, a text goes through.
-            also: a lower layer whose mean is put before that of the last one; None is none. Lower
-                layers keep more of the single words.
+            also: a lower layer whose mean, over the tokens that it gives to the next, is put before
+                that of the last one; None is none. Lower layers keep more of the single words.
             content_from: the lowest layer, from 0, that reads content words alone, as do those
                 above it, see `trainer.function_words`; None is none of them.
             instead: weights that take the place of those of the file, as
@@ -137,9 +137,10 @@ class SentenceEncoder(keras.layers.Layer):
         # Neighbours share their attention, see `_attend`.
         order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
         ids = tf.gather(ids, order)
-        tokens, lower = self.through(self.embed(ids), range(self.content_from))
+        kept = None
         if self.content_from < self.num_layers:
-            tokens = chosen(tokens, self.is_content(tf.boolean_mask(ids, ids > 0)))
+            kept = self.is_content(tf.boolean_mask(ids, ids > 0))
+        tokens, lower = self.through(self.embed(ids), range(self.content_from), kept)
         tokens, upper = self.through(tokens, range(self.content_from, self.num_layers))
         return tf.gather(tf.concat([*lower, *upper, mean(tokens)], axis=1), tf.argsort(order))
 
@@ -158,17 +159,37 @@ class SentenceEncoder(keras.layers.Layer):
         """Which word pieces the layers from `content_from` read: int32 [tokens], bool [tokens]."""
         return tf.gather(self.content, pieces)
 
-    def through(self, tokens: Tokens, numbers: range) -> tuple[Tokens, list[tf.Tensor]]:
-        """What some layers, from 0, make of tokens, and the mean of `also` if it is among them."""
+    def through(
+        self, tokens: Tokens, numbers: range, kept: tf.Tensor | None = None
+    ) -> tuple[Tokens, list[tf.Tensor]]:
+        """What some layers make of tokens.
+
+        Args:
+            tokens: see `layer`.
+            numbers: of the layers, from 0.
+            kept: bool [tokens], those that the last of the layers gives, or that are given if there
+                is no layer; None is all.
+
+        Returns:
+            The tokens that are kept, and the mean over them after `also` if it is among the layers.
+        """
+        if kept is not None and not numbers:
+            tokens = chosen(tokens, kept)
         lower = []
         for number in numbers:
-            tokens = self.layer(tokens, number)
+            tokens = self.layer(tokens, number, kept=kept if number == numbers[-1] else None)
             if number + 1 == self.also:
                 lower.append(mean(tokens))
         return tokens, lower
 
     def layer(
-        self, tokens: Tokens, number: int, dropout: float = 0.0, *, alike: bool = False
+        self,
+        tokens: Tokens,
+        number: int,
+        dropout: float = 0.0,
+        *,
+        alike: bool = False,
+        kept: tf.Tensor | None = None,
     ) -> Tokens:
         """What a layer makes of tokens.
 
@@ -178,9 +199,11 @@ class SentenceEncoder(keras.layers.Layer):
             dropout: rate on what it adds to the tokens.
             alike: whether all texts are of like length, so that none waits for a longer one if all
                 share their attention.
+            kept: bool [tokens], those that are given; None is all. Others are read by these and
+                spared what comes after the attention.
 
         Returns:
-            The same tokens with other states.
+            The tokens that are kept, with other states.
         """
         part = f"encoder.layer.{number}"
 
@@ -188,7 +211,10 @@ class SentenceEncoder(keras.layers.Layer):
             y = tf.cast(self._dense(y, f"{part}.{name}.dense"), tf.float32)
             return self._normalize(x + tf.nn.dropout(y, dropout), f"{part}.{name}.LayerNorm")
 
-        x = added(tokens.states, self._attend(tokens, number, alike), "attention.output")
+        found = self._attend(tokens, number, alike)
+        if kept is not None:
+            tokens, found = chosen(tokens, kept), tf.boolean_mask(found, kept)
+        x = added(tokens.states, found, "attention.output")
         inner = tf.nn.gelu(self._dense(x, f"{part}.intermediate.dense"))
         return tokens._replace(states=added(x, inner, "output"))
 
