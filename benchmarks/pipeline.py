@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from trainer import precision
+
 PROJECT = Path(__file__).resolve().parent.parent
 BASICS = "title.basics.tsv"
 OUTSIDE = "(start, ingest, end)"
@@ -129,15 +131,19 @@ def table(runs: Sequence[Run]) -> str:
 
 
 def machine() -> str:
-    """What the numbers were measured on."""
+    """What the numbers were measured on.
+
+    Processors of one name can differ in what they multiply fastest, and so in a training's time.
+    """
     names = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     ]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    processor = f"{names[0] if names else platform.machine()} in {precision.native()}"
     return (
-        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB, "
+        f"{processor}, {os.cpu_count()} cores, {memory:.0f} GB, "
         f"{platform.system()}, Python {platform.python_version()}"
     )
 
