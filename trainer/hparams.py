@@ -12,6 +12,18 @@ OPTIMIZERS: Final = ("adam", "adamw", "nadam")
 LOSSES: Final = ("cross_entropy", "focal", "asymmetric")
 PRECISIONS: Final = ("auto", "float32", "bfloat16")
 
+_SEARCHED: Final[dict[str, tuple[float, ...]]] = {
+    "learning_rate": (5e-4, 1e-3, 2e-3),
+    "weight_decay": (0.01, 0.05, 0.1),
+    "batch_size": (128, 256, 512),
+    "hidden_units": (256, 512, 1024, 2048),
+    "input_dropout": (0.2, 0.3, 0.4, 0.5, 0.6),
+    "dropout": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "id_dropout": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "field_dropout": (0.1, 0.2, 0.3, 0.4, 0.5),
+}
+"""Numbers that the Tuner chooses between."""
+
 
 @dataclass(frozen=True)
 class HParams:
@@ -73,9 +85,9 @@ class HParams:
     people_prior: float = 2.0
     trees: int = 100
     towers: int = 4
-    hidden_units: int = 512
-    input_dropout: float = 0.4
-    dropout: float = 0.5
+    hidden_units: int = 2048
+    input_dropout: float = 0.5
+    dropout: float = 0.3
     word_dropout: float = 0.1
     id_dropout: float = 0.3
     field_dropout: float = 0.3
@@ -85,7 +97,7 @@ class HParams:
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     batch_size: int = 512
-    epochs: int = 6
+    epochs: int = 4
     patience: int = 2
     seed: int = 20
 
@@ -167,45 +179,19 @@ class HParams:
 
 
 def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
-    """What the Tuner may change; whatever it does not list stays as in `defaults`."""
+    """What the Tuner may change, the defaults' own values among the choices.
+
+    Whatever it does not list stays as in `defaults`. All are choices between numbers as they are
+    written: steps from a lowest number give 0.30000000000000004 beside 0.3, another setting to
+    Keras Tuner, which would try the defaults twice.
+    """
     space = keras_tuner.HyperParameters()
     space.Choice("text_encoder", list(TEXT_ENCODERS), default=defaults.text_encoder)
     space.Choice("loss", list(LOSSES), default=defaults.loss)
-    space.Choice(
-        "learning_rate",
-        _with(defaults.learning_rate, [5e-4, 1e-3, 2e-3]),
-        default=defaults.learning_rate,
-    )
-    space.Choice(
-        "weight_decay",
-        _with(defaults.weight_decay, [0.01, 0.05, 0.1]),
-        default=defaults.weight_decay,
-    )
-    space.Choice(
-        "batch_size", _with(defaults.batch_size, [128, 256, 512]), default=defaults.batch_size
-    )
-    space.Choice(
-        "hidden_units",
-        _with(defaults.hidden_units, [256, 512, 1024, 2048]),
-        default=defaults.hidden_units,
-    )
-    for name, low, high in (
-        ("input_dropout", 0.2, 0.6),
-        ("dropout", 0.3, 0.7),
-        ("id_dropout", 0.3, 0.7),
-        ("field_dropout", 0.1, 0.5),
-    ):
-        value = _within(getattr(defaults, name), low, high)
-        space.Float(name, low, high, step=0.1, default=value)
+    for name, choices in _SEARCHED.items():
+        default = getattr(defaults, name)
+        space.Choice(name, sorted({default, *choices}), default=default)
     return space
-
-
-def _with(value: float, choices: list[float]) -> list[float]:
-    return sorted({value, *choices})
-
-
-def _within(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
 
 
 def _number(value: object) -> bool:

@@ -1,6 +1,7 @@
 """`tuner_fn` of the Tuner component."""
 
 import logging
+import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,7 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
         run.prepare(fn_args, everything),
         defaults,
         Path(config.get("log_directory", fn_args.working_dir), search),
-        oracle=DefaultsFirst(
-            objective=keras_tuner.Objective("val_map", "max"),
-            max_trials=config["trials"],
-            num_initial_points=max(2, config["trials"] // 2),
-            seed=defaults.seed,
-            hyperparameters=search_space(defaults),
-            allow_new_entries=False,
-            tune_new_entries=False,
-        ),
+        oracle=oracle(defaults, config["trials"]),
         directory=fn_args.working_dir,
         project_name="trials",
         overwrite=True,
@@ -52,8 +45,31 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
+def oracle(defaults: HParams, trials: int) -> "DefaultsFirst":
+    """What chooses the settings of each trial.
+
+    Args:
+        defaults: of the first trial. They seed the others: once what a search found has become the
+            defaults, the next search does not try the same settings again.
+        trials: how many; the first half by chance.
+    """
+    return DefaultsFirst(
+        objective=keras_tuner.Objective("val_map", "max"),
+        max_trials=trials,
+        num_initial_points=max(2, trials // 2),
+        seed=zlib.crc32(repr(defaults).encode()),
+        hyperparameters=search_space(defaults),
+        allow_new_entries=False,
+        tune_new_entries=False,
+    )
+
+
 class DefaultsFirst(keras_tuner.oracles.BayesianOptimizationOracle):
-    """A Bayesian search that begins with the defaults, so that it never ends below them."""
+    """A Bayesian search that begins with the defaults, so that it never ends below them.
+
+    What has been tried is not tried again: a setting by chance takes the place of one at which the
+    search comes back, since the same training gives the same scores.
+    """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Values of the next trial."""
@@ -61,7 +77,10 @@ class DefaultsFirst(keras_tuner.oracles.BayesianOptimizationOracle):
             values = dict(self.hyperparameters.values)
             self._tried_so_far.add(self._compute_values_hash(values))
             return {"status": trial_module.TrialStatus.RUNNING, "values": values}
-        return super().populate_space(trial_id)
+        proposed = super().populate_space(trial_id)
+        if proposed["values"] is not None and self._duplicate(proposed["values"]):
+            return self._random_populate_space()
+        return proposed
 
 
 class TrainingTuner(keras_tuner.Tuner):
