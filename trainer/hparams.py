@@ -85,9 +85,9 @@ class HParams:
     people_prior: float = 2.0
     trees: int = 100
     towers: int = 4
-    hidden_units: int = 2048
-    input_dropout: float = 0.5
-    dropout: float = 0.3
+    hidden_units: int = 512
+    input_dropout: float = 0.4
+    dropout: float = 0.5
     word_dropout: float = 0.1
     id_dropout: float = 0.3
     field_dropout: float = 0.3
@@ -97,7 +97,7 @@ class HParams:
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     batch_size: int = 512
-    epochs: int = 4
+    epochs: int = 6
     patience: int = 2
     seed: int = 20
 
