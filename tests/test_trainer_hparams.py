@@ -40,8 +40,15 @@ def test_what_the_tuner_found_goes_before_the_configuration() -> None:
 
 
 def test_the_first_trial_is_the_configuration() -> None:
-    defaults = HParams(batch_size=16, learning_rate=0.004, hidden_units=20)
+    defaults = HParams(batch_size=16, learning_rate=0.004, id_dropout=0.2, dropout=0.45)
     assert defaults.changed(search_space(defaults).values) == defaults
+
+
+def test_the_tuner_chooses_between_numbers_as_they_are_written() -> None:
+    for searched in search_space(HParams()).space:
+        for value in searched.values:
+            assert value == (round(value, 6) if isinstance(value, float) else value)
+        assert len(set(searched.values)) > 2
 
 
 def test_the_search_space_changes_hyperparameters_only() -> None:

@@ -51,7 +51,10 @@ def oracle(defaults: HParams, trials: int) -> "DefaultsFirst":
     Args:
         defaults: of the first trial. They seed the others: once what a search found has become the
             defaults, the next search does not try the same settings again.
-        trials: how many; the first half by chance.
+        trials: how many; of the first half all but the defaults are drawn by chance.
+
+    Returns:
+        A search for the highest `val_map`, see `TrainingTuner.run_trial`.
     """
     return DefaultsFirst(
         objective=keras_tuner.Objective("val_map", "max"),
