@@ -50,15 +50,15 @@ class Echo(tf.Module):
     def one(self, number: Any) -> dict[str, tf.Tensor]:
         return {"number": number}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "loops")])
-    def slow(self, loops: Any) -> dict[str, tf.Tensor]:
-        def step(number: Any, matrix: Any) -> Any:
-            return number + 1.0, tf.linalg.matmul(matrix, matrix) / 256.0
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "seconds")])
+    def slow(self, seconds: Any) -> dict[str, tf.Tensor]:
+        def multiplied(matrix: Any) -> tuple[Any]:
+            return (tf.linalg.matmul(matrix, matrix) / 256.0,)
 
-        limit = tf.reduce_max(loops)
-        start = (tf.constant(0.0), tf.ones([256, 256]))
-        _, matrix = tf.while_loop(lambda number, _: number < limit, step, start)
-        return {"done": loops + 0.0 * matrix[0, 0]}
+        end = tf.timestamp() + tf.cast(tf.reduce_max(seconds), tf.float64)
+        start = (tf.ones([256, 256]),)
+        (matrix,) = tf.while_loop(lambda _: tf.timestamp() < end, multiplied, start)
+        return {"done": seconds + 0.0 * matrix[0, 0]}
 
 
 def save_echo(base: Path, version: int) -> Path:
@@ -127,9 +127,9 @@ def request_of(model: str, inputs: dict[str, Any], signature: str = "") -> Any:
     return request
 
 
-def slow_request(loops: float) -> Any:
-    """So many products of two matrices: about two seconds for a thousand."""
-    return request_of("echo", {"loops": [float(loops)]}, "slow")
+def slow_request(seconds: float) -> Any:
+    """Matrices multiplied for so long, however fast the processor is."""
+    return request_of("echo", {"seconds": [float(seconds)]}, "slow")
 
 
 def post(server: Server, path: str, body: Any) -> httpx.Response:

@@ -240,13 +240,13 @@ def test_no_bytes_upset_the_grpc_port(server: Server) -> None:
 
 
 def test_requests_at_hand_are_answered_before_the_end(base: Path) -> None:
-    body = json.dumps({"signature_name": "slow", "instances": [400.0]}).encode()
+    body = json.dumps({"signature_name": "slow", "instances": [0.8]}).encode()
     with running(config(base, rest_api_timeout_in_ms=60_000, drain_seconds=60)) as server:
         call = stub(server)
-        call.Predict(slow_request(1))
+        call.Predict(slow_request(0))
         client = connect(server)
         client.sendall(HEAD % len(body) + body)
-        waiting = call.Predict.future(slow_request(400))
+        waiting = call.Predict.future(slow_request(0.8))
         # For both to be at hand.
         time.sleep(0.5)
     assert waiting.result().outputs
@@ -256,8 +256,8 @@ def test_requests_at_hand_are_answered_before_the_end(base: Path) -> None:
 
 def test_an_answer_that_takes_too_long_is_given_up(base: Path) -> None:
     with running(config(base, rest_api_timeout_in_ms=500)) as server:
-        stub(server).Predict(slow_request(1))
-        answer = post(server, PREDICT, {"signature_name": "slow", "instances": [4000.0]})
+        stub(server).Predict(slow_request(0))
+        answer = post(server, PREDICT, {"signature_name": "slow", "instances": [2.0]})
         assert answer.status_code == 504
         assert answer.json() == {"error": "Deadline Exceeded"}
 

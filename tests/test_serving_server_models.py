@@ -18,7 +18,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from schema.errors import UserError
 from serving.server import Batching, Polling, Server, ServerConfig, running
 from serving.server.models import WARMUP_FILE, model_configs, wanted_versions
-from tests.served import corrupt, get, post, request_of, save_echo, stub
+from tests.served import corrupt, get, post, request_of, save_echo, slow_request, stub
 
 OFTEN = Polling(seconds=0.05, retries=1000, retry_seconds=0.05)
 ONE = {"number": [1.0]}
@@ -164,9 +164,8 @@ def test_a_version_drains_before_it_goes(base: Path) -> None:
     save_echo(base, 1)
     with serve(base) as server:
         call = stub(server)
-        slow = request_of("echo", {"loops": [400.0]}, "slow")
-        call.Predict(request_of("echo", {"loops": [1.0]}, "slow"))
-        waiting = call.Predict.future(slow)
+        call.Predict(slow_request(0))
+        waiting = call.Predict.future(slow_request(0.8))
         save_echo(base, 2)
         wait_for(lambda: served(server) == [2])
         answer = waiting.result()
