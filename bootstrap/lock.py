@@ -13,7 +13,7 @@ from bootstrap.tools import Tools
 
 
 def renew(root: Path, requested: str, upgrade: bool) -> None:
-    """Writes requirements.lock and bootstrap/tools.lock, for all Pythons and systems at once.
+    """Writes requirements.lock and the locks of bootstrap/, for all Pythons and systems at once.
 
     Args:
         root: the checkout.
@@ -30,6 +30,8 @@ def renew(root: Path, requested: str, upgrade: bool) -> None:
     for source, target in (
         (["setup.py", "--extra", "dev", "--override", OVERRIDES], LOCK),
         (["bootstrap/tools.in"], "bootstrap/tools.lock"),
+        # What these ask for beside themselves is not read, and would be all of PyTorch.
+        (["bootstrap/mpnet.in", "--no-deps"], "bootstrap/mpnet.lock"),
     ):
         log.say(f"Resolving {source[0]} into {target}")
         log.run(

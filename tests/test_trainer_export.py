@@ -17,6 +17,7 @@ from tfx import v1 as tfx
 
 from pipeline import config as configuration
 from schema import features as raw
+from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
 from tests.e2e_project import FILMS, Project, Run
 from trainer import export, run, warmup
@@ -334,7 +335,7 @@ def test_the_model_stands_alone(
 
 
 # The run of all tests is one with `cnn` alone.
-@pytest.mark.parametrize("encoder", ["rnn", "cnn_rnn_minilm"])
+@pytest.mark.parametrize("encoder", ["rnn", "cnn_rnn_minilm", "mpnet"])
 def test_each_text_encoder_trains_and_exports(
     project: Project,
     examples: dict[str, list[bytes]],
@@ -346,8 +347,12 @@ def test_each_text_encoder_trains_and_exports(
     [graph] = project.artifacts("Transform", "transform_graph")
     [word_vectors] = project.artifacts("WordVectors", "model")
     tiny = configuration.load(project.data, project.output).hparams
-    small = {"minilm_layers": 2, "finetuned_layers": 1, "finetuning_epochs": 1, "epochs": 1}
+    small = {"encoder_layers": 2, "finetuned_layers": 1, "finetuning_epochs": 1, "epochs": 1}
     hparams = tiny.changed({"text_encoder": encoder, **small})
+    try:
+        hparams.pretrained.require()
+    except UserError as error:
+        pytest.skip(str(error))
     model_run = tmp_path / "run"
     run.run_fn(
         tfx.components.FnArgs(

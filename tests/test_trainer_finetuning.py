@@ -24,7 +24,7 @@ from trainer.hparams import HParams
 from trainer.sentence import SentenceEncoder
 from trainer.sentence_store import SentenceStore
 
-SMALL = HParams(minilm_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_rate=1e-3)
+SMALL = HParams(encoder_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_rate=1e-3)
 
 RANDOM = np.random.default_rng(3)
 FUNCTION = np.flatnonzero(~function_words.content())
@@ -69,12 +69,12 @@ def test_the_upper_layers_alone_have_moved(tuned: Tuned) -> None:
     assert 1e-4 < np.abs(weights[kernel] - before[kernel]).max() < 0.1
 
 
-@pytest.mark.parametrize("layers", [{}, {"finetuned_layers": 2}, {"minilm_layers": 1}])
+@pytest.mark.parametrize("layers", [{}, {"finetuned_layers": 2}, {"encoder_layers": 1}])
 def test_vectors_are_those_that_the_encoder_makes(rows: Rows, layers: dict[str, int]) -> None:
     of = SMALL.changed({"finetuning_epochs": 1, **layers})
     weights, vectors = tune(rows, of)
     encoder = SentenceEncoder(
-        of.minilm_layers, of.lower_layer, content_from=of.first_finetuned, instead=weights
+        of.encoder_layers, of.lower_layer, content_from=of.first_finetuned, instead=weights
     )
     expected = encoder(rows.inputs[PIECES].to_tensor())
     np.testing.assert_allclose(vectors, expected, atol=0.01)

@@ -11,14 +11,18 @@ from trainer.run import resolve_hparams
     [
         (
             {"text_encoder": "bert"},
-            "text_encoder must be one of cnn, rnn, cnn_rnn, minilm, cnn_rnn_minilm. ",
+            "text_encoder must be one of cnn, rnn, cnn_rnn, minilm, cnn_rnn_minilm, mpnet, ",
         ),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1. Received: 1.0"),
         ({"filters": 0}, "filters must be a whole number of at least 1. Received: 0"),
         ({"epochs": True}, "epochs must be a whole number of at least 1. Received: True"),
         ({"learning_rate": -1}, "learning_rate must be above 0. Received: -1"),
         ({"loss": "hinge"}, "loss must be one of cross_entropy, focal, asymmetric. Received: "),
-        ({"minilm_layers": 7}, "minilm_layers must be a whole number from 1 to 6. Received: 7"),
+        ({"encoder_layers": 7}, "encoder_layers must be a whole number from 1 to 6. Received: 7"),
+        (
+            {"encoder_layers": 13, "text_encoder": "mpnet"},
+            "encoder_layers must be a whole number from 1 to 12. Received: 13",
+        ),
         ({"finetuned_layers": -1}, "finetuned_layers must be a whole number from 0 to 6. Received"),
         ({"finetuning_rate": 0}, "finetuning_rate must be above 0. Received: 0"),
         ({"people_folds": 1}, "people_folds must be a whole number from 2 to 20. Received: 1"),
@@ -53,3 +57,14 @@ def test_the_tuner_chooses_between_numbers_as_they_are_written() -> None:
 
 def test_the_search_space_changes_hyperparameters_only() -> None:
     HParams().changed(search_space(HParams()).values)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name"),
+    [("cnn_rnn_minilm", "minilm"), ("cnn", "minilm"), ("mpnet", "mpnet")],
+)
+def test_a_search_reads_sentences_in_one_way(encoder: str, name: str) -> None:
+    space = search_space(HParams(text_encoder=encoder))
+    [choice] = [one for one in space.space if one.name == "text_encoder"]
+    assert choice.values == ["cnn", "rnn", "cnn_rnn", name, f"cnn_rnn_{name}"]
+    assert choice.default == encoder

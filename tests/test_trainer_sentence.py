@@ -4,16 +4,28 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from schema.errors import UserError
 from trainer import sentence
-from trainer.sentence import DIMENSIONS, TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen, mean
+from trainer.pretrained import MINILM, MPNET, Pretrained
+from trainer.sentence import TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen, mean
 from transform import minilm
 from transform.wordpiece import WordPieces, basic_words
+
+DIMENSIONS = MINILM.dimensions
 
 TEXTS = (
     "A detective hunts a killer through the city.",
     "A policeman looks for a murderer in town.",
     "Two friends learn to bake bread.",
 )
+
+MPNET_TEXTS = (
+    "A detective hunts a serial killer in Los Angeles.",
+    "A cop chases a murderer through the city.",
+    "Two teenagers fall in love at summer camp.",
+)
+MPNET_BEGIN = (0.09478081, 0.21888391, -0.11563614, 0.07464407, -0.19032802)
+MPNET_END = (0.19533952, -0.01019125, 0.13342104, 0.09111836, 0.0325436)
 
 
 def pieces(texts: tuple[str, ...]) -> tf.Tensor:
@@ -136,10 +148,12 @@ def test_attention_by_groups_is_that_of_all_together(encoder: SentenceEncoder) -
     np.testing.assert_allclose(apart, together, atol=1e-5)
 
 
-def test_attention_learns_what_its_formula_does() -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_attention_learns_what_its_formula_does(relative: bool) -> None:
     """Against the same attention on one text after another, where nothing is padded or moved."""
     lengths = [3, 1, 4]
     random = np.random.default_rng(0)
+    bias = tf.constant(random.normal(size=(32, 12)), tf.float32) if relative else None
     asked = tf.constant(random.normal(size=(sum(lengths), 3 * DIMENSIONS)), tf.float32)
     weights = tf.constant(random.normal(size=(sum(lengths), DIMENSIONS)), tf.float32)
 
@@ -150,12 +164,17 @@ def test_attention_learns_what_its_formula_does() -> None:
                 tf.transpose(tf.reshape(part, [-1, 12, 32]), [1, 0, 2])
                 for part in tf.split(text, 3, axis=1)
             )
-            attention = tf.nn.softmax(query @ tf.transpose(key, [0, 2, 1]) / 32**0.5)
+            scores = query @ tf.transpose(key, [0, 2, 1]) / 32**0.5
+            if bias is not None:
+                place = np.arange(len(text))
+                away = place - place[:, np.newaxis]
+                scores += tf.transpose(tf.gather(bias, abs(away) + 16 * (away > 0)), [2, 0, 1])
+            attention = tf.nn.softmax(scores)
             found.append(tf.reshape(tf.transpose(attention @ value, [1, 0, 2]), [-1, DIMENSIONS]))
         return tf.concat(found, axis=0)
 
     outputs, gradients = [], []
-    for attend in (by_text, lambda asked: sentence.mixed(asked, tf.constant(lengths))):
+    for attend in (by_text, lambda asked: sentence.mixed(asked, tf.constant(lengths), 12, bias)):
         with tf.GradientTape() as tape:
             tape.watch(asked)
             outputs.append(attend(asked))
@@ -163,3 +182,26 @@ def test_attention_learns_what_its_formula_does() -> None:
         gradients.append(tape.gradient(loss, asked))
     np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
     np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-4)
+
+
+def test_far_tokens_share_their_distance() -> None:
+    places = [0, -1, -7, -8, -16, -32, -127, -128, -500, 1, 7, 8, 500]
+    expected = [0, 1, 7, 8, 10, 12, 15, 15, 15, 17, 23, 24, 31]
+    assert sentence.distance(tf.constant(places), 32).numpy().tolist() == expected
+
+
+@pytest.fixture
+def mpnet() -> Pretrained:
+    try:
+        MPNET.require()
+    except UserError as error:
+        pytest.skip(str(error))
+    return MPNET
+
+
+@pytest.mark.slow
+def test_mpnet_is_what_transformers_makes_of_it(mpnet: Pretrained) -> None:
+    """The numbers are those of TFMPNetModel of transformers 4.49.0, averaged over the tokens."""
+    vector = SentenceEncoder(pretrained=mpnet)(pieces(MPNET_TEXTS)).numpy()
+    np.testing.assert_allclose(vector[0, :5], MPNET_BEGIN, atol=1e-5)
+    np.testing.assert_allclose(vector[2, -5:], MPNET_END, atol=1e-5)

@@ -10,7 +10,7 @@ from trainer import sentence
 from trainer.hparams import HParams
 from trainer.sentence_store import SentenceStore
 
-ONE, TWO = (HParams(minilm_layers=layers, precision="float32") for layers in (1, 2))
+ONE, TWO = (HParams(encoder_layers=layers, precision="float32") for layers in (1, 2))
 PIECES = tf.ragged.constant(
     [[101, 2019, 3899, 102], [101, 102], [101, 7996, 5930, 2048, 102], [101, 102]], dtype=tf.int32
 )
@@ -45,7 +45,7 @@ def test_other_ways_of_encoding_have_files_of_their_own(tmp_path: Path) -> None:
     two = SentenceStore(tmp_path, TWO).encode(PIECES)
     rough = SentenceStore(tmp_path, ONE.changed({"precision": "bfloat16"})).encode(PIECES)
     assert len(list(tmp_path.iterdir())) == 3
-    assert np.abs(one - two[:, -sentence.DIMENSIONS :]).max() > 0.01
+    assert np.abs(one - two[:, -ONE.pretrained.dimensions :]).max() > 0.01
     assert 0 < np.abs(one - rough).max() < 0.05
 
 

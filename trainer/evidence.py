@@ -45,7 +45,7 @@ def build(
         factors: see `trainer.factors`.
         hparams: see `HParams`.
         sentences: whether it makes the sentence vectors, if the text encoder reads them.
-        finetuned: weights of MiniLM, see `trainer.finetuning`.
+        finetuned: weights of the sentence encoder, see `trainer.finetuning`.
 
     Returns:
         A model from model inputs and `TABLE` to the features that `trainer.fields` names.
@@ -88,14 +88,7 @@ def build(
     }
     if sentences and hparams.reads_sentences:
         inputs[PIECES] = keras.Input((None,), dtype="int32", name=PIECES)
-        encode = SentenceEncoder(
-            hparams.minilm_layers,
-            hparams.lower_layer,
-            content_from=hparams.first_finetuned,
-            instead=finetuned,
-            compute_dtype=hparams.compute_dtype,
-            name="minilm",
-        )
+        encode = SentenceEncoder.of(hparams, instead=finetuned, name="sentence_encoder")
         outputs[fields.SENTENCE] = encode(inputs[PIECES])
     return keras.Model(inputs, outputs, name="evidence")
 

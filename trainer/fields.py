@@ -13,7 +13,8 @@ NGRAM_FACTORS: Final = "ngram_factors"
 """Factors of the plot's n-grams; float32 [N, `ngram_factors`]."""
 
 SENTENCE: Final = "sentence"
-"""MiniLM's vectors of title and plot, from a lower layer and the last; float32 [N, 2 * 384]."""
+"""The sentence encoder's vectors of title and plot, from a lower layer and the last; float32
+[N, 2 * dimensions]."""
 
 NUMBER_CLASSES: Final = "number_classes"
 """Classes of the numbers, see `trainer.layers.number_classes`; float32 [N, 4 * 25]."""

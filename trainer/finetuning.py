@@ -1,4 +1,4 @@
-"""MiniLM's upper layers, trained further on the genres of the training films.
+"""The sentence encoder's upper layers, trained further on the genres of the training films.
 
 The layers start from what the encoder learnt from sentences and move a little, as Devlin et al.
 2019 (arXiv:1810.04805) fine-tune BERT; the lower ones, which know words more than genres, stay as
@@ -30,9 +30,8 @@ from trainer.data import PIECES, Rows
 from trainer.hparams import HParams
 from trainer.model import prior_logits
 from trainer.optimizers import FusedAdam
-from trainer.sentence import DIMENSIONS, SentenceEncoder, Tokens, mean
+from trainer.sentence import SentenceEncoder, Tokens, mean
 from trainer.sentence_store import SentenceStore
-from transform import minilm
 
 BATCH: Final = 64
 SORTED_BATCHES: Final = 32
@@ -65,7 +64,7 @@ class Tuned(NamedTuple):
 
     Attributes:
         weights: of the layers that were trained, for `SentenceEncoder`.
-        vectors: float16 [rows, 384 or 768], what the encoder with them makes of the rows' texts.
+        vectors: float16 [rows, dimensions], as `SentenceStore.encode` gives them.
     """
 
     weights: sentence.Weights
@@ -124,9 +123,9 @@ def _digest(rows: Rows, hparams: HParams) -> str:
     made_by = hashlib.sha256()
     for module in (function_words, optimizers, sentence, sys.modules[__name__]):
         made_by.update(inspect.getsource(module).encode())
-    made_by.update(hashlib.sha256(minilm.read(minilm.WEIGHTS)).digest())
+    made_by.update(hparams.pretrained.digest())
     settings = [
-        hparams.minilm_layers,
+        hparams.encoder_layers,
         hparams.finetuned_layers,
         hparams.finetuning_epochs,
         hparams.finetuning_rate,
@@ -166,8 +165,9 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
     )
     content = pieces.with_flat_values(reader.encoder.is_content(pieces.flat_values))
     ends = np.cumsum([0, *tf.reduce_sum(tf.cast(content, tf.int32), axis=1).numpy()])
+    size = reader.encoder.pretrained.dimensions
     with tempfile.TemporaryFile() as file:
-        states = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), DIMENSIONS))
+        states = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), size))
         lower = _read_below(reader.encoder, pieces, ends, states)
 
         def batches() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
@@ -184,7 +184,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
                 output_signature=(
                     (
                         tf.TensorSpec([None], tf.int32),
-                        tf.TensorSpec([None, DIMENSIONS], tf.float16),
+                        tf.TensorSpec([None, size], tf.float16),
                     ),
                     tf.TensorSpec([None, NUM_GENRES], tf.float32),
                 ),
@@ -199,7 +199,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
 
 
 class GenreReader(keras.Model):
-    """The upper layers of MiniLM, and genres by a linear layer on the mean of their tokens."""
+    """The upper layers of the encoder, and genres by a linear layer on the mean of their tokens."""
 
     def __init__(self, hparams: HParams, genre_rates: np.ndarray) -> None:
         """Set up.
@@ -209,14 +209,8 @@ class GenreReader(keras.Model):
             genre_rates: float [22], share of the films of each genre.
         """
         super().__init__()
-        self.layers_above = range(hparams.first_finetuned or 0, hparams.minilm_layers)
-        self.encoder = SentenceEncoder(
-            hparams.minilm_layers,
-            hparams.lower_layer,
-            content_from=hparams.first_finetuned,
-            trainable_layers=self.layers_above,
-            compute_dtype=hparams.compute_dtype,
-        )
+        self.layers_above = range(hparams.first_finetuned or 0, hparams.encoder_layers)
+        self.encoder = SentenceEncoder.of(hparams, trainable_layers=self.layers_above)
         self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=hparams.seed)
         self.head = keras.layers.Dense(
             NUM_GENRES,
@@ -225,7 +219,7 @@ class GenreReader(keras.Model):
         )
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
-        """Lengths int32 [N] and states of the tokens below, float16 [tokens, 384]; logits out."""
+        """Logits, of lengths int32 [N] and what is below, float16 [tokens, dimensions]."""
         lengths, states = inputs
         tokens = Tokens(tf.cast(states, tf.float32), lengths)
         for number in self.layers_above:
@@ -248,7 +242,7 @@ class Progress(keras.callbacks.Callback):
         self.done += 1
         if self.done % STEPS_A_LINE == 0 or self.done == self.steps:
             log.info(
-                "fine-tuning MiniLM: %d of %d steps, loss %.4f",
+                "fine-tuning the sentence encoder: %d of %d steps, loss %.4f",
                 self.done,
                 self.steps,
                 (logs or {}).get("loss", float("nan")),
@@ -279,11 +273,11 @@ def hide_tokens(states: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Leave each token of a text out with a chance of `TOKEN_DROPOUT`; none, if none were left.
 
     Args:
-        states: float16 [tokens, 384] of one text.
+        states: float16 [tokens, dimensions] of one text.
         random: moved on.
 
     Returns:
-        float16 [tokens that are left, 384], in their order.
+        float16 [tokens that are left, dimensions], in their order.
     """
     kept = random.random(len(states)) >= TOKEN_DROPOUT
     return states[kept] if kept.any() else states
@@ -298,10 +292,11 @@ def _read_below(
         encoder: see `GenreReader`.
         pieces: int32 [rows, varying].
         ends: int64 [rows + 1], where the content words of each row begin in `states`, and the end.
-        states: float16 [content words, 384], written in the order of the rows.
+        states: float16 [content words, dimensions], written in the order of the rows.
 
     Returns:
-        float16 [rows, 384], the means of `encoder.also`; [rows, 0] if it is not among those layers.
+        float16 [rows, dimensions], the means of `encoder.also`; [rows, 0] if it is not among those
+        layers.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
@@ -326,14 +321,14 @@ def _read_above(encoder: SentenceEncoder, ends: np.ndarray, states: np.ndarray) 
     """What `encoder` makes of the texts from what `_read_below` has written.
 
     Returns:
-        float16 [rows, 384], or [rows, 768] if `encoder.also` is among the layers that
-        read content words alone.
+        float16 [rows, dimensions], or twice as many if `encoder.also` is among the layers that read
+        content words alone.
     """
 
     @tf.function(
         input_signature=[
             tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None, DIMENSIONS], tf.float16),
+            tf.TensorSpec([None, encoder.pretrained.dimensions], tf.float16),
         ]
     )
     def read(lengths: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
@@ -362,4 +357,4 @@ def _by_length(lengths: np.ndarray, layers: str) -> Iterator[np.ndarray]:
     for start in range(0, len(order), BATCH):
         yield order[start : start + BATCH]
         if start // BATCH % STEPS_A_LINE == STEPS_A_LINE - 1:
-            log.info("MiniLM's %s layers have read %d of %d texts", layers, start, len(order))
+            log.info("the encoder's %s layers have read %d of %d texts", layers, start, len(order))

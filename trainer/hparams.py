@@ -6,8 +6,10 @@ from typing import Any, Final, Literal
 import keras_tuner
 
 from trainer import precision
+from trainer.pretrained import ENCODERS, MINILM, Pretrained
 
-TEXT_ENCODERS: Final = ("cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm")
+_WORD_ENCODERS: Final = ("cnn", "rnn", "cnn_rnn")
+TEXT_ENCODERS: Final = (*_WORD_ENCODERS, "minilm", "cnn_rnn_minilm", "mpnet", "cnn_rnn_mpnet")
 OPTIMIZERS: Final = ("adam", "adamw", "nadam")
 LOSSES: Final = ("cross_entropy", "focal", "asymmetric")
 PRECISIONS: Final = ("auto", "float32", "bfloat16")
@@ -32,15 +34,17 @@ class HParams:
     Attributes:
         text_encoder: what reads the plot beside its n-grams: convolutions over its words, a
             recurrent layer, the recurrent layer on top of the convolutions, the lower layers of
-            the pretrained MiniLM over its word pieces, or all of them.
-        minilm_layers: how many of MiniLM's six layers.
+            a pretrained sentence encoder over its word pieces, or all of them. MPNet is larger and
+            better than MiniLM, takes many times as long and is installed apart.
+        encoder_layers: how many of the sentence encoder's layers; MiniLM has 6, MPNet 12.
         finetuned_layers: how many of these, from the highest, are trained further on the plots'
-            genres before all else, on content words alone; 0 leaves MiniLM as it is. See
+            genres before all else, on content words alone; 0 leaves the encoder as it is. See
             `trainer.finetuning`.
         finetuning_epochs: passes of that over the training split.
         finetuning_rate: its highest learning rate.
-        precision: what MiniLM multiplies matrices in; `auto` is what the machine that trains is
-            fastest at, see `trainer.precision`. A model is served in what it was trained in.
+        precision: what the sentence encoder multiplies matrices in; `auto` is what the machine
+            that trains is fastest at, see `trainer.precision`. A model is served in what it was
+            trained in.
         filters: filters of each convolution width.
         rnn_units: units of the recurrent layer, in each direction.
         ngram_factors: factors of the plot's n-grams.
@@ -70,8 +74,10 @@ class HParams:
         seed: of weights, dropout and order.
     """
 
-    text_encoder: Literal["cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm"] = "cnn_rnn_minilm"
-    minilm_layers: int = 6
+    text_encoder: Literal[
+        "cnn", "rnn", "cnn_rnn", "minilm", "cnn_rnn_minilm", "mpnet", "cnn_rnn_mpnet"
+    ] = "cnn_rnn_minilm"
+    encoder_layers: int = 6
     finetuned_layers: int = 4
     finetuning_epochs: int = 3
     finetuning_rate: float = 2e-4
@@ -107,7 +113,12 @@ class HParams:
         Raises:
             ValueError: a value is outside what is allowed; the message names it.
         """
-        whole = {"people_folds": (2, 20), "minilm_layers": (1, 6), "finetuned_layers": (0, 6)}
+        deepest = self.pretrained.layers
+        whole = {
+            "people_folds": (2, 20),
+            "encoder_layers": (1, deepest),
+            "finetuned_layers": (0, deepest),
+        }
         choices = {
             "text_encoder": TEXT_ENCODERS,
             "optimizer": OPTIMIZERS,
@@ -141,25 +152,34 @@ class HParams:
     @property
     def reads_words(self) -> bool:
         """Whether the plot's words go through convolutions or recurrence."""
-        return self.text_encoder != "minilm"
+        return self.text_encoder not in ENCODERS
 
     @property
     def lower_layer(self) -> int | None:
-        """The layer of MiniLM whose mean stands beside that of the last; None if it has too few."""
-        lower = max(1, self.minilm_layers // 3)
-        return lower if lower < self.minilm_layers else None
+        """The encoder's layer whose mean stands beside that of the last; None if it has too few."""
+        lower = max(1, self.encoder_layers // 3)
+        return lower if lower < self.encoder_layers else None
 
     @property
     def first_finetuned(self) -> int | None:
-        """The lowest layer of MiniLM, from 0, that is trained further; None if none is."""
+        """The encoder's lowest layer, from 0, that is trained further; None if none is."""
         if not self.finetuned_layers:
             return None
-        return max(0, self.minilm_layers - self.finetuned_layers)
+        return max(0, self.encoder_layers - self.finetuned_layers)
 
     @property
     def reads_sentences(self) -> bool:
-        """Whether the plot's word pieces go through MiniLM."""
-        return self.text_encoder.endswith("minilm")
+        """Whether the plot's word pieces go through a pretrained encoder."""
+        return self._sentence_encoder in ENCODERS
+
+    @property
+    def pretrained(self) -> Pretrained:
+        """The encoder that reads the plot's word pieces, or would if one did."""
+        return ENCODERS.get(self._sentence_encoder, MINILM)
+
+    @property
+    def _sentence_encoder(self) -> str:
+        return self.text_encoder.removeprefix(f"{_WORD_ENCODERS[-1]}_")
 
     def changed(self, values: dict[str, Any]) -> "HParams":
         """A copy with some values changed.
@@ -178,6 +198,16 @@ class HParams:
         return asdict(self)
 
 
+def searched_encoders(defaults: HParams) -> tuple[str, ...]:
+    """The text encoders that the Tuner chooses between; what any of them reads, the last reads.
+
+    All read sentences with one pretrained encoder, the defaults' or else MiniLM, so that a search
+    makes sentence vectors once.
+    """
+    name = defaults.pretrained.name.lower()
+    return (*_WORD_ENCODERS, name, f"{_WORD_ENCODERS[-1]}_{name}")
+
+
 def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
     """What the Tuner may change, the defaults' own values among the choices.
 
@@ -186,7 +216,7 @@ def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
     Keras Tuner, which would try the defaults twice.
     """
     space = keras_tuner.HyperParameters()
-    space.Choice("text_encoder", list(TEXT_ENCODERS), default=defaults.text_encoder)
+    space.Choice("text_encoder", list(searched_encoders(defaults)), default=defaults.text_encoder)
     space.Choice("loss", list(LOSSES), default=defaults.loss)
     for name, choices in _SEARCHED.items():
         default = getattr(defaults, name)

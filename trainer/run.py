@@ -104,7 +104,7 @@ class Prepared:
         trees: see `trainer.trees`.
         scales: see `trainer.model.scaling`.
         word_vectors: float32 [ids of `plot_words`, dimensions].
-        finetuned: weights of MiniLM, see `trainer.finetuning`.
+        finetuned: weights of the sentence encoder, see `trainer.finetuning`.
         seconds_before: that earlier trainings took to make what was looked up.
     """
 

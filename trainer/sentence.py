@@ -1,34 +1,31 @@
-"""MiniLM as a Keras layer: word pieces to one vector a text.
+"""A pretrained encoder as a Keras layer: word pieces to one vector a text.
 
 The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805) in the size and with the weights of
-MiniLM, see `transform.minilm`. Only the tokens that are there go through the dense layers, those of
+one of `trainer.pretrained`. Only the tokens that are there go through the dense layers, those of
 all texts at once, however long the longest text of a batch is; and texts of like length share their
 attention, which spares padding where most plots are short. Upper layers that learnt to do without
 function words are not given them.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from safetensors.numpy import load
 
 from trainer import function_words
+from trainer.hparams import HParams
 from trainer.layers import Fixed
-from transform import minilm
-
-NUM_LAYERS: Final = 6
-"""Of the whole encoder."""
-
-DIMENSIONS: Final = 384
+from trainer.mpnet import RELATIVE_BIAS
+from trainer.pretrained import MINILM, Pretrained
 
 TEXTS_TOGETHER: Final = 16
 """So many share their attention: a little faster than 8 or 64 on two cores."""
 
-_HEADS: Final = 12
-_EPSILON: Final = 1e-12
+FARTHEST: Final = 128
+"""Tokens that are farther apart share one relative bias."""
 
 
 Weights = Mapping[str, np.ndarray]
@@ -39,7 +36,7 @@ class Tokens(NamedTuple):
     """What a layer makes of the tokens of some texts; only those that are there.
 
     Attributes:
-        states: float32 [tokens, 384], text after text.
+        states: float32 [tokens, dimensions], text after text.
         lengths: int32 [N], tokens of each text.
     """
 
@@ -55,9 +52,10 @@ class SentenceEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        num_layers: int = NUM_LAYERS,
+        num_layers: int | None = None,
         also: int | None = None,
         *,
+        pretrained: Pretrained = MINILM,
         content_from: int | None = None,
         instead: Weights | None = None,
         trainable_layers: Collection[int] = (),
@@ -67,9 +65,11 @@ class SentenceEncoder(keras.layers.Layer):
         """Read the weights.
 
         Args:
-            num_layers: how many layers of the encoder, from the lowest, a text goes through.
+            num_layers: how many layers of the encoder, from the lowest, a text goes through; None
+                is all.
             also: a lower layer whose mean, over the tokens that it gives to the next, is put before
                 that of the last one; None is none. Lower layers keep more of the single words.
+            pretrained: whose layers.
             content_from: the lowest layer, from 0, that reads content words alone, as do those
                 above it, see `trainer.function_words`; None is none of them.
             instead: weights that take the place of those of the file, as
@@ -86,14 +86,18 @@ class SentenceEncoder(keras.layers.Layer):
             UserError: the weights are not installed.
         """
         super().__init__(**kwargs)
-        if not 0 <= num_layers <= NUM_LAYERS:
-            raise ValueError(f"num_layers must be from 0 to {NUM_LAYERS}. Received: {num_layers}")
+        num_layers = pretrained.layers if num_layers is None else num_layers
+        if not 0 <= num_layers <= pretrained.layers:
+            raise ValueError(
+                f"num_layers must be from 0 to {pretrained.layers}. Received: {num_layers}"
+            )
+        self.pretrained = pretrained
         self.num_layers = num_layers
         self.also = also
         self.content_from = num_layers if content_from is None else content_from
         self.content = tf.constant(function_words.content())
         self.product_dtype = tf.as_dtype(compute_dtype)
-        stored = load(minilm.read(minilm.WEIGHTS)) | dict(instead or {})
+        stored = pretrained.weights() | dict(instead or {})
         trained = _parts(trainable_layers)
         self._by_name = {
             name: self._weight(name, value, trainable=name.startswith(trained))
@@ -102,6 +106,22 @@ class SentenceEncoder(keras.layers.Layer):
             and value.dtype == np.float32
         }
         self.built = True
+
+    @classmethod
+    def of(cls, hparams: HParams, **kwargs: Any) -> "SentenceEncoder":
+        """The encoder of a training; further arguments are those of the constructor.
+
+        Raises:
+            KeyError: the training's text encoder reads no sentences.
+        """
+        return cls(
+            hparams.encoder_layers,
+            hparams.lower_layer,
+            pretrained=hparams.pretrained,
+            content_from=hparams.first_finetuned,
+            compute_dtype=hparams.compute_dtype,
+            **kwargs,
+        )
 
     def _weight(self, name: str, value: np.ndarray, *, trainable: bool) -> keras.Variable:
         kernel = _is_kernel(name, value)
@@ -132,7 +152,7 @@ class SentenceEncoder(keras.layers.Layer):
                 one token at least.
 
         Returns:
-            float32 [N, 384], or [N, 768] with the lower layer.
+            float32 [N, dimensions], or twice as many with the lower layer.
         """
         # Neighbours share their attention, see `_attend`.
         order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
@@ -219,7 +239,7 @@ class SentenceEncoder(keras.layers.Layer):
         return tokens._replace(states=added(x, inner, "output"))
 
     def _attend(self, tokens: Tokens, number: int, alike: bool) -> tf.Tensor:
-        """Self-attention within each text: [tokens, 384].
+        """Self-attention within each text: [tokens, dimensions].
 
         Dense layers multiply all tokens at once; the attention of `TEXTS_TOGETHER` neighbours at a
         time is padded to the longest of them alone.
@@ -228,20 +248,26 @@ class SentenceEncoder(keras.layers.Layer):
         kinds = (f"{part}.{name}" for name in ("query", "key", "value"))
         asked = self._dense(tokens.states, *kinds)
         lengths, rows = tokens.lengths, tf.size(tokens.lengths)
+        size = self.pretrained.dimensions
         if alike:
-            return mixed(asked, lengths)
+            return mixed(asked, lengths, self.pretrained.heads, self._relative_bias())
         ends = tf.cumsum(tf.pad(lengths, [[1, 0]]))
 
         def more(start: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             end = tf.minimum(rows, start + TEXTS_TOGETHER)
-            some = mixed(asked[ends[start] : ends[end]], lengths[start:end])
+            some = mixed(
+                asked[ends[start] : ends[end]],
+                lengths[start:end],
+                self.pretrained.heads,
+                self._relative_bias(),
+            )
             return end, tf.concat([found, some], axis=0)
 
         _, found = tf.while_loop(
             lambda start, _: start < rows,
             more,
-            [tf.constant(0), tf.zeros([0, DIMENSIONS], self.product_dtype)],
-            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, DIMENSIONS])],
+            [tf.constant(0), tf.zeros([0, size], self.product_dtype)],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, size])],
             parallel_iterations=1,
         )
         return found
@@ -258,8 +284,11 @@ class SentenceEncoder(keras.layers.Layer):
 
     def _normalize(self, x: tf.Tensor, part: str) -> tf.Tensor:
         middle, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        scaled = (x - middle) * tf.math.rsqrt(variance + _EPSILON)
+        scaled = (x - middle) * tf.math.rsqrt(variance + self.pretrained.epsilon)
         return scaled * self._get(f"{part}.weight") + self._get(f"{part}.bias")
+
+    def _relative_bias(self) -> tf.Tensor | None:
+        return self._get(RELATIVE_BIAS) if RELATIVE_BIAS in self._by_name else None
 
     def _get(self, name: str) -> tf.Tensor:
         return tf.convert_to_tensor(self._by_name[name])
@@ -274,7 +303,7 @@ def chosen(tokens: Tokens, kept: tf.Tensor) -> Tokens:
 
 
 def mean(tokens: Tokens) -> tf.Tensor:
-    """The mean over the tokens of each text, float32 [N, 384]."""
+    """The mean over the tokens of each text, float32 [N, dimensions]."""
     sums = tf.math.unsorted_segment_sum(tokens.states, _text_of(tokens), tf.size(tokens.lengths))
     return sums / tf.maximum(tf.cast(tokens.lengths, tf.float32), 1.0)[:, tf.newaxis]
 
@@ -284,58 +313,98 @@ def _text_of(tokens: Tokens) -> tf.Tensor:
     return tf.repeat(tf.range(tf.size(tokens.lengths)), tokens.lengths)
 
 
-def mixed(asked: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+def mixed(
+    asked: tf.Tensor, lengths: tf.Tensor, heads: int, bias: tf.Tensor | None = None
+) -> tf.Tensor:
     """Attention within each of some texts, padded to the longest of them.
 
     Args:
-        asked: query, key and value of all heads, [tokens, 3 * 384], text after text.
+        asked: query, key and value of all heads, [tokens, 3 * dimensions], text after text.
         lengths: int32 [N], tokens of each text; one text at least.
+        heads: how many.
+        bias: float32 [classes, heads], what is added to the scores of two tokens by `distance`;
+            None adds nothing.
 
     Returns:
-        [tokens, 384], of the type of `asked`.
+        [tokens, dimensions], of the type of `asked`.
     """
-    size = DIMENSIONS // _HEADS
+    dimensions = asked.shape[-1] // 3
+    size = dimensions // heads
     rows, longest = tf.size(lengths), tf.reduce_max(lengths)
     there = tf.sequence_mask(lengths, longest)
     places = tf.cast(tf.where(there), tf.int32)
     # A head's part of a token is one row of `size` numbers: packed they go by token, what is asked
     # and head; padded by what is asked, text, head and place.
-    head = tf.range(_HEADS)
+    head = tf.range(heads)
     first = tf.cumsum(lengths, exclusive=True)[:, tf.newaxis]
     token = tf.where(there, first + tf.range(longest), 0)[:, tf.newaxis]
-    part = tf.range(3)[:, tf.newaxis, tf.newaxis, tf.newaxis] * _HEADS + head[:, tf.newaxis]
-    to_padded = token * (3 * _HEADS) + part
-    by_head = (places[:, :1] * _HEADS + head) * longest + places[:, 1:]
-    to_packed = tf.range(3)[:, tf.newaxis] * (rows * _HEADS * longest) + by_head[:, tf.newaxis]
+    part = tf.range(3)[:, tf.newaxis, tf.newaxis, tf.newaxis] * heads + head[:, tf.newaxis]
+    to_padded = token * (3 * heads) + part
+    by_head = (places[:, :1] * heads + head) * longest + places[:, 1:]
+    to_packed = tf.range(3)[:, tf.newaxis] * (rows * heads * longest) + by_head[:, tf.newaxis]
 
-    query, key, value = tf.unstack(_moved(asked, to_padded, back=to_packed))
+    query, key, value = tf.unstack(_moved(asked, to_padded, size, back=to_packed))
     scale = tf.constant(size**-0.5, asked.dtype)
     scores = tf.matmul(scale * query, key, transpose_b=True)
     away = tf.cast(tf.where(there, 0.0, -1e9), asked.dtype)[:, tf.newaxis, tf.newaxis]
+    if bias is not None:
+        scores += tf.cast(_by_distance(bias, longest), asked.dtype)
     padded = tf.matmul(tf.nn.softmax(scores + away), value)
-    back = token * _HEADS + head[:, tf.newaxis]
+    back = token * heads + head[:, tf.newaxis]
     there = tf.cast(there, asked.dtype)[:, tf.newaxis, :, tf.newaxis]
-    return tf.reshape(_moved(padded, by_head, back=back, there=there), [-1, DIMENSIONS])
+    return tf.reshape(_moved(padded, by_head, size, back=back, there=there), [-1, dimensions])
+
+
+def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
+    """Classes of how far a token reads from another, as Raffel et al. 2020 (arXiv:1910.10683).
+
+    Half of them are for what comes before; near ones have one each, farther ones share theirs by
+    the logarithm.
+
+    Args:
+        places: int32, of the token that is read, from the one that reads.
+        classes: how many there are.
+
+    Returns:
+        int32 like `places`, from 0.
+    """
+    half, near = classes // 2, classes // 4
+    away = tf.abs(places)
+    far = tf.math.log(tf.cast(tf.maximum(away, near), tf.float32) / near)
+    far = near + tf.cast(far / math.log(FARTHEST / near) * (half - near), tf.int32)
+    return tf.where(places > 0, half, 0) + tf.where(away < near, away, tf.minimum(far, half - 1))
+
+
+def _by_distance(bias: tf.Tensor, longest: tf.Tensor) -> tf.Tensor:
+    """[heads, longest, longest]: what is added to the scores of a text's tokens."""
+    place = tf.range(longest)
+    classes = distance(place - place[:, tf.newaxis], bias.shape[0])
+    return tf.transpose(tf.gather(bias, classes), [2, 0, 1])
 
 
 def _moved(
-    values: tf.Tensor, index: tf.Tensor, *, back: tf.Tensor, there: tf.Tensor | None = None
+    values: tf.Tensor,
+    index: tf.Tensor,
+    size: int,
+    *,
+    back: tf.Tensor,
+    there: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The heads' parts of tokens in another order.
 
     A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
 
     Args:
-        values: [..., 32 or a multiple of it].
-        index: int32 [...], the row of `values`, of 32 numbers each, that comes to each place.
+        values: [..., `size` or a multiple of it].
+        index: int32 [...], the row of `values`, of `size` numbers each, that comes to each place.
+        size: of a head.
         back: int32 [...], the place of the result at which each row of `values` came.
         there: 1 for rows of `values` that went anywhere, 0 for padding, whose place in `back` means
             nothing; None if there is none.
 
     Returns:
-        [*index.shape, 32].
+        [*index.shape, size].
     """
-    size = DIMENSIONS // _HEADS
 
     @tf.custom_gradient
     def move(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:

@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from trainer import function_words, sentence
 from trainer.hparams import HParams
-from transform import minilm
 
 BATCH: Final = 128
 CHUNK: Final = 50 * BATCH
@@ -45,7 +44,8 @@ class SentenceStore:
             finetuned: see `trainer.sentence.SentenceEncoder`, `instead`.
         """
         self.hparams, self.finetuned = hparams, finetuned or {}
-        self._file = directory / f"minilm-{self._kind()}.npz" if directory else None
+        self._name = hparams.pretrained.name
+        self._file = directory / f"{self._name.lower()}-{self._kind()}.npz" if directory else None
         self._known: dict[bytes, np.ndarray] = {}
         if self._file and self._file.exists():
             with np.load(self._file) as kept:
@@ -59,13 +59,13 @@ class SentenceStore:
         made_by = hashlib.sha256()
         for module in (sentence, function_words):
             made_by.update(inspect.getsource(module).encode())
-        made_by.update(hashlib.sha256(minilm.read(minilm.WEIGHTS)).digest())
+        made_by.update(self.hparams.pretrained.digest())
         made_by.update(repr(self.hparams.first_finetuned).encode())
         for name, value in sorted(self.finetuned.items()):
             made_by.update(name.encode() + np.ascontiguousarray(value).tobytes())
         also = f"{self.hparams.lower_layer}-" if self.hparams.lower_layer else ""
         kind = "finetuned-" if self.finetuned else ""
-        made_in = f"{also}{self.hparams.minilm_layers}-{self.hparams.compute_dtype}"
+        made_in = f"{also}{self.hparams.encoder_layers}-{self.hparams.compute_dtype}"
         return f"{kind}{made_in}-{made_by.hexdigest()[:16]}"
 
     def encode(self, pieces: tf.RaggedTensor) -> np.ndarray:
@@ -75,7 +75,7 @@ class SentenceStore:
             pieces: int32 [N, varying], ids of word pieces, see `SentenceEncoder.call`.
 
         Returns:
-            float16 [N, 384], or [N, 768] with the lower layer.
+            float16 [N, dimensions], or twice as many with the lower layer.
         """
         texts = _texts(pieces)
         keys = _keys(texts)
@@ -84,7 +84,7 @@ class SentenceStore:
         }
         if missing:
             self._make(missing)
-        width = sentence.DIMENSIONS * (2 if self.hparams.lower_layer else 1)
+        width = self.hparams.pretrained.dimensions * (2 if self.hparams.lower_layer else 1)
         found = [self._known[key] for key in keys]
         return np.stack(found) if found else np.zeros((0, width), np.float16)
 
@@ -99,13 +99,7 @@ class SentenceStore:
         self._keep()
 
     def _make(self, texts: dict[bytes, np.ndarray]) -> None:
-        encoder = sentence.SentenceEncoder(
-            self.hparams.minilm_layers,
-            self.hparams.lower_layer,
-            content_from=self.hparams.first_finetuned,
-            instead=self.finetuned,
-            compute_dtype=self.hparams.compute_dtype,
-        )
+        encoder = sentence.SentenceEncoder.of(self.hparams, instead=self.finetuned)
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
         def encode(ids: tf.Tensor) -> tf.Tensor:
@@ -119,7 +113,7 @@ class SentenceStore:
             self._known |= dict(zip(some, encode(ids).numpy(), strict=True))
             done = start + len(some)
             if done % CHUNK == 0 or done == len(order):
-                log.info("MiniLM has read %d of %d new texts", done, len(order))
+                log.info("%s has read %d of %d new texts", self._name, done, len(order))
                 self._keep()
 
     def _keep(self) -> None:
@@ -135,7 +129,7 @@ class SentenceStore:
             )
         part.replace(self._file)
         if self.finetuned:
-            for other in self._file.parent.glob("minilm-finetuned-*.npz"):
+            for other in self._file.parent.glob("*-finetuned-*.npz"):
                 if other != self._file:
                     other.unlink()
 

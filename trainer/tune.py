@@ -12,7 +12,7 @@ from tfx import v1 as tfx
 from tfx.components.tuner.component import TunerFnResult
 
 from trainer import run
-from trainer.hparams import TEXT_ENCODERS, HParams, search_space
+from trainer.hparams import HParams, search_space, searched_encoders
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
-    everything = defaults.changed({"text_encoder": TEXT_ENCODERS[-1]})
+    everything = defaults.changed({"text_encoder": searched_encoders(defaults)[-1]})
     # TensorBoard would draw the curves of two searches in one folder as one.
     search = f"search-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 (local time for people)
     tuner = TrainingTuner(

@@ -29,7 +29,8 @@ from components import word_vectors
 from components.baseline import TEST, TRAIN
 from schema import features as raw
 from schema.genres import NUM_GENRES
-from trainer.sentence import DIMENSIONS, SentenceEncoder
+from trainer.pretrained import MINILM
+from trainer.sentence import SentenceEncoder
 from transform import minilm, wordpiece
 
 View = tuple[str, str]
@@ -447,7 +448,7 @@ class Sentences:
             self._progress(f"sentence {start:,} of {len(waiting):,}")
             self._compute(waiting[start : start + self.CHUNK])
         vectors = np.array([self._known[key] for key in keys], np.float32)
-        return vectors.reshape(-1, DIMENSIONS), kept * self._each
+        return vectors.reshape(-1, MINILM.dimensions), kept * self._each
 
     def _compute(self, texts: Sequence[tuple[bytes, str]]) -> None:
         started = time.monotonic()
