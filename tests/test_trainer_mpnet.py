@@ -37,14 +37,6 @@ def test_rows_of_word_pieces_are_those_of_bert() -> None:
     }
 
 
-def test_packages_that_are_missing_are_named_by_what_installs_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(mpnet, "PACKAGES", ("no-package-of-this-name",))
-    with pytest.raises(UserError, match=r"MPNet is not installed\. Run `make setup-mpnet`"):
-        mpnet.read()
-
-
 @pytest.mark.parametrize("member", ["all-mpnet-base-v2/model.safetensors", "other", None])
 def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch, member: str | None) -> None:
     archive = io.BytesIO(b"no archive")

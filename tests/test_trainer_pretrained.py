@@ -13,3 +13,5 @@ def test_what_is_missing_is_named_with_the_command_that_brings_it() -> None:
     other = replace(MINILM, name="Other", packages=("no-such-package",), installed_by="make other")
     with pytest.raises(UserError, match=r"Other is not installed: .* no-such-package .*make other"):
         other.require()
+    with pytest.raises(UserError, match="Other is not installed"):
+        other.weights()

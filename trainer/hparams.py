@@ -8,7 +8,8 @@ import keras_tuner
 from trainer import precision
 from trainer.pretrained import ENCODERS, MINILM, Pretrained
 
-_WORD_ENCODERS: Final = ("cnn", "rnn", "cnn_rnn")
+_BOTH: Final = "cnn_rnn"
+_WORD_ENCODERS: Final = ("cnn", "rnn", _BOTH)
 TEXT_ENCODERS: Final = (*_WORD_ENCODERS, "minilm", "cnn_rnn_minilm", "mpnet", "cnn_rnn_mpnet")
 OPTIMIZERS: Final = ("adam", "adamw", "nadam")
 LOSSES: Final = ("cross_entropy", "focal", "asymmetric")
@@ -34,8 +35,8 @@ class HParams:
     Attributes:
         text_encoder: what reads the plot beside its n-grams: convolutions over its words, a
             recurrent layer, the recurrent layer on top of the convolutions, the lower layers of
-            a pretrained sentence encoder over its word pieces, or all of them. MPNet is larger and
-            better than MiniLM, takes many times as long and is installed apart.
+            a pretrained sentence encoder over its word pieces, or all of them. MPNet is larger,
+            better and slower than MiniLM (docs/quality.md), and installed apart.
         encoder_layers: how many of the sentence encoder's layers; MiniLM has 6, MPNet 12.
         finetuned_layers: how many of these, from the highest, are trained further on the plots'
             genres before all else, on content words alone; 0 leaves the encoder as it is. See
@@ -179,7 +180,7 @@ class HParams:
 
     @property
     def _sentence_encoder(self) -> str:
-        return self.text_encoder.removeprefix(f"{_WORD_ENCODERS[-1]}_")
+        return self.text_encoder.removeprefix(f"{_BOTH}_")
 
     def changed(self, values: dict[str, Any]) -> "HParams":
         """A copy with some values changed.
@@ -205,7 +206,7 @@ def searched_encoders(defaults: HParams) -> tuple[str, ...]:
     makes sentence vectors once.
     """
     name = defaults.pretrained.name.lower()
-    return (*_WORD_ENCODERS, name, f"{_WORD_ENCODERS[-1]}_{name}")
+    return (*_WORD_ENCODERS, name, f"{_BOTH}_{name}")
 
 
 def search_space(defaults: HParams) -> keras_tuner.HyperParameters:

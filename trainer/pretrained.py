@@ -42,20 +42,24 @@ class Pretrained:
     installed_by: str
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The weights by the names that BERT has for them.
+        """The weights by the names that BERT has for them, float32 arrays for the most part.
 
         Raises:
             UserError: they are not installed, or not those that are expected.
         """
-        return self.arranged(load(self.read()))
+        return self.arranged(load(self._content()))
 
     def digest(self) -> bytes:
-        """What tells the file of weights from any other.
+        """The SHA-256 of the file of weights.
 
         Raises:
             UserError: as `weights`.
         """
-        return hashlib.sha256(self.read()).digest()
+        return hashlib.sha256(self._content()).digest()
+
+    def _content(self) -> bytes:
+        self.require()
+        return self.read()
 
     def require(self) -> None:
         """Make sure that the weights are installed, without reading them.

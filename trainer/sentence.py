@@ -109,11 +109,7 @@ class SentenceEncoder(keras.layers.Layer):
 
     @classmethod
     def of(cls, hparams: HParams, **kwargs: Any) -> "SentenceEncoder":
-        """The encoder of a training; further arguments are those of the constructor.
-
-        Raises:
-            KeyError: the training's text encoder reads no sentences.
-        """
+        """The encoder of a training; further arguments, and errors, are the constructor's."""
         return cls(
             hparams.encoder_layers,
             hparams.lower_layer,
