@@ -48,7 +48,7 @@ notebooks: setup ## open the notebooks in JupyterLab (OUTPUT=DIR of a run; else 
 	@$(if $(filter-out file,$(origin OUTPUT)),ORDAINED_OUTPUT="$(abspath $(OUTPUT))") $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
 benchmark: setup ## time and memory of a run, node by node (DATA=DIR, ARGS="--titles 5000 50000")
-	@$(BIN)/python benchmarks/pipeline.py --data $(DATA) $(ARGS)
+	@$(BIN)/python -m benchmarks.pipeline --data $(DATA) $(ARGS)
 
 benchmark-quality: setup ## the model beside baselines (DATA=DIR, OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
 	@$(BIN)/python -m benchmarks.quality --data $(DATA) --output $(OUTPUT) $(ARGS)
@@ -57,7 +57,7 @@ benchmark-ablation: setup ## the model without each of its parts (OUTPUT=DIR of 
 	@$(BIN)/python -m benchmarks.quality.ablation --output $(OUTPUT) $(ARGS)
 
 benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="--model DIR")
-	@$(BIN)/python benchmarks/serving.py $(ARGS)
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py

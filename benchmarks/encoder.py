@@ -1,8 +1,8 @@
-"""MiniLM in float32 beside bfloat16, with the default layers, on plots without titles.
+"""A sentence encoder in float32 beside bfloat16, as it is served, on plots without titles.
 
-    python benchmarks/encoder.py
-    python benchmarks/encoder.py --data imdb --plots 640
-    ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI python benchmarks/encoder.py   # as on an older processor
+    python -m benchmarks.encoder
+    python -m benchmarks.encoder --data imdb --plots 640 --encoder mpnet
+    ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI python -m benchmarks.encoder   # as on an older processor
 
 Both are measured in turns in one process, so that other work on the machine meets them alike.
 """
@@ -10,31 +10,31 @@ Both are measured in turns in one process, so that other work on the machine mee
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks.origin import PROJECT, origin
+from trainer.pretrained import ENCODERS
+
 BATCH = 64
 ROUNDS = 3
 
 
 def main() -> int:
     """Measure, and print one table."""
-    parser = argparse.ArgumentParser(description="MiniLM in float32 beside bfloat16.")
+    parser = argparse.ArgumentParser(description="A sentence encoder in two types.")
     parser.add_argument("--data", type=Path, default=PROJECT / "data" / "sample", metavar="DIR")
     parser.add_argument("--plots", type=int, default=640, help="(default: %(default)s)")
+    parser.add_argument("--encoder", choices=ENCODERS, default="minilm")
     options = parser.parse_args()
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.path.insert(0, str(PROJECT))
     import numpy as np
     import tensorflow as tf
 
     from ingest.plots import Plot, find_plots, read_plots
-    from trainer import precision
     from trainer.data import TextPieces
     from trainer.hparams import HParams
     from trainer.sentence import SentenceEncoder
@@ -46,13 +46,12 @@ def main() -> int:
         pieces(tf.fill([len(some)], ""), tf.constant(some))
         for some in (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
     ]
-    hparams = HParams()
+    layers = ENCODERS[options.encoder].layers
+    hparams = HParams(text_encoder=options.encoder, encoder_layers=layers)
     signature = [tf.TensorSpec([None, None], tf.int32)]
     encoders: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
         dtype: tf.function(
-            SentenceEncoder(
-                hparams.encoder_layers, content_from=hparams.first_finetuned, compute_dtype=dtype
-            ).call,
+            SentenceEncoder.of(hparams.changed({"precision": dtype})).call,
             input_signature=signature,
         )
         for dtype in ("float32", "bfloat16")
@@ -73,7 +72,7 @@ def main() -> int:
     exact, rough = (
         found / np.linalg.norm(found, axis=1, keepdims=True) for found in vectors.values()
     )
-    print(f"{len(texts)} plots; `precision: auto` means {precision.native()} on this machine\n")
+    print(f"{origin('benchmarks.encoder')}, {len(texts)} plots:\n")
     print("| products in | plots a second in batches of 64 | one plot: ms | least cosine |")
     print("|---|---:|---:|---:|")
     for name, cosine in (("float32", 1.0), ("bfloat16", float((exact * rough).sum(1).min()))):

@@ -1,6 +1,6 @@
 """How the time and memory of `ingest` grow: builds of generated dumps, shares of the official size.
 
-    python benchmarks/ingest_scale.py --scales 0.01 0.05 0.1
+    python -m benchmarks.ingest_scale --scales 0.01 0.05 0.1
 
 The dumps have the official columns and proportions: 12 million titles (6 in 100 of them movies, a
 fifth of those with a plot), 90 million principals, 13 million names. Words and links are made up
@@ -9,7 +9,6 @@ from hashes, so a scale always gives the same files. Each build runs in a proces
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+
+from benchmarks.origin import origin
 
 TITLES = 12_000_000
 PRINCIPALS_PER_TITLE = 7.5
@@ -141,7 +142,7 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=[0.01, 0.05, 0.1])
     parser.add_argument("--folder", type=Path, help="where the dumps are put for the moment")
     options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{origin('benchmarks.ingest_scale')}:\n")
     print("| scale | titles | principals | names | movies | s | CPU s | CPU µs a principal | MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     for scale in options.scales:

@@ -1,8 +1,8 @@
 """Time and memory of whole runs, node by node, and how they grow with the number of films.
 
-    python benchmarks/pipeline.py --data data/sample
-    python benchmarks/pipeline.py --data imdb
-    python benchmarks/pipeline.py --data imdb --titles 5000 16000 50000
+    python -m benchmarks.pipeline --data data/sample
+    python -m benchmarks.pipeline --data imdb
+    python -m benchmarks.pipeline --data imdb --titles 5000 16000 50000
 
 Each run is a process of its own in a new output directory. Memory is the largest resident memory of
 any one process of the run, read from /proc twice a second; so this wants Linux.
@@ -12,19 +12,16 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer import precision
+from benchmarks.origin import PROJECT, commit, origin
 
-PROJECT = Path(__file__).resolve().parent.parent
 BASICS = "title.basics.tsv"
 OUTSIDE = "(start, ingest, end)"
 
@@ -130,31 +127,6 @@ def table(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
-    """What the numbers were measured on.
-
-    Processors of one name can differ in what they multiply fastest, and so in a training's time.
-    """
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    processor = f"{names[0] if names else platform.machine()} in {precision.native()}"
-    return (
-        f"{processor}, {os.cpu_count()} cores, {memory:.0f} GB, "
-        f"{platform.system()}, Python {platform.python_version()}"
-    )
-
-
-def commit() -> str:
-    """The commit that is checked out, marked `dirty` where files differ from it."""
-    return subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
-    ).stdout.strip()
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Time and memory of whole runs, node by node.")
@@ -177,8 +149,7 @@ def main() -> int:
             run = measure(data, output, options.flags)
             print(f"{run.films:,} films: exit {run.status}, {run.seconds:.0f} s", file=sys.stderr)
             runs.append(run)
-    command = " ".join(["python", "benchmarks/pipeline.py", *sys.argv[1:]])
-    print(f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {began_with}, {machine()}:\n")
+    print(f"{origin('benchmarks.pipeline', began_with)}:\n")
     print(table(runs))
     return max(run.status for run in runs)
 

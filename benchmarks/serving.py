@@ -1,7 +1,7 @@
 """The embedded server beside the model in the same process and a plain Flask application.
 
-    python benchmarks/serving.py
-    python benchmarks/serving.py --model runs/imdb/serving/movie_genres --requests 20000
+    python -m benchmarks.serving
+    python -m benchmarks.serving --model runs/imdb/serving/movie_genres --requests 20000
 
 Latency of one film and films a second at several numbers of clients, memory over many requests, and
 version swaps under load. Server, clients, the bare model and Flask have a process each, on the same
@@ -15,7 +15,6 @@ import csv
 import json
 import multiprocessing
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -27,13 +26,13 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks.origin import PROJECT, origin
+
 PLOTS = PROJECT / "data" / "sample" / "title.plots.tsv"
 BATCHING = PROJECT / "deploy" / "batching.config"
 NAME = "movie_genres"
@@ -527,19 +526,6 @@ def newest(base: Path) -> Path:
     return max(found, key=lambda path: int(path.name))
 
 
-def machine() -> str:
-    """What the numbers were measured on."""
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return (
-        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, "
-        f"{platform.system()}, Python {platform.python_version()}"
-    )
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Latency, throughput and memory of the server.")
@@ -553,17 +539,13 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=100_000, help="for the memory")
     options = parser.parse_args()
     model = newest(options.model)
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
-    ).stdout.strip()
     spawn = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         shutil.copytree(model, base / "1")
         clients = stack.enter_context(ProcessPoolExecutor(1, spawn))
         server = stack.enter_context(embedded(base))
-        command = " ".join(["python", "benchmarks/serving.py", *sys.argv[1:]])
-        print(f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {machine()}:\n")
+        print(f"{origin('benchmarks.serving')}:\n")
         print(compare(base / "1", server, clients, options.seconds), flush=True)
         with ProcessPoolExecutor(1, spawn) as other:
             protos, _ = other.submit(requests_of, films()).result()

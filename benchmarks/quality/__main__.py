@@ -5,12 +5,12 @@ import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.pipeline import commit, machine
+from benchmarks.origin import origin
 from schema import features as raw
 from schema.errors import UserError
 
@@ -77,7 +77,7 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
     from pipeline.console import Board, quiet
 
     # As the work finds it: the working copy may have moved on when it ends.
-    origin = _origin()
+    made = origin("benchmarks.quality")
     log = f"quality-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     with quiet(RunConfig(data=output, output=output).logs / log) as screen:
         board = Board(Console(file=screen, highlight=False, markup=False))
@@ -94,7 +94,7 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
             board.begin("report")
             labels = views[JUDGED].labels
             texts = {
-                COMPARISON: origin + report.comparison(labels, outcomes, found, SEED),
+                COMPARISON: f"{made}:\n\n{report.comparison(labels, outcomes, found, SEED)}",
                 ANALYSIS: _analysis(splits, views, outcomes),
             }
             board.end("done", "")
@@ -180,14 +180,6 @@ def _analysis(
         {name: analysis.agreement(everything, keys, SEED) for name, keys in shared.items()},
         everything.labels,
     )
-
-
-def _origin() -> str:
-    """When, where and by which command the numbers came about."""
-    # Where a folder is on this machine is of no use to a reader.
-    words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
-    command = " ".join(["python -m benchmarks.quality", *words])
-    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {machine()}:\n\n"
 
 
 def _parser() -> argparse.ArgumentParser:

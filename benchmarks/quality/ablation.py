@@ -11,12 +11,11 @@ import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.pipeline import commit, machine
+from benchmarks.origin import origin
 from benchmarks.quality import report, run, scores
 from pipeline.config import RunConfig
 from schema.errors import UserError
@@ -160,11 +159,8 @@ def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) 
         "micro-F1",
         "mAP",
     ]
-    made = f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {machine()}"
-    return (
-        f"`python -m benchmarks.quality.ablation`, {epochs} passes each, {made}:\n\n"
-        + report.table(head, rows)
-    )
+    made = origin("benchmarks.quality.ablation")
+    return f"{made}, {epochs} passes each:\n\n{report.table(head, rows)}"
 
 
 def _scores(

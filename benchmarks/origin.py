@@ -1,0 +1,53 @@
+"""Where numbers come from: a command, a day, a commit and a machine."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from trainer import precision
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+
+
+def origin(module: str, began_with: str | None = None) -> str:
+    """The line above a table, in Markdown, without what ends it.
+
+    Args:
+        module: whose command makes the table.
+        began_with: the commit that was checked out when it began; None is the present one.
+    """
+    # Where a folder is on this machine is of no use to a reader.
+    words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
+    command = " ".join(["python -m", module, *words])
+    return (
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {began_with or commit()}, {machine()}"
+    )
+
+
+def commit() -> str:
+    """The commit that is checked out, marked `dirty` where files differ from it."""
+    return subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def machine() -> str:
+    """What the numbers were measured on.
+
+    Processors of one name can differ in what they multiply fastest, and so in a training's time.
+    """
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    processor = f"{names[0] if names else platform.machine()} in {precision.native()}"
+    return (
+        f"{processor}, {os.cpu_count()} cores, {memory:.0f} GB, "
+        f"{platform.system()}, Python {platform.python_version()}"
+    )
