@@ -13,19 +13,18 @@ from trainer import precision
 PROJECT: Final = Path(__file__).resolve().parent.parent
 
 
-def origin(module: str, began_with: str | None = None) -> str:
+def origin(module: str) -> str:
     """The line above a table, in Markdown, without what ends it.
 
+    To be asked for before the work: the working copy may have moved on when that ends.
+
     Args:
-        module: whose command makes the table.
-        began_with: the commit that was checked out when it began; None is the present one.
+        module: whose command makes the table, with the arguments of this process.
     """
     # Where a folder is on this machine is of no use to a reader.
     words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
     command = " ".join(["python -m", module, *words])
-    return (
-        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {began_with or commit()}, {machine()}"
-    )
+    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {machine()}"
 
 
 def commit() -> str:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.origin import PROJECT, commit, origin
+from benchmarks.origin import PROJECT, origin
 
 BASICS = "title.basics.tsv"
 OUTSIDE = "(start, ingest, end)"
@@ -135,8 +135,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep what the runs write, in this new folder")
     parser.add_argument("flags", nargs="*", help="flags for run_local.py, after --")
     options = parser.parse_args()
-    # As the runs find it: the working copy may have moved on when they end.
-    began_with = commit()
+    made = origin("benchmarks.pipeline")
     runs = []
     for titles in options.titles or [0]:
         with tempfile.TemporaryDirectory() as scratch:
@@ -149,7 +148,7 @@ def main() -> int:
             run = measure(data, output, options.flags)
             print(f"{run.films:,} films: exit {run.status}, {run.seconds:.0f} s", file=sys.stderr)
             runs.append(run)
-    print(f"{origin('benchmarks.pipeline', began_with)}:\n")
+    print(f"{made}:\n")
     print(table(runs))
     return max(run.status for run in runs)
 

@@ -76,7 +76,6 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
     from pipeline.config import RunConfig
     from pipeline.console import Board, quiet
 
-    # As the work finds it: the working copy may have moved on when it ends.
     made = origin("benchmarks.quality")
     log = f"quality-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     with quiet(RunConfig(data=output, output=output).logs / log) as screen:

@@ -108,6 +108,7 @@ def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) 
     from trainer import run as training
     from trainer.hparams import HParams
 
+    made = origin("benchmarks.quality.ablation")
     record = json.loads((model / "assets.extra" / training.RECORD_FILE).read_text())
     hparams = HParams().changed({**record["hparams"], "epochs": epochs})
     inputs = run.trainer_inputs(model, output)
@@ -159,7 +160,6 @@ def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) 
         "micro-F1",
         "mAP",
     ]
-    made = origin("benchmarks.quality.ablation")
     return f"{made}, {epochs} passes each:\n\n{report.table(head, rows)}"
 
 
