@@ -8,7 +8,6 @@ Both are measured in turns in one process, so that other work on the machine mee
 """
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.origin import PROJECT, origin
+from pipeline.console import hush
 from trainer.pretrained import ENCODERS
 
 BATCH = 64
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--encoder", choices=ENCODERS, default="minilm")
     options = parser.parse_args()
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    hush()
     import numpy as np
     import tensorflow as tf
 

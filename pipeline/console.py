@@ -71,7 +71,7 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
 
 
 def hush() -> None:
-    """Keep what libraries tell their developers out of a notebook.
+    """Keep what libraries tell their developers out of a notebook or a table.
 
     TensorFlow is imported here: as it is, it writes to the standard error before it looks at any
     setting.
