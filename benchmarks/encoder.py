@@ -39,7 +39,7 @@ def main() -> int:
     from trainer.hparams import HParams
     from trainer.sentence import SentenceEncoder
 
-    made = origin("benchmarks.encoder")
+    heading = origin("benchmarks.encoder")
     read = read_plots(find_plots(options.data), lambda _: None)
     texts = [plot.text for plot in islice((p for p in read if isinstance(p, Plot)), options.plots)]
     pieces = TextPieces()
@@ -73,7 +73,7 @@ def main() -> int:
     exact, rough = (
         found / np.linalg.norm(found, axis=1, keepdims=True) for found in vectors.values()
     )
-    print(f"{made}, {len(texts)} plots:\n")
+    print(f"{heading}, {len(texts)} plots:\n")
     print("| products in | plots a second in batches of 64 | one plot: ms | least cosine |")
     print("|---|---:|---:|---:|")
     for name, cosine in (("float32", 1.0), ("bfloat16", float((exact * rough).sum(1).min()))):

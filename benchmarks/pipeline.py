@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep what the runs write, in this new folder")
     parser.add_argument("flags", nargs="*", help="flags for run_local.py, after --")
     options = parser.parse_args()
-    made = origin("benchmarks.pipeline")
+    heading = origin("benchmarks.pipeline")
     runs = []
     for titles in options.titles or [0]:
         with tempfile.TemporaryDirectory() as scratch:
@@ -148,7 +148,7 @@ def main() -> int:
             run = measure(data, output, options.flags)
             print(f"{run.films:,} films: exit {run.status}, {run.seconds:.0f} s", file=sys.stderr)
             runs.append(run)
-    print(f"{made}:\n")
+    print(f"{heading}:\n")
     print(table(runs))
     return max(run.status for run in runs)
 

@@ -76,7 +76,7 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
     from pipeline.config import RunConfig
     from pipeline.console import Board, quiet
 
-    made = origin("benchmarks.quality")
+    heading = origin("benchmarks.quality")
     log = f"quality-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     with quiet(RunConfig(data=output, output=output).logs / log) as screen:
         board = Board(Console(file=screen, highlight=False, markup=False))
@@ -93,7 +93,7 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
             board.begin("report")
             labels = views[JUDGED].labels
             texts = {
-                COMPARISON: f"{made}:\n\n{report.comparison(labels, outcomes, found, SEED)}",
+                COMPARISON: f"{heading}:\n\n{report.comparison(labels, outcomes, found, SEED)}",
                 ANALYSIS: _analysis(splits, views, outcomes),
             }
             board.end("done", "")

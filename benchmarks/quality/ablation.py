@@ -108,7 +108,7 @@ def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) 
     from trainer import run as training
     from trainer.hparams import HParams
 
-    made = origin("benchmarks.quality.ablation")
+    heading = origin("benchmarks.quality.ablation")
     record = json.loads((model / "assets.extra" / training.RECORD_FILE).read_text())
     hparams = HParams().changed({**record["hparams"], "epochs": epochs})
     inputs = run.trainer_inputs(model, output)
@@ -160,7 +160,7 @@ def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) 
         "micro-F1",
         "mAP",
     ]
-    return f"{made}, {epochs} passes each:\n\n{report.table(head, rows)}"
+    return f"{heading}, {epochs} passes each:\n\n{report.table(head, rows)}"
 
 
 def _scores(
