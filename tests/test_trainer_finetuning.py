@@ -23,6 +23,7 @@ from trainer.finetuning import (
 from trainer.hparams import HParams
 from trainer.sentence import SentenceEncoder
 from trainer.sentence_store import SentenceStore
+from trainer.token_states import TokenStates
 
 SMALL = HParams(encoder_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_rate=1e-3)
 
@@ -103,10 +104,10 @@ def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
     some = rows.inputs[PIECES][:5]
     lengths = [int(function_words.content()[text].sum()) for text in some]
     assert sum(lengths) < len(some.flat_values)
-    ends = np.cumsum([0, *lengths])
-    states = np.zeros((ends[-1], 384), np.float16)
-    finetuning._read_below(reader.encoder, some, ends, states)
-    logits = reader((np.diff(ends).astype(np.int32), states), training=False)
+    with TokenStates(np.array(lengths), 384) as states:
+        finetuning._read_below(reader.encoder, some, states)
+        below = np.concatenate([states.read(row) for row in range(5)])
+    logits = reader((np.array(lengths, np.int32), below), training=False)
     vectors = SentenceEncoder(2, content_from=1)(some.to_tensor())
     expected = reader.head(finetuning.HEAD_SCALE * vectors)
     np.testing.assert_allclose(logits, expected, atol=0.02)

@@ -11,7 +11,6 @@ import hashlib
 import inspect
 import logging
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -32,6 +31,7 @@ from trainer.model import prior_logits
 from trainer.optimizers import FusedAdam
 from trainer.sentence import SentenceEncoder, Tokens, mean
 from trainer.sentence_store import SentenceStore
+from trainer.token_states import TokenStates
 
 BATCH: Final = 64
 SORTED_BATCHES: Final = 32
@@ -164,17 +164,15 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
         jit_compile=False,
     )
     content = pieces.with_flat_values(reader.encoder.is_content(pieces.flat_values))
-    ends = np.cumsum([0, *tf.reduce_sum(tf.cast(content, tf.int32), axis=1).numpy()])
-    size = reader.encoder.pretrained.dimensions
-    with tempfile.TemporaryFile() as file:
-        states = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), size))
-        lower = _read_below(reader.encoder, pieces, ends, states)
+    counts = tf.reduce_sum(tf.cast(content, tf.int32), axis=1).numpy()
+    with TokenStates(counts, reader.encoder.pretrained.dimensions) as states:
+        lower = _read_below(reader.encoder, pieces, states)
 
         def batches() -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
             random = np.random.default_rng(hparams.seed)
             for _ in range(hparams.finetuning_epochs):
-                for some in draw(np.diff(ends), random):
-                    found = [hide_tokens(states[ends[row] : ends[row + 1]], random) for row in some]
+                for some in draw(states.counts, random):
+                    found = [hide_tokens(states.read(row), random) for row in some]
                     lengths = np.array([len(text) for text in found], np.int32)
                     yield (lengths, np.concatenate(found)), labels[some]
 
@@ -184,7 +182,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
                 output_signature=(
                     (
                         tf.TensorSpec([None], tf.int32),
-                        tf.TensorSpec([None, size], tf.float16),
+                        tf.TensorSpec([None, states.dimensions], tf.float16),
                     ),
                     tf.TensorSpec([None, NUM_GENRES], tf.float32),
                 ),
@@ -194,7 +192,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
             verbose=0,
             callbacks=[Progress(steps)],
         )
-        vectors = _read_above(reader.encoder, ends, states)
+        vectors = _read_above(reader.encoder, states)
     return Tuned(reader.encoder.trained_weights(), np.concatenate([lower, vectors], axis=1))
 
 
@@ -284,15 +282,14 @@ def hide_tokens(states: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _read_below(
-    encoder: SentenceEncoder, pieces: tf.RaggedTensor, ends: np.ndarray, states: np.ndarray
+    encoder: SentenceEncoder, pieces: tf.RaggedTensor, states: TokenStates
 ) -> np.ndarray:
     """Write what the layers that read all words make of the content words.
 
     Args:
         encoder: see `GenreReader`.
         pieces: int32 [rows, varying].
-        ends: int64 [rows + 1], where the content words of each row begin in `states`, and the end.
-        states: float16 [content words, dimensions], written in the order of the rows.
+        states: written, the content words of each row.
 
     Returns:
         float16 [rows, dimensions], the means of `encoder.also`; [rows, 0] if it is not among those
@@ -305,19 +302,19 @@ def _read_below(
         tokens, lower = encoder.through(encoder.embed(ids), range(encoder.content_from), content)
         return tf.cast(tokens.states, tf.float16), _joined(lower, tf.shape(ids)[0])
 
-    flat, starts, counts = pieces.flat_values.numpy(), pieces.row_splits.numpy(), np.diff(ends)
+    flat, starts = pieces.flat_values.numpy(), pieces.row_splits.numpy()
     texts = [flat[start:end] for start, end in pairwise(starts)]
     lower: dict[int, np.ndarray] = {}
     for some in _by_length(np.diff(starts), "lower"):
         found, means = read(keras.utils.pad_sequences([texts[row] for row in some], padding="post"))
         lower |= dict(zip(some.tolist(), means.numpy(), strict=True))
-        ends_here = np.cumsum(counts[some])[:-1]
-        for row, text in zip(some, np.split(found.numpy(), ends_here), strict=True):
-            states[ends[row] : ends[row + 1]] = text
+        ends = np.cumsum(states.counts[some])[:-1]
+        for row, text in zip(some, np.split(found.numpy(), ends), strict=True):
+            states.write(row, text)
     return np.stack([lower[row] for row in range(len(texts))])
 
 
-def _read_above(encoder: SentenceEncoder, ends: np.ndarray, states: np.ndarray) -> np.ndarray:
+def _read_above(encoder: SentenceEncoder, states: TokenStates) -> np.ndarray:
     """What `encoder` makes of the texts from what `_read_below` has written.
 
     Returns:
@@ -328,7 +325,7 @@ def _read_above(encoder: SentenceEncoder, ends: np.ndarray, states: np.ndarray) 
     @tf.function(
         input_signature=[
             tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None, encoder.pretrained.dimensions], tf.float16),
+            tf.TensorSpec([None, states.dimensions], tf.float16),
         ]
     )
     def read(lengths: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
@@ -338,13 +335,13 @@ def _read_above(encoder: SentenceEncoder, ends: np.ndarray, states: np.ndarray) 
         return _joined([*lower, mean(tokens)], tf.shape(lengths)[0])
 
     vectors: dict[int, np.ndarray] = {}
-    for some in _by_length(np.diff(ends), "upper"):
-        texts = [states[ends[row] : ends[row + 1]] for row in some]
+    for some in _by_length(states.counts, "upper"):
+        texts = [states.read(row) for row in some]
         lengths = np.array([len(text) for text in texts], np.int32)
         vectors |= dict(
             zip(some.tolist(), read(lengths, np.concatenate(texts)).numpy(), strict=True)
         )
-    return np.stack([vectors[row] for row in range(len(ends) - 1)])
+    return np.stack([vectors[row] for row in range(len(states.counts))])
 
 
 def _joined(means: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,77 @@
+"""What a layer made of the tokens of many texts, in a file: a catalogue's do not fit in memory.
+
+The file is read rather than mapped. Who touches a mapped page that is not in memory holds the
+interpreter's lock until the disk has answered, and a pass over the texts touches most pages minutes
+after the last one did, when the system may have given their memory to others; a read lets the other
+threads go on meanwhile. And a full disk is an error that can be told, not the end of the process.
+"""
+
+import os
+import tempfile
+from typing import Final, Self
+
+import numpy as np
+
+DTYPE: Final = np.dtype(np.float16)
+
+
+class TokenStates:
+    """One array for each text; a context manager, whose end deletes the file.
+
+    Attributes:
+        counts: int64 [texts], tokens of each.
+        dimensions: of a state.
+    """
+
+    def __init__(self, counts: np.ndarray, dimensions: int) -> None:
+        """Make the file, in the directory for temporary files.
+
+        Args:
+            counts: int [texts], tokens of each.
+            dimensions: of a state.
+        """
+        self.counts = np.asarray(counts, np.int64)
+        self.dimensions = dimensions
+        ends = np.cumsum(self.counts) * dimensions * DTYPE.itemsize
+        self._starts = np.concatenate([[0], ends]).tolist()
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `__exit__`
+
+    def __enter__(self) -> Self:
+        """Nothing more to do."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the file, which has no name and is gone with that."""
+        self._file.close()
+
+    def write(self, text: int, states: np.ndarray) -> None:
+        """Put down one text.
+
+        Args:
+            text: its number.
+            states: float [tokens, dimensions].
+
+        Raises:
+            OSError: the disk is full.
+            ValueError: not so many tokens as were announced.
+        """
+        shape = (int(self.counts[text]), self.dimensions)
+        if states.shape != shape:
+            raise ValueError(f"text {text} has states of shape {shape}. Received: {states.shape}")
+        self._file.seek(self._starts[text])
+        left = memoryview(np.ascontiguousarray(states, DTYPE).tobytes())
+        while left:
+            left = left[self._file.write(left) :]
+
+    def read(self, text: int) -> np.ndarray:
+        """One text as it was written; threads may read side by side.
+
+        Args:
+            text: its number.
+
+        Returns:
+            float16 [tokens, dimensions].
+        """
+        start, end = self._starts[text], self._starts[text + 1]
+        content = os.pread(self._file.fileno(), end - start, start)
+        return np.frombuffer(content, DTYPE).reshape(-1, self.dimensions)
