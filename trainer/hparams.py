@@ -92,9 +92,9 @@ class HParams:
     people_prior: float = 2.0
     trees: int = 100
     towers: int = 4
-    hidden_units: int = 512
-    input_dropout: float = 0.4
-    dropout: float = 0.5
+    hidden_units: int = 2048
+    input_dropout: float = 0.5
+    dropout: float = 0.3
     word_dropout: float = 0.1
     id_dropout: float = 0.3
     field_dropout: float = 0.3
