@@ -62,7 +62,7 @@ def test_pieces_of_title_and_plot_stand_between_marks() -> None:
 
 
 def test_long_titles_and_plots_are_cut() -> None:
-    ids = TextPieces()(tf.constant(["story " * 50]), tf.constant(["a " * 200])).numpy()
+    ids = TextPieces()(tf.constant(["story " * 50]), tf.constant(["a " * MAX_PIECES])).numpy()
     plot = MAX_PIECES - MAX_TITLE_PIECES - 3
     assert ids[0].tolist() == [BEGIN, *[STORY] * MAX_TITLE_PIECES, END, *[A] * plot, END]
 

@@ -23,7 +23,7 @@ MAX_IDS: Final[dict[str, int]] = {
 PIECES: Final = "pieces"
 """Word pieces of title and plot, one text for the sentence encoder; see `TextPieces`."""
 
-MAX_PIECES: Final = 112
+MAX_PIECES: Final = 256
 """Of title and plot together, marks included; the encoder reads no more."""
 
 MAX_TITLE_PIECES: Final = 24
