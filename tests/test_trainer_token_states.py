@@ -1,8 +1,12 @@
 """States of tokens in a file."""
 
+import resource
+import tempfile
+
 import numpy as np
 import pytest
 
+from schema.errors import UserError
 from trainer.token_states import TokenStates
 
 RANDOM = np.random.default_rng(3)
@@ -37,3 +41,14 @@ def test_nothing_can_be_read_after_the_end() -> None:
         states.write(0, np.ones((1, 1)))
     with pytest.raises(ValueError, match="closed"):
         states.read(0)
+
+
+def test_a_full_disk_is_told_with_its_folder_and_what_is_needed() -> None:
+    folder, limits = tempfile.gettempdir(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    with TokenStates(np.array([2**10, 2**20 - 2**10]), 1024) as states:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+        try:
+            with pytest.raises(UserError, match=f"^{folder}: File too large.* 2.1 GB"):
+                states.write(0, np.zeros((2**10, 1024), np.float16))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)

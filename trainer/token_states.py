@@ -12,6 +12,8 @@ from typing import Final, Self
 
 import numpy as np
 
+from schema.errors import UserError
+
 DTYPE: Final = np.dtype(np.float16)
 
 
@@ -52,16 +54,23 @@ class TokenStates:
             states: float [tokens, dimensions].
 
         Raises:
-            OSError: the disk is full.
+            UserError: the disk is full.
             ValueError: not so many tokens as were announced.
         """
         shape = (int(self.counts[text]), self.dimensions)
         if states.shape != shape:
             raise ValueError(f"text {text} has states of shape {shape}. Received: {states.shape}")
-        self._file.seek(self._starts[text])
         left = memoryview(np.ascontiguousarray(states, DTYPE).tobytes())
-        while left:
-            left = left[self._file.write(left) :]
+        try:
+            self._file.seek(self._starts[text])
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise UserError(
+                f"{tempfile.gettempdir()}: {error.strerror}. Fine-tuning an encoder takes "
+                f"{self._starts[-1] / 1e9:.1f} GB there for what its lower layers make of the "
+                "texts: make room, or name another folder in the environment variable TMPDIR"
+            ) from error
 
     def read(self, text: int) -> np.ndarray:
         """One text as it was written; threads may read side by side.
