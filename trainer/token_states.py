@@ -1,9 +1,7 @@
 """What a layer made of the tokens of many texts, in a file: a catalogue's do not fit in memory.
 
-The file is read rather than mapped. Who touches a mapped page that is not in memory holds the
-interpreter's lock until the disk has answered, and a pass over the texts touches most pages minutes
-after the last one did, when the system may have given their memory to others; a read lets the other
-threads go on meanwhile. And a full disk is an error that can be told, not the end of the process.
+The file is read rather than mapped: pages of a mapped one count as memory of the process, and where
+the disk is full the process ends by a signal, without an error that could be told.
 """
 
 import os
