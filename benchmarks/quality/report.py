@@ -231,7 +231,10 @@ def _aims(labels: Labels, outcomes: Mapping[str, Outcome], margins: Mapping[str,
 def _aim(
     name: str, reached: float, wanted: float, *, least: bool = True, digits: int = 3
 ) -> list[str]:
+    """A row of the table; as many digits as tell what was missed from what was wanted."""
     met = reached >= wanted if least else reached <= wanted
+    while not met and f"{reached:.{digits}f}" == f"{wanted:.{digits}f}":
+        digits += 1
     return [name, f"{wanted:.{digits}f}", f"{reached:.{digits}f}", "yes" if met else "no"]
 
 
