@@ -1,7 +1,7 @@
-"""What a layer made of the tokens of many texts, in a file: a catalogue's do not fit in memory.
+"""What a layer made of the tokens of many texts, in a file: they need not fit in memory.
 
-The file is read rather than mapped: pages of a mapped one count as memory of the process, and where
-the disk is full the process ends by a signal, without an error that could be told.
+The file is read rather than mapped: pages of a mapped one count as memory of the process, and
+writing to one on a full disk ends the process by a signal, without an error that could be told.
 """
 
 import os
@@ -37,7 +37,7 @@ class TokenStates:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `__exit__`
 
     def __enter__(self) -> Self:
-        """Nothing more to do."""
+        """The file is there already: itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -52,7 +52,7 @@ class TokenStates:
             states: float [tokens, dimensions].
 
         Raises:
-            UserError: the disk is full.
+            UserError: the folder for temporary files takes no more.
             ValueError: not so many tokens as were announced.
         """
         shape = (int(self.counts[text]), self.dimensions)
@@ -78,6 +78,9 @@ class TokenStates:
 
         Returns:
             float16 [tokens, dimensions].
+
+        Raises:
+            ValueError: the file is closed.
         """
         start, end = self._starts[text], self._starts[text + 1]
         content = os.pread(self._file.fileno(), end - start, start)
