@@ -71,13 +71,14 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
 
 
 def hush() -> None:
-    """Keep what libraries tell their developers out of a notebook or a table.
-
-    TensorFlow is imported here: as it is, it writes to the standard error before it looks at any
-    setting.
-    """
+    """Keep what libraries tell their developers out of a notebook or a table."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.disable(logging.WARNING)
+    import_tensorflow()
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without what it writes to the standard error before it heeds a setting."""
     sys.stderr.flush()
     saved = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:

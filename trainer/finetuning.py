@@ -41,7 +41,7 @@ TOKEN_DROPOUT: Final = 1 / 3
 """Share of a text's tokens, as the lower layers give them, that a pass does not see.
 
 What the encoder says of its own training films stays nearer to what it says of others then, and the
-members that train on it are misled less (docs/quality.md). A pass takes less time, too.
+members that train on it are misled less (docs/experiments.md). A pass takes less time, too.
 """
 
 LAYER_DROPOUT: Final = 0.1

@@ -46,9 +46,12 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
     Args:
         fn_args: of the Trainer component. `custom_config` may hold `hparams`, the values that
-        differ
-            from `HParams`' own; what the Tuner found, in `hyperparameters`, goes before them.
-            `base_model` is the directory with the word vectors.
+            differ from `HParams`' own; what the Tuner found, in `hyperparameters`, goes before
+            them. `base_model` is the directory with the word vectors.
+
+    Raises:
+        UserError: the training split has no films.
+        ValueError: a hyperparameter is unknown or not allowed.
     """
     started = time.monotonic()
     hparams = resolve_hparams(fn_args.custom_config, fn_args.hyperparameters)

@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     # The imports take seconds, and a wrong option is told before.
+    from pipeline.console import import_tensorflow
+
+    import_tensorflow()
     from benchmarks.quality import report, run
 
     output = options.output.resolve()

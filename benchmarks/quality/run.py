@@ -120,7 +120,8 @@ def _artifact_of(model: Path, output: Path, store: MetadataStore) -> int:
         if folder.is_dir() and versions.fingerprint(folder) == wanted:
             return int(artifact.id)
     raise UserError(
-        f"{model}: no run in {output} has made this model. Run the pipeline there again."
+        f"{model}: no run in {output} has made this model, or the directory was moved since, whose "
+        "record names whole paths. Run the pipeline there again, or move the directory back."
     )
 
 
