@@ -1,6 +1,8 @@
 """The whole command on a small made-up run, and what it refuses."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +191,12 @@ def test_a_whole_run_is_compared(project: Project, capfd: pytest.CaptureFixture[
     printed = capfd.readouterr().out
     assert f"version {max(project.served)}" in printed
     assert "| **the pipeline's model** |" in printed
+
+
+def test_a_mistake_is_all_that_the_console_shows(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.md"
+    command = [sys.executable, "-m", "benchmarks.quality", "--report", str(missing)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"error: {missing}: cannot be read: No such file or directory\n"

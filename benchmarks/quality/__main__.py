@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.origin import origin
+from pipeline.console import import_tensorflow
 from schema import features as raw
 from schema.errors import UserError
 
@@ -34,12 +35,10 @@ DOUBTS: Final = 15
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare and print; returns the exit status, that of the pipeline where it failed."""
-    options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    # The imports take seconds, and a wrong option is told before.
-    from pipeline.console import import_tensorflow
-
+    # The options name the arms, whose module imports TensorFlow.
     import_tensorflow()
+    options = _parser().parse_args(arguments)
     from benchmarks.quality import report, run
 
     output = options.output.resolve()
