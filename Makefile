@@ -63,8 +63,9 @@ check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
 # With the wheel's test about half of the time of all checks; they share a first run of the pipeline.
-WHOLE_RUNS := $(addprefix tests/test_,benchmarks_quality_ablation.py benchmarks_quality_main.py \
-	end_to_end.py notebooks.py pipeline_lineage.py report_browser.py trainer_export.py)
+WHOLE_RUNS := $(addprefix tests/,benchmarks/quality/test_ablation.py benchmarks/quality/test_main.py \
+	end_to_end/test_runs.py end_to_end/test_notebooks.py pipeline/test_lineage.py report/test_browser.py \
+	trainer/export/test_signatures.py)
 
 test: setup-mpnet lint ## run every check: lint, all tests, and the built wheel in a clean environment
 	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.

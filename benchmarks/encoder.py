@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.origin import PROJECT, origin
 from pipeline.console import hush
-from trainer.pretrained import ENCODERS
+from trainer.encoder.pretrained import ENCODERS
 
 BATCH = 64
 ROUNDS = 3
@@ -36,8 +36,8 @@ def main() -> int:
 
     from ingest.plots import Plot, find_plots, read_plots
     from trainer.data import TextPieces
+    from trainer.encoder.sentence import SentenceEncoder
     from trainer.hparams import HParams
-    from trainer.sentence import SentenceEncoder
 
     heading = origin("benchmarks.encoder")
     read = read_plots(find_plots(options.data), lambda _: None)

@@ -38,7 +38,7 @@ from components.gate import (
 from schema.errors import UserError
 from schema.features import PROBABILITIES_OUTPUT
 from schema.genres import GENRES, NUM_GENRES
-from trainer.export import EVALUATE_SIGNATURE, SCORES_OUTPUT
+from trainer.export.signatures import EVALUATE_SIGNATURE, SCORES_OUTPUT
 from transform import features as xf
 
 PREDICTIONS: Final[tuple[str, ...]] = (SCORES_OUTPUT, PROBABILITIES_OUTPUT)

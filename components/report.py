@@ -33,7 +33,7 @@ from report.measures import Floats
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from trainer.export import EVALUATE_SIGNATURE, EXAMPLES_INPUT, SCORES_OUTPUT
+from trainer.export.signatures import EVALUATE_SIGNATURE, EXAMPLES_INPUT, SCORES_OUTPUT
 from trainer.run import RECORD_FILE
 from transform import features as xf
 

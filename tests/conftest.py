@@ -11,8 +11,8 @@ import pytest
 if TYPE_CHECKING:
     import tensorflow_model_analysis as tfma
 
-    from tests.e2e_project import Project, Run
-    from tests.tiny_server import Served
+    from tests.data.tiny_server import Served
+    from tests.end_to_end.project import Project, Run
 
 # A shell starts what it puts in the background deaf to Ctrl-C, and its children inherit that; tests
 # of what Ctrl-C does would see nothing.
@@ -23,7 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Project, Run]":
     """A project after its first run, and what that run said. Use `project`, unless to read only."""
     # Imports TensorFlow, which most test files do without.
-    from tests.e2e_project import Project
+    from tests.end_to_end.project import Project
 
     project = Project(tmp_path_factory.mktemp("project"))
     project.make()
@@ -46,7 +46,7 @@ def project(first_run: "tuple[Project, Run]") -> "Iterator[Project]":
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
     """A tiny model behind the embedded server, over gRPC and REST."""
-    from tests.tiny_server import serving_tiny_model
+    from tests.data.tiny_server import serving_tiny_model
 
     with serving_tiny_model(tmp_path_factory.mktemp("served")) as running:
         yield running
@@ -55,7 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
 @pytest.fixture(scope="session")
 def evaluation(tmp_path_factory: pytest.TempPathFactory) -> "tfma.EvalResult":
     """TFMA's evaluation of made-up predictions, for the dashboards."""
-    from tests.tiny_evaluation import evaluate
+    from tests.data.tiny_evaluation import evaluate
 
     return evaluate(tmp_path_factory.mktemp("evaluation"))
 

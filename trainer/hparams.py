@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import keras_tuner
 
 from trainer import precision
-from trainer.pretrained import ENCODERS, MINILM, Pretrained
+from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained
 
 _BOTH: Final = "cnn_rnn"
 _WORD_ENCODERS: Final = ("cnn", "rnn", _BOTH)
@@ -40,7 +40,7 @@ class HParams:
         encoder_layers: how many of the sentence encoder's layers; MiniLM has 6, MPNet 12.
         finetuned_layers: how many of these, from the highest, are trained further on the plots'
             genres before all else, on content words alone; 0 leaves the encoder as it is. See
-            `trainer.finetuning`.
+            `trainer.encoder.finetuning`.
         finetuning_epochs: passes of that over the training split.
         finetuning_rate: its highest learning rate.
         precision: what the sentence encoder multiplies matrices in; `auto` is what the machine
@@ -53,7 +53,7 @@ class HParams:
         people_factors: factors of who worked with whom.
         people_folds: folds of the training split by which people are described out of fold.
         people_prior: average films that are added to each person's, against chance.
-        trees: boosted trees of each genre, see `trainer.trees`.
+        trees: boosted trees of each genre, see `trainer.ensemble.trees`.
         towers: deep members, which differ by chance alone.
         hidden_units: units of each tower.
         input_dropout: rate on what the towers read.
@@ -64,7 +64,7 @@ class HParams:
             member.
         field_dropout: rate at which all credits, all numbers and the title are hidden, each on its
             own.
-        loss: see `trainer.model.MemberLoss`.
+        loss: see `trainer.ensemble.model.MemberLoss`.
         focusing: exponent of the losses `focal` and `asymmetric`.
         optimizer: name of the Keras optimizer.
         learning_rate: highest learning rate; it falls along a cosine to a fiftieth of it.

@@ -20,9 +20,13 @@ from tfx import v1 as tfx
 
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from trainer import data, evidence, export, factors, fields, finetuning, model, thresholds, trees
+from trainer import data
+from trainer.encoder import finetuning
+from trainer.encoder.sentence import Weights
+from trainer.ensemble import model, thresholds, trees
+from trainer.export import signatures as export
+from trainer.features import evidence, factors, fields
 from trainer.hparams import HParams
-from trainer.sentence import Weights
 
 VECTORS_FILE: Final = "vectors.npy"
 """What the WordVectors component writes: float32 [ids of `plot_words`, dimensions]."""
@@ -103,11 +107,11 @@ class Prepared:
     Attributes:
         train: the training split with its evidence.
         evaluation: the eval split with its evidence.
-        factors: see `trainer.factors`.
-        trees: see `trainer.trees`.
-        scales: see `trainer.model.scaling`.
+        factors: see `trainer.features.factors`.
+        trees: see `trainer.ensemble.trees`.
+        scales: see `trainer.ensemble.model.scaling`.
         word_vectors: float32 [ids of `plot_words`, dimensions].
-        finetuned: weights of the sentence encoder, see `trainer.finetuning`.
+        finetuned: weights of the sentence encoder, see `trainer.encoder.finetuning`.
         seconds_before: that earlier trainings took to make what was looked up.
     """
 
@@ -175,7 +179,7 @@ def new_model(hparams: HParams, prepared: Prepared, leave_out: Collection[str] =
     Args:
         hparams: see `HParams`.
         prepared: see `Prepared`.
-        leave_out: see `trainer.model.build`.
+        leave_out: see `trainer.ensemble.model.build`.
     """
     scales = {
         name: scale
@@ -274,7 +278,7 @@ def predict(
     """Logits of the members and labels, in the order of the batches.
 
     Args:
-        network: see `trainer.model.build`.
+        network: see `trainer.ensemble.model.build`.
         batches: of model inputs and labels.
 
     Returns:

@@ -138,7 +138,7 @@ def _digest(splits: Mapping[str, "Films"]) -> str:
         "benchmarks.quality.films",
         "components.word_vectors",
         "schema.genres",
-        "trainer.sentence",
+        "trainer.encoder.sentence",
         "transform.minilm",
         "transform.wordpiece",
     )

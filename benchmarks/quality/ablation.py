@@ -19,8 +19,8 @@ from benchmarks.origin import origin
 from benchmarks.quality import report, run, scores
 from pipeline.config import RunConfig
 from schema.errors import UserError
-from trainer import fields
-from trainer.model import DEEP, LINEAR, TREES, WIDE
+from trainer.ensemble.model import DEEP, LINEAR, TREES, WIDE
+from trainer.features import fields
 from transform import features as xf
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Variant:
     Attributes:
         name: in the table.
         changes: hyperparameters that differ.
-        leave_out: parts and inputs that are not built, see `trainer.model.build`.
+        leave_out: parts and inputs that are not built, see `trainer.ensemble.model.build`.
     """
 
     name: str
@@ -104,8 +104,9 @@ def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) 
     import tensorflow_transform as tft
     from tfx import v1 as tfx
 
-    from trainer import data, evidence
+    from trainer import data
     from trainer import run as training
+    from trainer.features import evidence
     from trainer.hparams import HParams
 
     heading = origin("benchmarks.quality.ablation")
@@ -170,8 +171,8 @@ def _scores(
     import numpy as np
     import tensorflow as tf
 
-    from trainer import model, thresholds
     from trainer import run as training
+    from trainer.ensemble import model, thresholds
 
     network = training.new_model(hparams, prepared, variant.leave_out)
     with tempfile.TemporaryDirectory() as logs:

@@ -29,8 +29,8 @@ from components import word_vectors
 from components.baseline import TEST, TRAIN
 from schema import features as raw
 from schema.genres import NUM_GENRES
-from trainer.pretrained import MINILM
-from trainer.sentence import SentenceEncoder
+from trainer.encoder.pretrained import MINILM
+from trainer.encoder.sentence import SentenceEncoder
 from transform import minilm, wordpiece
 
 View = tuple[str, str]

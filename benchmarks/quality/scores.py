@@ -14,7 +14,7 @@ from sklearn.metrics import (
 
 from components.baseline import evaluate
 from components.metrics import ratio
-from trainer import thresholds
+from trainer.ensemble import thresholds
 
 BINS: Final = 15
 """Of equal width, for the calibration error."""

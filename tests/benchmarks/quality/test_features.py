@@ -1,0 +1,128 @@
+"""What the baselines read: nothing of a film's own genres, and nothing where fields are hidden."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from benchmarks.quality.features import (
+    PRIOR_FILMS,
+    RECIPES,
+    TRAINING,
+    Features,
+    Sentences,
+    encode_out_of_fold,
+    encode_people,
+)
+from benchmarks.quality.films import PLOT_AND_TITLE, SPLITS, views
+from schema import features as raw
+from schema.genres import NUM_GENRES
+from tests.benchmarks.quality.test_films import films
+from tests.data.tiny_movies import movies
+
+HIDDEN = ("eval", PLOT_AND_TITLE)
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Features:
+    splits = {
+        name: films([{**row, raw.TITLE: row[raw.PLOT][:30]} for row in movies(60, seed=seed)])
+        for seed, name in enumerate(SPLITS)
+    }
+    sentences = Sentences(tmp_path_factory.mktemp("sentences"), lambda words: None)
+    return Features(views(splits), sentences, seed=1)
+
+
+def made_up(films: int, persons: int) -> tuple[sp.csr_matrix, np.ndarray]:
+    generator = np.random.default_rng(2)
+    people = sp.csr_matrix((generator.random((films, persons)) < 0.2).astype(np.float32))
+    return people, (generator.random((films, NUM_GENRES)) < 0.3).astype(np.float32)
+
+
+def test_encoding_is_the_log_of_the_shrunk_lift() -> None:
+    # One person with two films, both of the first genre; of four films two have it.
+    known = sp.csr_matrix(np.array([[1], [1], [0], [0]], np.float32))
+    given = np.zeros((4, NUM_GENRES), np.float32)
+    given[:2, 0] = 1
+    row = encode_people(sp.csr_matrix(np.ones((1, 1), np.float32)), known, given)[0]
+    lift = np.log((2 + PRIOR_FILMS * 0.5) / (2 + PRIOR_FILMS) / 0.5)
+    assert row[[0, NUM_GENRES]] == pytest.approx([lift, lift], abs=1e-4)
+    assert row[-2:] == pytest.approx([np.log(2), np.log(3)])
+
+
+def test_unknown_people_say_nothing() -> None:
+    people, given = made_up(50, 10)
+    stranger = sp.csr_matrix(np.eye(12, dtype=np.float32)[10:])
+    known = sp.hstack([people, sp.csr_matrix((50, 2), dtype=np.float32)]).tocsr()
+    assert not encode_people(stranger, known, given).any()
+
+
+def test_no_film_sees_its_own_genres() -> None:
+    people, given = made_up(80, 12)
+    fold = np.arange(80) % 5
+    before = encode_out_of_fold(people, given, fold)
+    for film in (0, 7, 33):
+        changed = given.copy()
+        changed[film] = 1 - changed[film]
+        after = encode_out_of_fold(people, changed, fold)
+        inside = fold == fold[film]
+        assert np.array_equal(before[inside], after[inside])
+        assert not np.array_equal(before[~inside], after[~inside]), "others do see them"
+
+
+def test_labels_by_chance_teach_nothing_out_of_fold() -> None:
+    """With a person a film and labels by chance, the encoding cannot tell a label."""
+    people = sp.identity(200, dtype=np.float32, format="csr")
+    given = (np.random.default_rng(0).random((200, NUM_GENRES)) < 0.5).astype(np.float32)
+    assert encode_people(people, people, given)[given[:, 0] > 0, 0].min() > 0, "leaks in fold"
+    assert not encode_out_of_fold(people, given, np.arange(200) % 5).any()
+
+
+@pytest.mark.parametrize("name", sorted(set(RECIPES) - {"sentences"}))
+def test_each_recipe_fits_small_data(features: Features, name: str) -> None:
+    train, hidden = features.get(name, TRAINING), features.get(name, HIDDEN)
+    assert train.shape == (60, hidden.shape[1])
+    assert train.dtype == hidden.dtype == np.float32
+    dense = train.toarray() if sp.issparse(train) else train
+    assert np.isfinite(dense).all()
+    assert dense.any()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "credit counts",
+        "encoded people",
+        "hashed people",
+        "number classes",
+        "numbers",
+        "people directions",
+        "weighted people",
+    ],
+)
+def test_what_is_hidden_is_zero(features: Features, name: str) -> None:
+    assert abs(features.get(name, HIDDEN)).sum() == 0
+
+
+def test_costs_name_all_that_a_recipe_needs(features: Features) -> None:
+    features.get("people directions", TRAINING)
+    costs = features.costs(["people directions", "numbers"])
+    assert set(costs) == {"people directions", "weighted people", "numbers"}
+    assert all(cost.training > 0 and cost.size > 0 for cost in costs.values())
+
+
+def test_sentences_are_encoded_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    texts = ["A sheriff rides.", "A robot wakes up in orbit.", "A sheriff rides."]
+    first = Sentences(tmp_path, said.append)
+    vectors, kept = first.encode(texts)
+    assert vectors.shape == (3, 384)
+    assert np.array_equal(vectors[0], vectors[2])
+    assert said == ["sentence 0 of 2"]
+    assert kept == 0
+
+    again, seconds = Sentences(tmp_path, said.append).encode(texts[::-1])
+    assert np.array_equal(again, vectors[::-1])
+    assert said == ["sentence 0 of 2"]
+    assert seconds > 0

@@ -1,0 +1,202 @@
+"""The whole command on a small made-up run, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+
+from benchmarks.quality import run
+from benchmarks.quality.__main__ import main
+from benchmarks.quality.films import SPLITS
+from components.versions import publish
+from pipeline.config import RunConfig
+from schema import features as raw
+from schema.errors import UserError
+from schema.genres import GENRES
+from tests.data.tiny_model import save_tiny_model
+from tests.data.tiny_movies import movies, serialized, write_examples
+from tests.end_to_end.project import Project
+from trainer.run import RECORD_FILE
+
+mlmd: Any = metadata_store_pb2
+
+DOCUMENT = """\
+# Quality
+
+<!-- comparison:begin -->
+old numbers
+<!-- comparison:end -->
+Words between.
+<!-- analysis:begin --><!-- analysis:end -->
+The end.
+"""
+
+
+def connect(database: Path) -> MetadataStore:
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(database)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return MetadataStore(config)
+
+
+def record(store: MetadataStore, kind: str, uri: Path, inputs: list[int]) -> int:
+    """An artifact that a node made of others."""
+    made = store.put_artifact_type(mlmd.ArtifactType(name=kind))
+    [artifact] = store.put_artifacts([mlmd.Artifact(type_id=made, uri=str(uri))])
+    node = store.put_execution_type(mlmd.ExecutionType(name=f"makes {kind}"))
+    [execution] = store.put_executions([mlmd.Execution(type_id=node)])
+    events = [(mlmd.Event.OUTPUT, artifact), *((mlmd.Event.INPUT, one) for one in inputs)]
+    store.put_events(
+        [mlmd.Event(type=event, artifact_id=one, execution_id=execution) for event, one in events]
+    )
+    return int(artifact)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """An output directory as a run leaves it, and a later run on other films beside it."""
+    output = tmp_path / "output"
+    config = RunConfig(data=output, output=output)
+    splits = {}
+    for seed, (split, count) in enumerate(zip(SPLITS, (120, 60, 60), strict=True)):
+        rows = movies(count, seed=seed)
+        # Titles of different words: a stem in common would be a leak.
+        splits[split] = [{**row, raw.TITLE: f"{row[raw.PLOT]} {row[raw.TCONST]}"} for row in rows]
+    examples = write_examples(
+        config.artifacts / "CsvExampleGen" / "examples" / "1",
+        {split: serialized(rows) for split, rows in splits.items()},
+    )
+    trained = config.artifacts / "Trainer" / "model" / "7"
+    folder = save_tiny_model(trained / "Format-Serving")
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / RECORD_FILE).write_text(
+        json.dumps({"seconds": 30.0, "seconds_before": 60.0})
+    )
+    publish(folder, config.model_directory)
+
+    config.metadata.parent.mkdir(exist_ok=True)
+    store = connect(config.metadata)
+    source = record(store, "Examples", Path(examples.uri), [])
+    transformed = record(store, "Examples", config.artifacts / "Transform" / "2", [source])
+    record(store, "Model", trained, [transformed])
+    later = record(store, "Examples", config.artifacts / "CsvExampleGen" / "examples" / "9", [])
+    record(store, "Model", config.artifacts / "Trainer" / "model" / "10", [later])
+    return output
+
+
+def test_examples_are_those_that_the_served_model_comes_from(output: Path) -> None:
+    model = run.served_model(output)
+    assert model is not None
+    found = run.examples_of(model, output)
+    assert found == output / "artifacts" / "CsvExampleGen" / "examples" / "1"
+
+
+def test_a_model_that_no_run_made_is_refused(output: Path) -> None:
+    config = RunConfig(data=output, output=output)
+    other = save_tiny_model(output / "other", leave_out="examples")
+    publish(other, config.model_directory)
+    model = run.served_model(output)
+    assert model is not None
+    with pytest.raises(UserError, match="has made this model"):
+        run.examples_of(model, output)
+
+
+def test_the_command_writes_its_tables_into_a_document(
+    output: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "quality.md"
+    document.write_text(DOCUMENT)
+    command = ["--output", str(output), "--report", str(document)]
+    command += ["--arms", "prevalence", "tfidf", "linear"]
+    assert main(command) == 0
+    first = capfd.readouterr().out
+    text = document.read_text()
+    assert text.startswith(
+        "# Quality\n\n<!-- comparison:begin -->\n\n`python -m benchmarks.quality"
+    )
+    assert "old numbers" not in text
+    assert "<!-- comparison:end -->\nWords between.\n<!-- analysis:begin -->" in text
+    assert text.endswith("<!-- analysis:end -->\nThe end.\n")
+
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    arms = ["prevalence", "TF-IDF words 1-2, characters 3-5, LR (plot)"]
+    for arm in arms:
+        # All fields, plot and title, sparse, other thresholds, cost.
+        assert sum(row[0] == arm for row in rows) == 5
+    by_name = {row[0]: row for row in reversed(rows) if len(row) > 1}
+    assert set(GENRES) <= set(by_name)
+    assert by_name["Western"][1] == str(sum("Western" in row[1] for row in _test_films()))
+    assert by_name["training, minutes, at most"] == [
+        "training, minutes, at most",
+        "25.0",
+        "1.5",
+        "yes",
+    ]
+    assert "0 split keys, 0 title stems, 0 plots" in text
+    # A model that knows nothing is behind a linear one on plots that tell the genre.
+    leads = [cells for name, cells in by_name.items() if name.startswith("plot and title only: ov")]
+    assert float(leads[0][1]) < -0.2
+    assert all("cached" not in line for line in first.splitlines())
+
+    assert main(command[:2] + command[4:]) == 0
+    again = capfd.readouterr().out
+    assert sum(" cached " in line for line in again.splitlines()) == 3
+    measured = ("**the pipeline's model**", "films a second", "`python")
+    assert [line for line in _tables(again) if not line.startswith(measured)] == [
+        line for line in _tables(first) if not line.startswith(measured)
+    ]
+
+
+def _test_films() -> list[tuple[str, str]]:
+    return [(row[raw.TCONST], row[raw.GENRES_FIELD]) for row in movies(60, seed=2)]
+
+
+def _tables(printed: str) -> list[str]:
+    cells = [line for line in printed.splitlines() if line.startswith("|")]
+    return [line.strip("| ") for line in cells if "the pipeline's model" not in line]
+
+
+def test_a_document_without_markers_is_refused(
+    output: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "other.md"
+    document.write_text("no markers")
+    command = ["--output", str(output), "--report", str(document), "--arms", "prevalence"]
+    assert main(command) == 2
+    error = capfd.readouterr().err
+    assert f"error: {document}: has no lines `<!-- comparison:begin -->`" in error
+    assert document.read_text() == "no markers"
+
+
+def test_an_unknown_arm_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--arms", "oracle"])
+    assert stopped.value.code == 2
+    assert "invalid choice: 'oracle'" in capsys.readouterr().err
+
+
+def test_the_status_of_a_failed_run_is_the_commands(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    assert main(["--data", str(missing), "--output", str(tmp_path / "output")]) == 2
+
+
+@pytest.mark.slow
+def test_a_whole_run_is_compared(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--output", str(project.output), "--arms", "linear"]) == 0
+    printed = capfd.readouterr().out
+    assert f"version {max(project.served)}" in printed
+    assert "| **the pipeline's model** |" in printed
+
+
+def test_a_mistake_is_all_that_the_console_shows(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.md"
+    command = [sys.executable, "-m", "benchmarks.quality", "--report", str(missing)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"error: {missing}: cannot be read: No such file or directory\n"

@@ -1,0 +1,194 @@
+"""The stamp, and what becomes of an environment that an earlier set-up left."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bootstrap import environment, tools
+from bootstrap.shell import Log, SetupError, clean_environ
+
+ROOT = Path(__file__).parents[2]
+VERSION = "{}.{}".format(*sys.version_info[:2])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Makes a checkout with a finished environment that holds nothing but an interpreter."""
+    home = tmp_path / "python" / "bin"
+    home.mkdir(parents=True)
+    (home / f"python{VERSION}").symlink_to(sys.executable)
+    root = tmp_path / "checkout"
+    (root / "schema").mkdir(parents=True)
+    (root / "schema" / "__init__.py").touch()
+    (root / "setup.py").write_text("setup()\n")
+    (root / environment.LOCK).write_text("numpy==2.0.0\n")
+    folder = root / environment.FOLDER
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(home / f"python{VERSION}")
+    (folder / "pyvenv.cfg").write_text(f"home = {home}\nversion = {VERSION}.0\n")
+    stamp = environment.expected_stamp(root, VERSION)
+    (folder / environment.STAMP).write_text(json.dumps(stamp))
+    return root
+
+
+def test_a_finished_environment_is_up_to_date(checkout: Path) -> None:
+    assert environment.up_to_date(checkout, "")
+    assert environment.up_to_date(checkout, sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (environment.LOCK, "numpy==2.0.1\n"),
+        ("setup.py", "setup(name='x')\n"),
+        ("transform/__init__.py", ""),
+    ],
+)
+def test_a_change_of_what_it_is_made_from_makes_it_stale(
+    checkout: Path, name: str, content: str
+) -> None:
+    (checkout / name).parent.mkdir(exist_ok=True)
+    (checkout / name).write_text(content)
+    assert environment.read_stamp(checkout / environment.FOLDER) is not None
+    assert not environment.up_to_date(checkout, "")
+
+
+@pytest.mark.parametrize("stamp", ["", "{", "[]", "{}"])
+def test_a_missing_or_broken_stamp_is_an_unfinished_set_up(checkout: Path, stamp: str) -> None:
+    path = checkout / environment.FOLDER / environment.STAMP
+    path.write_text(stamp) if stamp else path.unlink()
+    assert environment.read_stamp(checkout / environment.FOLDER) is None
+    assert not environment.up_to_date(checkout, "")
+
+
+def test_an_environment_whose_python_is_gone_is_no_environment(checkout: Path) -> None:
+    (checkout.parent / "python" / "bin" / f"python{VERSION}").unlink()
+    assert environment.read_stamp(checkout / environment.FOLDER) is None
+
+
+def test_a_moved_checkout_is_stale(checkout: Path) -> None:
+    moved = checkout.rename(checkout.with_name("moved"))
+    assert not environment.up_to_date(moved, "")
+
+
+def test_a_checkout_without_its_lock_file_says_so(checkout: Path) -> None:
+    (checkout / environment.LOCK).unlink()
+    with pytest.raises(
+        SetupError, match=r"requirements\.lock is missing: the checkout is not whole"
+    ):
+        environment.up_to_date(checkout, "")
+
+
+def test_remove_takes_whole_and_half_made_environments(checkout: Path) -> None:
+    folder = checkout / environment.FOLDER
+    outside = checkout.parent / "python"
+    (folder / "lib64").symlink_to(outside)
+    environment.remove(folder)
+    assert list(folder.iterdir()) == []
+    assert (outside / "bin").is_dir()
+    (folder / "setup.log").touch()
+    (folder / "glibc").mkdir()
+    environment.remove(folder)
+    assert list(folder.iterdir()) == []
+    environment.remove(folder)
+    environment.remove(checkout / "missing")
+
+
+def test_remove_refuses_a_folder_of_the_users(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(SetupError, match="is no virtual environment: move it out of the way"):
+        environment.remove(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("uv 0.9.13", (0, 9, 13)),
+        ("uv 0.5.1 (f399a5271 2024-11-08)", (0, 5, 1)),
+        ("uvicorn 0.30.0", None),
+        ("", None),
+    ],
+)
+def test_parse_uv_version(text: str, version: tuple[int, ...] | None) -> None:
+    assert tools.parse_uv_version(text) == version
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("0.7.99", False), ("0.8.0", True), ("1.0.0", True)]
+)
+def test_an_old_uv_is_not_used(tmp_path: Path, version: str, found: bool) -> None:
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\necho uv {version}\n")
+    program.chmod(0o755)
+    assert tools.uv_on_path({"PATH": str(tmp_path)}) == (program if found else None)
+
+
+def test_uv_gets_a_cache_where_the_home_cannot_be_written_to(tmp_path: Path) -> None:
+    moved = {"UV_CACHE_DIR": str(tmp_path / "cache")}
+    assert tools.cache_variables({"HOME": "/nonexistent"}, tmp_path / "cache") == moved
+    assert tools.cache_variables({"HOME": str(tmp_path)}, tmp_path / "cache") == {}
+    own = {"HOME": "/nonexistent", "UV_CACHE_DIR": "/var/cache/uv"}
+    assert tools.cache_variables(own, tmp_path / "cache") == {}
+
+
+def test_variables_that_lead_elsewhere_are_dropped() -> None:
+    environ = {
+        "PYTHONPATH": "/x",
+        "VIRTUAL_ENV": "/y",
+        "PIP_TARGET": "/z",
+        "HTTPS_PROXY": "http://p",
+    }
+    assert clean_environ(environ) == {
+        "HTTPS_PROXY": "http://p",
+        "PIP_USER": "0",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+    }
+
+
+def test_a_failed_command_shows_its_last_lines_and_the_log(tmp_path: Path) -> None:
+    log = Log(tmp_path / "new" / "setup.log")
+    with pytest.raises(SetupError) as caught:
+        log.run(["sh", "-c", "seq 20; exit 3"], "counting", {"PATH": "/usr/bin:/bin"})
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "counting failed with status 3:"
+    assert lines[1:-1] == [f"    {number}" for number in range(9, 21)]
+    assert lines[-1] == f"The whole log: {log.path}"
+    assert log.path.read_text().splitlines()[1:] == [str(number) for number in range(1, 21)]
+
+
+def test_a_missing_command_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"counting could not be started: .*nowhere"):
+        Log(tmp_path / "log").run(["/nowhere/count"], "counting", {})
+
+
+def test_the_lock_file_fits_setup_py() -> None:
+    lines = (ROOT / environment.LOCK).read_text().splitlines()
+    pins: dict[str, list[str]] = {}
+    for line in lines:
+        if re.match(r"[a-z0-9]", line):
+            requirement = Requirement(line.removesuffix(" \\"))
+            pins.setdefault(requirement.name, []).append(str(requirement.specifier)[2:])
+    text = (ROOT / "setup.py").read_text()
+    wanted = text[text.index("install_requires") : text.index("entry_points")]
+    for found in re.findall(r'^\s+"([A-Za-z][^"]*)",$', wanted, flags=re.MULTILINE):
+        requirement = Requirement(found)
+        versions = pins.get(canonicalize_name(requirement.name), [])
+        assert versions, f"{found} is not in the lock file: run `make lock`"
+        assert all(requirement.specifier.contains(version) for version in versions), found
+
+
+def test_the_lock_file_names_no_index_and_pins_all_by_hash() -> None:
+    for name in (environment.LOCK, "bootstrap/tools.lock"):
+        text = (ROOT / name).read_text()
+        assert "://" not in text
+        assert not re.search(r"^--", text, flags=re.MULTILINE)
+        blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+        assert all("--hash=sha256:" in block for block in blocks)
+        assert all("==" in block.splitlines()[0] for block in blocks)

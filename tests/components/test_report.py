@@ -1,0 +1,207 @@
+"""ModelReport tells what the run measured, on small real artifacts; a refused model's comes too."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx import types
+from tfx.types import artifact_utils, standard_artifacts
+
+from components import evaluator, report
+from components.gate import GateConfig, Verdict, read_verdict
+from components.report import Executor, ReportPage, best_and_worst, telling_genre
+from report import measures
+from report.facts import Facts, Films
+from schema import features as raw
+from schema.errors import UserError
+from schema.genres import GENRES
+from tests.data.judged_model import FILMS, RARE, save_model, write_films
+
+BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+TRAINING = {
+    "hparams": {"epochs": 2, "text_encoder": "cnn"},
+    "history": {"loss": [1.0], "val_loss": [0.5], "val_map": [0.6], "val_macro_f1": [0.5]},
+    "parameters": 7,
+    "seconds": 1.5,
+    "versions": {"tfx": "1.21.0"},
+}
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """What the report of a model takes that never sees War, and that the gate refused."""
+    folder = tmp_path_factory.mktemp("refused")
+    model = save_model(folder / "model", {"War": 2, "Horror": 1})
+    extra = Path(model.uri, "Format-Serving", "assets.extra")
+    extra.mkdir(exist_ok=True)
+    (extra / "training.json").write_text(json.dumps(TRAINING))
+    outputs = {}
+    for key, kind in (
+        ("evaluation", standard_artifacts.ModelEvaluation),
+        ("blessing", standard_artifacts.ModelBlessing),
+    ):
+        outputs[key] = kind()
+        outputs[key].uri = str(folder / key)
+    examples = write_films(folder / "examples")
+    evaluator.Executor(evaluator.Executor.Context(beam_pipeline_args=BEAM)).Do(
+        {"examples": [examples], "model": [model]},
+        {key: [artifact] for key, artifact in outputs.items()},
+        {
+            "gate": GateConfig(floor=0.5, min_support=10).to_json(),
+            "split": "test",
+            "min_slice_size": 1,
+            "reset_baseline": False,
+        },
+    )
+    return {
+        "examples": [examples],
+        "model": [model],
+        **{key: [artifact] for key, artifact in outputs.items()},
+    }
+
+
+PARAMETERS = {"name": "movie_genres", "split": "test", "movies": "", "metadata": ""}
+
+
+@pytest.fixture(scope="module")
+def facts(refused: Artifacts) -> Facts:
+    return report.gather({key: given[0] for key, given in refused.items()}, PARAMETERS)
+
+
+@pytest.fixture(scope="module")
+def verdict(refused: Artifacts) -> Verdict:
+    return read_verdict(Path(refused["blessing"][0].uri))
+
+
+def test_the_page_of_a_refused_model_begins_with_why(
+    refused: Artifacts, verdict: Verdict, tmp_path: Path
+) -> None:
+    page = ReportPage()
+    page.uri = str(tmp_path / "report")
+    Executor().Do(refused, {"report": [page]}, PARAMETERS)
+    text = Path(page.uri, "report.html").read_text(encoding="utf-8")
+    begin = text.partition("<nav>")[0]
+    assert "Not pushed: the gate refused the model" in begin
+    assert verdict.reasons == ("War: F1 0.000 is below its floor 0.500 (15 test films)",)
+    assert verdict.reasons[0] in begin
+    assert page.macro_f1 == pytest.approx(verdict.macro_f1)
+
+
+def test_predictions_are_those_that_the_gate_judged(facts: Facts, verdict: Verdict) -> None:
+    films = facts.films
+    assert len(films.labels) == FILMS == facts.verdict.examples
+    assert measures.f1(films.labels, films.decided) == pytest.approx(
+        [row.f1 for row in verdict.genres], abs=1e-6
+    )
+    assert [row.hits for row in facts.verdict.genres] == (films.labels & films.decided).sum(
+        axis=0
+    ).tolist()
+    assert [row.decided for row in facts.verdict.genres] == films.decided.sum(axis=0).tolist()
+
+
+def test_slices_are_those_of_the_evaluation(facts: Facts) -> None:
+    decades = [one for one in facts.slices if one.kind == "decade"]
+    assert [one.name for one in decades] == ["1950s", "1960s", "1970s", "1980s", "1990s"]
+    assert sum(one.films for one in decades) == FILMS
+    kinds = list(dict.fromkeys(one.kind for one in facts.slices))
+    assert kinds == ["decade", "plot_length", "metadata"]
+    war = GENRES.index("War")
+    assert all(one.f1[war] == 0 for one in decades)
+    assert sum(int(one.support[war]) for one in decades) == 15
+
+
+def test_the_word_that_decided_is_found(facts: Facts) -> None:
+    good = [one for one in facts.examples if one.good]
+    assert len(good) == 3
+    for one in good:
+        assert one.listed == one.decided
+        assert one.genre == one.listed[0]
+        strongest = one.effects[0]
+        assert strongest.field == raw.PLOT
+        assert strongest.text in ("", f"strong_{one.genre}".lower(), f"weak_{one.genre}".lower())
+        assert strongest.difference > 1
+    bad = [one for one in facts.examples if not one.good]
+    assert {name for one in bad for name in one.listed} <= {"War", "Horror"}
+    assert {one.genre for one in bad} <= {"War", "Horror"}
+
+
+def test_counts_by_split_and_genre(facts: Facts) -> None:
+    assert facts.data.films == {"test": FILMS}
+    counts = dict(zip(GENRES, facts.data.genres["test"].tolist(), strict=True))
+    assert (counts[RARE], counts["Drama"], counts["War"]) == (3, 27, 15)
+
+
+def test_a_model_without_a_record_of_its_training(refused: Artifacts, tmp_path: Path) -> None:
+    bare = save_model(tmp_path / "model")
+    given = {key: one[0] for key, one in refused.items()} | {"model": bare}
+    with pytest.raises(UserError, match=r"training\.json is missing: train the model again"):
+        report.gather(given, PARAMETERS)
+
+
+def test_what_became_of_the_model() -> None:
+    pushed, canary = standard_artifacts.PushedModel(), standard_artifacts.InfraBlessing()
+    pushed.set_int_custom_property("pushed", 0)
+    pushed.set_string_custom_property("reason", "the Canary refused the model: no answer")
+    canary.set_string_custom_property("reason", "no answer\nand no sign of one")
+    told = report._outcome(canary, pushed)
+    assert (told.version, told.reasons) == ("", ("no answer", "and no sign of one"))
+    canary.set_string_custom_property("reason", "")
+    assert report._outcome(canary, pushed).reasons == ("the Canary refused the model: no answer",)
+    pushed.set_int_custom_property("pushed", 1)
+    pushed.set_string_custom_property("pushed_version", "12")
+    pushed.set_string_custom_property("pushed_destination", "serving/12")
+    assert (report._outcome(canary, pushed).version, report._outcome(canary, pushed).reasons) == (
+        "12",
+        (),
+    )
+
+
+def test_the_choice_of_examples() -> None:
+    labels = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 1]], np.bool_)
+    decided = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]], np.bool_)
+    probabilities = np.where(decided, 0.8, 0.1)
+    probabilities[2] = [0.95, 0.1, 0.02]
+    films = Films(
+        tconst=np.array(list("abcde"), object),
+        title=np.array(list("abcde"), object),
+        labels=labels,
+        decided=decided,
+        probabilities=probabilities,
+        scores=np.where(decided, 0.7, 0.3),
+    )
+    best, worst = best_and_worst(films, 2)
+    assert best == [0, 1]
+    assert worst[0] == 2
+    # The wrong genre that was given; where none was, the one that was missed.
+    assert telling_genre(films, 2, good=False) == 0
+    assert telling_genre(films, 4, good=False) == 1
+    assert telling_genre(films, 1, good=True) == 0
+
+
+def test_findings_of_the_gates_before(tmp_path: Path) -> None:
+    accepted = {
+        "skew": {"eval": {"distances": {"year": {"kind": "l", "value": 0.1, "limit": 0.2}}}},
+        "drift": {"rows": 5, "not_compared": "fewer than 100 rows"},
+    }
+    (tmp_path / "report.json").write_text(json.dumps(accepted))
+    [found] = report._distances(tmp_path)
+    assert (found.compared, found.feature, found.value, found.limit) == (
+        "eval and train",
+        "year",
+        0.1,
+        0.2,
+    )
+    artifact = standard_artifacts.ExampleAnomalies()
+    artifact.uri = str(tmp_path / "anomalies")
+    artifact.split_names = artifact_utils.encode_split_names(["train"])
+    split = tmp_path / "anomalies" / "Split-train"
+    split.mkdir(parents=True)
+    info = report.anomaly_gate.anomalies_pb2.Anomalies()
+    info.anomaly_info["title"].short_description = "Column dropped"
+    info.anomaly_info["title"].description = "It is gone"
+    (split / "SchemaDiff.pb").write_bytes(info.SerializeToString())
+    assert report._anomalies(artifact) == ["train: title: Column dropped: It is gone"]

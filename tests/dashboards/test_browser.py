@@ -1,0 +1,275 @@
+"""What the dashboards draw: in Chromium, without a network, from files and in VS Code's frame.
+
+Skipped where there is no Chromium on the machine. ORDAINED_SCREENSHOTS=DIR keeps pictures.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_data_validation as tfdv
+import tensorflow_model_analysis as tfma
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
+
+import dashboards
+from dashboards import View
+from tests.data.chromium import chromium, screen
+from tests.data.tiny_evaluation import LAST_SLICE, NAMES, ROWS, labels_and_predictions
+
+VSCODE = (
+    "default-src 'none'; script-src 'self' https://*.vscode-cdn.net 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' https://*.vscode-cdn.net 'unsafe-inline'; "
+    "img-src 'self' https://*.vscode-cdn.net https: http: data:; "
+    "font-src 'self' https://*.vscode-cdn.net https:; connect-src https:; child-src https: data:;"
+)
+"""The policy of the page in which VS Code shows outputs of notebooks."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page on a screen of the size and colours that the test is parameterized with."""
+    with screen(browser, request, ("file:", "data:", "about:")) as one:
+        yield one
+
+
+def opened(page: Page, view: View, folder: Path) -> Page:
+    """A view as a file."""
+    page.goto(view.save(folder / "view.html").as_uri())
+    return page
+
+
+def columns(table: Locator) -> dict[str, list[str]]:
+    """The cells of a table by heading; the table is there once it has a row."""
+    expect(table.locator("tbody tr").first).to_be_visible()
+    heads = table.locator("th").all_inner_texts()
+    rows = [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
+    return {head: [row[i] for row in rows] for i, head in enumerate(heads)}
+
+
+def heights(bars: Locator) -> list[float]:
+    """Heights of bars, in shares of the highest."""
+    tall = [float(bar.get_attribute("height") or "nan") for bar in bars.all()]
+    return [one / max(tall) for one in tall]
+
+
+def accuracies() -> list[float]:
+    labels, predictions = labels_and_predictions()
+    return list(((predictions > 0.5) == labels).mean(axis=0))
+
+
+def bars_of(root: Page | FrameLocator, wanted: int) -> Locator:
+    bars = root.locator("tfma-slice-overview .marks rect")
+    expect(bars).to_have_count(wanted)
+    return bars
+
+
+def assert_classes_are_drawn(root: Page | FrameLocator) -> None:
+    """That the bars and the table show the accuracy of each class by its name."""
+    assert heights(bars_of(root, 3)) == pytest.approx(np.divide(accuracies(), max(accuracies())))
+    labels = root.locator("tfma-slice-overview .h-axis text")
+    assert [label.evaluate("e => e.firstChild.textContent") for label in labels.all()] == list(
+        NAMES
+    )
+    table = columns(root.locator("tfma-metrics-table table"))
+    assert table["feature"] == list(NAMES)
+    assert table["binary_accuracy"] == [f"{one:.5f}" for one in accuracies()]
+    assert table["example_count"] == [str(ROWS)] * 3
+
+
+def test_classes(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+    view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
+    assert_classes_are_drawn(opened(page, view, tmp_path))
+    page.get_by_label("Visualization").first.click()
+    page.get_by_text("Metrics Histogram").click()
+    counts = page.locator("tfma-metrics-histogram .notes text")
+    expect(counts).to_have_count(10)
+    assert sum(map(int, counts.all_text_contents())) == 3
+    page.locator("tfma-metrics-table tbody tr").first.click()
+    expect(page.locator("tfma-metrics-histogram rect.highlighted")).to_have_count(1)
+
+
+@pytest.mark.parametrize("policy", ["", VSCODE], ids=["html", "vscode"])
+def test_in_a_frame_as_in_notebooks(
+    page: Page, evaluation: tfma.EvalResult, tmp_path: Path, policy: str
+) -> None:
+    view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">' if policy else ""
+    statistics = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": [1931.0, 1948.0]}))
+    facets = dashboards.statistics({"train": statistics, "test": statistics})
+    (tmp_path / "page.html").write_text(
+        f"<!doctype html><html><head>{meta}</head>"
+        f"<body>{view._repr_html_()}{facets._repr_html_()}</body></html>"
+    )
+    page.goto((tmp_path / "page.html").as_uri())
+    assert_classes_are_drawn(page.frame_locator("iframe >> nth=0"))
+    assert_facets_are_drawn(page.frame_locator("iframe >> nth=1"), ["train", "test"])
+
+
+def test_slices_with_the_chosen_classes(
+    page: Page, evaluation: tfma.EvalResult, tmp_path: Path
+) -> None:
+    view = dashboards.slicing_metrics(evaluation, class_names=NAMES, selected=["dog"])
+    opened(page, view, tmp_path)
+    picker = page.get_by_label("Classes")
+    expect(picker).to_have_value("dog")
+    counts = [ROWS, ROWS // 3, ROWS // 3, ROWS // 3]
+    assert heights(bars_of(page, 4)) == pytest.approx(np.divide(counts, ROWS))
+    table = columns(page.locator("tfma-metrics-table table"))
+    # The count of examples, though "No class", which it belongs to, is not among the chosen.
+    assert table["example_count"] == list(map(str, counts))
+    assert table["binary_accuracy"][0] == f"{accuracies()[1]:.5f}"
+    # A slice's name is text, whatever is in it.
+    assert f"group:{LAST_SLICE}" in table["feature"]
+    assert page.title() == "Metrics by slice"
+
+    picker.click()
+    page.get_by_role("option", name="cat", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(picker).to_have_value("dog, cat")
+    expect(page.locator("th", has_text="cat/binary_accuracy")).to_be_visible()
+    table = columns(page.locator("tfma-metrics-table table"))
+    assert table["cat/binary_accuracy"][0] == f"{accuracies()[0]:.5f}"
+
+    head = page.locator("th", has_text="cat/binary_accuracy")
+    head.click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    sorted_cells = columns(page.locator("tfma-metrics-table table"))["cat/binary_accuracy"]
+    assert sorted_cells == sorted(table["cat/binary_accuracy"], key=float)
+
+
+def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+    opened(page, dashboards.plot(evaluation, class_names=NAMES, selected="dog"), tmp_path)
+    labels, predictions = labels_and_predictions()
+    buckets = np.unique((predictions[:, 1] * 50).astype(int))
+    expect(page.locator("tfma-plot h4")).to_have_text("Plot for Overall, dog")
+    expect(page.locator("tfma-calibration-plot .marks circle")).to_have_count(len(buckets))
+    expect(page.locator("paper-tab")).to_have_text(
+        [
+            *("Calibration Plot", "Residual Plot", "Prediction Distribution"),
+            *("Precision-Recall Curve", "ROC Curve", "Acc/P/R/F1", "Gain"),
+        ]
+    )
+
+    def tab(name: str) -> None:
+        page.locator("paper-tab", has_text=name).click()
+
+    tab("Residual Plot")
+    residual = page.locator("tfma-residual-plot")
+    # A count for each bucket that holds an example, and no residual of 0 for the others.
+    expect(residual.locator(".marks path[fill='#009e73']")).to_have_count(len(buckets))
+    expect(residual.locator(".v-axis text[font-style]")).to_have_text(
+        [re.compile("^Residual"), re.compile("^Sample Count")]
+    )
+    tab("Prediction Distribution")
+    distribution = page.locator("tfma-prediction-distribution")
+    expect(distribution.locator(".marks rect")).to_have_count(16)
+    counts = np.histogram(predictions[:, 1], np.linspace(0, 1, 17))[0]
+    drawn = heights(distribution.locator(".marks rect"))
+    # A bucket of TFMA's counts whole for the bar that its mean falls into.
+    assert drawn == pytest.approx(counts / counts.max(), abs=0.35)
+    expect(distribution.locator(".legend")).to_have_text("PositiveNegative")
+    for name, element in (
+        ("Precision-Recall Curve", "tfma-precision-recall-curve#pr"),
+        ("ROC Curve", "tfma-roc-curve"),
+        ("Acc/P/R/F1", "tfma-accuracy-charts"),
+        ("Gain", "tfma-gain-chart"),
+    ):
+        tab(name)
+        expect(page.locator(f"{element} .marks path").first).to_be_visible()
+    x_axis = page.locator("tfma-roc-curve .h-axis text[font-style]")
+    expect(x_axis).to_have_text("False Positive Rate")
+
+    # No example is an emu: curves by threshold are undefined, and not drawn.
+    page.locator("#choice select").select_option("emu")
+    expect(page.locator("tfma-plot h4")).to_have_text("Plot for Overall, emu")
+    expect(page.locator("paper-tab")).to_have_text(
+        ["Calibration Plot", "Residual Plot", "Prediction Distribution"]
+    )
+    page.locator("#choice select").select_option("all")
+    expect(page.locator("paper-tab")).to_have_text(["Multi-label Confusion Matrix"])
+    matrix = page.locator("tfma-multi-class-confusion-matrix-at-thresholds:visible")
+    heads = matrix.locator(".row").first.locator(".cell")
+    expect(heads.filter(visible=True)).to_have_text(["Class Id", "Total", *NAMES])
+    cat_and_cat = matrix.locator(".cell[row='1'][column='2'] .positive")
+    both = int(((predictions[:, 0] > 0.5) & (labels[:, 0] > 0.5)).sum())
+    expect(cat_and_cat).to_have_text(str(both))
+
+
+def test_runs(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+    view = dashboards.time_series(
+        {"2026-01-02": evaluation, "2026-01-01": evaluation},
+        class_names=NAMES,
+        selected=["cat", "dog"],
+        show=["dog/binary_accuracy", "cat/binary_accuracy"],
+        data_names=["test", "test"],
+    )
+    opened(page, view, tmp_path)
+    charts = page.locator("tfma-line-chart")
+    expect(charts).to_have_count(2)
+    expect(charts.first.locator(".marks circle")).to_have_count(2)
+    expect(charts.first.locator(".v-axis text[font-style]")).to_have_text("dog/binary_accuracy" * 2)
+    expect(charts.first.locator(".h-axis text")).to_have_text(["2026-01-01", "2026-01-02"])
+    table = columns(page.locator("tfma-metrics-table table"))
+    assert table["Model"] == ["2026-01-02", "2026-01-01"]
+    assert table["dog/binary_accuracy"] == [f"{accuracies()[1]:.5f}"] * 2
+    charts.first.locator(".marks circle").last.hover()
+    expect(charts.first.locator(".tip")).to_have_text(
+        f"Model 2026-01-01 at Data test\ndog/binary_accuracy: {accuracies()[1]:.6g}"
+    )
+
+
+def assert_facets_are_drawn(root: Page | FrameLocator, names: list[str]) -> None:
+    """That Facets shows the data sets' names, the count of a feature's values, and bars."""
+    overview = root.locator("facets-overview")
+    expect(overview.get_by_text("Numeric Features (1)")).to_be_visible()
+    for name in names:
+        expect(overview.get_by_text(name, exact=True).first).to_be_visible()
+    expect(overview.get_by_text("year", exact=True).first).to_be_visible()
+    expect(overview.locator("facets-overview-chart svg rect").first).to_be_visible()
+
+
+NARROW_AND_DARK = pytest.mark.parametrize(
+    "page", [{"width": 400, "scheme": "dark"}], indirect=True, ids=["dark-400"]
+)
+
+
+@NARROW_AND_DARK
+def test_a_narrow_dark_screen(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+    view = dashboards.slicing_metrics(evaluation, class_names=NAMES, show="dog/binary_accuracy")
+    opened(page, view, tmp_path)
+    bars_of(page, 4)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    ground = "getComputedStyle(document.documentElement).filter"
+    assert page.evaluate(ground) == "invert(0.92) hue-rotate(180deg)"
+
+
+def test_data_sets_side_by_side(page: Page, tmp_path: Path) -> None:
+    frames = {"train": [1931.0, 1948.0, 1999.0], "eval": [1999.0], "test": [1931.0]}
+    statistics = {
+        name: tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": years}))
+        for name, years in frames.items()
+    }
+    opened(page, dashboards.statistics(statistics), tmp_path)
+    assert_facets_are_drawn(page, list(frames))
+
+
+@NARROW_AND_DARK
+def test_data_sets_on_a_narrow_dark_screen(page: Page, tmp_path: Path) -> None:
+    years = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": [1931.0, 1948.0]}))
+    opened(page, dashboards.statistics({"train": years, "test": years}), tmp_path)
+    assert_facets_are_drawn(page, ["train", "test"])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    sideways = page.locator("#sideways")
+    sideways.evaluate("element => element.scrollTo(1000, 0)")
+    assert sideways.evaluate("element => element.scrollLeft") >= 960 - 400
+    ground = "getComputedStyle(document.documentElement).filter"
+    assert page.evaluate(ground) == "invert(0.95) brightness(2) hue-rotate(180deg)"

@@ -1,0 +1,312 @@
+"""A small catalogue, runs of the pipeline on it, and what ML Metadata knows of them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tfx import v1 as tfx
+
+from components import versions
+from pipeline import run_local
+from pipeline.config import MODEL_NAME
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+SAMPLE: Final = PROJECT / "data" / "sample"
+SOURCES: Final = (
+    "components",
+    "ingest",
+    "pipeline",
+    "report",
+    "schema",
+    "trainer",
+    "transform",
+)
+
+EVERY_NTH: Final = 4
+"""Of the sample's titles one in so many is in the small catalogue."""
+
+FILMS: Final = 302
+NULL: Final = r"\N"
+
+SETTINGS: Final = """\
+transform: {min_word_count: 2, min_ngram_count: 3, min_people_count: 1, max_plot_words: 40}
+hparams:
+  {text_encoder: cnn, filters: 4, rnn_units: 4, ngram_factors: 4, title_factors: 4,
+   people_factors: 4, towers: 1, trees: 2, hidden_units: 8,
+   batch_size: 64, epochs: 2, learning_rate: 0.005}
+tuner: {trials: 1, epochs: 1}
+gate: {floor: 0.0, min_support: 5, max_drop: 1.0, baseline_tolerance: 1.0}
+"""
+"""A network too small to learn much, and a gate that lets it through."""
+
+INGEST: Final = "ingest"
+RESOLVERS: Final = frozenset(
+    {"BestHyperparameters", "LastAcceptedStatistics", "LatestBlessedModel"}
+)
+"""Nodes that look at what there is, in each run anew."""
+
+COMPONENTS: Final = frozenset(
+    {
+        "CsvExampleGen",
+        "SchemaImporter",
+        "StatisticsGen",
+        "ExampleValidator",
+        "SchemaGen",
+        "AnomalyGate",
+        "Baseline",
+        "Transform",
+        "WordVectors",
+        "Trainer",
+        "Evaluator",
+        "Canary",
+        "Pusher",
+        "ModelReport",
+    }
+)
+"""Nodes that have a cache."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `run_local.py`.
+
+    Attributes:
+        status: its exit status.
+        output: what it printed on standard output.
+        errors: what it printed on standard error.
+    """
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Lines of the output that are not empty."""
+        return [line for line in self.output.splitlines() if line.strip()]
+
+    @property
+    def nodes(self) -> dict[str, str]:
+        """How each node ended, as it was shown, ingest among them."""
+        found = re.findall(r"^(\w+) +(done|cached|failed) +[0-9]\S*s", self.output, re.MULTILINE)
+        return dict(found)
+
+    @property
+    def executed(self) -> set[str]:
+        """Nodes that ran, without those that have no cache."""
+        return {name for name, status in self.nodes.items() if status == "done"} - RESOLVERS
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project's sources with a small catalogue and an output directory.
+
+    Attributes:
+        folder: holds everything.
+    """
+
+    folder: Path
+
+    @property
+    def checkout(self) -> Path:
+        """The sources."""
+        return self.folder / "checkout"
+
+    @property
+    def data(self) -> Path:
+        """The small catalogue."""
+        return self.folder / "data"
+
+    @property
+    def output(self) -> Path:
+        """The output directory."""
+        return self.folder / "output"
+
+    @property
+    def settings(self) -> Path:
+        """The configuration that a run finds beside the data."""
+        return self.data / "ordained.yaml"
+
+    @property
+    def served(self) -> dict[int, Path]:
+        """The versions of the model that a server sees."""
+        return versions.served(self.output / "serving" / MODEL_NAME)
+
+    def make(self) -> None:
+        """Write sources and data."""
+        for name in SOURCES:
+            shutil.copytree(
+                PROJECT / name,
+                self.checkout / name,
+                ignore=shutil.ignore_patterns("__pycache__"),
+                copy_function=shutil.copy,
+            )
+        write_catalogue(self.data)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line that a user types."""
+        script = str(self.checkout / "pipeline" / "run_local.py")
+        return [sys.executable, script, *self._arguments(arguments)]
+
+    def run(self, *arguments: str) -> Run:
+        """Run the pipeline as a user does."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def run_here(self, *arguments: str) -> Run:
+        """Run the pipeline in this process, which has TensorFlow loaded already."""
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            screens = os.dup(1), os.dup(2)
+            before = sys.stdout, sys.stderr
+            os.dup2(output.fileno(), 1)
+            os.dup2(errors.fileno(), 2)
+            # pytest's own streams do not go through the descriptors 1 and 2.
+            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+            try:
+                # A run has Python's own filters, not those of the tests.
+                with warnings.catch_warnings():
+                    warnings.resetwarnings()
+                    warnings.simplefilter("ignore")
+                    status = run_local.main(self._arguments(arguments))
+            finally:
+                sys.stdout.close()
+                sys.stderr.close()
+                sys.stdout, sys.stderr = before
+                for number, screen in enumerate(screens, 1):
+                    os.dup2(screen, number)
+                    os.close(screen)
+            printed = []
+            for file in (output, errors):
+                file.seek(0)
+                printed.append(file.read().decode())
+            return Run(status, *printed)
+
+    def _arguments(self, arguments: tuple[str, ...]) -> list[str]:
+        given = {"--data": self.data, "--output": self.output}
+        named = [part for name, path in given.items() for part in (name, str(path))]
+        return [*named, *arguments]
+
+    def artifacts(self, node: str, key: str) -> list[Path]:
+        """Folders of a node's artifacts, the oldest first."""
+        folders = (self.output / "artifacts" / node / key).iterdir()
+        return sorted(folders, key=lambda folder: int(folder.name))
+
+
+def environment() -> dict[str, str]:
+    """The environment of a run, in which only the project's place says where the project is."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def write_catalogue(folder: Path) -> None:
+    """Write one in `EVERY_NTH` of the sample's titles, in its layout, with the gaps of real dumps.
+
+    Of eleven titles in a row one each lacks the year, the running time, all credits, the rating,
+    and everything but title and plot.
+    """
+    folder.mkdir(parents=True)
+    titles = [line.partition("\t")[0] for line in _lines("title.basics")[1:]][::EVERY_NTH]
+    place = {title: number % 11 for number, title in enumerate(titles)}
+    nulls = {1: (5,), 2: (7,), 5: (5, 7)}
+    without = {"title.crew": (3, 5), "title.principals": (3, 5), "title.ratings": (4, 5)}
+    for name in ("title.basics", "title.ratings", "title.crew", "title.principals", "title.plots"):
+        header, *lines = _lines(name)
+        kept = [header]
+        for fields in (line.split("\t") for line in lines):
+            gap = place.get(fields[0])
+            if gap is None or gap in without.get(name, ()):
+                continue
+            for column in nulls.get(gap, ()) if name == "title.basics" else ():
+                fields[column] = NULL
+            kept.append("\t".join(fields))
+        (folder / f"{name}.tsv").write_text("\n".join([*kept, ""]), encoding="utf-8")
+    shutil.copy(SAMPLE / "name.basics.tsv", folder)
+    (folder / "ordained.yaml").write_text(SETTINGS)
+
+
+def _lines(name: str) -> list[str]:
+    return (SAMPLE / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
+
+
+def edit(file: Path, change: Callable[[str], str]) -> None:
+    """Change a text file; it must make a difference."""
+    before = file.read_text(encoding="utf-8")
+    after = change(before)
+    assert after != before
+    file.write_text(after, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What ML Metadata knows.
+
+    Attributes:
+        executions: how many executions of each node ended in each state.
+        artifacts: how many artifacts there are of each type.
+        outputs: folders of the artifacts that complete executions gave.
+    """
+
+    executions: Counter[tuple[str, str]]
+    artifacts: Counter[str]
+    outputs: set[Path]
+
+
+def known(output: Path) -> Known:
+    """Read the metadata of an output directory."""
+    store = MetadataStore(
+        tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(output / "metadata.sqlite")
+        )
+    )
+    states = {
+        execution.id: mlmd.Execution.State.Name(execution.last_known_state)
+        for execution in store.get_executions()
+    }
+    executions = Counter(
+        (context.name.removeprefix(f"{MODEL_NAME}."), states[execution.id])
+        for context in store.get_contexts_by_type("node")
+        for execution in store.get_executions_by_context(context.id)
+    )
+    types = {kind.id: kind.name for kind in store.get_artifact_types()}
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts()}
+    complete = [identity for identity, state in states.items() if state == "COMPLETE"]
+    outputs = {
+        Path(artifacts[event.artifact_id].uri)
+        for event in store.get_events_by_execution_ids(complete)
+        if event.type == mlmd.Event.OUTPUT
+    }
+    by_type = Counter(types[artifact.type_id] for artifact in artifacts.values())
+    return Known(executions, by_type, outputs)
+
+
+def half_done(output: Path) -> list[Path]:
+    """Whatever is in an output directory that no complete execution stands behind.
+
+    Empty folders of TFX's own count for nothing.
+    """
+    artifacts = output / "artifacts"
+    given = known(output).outputs if (output / "metadata.sqlite").exists() else set()
+    found = [path for path in artifacts.glob("[!.]*/[!.]*/*") if path not in given]
+    for kept in ("executor_execution", "stateful_working_dir"):
+        found += [path for path in artifacts.glob(f"*/.system/{kept}/**/*") if path.is_file()]
+    found += output.glob(".movies.partial")
+    for prefix in (versions.STAGING_PREFIX, versions.TRASH_PREFIX):
+        found += output.glob(f"serving/{MODEL_NAME}/{prefix}*")
+    return sorted(found)

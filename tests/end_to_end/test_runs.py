@@ -1,0 +1,248 @@
+"""The whole pipeline on a few hundred films: what runs again when what has changed."""
+
+import json
+from collections import Counter
+
+import pytest
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+
+from benchmarks.quality import trials
+from components.gate import read_verdict
+from pipeline import dag, fingerprint
+from tests.end_to_end.project import (
+    COMPONENTS,
+    FILMS,
+    INGEST,
+    NULL,
+    RESOLVERS,
+    Project,
+    Run,
+    edit,
+    half_done,
+    known,
+)
+
+pytestmark = pytest.mark.slow
+
+PUSHED = {"Pusher", "ModelReport"}
+JUDGED = {"Evaluator", "Canary"} | PUSHED
+TRAINED = {"Trainer"} | JUDGED
+
+ARTIFACTS = Counter(
+    {
+        "AcceptedStatistics": 1,
+        "BaselineMetrics": 1,
+        "ExampleAnomalies": 1,
+        "ExampleStatistics": 1,
+        "Examples": 2,
+        "InfraBlessing": 1,
+        "Model": 2,
+        "ModelBlessing": 1,
+        "ModelEvaluation": 1,
+        "ModelRun": 1,
+        "PushedModel": 1,
+        "ReportPage": 1,
+        "Schema": 2,
+        "TransformCache": 1,
+        "TransformGraph": 1,
+    }
+)
+"""Of the first run: examples raw and transformed; the schema inferred and curated; models of words
+and of genres."""
+
+REFUSED = Counter(
+    {
+        "InfraBlessing": 1,
+        "ModelBlessing": 1,
+        "ModelEvaluation": 1,
+        "PushedModel": 1,
+        "ReportPage": 1,
+    }
+)
+
+
+def executions(complete: set[str] | frozenset[str], cached: set[str] | frozenset[str]) -> Counter:
+    """One execution each."""
+    return Counter([(node, "COMPLETE") for node in complete]) + Counter(
+        [(node, "CACHED") for node in cached]
+    )
+
+
+def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project, Run]) -> None:
+    _, first = first_run
+    assert (first.status, first.errors) == (0, "")
+    assert set(first.nodes) == COMPONENTS | RESOLVERS | {INGEST}
+    assert first.executed == COMPONENTS | {INGEST}
+    assert f"{FILMS} films of {FILMS} titles (0 dropped, 0 lines rejected)" in first.output
+    [version] = project.served
+    assert first.lines[-2:] == [
+        f"model   {project.served[version]}",
+        f"published: version {version}",
+    ]
+    facts = known(project.output)
+    assert facts.executions == executions(COMPONENTS | RESOLVERS, set())
+    assert facts.artifacts == ARTIFACTS
+    assert half_done(project.output) == []
+
+    unchanged = project.run()
+    assert (unchanged.status, unchanged.errors) == (0, "")
+    assert unchanged.executed == set()
+    assert set(unchanged.nodes) == set(first.nodes)
+    assert unchanged.lines[-1] == f"unchanged: version {version}"
+    assert list(project.served) == [version]
+    facts = known(project.output)
+    assert facts.executions == executions(COMPONENTS | RESOLVERS, COMPONENTS) + executions(
+        RESOLVERS, set()
+    )
+    assert facts.artifacts == ARTIFACTS
+
+    edit(project.settings, lambda text: text.replace("floor: 0.0", "floor: 0.99"))
+    refused = project.run()
+    assert (refused.status, refused.errors) == (3, "")
+    assert refused.executed == JUDGED
+    verdict = read_verdict(project.artifacts("Evaluator", "blessing")[-1])
+    assert not verdict.blessed
+    assert f"  {verdict.reasons[-1]}" == refused.lines[-1]
+    assert " is below its floor 0.990 (" in refused.lines[-1]
+    page = project.artifacts("ModelReport", "report")[-1] / "report.html"
+    assert f"report  {page}" in refused.lines
+    begin = page.read_text(encoding="utf-8").partition("<nav>")[0]
+    assert "Not pushed: the gate refused the model" in begin
+    assert verdict.reasons[-1] in begin
+    assert list(project.served) == [version]
+    facts = known(project.output)
+    assert facts.executions == (
+        executions(COMPONENTS | RESOLVERS, COMPONENTS)
+        + executions(RESOLVERS, COMPONENTS - JUDGED)
+        + executions(RESOLVERS | JUDGED, set())
+    )
+    assert facts.artifacts == ARTIFACTS + REFUSED
+    assert half_done(project.output) == []
+
+    again = project.run_here()
+    assert (again.status, again.executed, again.lines[-1]) == (3, set(), refused.lines[-1])
+
+    edit(project.settings, lambda text: text.replace("floor: 0.99", "floor: 0.0"))
+    opened = project.run_here()
+    assert (opened.status, opened.executed) == (0, set())
+    assert list(project.served) == [version]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("max_drop: 1.0", "max_drop: 0.9", JUDGED),
+        ("gate:", "serving: {keep_old: 2}\ngate:", PUSHED),
+        ("gate:", "anomalies: {max_filled_change: 0.3}\ngate:", {"AnomalyGate", "ModelReport"}),
+        ("trials: 1", "trials: 2", set()),
+    ],
+)
+def test_a_change_of_the_configuration(
+    project: Project, before: str, after: str, expected: set[str]
+) -> None:
+    edit(project.settings, lambda text: text.replace(before, after))
+    run = project.run_here()
+    assert (run.status, run.executed) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("components.canary", {"Canary"} | PUSHED),
+        ("components.baseline", {"Baseline"} | JUDGED),
+    ],
+)
+def test_a_change_of_the_code(
+    project: Project, monkeypatch: pytest.MonkeyPatch, changed: str, expected: set[str]
+) -> None:
+    def of_changed_code(*names: str) -> str:
+        return fingerprint.fingerprint(*names) + ("'" if changed in names else "")
+
+    monkeypatch.setattr(dag, "fingerprint", of_changed_code)
+    run = project.run_here()
+    assert (run.status, run.executed) == (0, expected)
+
+
+def test_an_edited_source_file_is_what_runs(project: Project) -> None:
+    edit(
+        project.checkout / "trainer" / "model.py",
+        lambda code: code.replace("= (1, 2, 3, 5)", "= (1, 2)"),
+    )
+    run = project.run()
+    assert (run.status, run.executed) == (0, TRAINED)
+    before, after = (
+        json.loads((folder / "training.json").read_text())["parameters"]
+        for folder in project.artifacts("Trainer", "model_run")
+    )
+    # The convolutions that are gone were 3 and 5 wide, of 4 filters over 50 dimensions.
+    assert before - after > (3 + 5) * 50 * 4
+    assert len(project.served) == 2
+
+
+def test_one_title_more(project: Project) -> None:
+    line = f"tt9999999\tmovie\tThe Ferry\t{NULL}\t0\t1991\t{NULL}\t88\tDrama"
+    edit(project.data / "title.basics.tsv", lambda text: f"{text}{line}\n")
+    edit(
+        project.data / "title.plots.tsv",
+        lambda text: f"{text}tt9999999\tA ferryman learns who paid for his boat.\n",
+    )
+    run = project.run_here()
+    assert run.status == 0
+    assert f"{FILMS + 1} films of {FILMS + 1} titles" in run.output
+    assert run.executed == COMPONENTS - {"SchemaImporter"} | {INGEST}
+
+
+def test_a_change_of_the_data_that_no_film_sees(project: Project) -> None:
+    edit(
+        project.data / "name.basics.tsv",
+        lambda text: f"{text}nm9999999\tNobody\t{NULL}\t{NULL}\t{NULL}\t{NULL}\n",
+    )
+    run = project.run_here()
+    assert (run.status, run.executed) == (0, {INGEST})
+
+
+def test_from_a_node_on(project: Project) -> None:
+    [version] = project.served
+    run = project.run_here("--from", "Evaluator")
+    assert (run.status, run.executed) == (0, JUDGED)
+    assert run.lines[-1] == f"unchanged: version {version}"
+    assert list(project.served) == [version]
+
+
+def test_a_model_directory_that_was_emptied(project: Project) -> None:
+    [(version, folder)] = project.served.items()
+    folder.rename(project.folder / "taken away")
+    run = project.run_here()
+    assert (run.status, run.executed) == (0, PUSHED)
+    [new] = project.served
+    assert new > version
+    assert run.lines[-1] == f"published: version {new}"
+
+
+def test_a_search_and_then_its_result_without_one(project: Project) -> None:
+    searched = project.run_here("--tune")
+    assert (searched.status, searched.executed) == (0, {"Tuner"} | TRAINED)
+    assert "BestHyperparameters" not in searched.nodes
+    [search] = (project.output / "logs" / "tensorboard" / "tuner").iterdir()
+    [training] = project.artifacts("Trainer", "model_run")[-1:]
+    for folder, prefix in ((search, "trial_0/"), (training, "")):
+        shown = EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload()
+        assert {run: sorted(found["tensors"]) for run, found in shown.Runs().items()} == {
+            prefix.rstrip("/") or ".": ["_hparams_/session_start_info"],
+            f"{prefix}train": ["epoch_learning_rate", "epoch_loss"],
+            f"{prefix}validation": ["epoch_loss", "epoch_macro_f1", "epoch_map"],
+        }
+
+    [trial] = trials.read(project.output)
+    assert int(trial["trial_id"]) == 0
+    assert 0 < trial["score"] < 1
+    assert {"text_encoder", "learning_rate", "dropout"} < set(trial)
+
+    later = project.run_here()
+    assert (later.status, later.executed) == (0, set())
+    assert (
+        "note: the model was trained with the best hyperparameters of an earlier search "
+        "(--tune searches anew)"
+    ) in later.lines
+    [published] = [line for line in searched.lines if line.startswith("published: ")]
+    assert later.lines[-1] == published.replace("published", "unchanged")

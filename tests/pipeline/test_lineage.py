@@ -1,0 +1,133 @@
+"""Lineage of a real run: what made the served model, and what a change would make run again."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components import versions
+from pipeline import config as configuration
+from pipeline import dag, fingerprint, lineage, show_report
+from pipeline.config import RunConfig
+from report import lineage as record
+from tests.end_to_end.project import Project, Run
+
+pytestmark = [
+    pytest.mark.slow,
+    # TFX's, but protobuf gives it to whoever called.
+    pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def config(project: Project) -> RunConfig:
+    return configuration.load(project.data, project.output)
+
+
+def again(config: RunConfig) -> dict[str, tuple[str, ...]]:
+    history = record.read(config.metadata)
+    return {one.node: one.reasons for one in lineage.run_again(config, history)}
+
+
+def test_nothing_changed(config: RunConfig) -> None:
+    assert again(config) == {}
+
+
+# Nodes that follow from a change of the training, and of the transformation.
+TRAINED = ["Trainer", "Evaluator", "Canary", "Pusher", "ModelReport"]
+TRANSFORMED = ["Transform", "WordVectors", *TRAINED]
+
+
+def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = again(replace(config, transform=replace(config.transform, max_plot_words=39)))
+    assert list(found) == TRANSFORMED
+    assert found["Transform"] == ("transform.max_plot_words: 40 to 39",)
+    found = again(replace(config, hparams=config.hparams.changed({"epochs": 3})))
+    assert found == {
+        "Trainer": ("hparams.epochs: 2 to 3",),
+        "Evaluator": ("after Trainer",),
+        "Canary": ("after Trainer, Evaluator",),
+        "Pusher": ("after Trainer, Evaluator, Canary",),
+        "ModelReport": ("after Trainer, Evaluator, Canary, Pusher",),
+    }
+    found = again(replace(config, republish=True))
+    assert found["Pusher"] == ("republish: False to True",)
+
+    real = fingerprint.fingerprint
+    for package, nodes in (
+        ("transform", TRANSFORMED),
+        ("components.canary", ["Canary", "Pusher", "ModelReport"]),
+    ):
+        monkeypatch.setattr(
+            dag,
+            "fingerprint",
+            lambda *names, of=package: real(*names) + ("'" if of in names else ""),
+        )
+        found = again(config)
+        assert list(found) == nodes
+        assert found[nodes[0]][0].startswith("its code changed (")
+
+
+def test_what_changed_data_would_do(project: Project, config: RunConfig) -> None:
+    dump = project.data / "title.ratings.tsv"
+    dump.write_text(dump.read_text().replace("\t8.", "\t7."))
+    # What ingest would write is not known before it has run.
+    assert again(config) == {"ingest": ("title.ratings.tsv changed",)}
+    [shard] = config.movies.glob("*.csv")
+    shard.write_text(shard.read_text() + "\n")
+    found = again(config)
+    assert found["ingest"] == ("title.ratings.tsv changed", f"{shard.name} was changed or deleted")
+    assert found["CsvExampleGen"] == ("the movies CSV changed",)
+    assert found["Trainer"] == ("after Transform, WordVectors",)
+    assert "SchemaImporter" not in found
+
+    shutil.rmtree(versions.served(config.model_directory).popitem()[1])
+    assert "the serving directory is not as the last push left it" in again(config)["Pusher"]
+
+
+def test_the_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--output", str(project.output), "--data", str(project.data)]
+    assert lineage.main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    [(version, folder)] = project.served.items()
+    assert (found["version"], found["folder"]) == (version, str(folder))
+    [model] = project.artifacts("Trainer", "model")
+    assert found["recipe"]["model"] == str(model)
+    assert found["recipe"]["data"]["folder"] == str(project.output / "movies")
+    assert set(found["recipe"]["code"]) == {"Transform", "WordVectors", "Trainer"}
+    assert found["recipe"]["settings"]["Transform.transform.max_plot_words"] == 40
+    assert (found["hparams"]["epochs"], found["hparams"]["hidden_units"]) == (2, 8)
+    assert (found["also_used"], found["again"]) == ([], [])
+
+    assert lineage.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"  version   {version} in {folder}" in lines
+    assert "  nothing: every result would come from the cache" in lines
+
+
+def test_the_report_is_found(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    [report] = project.artifacts("ModelReport", "report")
+    assert show_report.main(["--output", str(project.output), "--no-browser"]) == 0
+    assert capsys.readouterr().out == f"{report / 'report.html'}\n"
+    log = max((project.output / "logs").glob("run-*.log"))
+    log.with_suffix(".html").write_text("stopped")
+    assert show_report.newest(project.output) == log.with_suffix(".html")
+
+
+def test_before_the_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (lineage.main, show_report.main):
+        assert command(["--output", str(tmp_path)]) == 2
+        assert capsys.readouterr().err == (
+            f"error: {tmp_path / 'metadata.sqlite'} is not there: run the pipeline first "
+            "(`make run`)\n"
+        )
+
+
+def test_the_first_run_says_where_its_report_is(
+    project: Project, first_run: tuple[Project, Run]
+) -> None:
+    _, first = first_run
+    [report] = project.artifacts("ModelReport", "report")
+    assert f"report  {report / 'report.html'}" in first.lines

@@ -1,0 +1,82 @@
+"""The few words on what a node made."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components import gate
+from pipeline.outcomes import describe
+from pipeline.runner import NodeResult, Status
+from schema.genres import GENRES
+from tests.data.tiny_movies import movies, serialized, write_examples
+from transform import features as xf
+
+
+def words(node: str, **outputs: Path) -> str:
+    return describe(NodeResult(node, Status.DONE, 1.0, outputs))
+
+
+def test_examples_are_counted_by_split(tmp_path: Path) -> None:
+    rows = serialized(movies(1234))
+    write_examples(tmp_path, {"test": rows[:3], "train": rows, "eval": []})
+    assert words("CsvExampleGen", examples=tmp_path) == "1,234 train, 0 eval, 3 test"
+
+
+def test_shards_are_counted_together(tmp_path: Path) -> None:
+    rows = serialized(movies(5))
+    write_examples(tmp_path, {"train": rows[:3]})
+    write_examples(tmp_path / "more", {"train": rows[3:]})
+    [shard] = (tmp_path / "more" / "Split-train").iterdir()
+    shard.rename(tmp_path / "Split-train" / "data_tfrecord-00001-of-00002.gz")
+    assert words("CsvExampleGen", examples=tmp_path) == "5 train"
+
+
+def test_vocabularies(tmp_path: Path) -> None:
+    assets = tmp_path / "transform_fn" / "assets"
+    assets.mkdir(parents=True)
+    sizes = {xf.PLOT_WORDS: 4062, xf.PLOT_NGRAMS: 7, "directors_ids": 1, "writers_ids": 2}
+    for name, size in {**sizes, "cast_ids": 1500, xf.TITLE_WORDS: 9}.items():
+        (assets / name).write_text("word\n" * size)
+    assert words("Transform", transform_graph=tmp_path) == "4,062 words, 7 n-grams, 1,503 people"
+
+
+def test_word_vectors(tmp_path: Path) -> None:
+    (tmp_path / "Format-Serving").mkdir()
+    info = tmp_path / "Format-Serving" / "info.json"
+    info.write_text(json.dumps({"source": "glove", "dimensions": 50}))
+    assert words("WordVectors", model=tmp_path) == "glove, 50 dimensions"
+
+
+def test_baseline(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps({"macro_f1": 0.41049}))
+    assert words("Baseline", metrics=tmp_path) == "macro-F1 0.410 on test"
+
+
+def test_training(tmp_path: Path) -> None:
+    history = {"val_macro_f1": [0.1, 0.5156, 0.5], "loss": [3.0, 2.0, 1.0]}
+    (tmp_path / "training.json").write_text(json.dumps({"history": history}))
+    assert words("Trainer", model_run=tmp_path) == "3 epochs, best macro-F1 0.516 on eval"
+
+
+@pytest.mark.parametrize(("floor", "ending"), [(0.5, "blessed"), (0.7, "refused")])
+def test_the_verdict(tmp_path: Path, floor: float, ending: str) -> None:
+    scores = gate.Scores(
+        examples=100,
+        genres={genre: gate.GenreScores(30, 0.6, 0.6, 0.6, 0.6) for genre in GENRES},
+        aggregates={},
+    )
+    verdict = gate.judge(scores, None, None, gate.GateConfig(floor=floor))
+    (tmp_path / gate.VERDICT_FILE).write_text(verdict.to_json())
+    assert words("Evaluator", blessing=tmp_path) == f"macro-F1 0.600, {ending}"
+
+
+def test_the_canary(tmp_path: Path) -> None:
+    assert words("Canary", blessing=tmp_path) == "refused"
+    (tmp_path / "INFRA_BLESSED").touch()
+    assert words("Canary", blessing=tmp_path) == "blessed"
+
+
+def test_nothing_to_say(tmp_path: Path) -> None:
+    assert words("SchemaGen", schema=tmp_path) == ""
+    assert describe(NodeResult("Trainer", Status.FAILED, 1.0)) == ""

@@ -1,0 +1,155 @@
+"""`make serve`: which server is started, and that it is, with commands that stand in for others."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.rollback import MODEL_DIRECTORY
+from serving import launch
+from tests.data.tiny_model import save_tiny_model
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("output")
+    save_tiny_model(output / launch.MODEL_DIRECTORY / "1")
+    return output
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the whole PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def script(file: Path, *lines: str) -> None:
+    file.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+    file.chmod(0o755)
+
+
+def ports() -> list[int]:
+    """Three that are free."""
+    found = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    numbers = [one.getsockname()[1] for one in found]
+    for one in found:
+        one.close()
+    return numbers
+
+
+def test_models_are_looked_for_where_runs_push_them() -> None:
+    assert launch.MODEL_DIRECTORY == MODEL_DIRECTORY
+
+
+def test_the_first_that_is_there_is_chosen(path: Path) -> None:
+    assert launch.choose() == "embedded"
+    script(path / "docker", 'echo "Cannot connect to the Docker daemon" >&2', "exit 1")
+    assert launch.choose() == "embedded"
+    script(path / "docker", "echo 27.1")
+    assert launch.choose() == "docker"
+    script(path / launch.BINARY)
+    assert launch.choose() == "binary"
+
+
+def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = tmp_path / MODEL_DIRECTORY
+    (base / ".staging").mkdir(parents=True)
+    assert launch.main(["--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error == f"error: {base}: no model has been pushed yet; run `make run` first\n"
+
+
+def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert launch.main(["--output", str(output), "--port", str(port)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: port {port} of 127.0.0.1: ")
+
+
+def test_the_image_gets_its_folders_and_ports() -> None:
+    address = launch.Address("127.0.0.1", 1, 2, 3, Path("/pushed"))
+    assert launch.command("docker", address) == [
+        *("docker", "run", "--rm", "--init", "-p", "127.0.0.1:1:8500", "-p", "127.0.0.1:2:8501"),
+        *("-v", "/pushed:/models/movie_genres:ro", "-v", f"{launch.DEPLOY}:/deploy:ro"),
+        *("-e", "MODEL_NAME=movie_genres", "tensorflow/serving", "--enable_batching=true"),
+        "--batching_parameters_file=/deploy/batching.config",
+        "--monitoring_config_file=/deploy/monitoring.config",
+    ]
+
+
+@pytest.fixture
+def launched(output: Path, path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """What `make serve` prints until it serves; it is ended after the test."""
+    if request.param == "binary":
+        script(path / launch.BINARY, f'exec "{sys.executable}" -m serving.server "$@"')
+    grpc_port, rest, web = ports()
+    arguments = ["--output", str(output), "--port", str(grpc_port), "--rest-api-port", str(rest)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "serving.launch", *arguments, "--web-port", str(web)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line.strip())
+            if line.startswith("Ctrl-C"):
+                break
+        try:
+            yield lines
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("launched", "words"),
+    [
+        ("embedded", "starting the embedded server …"),
+        ("binary", "starting TensorFlow Serving (tensorflow_model_server) …"),
+    ],
+    indirect=["launched"],
+)
+def test_it_says_what_it_starts_and_where(launched: list[str], words: str) -> None:
+    assert launched[0] == words
+    found = dict(line.split(maxsplit=1) for line in launched[1:])
+    with urllib.request.urlopen(found["REST"]) as answer:
+        [status] = json.load(answer)["model_version_status"]
+    assert (status["version"], status["state"]) == ("1", "AVAILABLE")
+    with urllib.request.urlopen(found["metrics"]) as answer:
+        assert b":tensorflow:serving:request_count" in answer.read()
+    host, _, port = found["gRPC"].partition(":")
+    socket.create_connection((host, int(port))).close()
+    assert Path(found["log"]).is_file()
+
+
+def test_a_server_that_ends_is_told(
+    output: Path, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(path / launch.BINARY, "echo first", "echo the last word", "exit 3")
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    try:
+        numbers = [str(port) for port in ports()]
+        options = zip(("--port", "--rest-api-port", "--web-port"), numbers, strict=True)
+        flags = [part for pair in options for part in pair]
+        assert launch.main(["--output", str(output), *flags]) == launch.SERVER_FAILED
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    error = capsys.readouterr().err
+    log = output / "logs" / "serve.log"
+    assert error == f"the server ended: the last word\nthe whole story is in {log}\n"

@@ -1,0 +1,102 @@
+"""What README.md says of asking a server is run against one."""
+
+import contextlib
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from schema.genres import GENRES
+from serving.client.__main__ import main
+from tests.data.tiny_server import Served
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def block(language: str, beginning: str) -> str:
+    """The one code block that has a line with this beginning."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
+    (found,) = [text for text in blocks if f"\n{beginning}" in f"\n{text}"]
+    return str(found)
+
+
+def with_addresses(text: str, served: Served) -> str:
+    for usual, actual in {
+        "http://localhost:8501": served.rest,
+        "localhost:8500": served.grpc,
+        ".venv/bin/python": shlex.quote(sys.executable),
+    }.items():
+        text = text.replace(usual, actual)
+    return text
+
+
+def run(script: str, folder: Path) -> str:
+    return subprocess.run(
+        ["bash", "-euc", script], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_the_example_for_curl(served: Served, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("README's example for curl was NOT run: install curl")
+    answer = json.loads(run(with_addresses(block("sh", "curl "), served), tmp_path))
+    (film,) = answer["predictions"]
+    assert film["genres"] == list(GENRES)
+    assert len(film["probabilities"]) == len(film["predicted"]) == len(GENRES)
+
+
+def test_the_example_for_grpcurl(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without grpcurl on the machine, the request that it would send is sent through the stub."""
+    (tmp_path / "output").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(README.parent))
+    script = with_addresses(block("sh", "grpcurl "), served)
+    if shutil.which("grpcurl"):
+        answer: dict[str, Any] = json.loads(run(script, tmp_path))
+    else:
+        # A function of the shell in its place, which prints what grpcurl reads.
+        request = json_format.Parse(
+            run(f"grpcurl() {{ cat; }}\n{script}", tmp_path), predict_pb2.PredictRequest()
+        )
+        with grpc.insecure_channel(served.grpc) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            answer = json_format.MessageToDict(stub.Predict(request))
+    assert len(answer["outputs"]["probabilities"]["floatVal"]) == len(GENRES)
+    assert answer["modelSpec"]["version"] == "3"
+    described = descriptor_pb2.FileDescriptorSet.FromString(
+        (tmp_path / "output" / "serving.protoset").read_bytes()
+    )
+    pool = descriptor_pool.DescriptorPool()
+    for file in described.file:
+        pool.Add(file)
+    service = pool.FindServiceByName("tensorflow.serving.PredictionService")
+    method = service.methods_by_name["Predict"]
+    fields = method.input_type.fields_by_name
+    assert set(fields) == set(predict_pb2.PredictRequest.DESCRIPTOR.fields_by_name)
+
+
+def test_the_example_for_the_command_line(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = block("sh", ".venv/bin/ordained-predict").splitlines()[0]
+    assert main([*shlex.split(first)[1:], "--server", served.grpc]) == 0
+    assert "predicted: " in capsys.readouterr().out
+
+
+def test_the_example_in_python(served: Served) -> None:
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        exec(with_addresses(block("python", "from serving.client import"), served), {})
+    assert told.getvalue().startswith("('")
+    assert "Genre(name='" in told.getvalue()

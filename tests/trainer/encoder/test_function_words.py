@@ -1,0 +1,32 @@
+"""Words that MiniLM's upper layers are not given."""
+
+import pytest
+
+from trainer.encoder import function_words
+from transform import minilm
+
+
+@pytest.mark.parametrize(
+    ("piece", "content"),
+    [
+        ("the", False),
+        ("with", False),
+        (",", False),
+        ("##.", False),
+        ("war", True),
+        ("##ing", True),
+        ("1944", True),
+        ("戦", True),
+        (minilm.BEGIN, True),
+        (minilm.END, True),
+        ("[PAD]", True),
+        ("[UNK]", True),
+    ],
+)
+def test_content_words(piece: str, content: bool) -> None:
+    assert function_words.content()[minilm.vocabulary().index(piece)] == content
+
+
+def test_every_function_word_is_a_piece() -> None:
+    """A word that MiniLM takes apart would not be found."""
+    assert set(minilm.vocabulary()) >= function_words.FUNCTION_WORDS

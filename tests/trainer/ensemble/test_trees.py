@@ -1,0 +1,114 @@
+"""The member of trees: grown by scikit-learn, walked by TensorFlow."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from schema.genres import NUM_GENRES
+from trainer.ensemble import trees
+from trainer.features import fields
+from trainer.hparams import HParams
+from transform import features as xf
+
+HPARAMS = HParams(trees=12, field_dropout=0.0)
+ROWS = 600
+
+Grown = list[HistGradientBoostingClassifier]
+
+
+def films(rows: int = ROWS, seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Films whose first genre is the year's and the lead's together, not either's alone."""
+    rng = np.random.default_rng(seed)
+    inputs = {
+        fields.PEOPLE_LIFTS: rng.normal(size=(rows, 4 * fields.LIFT_SIZE)).astype(np.float16),
+        fields.CREDIT_COUNTS: rng.uniform(size=(rows, 3)).astype(np.float16),
+        xf.NUMBERS: rng.normal(size=(rows, 4)).astype(np.float32),
+        xf.NUMBERS_MISSING: np.zeros((rows, 4), np.float32),
+        fields.PLOT_LOGITS: rng.normal(size=(rows, NUM_GENRES)).astype(np.float16),
+        fields.TITLE_LOGITS: rng.normal(size=(rows, NUM_GENRES)).astype(np.float16),
+    }
+    labels = np.zeros((rows, NUM_GENRES), np.float32)
+    labels[:, 0] = (inputs[xf.NUMBERS][:, 0] > 0) & (inputs[fields.PEOPLE_LIFTS][:, 0] > 0)
+    labels[:, 2] = rng.uniform(size=rows) < 0.05
+    labels[:, 3] = 1
+    return inputs, labels
+
+
+def columns(inputs: dict[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate([inputs[name].astype(np.float32) for name in trees.INPUTS], axis=1)
+
+
+@pytest.fixture
+def grown(monkeypatch: pytest.MonkeyPatch) -> Grown:
+    """Collects the models that scikit-learn fits."""
+    found: Grown = []
+
+    class Kept(HistGradientBoostingClassifier):
+        def fit(self, *args: np.ndarray) -> "Kept":
+            found.append(self)
+            return super().fit(*args)
+
+    monkeypatch.setattr(trees, "HistGradientBoostingClassifier", Kept)
+    return found
+
+
+def test_the_tables_answer_as_scikit_learn_does(grown: Grown) -> None:
+    inputs, labels = films()
+    forest = trees.Forest(trees.fit(inputs, labels, HPARAMS))
+    unseen = columns(films(200, seed=2)[0])
+    answers = forest(unseen).numpy()
+    assert answers.shape == (200, NUM_GENRES)
+    assert len(grown) == 2
+    for genre, model in zip((0, 2), grown, strict=True):
+        expected = model.decision_function(unseen)
+        assert np.ptp(expected) > 0.1
+        np.testing.assert_allclose(answers[:, genre], expected, atol=1e-4)
+
+
+def test_two_questions_together_decide() -> None:
+    inputs, labels = films(4000)
+    forest = trees.Forest(trees.fit(inputs, labels, HPARAMS.changed({"trees": 60})))
+    unseen, truth = films(500, seed=2)
+    assert np.mean((forest(columns(unseen)).numpy()[:, 0] > 0) == truth[:, 0]) > 0.95
+
+
+def test_a_genre_of_no_film_or_of_all_is_a_bias_alone() -> None:
+    inputs, labels = films()
+    found = trees.fit(inputs, labels, HPARAMS)
+    for genre, sign in ((1, -1), (3, 1)):
+        assert not found.value[genre].any()
+        assert sign * found.bias[genre] > 3
+
+
+def test_films_too_few_for_a_split_are_a_bias_alone() -> None:
+    inputs, labels = films(50)
+    found = trees.fit(inputs, labels, HPARAMS)
+    answers = trees.Forest(found)(columns(inputs)).numpy()
+    assert np.isfinite(answers).all()
+    assert np.ptp(answers[:, 0]) < 1e-6
+
+
+def test_fields_are_hidden_from_them_as_from_the_others(grown: Grown) -> None:
+    """Trees that saw people in every film would ask for them where nobody is known."""
+    inputs, labels = films()
+    labels[:, 0] = inputs[fields.PEOPLE_LIFTS][:, 0] > 0
+    answers = []
+    for rate in (0.0, 0.5):
+        trees.fit(inputs, labels, HPARAMS.changed({"field_dropout": rate}))
+        nobody = columns(inputs | {fields.PEOPLE_LIFTS: 0 * inputs[fields.PEOPLE_LIFTS]})
+        answers.append(grown[-2].predict_proba(nobody)[:, 1])
+    assert np.abs(answers[1] - 0.5).mean() < 0.1 < np.abs(answers[0] - 0.5).mean()
+
+
+def test_in_training_they_say_nothing() -> None:
+    inputs, labels = films()
+    forest = trees.Forest(trees.fit(inputs, labels, HPARAMS))
+    assert not forest.trainable_weights
+    assert not forest(columns(inputs), training=True).numpy().any()
+    assert forest(columns(inputs), training=False).numpy().any()
+
+
+def test_the_same_films_give_the_same_trees() -> None:
+    one, other = (trees.fit(*films(), HPARAMS) for _ in range(2))
+    np.testing.assert_array_equal(one.column, other.column)
+    np.testing.assert_array_equal(one.value, other.value)

@@ -1,0 +1,62 @@
+"""The warm-up file, as a server reads and answers it."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from schema import features as raw
+from serving.server import ServerConfig, running
+from serving.server.models import WARMUP_FILE
+from tests.data.tiny_model import PARSED, save_tiny_model
+from trainer.export import warmup
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return warmup.write(
+        save_tiny_model(tmp_path / "1"),
+        PARSED,
+        named_signature="serving_default",
+        examples_signature="examples",
+        examples_input="examples",
+    )
+
+
+def test_the_file_is_where_servers_look_and_holds_requests(file: Path, tmp_path: Path) -> None:
+    assert file == tmp_path / "1" / WARMUP_FILE
+    requests = [
+        prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+    ]
+    assert [one.model_spec.signature_name for one in requests] == [
+        "serving_default",
+        "examples",
+    ] * 2
+    named, examples, *_ = requests
+    assert set(named.inputs) == set(raw.MODEL_INPUTS)
+    given = {name: tf.make_ndarray(proto).tolist() for name, proto in named.inputs.items()}
+    assert given["title"] == [b"The Long Ford"]
+    assert given["num_votes"] == [1200.0]
+    [serialized] = tf.make_ndarray(examples.inputs["examples"])
+    parsed = tf.io.parse_example([serialized], PARSED)
+    assert {name: parsed[name].values.numpy().tolist() for name in raw.NUMBERS} == {
+        "year": [1957],
+        "runtime_minutes": [94],
+        "average_rating": pytest.approx([6.4]),
+        "num_votes": [1200],
+    }
+    assert parsed["cast"].values.numpy().tolist() == [b"An Actor|Another Actor"]
+
+
+def test_a_server_answers_every_request_of_it(
+    file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.INFO, "serving"),
+        running(ServerConfig(model_name="films", model_base_path=tmp_path)) as server,
+    ):
+        assert server.models.available()
+    assert "version 1 of model films is served" in caplog.text

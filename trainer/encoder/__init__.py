@@ -1,0 +1,1 @@
+"""The sentence encoder: its weights, layers, fine-tuning and caches."""

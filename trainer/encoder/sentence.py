@@ -1,0 +1,424 @@
+"""A pretrained encoder as a Keras layer: word pieces to one vector a text.
+
+The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805) in the size and with the weights of
+one of `pretrained`. Only the tokens that are there go through the dense layers, those of
+all texts at once, however long the longest text of a batch is; and texts of like length share their
+attention, which spares padding where most plots are short. Upper layers that learnt to do without
+function words are not given them.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.encoder import function_words
+from trainer.encoder.mpnet import RELATIVE_BIAS
+from trainer.encoder.pretrained import MINILM, Pretrained
+from trainer.ensemble.layers import Fixed
+from trainer.hparams import HParams
+
+TEXTS_TOGETHER: Final = 16
+"""So many share their attention: a little faster than 8 or 64 on two cores."""
+
+FARTHEST: Final = 128
+"""Tokens that are farther apart share one relative bias."""
+
+
+Weights = Mapping[str, np.ndarray]
+"""Of the encoder by their names in the file, arranged as the file has them."""
+
+
+class Tokens(NamedTuple):
+    """What a layer makes of the tokens of some texts; only those that are there.
+
+    Attributes:
+        states: float32 [tokens, dimensions], text after text.
+        lengths: int32 [N], tokens of each text.
+    """
+
+    states: tf.Tensor
+    lengths: tf.Tensor
+
+
+class SentenceEncoder(keras.layers.Layer):
+    """The mean over its tokens of what the encoder makes of a text.
+
+    The lower layers alone are a usable encoder, and as much cheaper as there are fewer of them.
+    """
+
+    def __init__(
+        self,
+        num_layers: int | None = None,
+        also: int | None = None,
+        *,
+        pretrained: Pretrained = MINILM,
+        content_from: int | None = None,
+        instead: Weights | None = None,
+        trainable_layers: Collection[int] = (),
+        compute_dtype: str = "float32",
+        **kwargs: object,
+    ) -> None:
+        """Read the weights.
+
+        Args:
+            num_layers: how many layers of the encoder, from the lowest, a text goes through; None
+                is all.
+            also: a lower layer whose mean, over the tokens that it gives to the next, is put before
+                that of the last one; None is none. Lower layers keep more of the single words.
+            pretrained: whose layers.
+            content_from: the lowest layer, from 0, that reads content words alone, as do those
+                above it, see `trainer.encoder.function_words`; None is none of them.
+            instead: weights that take the place of those of the file, as
+                `trainer.encoder.finetuning.tune` gives them.
+            trainable_layers: which layers, from 0, can be trained.
+            compute_dtype: `float32` or `bfloat16`: what matrices are multiplied in, as Micikevicius
+                et al. 2018 (arXiv:1710.03740) mix precisions: what is summed up from layer to
+                layer, and weights that are trained, stay float32.
+            **kwargs: of `keras.layers.Layer`.
+
+        Raises:
+            ValueError: the encoder does not have so many layers.
+            TypeError: TensorFlow has no type of the name `compute_dtype`.
+            UserError: the weights are not installed.
+        """
+        super().__init__(**kwargs)
+        num_layers = pretrained.layers if num_layers is None else num_layers
+        if not 0 <= num_layers <= pretrained.layers:
+            raise ValueError(
+                f"num_layers must be from 0 to {pretrained.layers}. Received: {num_layers}"
+            )
+        self.pretrained = pretrained
+        self.num_layers = num_layers
+        self.also = also
+        self.content_from = num_layers if content_from is None else content_from
+        self.content = tf.constant(function_words.content())
+        self.product_dtype = tf.as_dtype(compute_dtype)
+        stored = pretrained.weights() | dict(instead or {})
+        trained = _parts(trainable_layers)
+        self._by_name = {
+            name: self._weight(name, value, trainable=name.startswith(trained))
+            for name, value in sorted(stored.items())
+            if name.startswith(("embeddings.", *_parts(range(num_layers))))
+            and value.dtype == np.float32
+        }
+        self.built = True
+
+    @classmethod
+    def of(cls, hparams: HParams, **kwargs: Any) -> "SentenceEncoder":
+        """The encoder of a training; further arguments, and errors, are the constructor's."""
+        return cls(
+            hparams.encoder_layers,
+            hparams.lower_layer,
+            pretrained=hparams.pretrained,
+            content_from=hparams.first_finetuned,
+            compute_dtype=hparams.compute_dtype,
+            **kwargs,
+        )
+
+    def _weight(self, name: str, value: np.ndarray, *, trainable: bool) -> keras.Variable:
+        kernel = _is_kernel(name, value)
+        value = value.T if kernel else value
+        return self.add_weight(
+            shape=value.shape,
+            initializer=Fixed(value),
+            trainable=trainable,
+            dtype=self.product_dtype.name if kernel and not trainable else "float32",
+            autocast=False,
+            name=name.replace(".", "_"),
+        )
+
+    def trained_weights(self) -> dict[str, np.ndarray]:
+        """The weights of the trainable layers, for `instead`."""
+        values = {
+            name: variable.numpy() for name, variable in self._by_name.items() if variable.trainable
+        }
+        return {
+            name: value.T if _is_kernel(name, value) else value for name, value in values.items()
+        }
+
+    def call(self, ids: tf.Tensor) -> tf.Tensor:
+        """Encode.
+
+        Args:
+            ids: int32 [N, L] of word pieces, begin and end included; 0 is padding. Each text needs
+                one token at least.
+
+        Returns:
+            float32 [N, dimensions], or twice as many with the lower layer.
+        """
+        # Neighbours share their attention, see `_attend`.
+        order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
+        ids = tf.gather(ids, order)
+        kept = None
+        if self.content_from < self.num_layers:
+            kept = self.is_content(tf.boolean_mask(ids, ids > 0))
+        tokens, lower = self.through(self.embed(ids), range(self.content_from), kept)
+        tokens, upper = self.through(tokens, range(self.content_from, self.num_layers))
+        return tf.gather(tf.concat([*lower, *upper, mean(tokens)], axis=1), tf.argsort(order))
+
+    def embed(self, ids: tf.Tensor) -> Tokens:
+        """Word pieces, as in `call`, to what the lowest layer reads."""
+        there = ids > 0
+        states = (
+            tf.gather(self._get("embeddings.word_embeddings.weight"), tf.boolean_mask(ids, there))
+            + tf.gather(self._get("embeddings.position_embeddings.weight"), tf.where(there)[:, 1])
+            + self._get("embeddings.token_type_embeddings.weight")[0]
+        )
+        lengths = tf.math.count_nonzero(there, axis=1, dtype=tf.int32)
+        return Tokens(self._normalize(states, "embeddings.LayerNorm"), lengths)
+
+    def is_content(self, pieces: tf.Tensor) -> tf.Tensor:
+        """Which word pieces the layers from `content_from` read: int32 [tokens], bool [tokens]."""
+        return tf.gather(self.content, pieces)
+
+    def through(
+        self, tokens: Tokens, numbers: range, kept: tf.Tensor | None = None
+    ) -> tuple[Tokens, list[tf.Tensor]]:
+        """What some layers make of tokens.
+
+        Args:
+            tokens: see `layer`.
+            numbers: of the layers, from 0.
+            kept: bool [tokens], those that the last of the layers gives, or that are given if there
+                is no layer; None is all.
+
+        Returns:
+            The tokens that are kept, and the mean over them after `also` if it is among the layers.
+        """
+        if kept is not None and not numbers:
+            tokens = chosen(tokens, kept)
+        lower = []
+        for number in numbers:
+            tokens = self.layer(tokens, number, kept=kept if number == numbers[-1] else None)
+            if number + 1 == self.also:
+                lower.append(mean(tokens))
+        return tokens, lower
+
+    def layer(
+        self,
+        tokens: Tokens,
+        number: int,
+        dropout: float = 0.0,
+        *,
+        alike: bool = False,
+        kept: tf.Tensor | None = None,
+    ) -> Tokens:
+        """What a layer makes of tokens.
+
+        Args:
+            tokens: of texts; neighbours should be of like length.
+            number: of the layer, from 0.
+            dropout: rate on what it adds to the tokens.
+            alike: whether all texts are of like length, so that none waits for a longer one if all
+                share their attention.
+            kept: bool [tokens], those that are given; None is all. Others are read by these and
+                spared what comes after the attention.
+
+        Returns:
+            The tokens that are kept, with other states.
+        """
+        part = f"encoder.layer.{number}"
+
+        def added(x: tf.Tensor, y: tf.Tensor, name: str) -> tf.Tensor:
+            y = tf.cast(self._dense(y, f"{part}.{name}.dense"), tf.float32)
+            return self._normalize(x + tf.nn.dropout(y, dropout), f"{part}.{name}.LayerNorm")
+
+        found = self._attend(tokens, number, alike)
+        if kept is not None:
+            tokens, found = chosen(tokens, kept), tf.boolean_mask(found, kept)
+        x = added(tokens.states, found, "attention.output")
+        inner = tf.nn.gelu(self._dense(x, f"{part}.intermediate.dense"))
+        return tokens._replace(states=added(x, inner, "output"))
+
+    def _attend(self, tokens: Tokens, number: int, alike: bool) -> tf.Tensor:
+        """Self-attention within each text: [tokens, dimensions].
+
+        Dense layers multiply all tokens at once; the attention of `TEXTS_TOGETHER` neighbours at a
+        time is padded to the longest of them alone.
+        """
+        part = f"encoder.layer.{number}.attention.self"
+        kinds = (f"{part}.{name}" for name in ("query", "key", "value"))
+        asked = self._dense(tokens.states, *kinds)
+        lengths, rows = tokens.lengths, tf.size(tokens.lengths)
+        size = self.pretrained.dimensions
+        if alike:
+            return mixed(asked, lengths, self.pretrained.heads, self._relative_bias())
+        ends = tf.cumsum(tf.pad(lengths, [[1, 0]]))
+
+        def more(start: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            end = tf.minimum(rows, start + TEXTS_TOGETHER)
+            some = mixed(
+                asked[ends[start] : ends[end]],
+                lengths[start:end],
+                self.pretrained.heads,
+                self._relative_bias(),
+            )
+            return end, tf.concat([found, some], axis=0)
+
+        _, found = tf.while_loop(
+            lambda start, _: start < rows,
+            more,
+            [tf.constant(0), tf.zeros([0, size], self.product_dtype)],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, size])],
+            parallel_iterations=1,
+        )
+        return found
+
+    def _dense(self, x: tf.Tensor, *parts: str) -> tf.Tensor:
+        """Dense layers side by side, in and out of the type of products."""
+        kernel, bias = (
+            tf.concat(
+                [tf.cast(self._get(f"{part}.{name}"), self.product_dtype) for part in parts], -1
+            )
+            for name in ("weight", "bias")
+        )
+        return tf.nn.bias_add(tf.matmul(tf.cast(x, self.product_dtype), kernel), bias)
+
+    def _normalize(self, x: tf.Tensor, part: str) -> tf.Tensor:
+        middle, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        scaled = (x - middle) * tf.math.rsqrt(variance + self.pretrained.epsilon)
+        return scaled * self._get(f"{part}.weight") + self._get(f"{part}.bias")
+
+    def _relative_bias(self) -> tf.Tensor | None:
+        return self._get(RELATIVE_BIAS) if RELATIVE_BIAS in self._by_name else None
+
+    def _get(self, name: str) -> tf.Tensor:
+        return tf.convert_to_tensor(self._by_name[name])
+
+
+def chosen(tokens: Tokens, kept: tf.Tensor) -> Tokens:
+    """Those of the tokens that are `kept`, bool [tokens]; each text has to keep one at least."""
+    lengths = tf.math.unsorted_segment_sum(
+        tf.cast(kept, tf.int32), _text_of(tokens), tf.size(tokens.lengths)
+    )
+    return Tokens(tf.boolean_mask(tokens.states, kept), lengths)
+
+
+def mean(tokens: Tokens) -> tf.Tensor:
+    """The mean over the tokens of each text, float32 [N, dimensions]."""
+    sums = tf.math.unsorted_segment_sum(tokens.states, _text_of(tokens), tf.size(tokens.lengths))
+    return sums / tf.maximum(tf.cast(tokens.lengths, tf.float32), 1.0)[:, tf.newaxis]
+
+
+def _text_of(tokens: Tokens) -> tf.Tensor:
+    """The text of each token: int32 [tokens]."""
+    return tf.repeat(tf.range(tf.size(tokens.lengths)), tokens.lengths)
+
+
+def mixed(
+    asked: tf.Tensor, lengths: tf.Tensor, heads: int, bias: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Attention within each of some texts, padded to the longest of them.
+
+    Args:
+        asked: query, key and value of all heads, [tokens, 3 * dimensions], text after text.
+        lengths: int32 [N], tokens of each text; one text at least.
+        heads: how many.
+        bias: float32 [classes, heads], what is added to the scores of two tokens by `distance`;
+            None adds nothing.
+
+    Returns:
+        [tokens, dimensions], of the type of `asked`.
+    """
+    dimensions = asked.shape[-1] // 3
+    size = dimensions // heads
+    rows, longest = tf.size(lengths), tf.reduce_max(lengths)
+    there = tf.sequence_mask(lengths, longest)
+    places = tf.cast(tf.where(there), tf.int32)
+    # A head's part of a token is one row of `size` numbers: packed they go by token, what is asked
+    # and head; padded by what is asked, text, head and place.
+    head = tf.range(heads)
+    first = tf.cumsum(lengths, exclusive=True)[:, tf.newaxis]
+    token = tf.where(there, first + tf.range(longest), 0)[:, tf.newaxis]
+    part = tf.range(3)[:, tf.newaxis, tf.newaxis, tf.newaxis] * heads + head[:, tf.newaxis]
+    to_padded = token * (3 * heads) + part
+    by_head = (places[:, :1] * heads + head) * longest + places[:, 1:]
+    to_packed = tf.range(3)[:, tf.newaxis] * (rows * heads * longest) + by_head[:, tf.newaxis]
+
+    query, key, value = tf.unstack(_moved(asked, to_padded, size, back=to_packed))
+    scale = tf.constant(size**-0.5, asked.dtype)
+    scores = tf.matmul(scale * query, key, transpose_b=True)
+    away = tf.cast(tf.where(there, 0.0, -1e9), asked.dtype)[:, tf.newaxis, tf.newaxis]
+    if bias is not None:
+        scores += tf.cast(_by_distance(bias, longest), asked.dtype)
+    padded = tf.matmul(tf.nn.softmax(scores + away), value)
+    back = token * heads + head[:, tf.newaxis]
+    there = tf.cast(there, asked.dtype)[:, tf.newaxis, :, tf.newaxis]
+    return tf.reshape(_moved(padded, by_head, size, back=back, there=there), [-1, dimensions])
+
+
+def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
+    """Classes of how far a token reads from another, as Raffel et al. 2020 (arXiv:1910.10683).
+
+    Half of them are for what comes before; near ones have one each, farther ones share theirs by
+    the logarithm.
+
+    Args:
+        places: int32, of the token that is read, from the one that reads.
+        classes: how many there are.
+
+    Returns:
+        int32 like `places`, from 0.
+    """
+    half, near = classes // 2, classes // 4
+    away = tf.abs(places)
+    far = tf.math.log(tf.cast(tf.maximum(away, near), tf.float32) / near)
+    far = near + tf.cast(far / math.log(FARTHEST / near) * (half - near), tf.int32)
+    return tf.where(places > 0, half, 0) + tf.where(away < near, away, tf.minimum(far, half - 1))
+
+
+def _by_distance(bias: tf.Tensor, longest: tf.Tensor) -> tf.Tensor:
+    """[heads, longest, longest]: what is added to the scores of a text's tokens."""
+    place = tf.range(longest)
+    classes = distance(place - place[:, tf.newaxis], bias.shape[0])
+    return tf.transpose(tf.gather(bias, classes), [2, 0, 1])
+
+
+def _moved(
+    values: tf.Tensor,
+    index: tf.Tensor,
+    size: int,
+    *,
+    back: tf.Tensor,
+    there: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """The heads' parts of tokens in another order.
+
+    A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
+
+    Args:
+        values: [..., `size` or a multiple of it].
+        index: int32 [...], the row of `values`, of `size` numbers each, that comes to each place.
+        size: of a head.
+        back: int32 [...], the place of the result at which each row of `values` came.
+        there: 1 for rows of `values` that went anywhere, 0 for padding, whose place in `back` means
+            nothing; None if there is none.
+
+    Returns:
+        [*index.shape, size].
+    """
+
+    @tf.custom_gradient
+    def move(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            found = tf.gather(tf.reshape(upstream, [-1, size]), back)
+            found = found if there is None else found * there
+            return tf.reshape(found, tf.shape(rows))
+
+        return tf.gather(tf.reshape(rows, [-1, size]), index), gradient
+
+    return move(values)
+
+
+def _parts(layers: Collection[int]) -> tuple[str, ...]:
+    """What the names of the weights of some layers begin with."""
+    return tuple(f"encoder.layer.{number}." for number in layers)
+
+
+def _is_kernel(name: str, value: np.ndarray) -> bool:
+    """Whether a weight is of a dense layer: stored by output, and a product reads it by input."""
+    return name.endswith(".weight") and "encoder" in name and value.ndim == 2

@@ -1,0 +1,1 @@
+"""The network, the boosted trees, and how their answers become decisions."""

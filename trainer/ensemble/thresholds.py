@@ -1,0 +1,298 @@
+"""From the members' logits to decisions, by genre and by pattern of known fields.
+
+What is known about a film changes how far its logits can be trusted, and which member of the model
+knows best: thresholds chosen on complete rows are wrong for rows with a plot alone. So each of four
+patterns (credits known or not, numbers known or not) has weights and thresholds of its own, fitted
+on the eval split with the fields of the other patterns hidden.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from scipy import optimize
+
+from schema import features as raw
+from schema.genres import GENRES
+from trainer.features import fields
+from transform import features as xf
+
+PATTERNS: Final[tuple[str, ...]] = (
+    "plot and title only",
+    "numbers known",
+    "credits known",
+    "credits and numbers known",
+)
+"""Index = 2 * (people known whose other films are known) + (rating and votes known)."""
+
+SHRINKAGE: Final = 300.0
+"""Positives on the eval split at which the threshold that is best on the labels weighs as much as
+the one that is best by the probabilities.
+"""
+
+RESAMPLES: Final = 30
+"""Of the eval split, over which thresholds are averaged."""
+
+PULL: Final = 3.0
+"""Of a genre's weights towards those of all genres: log loss, summed over the films, by squared
+distance.
+"""
+
+_RATING, _VOTES = raw.NUMBERS.index(raw.RATING), raw.NUMBERS.index(raw.VOTES)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Weights, calibration and thresholds.
+
+    The probability of a genre is the sigmoid of the members' weighted logits and a shift; it is
+    predicted where that reaches the threshold, and the genre nearest to its threshold (in logits)
+    always.
+
+    Attributes:
+        weights: float32 [4, members, 22], by pattern, member and genre.
+        shift: float32 [4, 22].
+        threshold: float32 [4, 22], a probability.
+    """
+
+    weights: np.ndarray
+    shift: np.ndarray
+    threshold: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """For reports: pattern -> genre -> threshold and calibration."""
+        return {
+            pattern: {
+                genre: {
+                    "weights": [float(weight) for weight in self.weights[p, :, g]],
+                    "shift": float(self.shift[p, g]),
+                    "threshold": float(self.threshold[p, g]),
+                }
+                for g, genre in enumerate(GENRES)
+            }
+            for p, pattern in enumerate(PATTERNS)
+        }
+
+    def margins(self, members: tf.Tensor, pattern: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Probabilities, and how far each genre is above its threshold.
+
+        Args:
+            members: logits of the members, float32 [N, members, 22].
+            pattern: int32 [N], see `PATTERNS`.
+
+        Returns:
+            Probabilities, float32 [N, 22], and margins in logits, float32 [N, 22]; a genre is
+            predicted where its margin is at least 0. Each row has at least one such genre.
+        """
+        weights, shift = tf.gather(self.weights, pattern), tf.gather(self.shift, pattern)
+        calibrated = tf.reduce_sum(members * weights, axis=1) + shift
+        margin = calibrated - tf.gather(_logit(self.threshold).astype(np.float32), pattern)
+        best = tf.reduce_max(margin, axis=1, keepdims=True)
+        margin = tf.where(margin >= best, tf.maximum(margin, 0.0), margin)
+        return tf.sigmoid(calibrated), margin
+
+
+def pattern_of(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Which fields of each row are known.
+
+    Args:
+        inputs: model inputs with evidence, see `trainer.features.fields`.
+
+    Returns:
+        int32 [N], an index of `PATTERNS`.
+    """
+    missing = inputs[xf.NUMBERS_MISSING]
+    numbers = (missing[:, _RATING] < 0.5) & (missing[:, _VOTES] < 0.5)
+    return 2 * tf.cast(fields.anyone_known(inputs), tf.int32) + tf.cast(numbers, tf.int32)
+
+
+def hide(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
+    """Model inputs with the fields hidden that `pattern` does not know.
+
+    Without credits and numbers the year and the running time are hidden too: `plot and title only`.
+    """
+    lost = {0: raw.NUMBERS, 1: (), 2: (raw.RATING, raw.VOTES), 3: ()}[pattern]
+    kept: dict[str, tf.Tensor] = fields.keep(
+        inputs,
+        people=float(pattern & 2 > 0),
+        numbers=tf.constant([float(name not in lost) for name in raw.NUMBERS]),
+    )
+    return kept
+
+
+def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisions:
+    """Weigh the members and choose thresholds for every pattern.
+
+    Args:
+        logits: of the members, float32 [rows, members, 22] by pattern, from rows that have that
+            pattern.
+        labels: float32 [rows, 22] by pattern. A pattern may have no rows: it then takes what all
+            rows together give.
+
+    Returns:
+        The decisions.
+    """
+    all_logits = np.concatenate(list(logits.values()))
+    all_labels = np.concatenate(list(labels.values()))
+    weights, shift, threshold = [], [], []
+    for pattern in range(len(PATTERNS)):
+        x, y = logits[pattern], labels[pattern]
+        if not len(x):
+            x, y = all_logits, all_labels
+        of_members, constant = weigh(x, y)
+        probabilities = 1 / (1 + np.exp(-weighed(x, of_members, constant)))
+        weights.append(of_members)
+        shift.append(constant)
+        threshold.append(choose_thresholds(probabilities, y))
+    return Decisions(np.stack(weights), np.stack(shift), np.stack(threshold))
+
+
+def weigh(members: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far to trust each member on each genre: a logistic regression on their logits.
+
+    It stacks the members (Wolpert 1992; with weights that are not negative, as Breiman 1996 found
+    best), and calibrates them at once, as Platt 1999 does a single one. Each genre is pulled
+    towards one regression of all genres, that one a little towards the members' mean.
+
+    Args:
+        members: logits, float [N, members, 22].
+        labels: float [N, 22].
+
+    Returns:
+        Weights, float32 [members, 22], and shift, float32 [22].
+    """
+    count = members.shape[1]
+    mean = np.append(np.full(count, 1 / count), 0.0)
+    together = members.transpose(0, 2, 1).reshape(-1, count)
+    overall = _regression(together, labels.ravel(), prior=mean, pull=1.0)
+    fitted = np.array(
+        [
+            _regression(members[:, :, g], labels[:, g], prior=overall, pull=PULL)
+            for g in range(labels.shape[1])
+        ],
+        np.float32,
+    )
+    return fitted[:, :-1].T, fitted[:, -1]
+
+
+def weighed(members: np.ndarray, weights: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Logits of the model, float [N, 22], from those of its members; see `weigh`."""
+    return (members * weights).sum(axis=1) + shift
+
+
+def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Thresholds by genre: the mean, in logits, of those that bootstrap resamples of the rows give.
+
+    The F1 of a genre has many peaks of almost the same height, and which is the highest is a matter
+    of a few films; the mean is steadier (bagging, Breiman 1996, Machine Learning 24).
+
+    Args:
+        probabilities: float [N, 22], calibrated.
+        labels: float [N, 22].
+
+    Returns:
+        float32 [22], each in [0.02, 0.95].
+    """
+    random = np.random.default_rng(0)
+    logits = []
+    for _ in range(RESAMPLES):
+        rows = random.integers(0, len(labels), len(labels))
+        logits.append(_logit(shrunk_thresholds(probabilities[rows], labels[rows])))
+    return (1 / (1 + np.exp(-np.mean(logits, axis=0)))).astype(np.float32)
+
+
+def shrunk_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The threshold by genre with the best F1, shrunk where positives are few.
+
+    The shrinkage mixes, in logits, a genre's own best threshold on the labels with the one that is
+    best if the probabilities are taken at their word: that has the highest expected F1, and needs
+    no positives to be seen (Lipton, Elkan and Naryanaswamy 2014, arXiv:1402.1892). The weight of
+    the former is `n / (n + SHRINKAGE)` for n positives.
+
+    Args:
+        probabilities: float [N, 22], calibrated.
+        labels: float [N, 22].
+
+    Returns:
+        float32 [22], each in [0.02, 0.95].
+    """
+    chosen = np.empty(labels.shape[1], np.float32)
+    for g in range(labels.shape[1]):
+        positives = float(labels[:, g].sum())
+        weight = positives / (positives + SHRINKAGE)
+        expected = _best_threshold(probabilities[:, g], probabilities[:, g])
+        own = _best_threshold(probabilities[:, g], labels[:, g]) if positives else expected
+        mixed = weight * _logit(own) + (1 - weight) * _logit(expected)
+        chosen[g] = 1 / (1 + np.exp(-mixed))
+    return np.clip(chosen, 0.02, 0.95)
+
+
+def predict(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Decide, at least one genre a row.
+
+    Args:
+        probabilities: float [N, 22].
+        threshold: float [22] or [N, 22].
+
+    Returns:
+        bool [N, 22].
+    """
+    margin = _logit(probabilities) - _logit(threshold)
+    return (margin >= 0) | (margin >= margin.max(axis=1, keepdims=True))
+
+
+def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Mean F1 over the genres that occur in `labels`; both [N, 22]."""
+    truth = labels > 0.5
+    hits = (predicted & truth).sum(0)
+    f1 = 2 * hits / np.maximum(predicted.sum(0) + truth.sum(0), 1)
+    present = truth.any(0)
+    return float(f1[present].mean()) if present.any() else 0.0
+
+
+def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The cut with the highest F1; halfway between the two neighbouring probabilities.
+
+    The labels may be probabilities themselves: the F1 is then the expected one.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = probabilities[order]
+    hits = np.cumsum(labels[order])
+    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + max(labels.sum(), 1e-9))
+    # Equal probabilities fall on the same side, so a cut inside such a run cannot be made.
+    f1[:-1][ranked[:-1] == ranked[1:]] = -1
+    best = int(np.argmax(f1))
+    below = ranked[best + 1] if best + 1 < len(ranked) else ranked[best] / 2
+    return float(np.clip((ranked[best] + below) / 2, 0.02, 0.95))
+
+
+def _regression(
+    logits: np.ndarray, labels: np.ndarray, prior: np.ndarray, pull: float
+) -> np.ndarray:
+    """Logistic regression whose weights are not negative, pulled towards others.
+
+    Args:
+        logits: float [rows, columns].
+        labels: float [rows], 0 or 1.
+        prior: weights and shift, float [columns + 1].
+        pull: log loss, summed over the rows, by squared distance from `prior`.
+
+    Returns:
+        Weights and shift, float [columns + 1].
+    """
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        z = logits @ parameters[:-1] + parameters[-1]
+        residual = 1 / (1 + np.exp(-z)) - labels
+        away = parameters - prior
+        value = np.sum(np.logaddexp(0, z) - labels * z) + pull * np.sum(away**2)
+        return float(value), np.append(logits.T @ residual, residual.sum()) + 2 * pull * away
+
+    bounds = [(0.0, None)] * logits.shape[1] + [(None, None)]
+    return optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
+
+
+def _logit(probability: np.ndarray | float) -> Any:
+    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
+    return np.log(clipped) - np.log1p(-clipped)

@@ -1,0 +1,190 @@
+"""The member of trees: boosting for each genre, on people's other films, numbers and regressions.
+
+What these say may hang together, as a lead who is known from Westerns and the year do. A tree asks
+one question after another, where the towers, which read a thousand columns at once, have to find
+such pairs by gradients. Gradient boosting is due to Friedman 2001 (Annals of Statistics 29),
+growing trees on histograms to Ke et al. 2017 (NIPS, LightGBM); scikit-learn grows them, and here
+they become tables that stock operations of TensorFlow walk through.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from schema.genres import GENRES
+from trainer.ensemble.layers import FieldDropout, Fixed
+from trainer.features import fields
+from trainer.features.linear import log_odds
+from trainer.hparams import HParams
+from transform import features as xf
+
+INPUTS: Final = (
+    fields.PEOPLE_LIFTS,
+    fields.CREDIT_COUNTS,
+    xf.NUMBERS,
+    xf.NUMBERS_MISSING,
+    fields.PLOT_LOGITS,
+    fields.TITLE_LOGITS,
+)
+"""What the trees read, in the order of their columns; none of it has seen a film's own genres."""
+
+DEPTH: Final = 5
+INNER: Final = 2**DEPTH - 1
+"""Nodes of a whole tree that ask something; those below node n are 2n + 1 and 2n + 2."""
+
+LEAVES: Final = 15
+LEARNING_RATE: Final = 0.1
+COLUMNS_A_SPLIT: Final = 0.3
+FILMS_A_LEAF: Final = 40
+REGULARIZATION: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Whole binary trees; where a tree ends early, every way on leads to the same value.
+
+    Attributes:
+        column: int32 [22, trees, INNER], which column of `INPUTS` a node asks for.
+        limit: float32 [22, trees, INNER]; a row goes on to the second node below if it is above.
+        value: float32 [22, trees, 2 ** DEPTH], what the leaves add to the logit.
+        bias: float32 [22].
+    """
+
+    column: np.ndarray
+    limit: np.ndarray
+    value: np.ndarray
+    bias: np.ndarray
+
+
+def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Trees:
+    """Grow the trees of all genres.
+
+    Args:
+        inputs: those of `INPUTS` of the training split, people out of fold, float [rows, columns].
+            Fields are hidden as the other members see them hidden.
+        labels: float32 [rows, 22].
+        hparams: see `HParams`.
+
+    Returns:
+        The trees. A genre that no row has, or each, has a bias alone.
+    """
+    hide = FieldDropout(hparams.field_dropout, hparams.seed)
+    known = hide({name: tf.cast(inputs[name], tf.float32) for name in INPUTS}, training=True)
+    rows = np.concatenate([known[name] for name in INPUTS], axis=1)
+    shape = (len(GENRES), hparams.trees)
+    column = np.zeros((*shape, INNER), np.int32)
+    limit = np.zeros((*shape, INNER), np.float32)
+    value = np.zeros((*shape, INNER + 1), np.float32)
+    films, bias = labels.sum(0), log_odds(labels)
+    for genre in np.flatnonzero((films > 0) & (films < len(labels))):
+        grown = HistGradientBoostingClassifier(
+            max_iter=hparams.trees,
+            learning_rate=LEARNING_RATE,
+            max_leaf_nodes=LEAVES,
+            max_depth=DEPTH,
+            min_samples_leaf=FILMS_A_LEAF,
+            l2_regularization=REGULARIZATION,
+            max_features=COLUMNS_A_SPLIT,
+            early_stopping=False,
+            random_state=hparams.seed,
+        ).fit(rows, labels[:, genre] > 0.5)
+        # scikit-learn has no public view of these trees; a test compares them with its answers.
+        bias[genre] = grown._baseline_prediction.item()
+        for number, (tree,) in enumerate(grown._predictors):
+            place = genre, number
+            _fill(tree.nodes, 0, 0, column[place], limit[place], value[place])
+        log.info("trees of %s: %d", GENRES[genre], len(grown._predictors))
+    return Trees(column, limit, value, bias)
+
+
+def _fill(
+    nodes: np.ndarray,
+    node: int,
+    place: int,
+    column: np.ndarray,
+    limit: np.ndarray,
+    value: np.ndarray,
+) -> None:
+    """Write what is below a node of scikit-learn's into the whole tree, from a place downwards.
+
+    Args:
+        nodes: scikit-learn's tree, a structured array [nodes].
+        node: row of it.
+        place: node of the whole tree, from 0; from `INNER` on it is a leaf.
+        column: written, int32 [INNER].
+        limit: written, float32 [INNER].
+        value: written, float32 [INNER + 1].
+    """
+    if place >= INNER:
+        value[place - INNER] = nodes[node]["value"]
+        return
+    left = right = node
+    if not nodes[node]["is_leaf"]:
+        column[place], limit[place] = nodes[node]["feature_idx"], nodes[node]["num_threshold"]
+        left, right = int(nodes[node]["left"]), int(nodes[node]["right"])
+    for below, further in ((left, 2 * place + 1), (right, 2 * place + 2)):
+        _fill(nodes, below, further, column, limit, value)
+
+
+class Forest(keras.layers.Layer):
+    """Logits by the trees.
+
+    In training it says nothing, since no other member learns from it and the walk takes time. The
+    training loss counts that as one half for each genre, which adds log 2.
+    """
+
+    def __init__(self, trees: Trees, **kwargs: object) -> None:
+        """Set the tables.
+
+        Args:
+            trees: see `Trees`.
+            **kwargs: of `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.genres, self.trees = trees.value.shape[:2]
+        self.column, self.limit, self.value, self.bias = (
+            self.add_weight(
+                shape=table.shape,
+                initializer=Fixed(table),
+                dtype=table.dtype.name,
+                trainable=False,
+                autocast=False,
+                name=name,
+            )
+            for name, table in {
+                "column": trees.column.ravel(),
+                "limit": trees.limit.ravel(),
+                "value": trees.value.ravel(),
+                "bias": trees.bias,
+            }.items()
+        )
+        self.built = True
+
+    def call(self, rows: Any, training: bool = False) -> Any:
+        """Columns of `INPUTS` in, float32 [N, columns]; float32 [N, 22] out."""
+        if training:
+            return tf.zeros([tf.shape(rows)[0], self.genres])
+        trees = tf.range(self.genres * self.trees)
+        column, limit, value = (
+            tf.convert_to_tensor(table) for table in (self.column, self.limit, self.value)
+        )
+        node = tf.zeros([tf.shape(rows)[0], tf.size(trees)], tf.int32)
+        for _ in range(DEPTH):
+            asked = trees * INNER + node
+            found = tf.gather(rows, tf.gather(column, asked), batch_dims=1)
+            node = 2 * node + 1 + tf.cast(found > tf.gather(limit, asked), tf.int32)
+        leaf = tf.gather(value, trees * (INNER + 1) + node - INNER)
+        by_genre = tf.reshape(leaf, [-1, self.genres, self.trees])
+        return tf.reduce_sum(by_genre, axis=2) + tf.convert_to_tensor(self.bias)
+
+    def compute_output_spec(self, rows: keras.KerasTensor, **_: object) -> keras.KerasTensor:
+        """Shape of the output, which Keras cannot find through the ops above."""
+        return keras.KerasTensor((rows.shape[0], self.genres), dtype="float32")

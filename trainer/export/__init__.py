@@ -1,0 +1,1 @@
+"""The SavedModel: its signatures and the requests that warm it up."""

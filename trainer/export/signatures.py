@@ -1,0 +1,185 @@
+"""The SavedModel: what it answers to, and how it is written."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from schema import features as raw
+from schema.features import (
+    GENRES_OUTPUT,
+    PREDICTED_OUTPUT,
+    PROBABILITIES_OUTPUT,
+    SERVING_SIGNATURE,
+)
+from schema.genres import GENRES
+from trainer.data import PIECES, TextPieces, model_inputs
+from trainer.ensemble.model import input_names
+from trainer.ensemble.thresholds import Decisions, pattern_of
+from trainer.export import warmup
+from trainer.features.evidence import TABLE
+from transform import features as xf
+
+SCORES_OUTPUT: Final = "decision_scores"
+EXAMPLES_INPUT: Final = "examples"
+
+EXAMPLES_SIGNATURE: Final = "examples"
+EVALUATE_SIGNATURE: Final = "evaluate"
+TRANSFORM_SIGNATURE: Final = "transform_features"
+
+Tensors = dict[str, tf.Tensor]
+
+
+def export(
+    evidence: keras.Model,
+    model: keras.Model,
+    decisions: Decisions,
+    tft_output: tft.TFTransformOutput,
+    directory: Path | str,
+) -> None:
+    """Write a SavedModel with everything from raw features to decisions in it.
+
+    Signatures (N rows, G = 22 genres in the order of `schema.genres.GENRES`):
+
+    - `serving_default`: plot, title, directors, writers, cast as string [N] (names joined by `|`),
+      year, runtime_minutes, average_rating, num_votes as float32 [N]. Empty text and numbers that
+      are NaN, zero or negative mean `not known`; each input has such a default. Returns genres
+      (string [N, G]), probabilities (float32 [N, G]) and predicted (bool [N, G]).
+    - `examples`: serialized `tf.Example`s, string [N]; the same answer.
+    - `evaluate`: serialized `tf.Example`s with genres; probabilities, and decision_scores (float32
+      [N, G]), above one half exactly where a genre is predicted; beside them the label (float32
+      [N, G]) and the slice keys (string [N] each) that `transform.features` names.
+    - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
+
+    Args:
+        evidence: from model inputs to evidence, see `trainer.features.evidence`.
+        model: from both to the logits of its members, see `trainer.ensemble.model`.
+        decisions: calibration and thresholds.
+        tft_output: what the Transform component wrote.
+        directory: where the SavedModel goes; made if it is not there.
+    """
+    transform = tft_output.transform_features_layer()
+    raw_spec = tft_output.raw_feature_spec()
+    pieces = TextPieces() if PIECES in input_names(evidence) else None
+    input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
+
+    def decide(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs = model_inputs(transformed, pieces)
+        inputs[TABLE] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
+        inputs |= evidence({name: inputs[name] for name in input_names(evidence)}, training=False)
+        members = model({name: inputs[name] for name in input_names(model)}, training=False)
+        return decisions.margins(members, pattern_of(inputs))
+
+    def answer(features: dict[str, Any]) -> Tensors:
+        probabilities, margin = decide(transform(features))
+        names = tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1])
+        return {
+            GENRES_OUTPUT: names,
+            PROBABILITIES_OUTPUT: probabilities,
+            PREDICTED_OUTPUT: margin >= 0,
+        }
+
+    def evaluate(examples: tf.Tensor) -> Tensors:
+        transformed = transform(tf.io.parse_example(examples, raw_spec))
+        probabilities, margin = decide(transformed)
+        # A margin of exactly 0 is a decision for the genre, and the Evaluator asks for more than
+        # one half.
+        scores = tf.where(
+            margin >= 0, tf.maximum(tf.sigmoid(margin), 0.5 + 1e-6), tf.sigmoid(margin)
+        )
+        return {
+            SCORES_OUTPUT: scores,
+            PROBABILITIES_OUTPUT: probabilities,
+            xf.LABEL: transformed[xf.LABEL],
+            **{name: tf.reshape(transformed[name], [-1]) for name in xf.SLICES},
+        }
+
+    def transform_examples(examples: tf.Tensor) -> Tensors:
+        transformed: Tensors = transform(tf.io.parse_example(examples, raw_spec))
+        return transformed
+
+    archive = keras.export.ExportArchive()
+    archive.track(evidence)
+    archive.track(model)
+    archive.track(transform)
+    if pieces:
+        archive.track(pieces)
+    archive.add_endpoint(
+        SERVING_SIGNATURE,
+        _named(answer),
+        [
+            tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
+            for name in raw.MODEL_INPUTS
+        ],
+    )
+    for name, function in {
+        EXAMPLES_SIGNATURE: lambda examples: answer(tf.io.parse_example(examples, input_spec)),
+        EVALUATE_SIGNATURE: evaluate,
+        TRANSFORM_SIGNATURE: transform_examples,
+    }.items():
+        archive.add_endpoint(
+            name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
+        )
+    archive.write_out(str(directory), verbose=False)
+    warmup.write(
+        Path(directory),
+        input_spec,
+        named_signature=SERVING_SIGNATURE,
+        examples_signature=EXAMPLES_SIGNATURE,
+        examples_input=EXAMPLES_INPUT,
+    )
+
+
+def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
+    """The answer as a function of named features, each with a default of one value for all rows."""
+    unknown_text, unknown_number = tf.constant([""]), tf.constant([float("nan")])
+
+    # A signature takes its names and defaults from the parameters of the function itself.
+    def serve(
+        plot: tf.Tensor = unknown_text,
+        title: tf.Tensor = unknown_text,
+        year: tf.Tensor = unknown_number,
+        runtime_minutes: tf.Tensor = unknown_number,
+        average_rating: tf.Tensor = unknown_number,
+        num_votes: tf.Tensor = unknown_number,
+        directors: tf.Tensor = unknown_text,
+        writers: tf.Tensor = unknown_text,
+        cast: tf.Tensor = unknown_text,
+    ) -> Tensors:
+        given = {
+            raw.PLOT: plot,
+            raw.TITLE: title,
+            raw.YEAR: year,
+            raw.RUNTIME: runtime_minutes,
+            raw.RATING: average_rating,
+            raw.VOTES: num_votes,
+            raw.DIRECTORS: directors,
+            raw.WRITERS: writers,
+            raw.CAST: cast,
+        }
+        rows = tf.reduce_max(tf.stack([tf.size(value) for value in given.values()]))
+        return answer(
+            {name: _optional(name, tf.broadcast_to(value, [rows])) for name, value in given.items()}
+        )
+
+    return serve
+
+
+def _optional(name: str, value: tf.Tensor) -> tf.SparseTensor:
+    """A dense column as the optional feature that Transform was traced with."""
+    if name in raw.NUMBERS:
+        known = tf.math.is_finite(value) & (value > 0)
+        whole = name != raw.RATING
+        value = tf.where(known, value, 1.0)
+        typed = tf.cast(tf.round(value), tf.int64) if whole else value
+    else:
+        known, typed = tf.strings.length(value) > 0, value
+    rows = tf.where(known)
+    return tf.SparseTensor(
+        tf.pad(rows, [[0, 0], [0, 1]]),
+        tf.boolean_mask(typed, known),
+        tf.stack([tf.size(value, tf.int64), tf.constant(1, tf.int64)]),
+    )

@@ -1,0 +1,1 @@
+"""What is fitted on the training split before any gradient, and the fields that it describes."""
