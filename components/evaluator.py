@@ -36,9 +36,8 @@ from components.gate import (
     judge,
 )
 from schema.errors import UserError
-from schema.features import PROBABILITIES_OUTPUT
 from schema.genres import GENRES, NUM_GENRES
-from trainer.export.signatures import EVALUATE_SIGNATURE, SCORES_OUTPUT
+from schema.names import EVALUATE_SIGNATURE, PROBABILITIES_OUTPUT, SCORES_OUTPUT
 from transform import features as xf
 
 PREDICTIONS: Final[tuple[str, ...]] = (SCORES_OUTPUT, PROBABILITIES_OUTPUT)

@@ -22,8 +22,7 @@ from tensorflow_model_analysis.metrics import (
 )
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from schema.features import PROBABILITIES_OUTPUT
-from trainer.export.signatures import SCORES_OUTPUT
+from schema.names import PROBABILITIES_OUTPUT, SCORES_OUTPUT
 
 F1: Final = "f1_score"
 PRECISION: Final = "precision"

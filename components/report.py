@@ -33,7 +33,7 @@ from report.measures import Floats
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from trainer.export.signatures import EVALUATE_SIGNATURE, EXAMPLES_INPUT, SCORES_OUTPUT
+from schema.names import EVALUATE_SIGNATURE, EXAMPLES_INPUT, PROBABILITIES_OUTPUT, SCORES_OUTPUT
 from trainer.run import RECORD_FILE
 from transform import features as xf
 
@@ -269,7 +269,7 @@ def _films(
 ) -> facts.Films:
     """What the model says of each film of a split, in batches through its signature `evaluate`."""
     evaluate = model.signatures[EVALUATE_SIGNATURE]
-    wanted = (xf.LABEL, raw.PROBABILITIES_OUTPUT, SCORES_OUTPUT)
+    wanted = (xf.LABEL, PROBABILITIES_OUTPUT, SCORES_OUTPUT)
     parts: dict[str, list[Floats]] = {
         name: [np.zeros((0, NUM_GENRES), np.float32)] for name in wanted
     }
@@ -298,7 +298,7 @@ def _examples(model: Any, films: facts.Films, columns: Mapping[str, Any]) -> lis
         return np.concatenate(
             [
                 evaluate(**{EXAMPLES_INPUT: tf.constant(rows[start : start + ROWS_AT_ONCE])})[
-                    raw.PROBABILITIES_OUTPUT
+                    PROBABILITIES_OUTPUT
                 ].numpy()
                 for start in range(0, len(rows), ROWS_AT_ONCE)
             ]

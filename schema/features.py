@@ -46,13 +46,5 @@ CSV_COLUMNS: Final[tuple[str, ...]] = (
 
 LIST_SEPARATOR: Final = "|"
 
-SERVING_SIGNATURE: Final = "serving_default"
-"""The signature of the served model that takes `MODEL_INPUTS` by name."""
-
-GENRES_OUTPUT: Final = "genres"
-PROBABILITIES_OUTPUT: Final = "probabilities"
-PREDICTED_OUTPUT: Final = "predicted"
-"""What that signature answers, each [N, genres]: names, probabilities, and which are predicted."""
-
 SCHEMA_FILE: Final[Path] = Path(__file__).with_name("schema.pbtxt")
 """The curated schema that every run is checked against."""

@@ -17,7 +17,7 @@ from benchmarks.quality.films import ALL_FIELDS, INPUTS, Films
 from benchmarks.quality.scores import Predictions, decide
 from components.baseline import EVAL, TEST
 from schema import features as raw
-from schema.features import PREDICTED_OUTPUT, PROBABILITIES_OUTPUT, SERVING_SIGNATURE
+from schema.names import PREDICTED_OUTPUT, PROBABILITIES_OUTPUT, SERVING_SIGNATURE
 from trainer.run import RECORD_FILE
 
 MODEL_BATCH: Final = 64

@@ -7,6 +7,7 @@ from typing import Any, Final
 import grpc
 
 from schema import features as raw
+from schema.names import SERVING_SIGNATURE
 from serving.client import protos
 from serving.client.movies import Movie, columns
 from serving.client.transport import (
@@ -102,7 +103,7 @@ def spec(model: ModelName) -> Any:
 def request(movies: Sequence[Movie], model: ModelName) -> Any:
     """A PredictRequest: string [N] for texts and names, float32 [N] for numbers."""
     made = protos.predict_pb2.PredictRequest(model_spec=spec(model))
-    made.model_spec.signature_name = raw.SERVING_SIGNATURE
+    made.model_spec.signature_name = SERVING_SIGNATURE
     for name, values in columns(movies).items():
         tensor = made.inputs[name]
         tensor.tensor_shape.dim.add(size=len(values))

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import httpx
 
-from schema import features as raw
 from schema.errors import UserError
+from schema.names import SERVING_SIGNATURE
 from serving.client.movies import Movie, columns
 from serving.client.transport import (
     OUTPUTS,
@@ -61,7 +61,7 @@ class OverRest:
 
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One POST with all the movies, in column form."""
-        body = {"signature_name": raw.SERVING_SIGNATURE, "inputs": columns(movies)}
+        body = {"signature_name": SERVING_SIGNATURE, "inputs": columns(movies)}
         answer = self._call("POST", ":predict", json.dumps(body).encode(), timeout)
         try:
             outputs = answer["outputs"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
 
-from schema import features as raw
 from schema.errors import UserError
+from schema.names import GENRES_OUTPUT, PREDICTED_OUTPUT, PROBABILITIES_OUTPUT
 from serving.client.movies import Movie
 
-OUTPUTS: Final = (raw.GENRES_OUTPUT, raw.PROBABILITIES_OUTPUT, raw.PREDICTED_OUTPUT)
+OUTPUTS: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
 """What is read of an answer, in the order in which `predictions` takes it."""
 
 

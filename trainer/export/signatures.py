@@ -2,33 +2,31 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from schema import features as raw
-from schema.features import (
+from schema.genres import GENRES
+from schema.names import (
+    EVALUATE_SIGNATURE,
+    EXAMPLES_INPUT,
+    EXAMPLES_SIGNATURE,
     GENRES_OUTPUT,
     PREDICTED_OUTPUT,
     PROBABILITIES_OUTPUT,
+    SCORES_OUTPUT,
     SERVING_SIGNATURE,
+    TRANSFORM_SIGNATURE,
 )
-from schema.genres import GENRES
 from trainer.data import PIECES, TextPieces, model_inputs
 from trainer.ensemble.model import input_names
 from trainer.ensemble.thresholds import Decisions, pattern_of
 from trainer.export import warmup
 from trainer.features.evidence import TABLE
 from transform import features as xf
-
-SCORES_OUTPUT: Final = "decision_scores"
-EXAMPLES_INPUT: Final = "examples"
-
-EXAMPLES_SIGNATURE: Final = "examples"
-EVALUATE_SIGNATURE: Final = "evaluate"
-TRANSFORM_SIGNATURE: Final = "transform_features"
 
 Tensors = dict[str, tf.Tensor]
 

@@ -17,12 +17,12 @@ from tfx import v1 as tfx
 
 from pipeline import config as configuration
 from schema import features as raw
+from schema import names
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
 from tests.end_to_end.project import FILMS, Project, Run
 from trainer import run
 from trainer.ensemble.thresholds import PATTERNS
-from trainer.export import signatures as export
 from trainer.export import warmup
 from transform import features as xf
 
@@ -79,7 +79,7 @@ def records(folder: Path, split: str) -> list[bytes]:
 def signature_defaults(folder: Path) -> dict[str, tf.Tensor]:
     """What TensorFlow Serving puts in place of inputs that a request does not name."""
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    signature = saved.meta_graphs[0].signature_def[export.SERVING_SIGNATURE]
+    signature = saved.meta_graphs[0].signature_def[names.SERVING_SIGNATURE]
     return {name: tf.constant(tf.make_ndarray(value)) for name, value in signature.defaults.items()}
 
 
@@ -136,7 +136,7 @@ def test_served_features_are_the_trained_ones(
     [transformed] = project.artifacts("Transform", "transformed_examples")
     spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
     trained = tf.io.parse_example(records(transformed, split), spec)
-    served = signatures[export.TRANSFORM_SIGNATURE](examples=tf.constant(examples[split]))
+    served = signatures[names.TRANSFORM_SIGNATURE](examples=tf.constant(examples[split]))
 
     assert set(trained) == {
         *xf.ID_FEATURES,
@@ -188,8 +188,8 @@ def test_named_features_answer_as_examples_do(
         **dict.fromkeys(raw.NUMBERS + raw.PEOPLE, 55),
     }
 
-    answer = signatures[export.SERVING_SIGNATURE](**named(films))
-    of_examples = signatures[export.EXAMPLES_SIGNATURE](
+    answer = signatures[names.SERVING_SIGNATURE](**named(films))
+    of_examples = signatures[names.EXAMPLES_SIGNATURE](
         examples=tf.constant([by_title[film[raw.TCONST]] for film in films])
     )
     assert_is_an_answer(answer, FILMS)
@@ -204,7 +204,7 @@ def tconst(serialized: bytes) -> str:
 def test_an_input_that_is_left_out_is_one_that_is_empty(
     signatures: dict[str, Any], defaults: dict[str, tf.Tensor], films: list[dict[str, str]]
 ) -> None:
-    serve = signatures[export.SERVING_SIGNATURE]
+    serve = signatures[names.SERVING_SIGNATURE]
     assert set(defaults) == set(raw.MODEL_INPUTS)
     rows = films[:20]
     for name in raw.MODEL_INPUTS:
@@ -217,8 +217,8 @@ def test_only_a_plot(
     signatures: dict[str, Any], defaults: dict[str, tf.Tensor], films: list[dict[str, str]]
 ) -> None:
     plots = [film[raw.PLOT] for film in films[:5]]
-    answer = signatures[export.SERVING_SIGNATURE](**{**defaults, raw.PLOT: tf.constant(plots)})
-    of_examples = signatures[export.EXAMPLES_SIGNATURE](
+    answer = signatures[names.SERVING_SIGNATURE](**{**defaults, raw.PLOT: tf.constant(plots)})
+    of_examples = signatures[names.EXAMPLES_SIGNATURE](
         examples=tf.constant([example(plot=plot) for plot in plots])
     )
     assert_is_an_answer(answer, 5)
@@ -243,8 +243,8 @@ def test_empty_and_impossible_values_are_unknown(
     known: dict[str, Any],
 ) -> None:
     inputs = {**defaults, **{name: tf.constant([value]) for name, value in given.items()}}
-    answer = signatures[export.SERVING_SIGNATURE](**inputs)
-    of_example = signatures[export.EXAMPLES_SIGNATURE](examples=tf.constant([example(**known)]))
+    answer = signatures[names.SERVING_SIGNATURE](**inputs)
+    of_example = signatures[names.EXAMPLES_SIGNATURE](examples=tf.constant([example(**known)]))
     assert_is_an_answer(answer, 1)
     assert_same(answer, of_example)
 
@@ -254,12 +254,12 @@ def test_a_person_that_training_has_not_seen_is_known_to_be_unknown(
 ) -> None:
     def ids(name: str) -> list[int]:
         serialized = tf.constant([example(directors=name)])
-        features = signatures[export.TRANSFORM_SIGNATURE](examples=serialized)
+        features = signatures[names.TRANSFORM_SIGNATURE](examples=serialized)
         return features[xf.PEOPLE_IDS[raw.DIRECTORS]].values.numpy().tolist()
 
     assert ids("Nobody That Ever Was") == ids("Nor This One")
     assert len(ids("Nobody That Ever Was")) == 1
-    answer = signatures[export.SERVING_SIGNATURE](
+    answer = signatures[names.SERVING_SIGNATURE](
         **{**defaults, raw.DIRECTORS: tf.constant(["Nobody That Ever Was"])}
     )
     assert_is_an_answer(answer, 1)
@@ -283,7 +283,7 @@ def test_decisions_follow_the_recorded_thresholds(
         ]
     )[[pattern_of(film, people) for film in films]]
 
-    answer = signatures[export.SERVING_SIGNATURE](**named(films))
+    answer = signatures[names.SERVING_SIGNATURE](**named(films))
     margins = logit(answer["probabilities"].numpy()) - logit(thresholds)
     expected = (margins >= 0) | (margins == margins.max(axis=1, keepdims=True))
     clear = np.abs(margins) > 1e-4
@@ -311,11 +311,11 @@ def test_the_evaluator_sees_the_same_decisions_labels_and_slices(
     by_title = {film[raw.TCONST]: film for film in films}
     rows = [by_title[tconst(one)] for one in examples["test"]]
     serialized = tf.constant(examples["test"])
-    given = signatures[export.EVALUATE_SIGNATURE](examples=serialized)
-    answer = signatures[export.EXAMPLES_SIGNATURE](examples=serialized)
+    given = signatures[names.EVALUATE_SIGNATURE](examples=serialized)
+    answer = signatures[names.EXAMPLES_SIGNATURE](examples=serialized)
 
-    np.testing.assert_array_equal(given[export.PROBABILITIES_OUTPUT], answer["probabilities"])
-    np.testing.assert_array_equal(given[export.SCORES_OUTPUT].numpy() > 0.5, answer["predicted"])
+    np.testing.assert_array_equal(given[names.PROBABILITIES_OUTPUT], answer["probabilities"])
+    np.testing.assert_array_equal(given[names.SCORES_OUTPUT].numpy() > 0.5, answer["predicted"])
     labels = [[genre in row[raw.GENRES_FIELD].split("|") for genre in GENRES] for row in rows]
     np.testing.assert_array_equal(given[xf.LABEL], np.array(labels, np.float32))
     decades = [f"{row[raw.YEAR][:3]}0s" if row[raw.YEAR] else "unknown" for row in rows]
@@ -327,10 +327,10 @@ def test_the_evaluator_sees_the_same_decisions_labels_and_slices(
 def test_the_model_stands_alone(
     project: Project, saved_model: Path, signatures: dict[str, Any], films: list[dict[str, str]]
 ) -> None:
-    before = signatures[export.SERVING_SIGNATURE](**named(films))
+    before = signatures[names.SERVING_SIGNATURE](**named(films))
     away = project.output.rename(project.folder / "away")
     try:
-        moved = tf.saved_model.load(str(saved_model)).signatures[export.SERVING_SIGNATURE]
+        moved = tf.saved_model.load(str(saved_model)).signatures[names.SERVING_SIGNATURE]
         assert_same(moved(**named(films)), before)
     finally:
         away.rename(project.output)
@@ -382,7 +382,7 @@ def test_each_text_encoder_trains_and_exports(
     assert set(signatures) == {"serving_default", "examples", "evaluate", "transform_features"}
     by_title = {film[raw.TCONST]: film for film in films}
     rows = [by_title[tconst(one)] for one in examples["test"]]
-    answer = signatures[export.SERVING_SIGNATURE](**named(rows))
+    answer = signatures[names.SERVING_SIGNATURE](**named(rows))
     assert_is_an_answer(answer, len(rows))
     serialized = tf.constant(examples["test"])
-    assert_same(answer, signatures[export.EXAMPLES_SIGNATURE](examples=serialized))
+    assert_same(answer, signatures[names.EXAMPLES_SIGNATURE](examples=serialized))
