@@ -31,6 +31,7 @@ setup(
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],
         "report": ["*.css", "*.js"],
+        "serving": ["parameters/*"],
         "serving.web": ["page/*"],
     },
     install_requires=[

@@ -26,6 +26,7 @@ gate: {floor: 0.0, baseline_tolerance: 1.0}
 """Settings of a run that asks whether all parts work together, and nothing of the model."""
 
 _INSIDE = Path(__file__).with_name("inside_wheel.py")
+_SERVING = Path(__file__).with_name("inside_serving.py")
 
 
 def test(root: Path) -> None:
@@ -112,8 +113,13 @@ def test(root: Path) -> None:
         clean_environ(),
         cwd=empty,
     )
-    if len(list(output.glob("serving/movie_genres/*/saved_model.pb"))) != 1:
-        raise SetupError(f"the pipeline from the wheel left no model in {output}/serving")
+    log.say("Serving the model from the wheel")
+    log.run(
+        [python, "-I", _SERVING, output],
+        "serving from the wheel",
+        clean_environ(),
+        cwd=empty,
+    )
     shutil.rmtree(folder)  # Kept on a failure, to look at.
     print(f"The wheel {wheel.name} is whole and works", flush=True)
 

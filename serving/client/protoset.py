@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from google.protobuf import descriptor_pb2
 
+from schema.errors import ExitStatus, from_os_error
 from serving.client import protos
 
 _PACKAGE: Final = "tensorflow.serving"
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file.
 
     Returns:
-        The exit status: 0, or 2 if the file cannot be written.
+        The exit status: 0, or 2 or 75 if the file cannot be written.
     """
     parser = argparse.ArgumentParser(
         prog="python -m serving.client.protoset",
@@ -41,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         path.write_bytes(protoset().SerializeToString())
     except OSError as error:
-        print(f"error: {path}: {error.strerror}", file=sys.stderr)
-        return 2
-    return 0
+        refusal = from_os_error(error, f"{path}: {error.strerror}")
+        print(f"error: {refusal}", file=sys.stderr)
+        return refusal.exit_status
+    return ExitStatus.OK
 
 
 def protoset() -> descriptor_pb2.FileDescriptorSet:
