@@ -139,7 +139,7 @@ def _installed(
     log.run(
         [
             *(tools.uv, "pip", "install", "--python", environment.python_of(folder)),
-            *("--compile-bytecode", "-b", LOCK, "-c", LOCK, "--override", OVERRIDES),
+            *("-b", LOCK, "-c", LOCK, "--override", OVERRIDES),
             requirement,
         ],
         f"installing {requirement}",
