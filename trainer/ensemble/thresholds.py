@@ -99,7 +99,7 @@ def pattern_of(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
     """Which fields of each row are known.
 
     Args:
-        inputs: model inputs with evidence, see `trainer.features.fields`.
+        inputs: model inputs with features, see `trainer.features.fields`.
 
     Returns:
         int32 [N], an index of `PATTERNS`.
