@@ -26,7 +26,6 @@ from schema.fingerprint import fingerprint
 from schema.genres import NUM_GENRES
 from trainer import precision
 from trainer.data import PIECES, Rows
-from trainer.encoder.optimizers import FusedAdam
 from trainer.encoder.pretrained import ENCODERS
 from trainer.encoder.sentence import SentenceEncoder, Tokens, Weights, mean
 from trainer.encoder.sentence_store import SentenceStore
@@ -157,7 +156,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
         warmup_steps=max(steps // 15, 1),
     )
     reader.compile(
-        optimizer=FusedAdam(rate),
+        optimizer=keras.optimizers.Adam(rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,
     )
