@@ -169,9 +169,10 @@ def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
     """
     from components import versions
     from pipeline import dag, runner
+    from trainer.encoder.pretrained import ENCODERS
 
     if config.hparams.reads_sentences:
-        config.hparams.pretrained.require()
+        ENCODERS[config.hparams.sentence_encoder].require()
     token = versions.destination_token(config.model_directory)
     pipeline = dag.create_pipeline(config, token)
     if config.from_node is not None:
