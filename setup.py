@@ -49,6 +49,7 @@ INGEST = [
     "duckdb>=2",
     "numpy",
     "rich>=14",
+    "scipy",
 ]
 
 TRAIN = [

@@ -124,7 +124,7 @@ def test(root: Path) -> None:
     )
     log.say("Serving the model from the wheel")
     log.run(
-        [python, "-I", _SERVING, output],
+        [clean / "bin" / "python", "-I", _SERVING, output],
         "serving from the wheel",
         clean_environ(),
         cwd=empty,
