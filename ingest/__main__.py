@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.progress import (
@@ -26,30 +27,43 @@ from ingest.builder import build
 from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, FetchSettings, fetch
 from ingest.report import tables
 from ingest.settings import IngestSettings
-from schema.errors import UserError
+from schema.errors import ExitStatus, UserError, exit_status_help
+
+EPILOG: Final = exit_status_help(
+    {
+        ExitStatus.OK: "the files are there",
+        ExitStatus.USER_ERROR: "a mistake in the input or the options; one line says which",
+        ExitStatus.TRY_AGAIN: "another process writes there, the disk is full, or the network "
+        "failed: the same command can succeed later",
+        ExitStatus.INTERRUPTED: "interrupted; the same command does or finishes the work",
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Returns:
-        The exit status: 0, 2 for a mistake of the user, 130 when interrupted.
+        The exit status (see `EPILOG`).
     """
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_status
     except KeyboardInterrupt:
         print("interrupted; the same command does or finishes the work", file=sys.stderr)
-        return 130
-    return 0
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.OK
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="ordained-ingest", description="From IMDb's dumps and plots to the movies CSV."
+        prog="ordained-ingest",
+        description="From IMDb's dumps and plots to the movies CSV.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_build(commands.add_parser("build", help="join dumps and plots into CSV shards"))

@@ -1,4 +1,5 @@
 import csv
+import fnmatch
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from ingest import IngestSettings, build, lines
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS
+from schema.names import MOVIES_PATTERN
 from tests.data import tiny_dumps as tiny
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "imdb"
@@ -115,6 +117,7 @@ def test_shards_hold_the_rows_in_order(data, tmp_path):
     build(data, tmp_path / "one")
     report = build(data, tmp_path / "many", IngestSettings(rows_per_shard=3))
     assert report.shards == ["movies-00000-of-00002.csv", "movies-00001-of-00002.csv"]
+    assert fnmatch.filter(report.shards, MOVIES_PATTERN) == report.shards
     assert rows(tmp_path / "many") == rows(tmp_path / "one")
     assert [row["tconst"] for row in rows(tmp_path / "many")] == [
         "tt0000001",
