@@ -128,7 +128,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         run_fn="trainer.run.run_fn",
         hyperparameters=search.outputs["best_hyperparameters"],
         custom_config={
-            "hparams": config.hparams.to_dict(),
+            "hparams": config.hparams.model_dump(),
             "sentence_store": str(config.sentence_store),
             "code": code,
         },
@@ -248,7 +248,7 @@ def _search(config: RunConfig, training: dict[str, object], code: str) -> BaseNo
     return tfx.components.Tuner(
         tuner_fn="trainer.tune.tuner_fn",
         custom_config={
-            "hparams": trial.to_dict(),
+            "hparams": trial.model_dump(),
             "sentence_store": str(config.sentence_store),
             "trials": config.tuner.trials,
             "log_directory": str(config.logs / "tensorboard" / "tuner"),
