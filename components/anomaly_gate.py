@@ -8,13 +8,14 @@ it found, applies the comparators, and fails with one line for each finding.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import tensorflow_data_validation as tfdv
 from absl import logging
 from ml_metadata import MetadataStore
+from pydantic import Field
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.example_validator import executor as example_validator
@@ -28,6 +29,7 @@ from tfx.utils import io_utils
 
 from schema import features as raw
 from schema.errors import UserError
+from schema.settings import Count, Settings
 
 TRAIN: Final = "train"
 WHOLE_SPLIT: Final = "(all rows)"
@@ -124,8 +126,7 @@ class AnomaliesFound(UserError):  # noqa: N818 (it is what happened, not an erro
         self.findings = tuple(findings)
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Settings):
     """What the gate asks beside the schema.
 
     Attributes:
@@ -138,19 +139,9 @@ class Limits:
             the mean that it is compared with.
     """
 
-    min_comparable_rows: int = 100
-    max_filled_change: float = 0.2
-    max_plot_length_change: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Refuse limits that mean nothing.
-
-        Raises:
-            ValueError: a limit is not above zero; the message names it.
-        """
-        for name, value in asdict(self).items():
-            if value <= 0:
-                raise ValueError(f"anomalies.{name} must be above 0. Received: {value!r}")
+    min_comparable_rows: Count = 100
+    max_filled_change: float = Field(default=0.2, gt=0)
+    max_plot_length_change: float = Field(default=0.5, gt=0)
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -237,7 +228,7 @@ def examine(
         findings += _too_often_empty(split, statistic, schema)
 
     report: dict[str, Any] = {
-        "limits": asdict(limits),
+        "limits": limits.model_dump(),
         "splits": {
             split: {"rows": _rows(statistic), "filled": filled_shares(statistic)}
             for split, statistic in statistics.items()
@@ -326,7 +317,7 @@ class Executor(base_executor.BaseExecutor):
             },
             io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri)),
             None if previous is None else load_accepted(previous.uri),
-            Limits(**{field.name: exec_properties[field.name] for field in fields(Limits)}),
+            Limits(**{name: exec_properties[name] for name in Limits.model_fields}),
         )
         if findings:
             raise AnomaliesFound(findings)
@@ -379,7 +370,7 @@ class AnomalyGate(base_component.BaseComponent):
                     ANOMALIES: anomalies,
                     PREVIOUS: previous,
                 },
-                **asdict(limits),
+                **limits.model_dump(),
                 code_fingerprint=code_fingerprint,
                 **{ACCEPTED: types.Channel(type=AcceptedStatistics)},
             )

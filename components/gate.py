@@ -6,13 +6,16 @@ Pure: figures in, verdict out. `components.evaluator` measures the figures and w
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import AfterValidator
 
 from schema.errors import UserError
 from schema.genres import GENRES
+from schema.settings import Count, Settings, Share
 
 if TYPE_CHECKING:
     import rich.table
@@ -24,8 +27,13 @@ _ROUNDING: Final = 1e-9
 """Differences below this come from floating-point arithmetic and decide nothing."""
 
 
-@dataclass(frozen=True)
-class GateConfig:
+def _genre(name: str) -> str:
+    if name not in GENRES:
+        raise ValueError(f"is not a genre. Known: {', '.join(GENRES)}")
+    return name
+
+
+class GateConfig(Settings):
     """What a model must reach.
 
     Attributes:
@@ -37,33 +45,11 @@ class GateConfig:
         baseline_tolerance: by how much the macro-F1 may be below that of the simple baseline.
     """
 
-    floor: float = 0.3
-    genre_floors: Mapping[str, float] = field(default_factory=dict)
-    min_support: int = 20
-    max_drop: float = 0.1
-    baseline_tolerance: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be compared with an F1.
-
-        Raises:
-            ValueError: a value is not allowed or a genre not known; the message names it.
-        """
-        unknown = sorted(set(self.genre_floors) - set(GENRES))
-        if unknown:
-            raise ValueError(
-                f"gate.genre_floors.{unknown[0]} is not a genre. Known: {', '.join(GENRES)}"
-            )
-        shares = {name: getattr(self, name) for name in ("floor", "max_drop", "baseline_tolerance")}
-        shares |= {f"genre_floors.{name}": value for name, value in self.genre_floors.items()}
-        for name, value in shares.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(f"gate.{name} must be a number from 0 to 1. Received: {value!r}")
-        support = self.min_support
-        if isinstance(support, bool) or not isinstance(support, int) or support < 1:
-            raise ValueError(
-                f"gate.min_support must be a whole number of at least 1. Received: {support!r}"
-            )
+    floor: Share = 0.3
+    genre_floors: dict[Annotated[str, AfterValidator(_genre)], Share] = {}
+    min_support: Count = 20
+    max_drop: Share = 0.1
+    baseline_tolerance: Share = 0.0
 
     def floor_of(self, genre: str) -> float:
         """The lowest F1 that a genre may have."""
@@ -71,12 +57,12 @@ class GateConfig:
 
     def to_json(self) -> str:
         """One line of JSON, the same for equal configurations."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self.model_dump(), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "GateConfig":
         """The inverse of `to_json`."""
-        return cls(**json.loads(text))
+        return cls.model_validate_json(text)
 
 
 @dataclass(frozen=True)
@@ -173,7 +159,7 @@ class Verdict:
 
     def to_json(self) -> str:
         """Indented JSON."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(asdict(self) | {"config": self.config.model_dump()}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Verdict":

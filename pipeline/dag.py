@@ -15,9 +15,10 @@ from components.pusher import AtomicPusher
 from components.report import ModelReport
 from components.resolvers import LatestIfAny
 from components.word_vectors import WordVectors
-from pipeline.config import MODEL_NAME, RunConfig
+from pipeline.config import RunConfig
 from pipeline.fingerprint import fingerprint
 from schema import features as raw
+from schema.names import MODEL_NAME
 
 SPLITS: Final[dict[str, int]] = {"train": 8, "eval": 1, "test": 1}
 """Hash buckets of each split: the training, what stops and calibrates it, what judges it."""
@@ -86,7 +87,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         # Statistics of ids and weights say little, and would double the node's time.
         disable_statistics=True,
         custom_config={
-            "transform": vars(config.transform),
+            "transform": config.transform.model_dump(),
             "code": fingerprint("transform", "schema.features", "schema.genres"),
         },
     )

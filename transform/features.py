@@ -1,9 +1,9 @@
 """The transformed features: their names, and the settings that size them."""
 
-from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from schema import features as raw
+from schema.settings import Count, Settings
 
 PLOT_WORDS: Final = "plot_words"
 """Word ids of the plot in reading order, cut to `max_plot_words`; int64, varying length."""
@@ -45,8 +45,7 @@ OOV_BUCKETS: Final = 1
 """Ids behind each vocabulary's last, for whatever is not in it."""
 
 
-@dataclass(frozen=True)
-class TransformConfig:
+class TransformConfig(Settings):
     """Sizes of the vocabularies and lengths.
 
     Attributes:
@@ -63,28 +62,16 @@ class TransformConfig:
         min_people_count: films that a person must have a credit in.
     """
 
-    max_plot_words: int = 64
-    max_plot_characters: int = 20_000
-    max_cast: int = 12
-    max_words: int = 30_000
-    max_ngrams: int = 80_000
-    max_title_words: int = 8_000
-    max_people: int = 200_000
-    min_word_count: int = 3
-    min_ngram_count: int = 4
-    min_people_count: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that cannot work.
-
-        Raises:
-            ValueError: a size is not a whole number of at least one.
-        """
-        for name, value in asdict(self).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"transform.{name} must be a whole number of at least 1. Received: {value!r}"
-                )
+    max_plot_words: Count = 64
+    max_plot_characters: Count = 20_000
+    max_cast: Count = 12
+    max_words: Count = 30_000
+    max_ngrams: Count = 80_000
+    max_title_words: Count = 8_000
+    max_people: Count = 200_000
+    min_word_count: Count = 3
+    min_ngram_count: Count = 4
+    min_people_count: Count = 1
 
     @classmethod
     def from_dict(cls, values: dict[str, Any] | None) -> "TransformConfig":
