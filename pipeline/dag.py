@@ -127,9 +127,10 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     search = _search(config, training, code)
     trainer = tfx.components.Trainer(
         run_fn="trainer.run.run_fn",
-        hyperparameters=search.outputs["best_hyperparameters"],
+        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
         custom_config={
             "hparams": config.hparams.model_dump(),
+            "over_search": config.over_search,
             "sentence_store": str(config.sentence_store),
             "code": code,
         },
@@ -222,7 +223,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
             transform,
             word_vectors,
             baseline,
-            search,
+            *([search] if search else []),
             trainer,
             last_blessed,
             evaluator,
@@ -238,9 +239,11 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     )
 
 
-def _search(config: RunConfig, training: dict[str, object], code: str) -> BaseNode:
+def _search(config: RunConfig, training: dict[str, object], code: str) -> BaseNode | None:
     """The Tuner where it is asked for, else the best hyperparameters that an earlier run found."""
     if not config.tuner.enabled:
+        if config.ignore_search:
+            return None
         return Resolver(
             strategy_class=LatestIfAny,
             best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),

@@ -30,6 +30,17 @@ _CHANGES: Final = {
             "focusing",
         )
     },
+    **{
+        f"transform.{name}": "is gone: titles, n-grams and people have no vocabulary any more"
+        for name in (
+            "max_ngrams",
+            "max_title_words",
+            "max_people",
+            "min_ngram_count",
+            "min_people_count",
+        )
+    },
+    "gate.baseline_tolerance": "is now called gate.simple_baseline_tolerance",
 }
 
 

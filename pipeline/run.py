@@ -22,6 +22,7 @@ from pipeline.outcomes import describe
 from pipeline.runner import NodeResult
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
+from trainer.encoder.pretrained import ENCODERS
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
         UserError: there is no such node, or the sentence encoder is not installed.
     """
     if config.hparams.reads_sentences:
-        config.hparams.pretrained.require()
+        ENCODERS[config.hparams.sentence_encoder].require()
     token = versions.destination_token(config.model_directory)
     pipeline = dag.create_pipeline(config, token)
     if config.from_node is not None:

@@ -1,6 +1,6 @@
 """The transformed features: their names, and the settings that size them."""
 
-from typing import Any, Final
+from typing import Final
 
 from schema import features as raw
 from schema.settings import Count, Settings
@@ -8,22 +8,34 @@ from schema.settings import Count, Settings
 PLOT_WORDS: Final = "plot_words"
 """Word ids of the plot in reading order, cut to `max_plot_words`; int64, varying length."""
 
-PLOT_NGRAMS: Final = "plot_ngrams"
-"""Distinct ids of the plot's one- and two-word n-grams; int64, varying length."""
-
 PLOT_TEXT: Final = "plot_text"
 TITLE_TEXT: Final = "title_text"
 TEXTS: Final[tuple[str, ...]] = (PLOT_TEXT, TITLE_TEXT)
 """Plot and title as they are, valid UTF-8, for encoders with words of their own; string [N]."""
 
+PLOT_NGRAMS: Final = "plot_ngrams"
+"""Hashes of the plot's distinct one- and two-word n-grams; int64, varying length."""
+
 TITLE_WORDS: Final = "title_words"
-"""Word ids of the title; int64, varying length."""
+"""Hashes of the title's distinct words; int64, varying length."""
 
 PEOPLE_IDS: Final[dict[str, str]] = {name: f"{name}_ids" for name in raw.PEOPLE}
-"""Ids of the names in each people field, in billing order; int64, varying length."""
+"""Hashes of the names in each people field, in billing order; int64, varying length."""
 
-ID_FEATURES: Final[tuple[str, ...]] = (PLOT_WORDS, PLOT_NGRAMS, TITLE_WORDS, *PEOPLE_IDS.values())
-"""Every feature that is a list of vocabulary ids; each has a vocabulary file of the same name."""
+HASHED_FEATURES: Final[tuple[str, ...]] = (PLOT_NGRAMS, TITLE_WORDS, *PEOPLE_IDS.values())
+"""Features that are lists of hashes. The trainer decides which hashes it uses, so Transform needs
+no pass over the data for them."""
+
+ID_FEATURES: Final[tuple[str, ...]] = (PLOT_WORDS, *HASHED_FEATURES)
+"""Every feature that is a list of ids."""
+
+HASHES: Final = 2**31 - 2
+"""Number of hash values: int32 holds each of them plus one. Of two million n-grams about a thousand
+share their hash with another one."""
+
+SPLIT_GROUP: Final = "split_group"
+"""Hash of the film's split key. Films that belong together, such as sequels, share it; int64 [N].
+Only training reads it."""
 
 NUMBERS: Final = "numbers"
 """The numbers scaled to mean 0 and variance 1 (log votes), 0 where missing; float32 [4]."""
@@ -54,26 +66,11 @@ class TransformConfig(Settings):
             bounds the cost of one request.
         max_cast: names of the cast that are read, in billing order.
         max_words: size of the plot's word vocabulary, by frequency.
-        max_ngrams: size of the n-gram vocabulary, by frequency.
-        max_title_words: size of the title's word vocabulary.
-        max_people: size of each people vocabulary.
         min_word_count: occurrences that a word must have.
-        min_ngram_count: occurrences that an n-gram must have.
-        min_people_count: films that a person must have a credit in.
     """
 
     max_plot_words: Count = 64
     max_plot_characters: Count = 20_000
     max_cast: Count = 12
     max_words: Count = 30_000
-    max_ngrams: Count = 80_000
-    max_title_words: Count = 8_000
-    max_people: Count = 200_000
     min_word_count: Count = 3
-    min_ngram_count: Count = 4
-    min_people_count: Count = 1
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any] | None) -> "TransformConfig":
-        """The settings that `values` changes, the others as they are by default."""
-        return cls(**(values or {}))

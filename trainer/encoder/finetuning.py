@@ -24,13 +24,14 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from schema.genres import NUM_GENRES
+from trainer import precision
 from trainer.data import PIECES, Rows
 from trainer.encoder import function_words, optimizers, sentence
 from trainer.encoder.optimizers import FusedAdam
+from trainer.encoder.pretrained import ENCODERS
 from trainer.encoder.sentence import SentenceEncoder, Tokens, mean
 from trainer.encoder.sentence_store import SentenceStore
 from trainer.encoder.token_states import TokenStates
-from trainer.ensemble.model import prior_logits
 from trainer.hparams import HParams
 
 BATCH: Final = 64
@@ -96,7 +97,7 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
     Returns:
         See `Finetuned`.
     """
-    if not (hparams.reads_sentences and hparams.finetuned_layers):
+    if not hparams.finetuned_layers:
         return Finetuned({}, 0.0)
     if directory is None:
         return Finetuned(tune(rows, hparams).weights, 0.0)
@@ -123,13 +124,13 @@ def _digest(rows: Rows, hparams: HParams) -> str:
     made_by = hashlib.sha256()
     for module in (function_words, optimizers, sentence, sys.modules[__name__]):
         made_by.update(inspect.getsource(module).encode())
-    made_by.update(hparams.pretrained.digest())
+    made_by.update(ENCODERS[hparams.sentence_encoder].digest())
     settings = [
         hparams.encoder_layers,
         hparams.finetuned_layers,
         hparams.finetuning_epochs,
         hparams.finetuning_rate,
-        hparams.compute_dtype,
+        precision.resolved(hparams.precision),
         hparams.seed,
     ]
     made_by.update(repr(settings).encode())
@@ -148,7 +149,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
     """
     keras.utils.set_random_seed(hparams.seed)
     pieces, labels = rows.inputs[PIECES], np.asarray(rows.labels, np.float32)
-    reader = GenreReader(hparams, labels.mean(0))
+    reader = GenreReader(hparams, rows.log_odds())
     steps_a_pass = -(-len(labels) // BATCH)
     steps = steps_a_pass * hparams.finetuning_epochs
     rate = keras.optimizers.schedules.CosineDecay(
@@ -199,12 +200,12 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
 class GenreReader(keras.Model):
     """The upper layers of the encoder, and genres by a linear layer on the mean of their tokens."""
 
-    def __init__(self, hparams: HParams, genre_rates: np.ndarray) -> None:
+    def __init__(self, hparams: HParams, log_odds: np.ndarray) -> None:
         """Set up.
 
         Args:
             hparams: see `HParams`.
-            genre_rates: float [22], share of the films of each genre.
+            log_odds: float [22], of each genre among the films; the initial biases.
         """
         super().__init__()
         self.layers_above = range(hparams.first_finetuned or 0, hparams.encoder_layers)
@@ -213,7 +214,7 @@ class GenreReader(keras.Model):
         self.head = keras.layers.Dense(
             NUM_GENRES,
             kernel_initializer="zeros",
-            bias_initializer=prior_logits(genre_rates),
+            bias_initializer=keras.initializers.Constant(log_odds),
         )
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:

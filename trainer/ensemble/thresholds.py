@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 from scipy import optimize
+from scipy.special import expit, logit
+from sklearn.metrics import f1_score, precision_recall_curve
 
 from schema import features as raw
 from schema.genres import GENRES
@@ -141,7 +143,7 @@ def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisio
         if not len(x):
             x, y = all_logits, all_labels
         of_members, constant = weigh(x, y)
-        probabilities = 1 / (1 + np.exp(-weighed(x, of_members, constant)))
+        probabilities = expit(weighed(x, of_members, constant))
         weights.append(of_members)
         shift.append(constant)
         threshold.append(choose_thresholds(probabilities, y))
@@ -199,7 +201,7 @@ def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     for _ in range(RESAMPLES):
         rows = random.integers(0, len(labels), len(labels))
         logits.append(_logit(shrunk_thresholds(probabilities[rows], labels[rows])))
-    return (1 / (1 + np.exp(-np.mean(logits, axis=0)))).astype(np.float32)
+    return expit(np.mean(logits, axis=0)).astype(np.float32)
 
 
 def shrunk_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -224,7 +226,7 @@ def shrunk_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
         expected = _best_threshold(probabilities[:, g], probabilities[:, g])
         own = _best_threshold(probabilities[:, g], labels[:, g]) if positives else expected
         mixed = weight * _logit(own) + (1 - weight) * _logit(expected)
-        chosen[g] = 1 / (1 + np.exp(-mixed))
+        chosen[g] = expit(mixed)
     return np.clip(chosen, 0.02, 0.95)
 
 
@@ -244,11 +246,12 @@ def predict(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Mean F1 over the genres that occur in `labels`; both [N, 22]."""
-    truth = labels > 0.5
-    hits = (predicted & truth).sum(0)
-    f1 = 2 * hits / np.maximum(predicted.sum(0) + truth.sum(0), 1)
-    present = truth.any(0)
-    return float(f1[present].mean()) if present.any() else 0.0
+    present = np.flatnonzero(labels.any(0))
+    if not len(present):
+        return 0.0
+    return float(
+        f1_score(labels > 0.5, predicted, labels=present, average="macro", zero_division=0)
+    )
 
 
 def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -256,15 +259,16 @@ def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     The labels may be probabilities themselves: the F1 is then the expected one.
     """
-    order = np.argsort(-probabilities, kind="stable")
-    ranked = probabilities[order]
-    hits = np.cumsum(labels[order])
-    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + max(labels.sum(), 1e-9))
-    # Equal probabilities fall on the same side, so a cut inside such a run cannot be made.
-    f1[:-1][ranked[:-1] == ranked[1:]] = -1
-    best = int(np.argmax(f1))
-    below = ranked[best + 1] if best + 1 < len(ranked) else ranked[best] / 2
-    return float(np.clip((ranked[best] + below) / 2, 0.02, 0.95))
+    # Each row counts as a film of the genre and as one of others, by its label.
+    truth = np.repeat([1, 0], len(labels))
+    precision, recall, cuts = precision_recall_curve(
+        truth, np.tile(probabilities, 2), sample_weight=np.append(labels, 1 - labels)
+    )
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    # The last point of the curve is beyond the highest cut; of equal ones the highest cut counts.
+    best = len(cuts) - 1 - int(np.argmax(f1[-2::-1]))
+    below = cuts[best - 1] if best else cuts[best] / 2
+    return float(np.clip((cuts[best] + below) / 2, 0.02, 0.95))
 
 
 def _regression(
@@ -284,7 +288,7 @@ def _regression(
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         z = logits @ parameters[:-1] + parameters[-1]
-        residual = 1 / (1 + np.exp(-z)) - labels
+        residual = expit(z) - labels
         away = parameters - prior
         value = np.sum(np.logaddexp(0, z) - labels * z) + pull * np.sum(away**2)
         return float(value), np.append(logits.T @ residual, residual.sum()) + 2 * pull * away
@@ -294,5 +298,5 @@ def _regression(
 
 
 def _logit(probability: np.ndarray | float) -> Any:
-    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
-    return np.log(clipped) - np.log1p(-clipped)
+    """Log odds, finite for 0 and 1 too."""
+    return logit(np.clip(probability, 1e-7, 1 - 1e-7))
