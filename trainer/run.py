@@ -91,9 +91,7 @@ def resolve_hparams(
     """
     config = custom_config or {}
     found = keras_tuner.HyperParameters.from_config(tuned).values if tuned else {}
-    return HParams.model_validate(
-        config.get("hparams", {}) | found | config.get("over_search", {})
-    )
+    return HParams.model_validate(config.get("hparams", {}) | found | config.get("over_search", {}))
 
 
 @dataclass(frozen=True)
