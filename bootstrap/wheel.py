@@ -19,7 +19,7 @@ _COMMANDS = (
 
 _QUICK = """\
 hparams:
-  {epochs: 1, towers: 1, trees: 5, filters: 16, rnn_units: 8,
+  {epochs: 1, trees: 5, filters: 16, rnn_units: 8,
    encoder_layers: 1, finetuned_layers: 0}
 gate: {floor: 0.0, baseline_tolerance: 1.0}
 """

@@ -33,8 +33,14 @@ from report.measures import Floats
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from schema.names import EVALUATE_SIGNATURE, EXAMPLES_INPUT, PROBABILITIES_OUTPUT, SCORES_OUTPUT
-from trainer.run import RECORD_FILE
+from schema.names import (
+    EVALUATE_SIGNATURE,
+    EXAMPLES_INPUT,
+    EXTRA_ASSETS,
+    PROBABILITIES_OUTPUT,
+    SCORES_OUTPUT,
+    TRAINING_RECORD_FILE,
+)
 from transform import features as xf
 
 REPORT_FILE: Final = "report.html"
@@ -416,7 +422,7 @@ def _training(folder: Path) -> facts.Training:
     Raises:
         UserError: there is none.
     """
-    path = folder / "assets.extra" / RECORD_FILE
+    path = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
     if not path.is_file():
         raise UserError(f"{path} is missing: train the model again (--from Trainer)")
     record = json.loads(path.read_text(encoding="utf-8"))

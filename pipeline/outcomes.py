@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from components.gate import read_verdict
 from pipeline.runner import NodeResult
-from trainer.run import RECORD_FILE
+from schema.names import TRAINING_RECORD_FILE
 from transform import features as xf
 
 Outputs = Mapping[str, Path]
@@ -36,16 +36,10 @@ def _split_order(split: Path) -> int:
     return ("train", "eval", "test").index(split.name.removeprefix("Split-"))
 
 
-def _vocabularies(outputs: Outputs) -> str:
-    assets = outputs["transform_graph"] / "transform_fn" / "assets"
-    sizes = {name: _lines(assets / name) for name in (xf.PLOT_WORDS, xf.PLOT_NGRAMS)}
-    people = sum(_lines(assets / name) for name in xf.PEOPLE_IDS.values())
-    return f"{sizes[xf.PLOT_WORDS]:,} words, {sizes[xf.PLOT_NGRAMS]:,} n-grams, {people:,} people"
-
-
-def _lines(file: Path) -> int:
+def _vocabulary(outputs: Outputs) -> str:
+    file = outputs["transform_graph"] / "transform_fn" / "assets" / xf.PLOT_WORDS
     with file.open("rb") as content:
-        return sum(1 for _ in content)
+        return f"{sum(1 for _ in content):,} words"
 
 
 def _word_vectors(outputs: Outputs) -> str:
@@ -58,9 +52,9 @@ def _baseline(outputs: Outputs) -> str:
 
 
 def _training(outputs: Outputs) -> str:
-    record = _json(outputs["model_run"] / RECORD_FILE)
-    curve = record["history"]["val_macro_f1"]
-    return f"{len(curve)} epochs, best macro-F1 {max(curve):.3f} on eval"
+    record = _json(outputs["model_run"] / TRAINING_RECORD_FILE)
+    curve, best = record["history"]["val_macro_f1"], record["best_pass"]
+    return f"{len(curve)} epochs, macro-F1 {curve[best]:.3f} on eval after the best, {best + 1}"
 
 
 def _verdict(outputs: Outputs) -> str:
@@ -78,7 +72,7 @@ def _json(file: Path) -> Any:
 
 _WORDS: Final[dict[str, Callable[[Outputs], str]]] = {
     "CsvExampleGen": _rows,
-    "Transform": _vocabularies,
+    "Transform": _vocabulary,
     "WordVectors": _word_vectors,
     "Baseline": _baseline,
     "Trainer": _training,

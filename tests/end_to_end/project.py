@@ -42,7 +42,8 @@ NULL: Final = r"\N"
 SETTINGS: Final = """\
 transform: {min_word_count: 2, max_plot_words: 40}
 hparams:
-  {word_encoder: cnn, sentence_encoder: none, filters: 4, rnn_units: 4, trees: 2, hidden_units: 8,
+  {word_encoder: cnn_rnn, sentence_encoder: minilm, encoder_layers: 1, finetuned_layers: 1,
+   finetuning_epochs: 1, filters: 4, rnn_units: 4, trees: 2, hidden_units: 8,
    batch_size: 64, epochs: 2, learning_rate: 0.005}
 tuner: {trials: 1, epochs: 1}
 gate: {floor: 0.0, min_support: 5, max_drop: 1.0, baseline_tolerance: 1.0}

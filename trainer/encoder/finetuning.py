@@ -8,9 +8,7 @@ content words alone, see `trainer.encoder.function_words`.
 """
 
 import hashlib
-import inspect
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -23,13 +21,13 @@ import tensorflow as tf
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from schema.files import replacing
+from schema.fingerprint import fingerprint
 from schema.genres import NUM_GENRES
 from trainer import precision
 from trainer.data import PIECES, Rows
-from trainer.encoder import function_words, optimizers, sentence
-from trainer.encoder.optimizers import FusedAdam
 from trainer.encoder.pretrained import ENCODERS
-from trainer.encoder.sentence import SentenceEncoder, Tokens, mean
+from trainer.encoder.sentence import SentenceEncoder, Tokens, Weights, mean
 from trainer.encoder.sentence_store import SentenceStore
 from trainer.encoder.token_states import TokenStates
 from trainer.hparams import HParams
@@ -68,7 +66,7 @@ class Tuned(NamedTuple):
         vectors: float16 [rows, dimensions], as `SentenceStore.encode` gives them.
     """
 
-    weights: sentence.Weights
+    weights: Weights
     vectors: np.ndarray
 
 
@@ -80,7 +78,7 @@ class Finetuned(NamedTuple):
         seconds_before: that an earlier training took to make them; 0 if they were made now.
     """
 
-    weights: sentence.Weights
+    weights: Weights
     seconds_before: float
 
 
@@ -108,10 +106,9 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
     started = time.monotonic()
     weights, vectors = tune(rows, hparams)
     directory.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
     exact = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    save_file(exact, part, {SECONDS: f"{time.monotonic() - started:.1f}"})
-    part.replace(file)
+    with replacing(file) as part:
+        save_file(exact, part, {SECONDS: f"{time.monotonic() - started:.1f}"})
     for other in directory.glob("finetuned-*.safetensors"):
         if other != file:
             other.unlink()
@@ -122,8 +119,7 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
 def _digest(rows: Rows, hparams: HParams) -> str:
     """What makes weights differ: code, first weights, settings and films."""
     made_by = hashlib.sha256()
-    for module in (function_words, optimizers, sentence, sys.modules[__name__]):
-        made_by.update(inspect.getsource(module).encode())
+    made_by.update(fingerprint("trainer.encoder.finetuning").encode())
     made_by.update(ENCODERS[hparams.sentence_encoder].digest())
     settings = [
         hparams.encoder_layers,
@@ -160,7 +156,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
         warmup_steps=max(steps // 15, 1),
     )
     reader.compile(
-        optimizer=FusedAdam(rate),
+        optimizer=keras.optimizers.Adam(rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,
     )

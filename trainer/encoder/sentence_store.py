@@ -5,7 +5,6 @@ of encoding; of fine-tuned encoders it keeps the newest alone.
 """
 
 import hashlib
-import inspect
 import logging
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from schema.files import replacing
+from schema.fingerprint import fingerprint
 from trainer import precision
-from trainer.encoder import function_words, sentence
+from trainer.encoder import sentence
 from trainer.encoder.pretrained import ENCODERS
 from trainer.hparams import HParams
 
@@ -60,8 +61,7 @@ class SentenceStore:
     def _kind(self) -> str:
         """What makes vectors differ: the code, the weights, how many layers, the precision."""
         made_by = hashlib.sha256()
-        for module in (sentence, function_words):
-            made_by.update(inspect.getsource(module).encode())
+        made_by.update(fingerprint("trainer.encoder.sentence").encode())
         made_by.update(self._pretrained.digest())
         made_by.update(repr(self.hparams.first_finetuned).encode())
         for name, value in sorted(self.finetuned.items()):
@@ -124,14 +124,12 @@ class SentenceStore:
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        part = self._file.with_suffix(".part")
-        with part.open("wb") as file:
+        with replacing(self._file) as part, part.open("wb") as file:
             np.savez(
                 file,
                 keys=np.array([np.frombuffer(key, np.uint8) for key in self._known]),
                 vectors=np.stack(list(self._known.values())),
             )
-        part.replace(self._file)
         if self.finetuned:
             for other in self._file.parent.glob("*-finetuned-*.npz"):
                 if other != self._file:

@@ -4,6 +4,7 @@ It is stacked with the boosted trees, see `trainer.ensemble.thresholds`.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import keras
@@ -12,7 +13,6 @@ from keras import ops
 
 from schema import features as raw
 from schema.genres import NUM_GENRES
-from trainer.encoder.optimizers import FusedAdam
 from trainer.ensemble import trees
 from trainer.ensemble.words import plot_vector
 from trainer.features import fields
@@ -109,10 +109,10 @@ def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
         warmup_steps=max(steps // 15, 1),
     )
     optimizer = {
-        "adam": lambda: FusedAdam(rate, clipnorm=5.0),
-        "adamw": lambda: FusedAdam(rate, weight_decay=hparams.weight_decay, clipnorm=5.0),
-        "nadam": lambda: keras.optimizers.Nadam(rate, clipnorm=5.0),
-    }[hparams.optimizer]()
+        "adam": keras.optimizers.Adam,
+        "adamw": partial(keras.optimizers.AdamW, weight_decay=hparams.weight_decay),
+        "nadam": keras.optimizers.Nadam,
+    }[hparams.optimizer](rate, clipnorm=5.0)
     network.compile(
         optimizer=optimizer,
         loss=keras.losses.BinaryCrossentropy(from_logits=True),

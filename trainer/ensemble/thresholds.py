@@ -33,9 +33,6 @@ SHRINKAGE: Final = 300.0
 the one that is best by the probabilities.
 """
 
-RESAMPLES: Final = 30
-"""Of the eval split, over which thresholds are averaged."""
-
 PULL: Final = 3.0
 """Of a genre's weights towards those of all genres: log loss, summed over the films, by squared
 distance.
@@ -99,7 +96,7 @@ def pattern_of(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
     """Which fields of each row are known.
 
     Args:
-        inputs: model inputs with evidence, see `trainer.features.fields`.
+        inputs: model inputs with features, see `trainer.features.fields`.
 
     Returns:
         int32 [N], an index of `PATTERNS`.
@@ -184,27 +181,6 @@ def weighed(members: np.ndarray, weights: np.ndarray, shift: np.ndarray) -> np.n
 
 
 def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Thresholds by genre: the mean, in logits, of those that bootstrap resamples of the rows give.
-
-    The F1 of a genre has many peaks of almost the same height, and which is the highest is a matter
-    of a few films; the mean is steadier (bagging, Breiman 1996, Machine Learning 24).
-
-    Args:
-        probabilities: float [N, 22], calibrated.
-        labels: float [N, 22].
-
-    Returns:
-        float32 [22], each in [0.02, 0.95].
-    """
-    random = np.random.default_rng(0)
-    logits = []
-    for _ in range(RESAMPLES):
-        rows = random.integers(0, len(labels), len(labels))
-        logits.append(_logit(shrunk_thresholds(probabilities[rows], labels[rows])))
-    return expit(np.mean(logits, axis=0)).astype(np.float32)
-
-
-def shrunk_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The threshold by genre with the best F1, shrunk where positives are few.
 
     The shrinkage mixes, in logits, a genre's own best threshold on the labels with the one that is
