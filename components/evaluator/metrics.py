@@ -15,6 +15,7 @@ from typing import Any, Final
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 from tensorflow_model_analysis.metrics import (
     calibration_plot,
     confusion_matrix_plot,
@@ -307,14 +308,13 @@ def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
 def buckets(probabilities: Floats) -> Counts:
     """The rank bucket of each probability, 0 for the lowest; int64 of the same shape."""
     clipped = np.clip(probabilities.astype(np.float64), 1e-9, 1 - 1e-9)
-    logits = np.log(clipped) - np.log1p(-clipped)
-    place = (logits + _LARGEST_LOGIT) / (2 * _LARGEST_LOGIT) * _BUCKETS
+    place = (logit(clipped) + _LARGEST_LOGIT) / (2 * _LARGEST_LOGIT) * _BUCKETS
     return np.clip(place, 0, _BUCKETS - 1).astype(np.int64)
 
 
 def probability_of(places: Floats) -> Floats:
     """The probability at a place on the scale of rank buckets: the inverse of `buckets`."""
-    return 1 / (1 + np.exp(-(places / _BUCKETS * 2 * _LARGEST_LOGIT - _LARGEST_LOGIT)))
+    return np.asarray(expit(places / _BUCKETS * 2 * _LARGEST_LOGIT - _LARGEST_LOGIT))
 
 
 def average_precision(ranks: Counts) -> Floats:

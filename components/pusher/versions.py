@@ -15,29 +15,30 @@ A version enters and leaves by a single rename. A process killed at any moment l
 staging or trash folder, which the next push removes.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from schema.errors import UserError
+from components.pusher.decision import Outcome, Push, choose_rollback, choose_version
+from schema.errors import UserError, from_os_error
+from schema.files import lock, move, sync, write_text
+from schema.names import SAVED_MODEL_FILE
 
-SAVED_MODEL_FILE: Final = "saved_model.pb"
 ROLLED_BACK: Final = ".rolled_back"
 STATE_FILE: Final = ".versions.json"
 LOCK_FILE: Final = ".lock"
 STAGING_PREFIX: Final = ".staging-"
 TRASH_PREFIX: Final = ".trash-"
+UNFINISHED_STATE: Final = f".{STATE_FILE}."
+"""Begins the names of state files that a killed process left half written."""
 
 LARGEST_VERSION: Final = 2**63 - 1
 """TensorFlow Serving reads a version as an int64 and ignores a number that does not fit."""
@@ -45,30 +46,6 @@ LARGEST_VERSION: Final = 2**63 - 1
 LOCK_TIMEOUT_SECONDS: Final = 600.0
 
 _LOG = logging.getLogger(__name__)
-
-
-class Outcome(Enum):
-    """What a push came to."""
-
-    PUBLISHED = "published"
-    UNCHANGED = "unchanged"
-    """The current version is this very model: nothing was added."""
-    ROLLED_BACK = "rolled back"
-    """This very model was rolled back before: nothing was added."""
-
-
-@dataclass(frozen=True)
-class Push:
-    """The result of `publish`.
-
-    Attributes:
-        outcome: what happened.
-        version: the version that holds the model: the new one, the current one that equals it, or
-            the one that was rolled back.
-    """
-
-    outcome: Outcome
-    version: int
 
 
 @dataclass(frozen=True)
@@ -155,9 +132,9 @@ def publish(
         What happened, and the version that holds the model.
 
     Raises:
-        UserError: `source` is not a SavedModel, `keep_old` is below 1, another process has held the
-            lock for ten minutes, or the file system refuses (full, read-only, no permission). No
-            half version is visible after any of them.
+        TryAgainError: another process has held the lock for ten minutes, or the disk is full.
+        UserError: `source` is not a SavedModel, `keep_old` is below 1, or the file system refuses
+            (read-only, no permission). No half version is visible after any of these errors.
     """
     if keep_old < 1:
         raise UserError(
@@ -170,7 +147,15 @@ def publish(
         _remove_leftovers(base)
         state = _read_state(base)
         model = fingerprint(source)
-        push = _decide(base, state, model, republish=republish, now=int(clock()))
+        latest = current(base)
+        push = choose_version(
+            model,
+            None if latest is None else (latest, fingerprint(served(base)[latest])),
+            state.rolled_back,
+            highest=max(state.highest, *_used_numbers(base), 0),
+            now=int(clock()),
+            republish=republish,
+        )
         if push.outcome is Outcome.PUBLISHED:
             marks = {mark: version for mark, version in state.rolled_back.items() if mark != model}
             _add(source, model, base, _State(push.version, marks, token, push.version))
@@ -203,7 +188,7 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
     with _changing(base, "roll back"):
         visible, hidden = served(base), rolled_back(base)
         before = max(visible, default=0)
-        after = _rollback_target(base, to)
+        after = choose_rollback(base, to, visible, hidden)
         state = _read_state(base)
         above = [version for version in visible if version > after]
         marks = state.rolled_back | {fingerprint(visible[version]): version for version in above}
@@ -212,11 +197,11 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
         # Marked first, moved afterwards: what is out of sight is never pushed again unasked.
         _write_state(base, replace(state, highest=max(state.highest, before), rolled_back=marks))
         if after not in visible:
-            _move(hidden[after], base / str(after))
+            move(hidden[after], base / str(after))
         if above:
             (base / ROLLED_BACK).mkdir(exist_ok=True)
         for version in above:
-            _move(visible[version], base / ROLLED_BACK / str(version))
+            move(visible[version], base / ROLLED_BACK / str(version))
     return Rollback(before, after)
 
 
@@ -277,17 +262,6 @@ def _contents(folder: Path) -> list[Path]:
     return paths
 
 
-def _decide(base: Path, state: _State, model: str, *, republish: bool, now: int) -> Push:
-    """What is to be done with the model of this fingerprint."""
-    latest = current(base)
-    if latest is not None and fingerprint(served(base)[latest]) == model:
-        return Push(Outcome.UNCHANGED, latest)
-    if model in state.rolled_back and not republish:
-        return Push(Outcome.ROLLED_BACK, state.rolled_back[model])
-    used = max(_used_numbers(base), default=0)
-    return Push(Outcome.PUBLISHED, max(now, used + 1, state.highest + 1))
-
-
 def _add(source: Path, model: str, base: Path, state: _State) -> None:
     """Put a model in as version `state.highest`.
 
@@ -300,7 +274,7 @@ def _add(source: Path, model: str, base: Path, state: _State) -> None:
         if fingerprint(staging) != model:
             raise UserError(f"{source} changed while it was copied. Push again when it is finished")
         _write_state(base, state)
-        _move(staging, base / str(state.highest))
+        move(staging, base / str(state.highest))
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -321,24 +295,9 @@ def _copy(source: Path, target: Path) -> None:
             folders.append(copy)
         else:
             shutil.copyfile(path, copy)
-            _sync(copy)
+            sync(copy)
     for folder in folders:
-        _sync(folder)
-
-
-def _move(path: Path, target: Path) -> None:
-    """Rename within the file system; on return the rename is on disk."""
-    path.rename(target)
-    for parent in {path.parent, target.parent}:
-        _sync(parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(folder)
 
 
 def _new_name(base: Path, prefix: str) -> Path:
@@ -351,7 +310,7 @@ def _prune(base: Path, keep_old: int) -> None:
     for path in old:
         trash = _new_name(base, TRASH_PREFIX)
         try:
-            _move(path, trash)
+            move(path, trash)
             shutil.rmtree(trash)
         except OSError as error:
             _LOG.warning("The old version %s could not be deleted: %s", path, error)
@@ -360,31 +319,11 @@ def _prune(base: Path, keep_old: int) -> None:
 def _remove_leftovers(base: Path) -> None:
     """Delete what killed processes left behind; under the lock, so that nobody is at work on it."""
     for path in base.iterdir():
-        if path.name.startswith((STAGING_PREFIX, TRASH_PREFIX)):
+        if path.name.startswith((STAGING_PREFIX, TRASH_PREFIX, UNFINISHED_STATE)):
             try:
-                shutil.rmtree(path)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
             except OSError as error:
                 _LOG.warning("%s, left by a killed push, could not be deleted: %s", path, error)
-
-
-def _rollback_target(base: Path, to: int | None) -> int:
-    visible, hidden = served(base), rolled_back(base)
-    if to is None:
-        if len(visible) < 2:
-            raise UserError(
-                f"{base} has no version before the current one. " + _known_versions(visible, hidden)
-            )
-        return sorted(visible)[-2]
-    if to not in visible and to not in hidden:
-        raise UserError(f"{base} has no version {to}. {_known_versions(visible, hidden)}")
-    return to
-
-
-def _known_versions(visible: dict[int, Path], hidden: dict[int, Path]) -> str:
-    def listing(versions: dict[int, Path]) -> str:
-        return ", ".join(map(str, versions)) or "none"
-
-    return f"Served: {listing(visible)}; rolled back: {listing(hidden)}"
 
 
 def _read_state(base: Path) -> _State:
@@ -401,40 +340,24 @@ def _read_state(base: Path) -> _State:
 
 
 def _write_state(base: Path, state: _State) -> None:
-    path = base / STATE_FILE
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(asdict(state), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    _sync(new)
-    _move(new, path)
+    write_text(base / STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n")
 
 
 @contextmanager
 def _changing(base: Path, action: str) -> Iterator[None]:
     """Hold the lock of a model directory; what the file system refuses becomes a `UserError`."""
+    held = (
+        f"another process has been changing {base} for {LOCK_TIMEOUT_SECONDS / 60:.0f} minutes. "
+        "Wait for it or stop it, then try again"
+    )
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with (base / LOCK_FILE).open("a") as lock:
-            _wait_for(lock.fileno(), base)
+        with lock(base / LOCK_FILE, held, wait_seconds=LOCK_TIMEOUT_SECONDS):
             yield
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        raise UserError(
+        raise from_os_error(
+            error,
             f"cannot {action} {base}: {error.strerror or error}{where}. No half version was left "
-            "there. Mend that (free space, permissions), then try again"
+            "there. Mend that (free space, permissions), then try again",
         ) from error
-
-
-def _wait_for(lock: int, base: Path) -> None:
-    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise UserError(
-                    f"another process has been changing {base} for "
-                    f"{LOCK_TIMEOUT_SECONDS / 60:.0f} minutes. Wait for it or stop it, then try "
-                    "again"
-                ) from error
-            time.sleep(0.05)

@@ -1,24 +1,13 @@
-"""The gate: whether a candidate model may go out, genre by genre, and why not.
-
-Pure: figures in, verdict out. `components.evaluator` measures the figures and writes the verdict.
-"""
+"""The gate: decides from figures, genre by genre, whether a candidate model may be pushed."""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from schema.errors import UserError
 from schema.genres import GENRES
-
-if TYPE_CHECKING:
-    import rich.table
-
-VERDICT_FILE: Final = "verdict.json"
-"""Name of the verdict inside the blessing artifact."""
 
 _ROUNDING: Final = 1e-9
 """Differences below this come from floating-point arithmetic and decide nothing."""
@@ -34,14 +23,15 @@ class GateConfig:
         genre_floors: floors of single genres, in place of `floor`.
         min_support: test examples that a genre must have to be judged.
         max_drop: by how much a genre's F1 may be below that of the last blessed model.
-        baseline_tolerance: by how much the macro-F1 may be below that of the simple baseline.
+        simple_baseline_tolerance: by how much the macro-F1 may be below that of the simple
+            baseline.
     """
 
     floor: float = 0.3
     genre_floors: Mapping[str, float] = field(default_factory=dict)
     min_support: int = 20
     max_drop: float = 0.1
-    baseline_tolerance: float = 0.0
+    simple_baseline_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared with an F1.
@@ -54,7 +44,9 @@ class GateConfig:
             raise ValueError(
                 f"gate.genre_floors.{unknown[0]} is not a genre. Known: {', '.join(GENRES)}"
             )
-        shares = {name: getattr(self, name) for name in ("floor", "max_drop", "baseline_tolerance")}
+        shares = {
+            name: getattr(self, name) for name in ("floor", "max_drop", "simple_baseline_tolerance")
+        }
         shares |= {f"genre_floors.{name}": value for name, value in self.genre_floors.items()}
         for name, value in shares.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -189,18 +181,6 @@ class Verdict:
         return cls(**values)
 
 
-def read_verdict(blessing: Path) -> Verdict:
-    """The verdict in the folder of a blessing artifact.
-
-    Raises:
-        UserError: there is none.
-    """
-    path = blessing / VERDICT_FILE
-    if not path.is_file():
-        raise UserError(f"{path} is missing: run the Evaluator again (--from Evaluator)")
-    return Verdict.from_json(path.read_text(encoding="utf-8"))
-
-
 def judge(
     candidate: Scores,
     last_blessed: Scores | None,
@@ -249,10 +229,13 @@ def judge(
         else None
     )
     simple_macro = _macro(simple_baseline, supports) if simple_baseline is not None else None
-    if simple_macro is not None and macro_f1 < simple_macro - config.baseline_tolerance - _ROUNDING:
+    if (
+        simple_macro is not None
+        and macro_f1 < simple_macro - config.simple_baseline_tolerance - _ROUNDING
+    ):
         reasons.append(
             f"macro-F1: {macro_f1:.3f} is below the simple baseline's {simple_macro:.3f} "
-            f"by more than the {config.baseline_tolerance:.3f} allowed"
+            f"by more than the {config.simple_baseline_tolerance:.3f} allowed"
         )
     if all(row.judgement is Judgement.NOT_JUDGED for row in rows):
         reasons.append(
@@ -345,56 +328,3 @@ def _require_all_genres(whose: str, figures: Mapping[str, Any]) -> None:
     missing = [genre for genre in GENRES if genre not in figures]
     if missing:
         raise ValueError(f"{whose} has no figures for {', '.join(missing)}")
-
-
-_STYLES: Final = {
-    Judgement.PASS: "green",
-    Judgement.BELOW_FLOOR: "bold red",
-    Judgement.WORSE: "bold red",
-    Judgement.NOT_JUDGED: "dim",
-}
-
-
-def verdict_table(verdict: Verdict) -> "rich.table.Table":
-    """The verdict as a table: a row a genre, the macro-F1 below."""
-    # Imported here, since the workers that only judge have no use for it.
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title="Gate: F1 by genre on the test split",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("genre", no_wrap=True)
-    for heading in ("films", "F1", "floor", "last\nblessed", "simple\nbaseline"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for row in verdict.genres:
-        table.add_row(
-            row.genre,
-            f"{row.support:,}",
-            _figure(row.f1),
-            _figure(row.floor),
-            _figure(row.last_blessed),
-            _figure(row.simple_baseline),
-            row.judgement.value,
-            style=_STYLES[row.judgement],
-        )
-    table.add_section()
-    table.add_row(
-        "macro-F1",
-        f"{verdict.examples:,}",
-        _figure(verdict.macro_f1),
-        "",
-        _figure(verdict.last_blessed_macro_f1),
-        _figure(verdict.simple_baseline_macro_f1),
-        "blessed" if verdict.blessed else "not blessed",
-        style="bold green" if verdict.blessed else "bold red",
-    )
-    return table
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
