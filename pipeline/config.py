@@ -11,19 +11,17 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from components.anomaly_gate import Limits
-from components.gate import GateConfig
+from components.anomaly_gate.decision import Limits
+from components.evaluator.decision import GateConfig
 from ingest.settings import IngestSettings
 from schema import features
 from schema.errors import UserError
+from schema.names import MODEL_NAME, SERVING_FOLDER
 from trainer.hparams import HParams
 from transform.features import TransformConfig
 
 CONFIG_NAME: Final = "ordained.yaml"
 """A file of this name in the data directory is read unless another is given."""
-
-MODEL_NAME: Final = "movie_genres"
-"""What the served model is called."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +210,7 @@ class RunConfig:
     @property
     def model_directory(self) -> Path:
         """What TensorFlow Serving watches: one folder a version."""
-        return self.output / "serving" / MODEL_NAME
+        return self.output / SERVING_FOLDER / MODEL_NAME
 
     @property
     def sentence_store(self) -> Path:

@@ -10,15 +10,15 @@ from typing import Final
 from tfx import v1 as tfx
 
 from components import report
-from components.anomaly_gate import AnomaliesFound
+from components.anomaly_gate.decision import AnomaliesFound
 from ingest import IngestReport
 from pipeline import runner
-from pipeline.config import MODEL_NAME, RunConfig
+from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
 from report import facts, lineage, page
+from schema.names import MODEL_NAME, Node
 
-REPORT: Final = "ModelReport"
-JUDGE: Final = "Evaluator"
+JUDGE: Final = Node.EVALUATOR
 """Once this node has ended, there is all that the report of a model needs."""
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,6 @@ def render(
 
 def _about_model(metadata: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
     """What the pipeline's last node would have told."""
-    [node] = [one for one in pipeline.components if one.id == REPORT]
+    [node] = [one for one in pipeline.components if one.id == Node.MODEL_REPORT]
     run = lineage.read(metadata).newest_run
-    return report.gather(runner.inputs(pipeline, REPORT, run), node.exec_properties, run)
+    return report.gather(runner.inputs(pipeline, Node.MODEL_REPORT, run), node.exec_properties, run)

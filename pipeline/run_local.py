@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from tfx import v1 as tfx
 
-    from components.gate import Verdict
+    from components.evaluator.decision import Verdict
     from ingest import IngestReport
     from pipeline.config import RunConfig
     from pipeline.console import Board
@@ -50,7 +50,7 @@ exit status:
   0    the model is in the serving directory (or was there already)
   1    a node crashed; the log says where
   2    a mistake in the input, the configuration or the flags
-  3    the model was not pushed: refused by the gate or the canary, or
+  3    the model was not pushed: refused by the gate or the smoke test, or
        rolled back before
   4    the data have anomalies
   130  interrupted; the same command goes on
@@ -110,7 +110,7 @@ def _run(
     begun = False
     try:
         with console.status("starting (TensorFlow takes a few seconds) …"):
-            from components.anomaly_gate import AnomaliesFound
+            from components.anomaly_gate.decision import AnomaliesFound
             from pipeline import config as configuration
             from pipeline.console import Board
 
@@ -167,13 +167,14 @@ def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
     Raises:
         UserError: there is no such node, or no such sentence encoder here.
     """
-    from components import versions
-    from pipeline import dag, runner
+    from components.pusher import versions
+    from pipeline import runner
+    from pipeline.pipeline import create_pipeline
 
     if config.hparams.reads_sentences:
         config.hparams.pretrained.require()
     token = versions.destination_token(config.model_directory)
-    pipeline = dag.create_pipeline(config, token)
+    pipeline = create_pipeline(config, token)
     if config.from_node is not None:
         runner.require_node(pipeline, config.from_node)
     return pipeline
@@ -295,11 +296,11 @@ def _summary(
     log_file: Path,
 ) -> int:
     """Print what came out, the reason of a refusal last."""
-    from components.gate import VERDICT_FILE, read_verdict, verdict_table
-    from components.report import REPORT_FILE
+    from components.evaluator.verdict import read_verdict, verdict_table
+    from schema.names import MODEL_REPORT_FILE, VERDICT_FILE, Node
 
     node = {result.node: result for result in results}
-    blessing = node["Evaluator"].outputs["blessing"]
+    blessing = node[Node.EVALUATOR].outputs["blessing"]
     verdict = read_verdict(blessing)
     console.print()
     console.print(verdict_table(verdict))
@@ -308,7 +309,7 @@ def _summary(
     )
     _lines(console, f"on the test split: {aggregates}")
     _lines(console, *(f"note: {note}" for note in verdict.notes))
-    found = node.get("BestHyperparameters")
+    found = node.get(Node.BEST_HYPERPARAMETERS)
     if found and found.outputs:
         _lines(
             console,
@@ -319,10 +320,10 @@ def _summary(
         console,
         f"movies  {movies.movies:,} in {config.movies}",
         f"verdict {blessing / VERDICT_FILE}",
-        f"report  {node['ModelReport'].outputs['report'] / REPORT_FILE}",
+        f"report  {node[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
         f"log     {log_file}",
     )
-    return _outcome(config, console, verdict, node["Pusher"], node["Canary"])
+    return _outcome(config, console, verdict, node[Node.PUSHER], node[Node.SMOKE_TEST])
 
 
 def _outcome(
@@ -330,7 +331,7 @@ def _outcome(
     console: Console,
     verdict: Verdict,
     pusher: NodeResult,
-    canary: NodeResult,
+    smoke_test: NodeResult,
 ) -> int:
     pushed = pusher.properties["pushed_model"]
     if pushed.get("pushed"):
@@ -342,7 +343,7 @@ def _outcome(
     _lines(console, f"model   not pushed; {config.model_directory} is as it was")
     if verdict.blessed:
         reasons = str(
-            canary.properties["blessing"].get("reason") or pushed.get("reason")
+            smoke_test.properties["blessing"].get("reason") or pushed.get("reason")
         ).splitlines()
         _lines(console, *reasons, title="not pushed:")
     else:

@@ -3,7 +3,7 @@
 TFX's own ExampleValidator records anomalies and lets the run go on, and it compares neither spans
 nor splits, so that a schema's drift and skew comparators have no effect. `AnomalyGate` reads what
 it found, applies the comparators, and fails with one line for each finding. Why TFX's
-DistributionValidator does not do is in docs/adr/0005-anomalies.md.
+DistributionValidator does not do is in docs/adr/0005-anomaly-gate.md.
 """
 
 import json

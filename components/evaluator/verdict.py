@@ -22,12 +22,18 @@ def read_verdict(blessing: Path) -> Verdict:
     """The verdict in the folder of a blessing artifact.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it cannot be read.
     """
     path = blessing / VERDICT_FILE
+    remedy = f"run the Evaluator again (--from {Node.EVALUATOR})"
     if not path.is_file():
-        raise UserError(f"{path} is missing: run the Evaluator again (--from {Node.EVALUATOR})")
-    return Verdict.from_json(path.read_text(encoding="utf-8"))
+        raise UserError(f"{path} is missing: {remedy}")
+    try:
+        return Verdict.from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path} was written by another version of the project, or is damaged: {remedy}"
+        ) from error
 
 
 def verdict_table(verdict: Verdict) -> Table:

@@ -5,25 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from tfx import types
 from tfx import v1 as tfx
 from tfx.components.example_validator import executor as example_validator
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from components.anomaly_gate import (
-    PREVIOUS,
-    REPORT_FILE,
-    STATISTICS,
-    AcceptedStatistics,
-    AnomaliesFound,
-    AnomalyGate,
-    Executor,
-    LastAcceptedStrategy,
-    Limits,
-    load_accepted,
-)
+from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
+from components.anomaly_gate.decision import AnomaliesFound, Limits
+from components.anomaly_gate.figures import load_accepted
+from components.resolvers import LastAcceptedStrategy
 from schema import features as raw
+from schema.names import ANOMALY_REPORT_FILE, Node
 from tests.data.tiny_movies import (
     Row,
     movies,
@@ -57,21 +49,12 @@ def gate(
     example_validator.Executor().Do(
         {"statistics": [computed], "schema": [schema]}, {"anomalies": [anomalies]}, {}
     )
-    inputs = {"statistics": [computed], "schema": [schema], "anomalies": [anomalies]}
+    inputs = {"statistics": computed, "schema": schema, "anomalies": anomalies}
     if previous is not None:
-        inputs[PREVIOUS] = [accepted_before(folder / "before", previous)]
+        inputs["previous"] = accepted_before(folder / "before", previous)
     accepted = AcceptedStatistics()
     accepted.uri = str(folder / "accepted")
-    channels = {
-        name: types.Channel(type=kind)
-        for name, kind in {
-            "statistics": standard_artifacts.ExampleStatistics,
-            "schema": standard_artifacts.Schema,
-            "anomalies": standard_artifacts.ExampleAnomalies,
-        }.items()
-    }
-    properties = AnomalyGate(**channels).exec_properties
-    Executor().Do(inputs, {"accepted": [accepted]}, properties)
+    AnomalyGate.test_call(**inputs, accepted=accepted, limits=Limits().to_json())
     return accepted
 
 
@@ -97,7 +80,7 @@ def test_good_data_pass_and_are_recorded(tmp_path: Path) -> None:
 
     assert (accepted.statistics_id, accepted.previous_id) == (7, 0)
     assert load_accepted(accepted.uri).datasets[0].num_examples == 600
-    report = json.loads((Path(accepted.uri) / REPORT_FILE).read_text())
+    report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
     assert report["splits"]["train"]["rows"] == 600
     assert report["splits"]["test"]["filled"] == dict.fromkeys(sorted(raw.CSV_COLUMNS), 1.0)
     assert report["drift"] is None
@@ -114,7 +97,7 @@ def test_like_data_as_before_pass(tmp_path: Path) -> None:
     accepted = gate(tmp_path, GOOD, previous=movies(600, seed=3))
 
     assert (accepted.statistics_id, accepted.previous_id) == (7, 5)
-    drift = json.loads((Path(accepted.uri) / REPORT_FILE).read_text())["drift"]
+    drift = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())["drift"]
     assert (drift["rows"], drift["reference_rows"]) == (600, 600)
     assert all(0 <= one["value"] < one["limit"] for one in drift["distances"].values())
     assert len(drift["distances"]) == 5
@@ -136,7 +119,7 @@ def test_a_column_that_is_empty_in_one_split_only_is_not_out_of_range(tmp_path: 
     rare = [*GOOD[:10], *with_values(GOOD[10:], runtime_minutes=None, average_rating=None)]
     accepted = gate(tmp_path, rare, with_values(TEST, runtime_minutes=None, average_rating=None))
 
-    report = json.loads((Path(accepted.uri) / REPORT_FILE).read_text())
+    report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
     assert report["splits"]["train"]["filled"]["runtime_minutes"] == 0.016667
     assert report["splits"]["test"]["filled"]["runtime_minutes"] == 0.0
     assert sorted(report["skew"]["test"]["distances"]) == ["genres", "num_votes", "year"]
@@ -268,48 +251,10 @@ def test_skewed_split(tmp_path: Path) -> None:
 
 def test_small_splits_are_not_compared(tmp_path: Path) -> None:
     accepted = gate(tmp_path, GOOD, with_values(TEST[:99], year=1931))
-    report = json.loads((Path(accepted.uri) / REPORT_FILE).read_text())
+    report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
     assert report["skew"] == {
         "test": {"rows": 99, "reference_rows": 600, "not_compared": "fewer than 100 rows"}
     }
-
-
-def test_limits_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"^anomalies\.max_filled_change must be above 0\. .*: 0$"):
-        Limits(max_filled_change=0)
-
-
-def resolved(
-    current: int, *accepted: tuple[int, int, int], accept_drift: bool = False
-) -> list[int]:
-    """Ids that the strategy leaves of (id, statistics_id, previous_id)."""
-    artifacts = []
-    for identifier, statistics_id, previous_id in accepted:
-        artifact = AcceptedStatistics()
-        artifact.id = identifier
-        artifact.statistics_id = statistics_id
-        artifact.previous_id = previous_id
-        artifacts.append(artifact)
-    computed = standard_artifacts.ExampleStatistics()
-    computed.id = current
-    strategy = LastAcceptedStrategy(accept_drift)
-    result = strategy.resolve_artifacts(None, {STATISTICS: [computed], PREVIOUS: artifacts})
-    assert result[STATISTICS] == [computed]
-    return [artifact.id for artifact in result[PREVIOUS]]
-
-
-def test_what_data_are_compared_with() -> None:
-    assert resolved(1) == []
-    assert resolved(2, (10, 1, 0)) == [10]
-    assert resolved(3, (11, 2, 10), (10, 1, 0)) == [11]
-    # The same data again: what they were compared with then.
-    assert resolved(1, (10, 1, 0)) == []
-    assert resolved(2, (10, 1, 0), (11, 2, 10)) == [10]
-    # Back to data from before the last accepted.
-    assert resolved(1, (10, 1, 0), (11, 2, 10)) == [11]
-    assert resolved(3, (10, 1, 0), (11, 2, 10), accept_drift=True) == []
-    # After drift was accepted, the flag is not needed for the same data again.
-    assert resolved(3, (10, 1, 0), (11, 2, 10), (12, 3, 0)) == []
 
 
 def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
@@ -336,13 +281,14 @@ def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
         config={"accept_drift": accept_drift},
         statistics=computed.outputs["statistics"],
         previous=tfx.dsl.Channel(type=AcceptedStatistics),
-    ).with_id("LastAcceptedStatistics")
+    ).with_id(Node.LAST_ACCEPTED_STATISTICS)
     node = AnomalyGate(
         statistics=computed.outputs["statistics"],
         schema=schema.outputs["schema"],
         anomalies=validator.outputs["anomalies"],
         previous=resolver.outputs["previous"],
-    )
+        limits=Limits().to_json(),
+    ).with_id(Node.ANOMALY_GATE)
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(
             pipeline_name="gate",
@@ -366,15 +312,17 @@ def test_drifted_data_stay_refused_until_accepted(tmp_path: Path) -> None:
     shard.parent.mkdir()
     write_csv(shard, GOOD)
     run_pipeline(tmp_path)
-    assert len(list(reports.glob(f"*/{REPORT_FILE}"))) == 1
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 1
     run_pipeline(tmp_path)
-    assert len(list(reports.glob(f"*/{REPORT_FILE}"))) == 1, "unchanged data are a cache hit"
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 1, (
+        "unchanged data are a cache hit"
+    )
 
     write_csv(shard, with_values(movies(700, seed=4), year=1999))
     for _ in range(2):
         with pytest.raises(AnomaliesFound, match=r"^train: year: unlike the data accepted last"):
             run_pipeline(tmp_path)
     run_pipeline(tmp_path, accept_drift=True)
-    assert len(list(reports.glob(f"*/{REPORT_FILE}"))) == 2
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 2
     run_pipeline(tmp_path)
-    assert len(list(reports.glob(f"*/{REPORT_FILE}"))) == 2, "accepted once is accepted"
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 2, "accepted once is accepted"

@@ -1,29 +1,18 @@
-"""The baseline's parts by hand-made numbers, and the whole on made-up films."""
-
-import json
-from pathlib import Path
+"""The simple baseline's parts by hand-made numbers."""
 
 import numpy as np
 import pytest
-from tfx import types
-from tfx.types import standard_artifacts
 
-from components.baseline import (
+from components.simple_baseline.model import (
     LEAST_THRESHOLD,
-    Baseline,
-    BaselineMetrics,
-    Executor,
     best_thresholds,
     decide,
     evaluate,
     fit_predict,
     labels,
-    load,
 )
-from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from tests.data.tiny_movies import Row, movies, serialized, with_values, write_examples
 
 ACTION, ADVENTURE = GENRES.index("Action"), GENRES.index("Adventure")
 HORROR, WESTERN = GENRES.index("Horror"), GENRES.index("Western")
@@ -51,6 +40,13 @@ def test_thresholds_cut_where_f1_is_highest() -> None:
     # Cut after 1, 2, 3 or 4 films: F1 is 2/3, 1/2, 4/5 and 2/3.
     assert thresholds[ACTION] == pytest.approx(0.2)
     assert thresholds[ADVENTURE] == 0.5
+
+
+def test_of_equal_f1s_the_highest_cut_counts() -> None:
+    # Cut after 1 or 3 films: F1 is 2/3 each time.
+    scores = matrix([{ACTION: 0.9}, {ACTION: 0.8}, {ACTION: 0.7}, {ACTION: 0.6}])
+    given = matrix([{ACTION: 1}, {}, {}, {ACTION: 1}]).astype(bool)
+    assert best_thresholds(scores, given)[ACTION] == pytest.approx(0.85)
 
 
 def test_thresholds_do_not_cut_between_equals() -> None:
@@ -122,48 +118,3 @@ def test_texts_without_a_common_word() -> None:
     assert str(caught.value) == (
         "No word occurs in 2 of the 2 plots of the train split. Give more films."
     )
-
-
-def run(folder: Path, splits: dict[str, list[Row]]) -> BaselineMetrics:
-    metrics = BaselineMetrics()
-    metrics.uri = str(folder / "metrics")
-    node = Baseline(examples=types.Channel(type=standard_artifacts.Examples), seed=4)
-    examples = write_examples(
-        folder / "examples", {split: serialized(rows) for split, rows in splits.items()}
-    )
-    Executor().Do({"examples": [examples]}, {"metrics": [metrics]}, node.exec_properties)
-    return metrics
-
-
-def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
-    splits = {"train": movies(150, 1), "eval": movies(50, 2), "test": movies(50, 3)}
-    # A plot that says nothing, of a film of a genre that only this split has.
-    splits["test"].append(
-        with_values(splits["test"][:1], plot="the letter", genres="Sport")[0] | {raw.TITLE: None}
-    )
-    artifact = run(tmp_path, splits)
-    metrics = load(artifact.uri)
-
-    assert metrics.pop("seconds") >= 0
-    assert metrics["films"] == 51
-    for genre in ("Western", "Sci-Fi", "Horror"):
-        assert metrics["genres"][genre]["recall"] == 1.0
-    assert metrics["genres"]["Sport"] == {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 1}
-    assert metrics["subset_accuracy"] == pytest.approx(50 / 51)
-    assert 0.7 < metrics["macro_f1"] < 0.75
-    assert (artifact.macro_f1, artifact.micro_f1, artifact.samples_f1) == (
-        metrics["macro_f1"],
-        metrics["micro_f1"],
-        metrics["samples_f1"],
-    )
-
-    again = tmp_path / "again"
-    again.mkdir()
-    repeated = load(run(again, splits).uri)
-    del repeated["seconds"]
-    assert json.dumps(repeated) == json.dumps(metrics)
-
-
-def test_a_split_without_films(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^The eval split has no films\. Give more films\.$"):
-        run(tmp_path, {"train": movies(50), "eval": [], "test": movies(5)})

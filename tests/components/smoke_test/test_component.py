@@ -1,4 +1,4 @@
-"""The Canary component blesses a sound model and refuses others, whatever becomes of the probe."""
+"""SmokeTest blesses a sound model and refuses others, whatever becomes of the probe."""
 
 import json
 import sys
@@ -7,40 +7,41 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from tfx import types
 from tfx.components.util import model_utils
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components import canary
-from components.canary import Canary, Executor
+from components.smoke_test.component import SmokeTest, run_probe
+from schema.names import Node
 from tests.data.tiny_model import Tensors, save_tiny_model, write_examples
 
 
-def run_canary(
+def run_smoke_test(
     folder: Path,
     *,
     model_blessed: bool | None = None,
     rows: int = 4,
     time_limit_seconds: int = 120,
 ) -> standard_artifacts.InfraBlessing:
-    """Run the executor on the model and the examples below a folder."""
+    """Run the component on the model and the examples below a folder."""
     model = standard_artifacts.Model()
     model.uri = str(folder / "model")
     examples = standard_artifacts.Examples()
     examples.uri = str(folder / "examples")
     examples.split_names = artifact_utils.encode_split_names(["train", "test"])
     examples.span = 0
-    inputs: dict[str, list[types.Artifact]] = {"model": [model], "examples": [examples]}
+    judged = None
     if model_blessed is not None:
         judged = standard_artifacts.ModelBlessing()
         judged.set_int_custom_property("blessed", int(model_blessed))
-        inputs["model_blessing"] = [judged]
     blessing = standard_artifacts.InfraBlessing()
     blessing.uri = str(folder / "blessing")
-    Executor().Do(
-        inputs,
-        {"blessing": [blessing]},
-        {"split": "test", "rows": rows, "time_limit_seconds": time_limit_seconds, "code_hash": ""},
+    SmokeTest.test_call(
+        model=model,
+        examples=examples,
+        blessing=blessing,
+        model_blessing=judged,
+        rows=rows,
+        time_limit_seconds=time_limit_seconds,
     )
     return blessing
 
@@ -63,7 +64,7 @@ def names(folder: Path) -> list[str]:
 def test_a_sound_model_is_blessed_as_the_infra_validator_does(folder: Path) -> None:
     save_tiny_model(saved(folder))
 
-    blessing = run_canary(folder, model_blessed=True)
+    blessing = run_smoke_test(folder, model_blessed=True)
 
     assert model_utils.is_infra_validated(blessing)
     assert blessing.get_string_custom_property("reason") == ""
@@ -85,7 +86,7 @@ def test_a_faulty_model_is_refused_with_its_reason(folder: Path) -> None:
 
     save_tiny_model(saved(folder), named=swapped)
 
-    blessing = run_canary(folder)
+    blessing = run_smoke_test(folder)
 
     assert blessing.get_int_custom_property("blessed") == 0
     assert not model_utils.is_infra_validated(blessing)
@@ -109,7 +110,7 @@ def test_a_model_that_hangs_is_refused_after_the_time_limit(folder: Path) -> Non
     save_tiny_model(saved(folder), named=endless)
     began = time.monotonic()
 
-    blessing = run_canary(folder, time_limit_seconds=40)
+    blessing = run_smoke_test(folder, time_limit_seconds=40)
 
     assert 40 <= time.monotonic() - began < 60
     assert blessing.get_int_custom_property("blessed") == 0
@@ -137,13 +138,13 @@ def test_a_probe_that_dies_is_a_refusal(
     interpreter.write_text(f"#!/bin/sh\n{script}\n")
     interpreter.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(interpreter))
-    assert canary.run_probe("model", "examples", tmp_path, rows=1, time_limit_seconds=60) == [
+    assert run_probe("model", "examples", tmp_path, rows=1, time_limit_seconds=60) == [
         f"loading the model: {reason} (see {tmp_path}/probe.log)"
     ]
 
 
 def test_a_model_that_the_evaluator_refused_is_not_asked(folder: Path) -> None:
-    blessing = run_canary(folder, model_blessed=False)
+    blessing = run_smoke_test(folder, model_blessed=False)
 
     assert blessing.get_int_custom_property("blessed") == 0
     assert blessing.get_string_custom_property("reason") == (
@@ -153,18 +154,13 @@ def test_a_model_that_the_evaluator_refused_is_not_asked(folder: Path) -> None:
 
 
 def test_the_component_has_the_types_of_the_pipeline() -> None:
-    component = Canary(
+    component = SmokeTest(
         model=channel_utils.as_channel([standard_artifacts.Model()]),
         examples=channel_utils.as_channel([standard_artifacts.Examples()]),
         model_blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
         rows=7,
-        code_hash="abc",
+        code_fingerprint="abc",
     )
-    assert component.id == "Canary"
+    assert component.id == Node.SMOKE_TEST
     assert component.outputs["blessing"].type is standard_artifacts.InfraBlessing
-    assert component.exec_properties == {
-        "split": "test",
-        "rows": 7,
-        "time_limit_seconds": 300,
-        "code_hash": "abc",
-    }
+    assert component.exec_properties == {"rows": 7, "code_fingerprint": "abc"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,18 +14,20 @@ import tensorflow_model_analysis as tfma
 from ml_metadata.proto import Execution
 from sklearn.metrics import average_precision_score, f1_score
 from tensorflow_model_analysis.view import util as tfma_view
-from tfx import types
 from tfx import v1 as tfx
 from tfx.components.util import model_utils
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from components.baseline import METRICS_FILE, BaselineMetrics
-from components.evaluator import Executor, GenreEvaluator, LastOtherBlessedModel
-from components.gate import GateConfig, Judgement, Verdict, read_verdict
+from components.evaluator.component import GenreEvaluator
+from components.evaluator.decision import GateConfig, Judgement, Verdict
+from components.evaluator.verdict import read_verdict
+from components.resolvers import LastOtherBlessedModel
+from components.simple_baseline.component import SimpleBaselineMetrics
 from schema.errors import UserError
 from schema.genres import GENRES
+from schema.names import SIMPLE_BASELINE_FILE, Node
 from tests.data.judged_model import FILMS, RARE, save_model, write_films
 
 GATE = GateConfig(floor=0.5, min_support=10, max_drop=0.1)
@@ -63,11 +66,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, standard_artif
     return found
 
 
-def simple_baseline(folder: Path, f1: Mapping[str, float]) -> BaselineMetrics:
+def simple_baseline(folder: Path, f1: Mapping[str, float]) -> SimpleBaselineMetrics:
     folder.mkdir(parents=True, exist_ok=True)
     genres = {genre: {"f1": value} for genre, value in f1.items()}
-    (folder / METRICS_FILE).write_text(json.dumps({"macro_f1": 0.5, "genres": genres}))
-    artifact = BaselineMetrics()
+    (folder / SIMPLE_BASELINE_FILE).write_text(json.dumps({"macro_f1": 0.5, "genres": genres}))
+    artifact = SimpleBaselineMetrics()
     artifact.uri = str(folder)
     return artifact
 
@@ -77,29 +80,24 @@ def evaluate(
     examples: standard_artifacts.Examples,
     model: standard_artifacts.Model,
     last_blessed: standard_artifacts.Model | None = None,
-    baseline: BaselineMetrics | None = None,
+    baseline: SimpleBaselineMetrics | None = None,
     **parameters: Any,
 ) -> Outcome:
-    """Run the executor as the launcher does."""
+    """Run the component as its executor does."""
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     for name, artifact in (("evaluation", evaluation), ("blessing", blessing)):
         artifact.uri = str(folder / name)
         (folder / name).mkdir(parents=True)
-    node = GenreEvaluator(
-        examples=types.Channel(type=standard_artifacts.Examples),
-        model=types.Channel(type=standard_artifacts.Model),
-        **{"gate": GATE, **parameters},
-    )
-    context = Executor.Context(beam_pipeline_args=BEAM, tmp_dir=str(folder / "tmp"), unique_id="1")
-    Executor(context).Do(
-        {
-            "examples": [examples],
-            "model": [model],
-            "baseline_model": [last_blessed] if last_blessed else [],
-            "baseline_metrics": [baseline] if baseline else [],
-        },
-        {"evaluation": [evaluation], "blessing": [blessing]},
-        node.exec_properties,
+    GenreEvaluator.test_call(
+        examples=examples,
+        model=model,
+        evaluation=evaluation,
+        blessing=blessing,
+        gate=GATE.to_json(),
+        last_blessed_model=last_blessed,
+        simple_baseline=baseline,
+        beam_pipeline=beam.Pipeline(argv=BEAM),
+        **parameters,
     )
     return Outcome(evaluation.uri, blessing, read_verdict(Path(blessing.uri)))
 
@@ -297,7 +295,7 @@ def test_figures_missing_from_the_simple_baseline_are_named(
         evaluate(tmp_path, films, models["good"], baseline=baseline)
     assert str(error.value) == (
         f"the simple baseline in {tmp_path}/baseline has no figures for War, Western: run again "
-        "with --from Baseline"
+        "with --from SimpleBaseline"
     )
 
 
@@ -331,14 +329,14 @@ def create_pipeline(
         candidate=candidate,
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("LatestBlessedModel")
+    ).with_id(Node.LATEST_BLESSED_MODEL)
     evaluator = GenreEvaluator(
         examples=examples_importer.outputs["result"],
         model=candidate,
-        gate=GATE,
-        baseline_model=last_blessed.outputs["model"],
+        gate=GATE.to_json(),
+        last_blessed_model=last_blessed.outputs["model"],
         reset_baseline=reset_baseline,
-    ).with_id("Evaluator")
+    ).with_id(Node.EVALUATOR)
     return tfx.dsl.Pipeline(
         pipeline_name="judged",
         pipeline_root=str(root),
@@ -357,13 +355,15 @@ def last_run(root: Path) -> tuple[bool, Verdict, str | None]:
     """Of the Evaluator's last execution: whether it was cached, its verdict, its baseline's URI."""
     with metadata.Metadata(metadata_connection(root)) as handle:
         store = handle.store
-        execution = store.get_executions_by_type(f"{GenreEvaluator.__module__}.GenreEvaluator")[-1]
+        execution = store.get_executions_by_type(
+            f"{GenreEvaluator.__module__}.{GenreEvaluator.__name__}"
+        )[-1]
         events = store.get_events_by_execution_ids([execution.id])
         by_name = {}
         for event in events:
             name = event.path.steps[0].key
             (by_name[name],) = store.get_artifacts_by_id([event.artifact_id])
-    compared = by_name.get("baseline_model")
+    compared = by_name.get("last_blessed_model")
     return (
         execution.last_known_state == Execution.CACHED,
         read_verdict(Path(by_name["blessing"].uri)),

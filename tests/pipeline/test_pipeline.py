@@ -1,7 +1,7 @@
 """Which nodes a change makes run again, read off the compiled pipeline."""
 
-import ast
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,24 @@ from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline import dag
+from pipeline import pipeline as dag
 from pipeline.config import RunConfig
-from pipeline.fingerprint import fingerprint
+from schema.fingerprint import ROOT, fingerprint, sources
+from schema.names import Node
 
 pytestmark = pytest.mark.filterwarnings(
     # TFX's, but protobuf gives it to whoever called.
     r"ignore:label\(\) is deprecated:DeprecationWarning"
 )
 
-PROJECT = Path(__file__).resolve().parents[2]
-
 PUSHED = {"Pusher", "ModelReport"}
-CANARY = {"Canary"} | PUSHED
-JUDGED = {"Evaluator"} | CANARY
+TESTED = {"SmokeTest"} | PUSHED
+JUDGED = {"Evaluator"} | TESTED
 TRAINED = {"Tuner", "Trainer"} | JUDGED
 TRANSFORMED = {"Transform", "WordVectors"} | TRAINED
 GATED = {"AnomalyGate", "ModelReport"}
 EXAMINED = {"StatisticsGen", "SchemaGen", "ExampleValidator"} | GATED
-ALL = {"CsvExampleGen", "SchemaImporter", "Baseline"} | EXAMINED | TRANSFORMED
+ALL = {"CsvExampleGen", "SchemaImporter", "SimpleBaseline"} | EXAMINED | TRANSFORMED
 RESOLVERS = {"LastAcceptedStatistics", "LatestBlessedModel", "BestHyperparameters"}
 
 
@@ -72,7 +71,7 @@ def run_again(
         readers = {
             name
             for name, node in after.items()
-            for source in sources(node)
+            for source in producers(node)
             if source in found and name not in found
         }
         if not readers:
@@ -85,7 +84,7 @@ def key(node: pipeline_pb2.PipelineNode | None) -> tuple[str, str] | None:
     return node and (str(node.node_info), str(node.parameters))
 
 
-def sources(node: pipeline_pb2.PipelineNode) -> set[str]:
+def producers(node: pipeline_pb2.PipelineNode) -> set[str]:
     """Nodes whose artifacts a node reads."""
     return {
         channel.producer_node_query.id
@@ -98,13 +97,14 @@ def sources(node: pipeline_pb2.PipelineNode) -> set[str]:
 def test_the_nodes_and_their_order(config: RunConfig) -> None:
     nodes = compiled(config)
     assert set(nodes) == (ALL | RESOLVERS) - {"BestHyperparameters"}
+    assert set(nodes) | {"BestHyperparameters"} == set(Node)
     order = list(nodes)
     for earlier, later in [
         ("AnomalyGate", "Transform"),
-        ("AnomalyGate", "Baseline"),
+        ("AnomalyGate", "SimpleBaseline"),
         ("Trainer", "LatestBlessedModel"),
         ("LatestBlessedModel", "Evaluator"),
-        ("Canary", "Pusher"),
+        ("SmokeTest", "Pusher"),
         ("Pusher", "ModelReport"),
     ]:
         assert order.index(earlier) < order.index(later)
@@ -124,7 +124,7 @@ def test_nothing_changed(config: RunConfig) -> None:
         ("word_vectors", {"epochs": 6}, {"WordVectors"} | TRAINED),
         ("anomalies", {"max_filled_change": 0.3}, GATED),
         ("hparams", {"hidden_units": 5}, TRAINED),
-        ("hparams", {"seed": 5}, {"Baseline", "WordVectors"} | TRAINED),
+        ("hparams", {"seed": 5}, {"SimpleBaseline", "WordVectors"} | TRAINED),
         ("tuner", {"trials": 5}, TRAINED),
         ("gate", {"floor": 0.5}, JUDGED),
         ("gate", {"genre_floors": {"Drama": 0.5}}, JUDGED),
@@ -142,25 +142,29 @@ def test_a_setting(
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("components.anomaly_gate", GATED),
-        ("components.baseline", {"Baseline"} | JUDGED),
-        ("components.canary", CANARY),
-        ("components.canary_probe", CANARY),
-        ("components.evaluator", JUDGED),
-        ("components.examples", {"Baseline", "WordVectors"} | TRAINED),
-        ("components.gate", JUDGED),
-        ("components.metrics", JUDGED),
-        ("components.pusher", {"ModelReport"}),
-        ("components.report", {"ModelReport"}),
-        ("components.versions", {"ModelReport"}),
-        ("components.word_vectors", {"WordVectors"} | TRAINED),
+        ("components.anomaly_gate.decision", GATED),
+        ("components.anomaly_gate.figures", GATED),
+        ("components.simple_baseline.model", {"SimpleBaseline"} | JUDGED),
+        ("components.smoke_test.decision", TESTED),
+        ("components.smoke_test.probe", TESTED),
+        ("components.evaluator.component", JUDGED),
+        ("components.evaluator.decision", JUDGED),
+        ("components.evaluator.measurement", JUDGED),
+        ("components.evaluator.metrics", JUDGED),
+        ("components.evaluator.verdict", {"ModelReport"}),
+        ("components.examples", {"SimpleBaseline", "WordVectors"} | TRAINED),
+        ("components.pusher.component", {"ModelReport"}),
+        ("components.pusher.versions", {"ModelReport"}),
+        ("components.resolvers", set()),
+        ("components.word_vectors.vectors", {"WordVectors"} | TRAINED),
         ("ingest.join", set()),
         ("pipeline.console", set()),
         ("report.charts", {"ModelReport"}),
-        ("schema.features", {"AnomalyGate", "Baseline"} | TRANSFORMED),
-        ("schema.genres", {"Baseline"} | TRANSFORMED),
+        ("schema.features", {"AnomalyGate", "SimpleBaseline"} | TRANSFORMED),
+        ("schema.genres", {"SimpleBaseline"} | TRANSFORMED),
         ("trainer.export.signatures", TRAINED),
         ("trainer.run", TRAINED),
+        ("trainer.tune", TRAINED),
         ("transform.features", TRANSFORMED),
         ("transform.text", TRANSFORMED),
     ],
@@ -175,10 +179,11 @@ def test_an_edit_of_a_module(
 
 def as_if_edited(module: str) -> Callable[..., str]:
     """`fingerprint` after an edit of one module."""
+    file = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    assert file.is_file()
 
     def edited(*names: str) -> str:
-        concerned = any(module == name or module.startswith(f"{name}.") for name in names)
-        return fingerprint(*names) + ("'" if concerned else "")
+        return fingerprint(*names) + ("'" if file in sources(*names) else "")
 
     return edited
 
@@ -223,46 +228,24 @@ def test_making_the_pipeline_writes_no_file(config: RunConfig) -> None:
 @pytest.mark.parametrize(
     ("node", "entry"),
     [
-        ("AnomalyGate", "components.anomaly_gate"),
-        ("Transform", "transform.preprocessing"),
-        ("WordVectors", "components.word_vectors"),
-        ("Baseline", "components.baseline"),
-        ("Tuner", "trainer.tune"),
-        ("Trainer", "trainer.run"),
-        ("Evaluator", "components.evaluator"),
-        ("Canary", "components.canary"),
-        ("Canary", "components.canary_probe"),
-        ("ModelReport", "components.report"),
+        ("AnomalyGate", ["components.anomaly_gate.component"]),
+        ("Transform", ["transform.preprocessing"]),
+        ("WordVectors", ["components.word_vectors.component"]),
+        ("SimpleBaseline", ["components.simple_baseline.component"]),
+        ("Tuner", ["trainer.tune"]),
+        ("Trainer", ["trainer.run"]),
+        ("Evaluator", ["components.evaluator.component"]),
+        ("SmokeTest", ["components.smoke_test.component"]),
+        ("ModelReport", ["components.report", "report"]),
     ],
 )
-def test_an_edit_of_any_module_that_a_node_imports(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch, node: str, entry: str
+def test_the_cache_key_of_a_node_holds_the_hash_of_the_module_that_it_runs(
+    config: RunConfig, node: str, entry: list[str]
 ) -> None:
-    before = compiled(config)
-    modules = imported(entry) - {"schema.errors"}
-    assert len(modules) > 1
-    missed = set()
-    for module in modules:
-        monkeypatch.setattr(dag, "fingerprint", as_if_edited(module))
-        if node not in run_again(before, compiled(config)):
-            missed.add(module)
-    assert missed == set()
-
-
-def imported(entry: str) -> set[str]:
-    """The project's modules that a module imports, itself and what those import among them."""
-    found: set[str] = set()
-    waiting = [entry]
-    while waiting:
-        name = waiting.pop()
-        file = PROJECT.joinpath(*name.split(".")).with_suffix(".py")
-        if name in found or not file.is_file():
-            continue
-        found.add(name)
-        for statement in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(statement, ast.Import):
-                waiting += [alias.name for alias in statement.names]
-            elif isinstance(statement, ast.ImportFrom) and statement.module:
-                waiting.append(statement.module)
-                waiting += [f"{statement.module}.{alias.name}" for alias in statement.names]
-    return found
+    parameters = compiled(config)[node].parameters.parameters
+    if "custom_config" in parameters:
+        custom = json.loads(parameters["custom_config"].field_value.string_value)
+        assert custom["code_fingerprint"] == fingerprint(*entry)
+    else:
+        given = parameters["code_fingerprint"].field_value.string_value
+        assert given == fingerprint(*entry)

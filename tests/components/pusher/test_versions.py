@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from components import versions
-from components.versions import Outcome, Push, Rollback, publish, rollback
-from schema.errors import UserError
+from components.pusher import versions
+from components.pusher.decision import Outcome, Push
+from components.pusher.versions import Rollback, publish, rollback
+from schema.errors import TryAgainError, UserError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def make_model(folder: Path, seed: int, kilobytes: int = 4, files: int = 2) -> Path:
@@ -282,7 +283,7 @@ def test_everything_is_on_disk_before_it_is_visible(
 ) -> None:
     synced: set[int] = set()
     at_rename: dict[str, set[int]] = {}
-    rename, sync = Path.rename, os.fsync
+    rename, sync = Path.replace, os.fsync
 
     def record_sync(descriptor: int) -> None:
         synced.add(os.fstat(descriptor).st_ino)
@@ -294,7 +295,7 @@ def test_everything_is_on_disk_before_it_is_visible(
         return rename(path, target)
 
     monkeypatch.setattr(os, "fsync", record_sync)
-    monkeypatch.setattr(Path, "rename", record_rename)
+    monkeypatch.setattr(Path, "replace", record_rename)
     publish(model(1), base, clock=at(10))
 
     whole = {path.stat().st_ino for path in [base / "10", *(base / "10").rglob("*")]}
@@ -350,7 +351,7 @@ def test_a_lock_that_is_never_released_is_an_error(
     base.mkdir(parents=True)
     with (base / ".lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match="another process has been changing"):
+        with pytest.raises(TryAgainError, match="another process has been changing"):
             publish(model(1), base)
         assert versions.served(base) == {}
     assert publish(model(1), base).outcome is Outcome.PUBLISHED
@@ -370,7 +371,7 @@ def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[s
 PUSH_WITH_SMALL_FILES_ONLY = """
 import resource, sys
 from pathlib import Path
-from components.versions import publish
+from components.pusher.versions import publish
 from schema.errors import UserError
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
@@ -400,7 +401,7 @@ PUSH_ON_A_SMALL_DISK = """
 mount -t tmpfs -o size=300k tmpfs "$3" && "$1" -c '
 import sys
 from pathlib import Path
-from components.versions import publish
+from components.pusher.versions import publish
 from schema.errors import UserError
 base = Path(sys.argv[2]) / "movie_genres"
 try:
@@ -434,7 +435,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 PUSH_WITHOUT_PERMISSION = """
 import os, sys
 from pathlib import Path
-from components.versions import publish
+from components.pusher.versions import publish
 from schema.errors import UserError
 if os.geteuid() == 0:
     os.setuid(65534)
@@ -465,12 +466,13 @@ def test_a_folder_without_permission_is_named() -> None:
 KILL_AT_EVERY_LINE = """
 import json, os, shutil, signal, sys
 from pathlib import Path
-from components import versions
+from components.pusher import decision, versions
+from schema import files
 
 start, folder = Path(sys.argv[1]), Path(sys.argv[2])
 action = eval(sys.argv[3], {"versions": versions, "Path": Path})
 os.fsync = lambda descriptor: None  # a killed process loses no page of the system's cache
-traced = {versions.__file__, shutil.__file__}
+traced = {versions.__file__, decision.__file__, files.__file__, shutil.__file__}
 
 def kill_at(line):
     seen = 0
@@ -500,7 +502,8 @@ while killed:
     assert killed or os.waitstatus_to_exitcode(status) == 0
     after_kill = listing(base)
     action(base)
-    left = sorted(p.name for p in base.iterdir() if p.name.startswith((".staging", ".trash")))
+    unfinished = (".staging", ".trash", "..versions")
+    left = sorted(p.name for p in base.iterdir() if p.name.startswith(unfinished))
     print(json.dumps([killed, after_kill, listing(base), left]))
     shutil.rmtree(base)
 """
@@ -578,7 +581,7 @@ def test_a_rollback_killed_at_any_line_never_shows_a_version_between(
 PUSH = """
 import sys
 from pathlib import Path
-from components.versions import publish
+from components.pusher.versions import publish
 print("started", flush=True)
 push = publish(Path(sys.argv[1]), Path(sys.argv[2]), keep_old=2)
 print(push.outcome.name, push.version)

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 from ml_metadata.proto import Execution
-from tfx import types
 from tfx import v1 as tfx
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from components import versions
-from components.canary import Canary
-from components.pusher import AtomicPusher, Executor
+from components.pusher import versions
+from components.pusher.component import AtomicPusher
+from components.smoke_test.component import SmokeTest
 from schema.errors import UserError
 from tests.data.tiny_model import Tensors, save_tiny_model, sound, write_examples
 
@@ -34,28 +33,26 @@ def push(
     *,
     judged: int = 1,
     asked: int = 1,
-    canary_reason: str = "",
+    smoke_test_reason: str = "",
     republish: bool = False,
     token: str = "",
 ) -> standard_artifacts.PushedModel:
-    """Run the executor with the blessings given."""
+    """Run the component with the blessings given."""
     model_blessing = standard_artifacts.ModelBlessing()
     model_blessing.set_int_custom_property("blessed", judged)
     infra_blessing = standard_artifacts.InfraBlessing()
     infra_blessing.set_int_custom_property("blessed", asked)
-    infra_blessing.set_string_custom_property("reason", canary_reason)
+    infra_blessing.set_string_custom_property("reason", smoke_test_reason)
     pushed = standard_artifacts.PushedModel()
     pushed.uri = str(archive)
-    properties = AtomicPusher(
-        model=types.Channel(type=standard_artifacts.Model),
+    AtomicPusher.test_call(
+        model=model,
+        pushed_model=pushed,
         base_directory=base,
+        model_blessing=model_blessing,
+        infra_blessing=infra_blessing,
         republish=republish,
         destination_token=token,
-    ).exec_properties
-    Executor().Do(
-        {"model": [model], "model_blessing": [model_blessing], "infra_blessing": [infra_blessing]},
-        {"pushed_model": [pushed]},
-        properties,
     )
     return pushed
 
@@ -91,16 +88,16 @@ def test_the_same_model_again_is_pushed_to_where_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("judged", "asked", "canary_reason", "reason"),
+    ("judged", "asked", "smoke_test_reason", "reason"),
     [
         (0, 0, "not asked", "the Evaluator did not bless the model"),
         (0, 1, "", "the Evaluator did not bless the model"),
-        (1, 0, "it hangs", "the Canary refused the model: it hangs"),
-        (1, 0, "", "the Canary refused the model: no reason is given"),
+        (1, 0, "it hangs", "the smoke test refused the model: it hangs"),
+        (1, 0, "", "the smoke test refused the model: no reason is given"),
     ],
 )
 def test_a_model_without_a_blessing_stays_in(
-    judged: int, asked: int, canary_reason: str, reason: str, tmp_path: Path
+    judged: int, asked: int, smoke_test_reason: str, reason: str, tmp_path: Path
 ) -> None:
     base = tmp_path / "serving"
     pushed = push(
@@ -109,7 +106,7 @@ def test_a_model_without_a_blessing_stays_in(
         tmp_path / "archive",
         judged=judged,
         asked=asked,
-        canary_reason=canary_reason,
+        smoke_test_reason=smoke_test_reason,
         token="of this push",
     )
     assert properties(pushed) == {"pushed": 0, "outcome": "not blessed", "reason": reason}
@@ -207,7 +204,7 @@ def test_a_push_is_cached_until_the_directory_changes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [False, True])
-def test_the_canary_decides_what_the_pusher_does(fault: bool, tmp_path: Path) -> None:
+def test_the_smoke_test_decides_what_the_pusher_does(fault: bool, tmp_path: Path) -> None:
     def not_a_number(features: Tensors, answer: Tensors) -> Tensors:
         return {**answer, "probabilities": answer["probabilities"] * float("nan")}
 
@@ -224,17 +221,19 @@ def test_the_canary_decides_what_the_pusher_does(fault: bool, tmp_path: Path) ->
         artifact_type=standard_artifacts.Examples,
         properties={"split_names": '["test"]'},
     ).with_id("Examples")
-    canary = Canary(model=model.outputs["result"], examples=examples.outputs["result"], rows=4)
+    smoke_test = SmokeTest(
+        model=model.outputs["result"], examples=examples.outputs["result"], rows=4
+    )
     pusher = AtomicPusher(
         model=model.outputs["result"],
-        infra_blessing=canary.outputs["blessing"],
+        infra_blessing=smoke_test.outputs["blessing"],
         base_directory=str(tmp_path / "serving"),
     ).with_id("Pusher")
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(
-            "canary",
+            "smoke_test",
             str(tmp_path / "artifacts"),
-            components=[model, examples, canary, pusher],
+            components=[model, examples, smoke_test, pusher],
             metadata_connection_config=connection,
         )
     )
@@ -249,7 +248,7 @@ def test_the_canary_decides_what_the_pusher_does(fault: bool, tmp_path: Path) ->
         assert found["pushed"] == 0
         assert found["outcome"] == "not blessed"
         assert found["reason"] == (
-            "the Canary refused the model: serving_default: probabilities are not finite in "
+            "the smoke test refused the model: serving_default: probabilities are not finite in "
             "16 of 16 rows, first row 0 (tt0000001), Action"
         )
         assert versions.served(tmp_path / "serving") == {}

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.metrics import (
+from components.evaluator.metrics import (
     GenreMetrics,
     average_precision,
     buckets,
