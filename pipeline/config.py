@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, cast, get_args
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.anomaly_gate import Limits
-from components.gate import GateConfig
+from components.anomaly_gate.decision import Limits
+from components.evaluator.decision import GateConfig
 from ingest.settings import IngestSettings
 from pipeline import removed, yaml_file
 from schema import features

@@ -13,7 +13,7 @@ from typing import Final
 from tfx import v1 as tfx
 
 from components import report
-from components.anomaly_gate import AnomaliesFound
+from components.anomaly_gate.decision import AnomaliesFound
 from ingest import IngestReport
 from pipeline import runner
 from pipeline.config import RunConfig

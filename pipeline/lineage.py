@@ -105,7 +105,7 @@ def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
     """
     history = lineage.read(output / "metadata.sqlite")
     # Importing TFX takes seconds: what is wrong above is said without it.
-    from components import versions
+    from components.pusher import versions
     from pipeline import config as configuration
     from pipeline import earlier_search
 
@@ -180,11 +180,11 @@ def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
     """The nodes of the pipeline, in order."""
     from tfx.dsl.compiler import compiler
 
-    from components import versions
-    from pipeline import dag
+    from components.pusher import versions
+    from pipeline.pipeline import create_pipeline
 
     token = versions.destination_token(config.model_directory)
-    ir = compiler.Compiler().compile(dag.create_pipeline(config, token))
+    ir = compiler.Compiler().compile(create_pipeline(config, token))
     return {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
 
 
@@ -194,7 +194,7 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
     from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
 
-    from pipeline.dag import MOVIES_PATTERN
+    from schema.names import MOVIES_PATTERN
 
     given = node.parameters.parameters
     values = data_types_utils.build_parsed_value_dict(given)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from components import versions
+from components.pusher import versions
 from pipeline import options
 from schema import command
 from schema.names import MODEL_NAME, SERVING_FOLDER

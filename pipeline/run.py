@@ -11,14 +11,15 @@ from rich.console import Console
 from tfx import v1 as tfx
 
 import ingest
-from components import versions
-from components.anomaly_gate import AnomaliesFound
+from components.anomaly_gate.decision import AnomaliesFound
+from components.pusher import versions
 from ingest import IngestReport
 from pipeline import config as configuration
-from pipeline import dag, earlier_search, failure, runner, summary
+from pipeline import earlier_search, failure, runner, summary
 from pipeline.config import RunConfig
 from pipeline.console import Board, print_lines
 from pipeline.outcomes import describe
+from pipeline.pipeline import create_pipeline
 from pipeline.runner import NodeResult
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
@@ -114,7 +115,7 @@ def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
     if config.hparams.reads_sentences:
         ENCODERS[config.hparams.sentence_encoder].require()
     token = versions.destination_token(config.model_directory)
-    pipeline = dag.create_pipeline(config, token)
+    pipeline = create_pipeline(config, token)
     if config.from_node is not None:
         runner.require_node(pipeline, config.from_node)
     return pipeline

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.gate import Verdict, read_verdict, verdict_table
+from components.evaluator.decision import Verdict
+from components.evaluator.verdict import read_verdict, verdict_table
 from ingest import IngestReport
 from pipeline.config import RunConfig
 from pipeline.console import print_lines

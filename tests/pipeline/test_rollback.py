@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components import versions
+from components.pusher import versions
 from pipeline import rollback
 from pipeline.config import RunConfig
 
