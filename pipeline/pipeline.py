@@ -85,9 +85,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         pipeline_name=MODEL_NAME,
         pipeline_root=str(config.artifacts),
         components=[
-            node
-            for node in (*data, *features, *training, *judgement, *release)
-            if node is not None
+            node for node in (*data, *features, *training, *judgement, *release) if node is not None
         ],
         enable_cache=config.cache,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
