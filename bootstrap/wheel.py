@@ -23,7 +23,7 @@ _QUICK = """\
 hparams:
   {epochs: 1, trees: 5, filters: 16, rnn_units: 8,
    encoder_layers: 1, finetuned_layers: 0}
-gate: {floor: 0.0, baseline_tolerance: 1.0}
+gate: {floor: 0.0, simple_baseline_tolerance: 1.0}
 """
 """Settings of a run that asks whether all parts work together, and nothing of the model."""
 

@@ -1,0 +1,301 @@
+"""The DAG: which node feeds which, one function for each stage."""
+
+from typing import Any, NamedTuple
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import standard_artifacts
+
+from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
+from components.evaluator.component import GenreEvaluator
+from components.pusher.component import AtomicPusher
+from components.report import ModelReport
+from components.resolvers import LastAcceptedStrategy, LastOtherBlessedModel, LatestIfAny
+from components.simple_baseline.component import SimpleBaseline
+from components.smoke_test.component import SmokeTest
+from components.word_vectors.component import WordVectors
+from pipeline.config import RunConfig
+from schema import features as raw
+from schema.fingerprint import fingerprint
+from schema.names import MODEL_NAME, MOVIES_PATTERN, SPLIT_BUCKETS, Node, Split
+
+
+class Data(NamedTuple):
+    """Nodes that read the films and check them, in the order in which they run."""
+
+    example_gen: BaseNode
+    statistics_gen: BaseNode
+    schema_gen: BaseNode
+    schema_importer: BaseNode
+    validator: BaseNode
+    last_accepted: BaseNode
+    anomaly_gate: BaseNode
+
+
+class Features(NamedTuple):
+    """Nodes that make what the model reads."""
+
+    transform: BaseNode
+    word_vectors: BaseNode
+
+
+class Training(NamedTuple):
+    """Nodes that fit models."""
+
+    simple_baseline: BaseNode
+    search: BaseNode | None
+    trainer: BaseNode
+
+
+class Judgement(NamedTuple):
+    """Nodes that decide whether the model may be pushed."""
+
+    last_blessed: BaseNode
+    evaluator: BaseNode
+    smoke_test: BaseNode
+
+
+class Release(NamedTuple):
+    """Nodes that push the model and report on the run."""
+
+    pusher: BaseNode
+    report: BaseNode
+
+
+def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
+    """The pipeline of a configuration.
+
+    Nothing is read but the sources and the schema, for their hashes.
+
+    Args:
+        config: of the run.
+        destination_token: names the state of the serving directory, see
+            `components.pusher.versions.destination_token`.
+
+    Returns:
+        The pipeline, its nodes in the order in which they run.
+    """
+    data = data_stage(config)
+    features = feature_stage(config, data)
+    training = training_stage(config, data, features)
+    judgement = judgement_stage(config, data, training)
+    release = release_stage(config, data, training, judgement, destination_token)
+    return tfx.dsl.Pipeline(
+        pipeline_name=MODEL_NAME,
+        pipeline_root=str(config.artifacts),
+        components=[
+            node for node in (*data, *features, *training, *judgement, *release) if node is not None
+        ],
+        enable_cache=config.cache,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(config.metadata)
+        ),
+        beam_pipeline_args=config.beam.arguments(),
+    )
+
+
+def data_stage(config: RunConfig) -> Data:
+    """Read the films, and stop the run if they are not what the schema expects."""
+    splits = [
+        tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets)
+        for name, buckets in SPLIT_BUCKETS.items()
+    ]
+    example_gen = tfx.components.CsvExampleGen(
+        input_base=str(config.movies),
+        input_config=tfx.proto.Input(
+            splits=[tfx.proto.Input.Split(name="movies", pattern=MOVIES_PATTERN)]
+        ),
+        output_config=tfx.proto.Output(
+            split_config=tfx.proto.SplitConfig(partition_feature_name=raw.SPLIT_KEY, splits=splits)
+        ),
+    ).with_id(Node.EXAMPLE_GEN)
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"]).with_id(
+        Node.STATISTICS_GEN
+    )
+    statistics = statistics_gen.outputs["statistics"]
+    # Inferred for review alone (`make schema`): what the run is checked against is the curated
+    # schema.
+    schema_gen = tfx.components.SchemaGen(statistics=statistics, infer_feature_shape=False).with_id(
+        Node.SCHEMA_GEN
+    )
+    schema_importer = tfx.components.ImportSchemaGen(schema_file=str(config.schema_file)).with_id(
+        Node.SCHEMA_IMPORTER
+    )
+    schema = schema_importer.outputs["schema"]
+    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema).with_id(
+        Node.EXAMPLE_VALIDATOR
+    )
+    last_accepted = Resolver(
+        strategy_class=LastAcceptedStrategy,
+        config={"accept_drift": config.accept_drift},
+        statistics=statistics,
+        previous=tfx.dsl.Channel(type=AcceptedStatistics),
+    ).with_id(Node.LAST_ACCEPTED_STATISTICS)
+    anomaly_gate = AnomalyGate(
+        statistics=statistics,
+        schema=schema,
+        anomalies=validator.outputs["anomalies"],
+        limits=config.anomalies.to_json(),
+        previous=last_accepted.outputs["previous"],
+        code_fingerprint=fingerprint("components.anomaly_gate.component"),
+    ).with_id(Node.ANOMALY_GATE)
+    return Data(
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        schema_importer,
+        validator,
+        last_accepted,
+        anomaly_gate,
+    )
+
+
+def feature_stage(config: RunConfig, data: Data) -> Features:
+    """Transform the films, and make vectors for the words of their plots."""
+    transform = tfx.components.Transform(
+        examples=data.example_gen.outputs["examples"],
+        schema=data.schema_importer.outputs["schema"],
+        preprocessing_fn="transform.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=[Split.TRAIN], transform=list(Split)),
+        # Statistics of ids and weights say little, and would double the node's time.
+        disable_statistics=True,
+        custom_config={
+            "transform": config.transform.model_dump(),
+            "code_fingerprint": fingerprint("transform.preprocessing"),
+        },
+    ).with_id(Node.TRANSFORM)
+    transform.add_upstream_node(data.anomaly_gate)
+    word_vectors = WordVectors(
+        transform_graph=transform.outputs["transform_graph"],
+        examples=transform.outputs["transformed_examples"],
+        source=config.word_vectors.source,
+        dimensions=config.word_vectors.dimensions,
+        epochs=config.word_vectors.epochs,
+        seed=config.hparams.seed,
+        code_fingerprint=fingerprint("components.word_vectors.component"),
+    ).with_id(Node.WORD_VECTORS)
+    return Features(transform, word_vectors)
+
+
+def training_stage(config: RunConfig, data: Data, features: Features) -> Training:
+    """Fit the simple baseline and the model, with or without a search of hyperparameters."""
+    simple_baseline = SimpleBaseline(
+        examples=data.example_gen.outputs["examples"],
+        seed=config.hparams.seed,
+        code_fingerprint=fingerprint("components.simple_baseline.component"),
+    ).with_id(Node.SIMPLE_BASELINE)
+    simple_baseline.add_upstream_node(data.anomaly_gate)
+    inputs = {
+        "examples": features.transform.outputs["transformed_examples"],
+        "transform_graph": features.transform.outputs["transform_graph"],
+        "schema": data.schema_importer.outputs["schema"],
+        "base_model": features.word_vectors.outputs["model"],
+        "train_args": tfx.proto.TrainArgs(splits=[Split.TRAIN]),
+        "eval_args": tfx.proto.EvalArgs(splits=[Split.EVAL]),
+    }
+    search = _search(config, inputs)
+    trainer = tfx.components.Trainer(
+        run_fn="trainer.run.run_fn",
+        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
+        custom_config={
+            "hparams": config.hparams.model_dump(),
+            "over_search": config.over_search,
+            "sentence_store": str(config.sentence_store),
+            "code_fingerprint": fingerprint("trainer.run"),
+        },
+        **inputs,
+    ).with_id(Node.TRAINER)
+    return Training(simple_baseline, search, trainer)
+
+
+def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
+    """The Tuner if the run searches, else the best hyperparameters that an earlier run found.
+
+    Nothing if the run should not use what was found.
+    """
+    if not config.tuner.enabled:
+        if config.ignore_search:
+            return None
+        return Resolver(
+            strategy_class=LatestIfAny,
+            best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
+        ).with_id(Node.BEST_HYPERPARAMETERS)
+    trial = config.hparams.changed({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
+    return tfx.components.Tuner(
+        tuner_fn="trainer.tune.tuner_fn",
+        custom_config={
+            "hparams": trial.model_dump(),
+            "sentence_store": str(config.sentence_store),
+            "trials": config.tuner.trials,
+            "log_directory": str(config.logs / "tensorboard" / "tuner"),
+            "code_fingerprint": fingerprint("trainer.tune"),
+        },
+        **inputs,
+    ).with_id(Node.TUNER)
+
+
+def judgement_stage(config: RunConfig, data: Data, training: Training) -> Judgement:
+    """Measure the model and test it as it is served."""
+    examples = data.example_gen.outputs["examples"]
+    model = training.trainer.outputs["model"]
+    last_blessed = Resolver(
+        strategy_class=LastOtherBlessedModel,
+        candidate=model,
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id(Node.LATEST_BLESSED_MODEL)
+    evaluator = GenreEvaluator(
+        examples=examples,
+        model=model,
+        gate=config.gate.to_json(),
+        last_blessed_model=last_blessed.outputs["model"],
+        simple_baseline=training.simple_baseline.outputs["metrics"],
+        reset_baseline=config.reset_baseline,
+        code_fingerprint=fingerprint("components.evaluator.component"),
+    ).with_id(Node.EVALUATOR)
+    smoke_test = SmokeTest(
+        model=model,
+        examples=examples,
+        model_blessing=evaluator.outputs["blessing"],
+        code_fingerprint=fingerprint("components.smoke_test.component"),
+    ).with_id(Node.SMOKE_TEST)
+    return Judgement(last_blessed, evaluator, smoke_test)
+
+
+def release_stage(
+    config: RunConfig,
+    data: Data,
+    training: Training,
+    judgement: Judgement,
+    destination_token: str,
+) -> Release:
+    """Push the model if it is blessed, and report on the run."""
+    model = training.trainer.outputs["model"]
+    blessing = judgement.evaluator.outputs["blessing"]
+    infra_blessing = judgement.smoke_test.outputs["blessing"]
+    pusher = AtomicPusher(
+        model=model,
+        model_blessing=blessing,
+        infra_blessing=infra_blessing,
+        base_directory=str(config.model_directory),
+        keep_old=config.serving.keep_old,
+        republish=config.republish,
+        destination_token=destination_token,
+    ).with_id(Node.PUSHER)
+    report = ModelReport(
+        examples=data.example_gen.outputs["examples"],
+        model=model,
+        evaluation=judgement.evaluator.outputs["evaluation"],
+        blessing=blessing,
+        infra_blessing=infra_blessing,
+        pushed_model=pusher.outputs["pushed_model"],
+        last_blessed=judgement.last_blessed.outputs["model"],
+        anomalies=data.validator.outputs["anomalies"],
+        accepted=data.anomaly_gate.outputs["accepted"],
+        name=MODEL_NAME,
+        movies=str(config.movies),
+        metadata=str(config.metadata),
+        code_fingerprint=fingerprint("components.report", "report"),
+    ).with_id(Node.MODEL_REPORT)
+    return Release(pusher, report)
