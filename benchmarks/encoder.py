@@ -48,7 +48,7 @@ def main() -> int:
         for some in (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
     ]
     layers = ENCODERS[options.encoder].layers
-    hparams = HParams(text_encoder=options.encoder, encoder_layers=layers)
+    hparams = HParams(sentence_encoder=options.encoder, encoder_layers=layers)
     signature = [tf.TensorSpec([None, None], tf.int32)]
     encoders: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
         dtype: tf.function(

@@ -44,6 +44,7 @@ from schema.names import (
     ANOMALY_REPORT_FILE,
     EVALUATE_SIGNATURE,
     EXAMPLES_INPUT,
+    EXTRA_ASSETS,
     PROBABILITIES_OUTPUT,
     SCORES_OUTPUT,
     TRAINING_RECORD_FILE,
@@ -429,7 +430,7 @@ def _training(folder: Path) -> facts.Training:
     Raises:
         UserError: there is none.
     """
-    path = folder / "assets.extra" / TRAINING_RECORD_FILE
+    path = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
     if not path.is_file():
         raise UserError(f"{path} is missing: train the model again (--from Trainer)")
     record = json.loads(path.read_text(encoding="utf-8"))

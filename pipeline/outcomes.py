@@ -42,16 +42,10 @@ def _split_order(split: Path) -> int:
     return list(Split).index(Split(split.name.removeprefix("Split-")))
 
 
-def _vocabularies(outputs: Outputs) -> str:
-    assets = outputs["transform_graph"] / "transform_fn" / "assets"
-    sizes = {name: _lines(assets / name) for name in (xf.PLOT_WORDS, xf.PLOT_NGRAMS)}
-    people = sum(_lines(assets / name) for name in xf.PEOPLE_IDS.values())
-    return f"{sizes[xf.PLOT_WORDS]:,} words, {sizes[xf.PLOT_NGRAMS]:,} n-grams, {people:,} people"
-
-
-def _lines(file: Path) -> int:
+def _vocabulary(outputs: Outputs) -> str:
+    file = outputs["transform_graph"] / "transform_fn" / "assets" / xf.PLOT_WORDS
     with file.open("rb") as content:
-        return sum(1 for _ in content)
+        return f"{sum(1 for _ in content):,} words"
 
 
 def _word_vectors(outputs: Outputs) -> str:
@@ -65,8 +59,8 @@ def _simple_baseline(outputs: Outputs) -> str:
 
 def _training(outputs: Outputs) -> str:
     record = _json(outputs["model_run"] / TRAINING_RECORD_FILE)
-    curve = record["history"]["val_macro_f1"]
-    return f"{len(curve)} epochs, best macro-F1 {max(curve):.3f} on eval"
+    curve, best = record["history"]["val_macro_f1"], record["best_pass"]
+    return f"{len(curve)} epochs, macro-F1 {curve[best]:.3f} on eval after the best, {best + 1}"
 
 
 def _verdict(outputs: Outputs) -> str:
@@ -84,7 +78,7 @@ def _json(file: Path) -> Any:
 
 _WORDS: Final[dict[str, Callable[[Outputs], str]]] = {
     Node.EXAMPLE_GEN: _rows,
-    Node.TRANSFORM: _vocabularies,
+    Node.TRANSFORM: _vocabulary,
     Node.WORD_VECTORS: _word_vectors,
     Node.SIMPLE_BASELINE: _simple_baseline,
     Node.TRAINER: _training,

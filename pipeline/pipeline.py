@@ -158,7 +158,7 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         run_fn="trainer.run.run_fn",
         hyperparameters=search.outputs["best_hyperparameters"],
         custom_config={
-            "hparams": config.hparams.to_dict(),
+            "hparams": config.hparams.model_dump(),
             "sentence_store": str(config.sentence_store),
             "code_fingerprint": fingerprint("trainer.run"),
         },
@@ -178,7 +178,7 @@ def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode:
     return tfx.components.Tuner(
         tuner_fn="trainer.tune.tuner_fn",
         custom_config={
-            "hparams": trial.to_dict(),
+            "hparams": trial.model_dump(),
             "sentence_store": str(config.sentence_store),
             "trials": config.tuner.trials,
             "log_directory": str(config.logs / "tensorboard" / "tuner"),

@@ -170,9 +170,10 @@ def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
     from components.pusher import versions
     from pipeline import runner
     from pipeline.pipeline import create_pipeline
+    from trainer.encoder.pretrained import ENCODERS
 
     if config.hparams.reads_sentences:
-        config.hparams.pretrained.require()
+        ENCODERS[config.hparams.sentence_encoder].require()
     token = versions.destination_token(config.model_directory)
     pipeline = create_pipeline(config, token)
     if config.from_node is not None:

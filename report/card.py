@@ -44,9 +44,10 @@ def _details(facts: Facts) -> list[str]:
         + (f", version {facts.outcome.version}" if facts.outcome.version else ", not pushed")
         + f"{made}; SHA-256 {facts.fingerprint}.",
         f"A multi-label classifier of films into {len(GENRES)} genres: {', '.join(GENRES)}.",
-        "An ensemble of linear members, boosted trees and deep towers with "
-        f"{facts.training.parameters:,} parameters in all; text encoder "
-        f"{facts.training.hparams.get('text_encoder')}.",
+        "A deep network stacked with boosted trees, with "
+        f"{facts.training.parameters:,} parameters in all; word encoder "
+        f"{facts.training.hparams.get('word_encoder')}, sentence encoder "
+        f"{facts.training.hparams.get('sentence_encoder')}.",
         "Probabilities are calibrated by genre, and decided by one threshold a genre, for each "
         "pattern of known fields.",
         f"Made with {versions}. Licence of the code: Apache 2.0.",

@@ -1,9 +1,10 @@
 """Transformed examples as rows and batches of model inputs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -32,13 +33,6 @@ MAX_TITLE_PIECES: Final = 24
 READ_BATCH: Final = 1024
 
 Inputs = dict[str, tf.Tensor]
-
-
-def vocabulary_sizes(tft_output: tft.TFTransformOutput) -> dict[str, int]:
-    """Number of ids of each id feature, out-of-vocabulary buckets included."""
-    return {
-        name: tft_output.vocabulary_size_by_name(name) + xf.OOV_BUCKETS for name in xf.ID_FEATURES
-    }
 
 
 class TextPieces(tf.Module):
@@ -104,7 +98,7 @@ def model_inputs(
         pieces: what makes word pieces; None leaves them out.
 
     Returns:
-        For each id feature an int32 Tensor [N, longest], ids moved up by one so that 0 is padding;
+        For each id feature an int32 Tensor [N, longest], each id plus one, so that 0 is padding;
         the word pieces likewise; the numbers and their missing indicators as float32 [N, 4].
     """
     inputs: Inputs = {}
@@ -129,7 +123,8 @@ class Rows:
     """A split in memory.
 
     Attributes:
-        inputs: by name, [rows, ...]; lists of ids as int32 RaggedTensors without padding.
+        inputs: by name, [rows, ...]; lists of ids as int32 RaggedTensors without padding, and
+            `transform.features.SPLIT_GROUP` as int64 [rows], which no network reads.
         labels: float32 [rows, 22].
     """
 
@@ -139,6 +134,11 @@ class Rows:
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.labels)
+
+    def log_odds(self) -> np.ndarray:
+        """Log odds of each genre among the rows, finite for none or all of them; float32 [22]."""
+        films = self.labels.sum(0)
+        return np.log((films + 0.5) / (len(self) - films + 0.5)).astype(np.float32)
 
     def joined(self, more: Mapping[str, np.ndarray | tf.RaggedTensor]) -> "Rows":
         """These rows with more inputs, each [rows, ...]."""
@@ -197,14 +197,16 @@ def load(
         All its rows, in the order of the files; see `model_inputs`.
     """
     spec = tft_output.transformed_feature_spec()
-    names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.LABEL)
+    names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.SPLIT_GROUP, xf.LABEL)
     wanted = {name: spec[name] for name in names}
     pieces = TextPieces() if with_pieces else None
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def parse(serialized: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
         parsed = tf.io.parse_example(serialized, wanted)
-        return model_inputs(parsed, pieces), tf.reshape(parsed[xf.LABEL], [-1, NUM_GENRES])
+        inputs = model_inputs(parsed, pieces)
+        inputs[xf.SPLIT_GROUP] = tf.reshape(parsed[xf.SPLIT_GROUP], [-1])
+        return inputs, tf.reshape(parsed[xf.LABEL], [-1, NUM_GENRES])
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(READ_BATCH)
@@ -214,9 +216,9 @@ def load(
         inputs, truth = parse(serialized)
         parts.append(
             {
-                name: value
-                if value.dtype == tf.float32
-                else tf.RaggedTensor.from_tensor(value, padding=0)
+                name: tf.RaggedTensor.from_tensor(value, padding=0)
+                if value.dtype == tf.int32
+                else value
                 for name, value in inputs.items()
             }
         )
@@ -225,3 +227,16 @@ def load(
         {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]} if parts else {}
     )
     return Rows(together, np.concatenate(labels))
+
+
+def input_names(network: keras.Model) -> list[str]:
+    """Names of the inputs of a network, which accepts no others."""
+    return [item.name for item in network.inputs]
+
+
+def inference(network: keras.Model) -> Callable[[dict[str, tf.Tensor]], Any]:
+    """The network as a function of its inputs by name, traced once for all sizes of a batch."""
+    spec = {
+        item.name: tf.TensorSpec(item.shape, item.dtype, name=item.name) for item in network.inputs
+    }
+    return tf.function(lambda inputs: network(inputs, training=False), input_signature=[spec])

@@ -12,6 +12,11 @@ _SLOW: Final = ("GenuineIntel", "avx512_bf16")
 """Vendor whose processors gain nothing by the flag after it."""
 
 
+def resolved(precision: str) -> str:
+    """The number type of a `precision` setting; for `auto` it is `native`."""
+    return native() if precision == "auto" else precision
+
+
 def native(cpu_info: Path = CPU_INFO) -> str:
     """`bfloat16` where the processor multiplies it faster than `float32`.
 

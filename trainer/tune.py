@@ -4,7 +4,7 @@ import logging
 import zlib
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras_tuner
 from keras_tuner.engine import trial as trial_module
@@ -12,13 +12,47 @@ from tfx import v1 as tfx
 from tfx.components.tuner.component import TunerFnResult
 
 from trainer import run
-from trainer.hparams import HParams, search_space, searched_encoders
+from trainer.ensemble import training
+from trainer.hparams import HParams
+
+SEARCHED: Final[dict[str, tuple[float, ...] | tuple[str, ...]]] = {
+    "learning_rate": (5e-4, 1e-3, 2e-3),
+    "batch_size": (128, 256, 512),
+    "optimizer": ("adam", "adamw", "nadam"),
+    "weight_decay": (0.01, 0.05, 0.1),
+    "word_encoder": ("none", "cnn", "rnn", "cnn_rnn"),
+    "sentence_encoder": ("none",),
+    "hidden_units": (256, 512, 1024, 2048),
+    "input_dropout": (0.2, 0.3, 0.4, 0.5, 0.6),
+    "dropout": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "field_dropout": (0.1, 0.2, 0.3, 0.4, 0.5),
+}
+"""Values that the Tuner chooses between, beside the configured ones. The sentence encoder is the
+configured one or none, so that all trials share its vectors."""
 
 log = logging.getLogger(__name__)
 
 
+def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
+    """What the Tuner may change; every combination can be trained.
+
+    All are choices between values as they are written: steps from a lowest number give
+    0.30000000000000004 beside 0.3, another setting to Keras Tuner, which would try the defaults
+    twice.
+
+    Args:
+        defaults: the configured settings, which are among the choices and are the first trial. What
+            is not searched stays as it is here.
+    """
+    space = keras_tuner.HyperParameters()
+    for name, choices in SEARCHED.items():
+        default = getattr(defaults, name)
+        space.Choice(name, sorted({default, *choices}), default=default)
+    return space
+
+
 def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
-    """A search over `trainer.hparams.search_space` for the best mean average precision.
+    """A search over `search_space` for the best mean average precision.
 
     Args:
         fn_args: of the Tuner component. `custom_config` must hold `trials`, the number of settings
@@ -30,11 +64,10 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
-    everything = defaults.changed({"text_encoder": searched_encoders(defaults)[-1]})
     # TensorBoard would draw the curves of two searches in one folder as one.
     search = f"search-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 (local time for people)
     tuner = TrainingTuner(
-        run.prepare(fn_args, everything),
+        run.prepare(fn_args, defaults),
         defaults,
         Path(config.get("log_directory", fn_args.working_dir), search),
         oracle=oracle(defaults, config["trials"]),
@@ -57,7 +90,7 @@ def oracle(defaults: HParams, trials: int) -> "DefaultsFirst":
         A search for the highest `val_map`, see `TrainingTuner.run_trial`.
     """
     return DefaultsFirst(
-        objective=keras_tuner.Objective("val_map", "max"),
+        objective=keras_tuner.Objective(training.MONITORED, "max"),
         max_trials=trials,
         num_initial_points=max(2, trials // 2),
         seed=zlib.crc32(repr(defaults).encode()),
@@ -102,12 +135,11 @@ class TrainingTuner(keras_tuner.Tuner):
         super().__init__(**kwargs)
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Train one setting; its best scores on the eval split."""
+        """Train one setting; return the scores of its best pass on the eval split."""
         del args, kwargs  # what Keras' own tuners hand to `fit`
         hparams = self.defaults.changed(trial.hyperparameters.values)
         log.info("trial %d of %d", int(trial.trial_id) + 1, self.oracle.max_trials)
-        network = run.new_model(hparams, self.prepared)
-        history = run.fit(
-            network, hparams, self.prepared, self.log_directory / f"trial_{trial.trial_id}"
-        )
-        return {name: max(history[name]) for name in ("val_map", "val_macro_f1")}
+        folder = self.log_directory / f"trial_{trial.trial_id}"
+        _, history = run.train(hparams, self.prepared, folder)
+        best = training.best_pass(history)
+        return {name: history[name][best] for name in (training.MONITORED, "val_macro_f1")}

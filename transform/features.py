@@ -8,22 +8,34 @@ from schema import features as raw
 PLOT_WORDS: Final = "plot_words"
 """Word ids of the plot in reading order, cut to `max_plot_words`; int64, varying length."""
 
-PLOT_NGRAMS: Final = "plot_ngrams"
-"""Distinct ids of the plot's one- and two-word n-grams; int64, varying length."""
-
 PLOT_TEXT: Final = "plot_text"
 TITLE_TEXT: Final = "title_text"
 TEXTS: Final[tuple[str, ...]] = (PLOT_TEXT, TITLE_TEXT)
 """Plot and title as they are, valid UTF-8, for encoders with words of their own; string [N]."""
 
+PLOT_NGRAMS: Final = "plot_ngrams"
+"""Hashes of the plot's distinct one- and two-word n-grams; int64, varying length."""
+
 TITLE_WORDS: Final = "title_words"
-"""Word ids of the title; int64, varying length."""
+"""Hashes of the title's distinct words; int64, varying length."""
 
 PEOPLE_IDS: Final[dict[str, str]] = {name: f"{name}_ids" for name in raw.PEOPLE}
-"""Ids of the names in each people field, in billing order; int64, varying length."""
+"""Hashes of the names in each people field, in billing order; int64, varying length."""
 
-ID_FEATURES: Final[tuple[str, ...]] = (PLOT_WORDS, PLOT_NGRAMS, TITLE_WORDS, *PEOPLE_IDS.values())
-"""Every feature that is a list of vocabulary ids; each has a vocabulary file of the same name."""
+HASHED_FEATURES: Final[tuple[str, ...]] = (PLOT_NGRAMS, TITLE_WORDS, *PEOPLE_IDS.values())
+"""Features that are lists of hashes. The trainer decides which hashes it uses, so Transform needs
+no pass over the data for them."""
+
+ID_FEATURES: Final[tuple[str, ...]] = (PLOT_WORDS, *HASHED_FEATURES)
+"""Every feature that is a list of ids."""
+
+HASHES: Final = 2**31 - 2
+"""Number of hash values: int32 holds each of them plus one. Of two million n-grams about a thousand
+share their hash with another one."""
+
+SPLIT_GROUP: Final = "split_group"
+"""Hash of the film's split key. Films that belong together, such as sequels, share it; int64 [N].
+Only training reads it."""
 
 NUMBERS: Final = "numbers"
 """The numbers scaled to mean 0 and variance 1 (log votes), 0 where missing; float32 [4]."""
@@ -55,24 +67,14 @@ class TransformConfig:
             bounds the cost of one request.
         max_cast: names of the cast that are read, in billing order.
         max_words: size of the plot's word vocabulary, by frequency.
-        max_ngrams: size of the n-gram vocabulary, by frequency.
-        max_title_words: size of the title's word vocabulary.
-        max_people: size of each people vocabulary.
         min_word_count: occurrences that a word must have.
-        min_ngram_count: occurrences that an n-gram must have.
-        min_people_count: films that a person must have a credit in.
     """
 
     max_plot_words: int = 64
     max_plot_characters: int = 20_000
     max_cast: int = 12
     max_words: int = 30_000
-    max_ngrams: int = 80_000
-    max_title_words: int = 8_000
-    max_people: int = 200_000
     min_word_count: int = 3
-    min_ngram_count: int = 4
-    min_people_count: int = 1
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot work.

@@ -34,37 +34,18 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
 
     plot = _strings(inputs[raw.PLOT])
     plot_words = text.words(plot, config.max_plot_characters)
-    outputs[xf.PLOT_WORDS] = _ids(
-        plot_words[:, : config.max_plot_words],
-        xf.PLOT_WORDS,
-        vocabulary_of=plot_words,
-        top_k=config.max_words,
-        min_count=config.min_word_count,
-    )
-    outputs[xf.PLOT_TEXT] = text.head(plot, config.max_plot_characters)
-    outputs[xf.PLOT_NGRAMS] = _distinct(
-        _ids(
-            text.ngrams(plot_words),
-            xf.PLOT_NGRAMS,
-            top_k=config.max_ngrams,
-            min_count=config.min_ngram_count,
-        )
-    )
     title = _strings(inputs[raw.TITLE])
+    outputs[xf.PLOT_WORDS] = _vocabulary_ids(plot_words, config)
+    outputs[xf.PLOT_NGRAMS] = _distinct_hashes(text.ngrams(plot_words))
+    outputs[xf.TITLE_WORDS] = _distinct_hashes(text.words(title, config.max_plot_characters))
+    outputs[xf.PLOT_TEXT] = text.head(plot, config.max_plot_characters)
     outputs[xf.TITLE_TEXT] = text.head(title, config.max_plot_characters)
-    outputs[xf.TITLE_WORDS] = _ids(
-        text.words(title, config.max_plot_characters),
-        xf.TITLE_WORDS,
-        top_k=config.max_title_words,
-        min_count=config.min_word_count,
-    )
 
     people = {name: text.names(_strings(inputs[name]), raw.LIST_SEPARATOR) for name in raw.PEOPLE}
     people[raw.CAST] = people[raw.CAST][:, : config.max_cast]
     for name, feature in xf.PEOPLE_IDS.items():
-        outputs[feature] = _ids(
-            people[name], feature, top_k=config.max_people, min_count=config.min_people_count
-        )
+        outputs[feature] = tf.ragged.map_flat_values(_hashes, people[name]).to_sparse()
+    outputs[xf.SPLIT_GROUP] = _hashes(_strings(inputs[raw.SPLIT_KEY]))
 
     values = {name: _number(inputs[name]) for name in raw.NUMBERS}
     numbers = [
@@ -107,45 +88,42 @@ def _dense(values: tf.Tensor | tf.SparseTensor, default: str | float) -> tf.Tens
     return tf.reshape(values, [-1])
 
 
-def _ids(
-    tokens: tf.RaggedTensor,
-    vocabulary: str,
-    *,
-    top_k: int,
-    min_count: int,
-    vocabulary_of: tf.RaggedTensor | None = None,
-) -> tf.SparseTensor:
-    """Look tokens up in a vocabulary made by frequency; what is not in it gets the bucket behind
-    it.
+def _vocabulary_ids(words: tf.RaggedTensor, config: xf.TransformConfig) -> tf.SparseTensor:
+    """Ids of the first words of each plot in the vocabulary of the most frequent words.
 
-    The vocabulary is made from `vocabulary_of` where that is given, else from the tokens
-    themselves.
+    A word that is not in the vocabulary gets the id behind its last.
     """
-    source = tokens if vocabulary_of is None else vocabulary_of
     path = tft.vocabulary(
-        source.to_sparse(),
-        top_k=top_k,
-        frequency_threshold=min_count,
-        vocab_filename=vocabulary,
+        words.to_sparse(),
+        top_k=config.max_words,
+        frequency_threshold=config.min_word_count,
+        vocab_filename=xf.PLOT_WORDS,
     )
     return tft.apply_vocabulary(
-        tokens.to_sparse(), deferred_vocab_filename_tensor=path, num_oov_buckets=xf.OOV_BUCKETS
+        words[:, : config.max_plot_words].to_sparse(),
+        deferred_vocab_filename_tensor=path,
+        num_oov_buckets=xf.OOV_BUCKETS,
     )
 
 
-def _distinct(ids: tf.SparseTensor) -> tf.SparseTensor:
-    """Each id once a row, in the order of their first places."""
-    row_and_id = tf.stack([ids.indices[:, 0], ids.values], axis=1)
-    once = tf.raw_ops.UniqueV2(x=row_and_id, axis=[0]).y
+def _hashes(strings: tf.Tensor) -> tf.Tensor:
+    """A hash from 0 to `HASHES` - 1 of each string; int64 of the shape of the strings."""
+    return tf.strings.to_hash_bucket_fast(strings, xf.HASHES)
+
+
+def _distinct_hashes(tokens: tf.RaggedTensor) -> tf.SparseTensor:
+    """Hashes of the tokens, each once a row, in the order of their first places."""
+    row = tokens.value_rowids()
+    once, _ = tf.unique(row * xf.HASHES + _hashes(tokens.flat_values))
     return tf.RaggedTensor.from_value_rowids(
-        once[:, 1], once[:, 0], nrows=ids.dense_shape[0]
+        once % xf.HASHES, once // xf.HASHES, nrows=tokens.nrows()
     ).to_sparse()
 
 
 def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale each column to mean 0 and variance 1 over its known values, cut at four deviations.
 
-    One analysis of sums serves all columns; `tft.scale_to_z_score` would be two passes for each.
+    TensorFlow Transform ignores values that are not finite, and makes one analysis of all columns.
 
     Args:
         numbers: float32 [N, columns], NaN where not known.
@@ -155,18 +133,8 @@ def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         known; float32 [N, columns] each.
     """
     known = tf.math.is_finite(numbers)
-    exact = tf.cast(tf.where(known, numbers, 0.0), tf.float64)
-    sums = tft.sum(
-        tf.concat([tf.cast(known, tf.float64), exact, exact**2], axis=1), reduce_instance_dims=False
-    )
-    count, total, squares = tf.split(sums, 3)
-    count = tf.maximum(count, 1.0)
-    mean = total / count
-    variance = squares / count - mean**2
-    # Beside rounding: what is left of equal values after the subtraction is no variance.
-    usable = variance > 1e-9 * (squares / count)
-    z = (exact - mean) / tf.sqrt(tf.where(usable, variance, 1.0))
-    scaled = tf.where(known & usable, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)
+    z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)
+    scaled = tf.where(known, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)
     return scaled, 1.0 - tf.cast(known, tf.float32)
 
 

@@ -1,6 +1,13 @@
-"""What each part of the model brings: the same training without it.
+"""What each part of the model brings: paired trainings with and without it.
 
 python -m benchmarks.quality.ablation --output runs/imdb --report docs/quality.md
+
+Each variant differs from the whole model by hyperparameters or by inputs that are unknown in all
+films. The variants of one seed share what is prepared before the training, so that their difference
+is paired. On the eval split a variant is judged by cross-fitting: members are weighed and
+thresholds chosen on one half of the films, and the other half is judged; films that belong together
+are in the same half. The best pass is chosen on the whole eval split, by mAP. On the test split the
+decision rule is that of the whole eval split, as in a run of the pipeline.
 """
 
 import argparse
@@ -9,190 +16,297 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from benchmarks.origin import origin
 from benchmarks.quality import report, run, scores
 from pipeline.config import RunConfig
 from schema.errors import UserError
-from trainer.ensemble.model import DEEP, LINEAR, TREES, WIDE
-from trainer.features import fields
-from transform import features as xf
+from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, Split
+from trainer.hparams import HParams
 
 if TYPE_CHECKING:
+    import keras
+
     from trainer.data import Rows
-    from trainer.hparams import HParams
+    from trainer.ensemble.thresholds import Decisions
     from trainer.run import Prepared
 
 ABLATION: Final = "ablation"
 """Marker in the document."""
 
+SCORES: Final = ("macro-F1", "micro-F1", "mAP")
+PATTERNS: Final = {"all fields": None, "plot and title": 0}
+"""Which fields of the judged films are known: None is all that the films have, a number an index of
+`trainer.ensemble.thresholds.PATTERNS`."""
+
+Mask = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def unknown(**fields_known: float) -> Mask:
+    """Hides fields by the product's own masking, see `trainer.features.fields.keep`."""
+
+    def hide(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        from trainer.features import fields
+
+        return fields.keep(inputs, **fields_known)
+
+    return hide
+
+
+def without(*names: str) -> Mask:
+    """Sets features to zero, which is what they are if nothing is known."""
+    return lambda inputs: {**inputs, **{name: 0 * inputs[name] for name in names}}
+
 
 @dataclass(frozen=True)
 class Variant:
-    """A training that differs from the model's own in one thing.
+    """A training that differs from the whole model's in one thing.
 
     Attributes:
-        name: in the table.
+        name: in the tables.
         changes: hyperparameters that differ.
-        leave_out: parts and inputs that are not built, see `trainer.ensemble.model.build`.
+        mask: hides inputs of all films; None hides nothing.
     """
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
-    leave_out: Collection[str] = ()
+    mask: Mask | None = None
 
+
+WHOLE: Final = Variant("the whole model")
 
 VARIANTS: Final = (
-    Variant("the whole model"),
-    Variant("one tower", {"towers": 1}),
-    Variant("no wide member", leave_out={WIDE}),
-    Variant("no linear member", leave_out={LINEAR}),
-    Variant("neither", leave_out={LINEAR, WIDE}),
-    Variant("no trees", leave_out={TREES}),
-    Variant("the wide member alone", leave_out={DEEP, LINEAR, TREES}),
-    Variant("no factors of n-grams", leave_out={fields.NGRAM_FACTORS}),
-    Variant("no regressions on text", leave_out={fields.PLOT_LOGITS, fields.TITLE_LOGITS}),
-    Variant("no words of the title beside MiniLM's text", leave_out=set(fields.TITLE)),
-    Variant("no people", leave_out={*fields.PEOPLE, fields.CREDIT_COUNTS}),
-    Variant("no single people", leave_out=set(xf.PEOPLE_IDS.values())),
-    Variant("no genres of the people's other films", leave_out={fields.PEOPLE_LIFTS}),
-    Variant("no classes of numbers", leave_out={fields.NUMBER_CLASSES}),
-    Variant("no numbers", leave_out={xf.NUMBERS, xf.NUMBERS_MISSING, fields.NUMBER_CLASSES}),
+    Variant("no word encoder", {"word_encoder": "none"}),
+    Variant("word_encoder: cnn", {"word_encoder": "cnn"}),
+    Variant("word_encoder: rnn", {"word_encoder": "rnn"}),
+    Variant("no sentence encoder", {"sentence_encoder": "none"}),
+    Variant("neither", {"word_encoder": "none", "sentence_encoder": "none"}),
+    Variant("no fine-tuning", {"finetuned_layers": 0}),
+    Variant("one tree for each genre", {"trees": 1}),
+    Variant("nobody known", mask=unknown(people=0.0)),
+    Variant("no genres of the people's other films", mask=unknown(people=0.0, names=1.0)),
+    Variant("no numbers known", mask=unknown(numbers=0.0)),
+    Variant("no regression on the title", mask=unknown(title=0.0)),
+    Variant("no regression on the plot", mask=without("plot_logits")),
     Variant("no hiding of fields in training", {"field_dropout": 0.0}),
-    Variant("text_encoder: cnn", {"text_encoder": "cnn"}),
-    Variant("text_encoder: rnn", {"text_encoder": "rnn"}),
-    Variant("text_encoder: cnn_rnn", {"text_encoder": "cnn_rnn"}),
-    Variant("text_encoder: minilm", {"text_encoder": "minilm"}),
-    Variant("MiniLM as it is", {"finetuned_layers": 0}),
-    Variant("MiniLM as it is and alone", {"finetuned_layers": 0, "text_encoder": "minilm"}),
-    Variant("loss: focal", {"loss": "focal"}),
-    Variant("loss: asymmetric", {"loss": "asymmetric"}),
 )
 
 NAMES: Final = tuple(variant.name for variant in VARIANTS)
 
+Figures = dict[Split, list[float]]
+"""By split, `SCORES` for each of `PATTERNS`."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train all variants and print the table; returns the exit status."""
+    """Train all variants and print the tables; returns the exit status."""
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    output = options.output.resolve()
     try:
         if options.report:
             report.around(options.report, ABLATION)
-        model = run.served_model(output)
-        if model is None:
-            raise UserError(f"{output}: no model is served from there. Run the pipeline first.")
-        chosen = [one for one in VARIANTS if one.name in (options.only or NAMES)]
-        text = _table(model, output, options.epochs, chosen)
+        experiment = Experiment(options.output.resolve(), options.epochs)
+        variants = [one for one in VARIANTS if one.name in (options.only or NAMES)]
+        text = _tables(experiment, [WHOLE, *variants], options.seeds)
         if options.report:
             report.insert(options.report, ABLATION, text)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return int(error.exit_status)
     print(text)
     return 0
 
 
-def _table(model: Path, output: Path, epochs: int, variants: Sequence[Variant]) -> str:
-    import keras
-    import tensorflow_transform as tft
-    from tfx import v1 as tfx
-
-    from trainer import data
-    from trainer import run as training
-    from trainer.features import evidence
-    from trainer.hparams import HParams
-
+def _tables(experiment: "Experiment", variants: Sequence[Variant], seeds: int) -> str:
     heading = origin("benchmarks.quality.ablation")
-    record = json.loads((model / "assets.extra" / training.RECORD_FILE).read_text())
-    hparams = HParams().changed({**record["hparams"], "epochs": epochs})
-    inputs = run.trainer_inputs(model, output)
+    found: dict[str, list[Figures]] = {variant.name: [] for variant in variants}
+    total, done = len(variants) * seeds, 0
+    for seed in range(seeds):
+        for variant in variants:
+            started = time.monotonic()
+            figures = experiment.figures(variant, seed)
+            found[variant.name].append(figures)
+            done += 1
+            shown = " ".join(f"{figure:.4f}" for values in figures.values() for figure in values)
+            seconds = time.monotonic() - started
+            print(
+                f"{done} of {total}: seed {seed}, {variant.name}: {shown} ({seconds:.0f} s)",
+                file=sys.stderr,
+                flush=True,
+            )
+    parts = [f"{heading}, {experiment.epochs} passes each, means of {seeds} seeds"]
+    for split in (Split.EVAL, Split.TEST):
+        parts += [f"On the {split} split:", _table(split, found)]
+    return "\n\n".join(parts)
 
-    def files(split: str) -> list[str]:
-        return [str(inputs.examples / f"Split-{split}" / "*")]
 
-    store = RunConfig(data=output, output=output).sentence_store
-    tft_output = tft.TFTransformOutput(str(inputs.transform_graph))
+def _table(split: Split, found: Mapping[str, Sequence[Figures]]) -> str:
+    """Means of the whole model, then mean paired differences and their standard deviations."""
+    of = {name: np.array([one[split] for one in figures]) for name, figures in found.items()}
+    rows = [[WHOLE.name, *(f"{value:.4f}" for value in of[WHOLE.name].mean(0))]]
+    for name, values in of.items():
+        if name != WHOLE.name:
+            away = values - of[WHOLE.name]
+            deviation = away.std(0, ddof=1) if len(away) > 1 else np.full(away.shape[1], np.nan)
+            cells = zip(away.mean(0), deviation, strict=True)
+            rows.append([name, *(f"{mean:+.4f} ± {spread:.4f}" for mean, spread in cells)])
+    return report.table(["", *(f"{what}: {one}" for what in PATTERNS for one in SCORES)], rows)
 
-    @cache
-    def splits(finetuned_layers: int) -> "tuple[Prepared, Rows]":
-        """Training and eval split, and the test split with its evidence."""
-        of = hparams.changed({"finetuned_layers": finetuned_layers})
+
+class Experiment:
+    """Trains variants of the model of a run on the examples of that run."""
+
+    def __init__(self, output: Path, epochs: int) -> None:
+        """Find the model and what it was trained on.
+
+        Args:
+            output: output directory of the run.
+            epochs: passes of each training.
+
+        Raises:
+            UserError: no model is served from there.
+        """
+        model = run.served_model(output)
+        if model is None:
+            raise UserError(f"{output}: no model is served from there. Run the pipeline first.")
+        self.epochs = epochs
+        record = json.loads((model / EXTRA_ASSETS / TRAINING_RECORD_FILE).read_text())
+        self.hparams = HParams(**record["hparams"] | {"epochs": epochs})
+        self.inputs = run.trainer_inputs(model, output)
+        self.store = RunConfig(data=output, output=output).sentence_store
+        self._prepared: tuple[HParams, Prepared, Rows] | None = None
+
+    def figures(self, variant: Variant, seed: int) -> Figures:
+        """Train one variant and judge it on both splits.
+
+        Args:
+            variant: see `Variant`.
+            seed: added to the seed of the run.
+        """
+        import keras
+
+        from trainer import run as training
+        from trainer.ensemble import trees
+        from trainer.ensemble.training import decide
+
+        hparams = self.hparams.changed({"seed": self.hparams.seed + seed, **variant.changes})
+        prepared, test = self._prepare(hparams)
+        if variant.mask:
+            train, evaluation, test = (
+                replace(rows, inputs=variant.mask(rows.inputs))
+                for rows in (prepared.train, prepared.evaluation, test)
+            )
+            prepared = replace(prepared, train=train, evaluation=evaluation)
+        if variant.mask or set(variant.changes) & {"trees", "field_dropout"}:
+            prepared = replace(prepared, grown=trees.fit(prepared.train, hparams))
+        with tempfile.TemporaryDirectory() as logs:
+            members, _ = training.train(hparams, prepared, Path(logs))
+        evaluation = prepared.evaluation
+        found: Figures = {split: [] for split in (Split.EVAL, Split.TEST)}
+        halves = _halves(evaluation)
+        of_halves = [decide(members, half) for half in halves]
+        of_all = decide(members, evaluation)
+        for pattern in PATTERNS.values():
+            crossed = [
+                _predictions(members, of_halves[1 - place], half, pattern)
+                for place, half in enumerate(halves)
+            ]
+            found[Split.EVAL] += _scores(halves, crossed)
+            found[Split.TEST] += _scores([test], [_predictions(members, of_all, test, pattern)])
+        keras.backend.clear_session()
+        return found
+
+    def _prepare(self, hparams: HParams) -> "tuple[Prepared, Rows]":
+        """What precedes the training, and the test split; once for all variants that share it."""
+        import tensorflow_transform as tft
+        from tfx import v1 as tfx
+
+        from trainer import data
+        from trainer import run as training
+        from trainer.encoder.sentence_store import SentenceStore
+        from trainer.ensemble.network import SENTENCE
+        from trainer.features import network
+
+        shared = self.hparams.changed(
+            {"seed": hparams.seed, "finetuned_layers": hparams.finetuned_layers}
+        )
+        if self._prepared and self._prepared[0] == shared:
+            return self._prepared[1:]
+        self._prepared = None
+        files = {split: [str(self.inputs.examples / f"Split-{split}" / "*")] for split in Split}
         prepared = training.prepare(
             tfx.components.FnArgs(
-                train_files=files("train"),
-                eval_files=files("eval"),
-                transform_graph_path=str(inputs.transform_graph),
-                base_model=str(inputs.word_vectors),
-                custom_config={"sentence_store": str(store)},
+                train_files=files[Split.TRAIN],
+                eval_files=files[Split.EVAL],
+                transform_graph_path=str(self.inputs.transform_graph),
+                base_model=str(self.inputs.word_vectors),
+                custom_config={"sentence_store": str(self.store)},
             ),
-            of,
+            shared,
         )
-        test = data.load(files("test"), tft_output, with_pieces=of.reads_sentences)
-        observer = evidence.build(prepared.factors.for_serving(), of, sentences=False)
-        test = test.joined(evidence.observe(observer, test))
-        return prepared, test.joined(evidence.sentences(test, of, store, prepared.finetuned))
-
-    rows = []
-    for number, variant in enumerate(variants):
-        started = time.monotonic()
-        of = hparams.changed(dict(variant.changes))
-        figures = _scores(variant, of, *splits(of.finetuned_layers))
-        keras.backend.clear_session()
-        rows.append([variant.name, *(f"{figure:.3f}" for figure in figures)])
-        print(
-            f"{number + 1} of {len(variants)}: {' '.join(rows[-1])} "
-            f"({time.monotonic() - started:.0f} s)",
-            file=sys.stderr,
-            flush=True,
-        )
-    head = [
-        "",
-        "all fields: macro-F1",
-        "micro-F1",
-        "mAP",
-        "plot and title: macro-F1",
-        "micro-F1",
-        "mAP",
-    ]
-    return f"{heading}, {epochs} passes each:\n\n{report.table(head, rows)}"
+        tft_output = tft.TFTransformOutput(str(self.inputs.transform_graph))
+        test = data.load(files[Split.TEST], tft_output, with_pieces=shared.reads_sentences)
+        extract = network.build(prepared.fitted.for_serving(), shared)
+        more = network.compute(extract, test)
+        if shared.reads_sentences:
+            store = SentenceStore(self.store, shared, prepared.finetuned)
+            more[SENTENCE] = store.encode(test.inputs[data.PIECES])
+        self._prepared = (shared, prepared, test.joined(more))
+        return self._prepared[1:]
 
 
-def _scores(
-    variant: Variant, hparams: "HParams", prepared: "Prepared", test: "Rows"
-) -> list[float]:
-    """Macro-F1, micro-F1 and mAP of the test films, with all fields and with plot and title."""
-    import numpy as np
+def _halves(rows: "Rows") -> "tuple[Rows, Rows]":
+    """Two halves of a split; films that belong together are in the same half."""
     import tensorflow as tf
 
-    from trainer import run as training
-    from trainer.ensemble import model, thresholds
+    from trainer.data import Rows
+    from transform import features as xf
 
-    network = training.new_model(hparams, prepared, variant.leave_out)
-    with tempfile.TemporaryDirectory() as logs:
-        training.fit(network, hparams, prepared, Path(logs))
-    decisions = training.decide(network, prepared.evaluation)
-    infer = model.inference(network)
-    figures = []
-    for pattern in (None, 0):
-        probabilities, decided = [], []
-        for inputs, _ in test.only(model.input_names(network)).batches(training.EVAL_BATCH):
-            known = inputs if pattern is None else thresholds.hide(inputs, pattern)
-            found, margin = decisions.margins(infer(known), thresholds.pattern_of(known))
-            probabilities.append(found)
-            decided.append(margin >= 0)
-        predictions = scores.Predictions(
-            tf.concat(probabilities, 0).numpy(), tf.concat(decided, 0).numpy()
+    groups = np.asarray(rows.inputs[xf.SPLIT_GROUP]) % 2
+
+    def half(which: int) -> Rows:
+        places = np.flatnonzero(groups == which)
+        return Rows(
+            {name: tf.gather(value, places) for name, value in rows.inputs.items()},
+            rows.labels[places],
         )
-        found = scores.scores(np.asarray(test.labels > 0.5), predictions)
-        figures += [found[name] for name in ("macro-F1", "micro-F1", "mAP")]
-    return figures
+
+    return half(0), half(1)
+
+
+def _predictions(
+    members: "keras.Model", decisions: "Decisions", rows: "Rows", pattern: int | None
+) -> scores.Predictions:
+    """Decisions on a split's films, with the fields hidden that `pattern` does not know."""
+    import tensorflow as tf
+
+    from trainer.data import inference, input_names
+    from trainer.ensemble import thresholds, training
+
+    infer = inference(members)
+    probabilities, decided = [], []
+    for inputs, _ in rows.only(input_names(members)).batches(training.EVAL_BATCH):
+        known = inputs if pattern is None else thresholds.hide(inputs, pattern)
+        found, margin = decisions.margins(infer(known), thresholds.pattern_of(known))
+        probabilities.append(found)
+        decided.append(margin >= 0)
+    return scores.Predictions(tf.concat(probabilities, 0).numpy(), tf.concat(decided, 0).numpy())
+
+
+def _scores(parts: "Sequence[Rows]", predictions: Sequence[scores.Predictions]) -> list[float]:
+    """`SCORES` of the films of several parts together."""
+    together = scores.Predictions(
+        np.concatenate([one.probabilities for one in predictions]),
+        np.concatenate([one.decided for one in predictions]),
+    )
+    labels = np.concatenate([part.labels for part in parts]) > 0.5
+    found = scores.scores(labels, together)
+    return [found[name] for name in SCORES]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -203,6 +317,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="of the run")
     parser.add_argument(
         "--epochs", type=int, default=3, metavar="N", help="passes of each training (default: 3)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="seeds of each variant (default: 3)"
     )
     parser.add_argument(
         "--only",

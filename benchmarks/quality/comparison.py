@@ -16,8 +16,14 @@ from benchmarks.quality.features import JUDGED, Cost, Features, View
 from benchmarks.quality.films import ALL_FIELDS, INPUTS, Films
 from benchmarks.quality.scores import Predictions, decide
 from schema import features as raw
-from schema.names import PREDICTED_OUTPUT, PROBABILITIES_OUTPUT, SERVING_SIGNATURE, Split
-from trainer.run import RECORD_FILE
+from schema.names import (
+    EXTRA_ASSETS,
+    PREDICTED_OUTPUT,
+    PROBABILITIES_OUTPUT,
+    SERVING_SIGNATURE,
+    TRAINING_RECORD_FILE,
+    Split,
+)
 
 MODEL_BATCH: Final = 64
 WARM_UP: Final = 3
@@ -169,7 +175,7 @@ def judge_model(
         if known == ALL_FIELDS:
             rate = len(views[Split.TEST, known]) / seconds
         progress(f"{known} asked")
-    record = json.loads((folder / "assets.extra" / RECORD_FILE).read_text(encoding="utf-8"))
+    record = json.loads((folder / EXTRA_ASSETS / TRAINING_RECORD_FILE).read_text(encoding="utf-8"))
     return Outcome(
         "**the pipeline's model**",
         False,

@@ -25,7 +25,7 @@ from tests.data.judged_model import FILMS, RARE, save_model, write_films
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
 TRAINING = {
-    "hparams": {"epochs": 2, "text_encoder": "cnn"},
+    "hparams": {"epochs": 2, "word_encoder": "cnn", "sentence_encoder": "minilm"},
     "history": {"loss": [1.0], "val_loss": [0.5], "val_map": [0.6], "val_macro_f1": [0.5]},
     "parameters": 7,
     "seconds": 1.5,

@@ -74,7 +74,7 @@ def facts(**changes: Any) -> Facts:
         settings={"Transform.transform.max_cast": 12},
     )
     training = Training(
-        hparams={"epochs": 3, "text_encoder": "cnn"},
+        hparams={"epochs": 3, "word_encoder": "cnn", "sentence_encoder": "minilm"},
         history={
             "loss": [1.0, 0.8, 0.7],
             "val_loss": [0.3, 0.25, 0.26],

@@ -40,10 +40,10 @@ FILMS: Final = 302
 NULL: Final = r"\N"
 
 SETTINGS: Final = """\
-transform: {min_word_count: 2, min_ngram_count: 3, min_people_count: 1, max_plot_words: 40}
+transform: {min_word_count: 2, max_plot_words: 40}
 hparams:
-  {text_encoder: cnn, filters: 4, rnn_units: 4, ngram_factors: 4, title_factors: 4,
-   people_factors: 4, towers: 1, trees: 2, hidden_units: 8,
+  {word_encoder: cnn_rnn, sentence_encoder: minilm, encoder_layers: 1, finetuned_layers: 1,
+   finetuning_epochs: 1, filters: 4, rnn_units: 4, trees: 2, hidden_units: 8,
    batch_size: 64, epochs: 2, learning_rate: 0.005}
 tuner: {trials: 1, epochs: 1}
 gate: {floor: 0.0, min_support: 5, max_drop: 1.0, simple_baseline_tolerance: 1.0}

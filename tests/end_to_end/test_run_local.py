@@ -109,7 +109,7 @@ class TestMistakes:
         monkeypatch.setitem(ENCODERS, "mpnet", nowhere)
         project = Project(tmp_path)
         project.data.mkdir()
-        project.settings.write_text("hparams: {text_encoder: mpnet}")
+        project.settings.write_text("hparams: {sentence_encoder: mpnet}")
         run = project.run_here()
         assert (run.status, run.errors) == (
             2,

@@ -234,7 +234,7 @@ def test_a_search_and_then_its_result_without_one(project: Project) -> None:
     [trial] = trials.read(project.output)
     assert int(trial["trial_id"]) == 0
     assert 0 < trial["score"] < 1
-    assert {"text_encoder", "learning_rate", "dropout"} < set(trial)
+    assert {"word_encoder", "optimizer", "learning_rate", "batch_size"} < set(trial)
 
     later = project.run_here()
     assert (later.status, later.executed) == (0, set())

@@ -1,10 +1,13 @@
 """What a search tries, without training any of it."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from trainer.hparams import HParams
-from trainer.tune import oracle
+from trainer.tune import oracle, search_space
 
 TRIALS = 8
 
@@ -53,3 +56,44 @@ def test_a_search_from_what_another_found_tries_other_settings(tmp_path: Path) -
 
 def test_the_same_search_tries_the_same_settings(tmp_path: Path) -> None:
     assert tried(HParams(), tmp_path / "one") == tried(HParams(), tmp_path / "other")
+
+
+def test_the_first_trial_is_the_configuration() -> None:
+    defaults = HParams(batch_size=16, learning_rate=0.004, input_dropout=0.25, dropout=0.45)
+    assert defaults.changed(search_space(defaults).values) == defaults
+
+
+def test_the_tuner_chooses_between_values_as_they_are_written() -> None:
+    for searched in search_space(HParams()).space:
+        for value in searched.values:
+            assert value == (round(value, 6) if isinstance(value, float) else value)
+        assert len(set(searched.values)) >= 2
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [("learning_rate",), ("batch_size",), ("optimizer",), ("word_encoder", "sentence_encoder")],
+)
+def test_each_of_the_four_kinds_differs_between_trials(
+    tmp_path: Path, kind: tuple[str, ...]
+) -> None:
+    settings = tried(HParams(), tmp_path)
+    for name in kind:
+        assert len({one[name] for one in settings}) > 1, name
+
+
+@pytest.mark.parametrize(
+    "defaults",
+    [
+        HParams(),
+        HParams(sentence_encoder="mpnet", encoder_layers=12, finetuned_layers=6),
+        HParams(sentence_encoder="none", word_encoder="none"),
+    ],
+)
+def test_every_combination_can_be_trained(defaults: HParams) -> None:
+    choices = {one.name: one.values for one in search_space(defaults).space}
+    encoders = {"none", defaults.sentence_encoder}
+    assert set(choices["sentence_encoder"]) == encoders
+    for words, sentences in itertools.product(choices["word_encoder"], encoders):
+        changed = defaults.changed({"word_encoder": words, "sentence_encoder": sentences})
+        assert changed.encoder_layers == defaults.encoder_layers

@@ -19,8 +19,6 @@ CONFIG = {
         "max_plot_words": 4,
         "max_cast": 2,
         "min_word_count": 2,
-        "min_ngram_count": 2,
-        "min_people_count": 2,
     }
 }
 
@@ -33,6 +31,7 @@ SPEC = {
         "directors": tf.string,
         "writers": tf.string,
         "cast": tf.string,
+        "split_key": tf.string,
         "year": tf.int64,
         "runtime_minutes": tf.int64,
         "average_rating": tf.float32,
@@ -51,6 +50,7 @@ FILMS: list[dict[str, list[Any]]] = [
         "num_votes": [99],
         "directors": ["Ann Lee"],
         "cast": ["Bo Dahl|Cy Eck|Di Fox"],
+        "split_key": ["the ship"],
     },
     {
         "plot": ["The ship's captain don't care."],
@@ -62,6 +62,7 @@ FILMS: list[dict[str, list[Any]]] = [
         "num_votes": [99],
         "directors": ["Ann Lee|Zed Orr"],
         "cast": ["Bo Dahl"],
+        "split_key": ["the ship"],
     },
     {"plot": [""], "title": [], "genres": ["Talk-Show"], "num_votes": [0]},
 ]
@@ -99,13 +100,13 @@ def words(film: dict[str, Any], graph: Path, name: str) -> list[str]:
     return [known[index] for index in ids(film, name)]
 
 
-def test_vocabularies_hold_what_occurs_often_enough(transformed: Any) -> None:
+def hashes(*strings: str) -> list[int]:
+    return [int(one) for one in tf.strings.to_hash_bucket_fast(strings, xf.HASHES)]
+
+
+def test_the_vocabulary_holds_what_occurs_often_enough(transformed: Any) -> None:
     _, graph = transformed
     assert vocabulary(graph, xf.PLOT_WORDS) == ["the", "ship"]
-    assert set(vocabulary(graph, xf.PLOT_NGRAMS)) == {"the", "ship", "the ship"}
-    assert vocabulary(graph, xf.TITLE_WORDS) == ["the"]
-    assert vocabulary(graph, "directors_ids") == ["Ann Lee"]
-    assert vocabulary(graph, "cast_ids") == ["Bo Dahl"]
 
 
 def test_plot_words_keep_their_order_and_are_cut(transformed: Any) -> None:
@@ -115,19 +116,28 @@ def test_plot_words_keep_their_order_and_are_cut(transformed: Any) -> None:
     assert ids(empty, xf.PLOT_WORDS) == []
 
 
-def test_ngrams_are_distinct(transformed: Any) -> None:
-    (first, _, empty), graph = transformed
-    found = words(first, graph, xf.PLOT_NGRAMS)
-    assert sorted(found) == ["<out of vocabulary>", "ship", "the", "the ship"]
-    assert ids(empty, xf.PLOT_NGRAMS) == []
+def test_ngrams_and_title_words_are_distinct_hashes(transformed: Any) -> None:
+    (first, second, empty), _ = transformed
+    words = ["the", "ship", "sinks", "burns"]
+    pairs = ["the ship", "ship sinks", "sinks the", "ship burns"]
+    assert ids(first, xf.PLOT_NGRAMS) == hashes(*words, *pairs)
+    assert ids(first, xf.TITLE_WORDS) == hashes("the", "ship")
+    assert ids(second, xf.TITLE_WORDS) == hashes("the", "captain")
+    assert ids(empty, xf.PLOT_NGRAMS) == ids(empty, xf.TITLE_WORDS) == []
 
 
 def test_people_keep_their_billing_order_and_the_cast_is_cut(transformed: Any) -> None:
-    (first, second, empty), graph = transformed
-    assert words(first, graph, "cast_ids") == ["Bo Dahl", "<out of vocabulary>"]
-    assert words(second, graph, "directors_ids") == ["Ann Lee", "<out of vocabulary>"]
+    (first, second, empty), _ = transformed
+    assert ids(first, "cast_ids") == hashes("Bo Dahl", "Cy Eck")
+    assert ids(second, "directors_ids") == hashes("Ann Lee", "Zed Orr")
     assert ids(first, "writers_ids") == []
     assert ids(empty, "cast_ids") == []
+
+
+def test_films_of_one_split_key_share_their_group(transformed: Any) -> None:
+    (first, second, empty), _ = transformed
+    groups = [int(film[xf.SPLIT_GROUP]) for film in (first, second, empty)]
+    assert groups == hashes("the ship", "the ship", "")
 
 
 def test_numbers_are_scaled_over_the_known_values(transformed: Any) -> None:

@@ -1,1 +1,7 @@
-"""The sentence encoder: its weights, layers, fine-tuning and caches."""
+"""The sentence encoder.
+
+- `pretrained`: the encoders and their weights.
+- `sentence`: `SentenceEncoder`, the Keras layer.
+- `finetuning`: `finetuned`, the weights after training on the genres.
+- `sentence_store`: `SentenceStore`, the cache of vectors.
+"""

@@ -8,9 +8,7 @@ content words alone, see `trainer.encoder.function_words`.
 """
 
 import hashlib
-import inspect
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -23,14 +21,15 @@ import tensorflow as tf
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from schema.files import replacing
+from schema.fingerprint import fingerprint
 from schema.genres import NUM_GENRES
+from trainer import precision
 from trainer.data import PIECES, Rows
-from trainer.encoder import function_words, optimizers, sentence
-from trainer.encoder.optimizers import FusedAdam
-from trainer.encoder.sentence import SentenceEncoder, Tokens, mean
+from trainer.encoder.pretrained import ENCODERS
+from trainer.encoder.sentence import SentenceEncoder, Tokens, Weights, mean
 from trainer.encoder.sentence_store import SentenceStore
 from trainer.encoder.token_states import TokenStates
-from trainer.ensemble.model import prior_logits
 from trainer.hparams import HParams
 
 BATCH: Final = 64
@@ -67,7 +66,7 @@ class Tuned(NamedTuple):
         vectors: float16 [rows, dimensions], as `SentenceStore.encode` gives them.
     """
 
-    weights: sentence.Weights
+    weights: Weights
     vectors: np.ndarray
 
 
@@ -79,7 +78,7 @@ class Finetuned(NamedTuple):
         seconds_before: that an earlier training took to make them; 0 if they were made now.
     """
 
-    weights: sentence.Weights
+    weights: Weights
     seconds_before: float
 
 
@@ -96,7 +95,7 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
     Returns:
         See `Finetuned`.
     """
-    if not (hparams.reads_sentences and hparams.finetuned_layers):
+    if not hparams.finetuned_layers:
         return Finetuned({}, 0.0)
     if directory is None:
         return Finetuned(tune(rows, hparams).weights, 0.0)
@@ -107,10 +106,9 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
     started = time.monotonic()
     weights, vectors = tune(rows, hparams)
     directory.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
     exact = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    save_file(exact, part, {SECONDS: f"{time.monotonic() - started:.1f}"})
-    part.replace(file)
+    with replacing(file) as part:
+        save_file(exact, part, {SECONDS: f"{time.monotonic() - started:.1f}"})
     for other in directory.glob("finetuned-*.safetensors"):
         if other != file:
             other.unlink()
@@ -121,15 +119,14 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
 def _digest(rows: Rows, hparams: HParams) -> str:
     """What makes weights differ: code, first weights, settings and films."""
     made_by = hashlib.sha256()
-    for module in (function_words, optimizers, sentence, sys.modules[__name__]):
-        made_by.update(inspect.getsource(module).encode())
-    made_by.update(hparams.pretrained.digest())
+    made_by.update(fingerprint("trainer.encoder.finetuning").encode())
+    made_by.update(ENCODERS[hparams.sentence_encoder].digest())
     settings = [
         hparams.encoder_layers,
         hparams.finetuned_layers,
         hparams.finetuning_epochs,
         hparams.finetuning_rate,
-        hparams.compute_dtype,
+        precision.resolved(hparams.precision),
         hparams.seed,
     ]
     made_by.update(repr(settings).encode())
@@ -148,7 +145,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
     """
     keras.utils.set_random_seed(hparams.seed)
     pieces, labels = rows.inputs[PIECES], np.asarray(rows.labels, np.float32)
-    reader = GenreReader(hparams, labels.mean(0))
+    reader = GenreReader(hparams, rows.log_odds())
     steps_a_pass = -(-len(labels) // BATCH)
     steps = steps_a_pass * hparams.finetuning_epochs
     rate = keras.optimizers.schedules.CosineDecay(
@@ -159,7 +156,7 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
         warmup_steps=max(steps // 15, 1),
     )
     reader.compile(
-        optimizer=FusedAdam(rate),
+        optimizer=keras.optimizers.Adam(rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,
     )
@@ -199,12 +196,12 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
 class GenreReader(keras.Model):
     """The upper layers of the encoder, and genres by a linear layer on the mean of their tokens."""
 
-    def __init__(self, hparams: HParams, genre_rates: np.ndarray) -> None:
+    def __init__(self, hparams: HParams, log_odds: np.ndarray) -> None:
         """Set up.
 
         Args:
             hparams: see `HParams`.
-            genre_rates: float [22], share of the films of each genre.
+            log_odds: float [22], of each genre among the films; the initial biases.
         """
         super().__init__()
         self.layers_above = range(hparams.first_finetuned or 0, hparams.encoder_layers)
@@ -213,7 +210,7 @@ class GenreReader(keras.Model):
         self.head = keras.layers.Dense(
             NUM_GENRES,
             kernel_initializer="zeros",
-            bias_initializer=prior_logits(genre_rates),
+            bias_initializer=keras.initializers.Constant(log_odds),
         )
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:

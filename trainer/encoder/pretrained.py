@@ -1,4 +1,4 @@
-"""The pretrained sentence encoders that a text encoder can read the plot with."""
+"""The pretrained sentence encoders."""
 
 import hashlib
 from collections.abc import Callable
@@ -101,4 +101,4 @@ MPNET: Final = Pretrained(
 )
 
 ENCODERS: Final = {one.name.lower(): one for one in (MINILM, MPNET)}
-"""By what text encoders that read with them are called."""
+"""By their names in `HParams.sentence_encoder`."""

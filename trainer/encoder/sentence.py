@@ -15,10 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer import precision
 from trainer.encoder import function_words
 from trainer.encoder.mpnet import RELATIVE_BIAS
-from trainer.encoder.pretrained import MINILM, Pretrained
-from trainer.ensemble.layers import Fixed
+from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained
 from trainer.hparams import HParams
 
 TEXTS_TOGETHER: Final = 16
@@ -113,9 +113,9 @@ class SentenceEncoder(keras.layers.Layer):
         return cls(
             hparams.encoder_layers,
             hparams.lower_layer,
-            pretrained=hparams.pretrained,
+            pretrained=ENCODERS[hparams.sentence_encoder],
             content_from=hparams.first_finetuned,
-            compute_dtype=hparams.compute_dtype,
+            compute_dtype=precision.resolved(hparams.precision),
             **kwargs,
         )
 
@@ -124,7 +124,7 @@ class SentenceEncoder(keras.layers.Layer):
         value = value.T if kernel else value
         return self.add_weight(
             shape=value.shape,
-            initializer=Fixed(value),
+            initializer=keras.initializers.Constant(value),
             trainable=trainable,
             dtype=self.product_dtype.name if kernel and not trainable else "float32",
             autocast=False,

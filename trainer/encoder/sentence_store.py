@@ -5,7 +5,6 @@ of encoding; of fine-tuned encoders it keeps the newest alone.
 """
 
 import hashlib
-import inspect
 import logging
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.encoder import function_words, sentence
+from schema.files import replacing
+from schema.fingerprint import fingerprint
+from trainer import precision
+from trainer.encoder import sentence
+from trainer.encoder.pretrained import ENCODERS
 from trainer.hparams import HParams
 
 BATCH: Final = 128
@@ -44,7 +47,8 @@ class SentenceStore:
             finetuned: see `trainer.encoder.sentence.SentenceEncoder`, `instead`.
         """
         self.hparams, self.finetuned = hparams, finetuned or {}
-        self._name = hparams.pretrained.name
+        self._pretrained = ENCODERS[hparams.sentence_encoder]
+        self._name = self._pretrained.name
         self._file = directory / f"{self._name.lower()}-{self._kind()}.npz" if directory else None
         self._known: dict[bytes, np.ndarray] = {}
         if self._file and self._file.exists():
@@ -57,15 +61,15 @@ class SentenceStore:
     def _kind(self) -> str:
         """What makes vectors differ: the code, the weights, how many layers, the precision."""
         made_by = hashlib.sha256()
-        for module in (sentence, function_words):
-            made_by.update(inspect.getsource(module).encode())
-        made_by.update(self.hparams.pretrained.digest())
+        made_by.update(fingerprint("trainer.encoder.sentence").encode())
+        made_by.update(self._pretrained.digest())
         made_by.update(repr(self.hparams.first_finetuned).encode())
         for name, value in sorted(self.finetuned.items()):
             made_by.update(name.encode() + np.ascontiguousarray(value).tobytes())
         also = f"{self.hparams.lower_layer}-" if self.hparams.lower_layer else ""
         kind = "finetuned-" if self.finetuned else ""
-        made_in = f"{also}{self.hparams.encoder_layers}-{self.hparams.compute_dtype}"
+        dtype = precision.resolved(self.hparams.precision)
+        made_in = f"{also}{self.hparams.encoder_layers}-{dtype}"
         return f"{kind}{made_in}-{made_by.hexdigest()[:16]}"
 
     def encode(self, pieces: tf.RaggedTensor) -> np.ndarray:
@@ -84,7 +88,7 @@ class SentenceStore:
         }
         if missing:
             self._make(missing)
-        width = self.hparams.pretrained.dimensions * (2 if self.hparams.lower_layer else 1)
+        width = self._pretrained.dimensions * (2 if self.hparams.lower_layer else 1)
         found = [self._known[key] for key in keys]
         return np.stack(found) if found else np.zeros((0, width), np.float16)
 
@@ -120,14 +124,12 @@ class SentenceStore:
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        part = self._file.with_suffix(".part")
-        with part.open("wb") as file:
+        with replacing(self._file) as part, part.open("wb") as file:
             np.savez(
                 file,
                 keys=np.array([np.frombuffer(key, np.uint8) for key in self._known]),
                 vectors=np.stack(list(self._known.values())),
             )
-        part.replace(self._file)
         if self.finetuned:
             for other in self._file.parent.glob("*-finetuned-*.npz"):
                 if other != self._file:

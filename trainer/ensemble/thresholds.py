@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 from scipy import optimize
+from scipy.special import expit, logit
+from sklearn.metrics import f1_score, precision_recall_curve
 
 from schema import features as raw
 from schema.genres import GENRES
@@ -30,9 +32,6 @@ SHRINKAGE: Final = 300.0
 """Positives on the eval split at which the threshold that is best on the labels weighs as much as
 the one that is best by the probabilities.
 """
-
-RESAMPLES: Final = 30
-"""Of the eval split, over which thresholds are averaged."""
 
 PULL: Final = 3.0
 """Of a genre's weights towards those of all genres: log loss, summed over the films, by squared
@@ -97,7 +96,7 @@ def pattern_of(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
     """Which fields of each row are known.
 
     Args:
-        inputs: model inputs with evidence, see `trainer.features.fields`.
+        inputs: model inputs with features, see `trainer.features.fields`.
 
     Returns:
         int32 [N], an index of `PATTERNS`.
@@ -141,7 +140,7 @@ def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisio
         if not len(x):
             x, y = all_logits, all_labels
         of_members, constant = weigh(x, y)
-        probabilities = 1 / (1 + np.exp(-weighed(x, of_members, constant)))
+        probabilities = expit(weighed(x, of_members, constant))
         weights.append(of_members)
         shift.append(constant)
         threshold.append(choose_thresholds(probabilities, y))
@@ -182,27 +181,6 @@ def weighed(members: np.ndarray, weights: np.ndarray, shift: np.ndarray) -> np.n
 
 
 def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Thresholds by genre: the mean, in logits, of those that bootstrap resamples of the rows give.
-
-    The F1 of a genre has many peaks of almost the same height, and which is the highest is a matter
-    of a few films; the mean is steadier (bagging, Breiman 1996, Machine Learning 24).
-
-    Args:
-        probabilities: float [N, 22], calibrated.
-        labels: float [N, 22].
-
-    Returns:
-        float32 [22], each in [0.02, 0.95].
-    """
-    random = np.random.default_rng(0)
-    logits = []
-    for _ in range(RESAMPLES):
-        rows = random.integers(0, len(labels), len(labels))
-        logits.append(_logit(shrunk_thresholds(probabilities[rows], labels[rows])))
-    return (1 / (1 + np.exp(-np.mean(logits, axis=0)))).astype(np.float32)
-
-
-def shrunk_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The threshold by genre with the best F1, shrunk where positives are few.
 
     The shrinkage mixes, in logits, a genre's own best threshold on the labels with the one that is
@@ -224,7 +202,7 @@ def shrunk_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
         expected = _best_threshold(probabilities[:, g], probabilities[:, g])
         own = _best_threshold(probabilities[:, g], labels[:, g]) if positives else expected
         mixed = weight * _logit(own) + (1 - weight) * _logit(expected)
-        chosen[g] = 1 / (1 + np.exp(-mixed))
+        chosen[g] = expit(mixed)
     return np.clip(chosen, 0.02, 0.95)
 
 
@@ -244,11 +222,12 @@ def predict(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Mean F1 over the genres that occur in `labels`; both [N, 22]."""
-    truth = labels > 0.5
-    hits = (predicted & truth).sum(0)
-    f1 = 2 * hits / np.maximum(predicted.sum(0) + truth.sum(0), 1)
-    present = truth.any(0)
-    return float(f1[present].mean()) if present.any() else 0.0
+    present = np.flatnonzero(labels.any(0))
+    if not len(present):
+        return 0.0
+    return float(
+        f1_score(labels > 0.5, predicted, labels=present, average="macro", zero_division=0)
+    )
 
 
 def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -256,15 +235,16 @@ def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     The labels may be probabilities themselves: the F1 is then the expected one.
     """
-    order = np.argsort(-probabilities, kind="stable")
-    ranked = probabilities[order]
-    hits = np.cumsum(labels[order])
-    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + max(labels.sum(), 1e-9))
-    # Equal probabilities fall on the same side, so a cut inside such a run cannot be made.
-    f1[:-1][ranked[:-1] == ranked[1:]] = -1
-    best = int(np.argmax(f1))
-    below = ranked[best + 1] if best + 1 < len(ranked) else ranked[best] / 2
-    return float(np.clip((ranked[best] + below) / 2, 0.02, 0.95))
+    # Each row counts as a film of the genre and as one of others, by its label.
+    truth = np.repeat([1, 0], len(labels))
+    precision, recall, cuts = precision_recall_curve(
+        truth, np.tile(probabilities, 2), sample_weight=np.append(labels, 1 - labels)
+    )
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    # The last point of the curve is beyond the highest cut; of equal ones the highest cut counts.
+    best = len(cuts) - 1 - int(np.argmax(f1[-2::-1]))
+    below = cuts[best - 1] if best else cuts[best] / 2
+    return float(np.clip((cuts[best] + below) / 2, 0.02, 0.95))
 
 
 def _regression(
@@ -284,7 +264,7 @@ def _regression(
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         z = logits @ parameters[:-1] + parameters[-1]
-        residual = 1 / (1 + np.exp(-z)) - labels
+        residual = expit(z) - labels
         away = parameters - prior
         value = np.sum(np.logaddexp(0, z) - labels * z) + pull * np.sum(away**2)
         return float(value), np.append(logits.T @ residual, residual.sum()) + 2 * pull * away
@@ -294,5 +274,5 @@ def _regression(
 
 
 def _logit(probability: np.ndarray | float) -> Any:
-    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
-    return np.log(clipped) - np.log1p(-clipped)
+    """Log odds, finite for 0 and 1 too."""
+    return logit(np.clip(probability, 1e-7, 1 - 1e-7))

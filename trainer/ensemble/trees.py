@@ -1,14 +1,13 @@
-"""The member of trees: boosting for each genre, on people's other films, numbers and regressions.
+"""The member of boosted trees, on people's other films, numbers and text regressions.
 
-What these say may hang together, as a lead who is known from Westerns and the year do. A tree asks
-one question after another, where the towers, which read a thousand columns at once, have to find
-such pairs by gradients. Gradient boosting is due to Friedman 2001 (Annals of Statistics 29),
-growing trees on histograms to Ke et al. 2017 (NIPS, LightGBM); scikit-learn grows them, and here
-they become tables that stock operations of TensorFlow walk through.
+Trees combine conditions on several columns, such as a lead who is known from Westerns and the year,
+which the deep member, with a thousand columns, has to find by gradients. Gradient boosting is due
+to Friedman 2001 (Annals of Statistics 29), growing trees on histograms to Ke et al. 2017 (NIPS,
+LightGBM). scikit-learn grows the trees; here they become tables that stock operations of TensorFlow
+walk through.
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,22 +16,24 @@ import numpy as np
 import tensorflow as tf
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from schema.genres import GENRES
-from trainer.ensemble.layers import FieldDropout, Fixed
+from schema import features as raw
+from schema.genres import GENRES, NUM_GENRES
+from trainer.data import Rows
 from trainer.features import fields
-from trainer.features.linear import log_odds
+from trainer.features.vocabulary import fixed
 from trainer.hparams import HParams
 from transform import features as xf
 
-INPUTS: Final = (
-    fields.PEOPLE_LIFTS,
-    fields.CREDIT_COUNTS,
-    xf.NUMBERS,
-    xf.NUMBERS_MISSING,
-    fields.PLOT_LOGITS,
-    fields.TITLE_LOGITS,
-)
-"""What the trees read, in the order of their columns; none of it has seen a film's own genres."""
+INPUTS: Final = {
+    fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
+    fields.CREDIT_COUNTS: len(raw.PEOPLE),
+    xf.NUMBERS: len(raw.NUMBERS),
+    xf.NUMBERS_MISSING: len(raw.NUMBERS),
+    fields.PLOT_LOGITS: NUM_GENRES,
+    fields.TITLE_LOGITS: NUM_GENRES,
+}
+"""What the trees read, in the order of their columns, and the number of columns of each. None of it
+has seen a film's own genres."""
 
 DEPTH: Final = 5
 INNER: Final = 2**DEPTH - 1
@@ -64,26 +65,26 @@ class Trees:
     bias: np.ndarray
 
 
-def fit(inputs: Mapping[str, Any], labels: np.ndarray, hparams: HParams) -> Trees:
+def fit(train: Rows, hparams: HParams) -> Trees:
     """Grow the trees of all genres.
 
     Args:
-        inputs: those of `INPUTS` of the training split, people out of fold, float [rows, columns].
-            Fields are hidden as the other members see them hidden.
-        labels: float32 [rows, 22].
+        train: the training split with the features of `INPUTS`, computed out of fold. Fields are
+            hidden at the same rates as from the deep member.
         hparams: see `HParams`.
 
     Returns:
         The trees. A genre that no row has, or each, has a bias alone.
     """
-    hide = FieldDropout(hparams.field_dropout, hparams.seed)
-    known = hide({name: tf.cast(inputs[name], tf.float32) for name in INPUTS}, training=True)
+    hide = fields.FieldDropout(hparams.field_dropout, hparams.seed)
+    known = hide({name: tf.cast(train.inputs[name], tf.float32) for name in INPUTS}, training=True)
     rows = np.concatenate([known[name] for name in INPUTS], axis=1)
+    labels = train.labels
     shape = (len(GENRES), hparams.trees)
     column = np.zeros((*shape, INNER), np.int32)
     limit = np.zeros((*shape, INNER), np.float32)
     value = np.zeros((*shape, INNER + 1), np.float32)
-    films, bias = labels.sum(0), log_odds(labels)
+    films, bias = labels.sum(0), train.log_odds()
     for genre in np.flatnonzero((films > 0) & (films < len(labels))):
         grown = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
@@ -135,11 +136,7 @@ def _fill(
 
 
 class Forest(keras.layers.Layer):
-    """Logits by the trees.
-
-    In training it says nothing, since no other member learns from it and the walk takes time. The
-    training loss counts that as one half for each genre, which adds log 2.
-    """
+    """Logits by the trees."""
 
     def __init__(self, trees: Trees, **kwargs: object) -> None:
         """Set the tables.
@@ -150,28 +147,13 @@ class Forest(keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.genres, self.trees = trees.value.shape[:2]
-        self.column, self.limit, self.value, self.bias = (
-            self.add_weight(
-                shape=table.shape,
-                initializer=Fixed(table),
-                dtype=table.dtype.name,
-                trainable=False,
-                autocast=False,
-                name=name,
-            )
-            for name, table in {
-                "column": trees.column.ravel(),
-                "limit": trees.limit.ravel(),
-                "value": trees.value.ravel(),
-                "bias": trees.bias,
-            }.items()
-        )
-        self.built = True
+        self.column = fixed(self, "column", trees.column.ravel())
+        self.limit = fixed(self, "limit", trees.limit.ravel())
+        self.value = fixed(self, "value", trees.value.ravel())
+        self.bias = fixed(self, "bias", trees.bias)
 
-    def call(self, rows: Any, training: bool = False) -> Any:
+    def call(self, rows: Any) -> Any:
         """Columns of `INPUTS` in, float32 [N, columns]; float32 [N, 22] out."""
-        if training:
-            return tf.zeros([tf.shape(rows)[0], self.genres])
         trees = tf.range(self.genres * self.trees)
         column, limit, value = (
             tf.convert_to_tensor(table) for table in (self.column, self.limit, self.value)
@@ -185,6 +167,6 @@ class Forest(keras.layers.Layer):
         by_genre = tf.reshape(leaf, [-1, self.genres, self.trees])
         return tf.reduce_sum(by_genre, axis=2) + tf.convert_to_tensor(self.bias)
 
-    def compute_output_spec(self, rows: keras.KerasTensor, **_: object) -> keras.KerasTensor:
+    def compute_output_spec(self, rows: keras.KerasTensor) -> keras.KerasTensor:
         """Shape of the output, which Keras cannot find through the ops above."""
         return keras.KerasTensor((rows.shape[0], self.genres), dtype="float32")

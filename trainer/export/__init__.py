@@ -1,1 +1,5 @@
-"""The SavedModel: its signatures and the requests that warm it up."""
+"""The SavedModel.
+
+- `signatures`: `export`, which writes it.
+- `warmup`: the requests that a server answers before it serves a version.
+"""

@@ -21,19 +21,21 @@ from schema.names import (
     SERVING_SIGNATURE,
     TRANSFORM_SIGNATURE,
 )
-from trainer.data import PIECES, TextPieces, model_inputs
-from trainer.ensemble.model import input_names
+from trainer.data import PIECES, TextPieces, input_names, model_inputs
+from trainer.encoder.sentence import SentenceEncoder
+from trainer.ensemble.network import SENTENCE
 from trainer.ensemble.thresholds import Decisions, pattern_of
 from trainer.export import warmup
-from trainer.features.evidence import TABLE
+from trainer.features.network import TABLE
 from transform import features as xf
 
 Tensors = dict[str, tf.Tensor]
 
 
 def export(
-    evidence: keras.Model,
-    model: keras.Model,
+    features: keras.Model,
+    encoder: SentenceEncoder | None,
+    members: keras.Model,
     decisions: Decisions,
     tft_output: tft.TFTransformOutput,
     directory: Path | str,
@@ -44,8 +46,10 @@ def export(
 
     - `serving_default`: plot, title, directors, writers, cast as string [N] (names joined by `|`),
       year, runtime_minutes, average_rating, num_votes as float32 [N]. Empty text and numbers that
-      are NaN, zero or negative mean `not known`; each input has such a default. Returns genres
-      (string [N, G]), probabilities (float32 [N, G]) and predicted (bool [N, G]).
+      are NaN, zero or negative mean `not known`; each input has such a default, a single value
+      that stands for all rows. Other inputs must have the same length: anything else is an
+      InvalidArgumentError. Returns genres (string [N, G]), probabilities (float32 [N, G]) and
+      predicted (bool [N, G]).
     - `examples`: serialized `tf.Example`s, string [N]; the same answer.
     - `evaluate`: serialized `tf.Example`s with genres; probabilities, and decision_scores (float32
       [N, G]), above one half exactly where a genre is predicted; beside them the label (float32
@@ -53,26 +57,29 @@ def export(
     - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
 
     Args:
-        evidence: from model inputs to evidence, see `trainer.features.evidence`.
-        model: from both to the logits of its members, see `trainer.ensemble.model`.
+        features: from ids to features, see `trainer.features.network`.
+        encoder: the sentence encoder, or None without one.
+        members: from inputs and features to the members' logits, see `trainer.ensemble.network`.
         decisions: calibration and thresholds.
         tft_output: what the Transform component wrote.
         directory: where the SavedModel goes; made if it is not there.
     """
     transform = tft_output.transform_features_layer()
     raw_spec = tft_output.raw_feature_spec()
-    pieces = TextPieces() if PIECES in input_names(evidence) else None
+    pieces = TextPieces() if encoder else None
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
 
     def decide(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = model_inputs(transformed, pieces)
         inputs[TABLE] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
-        inputs |= evidence({name: inputs[name] for name in input_names(evidence)}, training=False)
-        members = model({name: inputs[name] for name in input_names(model)}, training=False)
-        return decisions.margins(members, pattern_of(inputs))
+        inputs |= features({name: inputs[name] for name in input_names(features)}, training=False)
+        if encoder:
+            inputs[SENTENCE] = encoder(inputs[PIECES])
+        logits = members({name: inputs[name] for name in input_names(members)}, training=False)
+        return decisions.margins(logits, pattern_of(inputs))
 
-    def answer(features: dict[str, Any]) -> Tensors:
-        probabilities, margin = decide(transform(features))
+    def answer(given: dict[str, Any]) -> Tensors:
+        probabilities, margin = decide(transform(given))
         names = tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1])
         return {
             GENRES_OUTPUT: names,
@@ -100,11 +107,9 @@ def export(
         return transformed
 
     archive = keras.export.ExportArchive()
-    archive.track(evidence)
-    archive.track(model)
-    archive.track(transform)
-    if pieces:
-        archive.track(pieces)
+    for part in (features, encoder, members, transform, pieces):
+        if part is not None:
+            archive.track(part)
     archive.add_endpoint(
         SERVING_SIGNATURE,
         _named(answer),
@@ -122,13 +127,7 @@ def export(
             name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
         )
     archive.write_out(str(directory), verbose=False)
-    warmup.write(
-        Path(directory),
-        input_spec,
-        named_signature=SERVING_SIGNATURE,
-        examples_signature=EXAMPLES_SIGNATURE,
-        examples_input=EXAMPLES_INPUT,
-    )
+    warmup.write(Path(directory), input_spec)
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
@@ -158,26 +157,46 @@ def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors
             raw.WRITERS: writers,
             raw.CAST: cast,
         }
-        rows = tf.reduce_max(tf.stack([tf.size(value) for value in given.values()]))
-        return answer(
-            {name: _optional(name, tf.broadcast_to(value, [rows])) for name, value in given.items()}
-        )
+        return answer({name: _optional(name, value) for name, value in _same_length(given).items()})
 
     return serve
 
 
+def _same_length(given: Tensors) -> Tensors:
+    """The inputs with one value for each row.
+
+    Args:
+        given: string or float32 [N] by name, or [1] with a value that means `not known`.
+
+    Returns:
+        The same, [N] each.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the lengths differ; raised when the graph runs.
+    """
+    sizes = tf.stack([tf.size(value) for value in given.values()])
+    rows = tf.reduce_max(sizes)
+    unknown = tf.stack([tf.reduce_all(~_is_known(value)) for value in given.values()])
+    fits = (sizes == rows) | ((sizes == 1) & unknown)
+    message = f"The inputs {', '.join(given)} must have one value for each row. Number of values:"
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(fits), [message, sizes], 16)]):
+        return {name: tf.broadcast_to(value, [rows]) for name, value in given.items()}
+
+
+def _is_known(value: tf.Tensor) -> tf.Tensor:
+    if value.dtype == tf.string:
+        return tf.strings.length(value) > 0
+    return tf.math.is_finite(value) & (value > 0)
+
+
 def _optional(name: str, value: tf.Tensor) -> tf.SparseTensor:
     """A dense column as the optional feature that Transform was traced with."""
-    if name in raw.NUMBERS:
-        known = tf.math.is_finite(value) & (value > 0)
-        whole = name != raw.RATING
-        value = tf.where(known, value, 1.0)
-        typed = tf.cast(tf.round(value), tf.int64) if whole else value
-    else:
-        known, typed = tf.strings.length(value) > 0, value
+    known = _is_known(value)
+    if name in raw.NUMBERS and name != raw.RATING:
+        value = tf.cast(tf.round(tf.where(known, value, 1.0)), tf.int64)
     rows = tf.where(known)
     return tf.SparseTensor(
         tf.pad(rows, [[0, 0], [0, 1]]),
-        tf.boolean_mask(typed, known),
+        tf.boolean_mask(value, known),
         tf.stack([tf.size(value, tf.int64), tf.constant(1, tf.int64)]),
     )

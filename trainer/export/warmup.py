@@ -12,9 +12,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from schema import features as raw
-
-WARMUP_FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
-"""Where TensorFlow Serving looks, within a version."""
+from schema.names import EXAMPLES_INPUT, EXAMPLES_SIGNATURE, SERVING_SIGNATURE, WARMUP_FILE
 
 ROWS: Final = (1, 8)
 """Sizes of the requests."""
@@ -32,22 +30,12 @@ _KNOWN: Final[dict[str, str | float]] = {
 }
 
 
-def write(
-    directory: Path,
-    input_spec: Mapping[str, Any],
-    *,
-    named_signature: str,
-    examples_signature: str,
-    examples_input: str,
-) -> Path:
+def write(directory: Path, input_spec: Mapping[str, Any]) -> Path:
     """Write the warm-up file of a SavedModel.
 
     Args:
         directory: of the SavedModel.
         input_spec: feature specs of the model's inputs, by name.
-        named_signature: takes each input as a tensor, numbers as float32 [N], all else as string.
-        examples_signature: takes serialized `tf.Example`s.
-        examples_input: the name of that one input.
 
     Returns:
         The file: a TFRecord of PredictionLogs.
@@ -57,8 +45,8 @@ def write(
     with tf.io.TFRecordWriter(str(file)) as writer:
         for rows in ROWS:
             for signature, inputs in (
-                (named_signature, dict(_named(input_spec, rows))),
-                (examples_signature, {examples_input: tf.constant([_example(input_spec)] * rows)}),
+                (SERVING_SIGNATURE, dict(_named(input_spec, rows))),
+                (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([_example(input_spec)] * rows)}),
             ):
                 # No model name: it is the server's affair, and a warm-up needs none.
                 request = predict_pb2.PredictRequest()

@@ -3,35 +3,73 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from benchmarks.quality import ablation, run
+from schema.names import Split
 from tests.end_to_end.project import Project, Run
+from trainer.data import Rows
+from transform import features as xf
 
 pytestmark = pytest.mark.slow
 
 
-def test_each_variant_is_trained_and_told(
+def test_each_variant_is_trained_and_compared(
     first_run: tuple[Project, Run],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     project, _ = first_run
-    names = ("the whole model", "the wide member alone")
+    names = ("no sentence encoder", "nobody known")
     document = tmp_path / "quality.md"
     document.write_text("Before.\n<!-- ablation:begin -->\n<!-- ablation:end -->\nAfter.\n")
-    arguments = ["--output", str(project.output), "--epochs", "1", "--report", str(document)]
-    arguments += ["--only", *names]
+    arguments = ["--output", str(project.output), "--epochs", "1", "--seeds", "2"]
+    arguments += ["--report", str(document), "--only", *names]
     assert ablation.main(arguments) == 0
     text = document.read_text()
     assert text.startswith("Before.")
     assert text.endswith("After.\n")
-    for name in names:
-        [row] = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
-        figures = [float(cell) for cell in row.strip("| ").split("|")[1:]]
-        assert len(figures) == 6
-        assert all(0 < figure < 1 for figure in figures)
-    assert "the wide member alone" in capsys.readouterr().out
+    for split in ("eval", "test"):
+        table = text.split(f"On the {split} split:")[1].split("On the ")[0]
+        [whole] = cells(table, "the whole model")
+        assert len(whole) == 6
+        assert all(0 < float(cell) < 1 for cell in whole)
+        for name in names:
+            [row] = cells(table, name)
+            differences = [[float(part) for part in cell.split(" ± ")] for cell in row]
+            assert len(differences) == 6
+            assert all(-1 < mean < 1 and spread >= 0 for mean, spread in differences)
+        # Nobody is known with plot and title alone, in any model.
+        assert any(mean != 0 for mean, _ in differences[:3])
+    assert capsys.readouterr().err.count("seed 1") == 3
+
+
+def cells(table: str, name: str) -> list[list[str]]:
+    """Cells of the rows of a name, without it."""
+    rows = [line for line in table.splitlines() if line.startswith(f"| {name} |")]
+    return [[cell.strip() for cell in row.strip("| ").split("|")[1:]] for row in rows]
+
+
+def test_differences_are_paired() -> None:
+    whole = [{Split.EVAL: [0.5, 0.6]}, {Split.EVAL: [0.7, 0.6]}]
+    other = [{Split.EVAL: [0.4, 0.6]}, {Split.EVAL: [0.58, 0.6]}]
+    table = ablation._table(Split.EVAL, {"the whole model": whole, "other": other})
+    assert cells(table, "the whole model") == [["0.6000", "0.6000"]]
+    assert cells(table, "other") == [["-0.1100 ± 0.0141", "+0.0000 ± 0.0000"]]
+
+
+def test_halves_keep_films_together() -> None:
+    groups = np.array([4, 7, 4, 9, 12], np.int64)
+    inputs = {
+        xf.SPLIT_GROUP: tf.constant(groups),
+        xf.PLOT_WORDS: tf.ragged.constant([[1], [2, 3], [], [4], [5]], dtype=tf.int32),
+    }
+    first, second = ablation._halves(Rows(inputs, np.eye(5, 22, dtype=np.float32)))
+    assert first.inputs[xf.PLOT_WORDS].to_list() == [[1], [], [5]]
+    assert second.inputs[xf.PLOT_WORDS].to_list() == [[2, 3], [4]]
+    np.testing.assert_array_equal(second.labels, np.eye(5, 22)[[1, 3]])
 
 
 def test_the_inputs_of_a_model_are_found_through_its_record(

@@ -18,10 +18,10 @@ from pipeline.config import RunConfig
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
+from schema.names import TRAINING_RECORD_FILE
 from tests.data.tiny_model import save_tiny_model
 from tests.data.tiny_movies import movies, serialized, write_examples
 from tests.end_to_end.project import Project
-from trainer.run import RECORD_FILE
 
 mlmd: Any = metadata_store_pb2
 
@@ -74,7 +74,7 @@ def output(tmp_path: Path) -> Path:
     trained = config.artifacts / "Trainer" / "model" / "7"
     folder = save_tiny_model(trained / "Format-Serving")
     (folder / "assets.extra").mkdir()
-    (folder / "assets.extra" / RECORD_FILE).write_text(
+    (folder / "assets.extra" / TRAINING_RECORD_FILE).write_text(
         json.dumps({"seconds": 30.0, "seconds_before": 60.0})
     )
     publish(folder, config.model_directory)

@@ -7,17 +7,17 @@ import pytest
 from benchmarks.quality import trials
 
 TRIED = [
-    {"trial_id": "00", "score": 0.5, "loss": "cross_entropy", "dropout": 0.6000000000000001},
-    {"trial_id": "01", "score": 0.625, "loss": "focal", "dropout": 0.3},
+    {"trial_id": "00", "score": 0.5, "optimizer": "adamw", "dropout": 0.6000000000000001},
+    {"trial_id": "01", "score": 0.625, "optimizer": "nadam", "dropout": 0.3},
 ]
 
 
 def test_best_first() -> None:
     assert trials.table(TRIED).splitlines()[2:] == [
-        "| trial | mAP on the eval split | `loss` | `dropout` |",
+        "| trial | mAP on the eval split | `optimizer` | `dropout` |",
         "| --- | ---: | ---: | ---: |",
-        "| 1 | 0.6250 | focal | 0.3 |",
-        "| 0 | 0.5000 | cross_entropy | 0.6 |",
+        "| 1 | 0.6250 | nadam | 0.3 |",
+        "| 0 | 0.5000 | adamw | 0.6 |",
     ]
 
 

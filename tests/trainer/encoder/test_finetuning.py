@@ -98,7 +98,7 @@ def test_vectors_tell_the_genres_better_than_before(tuned: Tuned) -> None:
 
 
 def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
-    reader = finetuning.GenreReader(SMALL, np.full(NUM_GENRES, 0.1))
+    reader = finetuning.GenreReader(SMALL, np.full(NUM_GENRES, -2.0))
     reader.head.build((None, 384))
     reader.head.kernel.assign(RANDOM.normal(size=reader.head.kernel.shape) / 100)
     some = rows.inputs[PIECES][:5]
@@ -156,6 +156,5 @@ def test_the_same_films_are_not_trained_on_twice(
     assert other != file
 
 
-@pytest.mark.parametrize("change", [{"finetuned_layers": 0}, {"text_encoder": "cnn"}])
-def test_nothing_to_fine_tune(rows: Rows, change: dict[str, object]) -> None:
-    assert finetuned(rows, SMALL.changed(change), None).weights == {}
+def test_nothing_to_fine_tune(rows: Rows) -> None:
+    assert finetuned(rows, SMALL.changed({"finetuned_layers": 0}), None).weights == {}

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.encoder import sentence
+from schema.fingerprint import sources
+from trainer.encoder import sentence, sentence_store
+from trainer.encoder.pretrained import MINILM
 from trainer.encoder.sentence_store import SentenceStore
 from trainer.hparams import HParams
 
@@ -45,8 +47,27 @@ def test_other_ways_of_encoding_have_files_of_their_own(tmp_path: Path) -> None:
     two = SentenceStore(tmp_path, TWO).encode(PIECES)
     rough = SentenceStore(tmp_path, ONE.changed({"precision": "bfloat16"})).encode(PIECES)
     assert len(list(tmp_path.iterdir())) == 3
-    assert np.abs(one - two[:, -ONE.pretrained.dimensions :]).max() > 0.01
+    assert np.abs(one - two[:, -MINILM.dimensions :]).max() > 0.01
     assert 0 < np.abs(one - rough).max() < 0.05
+
+
+def test_an_edit_of_the_code_makes_vectors_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A corrected epsilon, for example, which is not in the layer's own module."""
+    names = sources("trainer.encoder.sentence")
+    assert {file.name for file in names} >= {
+        "sentence.py",
+        "pretrained.py",
+        "mpnet.py",
+        "function_words.py",
+        "minilm.py",
+        "precision.py",
+    }
+    SentenceStore(tmp_path, ONE).encode(PIECES)
+    monkeypatch.setattr(sentence_store, "fingerprint", lambda *names: "another state of the code")
+    SentenceStore(tmp_path, ONE).encode(PIECES)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_no_texts_at_all() -> None:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from schema.genres import NUM_GENRES
+from trainer.data import Rows
 from trainer.ensemble import trees
 from trainer.features import fields
 from trainer.hparams import HParams
@@ -16,7 +17,7 @@ ROWS = 600
 Grown = list[HistGradientBoostingClassifier]
 
 
-def films(rows: int = ROWS, seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def films(rows: int = ROWS, seed: int = 1) -> Rows:
     """Films whose first genre is the year's and the lead's together, not either's alone."""
     rng = np.random.default_rng(seed)
     inputs = {
@@ -31,7 +32,7 @@ def films(rows: int = ROWS, seed: int = 1) -> tuple[dict[str, np.ndarray], np.nd
     labels[:, 0] = (inputs[xf.NUMBERS][:, 0] > 0) & (inputs[fields.PEOPLE_LIFTS][:, 0] > 0)
     labels[:, 2] = rng.uniform(size=rows) < 0.05
     labels[:, 3] = 1
-    return inputs, labels
+    return Rows(inputs, labels)
 
 
 def columns(inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -53,11 +54,11 @@ def grown(monkeypatch: pytest.MonkeyPatch) -> Grown:
 
 
 def test_the_tables_answer_as_scikit_learn_does(grown: Grown) -> None:
-    inputs, labels = films()
-    forest = trees.Forest(trees.fit(inputs, labels, HPARAMS))
-    unseen = columns(films(200, seed=2)[0])
+    forest = trees.Forest(trees.fit(films(), HPARAMS))
+    unseen = columns(films(200, seed=2).inputs)
     answers = forest(unseen).numpy()
     assert answers.shape == (200, NUM_GENRES)
+    assert not forest.trainable_weights
     assert len(grown) == 2
     for genre, model in zip((0, 2), grown, strict=True):
         expected = model.decision_function(unseen)
@@ -66,49 +67,40 @@ def test_the_tables_answer_as_scikit_learn_does(grown: Grown) -> None:
 
 
 def test_two_questions_together_decide() -> None:
-    inputs, labels = films(4000)
-    forest = trees.Forest(trees.fit(inputs, labels, HPARAMS.changed({"trees": 60})))
-    unseen, truth = films(500, seed=2)
-    assert np.mean((forest(columns(unseen)).numpy()[:, 0] > 0) == truth[:, 0]) > 0.95
+    forest = trees.Forest(trees.fit(films(4000), HPARAMS.changed({"trees": 60})))
+    unseen = films(500, seed=2)
+    found = forest(columns(unseen.inputs)).numpy()[:, 0] > 0
+    assert np.mean(found == unseen.labels[:, 0]) > 0.95
 
 
 def test_a_genre_of_no_film_or_of_all_is_a_bias_alone() -> None:
-    inputs, labels = films()
-    found = trees.fit(inputs, labels, HPARAMS)
+    found = trees.fit(films(), HPARAMS)
     for genre, sign in ((1, -1), (3, 1)):
         assert not found.value[genre].any()
         assert sign * found.bias[genre] > 3
 
 
 def test_films_too_few_for_a_split_are_a_bias_alone() -> None:
-    inputs, labels = films(50)
-    found = trees.fit(inputs, labels, HPARAMS)
-    answers = trees.Forest(found)(columns(inputs)).numpy()
+    few = films(50)
+    answers = trees.Forest(trees.fit(few, HPARAMS))(columns(few.inputs)).numpy()
     assert np.isfinite(answers).all()
     assert np.ptp(answers[:, 0]) < 1e-6
 
 
 def test_fields_are_hidden_from_them_as_from_the_others(grown: Grown) -> None:
     """Trees that saw people in every film would ask for them where nobody is known."""
-    inputs, labels = films()
-    labels[:, 0] = inputs[fields.PEOPLE_LIFTS][:, 0] > 0
+    known = films()
+    inputs = known.inputs
+    known.labels[:, 0] = inputs[fields.PEOPLE_LIFTS][:, 0] > 0
     answers = []
     for rate in (0.0, 0.5):
-        trees.fit(inputs, labels, HPARAMS.changed({"field_dropout": rate}))
+        trees.fit(known, HPARAMS.changed({"field_dropout": rate}))
         nobody = columns(inputs | {fields.PEOPLE_LIFTS: 0 * inputs[fields.PEOPLE_LIFTS]})
         answers.append(grown[-2].predict_proba(nobody)[:, 1])
     assert np.abs(answers[1] - 0.5).mean() < 0.1 < np.abs(answers[0] - 0.5).mean()
 
 
-def test_in_training_they_say_nothing() -> None:
-    inputs, labels = films()
-    forest = trees.Forest(trees.fit(inputs, labels, HPARAMS))
-    assert not forest.trainable_weights
-    assert not forest(columns(inputs), training=True).numpy().any()
-    assert forest(columns(inputs), training=False).numpy().any()
-
-
 def test_the_same_films_give_the_same_trees() -> None:
-    one, other = (trees.fit(*films(), HPARAMS) for _ in range(2))
+    one, other = (trees.fit(films(), HPARAMS) for _ in range(2))
     np.testing.assert_array_equal(one.column, other.column)
     np.testing.assert_array_equal(one.value, other.value)

@@ -1,0 +1,146 @@
+"""The deep member: one hidden layer over features, numbers, the words' and the sentence's vectors.
+
+It is stacked with the boosted trees, see `trainer.ensemble.thresholds`.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import keras
+import numpy as np
+from keras import ops
+
+from schema import features as raw
+from schema.genres import NUM_GENRES
+from trainer.ensemble import trees
+from trainer.ensemble.words import plot_vector
+from trainer.features import fields
+from trainer.hparams import HParams
+from transform import features as xf
+
+SENTENCE: Final = "sentence"
+"""Input with the sentence encoder's vectors of title and plot, of a lower layer and the last one;
+float32 [N, 2 * dimensions]."""
+
+LIMIT: Final = 5.0
+"""Features are cut at so many standard deviations."""
+
+MEMBERS: Final = ("deep", "trees")
+
+Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def scaling(features: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and variance of features, by which the network scales them.
+
+    Args:
+        features: of the training split, float [rows, dimensions] by name.
+
+    Returns:
+        Mean and variance, float32 [dimensions] each. Features that can be unknown are not centred,
+        so that what is unknown stays zero.
+    """
+    found = {}
+    for name, values in features.items():
+        exact = np.asarray(values, np.float64)
+        mean = exact.mean(0) if name == SENTENCE else 0 * exact[0]
+        variance = np.maximum(((exact - mean) ** 2).mean(0), 1e-10)
+        found[name] = (mean.astype(np.float32), variance.astype(np.float32))
+    return found
+
+
+def build(
+    hparams: HParams, word_vectors: np.ndarray, log_odds: np.ndarray, scales: Scaling
+) -> keras.Model:
+    """Build the deep member, not compiled.
+
+    Args:
+        hparams: see `HParams`.
+        word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
+        log_odds: float32 [22], of each genre among the training films; the initial biases.
+        scales: see `scaling`; its names are the features that the network reads. That of
+            `SENTENCE` is ignored without a sentence encoder.
+
+    Returns:
+        A model from inputs of `trainer.data.model_inputs` and features to logits, float32 [N, 22].
+    """
+    keras.utils.set_random_seed(hparams.seed)
+    scales = {
+        name: scale for name, scale in scales.items() if name != SENTENCE or hparams.reads_sentences
+    }
+    inputs = {
+        name: keras.Input((len(raw.NUMBERS),), dtype="float32", name=name)
+        for name in (xf.NUMBERS, xf.NUMBERS_MISSING)
+    }
+    for name, (mean, _) in scales.items():
+        inputs[name] = keras.Input(mean.shape, dtype="float32", name=name)
+    known = fields.FieldDropout(hparams.field_dropout, hparams.seed, name="field_dropout")(inputs)
+    read = [_scaled(name, known[name], *scales[name]) for name in scales]
+    read += [known[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING)]
+    if hparams.reads_words:
+        inputs[xf.PLOT_WORDS] = keras.Input((None,), dtype="int32", name=xf.PLOT_WORDS)
+        read.append(plot_vector(inputs[xf.PLOT_WORDS], hparams, word_vectors))
+    x = keras.layers.Concatenate(name="joined")(read)
+    x = keras.layers.Dropout(hparams.input_dropout, seed=hparams.seed)(x)
+    x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(x)
+    x = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(x)
+    logits = keras.layers.Dense(
+        NUM_GENRES,
+        bias_initializer=keras.initializers.Constant(log_odds),
+        name="logits",
+    )(x)
+    return keras.Model(inputs, logits, name="deep")
+
+
+def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
+    """Set loss and optimizer.
+
+    Args:
+        network: as `build` returns it.
+        hparams: see `HParams`.
+        steps: number of steps of the whole training, for the schedule of the learning rate.
+    """
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=max(steps, 1),
+        alpha=0.02,
+        warmup_target=hparams.learning_rate,
+        warmup_steps=max(steps // 15, 1),
+    )
+    optimizer = {
+        "adam": keras.optimizers.Adam,
+        "adamw": partial(keras.optimizers.AdamW, weight_decay=hparams.weight_decay),
+        "nadam": keras.optimizers.Nadam,
+    }[hparams.optimizer](rate, clipnorm=5.0)
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+
+
+def members(network: keras.Model, grown: trees.Trees) -> keras.Model:
+    """Both members as one model.
+
+    Args:
+        network: as `build` returns it.
+        grown: see `trainer.ensemble.trees`.
+
+    Returns:
+        A model from the inputs of `network` and of the trees to the logits of each of `MEMBERS`,
+        float32 [N, 2, 22]; `trainer.ensemble.thresholds` weighs them.
+    """
+    inputs = {item.name: item for item in network.inputs}
+    for name, size in trees.INPUTS.items():
+        inputs.setdefault(name, keras.Input((size,), dtype="float32", name=name))
+    columns = keras.layers.Concatenate(name="columns")([inputs[name] for name in trees.INPUTS])
+    logits = [network.output, trees.Forest(grown, name="trees")(columns)]
+    return keras.Model(inputs, ops.stack(logits, axis=1), name="members")
+
+
+def _scaled(
+    name: str, values: keras.KerasTensor, mean: np.ndarray, variance: np.ndarray
+) -> keras.KerasTensor:
+    layer = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
+    return ops.clip(layer(values), -LIMIT, LIMIT)

@@ -1,0 +1,134 @@
+"""People, described by the genres of their other films (target encoding, Micci-Barreca 2001).
+
+The films are counted out of fold, so that no film is described by its own genres.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import ops
+from scipy import sparse
+
+from schema import features as raw
+from trainer.data import Rows
+from trainer.features.vocabulary import fixed, incidence, most_frequent
+from transform import features as xf
+
+LEADS: Final = "leads"
+NUM_LEADS: Final = 3
+"""The first names of the cast, which are counted a second time on their own."""
+
+FIELDS: Final = (*xf.PEOPLE_IDS.values(), LEADS)
+"""What is counted, in the order of the columns of `trainer.features.fields.PEOPLE_LIFTS`."""
+
+MOST_PEOPLE: Final = 200_000
+"""People of a field whose films are counted: those with the most films."""
+
+
+@dataclass(frozen=True)
+class People:
+    """The people of one field.
+
+    Attributes:
+        vocabulary: int32 [people], ascending hashes of their names.
+        counts: float32 [1 + folds, people + 1, 22 + 1], films of each genre, and films; the first
+            table counts all training films, table f + 1 those outside of fold f. Row 0 is empty.
+    """
+
+    vocabulary: np.ndarray
+    counts: np.ndarray
+
+
+def ids_of(inputs: Any, field: str) -> Any:
+    """The ids of a field in `FIELDS`; [N, varying] as the field of the cast."""
+    return inputs[xf.PEOPLE_IDS[raw.CAST]][:, :NUM_LEADS] if field == LEADS else inputs[field]
+
+
+def fit(train: Rows, folds: np.ndarray) -> dict[str, People]:
+    """Count the films of all people.
+
+    Args:
+        train: the training split.
+        folds: int32 [rows], the fold of each row, counted from 1.
+
+    Returns:
+        The people of each field in `FIELDS`.
+    """
+    found = {}
+    for field in FIELDS:
+        ids = ids_of(train.inputs, field)
+        vocabulary = most_frequent(ids, most=MOST_PEOPLE, min_films=1)
+        found[field] = People(vocabulary, count(incidence(vocabulary, ids), train.labels, folds))
+    return found
+
+
+def count(matrix: sparse.csr_matrix, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Films of each person by genre, all and those outside of each fold.
+
+    Args:
+        matrix: float32 [films, people], 1.0 where a film has a person.
+        labels: float32 [films, 22].
+        folds: int32 [films], counted from 1.
+
+    Returns:
+        float32 [1 + folds, people, 22 + 1]; the last column counts films.
+    """
+    counted = np.concatenate([labels, np.ones((len(labels), 1), np.float32)], axis=1)
+    whole = matrix.T @ counted
+    parts = [
+        whole - matrix[folds == fold].T @ counted[folds == fold]
+        for fold in range(1, folds.max(initial=0) + 1)
+    ]
+    return np.stack([whole, *parts]).astype(np.float32)
+
+
+class PeopleLift(keras.layers.Layer):
+    """How much likelier each genre is, given who made a film.
+
+    A person's lift of a genre is the log of the ratio of the genre's share of their films to its
+    share of all films, shrunk as if `prior` films more had been average ones. A film gets the mean
+    lift of its people, the lift of their films taken together, and the numbers of these people and
+    films, both as log(1 + n). A person with no other film is not counted, so a film without known
+    people gets zeros.
+    """
+
+    def __init__(
+        self, counts: np.ndarray, genre_rates: np.ndarray, prior: float, **kwargs: object
+    ) -> None:
+        """Set the tables.
+
+        Args:
+            counts: float32 [tables, people + 1, 22 + 1], see `People`.
+            genre_rates: float32 [22], share of the training films with each genre.
+            prior: strength of the shrinkage, in films.
+            **kwargs: of `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.people = counts.shape[1]
+        self.prior = prior
+        self.rates = np.maximum(genre_rates, 1e-4).astype(np.float32)
+        self.counts = fixed(self, "counts", counts.reshape(-1, counts.shape[2]))
+
+    def call(self, places: Any, table: Any) -> Any:
+        """Describe films.
+
+        Args:
+            places: int32 [N, L], places in the vocabulary, 0 for none.
+            table: int32 [N, 1], the table of counts for each row.
+
+        Returns:
+            float32 [N, `fields.LIFT_SIZE`].
+        """
+        found = ops.take(self.counts, places + table * self.people, axis=0)
+        by_genre, films = found[..., :-1], found[..., -1:]
+        known = ops.cast(films > 0, "float32")
+        people, pooled = ops.sum(known, axis=1), ops.sum(films, axis=1)
+        mean = ops.sum(self._lift(by_genre, films) * known, axis=1) / ops.maximum(people, 1.0)
+        together = self._lift(ops.sum(by_genre, axis=1), pooled)
+        return ops.concatenate([mean, together, ops.log1p(people), ops.log1p(pooled)], axis=-1)
+
+    def _lift(self, by_genre: Any, films: Any) -> Any:
+        share = (by_genre + self.prior * self.rates) / (films + self.prior)
+        return ops.log(share / self.rates)

@@ -1,0 +1,98 @@
+"""Which hashed tokens are used: the most frequent ones of the training split."""
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+
+_BEYOND: Final = np.int32(2**31 - 1)
+"""Above every hash; makes a table that is never empty."""
+
+
+def most_frequent(ids: tf.RaggedTensor, *, most: int, min_films: int) -> np.ndarray:
+    """The ids that occur in the most films.
+
+    Args:
+        ids: int32 [films, varying].
+        most: how many are chosen at most; of equally frequent ones those with the lower id.
+        min_films: number of films in which an id has to occur.
+
+    Returns:
+        int32 [chosen ids], ascending.
+    """
+    by_film = np.stack([ids.value_rowids().numpy(), ids.flat_values.numpy()], axis=1)
+    found, films = np.unique(np.unique(by_film, axis=0)[:, 1], return_counts=True)
+    chosen = np.argsort(-films, kind="stable")[:most]
+    return np.sort(found[chosen[films[chosen] >= min_films]]).astype(np.int32)
+
+
+def places(vocabulary: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The place of each id in a vocabulary, counted from 1; 0 for an id that is not in it.
+
+    Args:
+        vocabulary: int32 [chosen ids], ascending.
+        ids: int32, of any shape.
+
+    Returns:
+        int64 of the shape of `ids`.
+    """
+    table = np.append(vocabulary, _BEYOND)
+    place = np.searchsorted(table, ids)
+    return np.where(table[place] == ids, place + 1, 0)
+
+
+def incidence(vocabulary: np.ndarray, ids: tf.RaggedTensor) -> sparse.csr_matrix:
+    """Which film has which id of the vocabulary.
+
+    Args:
+        vocabulary: int32 [chosen ids], ascending.
+        ids: int32 [films, varying].
+
+    Returns:
+        float32 [films, chosen ids + 1], 1.0 where a film has an id; column 0 is empty.
+    """
+    rows, place = ids.value_rowids().numpy(), places(vocabulary, ids.flat_values.numpy())
+    rows, place = rows[place > 0], place[place > 0]
+    shape = (int(ids.nrows()), len(vocabulary) + 1)
+    matrix = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, place)), shape=shape)
+    matrix.data[:] = 1.0
+    return matrix
+
+
+class Lookup(keras.layers.Layer):
+    """`places` in TensorFlow operations: int32 [N, L] to int32 [N, L]."""
+
+    def __init__(self, vocabulary: np.ndarray, **kwargs: object) -> None:
+        """Set the table.
+
+        Args:
+            vocabulary: int32 [chosen ids], ascending.
+            **kwargs: of `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.table = fixed(self, "table", np.append(vocabulary, _BEYOND))
+
+    def call(self, ids: Any) -> Any:
+        """Look ids up."""
+        table = tf.convert_to_tensor(self.table)
+        place = tf.searchsorted(table, tf.reshape(ids, [-1]))
+        known = tf.gather(table, place) == tf.reshape(ids, [-1])
+        return tf.reshape(tf.where(known, place + 1, 0), tf.shape(ids))
+
+    def compute_output_spec(self, ids: keras.KerasTensor) -> keras.KerasTensor:
+        """Shape of the output, which Keras cannot find through the operations above."""
+        return keras.KerasTensor(ids.shape, dtype="int32")
+
+
+def fixed(layer: keras.layers.Layer, name: str, table: np.ndarray) -> keras.Variable:
+    """Add a table to a layer as a weight that is not trained and keeps its type."""
+    return layer.add_weight(
+        shape=table.shape,
+        initializer=keras.initializers.Constant(table),
+        dtype=table.dtype.name,
+        trainable=False,
+        autocast=False,
+        name=name,
+    )
