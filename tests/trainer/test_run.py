@@ -87,7 +87,7 @@ def test_the_served_model_answers_as_the_trained_one(
     members, _ = run.train(hparams, prepared, Path(arguments.model_run_dir, "again"))
     decisions = training.decide(members, prepared.evaluation)
     inputs = prepared.evaluation.only(data.input_names(members))
-    logits, _ = training.predict(members, inputs.batches(len(films)))
+    logits, _ = training.predict(data.inference(members), inputs.batches(len(films)))
     probabilities, margin = decisions.margins(tf.constant(logits), tf.fill([len(films)], 3))
     # Features are kept in half precision in training.
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=0.01)
