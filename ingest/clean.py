@@ -46,9 +46,9 @@ _NO_WORD: Final = re.compile(r"[\W_]+")
 
 
 def tidy(text: str) -> str:
-    """NFC, unseen characters gone, each run of white space one space, none at the ends.
+    r"""NFC, unseen characters gone, each run of white space one space, none at the ends.
 
-    >>> tidy("  two\\t words\\u200b ")
+    >>> tidy("  two\t words\u200b ")
     'two words'
     """
     return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFC", text)).split())
