@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not all(importlib.util.find_spec(name) for name in ("tfx", "rich", "yaml", "duckdb")):
         print(
             "error: this Python has no TFX: run `make setup`, then "
-            "`.venv/bin/python pipeline/run_local.py` (or `make run`)",
+            "`.venv/bin/python pipeline/run_local.py` (or `make run`); without a checkout, install "
+            "ordained[train]",
             file=sys.stderr,
         )
         return USER_ERROR
