@@ -82,7 +82,7 @@ def test(root: Path) -> None:
     log.say(f"Installing {wheel.name} without extras: the client alone")
     alone = _installed(f"ordained @ {wheel.as_uri()}", folder / "client", root, base, tools, log)
     log.run(
-        [alone / "bin" / "python", "-I", "-c", _CLIENT_ALONE],
+        [environment.python_of(alone), "-I", "-c", _CLIENT_ALONE],
         "the client without TensorFlow",
         clean_environ(),
         cwd=empty,
@@ -96,9 +96,10 @@ def test(root: Path) -> None:
 
     log.say(f"Installing {wheel.name} with all extras for users")
     clean = _installed(f"ordained[all] @ {wheel.as_uri()}", folder / "all", root, base, tools, log)
+    python = environment.python_of(clean)
     log.say("Importing every module and asking the commands for help")
     log.run(
-        [clean / "bin" / "python", "-I", _INSIDE, *sources],
+        [python, "-I", _INSIDE, *sources],
         "importing the wheel's modules",
         clean_environ(),
         cwd=empty,

@@ -38,7 +38,8 @@ def _run(options: argparse.Namespace) -> ExitStatus:
     if not all(importlib.util.find_spec(name) for name in ("tfx", "rich", "yaml", "duckdb")):
         raise UserError(
             "this Python has no TFX: run `make setup`, then "
-            "`.venv/bin/python pipeline/run_local.py` (or `make run`)"
+            "`.venv/bin/python pipeline/run_local.py` (or `make run`); without a checkout, install "
+            "ordained[train]"
         )
     from rich.console import Console
 

@@ -73,7 +73,8 @@ class TestMistakes:
         assert (run.status, run.output) == (2, "")
         assert run.errors == (
             "error: this Python has no TFX: run `make setup`, then "
-            "`.venv/bin/python pipeline/run_local.py` (or `make run`)\n"
+            "`.venv/bin/python pipeline/run_local.py` (or `make run`); without a checkout, install "
+            "ordained[train]\n"
         )
         assert not (tmp_path / "out").exists()
 
