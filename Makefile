@@ -62,24 +62,14 @@ benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
-# With the wheel's test about half of the time of all checks; they share a first run of the pipeline.
-WHOLE_RUNS := $(addprefix tests/,benchmarks/quality/test_ablation.py benchmarks/quality/test_main.py \
-	end_to_end/test_runs.py end_to_end/test_notebooks.py pipeline/test_lineage.py report/test_browser.py \
-	trainer/export/test_signatures.py)
+# Two workers keep two cores busy; each takes 3 GB of memory. `tests/conftest.py` deals the tests out.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-test: setup-mpnet lint ## run every check: lint, all tests, and the built wheel in a clean environment
-	@# Two halves side by side, since neither keeps two cores busy; the second is printed at the end.
-	@log=$$(mktemp); \
-	$(BIN)/python -m pytest $(WHOLE_RUNS:%=--ignore=%) > $$log 2>&1 & half=$$!; \
-	trap 'kill $$half' INT TERM; \
-	$(BOOTSTRAP) wheel-test; wheel=$$?; \
-	$(BIN)/python -m pytest $(WHOLE_RUNS); runs=$$?; \
-	wait $$half; half=$$?; \
-	cat $$log; rm -f $$log; \
-	test $$wheel -eq 0 && test $$runs -eq 0 && test $$half -eq 0
+test: setup-mpnet lint ## run every check: lint, all tests, coverage, the built wheel in clean environments
+	@$(PYTEST) --cov --cov-report= $(ARGS)
 
 test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 lint: setup ## check style, types and layers
 	@$(BIN)/ruff check

@@ -28,7 +28,7 @@ def renew(root: Path, requested: str, upgrade: bool) -> None:
     log = Log(folder / "lock.log")
     tools = Tools(folder, pythons.choose(requested), log)
     for source, target in (
-        (["setup.py", "--extra", "dev", "--override", OVERRIDES], LOCK),
+        (["setup.py", "--all-extras", "--override", OVERRIDES], LOCK),
         (["bootstrap/tools.in"], "bootstrap/tools.lock"),
         # What these ask for beside themselves is not read, and would be all of PyTorch.
         (["bootstrap/mpnet.in", "--no-deps"], "bootstrap/mpnet.lock"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bootstrap import environment, glibc, pythons
 from bootstrap.environment import LOCK, OVERRIDES
@@ -25,14 +27,21 @@ gate: {floor: 0.0, simple_baseline_tolerance: 1.0}
 """
 """Settings of a run that asks whether all parts work together, and nothing of the model."""
 
+_CLIENT_ALONE = """\
+import importlib.util, sys
+import schema.features, serving.client, serving.client.over_grpc, serving.client.over_rest
+if importlib.util.find_spec("tensorflow"):
+    sys.exit("TensorFlow is installed with the client")
+"""
+
 _INSIDE = Path(__file__).with_name("inside_wheel.py")
 
 
 def test(root: Path) -> None:
-    """Builds the wheel, installs it in a clean environment outside the checkout and runs it there.
+    """Builds the wheel, installs it in clean environments outside the checkout and runs it there.
 
-    The dependencies are those that setup.py names for users, in the versions and with the hashes of
-    the lock file; development tools are not among them.
+    One environment holds the client alone, which is the base of setup.py; the other all extras for
+    users. Versions and hashes are those of the lock file; development tools are in neither.
 
     Args:
         root: a checkout whose environment is set up.
@@ -67,28 +76,28 @@ def test(root: Path) -> None:
     )
     (wheel,) = (folder / "dist").glob("*.whl")
 
-    log.say(f"Installing {wheel.name} and what it needs in a clean environment")
-    clean = folder / "venv"
-    environment.make_bare(clean, base, log)
-    if (own / glibc.FOLDER).is_dir():
-        shutil.copytree(own / glibc.FOLDER, clean / glibc.FOLDER)
-        glibc.apply(clean, base["executable"], tools.patchelf, log)
-    python = environment.python_of(clean)
-    log.run(
-        [
-            *(tools.uv, "pip", "install", "--python", python, "--compile-bytecode"),
-            *("-b", LOCK, "-c", LOCK, "--override", OVERRIDES, wheel),
-        ],
-        "installing the wheel",
-        tools.environ,
-        cwd=root,
-    )
-
-    log.say("Importing every module and asking the commands for help")
     empty = folder / "empty"
     empty.mkdir()
+    log.say(f"Installing {wheel.name} without extras: the client alone")
+    alone = _installed(f"ordained @ {wheel.as_uri()}", folder / "client", root, base, tools, log)
     log.run(
-        [python, "-I", _INSIDE, *sources],
+        [alone / "bin" / "python", "-I", "-c", _CLIENT_ALONE],
+        "the client without TensorFlow",
+        clean_environ(),
+        cwd=empty,
+    )
+    log.run(
+        [alone / "bin" / "ordained-predict", "--help"],
+        "`ordained-predict` without extras",
+        clean_environ(),
+        cwd=empty,
+    )
+
+    log.say(f"Installing {wheel.name} with all extras for users")
+    clean = _installed(f"ordained[all] @ {wheel.as_uri()}", folder / "all", root, base, tools, log)
+    log.say("Importing every module and asking the commands for help")
+    log.run(
+        [clean / "bin" / "python", "-I", _INSIDE, *sources],
         "importing the wheel's modules",
         clean_environ(),
         cwd=empty,
@@ -116,6 +125,28 @@ def test(root: Path) -> None:
         raise SetupError(f"the pipeline from the wheel left no model in {output}/serving")
     shutil.rmtree(folder)  # Kept on a failure, to look at.
     print(f"The wheel {wheel.name} is whole and works", flush=True)
+
+
+def _installed(
+    requirement: str, folder: Path, root: Path, base: Mapping[str, Any], tools: Tools, log: Log
+) -> Path:
+    """Makes a clean environment with one requirement in it; gives its folder."""
+    own = root / environment.FOLDER
+    environment.make_bare(folder, base, log)
+    if (own / glibc.FOLDER).is_dir():
+        shutil.copytree(own / glibc.FOLDER, folder / glibc.FOLDER)
+        glibc.apply(folder, base["executable"], tools.patchelf, log)
+    log.run(
+        [
+            *(tools.uv, "pip", "install", "--python", environment.python_of(folder)),
+            *("-b", LOCK, "-c", LOCK, "--override", OVERRIDES),
+            requirement,
+        ],
+        f"installing {requirement}",
+        tools.environ,
+        cwd=root,
+    )
+    return folder
 
 
 def _copy_sources(root: Path, target: Path) -> list[str]:

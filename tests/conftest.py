@@ -1,4 +1,7 @@
-"""What several test files share: one run of the whole pipeline, one running server."""
+"""What several test files share: one run of the whole pipeline, one running server.
+
+`make test` has two workers run the files side by side (pytest-xdist), see below.
+"""
 
 import shutil
 import signal
@@ -10,6 +13,8 @@ import pytest
 
 if TYPE_CHECKING:
     import tensorflow_model_analysis as tfma
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadGroupScheduling
 
     from tests.data.tiny_server import Served
     from tests.end_to_end.project import Project, Run
@@ -17,6 +22,38 @@ if TYPE_CHECKING:
 # A shell starts what it puts in the background deaf to Ctrl-C, and its children inherit that; tests
 # of what Ctrl-C does would see nothing.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+FIRST_RUN = "first_run"
+"""The group of tests that share the first run: one worker makes it, and runs all of them."""
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first, so that all workers are busy until the end.
+
+    First come the tests that share the first run, then files that hold a slow test, then the rest.
+    """
+    shared = [item for item in items if FIRST_RUN in getattr(item, "fixturenames", ())]
+    for item in shared:
+        item.add_marker(pytest.mark.xdist_group(FIRST_RUN))
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    ids = {id(item) for item in shared}
+    items.sort(key=lambda item: (id(item) not in ids, item.path not in slow))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: "Producer"
+) -> "LoadGroupScheduling | None":
+    """Give a worker whole files, whose fixtures are then made once, or a whole group."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Files(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).partition("::")[0]
+
+    return Files(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

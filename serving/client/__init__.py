@@ -5,7 +5,7 @@
     [prediction] = predict([{"title": "The Long Ford", "year": 1957}], "localhost:8500")
     print(prediction.decided)
 
-It needs no TensorFlow at run time, only its protos, and talks to any TensorFlow Serving.
+It needs no TensorFlow, and talks to any TensorFlow Serving.
 """
 
 from serving.client.client import Client, Patience, predict

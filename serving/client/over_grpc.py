@@ -21,6 +21,10 @@ from serving.client.transport import (
     told,
 )
 
+_FLOAT, _STRING, _BOOL = (
+    protos.DataType[name].number for name in ("DT_FLOAT", "DT_STRING", "DT_BOOL")
+)
+
 _TROUBLES: Final = {
     grpc.StatusCode.INVALID_ARGUMENT: Trouble.ROWS,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Trouble.BUSY,
@@ -44,8 +48,8 @@ class OverGrpc:
         self._address = address
         self._model = model
         self._channel = grpc.insecure_channel(address, _OPTIONS)
-        self._predict = protos.prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._status = protos.model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._predict = protos.method(self._channel, "PredictionService", "Predict")
+        self._status = protos.method(self._channel, "ModelService", "GetModelStatus")
 
     @property
     def address(self) -> str:
@@ -54,7 +58,7 @@ class OverGrpc:
 
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One Predict call with all the movies."""
-        answer = self._call(self._predict.Predict, request(movies, self._model), timeout)
+        answer = self._call(self._predict, request(movies, self._model), timeout)
         try:
             return predictions(*(list(rows(answer.outputs[name])) for name in OUTPUTS))
         except (ValueError, struct.error) as error:
@@ -63,9 +67,9 @@ class OverGrpc:
 
     def status(self, timeout: float) -> ModelStatus:
         """One GetModelStatus call."""
-        wanted = protos.get_model_status_pb2.GetModelStatusRequest(model_spec=spec(self._model))
-        answer = self._call(self._status.GetModelStatus, wanted, timeout)
-        states = protos.get_model_status_pb2.ModelVersionStatus.State
+        wanted = protos.GetModelStatusRequest(model_spec=spec(self._model))
+        answer = self._call(self._status, wanted, timeout)
+        states = protos.ModelVersionStatus.State
         found = [
             VersionStatus(one.version, states.Name(one.state), one.status.error_message)
             for one in answer.model_version_status
@@ -92,7 +96,7 @@ class OverGrpc:
 
 def spec(model: ModelName) -> Any:
     """A ModelSpec without a signature."""
-    made = protos.model_pb2.ModelSpec(name=model.name)
+    made = protos.ModelSpec(name=model.name)
     if model.version is not None:
         made.version.value = model.version
     elif model.label:
@@ -102,16 +106,16 @@ def spec(model: ModelName) -> Any:
 
 def request(movies: Sequence[Movie], model: ModelName) -> Any:
     """A PredictRequest: string [N] for texts and names, float32 [N] for numbers."""
-    made = protos.predict_pb2.PredictRequest(model_spec=spec(model))
+    made = protos.PredictRequest(model_spec=spec(model))
     made.model_spec.signature_name = SERVING_SIGNATURE
     for name, values in columns(movies).items():
         tensor = made.inputs[name]
         tensor.tensor_shape.dim.add(size=len(values))
         if name in raw.NUMBERS:
-            tensor.dtype = protos.types_pb2.DT_FLOAT
+            tensor.dtype = _FLOAT
             tensor.float_val.extend(values)
         else:
-            tensor.dtype = protos.types_pb2.DT_STRING
+            tensor.dtype = _STRING
             tensor.string_val.extend(str(value).encode() for value in values)
     return made
 
@@ -124,11 +128,10 @@ def rows(tensor: Any) -> Iterator[list[Any]]:
         struct.error: its content does not fit its shape.
     """
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    types = protos.types_pb2
     kinds = {
-        types.DT_STRING: ([value.decode() for value in tensor.string_val], ""),
-        types.DT_FLOAT: (list(tensor.float_val), "f"),
-        types.DT_BOOL: (list(tensor.bool_val), "?"),
+        _STRING: ([value.decode() for value in tensor.string_val], ""),
+        _FLOAT: (list(tensor.float_val), "f"),
+        _BOOL: (list(tensor.bool_val), "?"),
     }
     if len(sizes) != 2 or tensor.dtype not in kinds:
         raise ValueError(f"a tensor of type {tensor.dtype} and shape {sizes}")

@@ -1,45 +1,62 @@
-"""TensorFlow Serving's protos and stubs, without the seconds that importing TensorFlow takes.
+"""What the client needs of TensorFlow Serving's protos, without TensorFlow.
 
-The stubs import `tensorflow.core...`, files that need nothing but protobuf; Python would run
-TensorFlow's own `__init__` first. So the package stands in `sys.modules` unexecuted while they are
-imported, unless TensorFlow is there already. Whoever imports TensorFlow afterwards gets all of it.
+TensorFlow Serving's package of stubs needs all of TensorFlow, which holds the proto of a tensor.
+The few messages that the client uses are described in `protos.pbtxt` instead, and are kept in a
+pool of their own, so that a process may import TensorFlow's as well.
 """
 
-import contextlib
-import importlib.util
-import sys
-from collections.abc import Iterator
+from importlib import resources
+from typing import Any, Final
+
+import grpc
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
+
+PACKAGE: Final = "tensorflow.serving"
+
+FILE: Final = text_format.Parse(
+    resources.files("serving.client").joinpath("protos.pbtxt").read_text(encoding="utf-8"),
+    descriptor_pb2.FileDescriptorProto(),
+)
+"""Describes messages and services, all in the package `tensorflow.serving`."""
+
+_POOL: Final = descriptor_pool.DescriptorPool()
+_POOL.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+_POOL.Add(FILE)
 
 
-@contextlib.contextmanager
-def _tensorflow_unexecuted() -> Iterator[None]:
-    spec = None if "tensorflow" in sys.modules else importlib.util.find_spec("tensorflow")
-    if spec is None:
-        yield
-        return
-    sys.modules["tensorflow"] = importlib.util.module_from_spec(spec)
-    try:
-        yield
-    finally:
-        del sys.modules["tensorflow"]
+def _message(name: str) -> Any:
+    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
 
 
-with _tensorflow_unexecuted():
-    from tensorflow.core.framework import tensor_pb2, types_pb2
-    from tensorflow_serving.apis import (
-        get_model_status_pb2,
-        model_pb2,
-        model_service_pb2_grpc,
-        predict_pb2,
-        prediction_service_pb2_grpc,
+ModelSpec: Final = _message("ModelSpec")
+PredictRequest: Final = _message("PredictRequest")
+GetModelStatusRequest: Final = _message("GetModelStatusRequest")
+ModelVersionStatus: Final = _message("ModelVersionStatus")
+DataType: Final = _POOL.FindEnumTypeByName(f"{PACKAGE}.DataType").values_by_name
+"""Name of a type of tensors, such as `DT_FLOAT`, to its descriptor with `number`."""
+
+
+def method(channel: grpc.Channel, service: str, name: str) -> Any:
+    """Give the function that calls a method of a server.
+
+    Args:
+        channel: to the server.
+        service: `PredictionService` or `ModelService`.
+        name: of the method.
+
+    Returns:
+        A `grpc.UnaryUnaryMultiCallable`.
+    """
+    described = _POOL.FindServiceByName(f"{PACKAGE}.{service}").methods_by_name[name]
+    answer = message_factory.GetMessageClass(described.output_type)
+    return channel.unary_unary(
+        f"/{PACKAGE}.{service}/{name}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=answer.FromString,
     )
-
-__all__ = [
-    "get_model_status_pb2",
-    "model_pb2",
-    "model_service_pb2_grpc",
-    "predict_pb2",
-    "prediction_service_pb2_grpc",
-    "tensor_pb2",
-    "types_pb2",
-]

@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from bootstrap import environment, tools
 from bootstrap.shell import Log, SetupError, clean_environ
@@ -166,22 +164,6 @@ def test_a_failed_command_shows_its_last_lines_and_the_log(tmp_path: Path) -> No
 def test_a_missing_command_says_so(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"counting could not be started: .*nowhere"):
         Log(tmp_path / "log").run(["/nowhere/count"], "counting", {})
-
-
-def test_the_lock_file_fits_setup_py() -> None:
-    lines = (ROOT / environment.LOCK).read_text().splitlines()
-    pins: dict[str, list[str]] = {}
-    for line in lines:
-        if re.match(r"[a-z0-9]", line):
-            requirement = Requirement(line.removesuffix(" \\"))
-            pins.setdefault(requirement.name, []).append(str(requirement.specifier)[2:])
-    text = (ROOT / "setup.py").read_text()
-    wanted = text[text.index("install_requires") : text.index("entry_points")]
-    for found in re.findall(r'^\s+"([A-Za-z][^"]*)",$', wanted, flags=re.MULTILINE):
-        requirement = Requirement(found)
-        versions = pins.get(canonicalize_name(requirement.name), [])
-        assert versions, f"{found} is not in the lock file: run `make lock`"
-        assert all(requirement.specifier.contains(version) for version in versions), found
 
 
 def test_the_lock_file_names_no_index_and_pins_all_by_hash() -> None:
