@@ -49,6 +49,7 @@ INGEST = [
     "duckdb>=2",
     "numpy",
     "rich>=14",
+    "scipy",
 ]
 
 TRAIN = [
@@ -178,6 +179,7 @@ setup(
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],
         "report": ["*.css", "*.js"],
+        "serving": ["parameters/*"],
         "serving.web": ["page/*"],
     },
     install_requires=CLIENT,

@@ -35,6 +35,7 @@ if importlib.util.find_spec("tensorflow"):
 """
 
 _INSIDE = Path(__file__).with_name("inside_wheel.py")
+_SERVING = Path(__file__).with_name("inside_serving.py")
 
 
 def test(root: Path) -> None:
@@ -121,8 +122,13 @@ def test(root: Path) -> None:
         clean_environ(),
         cwd=empty,
     )
-    if len(list(output.glob("serving/movie_genres/*/saved_model.pb"))) != 1:
-        raise SetupError(f"the pipeline from the wheel left no model in {output}/serving")
+    log.say("Serving the model from the wheel")
+    log.run(
+        [clean / "bin" / "python", "-I", _SERVING, output],
+        "serving from the wheel",
+        clean_environ(),
+        cwd=empty,
+    )
     shutil.rmtree(folder)  # Kept on a failure, to look at.
     print(f"The wheel {wheel.name} is whole and works", flush=True)
 

@@ -1,6 +1,6 @@
 """The DAG: which node feeds which, one function for each stage."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
@@ -20,47 +20,8 @@ from schema import features as raw
 from schema.fingerprint import fingerprint
 from schema.names import MODEL_NAME, MOVIES_PATTERN, SPLIT_BUCKETS, Node, Split
 
-
-class Data(NamedTuple):
-    """Nodes that read the films and check them, in the order in which they run."""
-
-    example_gen: BaseNode
-    statistics_gen: BaseNode
-    schema_gen: BaseNode
-    schema_importer: BaseNode
-    validator: BaseNode
-    last_accepted: BaseNode
-    anomaly_gate: BaseNode
-
-
-class Features(NamedTuple):
-    """Nodes that make what the model reads."""
-
-    transform: BaseNode
-    word_vectors: BaseNode
-
-
-class Training(NamedTuple):
-    """Nodes that fit models."""
-
-    simple_baseline: BaseNode
-    search: BaseNode | None
-    trainer: BaseNode
-
-
-class Judgement(NamedTuple):
-    """Nodes that decide whether the model may be pushed."""
-
-    last_blessed: BaseNode
-    evaluator: BaseNode
-    smoke_test: BaseNode
-
-
-class Release(NamedTuple):
-    """Nodes that push the model and report on the run."""
-
-    pusher: BaseNode
-    report: BaseNode
+Nodes = dict[str, BaseNode]
+"""Nodes by id, in the order in which they run."""
 
 
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
@@ -76,17 +37,15 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     Returns:
         The pipeline, its nodes in the order in which they run.
     """
-    data = data_stage(config)
-    features = feature_stage(config, data)
-    training = training_stage(config, data, features)
-    judgement = judgement_stage(config, data, training)
-    release = release_stage(config, data, training, judgement, destination_token)
+    nodes = data_stage(config)
+    nodes |= feature_stage(config, nodes)
+    nodes |= training_stage(config, nodes)
+    nodes |= judgement_stage(config, nodes)
+    nodes |= release_stage(config, nodes, destination_token)
     return tfx.dsl.Pipeline(
         pipeline_name=MODEL_NAME,
         pipeline_root=str(config.artifacts),
-        components=[
-            node for node in (*data, *features, *training, *judgement, *release) if node is not None
-        ],
+        components=list(nodes.values()),
         enable_cache=config.cache,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(config.metadata)
@@ -95,7 +54,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     )
 
 
-def data_stage(config: RunConfig) -> Data:
+def data_stage(config: RunConfig) -> Nodes:
     """Read the films, and stop the run if they are not what the schema expects."""
     splits = [
         tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets)
@@ -140,7 +99,7 @@ def data_stage(config: RunConfig) -> Data:
         previous=last_accepted.outputs["previous"],
         code_fingerprint=fingerprint("components.anomaly_gate.component"),
     ).with_id(Node.ANOMALY_GATE)
-    return Data(
+    return _by_id(
         example_gen,
         statistics_gen,
         schema_gen,
@@ -151,21 +110,21 @@ def data_stage(config: RunConfig) -> Data:
     )
 
 
-def feature_stage(config: RunConfig, data: Data) -> Features:
+def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     """Transform the films, and make vectors for the words of their plots."""
     transform = tfx.components.Transform(
-        examples=data.example_gen.outputs["examples"],
-        schema=data.schema_importer.outputs["schema"],
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
+        schema=nodes[Node.SCHEMA_IMPORTER].outputs["schema"],
         preprocessing_fn="transform.preprocessing.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=[Split.TRAIN], transform=list(Split)),
         # Statistics of ids and weights say little, and would double the node's time.
         disable_statistics=True,
         custom_config={
-            "transform": config.transform.model_dump(),
+            "transform": vars(config.transform),
             "code_fingerprint": fingerprint("transform.preprocessing"),
         },
     ).with_id(Node.TRANSFORM)
-    transform.add_upstream_node(data.anomaly_gate)
+    transform.add_upstream_node(nodes[Node.ANOMALY_GATE])
     word_vectors = WordVectors(
         transform_graph=transform.outputs["transform_graph"],
         examples=transform.outputs["transformed_examples"],
@@ -175,22 +134,22 @@ def feature_stage(config: RunConfig, data: Data) -> Features:
         seed=config.hparams.seed,
         code_fingerprint=fingerprint("components.word_vectors.component"),
     ).with_id(Node.WORD_VECTORS)
-    return Features(transform, word_vectors)
+    return _by_id(transform, word_vectors)
 
 
-def training_stage(config: RunConfig, data: Data, features: Features) -> Training:
+def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     """Fit the simple baseline and the model, with or without a search of hyperparameters."""
     simple_baseline = SimpleBaseline(
-        examples=data.example_gen.outputs["examples"],
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
         seed=config.hparams.seed,
         code_fingerprint=fingerprint("components.simple_baseline.component"),
     ).with_id(Node.SIMPLE_BASELINE)
-    simple_baseline.add_upstream_node(data.anomaly_gate)
+    simple_baseline.add_upstream_node(nodes[Node.ANOMALY_GATE])
     inputs = {
-        "examples": features.transform.outputs["transformed_examples"],
-        "transform_graph": features.transform.outputs["transform_graph"],
-        "schema": data.schema_importer.outputs["schema"],
-        "base_model": features.word_vectors.outputs["model"],
+        "examples": nodes[Node.TRANSFORM].outputs["transformed_examples"],
+        "transform_graph": nodes[Node.TRANSFORM].outputs["transform_graph"],
+        "schema": nodes[Node.SCHEMA_IMPORTER].outputs["schema"],
+        "base_model": nodes[Node.WORD_VECTORS].outputs["model"],
         "train_args": tfx.proto.TrainArgs(splits=[Split.TRAIN]),
         "eval_args": tfx.proto.EvalArgs(splits=[Split.EVAL]),
     }
@@ -206,13 +165,13 @@ def training_stage(config: RunConfig, data: Data, features: Features) -> Trainin
         },
         **inputs,
     ).with_id(Node.TRAINER)
-    return Training(simple_baseline, search, trainer)
+    return _by_id(simple_baseline, *([search] if search else []), trainer)
 
 
 def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
     """The Tuner if the run searches, else the best hyperparameters that an earlier run found.
 
-    Nothing if the run should not use what was found.
+    None if the run should not use what was found.
     """
     if not config.tuner.enabled:
         if config.ignore_search:
@@ -235,10 +194,10 @@ def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
     ).with_id(Node.TUNER)
 
 
-def judgement_stage(config: RunConfig, data: Data, training: Training) -> Judgement:
+def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     """Measure the model and test it as it is served."""
-    examples = data.example_gen.outputs["examples"]
-    model = training.trainer.outputs["model"]
+    examples = nodes[Node.EXAMPLE_GEN].outputs["examples"]
+    model = nodes[Node.TRAINER].outputs["model"]
     last_blessed = Resolver(
         strategy_class=LastOtherBlessedModel,
         candidate=model,
@@ -250,7 +209,7 @@ def judgement_stage(config: RunConfig, data: Data, training: Training) -> Judgem
         model=model,
         gate=config.gate.to_json(),
         last_blessed_model=last_blessed.outputs["model"],
-        simple_baseline=training.simple_baseline.outputs["metrics"],
+        simple_baseline=nodes[Node.SIMPLE_BASELINE].outputs["metrics"],
         reset_baseline=config.reset_baseline,
         code_fingerprint=fingerprint("components.evaluator.component"),
     ).with_id(Node.EVALUATOR)
@@ -260,20 +219,14 @@ def judgement_stage(config: RunConfig, data: Data, training: Training) -> Judgem
         model_blessing=evaluator.outputs["blessing"],
         code_fingerprint=fingerprint("components.smoke_test.component"),
     ).with_id(Node.SMOKE_TEST)
-    return Judgement(last_blessed, evaluator, smoke_test)
+    return _by_id(last_blessed, evaluator, smoke_test)
 
 
-def release_stage(
-    config: RunConfig,
-    data: Data,
-    training: Training,
-    judgement: Judgement,
-    destination_token: str,
-) -> Release:
+def release_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes:
     """Push the model if it is blessed, and report on the run."""
-    model = training.trainer.outputs["model"]
-    blessing = judgement.evaluator.outputs["blessing"]
-    infra_blessing = judgement.smoke_test.outputs["blessing"]
+    model = nodes[Node.TRAINER].outputs["model"]
+    blessing = nodes[Node.EVALUATOR].outputs["blessing"]
+    infra_blessing = nodes[Node.SMOKE_TEST].outputs["blessing"]
     pusher = AtomicPusher(
         model=model,
         model_blessing=blessing,
@@ -284,18 +237,22 @@ def release_stage(
         destination_token=destination_token,
     ).with_id(Node.PUSHER)
     report = ModelReport(
-        examples=data.example_gen.outputs["examples"],
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
         model=model,
-        evaluation=judgement.evaluator.outputs["evaluation"],
+        evaluation=nodes[Node.EVALUATOR].outputs["evaluation"],
         blessing=blessing,
         infra_blessing=infra_blessing,
         pushed_model=pusher.outputs["pushed_model"],
-        last_blessed=judgement.last_blessed.outputs["model"],
-        anomalies=data.validator.outputs["anomalies"],
-        accepted=data.anomaly_gate.outputs["accepted"],
+        last_blessed=nodes[Node.LATEST_BLESSED_MODEL].outputs["model"],
+        anomalies=nodes[Node.EXAMPLE_VALIDATOR].outputs["anomalies"],
+        accepted=nodes[Node.ANOMALY_GATE].outputs["accepted"],
         name=MODEL_NAME,
         movies=str(config.movies),
         metadata=str(config.metadata),
         code_fingerprint=fingerprint("components.report", "report"),
     ).with_id(Node.MODEL_REPORT)
-    return Release(pusher, report)
+    return _by_id(pusher, report)
+
+
+def _by_id(*nodes: BaseNode) -> Nodes:
+    return {node.id: node for node in nodes}

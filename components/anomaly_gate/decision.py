@@ -210,19 +210,17 @@ def examine(
     }
     # A value far out of range stretches a histogram: of such a feature, distances say nothing more.
     wrong = {finding.feature for finding in findings}
+    compared = [(split, f"the {Split.TRAIN} split", one) for split, one in skew.items()]
     if drift is not None:
-        problems, report["drift"] = _compare(drift, limits)
+        compared.insert(0, (Split.TRAIN, "the data accepted last", drift))
+    for split, other, comparison in compared:
+        problems, measured = _compare(comparison, limits)
+        if comparison is drift:
+            report["drift"], remedy = measured, _DRIFT_REMEDY
+        else:
+            report["skew"][split], remedy = measured, _SKEW_REMEDY
         findings += [
-            Finding(
-                (Split.TRAIN,), feature, f"unlike the data accepted last: {problem}", _DRIFT_REMEDY
-            )
-            for feature, problem in problems
-            if feature not in wrong
-        ]
-    for split, comparison in skew.items():
-        problems, report["skew"][split] = _compare(comparison, limits)
-        findings += [
-            Finding((split,), feature, f"unlike the {Split.TRAIN} split: {problem}", _SKEW_REMEDY)
+            Finding((split,), feature, f"unlike {other}: {problem}", remedy)
             for feature, problem in problems
             if feature not in wrong
         ]

@@ -9,9 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet
-from absl import logging
 from gensim.models import Word2Vec
-from gensim.models.callbacks import CallbackAny2Vec
 
 from schema.errors import UserError
 from schema.names import Split
@@ -104,26 +102,12 @@ def from_plots(
         # Several threads take turns by chance, and Python's own hash differs from run to run.
         workers=1,
         hashfxn=_hash,
-        callbacks=[_Progress(epochs)],
     )
     vectors = _unknown(num_ids, dimensions, seed)
     known = np.zeros(num_ids, dtype=np.bool_)
     for row, word in enumerate(model.wv.index_to_key):
         vectors[int(word)], known[int(word)] = model.wv.vectors[row], True
     return vectors, known
-
-
-class _Progress(CallbackAny2Vec):  # type: ignore[misc]
-    """Logs each pass."""
-
-    def __init__(self, epochs: int) -> None:
-        self._epochs = epochs
-        self._done = 0
-
-    def on_epoch_end(self, model: Word2Vec) -> None:
-        del model
-        self._done += 1
-        logging.info("Word2Vec: epoch %d of %d", self._done, self._epochs)
 
 
 def _forms(word: str) -> tuple[str, ...]:

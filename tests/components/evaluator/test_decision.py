@@ -179,7 +179,7 @@ def test_reset_baseline_leaves_the_last_blessed_model_out_and_is_recorded() -> N
 
 def test_missing_figures_are_an_error_and_no_pass() -> None:
     few = {genre: 0.4 for genre in GENRES if genre not in ("War", "Western")}
-    with pytest.raises(ValueError, match="the simple baseline has no figures for War, Western"):
+    with pytest.raises(KeyError, match="War"):
         judge(scores(), None, few, CONFIG)
 
 

@@ -364,7 +364,7 @@ def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=800,
     )
 
 
