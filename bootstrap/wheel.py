@@ -23,7 +23,7 @@ _QUICK = """\
 hparams:
   {epochs: 1, trees: 5, filters: 16, rnn_units: 8,
    encoder_layers: 1, finetuned_layers: 0}
-gate: {floor: 0.0, baseline_tolerance: 1.0}
+gate: {floor: 0.0, simple_baseline_tolerance: 1.0}
 """
 """Settings of a run that asks whether all parts work together, and nothing of the model."""
 
@@ -82,7 +82,7 @@ def test(root: Path) -> None:
     log.say(f"Installing {wheel.name} without extras: the client alone")
     alone = _installed(f"ordained @ {wheel.as_uri()}", folder / "client", root, base, tools, log)
     log.run(
-        [alone / "bin" / "python", "-I", "-c", _CLIENT_ALONE],
+        [environment.python_of(alone), "-I", "-c", _CLIENT_ALONE],
         "the client without TensorFlow",
         clean_environ(),
         cwd=empty,
@@ -96,9 +96,10 @@ def test(root: Path) -> None:
 
     log.say(f"Installing {wheel.name} with all extras for users")
     clean = _installed(f"ordained[all] @ {wheel.as_uri()}", folder / "all", root, base, tools, log)
+    python = environment.python_of(clean)
     log.say("Importing every module and asking the commands for help")
     log.run(
-        [clean / "bin" / "python", "-I", _INSIDE, *sources],
+        [python, "-I", _INSIDE, *sources],
         "importing the wheel's modules",
         clean_environ(),
         cwd=empty,

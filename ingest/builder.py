@@ -215,10 +215,15 @@ def _changes(output: Path, settings: IngestSettings, inputs: list[Path]) -> list
     """What is not as it was in the build in `output`."""
     try:
         record = json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
-        IngestReport.from_json(record["report"])
+        report = IngestReport.from_json(record["report"])
         made_from, now = record["made_from"], _made_from(settings)
         known = {one["name"]: one for one in made_from["inputs"]}
         found = [f"{name} changed" for name in now if made_from.get(name) != now[name]]
+        found += [
+            f"{name} has more malformed lines than max_reject_share allows now"
+            for name, reasons in report.rejected.items()
+            if sum(reasons.values()) > settings.max_reject_share * report.lines[name]
+        ]
         found += [
             f"{path.name} changed"
             for path in inputs

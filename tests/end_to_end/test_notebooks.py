@@ -28,7 +28,7 @@ from nbconvert import HTMLExporter
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from components.gate import read_verdict
+from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import VARIABLE, PastRuns
 from schema.genres import GENRES
 from tests.data.chromium import PATIENCE, chromium

@@ -10,6 +10,7 @@ import pytest
 from ingest.__main__ import main
 from ingest.dumps import DUMPS, RATINGS
 from ingest.publish import workplace
+from schema.errors import ExitStatus
 from tests.data import tiny_dumps as tiny
 from tests.data.faulty_server import BODY, corpus, serving
 
@@ -170,3 +171,16 @@ def test_what_is_fetched_can_be_built(server, tmp_path):
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
         found = [(row["tconst"], row["plot"]) for row in csv.DictReader(file)]
     assert found == [("tt0000001", "Two ledgers go missing.")]
+
+
+def test_an_option_out_of_range_is_named(data, tmp_path, capsys):
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main([*command, "--max-reject-share", "2"]) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err == (
+        "error: --max-reject-share should be at most 1. Received: 2.0\n"
+    )
+    assert main([*command, "--title-types", ""]) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err == (
+        "error: --title-types should be one of IMDb's title types, such as movie or tvMovie. "
+        'Received: ""\n'
+    )
