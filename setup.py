@@ -27,6 +27,7 @@ TOP_PACKAGES = (
     "components",
     "dashboards",
     "ingest",
+    "metadata",
     "pipeline",
     "report",
     "schema",
@@ -179,7 +180,7 @@ setup(
     package_data={
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],
-        "report": ["*.css", "*.js"],
+        "report": ["*.css", "*.js", "templates/*.j2", "templates/sections/*.j2"],
         "serving": ["parameters/*"],
         "serving.web": ["page/*"],
     },
