@@ -11,6 +11,7 @@ from pipeline import failure
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
+from schema.names import Node
 
 pytestmark = pytest.mark.filterwarnings(
     # TFX's, but protobuf gives it to whoever called.
@@ -59,7 +60,7 @@ def test_anomalies_are_told_one_by_one(tmp_path: Path) -> None:
     assert "12 films of 14 titles." in page
 
 
-@pytest.mark.parametrize("last", ["Trainer", failure.JUDGE])
+@pytest.mark.parametrize("last", ["Trainer", Node.EVALUATOR])
 def test_without_a_judged_model_the_reasons_stand_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, last: str
 ) -> None:
@@ -81,7 +82,7 @@ def test_what_hides_the_model_too_is_logged(
     with caplog.at_level(logging.ERROR):
         page = rendered(
             tmp_path,
-            {failure.JUDGE: Status.DONE, "Pusher": Status.FAILED},
+            {Node.EVALUATOR: Status.DONE, "Pusher": Status.FAILED},
             OSError("no space left"),
             ("no space is left",),
         )
