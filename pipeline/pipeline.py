@@ -156,20 +156,26 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     search = _search(config, inputs)
     trainer = tfx.components.Trainer(
         run_fn="trainer.run.run_fn",
-        hyperparameters=search.outputs["best_hyperparameters"],
+        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
         custom_config={
             "hparams": config.hparams.model_dump(),
+            "over_search": config.over_search,
             "sentence_store": str(config.sentence_store),
             "code_fingerprint": fingerprint("trainer.run"),
         },
         **inputs,
     ).with_id(Node.TRAINER)
-    return _by_id(simple_baseline, search, trainer)
+    return _by_id(simple_baseline, *([search] if search else []), trainer)
 
 
-def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode:
-    """The Tuner if the run searches, else the best hyperparameters that an earlier run found."""
+def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
+    """The Tuner if the run searches, else the best hyperparameters that an earlier run found.
+
+    None if the run should not use what was found.
+    """
     if not config.tuner.enabled:
+        if config.ignore_search:
+            return None
         return Resolver(
             strategy_class=LatestIfAny,
             best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),

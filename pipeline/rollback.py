@@ -5,19 +5,16 @@ python -m pipeline.rollback --output DIR [--to VERSION]
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from components.pusher import versions
 from pipeline import options
-from schema.errors import ExitStatus, UserError
+from schema import command
 from schema.names import MODEL_NAME, SERVING_FOLDER
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Roll back and say from which version to which.
-
-    Returns:
-        The exit status: 0, or that of the error.
-    """
+    """Roll back and say from which version to which; returns the exit status."""
     parser = options.parser(
         "pipeline.rollback",
         "Make an earlier version of the pushed model the served one. A server that "
@@ -32,17 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "current)",
     )
     given = parser.parse_args(arguments)
-    base = given.output / SERVING_FOLDER / MODEL_NAME
-    try:
-        done = versions.rollback(base, given.to)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
+    return command.run(lambda: _rollback(given.output / SERVING_FOLDER / MODEL_NAME, given.to))
+
+
+def _rollback(base: Path, to: int | None) -> None:
+    done = versions.rollback(base, to)
     if done.before == done.after:
         print(f"{base}: version {done.after} is the one served already")
     else:
         print(f"{base}: from version {done.before or 'none'} to version {done.after}")
-    return ExitStatus.OK
 
 
 if __name__ == "__main__":

@@ -29,14 +29,15 @@ FIRST_RUN = "first_run"
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks.
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put what takes longest first, so that all workers are busy until the end.
 
     First come the tests that share the first run, then files that hold a slow test, then the rest.
     """
     shared = [item for item in items if FIRST_RUN in getattr(item, "fixturenames", ())]
-    for item in shared:
-        item.add_marker(pytest.mark.xdist_group(FIRST_RUN))
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in shared:
+            item.add_marker(pytest.mark.xdist_group(FIRST_RUN))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     ids = {id(item) for item in shared}
     items.sort(key=lambda item: (id(item) not in ids, item.path not in slow))

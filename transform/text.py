@@ -14,6 +14,9 @@ def normalize(text: tf.Tensor) -> tf.Tensor:
 
     Returns:
         string [N].
+
+    >>> normalize(tf.constant(["Don't look -- NOW!"])).numpy()
+    array([b'dont look now'], dtype=object)
     """
     text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
     text = tf.strings.lower(text, encoding="utf-8")
@@ -50,6 +53,9 @@ def ngrams(tokens: tf.RaggedTensor, width: int = 2) -> tf.RaggedTensor:
 
     Returns:
         string [N, (n-grams)], words first, then pairs and so on, duplicates kept.
+
+    >>> ngrams(tf.ragged.constant([["a", "b", "c"]])).to_list()
+    [[b'a', b'b', b'c', b'a b', b'b c']]
     """
     grams = [tokens]
     grams.extend(tf.strings.ngrams(tokens, n, separator=" ") for n in range(2, width + 1))
@@ -65,6 +71,9 @@ def names(joined: tf.Tensor, separator: str) -> tf.RaggedTensor:
 
     Returns:
         string [N, (names)], in the order given.
+
+    >>> names(tf.constant(["Ada Lovelace| |Alan Turing "]), "|").to_list()
+    [[b'Ada Lovelace', b'Alan Turing']]
     """
     valid = tf.strings.unicode_transcode(joined, "UTF-8", "UTF-8", errors="replace")
     parts = tf.strings.split(valid, separator)

@@ -1,14 +1,15 @@
 """Decides from figures of the data whether the run may go on."""
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from pydantic import Field
 
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import Split
+from schema.settings import Count, Settings
 
 WHOLE_SPLIT: Final = "(all rows)"
 """Stands for the feature in a finding about a whole split."""
@@ -79,8 +80,7 @@ class AnomaliesFound(UserError):  # noqa: N818 (it is what happened, not an erro
         self.findings = tuple(findings)
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Settings):
     """Limits of the gate beside those of the schema.
 
     Attributes:
@@ -93,30 +93,9 @@ class Limits:
             the mean that it is compared with.
     """
 
-    min_comparable_rows: int = 100
-    max_filled_change: float = 0.2
-    max_plot_length_change: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Refuse limits that nothing can be compared with.
-
-        Raises:
-            ValueError: a limit is not a finite number above zero; the message names it.
-        """
-        for name, value in asdict(self).items():
-            if not 0 < value < math.inf:
-                raise ValueError(
-                    f"anomalies.{name} must be a finite number above 0. Received: {value!r}"
-                )
-
-    def to_json(self) -> str:
-        """One line of JSON, the same for equal limits."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Limits":
-        """The inverse of `to_json`."""
-        return cls(**json.loads(text))
+    min_comparable_rows: Count = 100
+    max_filled_change: float = Field(default=0.2, gt=0)
+    max_plot_length_change: float = Field(default=0.5, gt=0)
 
 
 @dataclass(frozen=True)
@@ -221,7 +200,7 @@ def examine(
         findings += _too_few_filled(split, figures, min_filled)
 
     report: dict[str, Any] = {
-        "limits": asdict(limits),
+        "limits": limits.model_dump(),
         "splits": {
             split: {"rows": figures.rows, "filled": dict(figures.filled)}
             for split, figures in splits.items()

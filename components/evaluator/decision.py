@@ -3,18 +3,26 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator
 
 from schema.genres import GENRES
+from schema.settings import Count, Settings, Share
 
 _ROUNDING: Final = 1e-9
 """Differences below this come from floating-point arithmetic and decide nothing."""
 
 
-@dataclass(frozen=True)
-class GateConfig:
+def _genre(name: str) -> str:
+    if name not in GENRES:
+        raise ValueError(f"is not a genre. Known: {', '.join(GENRES)}")
+    return name
+
+
+class GateConfig(Settings):
     """What a model must reach.
 
     Attributes:
@@ -27,48 +35,15 @@ class GateConfig:
             baseline.
     """
 
-    floor: float = 0.3
-    genre_floors: Mapping[str, float] = field(default_factory=dict)
-    min_support: int = 20
-    max_drop: float = 0.1
-    simple_baseline_tolerance: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be compared with an F1.
-
-        Raises:
-            ValueError: a value is not allowed or a genre not known; the message names it.
-        """
-        unknown = sorted(set(self.genre_floors) - set(GENRES))
-        if unknown:
-            raise ValueError(
-                f"gate.genre_floors.{unknown[0]} is not a genre. Known: {', '.join(GENRES)}"
-            )
-        shares = {
-            name: getattr(self, name) for name in ("floor", "max_drop", "simple_baseline_tolerance")
-        }
-        shares |= {f"genre_floors.{name}": value for name, value in self.genre_floors.items()}
-        for name, value in shares.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(f"gate.{name} must be a number from 0 to 1. Received: {value!r}")
-        support = self.min_support
-        if isinstance(support, bool) or not isinstance(support, int) or support < 1:
-            raise ValueError(
-                f"gate.min_support must be a whole number of at least 1. Received: {support!r}"
-            )
+    floor: Share = 0.3
+    genre_floors: dict[Annotated[str, AfterValidator(_genre)], Share] = {}
+    min_support: Count = 20
+    max_drop: Share = 0.1
+    simple_baseline_tolerance: Share = 0.0
 
     def floor_of(self, genre: str) -> float:
         """The lowest F1 that a genre may have."""
         return self.genre_floors.get(genre, self.floor)
-
-    def to_json(self) -> str:
-        """One line of JSON, the same for equal configurations."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "GateConfig":
-        """The inverse of `to_json`."""
-        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -165,7 +140,7 @@ class Verdict:
 
     def to_json(self) -> str:
         """Indented JSON."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(asdict(self) | {"config": self.config.model_dump()}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Verdict":

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,10 +42,11 @@ TRANSFORMED = ["Transform", "WordVectors", *TRAINED]
 
 
 def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = again(replace(config, transform=replace(config.transform, max_plot_words=39)))
+    narrow = config.transform.model_copy(update={"max_plot_words": 39})
+    found = again(config.model_copy(update={"transform": narrow}))
     assert list(found) == TRANSFORMED
     assert found["Transform"] == ("transform.max_plot_words: 40 to 39",)
-    found = again(replace(config, hparams=config.hparams.changed({"epochs": 3})))
+    found = again(config.model_copy(update={"hparams": config.hparams.changed({"epochs": 3})}))
     assert found == {
         "Trainer": ("hparams.epochs: 2 to 3",),
         "Evaluator": ("after Trainer",),
@@ -54,7 +54,7 @@ def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatc
         "Pusher": ("after Trainer, Evaluator, SmokeTest",),
         "ModelReport": ("after Trainer, Evaluator, SmokeTest, Pusher",),
     }
-    found = again(replace(config, republish=True))
+    found = again(config.model_copy(update={"republish": True}))
     assert found["Pusher"] == ("republish: False to True",)
 
     for module, nodes in (

@@ -1,6 +1,5 @@
 """Which nodes a change makes run again, read off the compiled pipeline."""
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -40,9 +39,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
 
 def changed(config: RunConfig, section: str, **values: Any) -> RunConfig:
     """The configuration with some values of a section changed."""
-    old = getattr(config, section)
-    new = old.changed(values) if section == "hparams" else dataclasses.replace(old, **values)
-    return dataclasses.replace(config, **{section: new})
+    new = getattr(config, section).model_copy(update=values)
+    return config.model_copy(update={section: new})
 
 
 def compiled(config: RunConfig, token: str = "") -> dict[str, pipeline_pb2.PipelineNode]:
@@ -204,10 +202,11 @@ def test_another_schema(config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_
         ("reset_baseline", True, JUDGED),
         ("republish", True, PUSHED),
         ("from_node", "Trainer", set()),
+        ("search_anew", True, set()),
     ],
 )
 def test_a_flag(config: RunConfig, field: str, value: object, expected: set[str]) -> None:
-    after = compiled(dataclasses.replace(config, **{field: value}))
+    after = compiled(config.model_copy(update={field: value}))
     assert run_again(compiled(config), after) == expected
 
 
@@ -215,8 +214,18 @@ def test_a_serving_directory_that_was_changed(config: RunConfig) -> None:
     assert run_again(compiled(config, "one"), compiled(config, "two")) == PUSHED
 
 
+def test_a_run_may_do_without_what_an_earlier_search_found(config: RunConfig) -> None:
+    before = changed(config, "tuner", enabled=False)
+    over = before.model_copy(update={"over_search": {"dropout": 0.2}})
+    assert run_again(compiled(before), compiled(over)) == TRAINED - {"Tuner"}
+
+    ignoring = compiled(before.model_copy(update={"ignore_search": True}))
+    assert set(compiled(before)) - set(ignoring) == {"BestHyperparameters"}
+    assert "hyperparameters" not in ignoring["Trainer"].inputs.inputs
+
+
 def test_without_cache(config: RunConfig) -> None:
-    nodes = compiled(dataclasses.replace(config, cache=False))
+    nodes = compiled(config.model_copy(update={"cache": False}))
     assert not any(node.execution_options.caching_options.enable_cache for node in nodes.values())
 
 

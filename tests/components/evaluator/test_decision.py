@@ -1,10 +1,10 @@
 """The gate: each reason to refuse, each thing left uncompared, said in words."""
 
 import json
-import re
 from collections.abc import Mapping
 
 import pytest
+from pydantic import ValidationError
 
 from components.evaluator.decision import (
     GateConfig,
@@ -15,6 +15,7 @@ from components.evaluator.decision import (
     judge,
 )
 from schema.genres import GENRES
+from schema.settings import dotted, mistake
 
 CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
 FIRST_RUN = "no other model has been blessed yet: the floors and the simple baseline decide alone"
@@ -195,31 +196,27 @@ def test_a_verdict_survives_its_json() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"floor": 1.2}, "gate.floor must be a number from 0 to 1. Received: 1.2"),
-        ({"floor": "high"}, "gate.floor must be a number from 0 to 1. Received: 'high'"),
-        ({"floor": float("nan")}, "gate.floor must be a number from 0 to 1. Received: nan"),
-        ({"max_drop": -0.1}, "gate.max_drop must be a number from 0 to 1. Received: -0.1"),
+        ({"floor": 1.2}, "floor should be at most 1. Received: 1.2"),
+        ({"floor": "high"}, 'floor should be a number. Received: "high"'),
+        ({"floor": float("nan")}, "floor should be a finite number. Received: NaN"),
+        ({"max_drop": -0.1}, "max_drop should be at least 0. Received: -0.1"),
         (
             {"simple_baseline_tolerance": True},
-            "gate.simple_baseline_tolerance must be a number from 0 to 1. Received: True",
+            "simple_baseline_tolerance should be a number. Received: true",
         ),
-        (
-            {"genre_floors": {"War": 2}},
-            "gate.genre_floors.War must be a number from 0 to 1. Received: 2",
-        ),
-        (
-            {"min_support": 0},
-            "gate.min_support must be a whole number of at least 1. Received: 0",
-        ),
+        ({"genre_floors": {"War": 2}}, "genre_floors.War should be at most 1. Received: 2"),
+        ({"min_support": 0}, "min_support should be at least 1. Received: 0"),
         (
             {"genre_floors": {"Sci Fi": 0.2}},
-            f"gate.genre_floors.Sci Fi is not a genre. Known: {', '.join(GENRES)}",
+            f'genre_floors.Sci Fi is not a genre. Known: {", ".join(GENRES)}. Received: "Sci Fi"',
         ),
     ],
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        GateConfig(**values)
+    with pytest.raises(ValidationError) as caught:
+        GateConfig.model_validate(values)
+    [error] = caught.value.errors()
+    assert mistake(error, dotted(error["loc"])) == message
 
 
 def test_equal_settings_give_equal_json() -> None:
