@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import options
+from pipeline.arguments import SAMPLE
 from report import lineage
 from report.facts import Recipe
 from schema import command
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from tfx.proto.orchestration import pipeline_pb2
 
     from pipeline.config import RunConfig
-
-PROJECT: Final = Path(__file__).resolve().parent.parent
-SAMPLE: Final = PROJECT / "data" / "sample"
 
 INGEST: Final = "ingest"
 
