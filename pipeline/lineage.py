@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import metadata
 from metadata import Execution, History, Recipe
 from pipeline import options
+from pipeline.arguments import SAMPLE
 from schema import command
 from schema.names import EXTRA_ASSETS, METADATA_FILE, MOVIES_PATTERN, TRAINING_RECORD_FILE
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from tfx.proto.orchestration import pipeline_pb2
 
     from pipeline.config import RunConfig
-
-PROJECT: Final = Path(__file__).resolve().parent.parent
-SAMPLE: Final = PROJECT / "data" / "sample"
 
 INGEST: Final = "ingest"
 

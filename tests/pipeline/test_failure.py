@@ -1,6 +1,9 @@
 """What is reported of a run that ended early depends on how far it came."""
 
+import errno
 import logging
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,22 @@ def test_what_hides_the_model_too_is_logged(
     assert "Failed: Pusher ended with an error" in page
     assert "no space is left" in page
     assert "the model could not be reported on" in caplog.text
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
+        (caused(RuntimeError("Beam failed"), OSError(errno.EDQUOT, "Disk quota exceeded")), True),
+        (sqlite3.OperationalError("database or disk is full"), True),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES)), False),
+        (ZeroDivisionError(), False),
+    ],
+)
+def test_a_full_disk_is_known_whatever_wraps_it(error: Exception, full: bool) -> None:
+    assert failure.is_full_disk(error) is full
