@@ -48,7 +48,10 @@ CLIENT = [
 INGEST = [
     "duckdb>=2",
     "numpy",
+    "pydantic>=2",
+    "pydantic-core",
     "rich>=14",
+    "scipy",
 ]
 
 TRAIN = [
@@ -77,11 +80,9 @@ TRAIN = [
     "plotly>=6",
     "protobuf",
     "pyarrow",
-    "pydantic>=2",
     "pyyaml",
     "safetensors",
     "scikit-learn",
-    "scipy",
     "tensorboard",
     # Beam runs this file on the machine that submits a job; tensorflow-hub imports
     # pkg_resources, gone in 82.
@@ -179,6 +180,7 @@ setup(
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],
         "report": ["*.css", "*.js"],
+        "serving": ["parameters/*"],
         "serving.web": ["page/*"],
     },
     install_requires=CLIENT,

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import duckdb
 
 from benchmarks.origin import origin
+from schema.names import MOVIES_PATTERN
 
 TITLES = 12_000_000
 PRINCIPALS_PER_TITLE = 7.5
@@ -127,7 +128,7 @@ def measure(scale: float, folder: Path) -> Measure:
     if process.returncode:
         raise SystemExit(f"the build failed with status {process.returncode}")
     with duckdb.connect() as con:
-        shards = folder / "movies" / "movies-*.csv"
+        shards = folder / "movies" / MOVIES_PATTERN
         (movies,) = con.execute(
             f"SELECT count(*) FROM read_csv('{shards}', all_varchar = true)"
         ).fetchone() or (0,)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.origin import PROJECT, origin
+from schema.names import INGEST_REPORT_FILE, Node
 
 BASICS = "title.basics.tsv"
 OUTSIDE = "(start, ingest, end)"
@@ -95,7 +96,8 @@ def _resident(pid: int) -> float:
 
 
 def _films(output: Path) -> int:
-    return int(json.loads((output / "movies" / "report.json").read_text())["report"]["movies"])
+    report = json.loads((output / "movies" / INGEST_REPORT_FILE).read_text())["report"]
+    return int(report["movies"])
 
 
 def cut(data: Path, folder: Path, titles: int) -> Path:
@@ -122,7 +124,7 @@ def table(runs: Sequence[Run]) -> str:
             lines.append(f"| {node} | " + " | ".join(cells) + " |")
     cells = [f"**{run.seconds:.0f}** | **{max(run.peaks.values()):,.0f}**" for run in runs]
     lines.append("| **in all** | " + " | ".join(cells) + " |")
-    outside = [f"{run.seconds - run.nodes.get('Trainer', 0):.0f} |" for run in runs]
+    outside = [f"{run.seconds - run.nodes.get(Node.TRAINER, 0):.0f} |" for run in runs]
     lines.append("| without the Trainer | " + " | ".join(outside) + " |")
     return "\n".join(lines)
 

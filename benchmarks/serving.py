@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.origin import PROJECT, origin
+from schema.names import MODEL_NAME, SERVING_FOLDER, SERVING_SIGNATURE
+from serving.launch import PARAMETERS
 
 PLOTS = PROJECT / "data" / "sample" / "title.plots.tsv"
-BATCHING = PROJECT / "deploy" / "batching.config"
-NAME = "movie_genres"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 SIZES = (1, 8, 32, 128)
 """Numbers of clients; and of films in a batch, for the model in the same process."""
@@ -162,7 +162,7 @@ async def _http_client(port: int) -> Ask:
         nonlocal connection
         connection = connection or await asyncio.open_connection("127.0.0.1", port)
         reader, writer = connection
-        head = f"POST /v1/models/{NAME}:predict HTTP/1.1\r\nHost: a\r\n"
+        head = f"POST /v1/models/{MODEL_NAME}:predict HTTP/1.1\r\nHost: a\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(request)}\r\n\r\n"
         writer.write(head.encode() + request)
         answer = await reader.readuntil(b"\r\n\r\n")
@@ -220,8 +220,8 @@ def _signature(model: Path) -> Any:
 
         _loaded[model] = tf.saved_model.load(str(model))
         for rows in (1, 8) * 3:
-            answer(_loaded[model].signatures["serving_default"], films()[:rows])
-    return _loaded[model].signatures["serving_default"]
+            answer(_loaded[model].signatures[SERVING_SIGNATURE], films()[:rows])
+    return _loaded[model].signatures[SERVING_SIGNATURE]
 
 
 def answer(signature: Any, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def flask_application(model: Path, port: int) -> None:
     application = flask.Flask("films")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
-    @application.post(f"/v1/models/{NAME}:predict")
+    @application.post(f"/v1/models/{MODEL_NAME}:predict")
     def predict() -> Any:
         outputs = answer(signature, flask.request.get_json(force=True)["instances"])
         lists = {
@@ -269,7 +269,9 @@ class Server:
 
     def versions(self) -> dict[int, str]:
         """State by version."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.rest}/v1/models/{NAME}") as status:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.rest}/v1/models/{MODEL_NAME}"
+        ) as status:
             found = json.load(status)["model_version_status"]
         return {int(one["version"]): one["state"] for one in found}
 
@@ -290,12 +292,12 @@ class Server:
 
 @contextmanager
 def embedded(base: Path) -> Iterator[Server]:
-    """The server in a process of its own, with batching as in `deploy/`."""
+    """The server in a process of its own, with batching as `serving.launch` sets it."""
     grpc_port, rest = free_ports(2)
     command = [
         *(sys.executable, "-m", "serving.server", "--host=127.0.0.1", f"--port={grpc_port}"),
-        *(f"--rest_api_port={rest}", f"--model_name={NAME}", f"--model_base_path={base}"),
-        *("--enable_batching", f"--batching_parameters_file={BATCHING}"),
+        *(f"--rest_api_port={rest}", f"--model_name={MODEL_NAME}", f"--model_base_path={base}"),
+        *("--enable_batching", f"--batching_parameters_file={PARAMETERS / 'batching.config'}"),
     ]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=PROJECT
@@ -359,7 +361,7 @@ def requests_of(rows: Sequence[dict[str, Any]]) -> tuple[list[bytes], list[bytes
     protos = []
     for row in rows:
         request = predict_pb2.PredictRequest()
-        request.model_spec.name = NAME
+        request.model_spec.name = MODEL_NAME
         for name, value in row.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto([value]))
         protos.append(request.SerializeToString())
@@ -532,7 +534,7 @@ def main() -> int:
     parser.add_argument(
         "--model",
         type=Path,
-        default=PROJECT / "output" / "serving" / NAME,
+        default=PROJECT / "output" / SERVING_FOLDER / MODEL_NAME,
         help="folder with the pushed versions (default: that of `make run`)",
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="of each point and round")

@@ -251,7 +251,10 @@ def _version(facts: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _only_one(root: Path) -> Iterator[None]:
-    """Lets one set-up of a checkout run at a time; a second one waits for it."""
+    """Lets one set-up of a checkout run at a time; a second one waits for it.
+
+    It does without `schema.files`, since an image is built from this package before the others.
+    """
     handle = os.open(root, os.O_RDONLY)
     try:
         try:

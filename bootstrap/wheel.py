@@ -23,7 +23,7 @@ _QUICK = """\
 hparams:
   {epochs: 1, trees: 5, filters: 16, rnn_units: 8,
    encoder_layers: 1, finetuned_layers: 0}
-gate: {floor: 0.0, baseline_tolerance: 1.0}
+gate: {floor: 0.0, simple_baseline_tolerance: 1.0}
 """
 """Settings of a run that asks whether all parts work together, and nothing of the model."""
 
@@ -35,6 +35,7 @@ if importlib.util.find_spec("tensorflow"):
 """
 
 _INSIDE = Path(__file__).with_name("inside_wheel.py")
+_SERVING = Path(__file__).with_name("inside_serving.py")
 
 
 def test(root: Path) -> None:
@@ -122,8 +123,13 @@ def test(root: Path) -> None:
         clean_environ(),
         cwd=empty,
     )
-    if len(list(output.glob("serving/movie_genres/*/saved_model.pb"))) != 1:
-        raise SetupError(f"the pipeline from the wheel left no model in {output}/serving")
+    log.say("Serving the model from the wheel")
+    log.run(
+        [python, "-I", _SERVING, output],
+        "serving from the wheel",
+        clean_environ(),
+        cwd=empty,
+    )
     shutil.rmtree(folder)  # Kept on a failure, to look at.
     print(f"The wheel {wheel.name} is whole and works", flush=True)
 

@@ -26,14 +26,22 @@ from tfx.types.artifact import Artifact, Property, PropertyType
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils
 
-from components import anomaly_gate, baseline, canary, gate, metrics, pusher, versions
 from components import examples as example_files
+from components.anomaly_gate.component import AcceptedStatistics
+from components.anomaly_gate.figures import load_anomalies
+from components.evaluator import metrics
+from components.evaluator.verdict import read_verdict
+from components.pusher import versions
+from components.pusher.component import OUTCOME_PROPERTY
+from components.simple_baseline.model import labels
+from components.smoke_test.component import REASON_PROPERTY
 from report import facts, lineage, measures, occlusion, page
 from report.measures import Floats
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
 from schema.names import (
+    ANOMALY_REPORT_FILE,
     EVALUATE_SIGNATURE,
     EXAMPLES_INPUT,
     EXTRA_ASSETS,
@@ -80,7 +88,7 @@ class ModelReportSpec(ComponentSpec):
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
         "last_blessed": ChannelParameter(type=standard_artifacts.Model, optional=True),
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies, optional=True),
-        "accepted": ChannelParameter(type=anomaly_gate.AcceptedStatistics, optional=True),
+        "accepted": ChannelParameter(type=AcceptedStatistics, optional=True),
     }
     OUTPUTS = {"report": ChannelParameter(type=ReportPage)}
 
@@ -156,7 +164,7 @@ class ModelReport(base_component.BaseComponent):
             model: the candidate.
             evaluation: of the Evaluator.
             blessing: of the Evaluator, with the verdict.
-            infra_blessing: of the Canary.
+            infra_blessing: of the smoke test.
             pushed_model: of the Pusher.
             last_blessed: the last blessed model; may hold none.
             anomalies: of the ExampleValidator.
@@ -235,7 +243,7 @@ def gather(
 
 
 def _verdict(blessing: Path) -> facts.Verdict:
-    found = gate.read_verdict(blessing)
+    found = read_verdict(blessing)
     return facts.Verdict(
         blessed=found.blessed,
         reasons=found.reasons,
@@ -254,19 +262,19 @@ def _verdict(blessing: Path) -> facts.Verdict:
 def _outcome(
     infra_blessing: types.Artifact | None, pushed_model: types.Artifact | None
 ) -> facts.Outcome:
-    """What became of the model; the reasons of a refusal, the Canary's before the Pusher's."""
+    """What became of the model; the reasons of a refusal, the smoke test's before the Pusher's."""
     if pushed_model is not None and pushed_model.get_int_custom_property("pushed"):
         return facts.Outcome(
             version=pushed_model.get_string_custom_property("pushed_version"),
             destination=pushed_model.get_string_custom_property("pushed_destination"),
         )
     for artifact in (infra_blessing, pushed_model):
-        reason = artifact and artifact.get_string_custom_property(canary.REASON_PROPERTY)
+        reason = artifact and artifact.get_string_custom_property(REASON_PROPERTY)
         if reason:
             return facts.Outcome(reasons=tuple(reason.splitlines()))
     if pushed_model is None:
         return facts.Outcome(reasons=("nothing was to push it",))
-    outcome = pushed_model.get_string_custom_property(pusher.OUTCOME_PROPERTY)
+    outcome = pushed_model.get_string_custom_property(OUTCOME_PROPERTY)
     return facts.Outcome(reasons=(outcome or "no reason is given",))
 
 
@@ -437,7 +445,7 @@ def _data(given: Mapping[str, types.Artifact], movies: Path | None) -> facts.Dat
     for split in artifact_utils.decode_split_names(examples.split_names):
         joined = example_files.columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
         films[split] = len(joined)
-        genres[split] = baseline.labels(joined.tolist()).sum(axis=0)
+        genres[split] = labels(joined.tolist()).sum(axis=0)
     ingest: dict[str, Any] = {}
     if movies and (movies / INGEST_FILE).is_file():
         ingest = json.loads((movies / INGEST_FILE).read_text(encoding="utf-8"))["report"]
@@ -458,15 +466,13 @@ def _anomalies(artifact: types.Artifact) -> list[str]:
     return [
         f"{split}: {feature}: {info.short_description}: {info.description}"
         for split in artifact_utils.decode_split_names(artifact.split_names)
-        for feature, info in sorted(
-            anomaly_gate.load_anomalies(artifact, split).anomaly_info.items()
-        )
+        for feature, info in sorted(load_anomalies(artifact, split).anomaly_info.items())
     ]
 
 
 def _distances(accepted: Path) -> list[facts.Distance]:
     """What the AnomalyGate measured."""
-    report = json.loads((accepted / anomaly_gate.REPORT_FILE).read_text(encoding="utf-8"))
+    report = json.loads((accepted / ANOMALY_REPORT_FILE).read_text(encoding="utf-8"))
     compared = {f"{split} and train": measured for split, measured in report["skew"].items()}
     if report["drift"]:
         compared["train and the data before"] = report["drift"]

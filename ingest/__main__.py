@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,30 +28,33 @@ from ingest.builder import build
 from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, FetchSettings, fetch
 from ingest.report import tables
 from ingest.settings import IngestSettings
-from schema.errors import UserError
+from schema import command
+from schema.errors import ExitStatus, UserError, exit_status_help
+from schema.settings import mistake
+
+EPILOG: Final = exit_status_help(
+    {
+        ExitStatus.OK: "the files are there",
+        ExitStatus.USER_ERROR: "a mistake in the input or the options; one line says which",
+        ExitStatus.TRY_AGAIN: "another process writes there, the disk is full, or the network "
+        "failed: the same command can succeed later",
+        ExitStatus.INTERRUPTED: "interrupted; the same command does or finishes the work",
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command.
-
-    Returns:
-        The exit status: 0, 2 for a mistake of the user, 130 when interrupted.
-    """
+    """Runs a command; returns the exit status (see `EPILOG`)."""
     options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command does or finishes the work", file=sys.stderr)
-        return 130
-    return 0
+    return command.run(lambda: options.run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="ordained-ingest", description="From IMDb's dumps and plots to the movies CSV."
+        prog="ordained-ingest",
+        description="From IMDb's dumps and plots to the movies CSV.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_build(commands.add_parser("build", help="join dumps and plots into CSV shards"))
@@ -105,15 +110,15 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    settings = IngestSettings(
-        title_types=tuple(options.title_types.split(",")),
-        include_adult=options.include_adult,
-        plots=options.plots,
-        max_reject_share=options.max_reject_share,
-        rows_per_shard=options.rows_per_shard,
-        memory_limit=options.memory_limit,
-        threads=options.threads,
-    )
+    values = {name: getattr(options, name) for name in IngestSettings.model_fields}
+    try:
+        settings = IngestSettings.model_validate(
+            values | {"title_types": options.title_types.split(",")}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UserError(mistake(first, f"--{option}")) from error
     with _bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
         report = build(options.data, options.output, settings, show)
     Console().print(tables(report))

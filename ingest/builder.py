@@ -1,7 +1,9 @@
 """One build: dumps and plots in, movies CSV shards, report and rejects out."""
 
+import errno
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +17,13 @@ from ingest.dumps import DUMPS
 from ingest.join import Join
 from ingest.lines import CountBytes, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
-from ingest.publish import REJECTS, REPORT, Workplace, workplace
+from ingest.publish import Workplace, workplace
 from ingest.report import IngestReport
 from ingest.settings import IngestSettings
-from schema.errors import UserError
+from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
+from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many bytes of its file are read and how many there are (0:
@@ -55,6 +58,7 @@ def build(
         UserError: An input is missing, damaged or malformed beyond the allowed share; or the
             output cannot be written. What `output_dir` held is still there; rejects are then in
             `<output_dir>.rejects.tsv`.
+        TryAgainError: Another build writes there, or the disk is full.
     """
     settings = settings or IngestSettings()
     if not data_dir.is_dir():
@@ -67,14 +71,24 @@ def build(
                 return earlier
             return _build(place, settings, sources, plots, inputs, progress)
     except OSError as error:
-        raise UserError(f"{error.filename or output_dir}: {error.strerror or error}") from error
+        message = f"{error.filename or output_dir}: {error.strerror or error}"
+        raise from_os_error(error, message) from error
     except duckdb.OutOfMemoryException as error:
+        # DuckDB limits its temporary files to what the disk has free.
+        if "max_temp_directory_size" in str(error):
+            raise TryAgainError(
+                f"the disk of {output_dir} is too full for the temporary files of the join: free "
+                "space there, or raise --memory-limit so that the join needs fewer of them"
+            ) from error
         raise UserError(
-            f"the join needs more than the memory limit of {settings.memory_limit} (or more disk "
-            f"beside {output_dir} to spill to): raise --memory-limit or free space"
+            f"the join needs more than the memory limit of {settings.memory_limit}: raise "
+            "--memory-limit"
         ) from error
     except duckdb.IOException as error:
-        raise UserError(f"{output_dir}: cannot be written: {error}") from error
+        full = os.strerror(errno.ENOSPC) in str(error)
+        raise (TryAgainError if full else UserError)(
+            f"{output_dir}: cannot be written: {error}"
+        ) from error
 
 
 def changes(data_dir: Path, output_dir: Path, settings: IngestSettings) -> list[str]:
@@ -103,7 +117,7 @@ def _build(
 ) -> IngestReport:
     start = time.monotonic()
     made_from = _made_from(settings) | {"inputs": [_identity(path) for path in inputs]}
-    log = RejectLog(place.fresh / REJECTS, place.kept_rejects)
+    log = RejectLog(place.fresh / REJECTS_FILE, place.kept_rejects)
     try:
         with (
             _interrupt_as_such(),
@@ -135,7 +149,7 @@ def _build(
         raise RuntimeError(f"titles got lost: {report}")
     sizes = {path.name: path.stat().st_size for path in place.fresh.iterdir()}
     record = {"report": report.to_json(), "made_from": made_from, "sizes": sizes}
-    (place.fresh / REPORT).write_text(
+    (place.fresh / INGEST_REPORT_FILE).write_text(
         json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
     place.publish()
@@ -193,18 +207,23 @@ def _earlier(output: Path, settings: IngestSettings, inputs: list[Path]) -> Inge
     """The report of the build in `output`, None if a build now would make something else."""
     if _changes(output, settings, inputs):
         return None
-    record = json.loads((output / REPORT).read_text("utf-8"))
+    record = json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
     return replace(IngestReport.from_json(record["report"]), reused=True)
 
 
 def _changes(output: Path, settings: IngestSettings, inputs: list[Path]) -> list[str]:
     """What is not as it was in the build in `output`."""
     try:
-        record = json.loads((output / REPORT).read_text("utf-8"))
-        IngestReport.from_json(record["report"])
+        record = json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
+        report = IngestReport.from_json(record["report"])
         made_from, now = record["made_from"], _made_from(settings)
         known = {one["name"]: one for one in made_from["inputs"]}
         found = [f"{name} changed" for name in now if made_from.get(name) != now[name]]
+        found += [
+            f"{name} has more malformed lines than max_reject_share allows now"
+            for name, reasons in report.rejected.items()
+            if sum(reasons.values()) > settings.max_reject_share * report.lines[name]
+        ]
         found += [
             f"{path.name} changed"
             for path in inputs

@@ -5,7 +5,6 @@ download goes on where it stopped, and only if the remote file is still the same
 NAME comes last, after the checks of size, gzip and, where one is given, SHA-256.
 """
 
-import fcntl
 import http.client
 import json
 import os
@@ -14,8 +13,8 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from email.message import Message
 from pathlib import Path
@@ -24,7 +23,8 @@ from typing import BinaryIO, Final
 from ingest.dumps import DUMPS
 from ingest.lines import is_gzip, raw_bytes, sha256
 from ingest.plots import CMU_FILMS, CMU_PLOTS
-from schema.errors import UserError
+from schema.errors import TryAgainError, UserError, from_os_error
+from schema.files import lock, move, sync, write_text
 
 IMDB_URL: Final = "https://datasets.imdbws.com/"
 CORPUS_URL: Final = "http://www.cs.cmu.edu/~ark/personas/data/MovieSummaries.tar.gz"
@@ -79,8 +79,9 @@ def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str
         The names of what was downloaded now.
 
     Raises:
-        UserError: A file is not to be had, or what came is damaged. Files that were complete stay;
+        UserError: The server refuses, or a file cannot be written. Files that were complete stay;
             for the others the next call goes on where this one stopped.
+        TryAgainError: The tries are used up, another process downloads, or the disk is full.
     """
     names = [f"{dump.name}.tsv.gz" for dump in DUMPS]
     corpus = settings.corpus_url.rpartition("/")[2] if settings.corpus_url else None
@@ -101,7 +102,8 @@ def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str
             (output / corpus).unlink()
             fetched.append(CORPUS_FOLDER)
     except OSError as error:
-        raise UserError(f"{error.filename or output}: {error.strerror or error}") from error
+        message = f"{error.filename or output}: {error.strerror or error}"
+        raise from_os_error(error, message) from error
     return fetched
 
 
@@ -132,12 +134,14 @@ def download(url: str, target: Path, settings: FetchSettings, progress: Progress
     """Downloads one gzip file, which is then complete and undamaged or not there at all.
 
     Raises:
-        UserError: The server refuses, what comes is damaged each time, or the tries are used up.
+        UserError: The server refuses.
+        TryAgainError: The tries are used up or another process downloads the file.
     """
     part = target.with_name(target.name + ".part")
     note = part.with_name(part.name + ".json")
     failures, most = 0, 0
-    with _held(part) as file:
+    held_message = f"{part}: another download is writing it; wait for its end"
+    with lock(part, held_message), part.open("ab") as file:
         while True:
             try:
                 remote = _receive(url, file, note, settings, target.name, progress)
@@ -148,26 +152,15 @@ def download(url: str, target: Path, settings: FetchSettings, progress: Progress
                 failures = 1 if held > most else failures + 1
                 most = max(most, held)
                 if failures >= settings.tries:
-                    raise UserError(
+                    raise TryAgainError(
                         f"{url}: {failure} ({failures} tries in a row gained nothing); "
                         "run the same command again later to go on"
                     ) from failure
                 wait = settings.wait * 2 ** (failures - 1)
                 time.sleep(min(max(wait, failure.wait), _LONGEST_WAIT))
-        os.fsync(file.fileno())
-        part.replace(target)
+        sync(part)
+        move(part, target)
         note.unlink(missing_ok=True)
-
-
-@contextmanager
-def _held(part: Path) -> Iterator[BinaryIO]:
-    """The part file, open for appending by this process alone."""
-    with part.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{part}: another download is writing it; wait for its end") from None
-        yield file
 
 
 def _receive(
@@ -201,7 +194,7 @@ def _receive(
                 held = 0
                 file.truncate(0)
                 _require_room(note.parent, remote)
-                note.write_text(json.dumps(asdict(remote)), "utf-8")
+                write_text(note, json.dumps(asdict(remote)))
             while piece := response.read1(_PIECE):
                 file.write(piece)
                 held += len(piece)
@@ -279,7 +272,7 @@ def _continues(headers: Message, held: int, known: _Remote) -> bool:
 def _require_room(folder: Path, remote: _Remote) -> None:
     free = shutil.disk_usage(folder).free
     if remote.size > free:
-        raise UserError(f"{folder}: {remote.size:,} bytes are needed there, {free:,} are free")
+        raise TryAgainError(f"{folder}: {remote.size:,} bytes are needed there, {free:,} are free")
 
 
 def _retry_after(headers: Message) -> float:

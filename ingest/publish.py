@@ -1,6 +1,5 @@
 """An output directory that is there whole or not at all."""
 
-import fcntl
 import filecmp
 import os
 import re
@@ -12,10 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from schema.errors import UserError
+from schema.files import lock, move, sync
+from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
 
-REPORT: Final = "report.json"
-REJECTS: Final = "rejects.tsv"
-_OURS: Final = re.compile(rf"movies-\d+-of-\d+\.csv|{re.escape(REPORT)}|{re.escape(REJECTS)}")
+_OURS: Final = re.compile(
+    rf"movies-\d+-of-\d+\.csv|{re.escape(INGEST_REPORT_FILE)}|{re.escape(REJECTS_FILE)}"
+)
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,16 @@ class Workplace:
     @property
     def kept_rejects(self) -> Path:
         """Where the rejects file is kept if the build stops."""
-        return self.output.with_name(f"{self.output.name}.{REJECTS}")
+        return self.output.with_name(f"{self.output.name}.{REJECTS_FILE}")
 
     def recover(self) -> None:
         """Brings the old contents back where a process was killed between the two renames of
         `publish`.
         """
         if self._old.exists() and not self.output.exists():
-            self._old.rename(self.output)
-        for folder in (self._old, self.fresh, self.spool):
-            shutil.rmtree(folder, ignore_errors=True)
-        self.fresh.mkdir()
+            move(self._old, self.output)
+        shutil.rmtree(self.fresh.parent, ignore_errors=True)
+        self.fresh.mkdir(parents=True)
         self.spool.mkdir()
 
     def publish(self) -> None:
@@ -61,18 +61,17 @@ class Workplace:
             before = self.output / path.name
             if before.is_file() and filecmp.cmp(before, path, shallow=False):
                 os.utime(path, ns=(before.stat().st_atime_ns, before.stat().st_mtime_ns))
-            _sync(path)
-        _sync(self.fresh)
+            sync(path)
+        sync(self.fresh)
         if self.output.exists():
-            self.output.rename(self._old)
-        self.fresh.rename(self.output)
-        _sync(self.output.parent)
+            move(self.output, self._old)
+        move(self.fresh, self.output)
         self.kept_rejects.unlink(missing_ok=True)
 
     def keep_rejects(self) -> None:
         """Saves the rejects file of a build that stopped."""
-        if (self.fresh / REJECTS).exists():
-            (self.fresh / REJECTS).replace(self.kept_rejects)
+        if (self.fresh / REJECTS_FILE).exists():
+            move(self.fresh / REJECTS_FILE, self.kept_rejects)
 
 
 @contextmanager
@@ -80,35 +79,22 @@ def workplace(output: Path) -> Iterator[Workplace]:
     """Holds the workplace of an output directory, cleaned of what a killed process left.
 
     Raises:
-        UserError: Another process holds it, or the output directory holds files of somebody else.
+        TryAgainError: Another process holds it.
+        UserError: The output directory holds files of somebody else.
     """
     output = output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
     folder = output.with_name(f".{output.name}.partial")
-    lock = _locked(folder, output)
-    try:
-        place = Workplace(output, folder / "fresh", folder / "spool")
-        place.recover()
-        _require_ours(output)
-        yield place
-    finally:
-        shutil.rmtree(folder)
-        os.close(lock)
-
-
-def _locked(folder: Path, output: Path) -> int:
-    """A descriptor that holds the lock of a folder, made if need be."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
+    lock_file = output.with_name(f".{output.name}.lock")
+    with lock(lock_file, f"{output}: another build is writing there; wait for its end"):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise UserError(f"{output}: another build is writing there; wait for its end") from None
-        # The holder before may have removed the folder between the opening and the locking.
-        if folder.exists() and folder.stat().st_ino == os.fstat(lock).st_ino:
-            return lock
-        os.close(lock)
+            place = Workplace(output, folder / "fresh", folder / "spool")
+            place.recover()
+            _require_ours(output)
+            yield place
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock_file.unlink()
 
 
 def _require_ours(output: Path) -> None:
@@ -122,12 +108,3 @@ def _require_ours(output: Path) -> None:
             f"{output}: holds files that are not of a build ({', '.join(others[:5])}); its "
             "contents would be replaced, so name a new or another folder"
         )
-
-
-def _sync(path: Path) -> None:
-    """Has the file or folder on disk before anything that relies on it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,15 +2,38 @@
 
 import os
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from schema.errors import UserError
+from pydantic import AfterValidator, Field
+
+from schema.settings import Count, Settings, Share
 
 
-@dataclass(frozen=True)
-class IngestSettings:
+def _title_type(name: str) -> str:
+    if not re.fullmatch("[A-Za-z]+", name):
+        raise ValueError("should be one of IMDb's title types, such as movie or tvMovie")
+    return name
+
+
+def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("should name at least one of IMDb's title types, such as movie")
+    return names
+
+
+def _size(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?)?B", text, re.IGNORECASE):
+        raise ValueError("should be a size such as 2GB")
+    return text
+
+
+_TitleTypes = Annotated[
+    tuple[Annotated[str, AfterValidator(_title_type)], ...], AfterValidator(_not_empty)
+]
+
+
+class IngestSettings(Settings):
     """Choices of a build; the defaults keep feature films.
 
     Attributes:
@@ -22,36 +45,15 @@ class IngestSettings:
         rows_per_shard: Movies in one CSV file, at most.
         memory_limit: What DuckDB may hold before it spills to disk, such as "2GB".
         threads: Threads of DuckDB; 0 takes as many as there are cores.
-
-    Raises:
-        UserError: A value is out of its range.
     """
 
-    title_types: tuple[str, ...] = ("movie",)
+    title_types: _TitleTypes = Field(default=("movie",), strict=False)
     include_adult: bool = False
-    plots: Path | None = None
-    max_reject_share: float = 0.01
-    rows_per_shard: int = 25_000
-    memory_limit: str = "2GB"
-    threads: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuses values that no build could honour."""
-        if not self.title_types:
-            raise UserError("title_types is empty: name at least one type, such as movie")
-        for name in self.title_types:
-            if not re.fullmatch("[A-Za-z]+", name):
-                raise UserError(
-                    f"title_types: {name!r} is no title type; expected e.g. movie, tvMovie"
-                )
-        if not 0 <= self.max_reject_share <= 1:
-            raise UserError(f"max_reject_share is {self.max_reject_share}; expected 0 to 1")
-        if self.rows_per_shard < 1:
-            raise UserError(f"rows_per_shard is {self.rows_per_shard}; expected 1 or more")
-        if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?)?B", self.memory_limit, re.IGNORECASE):
-            raise UserError(f"memory_limit is {self.memory_limit!r}; expected a size such as 2GB")
-        if self.threads < 0:
-            raise UserError(f"threads is {self.threads}; expected 0 (all cores) or more")
+    plots: Path | None = Field(default=None, strict=False)
+    max_reject_share: Share = 0.01
+    rows_per_shard: Count = 25_000
+    memory_limit: Annotated[str, AfterValidator(_size)] = "2GB"
+    threads: int = Field(default=0, ge=0)
 
     @property
     def thread_count(self) -> int:
@@ -60,7 +62,5 @@ class IngestSettings:
 
     def that_shape_rows(self) -> dict[str, Any]:
         """The settings on which the written files depend, ready for JSON."""
-        values = asdict(self)
-        for name in ("plots", "memory_limit", "threads", "max_reject_share"):
-            del values[name]
-        return values | {"title_types": sorted(self.title_types)}
+        elsewhere = {"plots", "memory_limit", "threads", "max_reject_share"}
+        return self.model_dump(exclude=elsewhere) | {"title_types": sorted(self.title_types)}

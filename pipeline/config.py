@@ -1,33 +1,29 @@
-"""The configuration of a run: one frozen object, from defaults, a YAML file and flags."""
+"""The configuration of a run: one frozen object, from defaults, YAML files and options."""
 
-import dataclasses
 import hashlib
-import types
-import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast, get_args
 
-import yaml
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from components.anomaly_gate import Limits
-from components.gate import GateConfig
+from components.anomaly_gate.decision import Limits
+from components.evaluator.decision import GateConfig
 from ingest.settings import IngestSettings
+from pipeline import removed, yaml_file
 from schema import features
 from schema.errors import UserError
+from schema.names import METADATA_FILE, MODEL_NAME, SERVING_FOLDER
+from schema.settings import Count, Settings, dotted, mistake
 from trainer.hparams import HParams
 from transform.features import TransformConfig
 
 CONFIG_NAME: Final = "ordained.yaml"
 """A file of this name in the data directory is read unless another is given."""
 
-MODEL_NAME: Final = "movie_genres"
-"""What the served model is called."""
 
-
-@dataclass(frozen=True)
-class WordVectorsConfig:
+class WordVectorsConfig(Settings):
     """Where the word vectors come from.
 
     Attributes:
@@ -38,98 +34,45 @@ class WordVectorsConfig:
     """
 
     source: Literal["glove", "word2vec"] = "glove"
-    dimensions: int = 100
-    epochs: int = 5
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be made.
-
-        Raises:
-            ValueError: a value is not allowed; the message names it.
-        """
-        if self.source not in ("glove", "word2vec"):
-            raise ValueError(
-                f"word_vectors.source must be glove or word2vec. Received: {self.source!r}"
-            )
-        for name in ("dimensions", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"word_vectors.{name} must be at least 1")
+    dimensions: Count = 100
+    epochs: Count = 5
 
 
-@dataclass(frozen=True)
-class TunerConfig:
+class TunerConfig(Settings):
     """How hyperparameters are searched.
 
     Attributes:
         enabled: search in this run; else the best values of the latest search are used, if any.
-        trials: settings that are tried, the defaults first.
-        epochs: passes of each trial at most.
+        trials: number of settings that are tried, those of the configuration first.
+        epochs: most passes of each trial over the training split.
     """
 
     enabled: bool = False
-    trials: int = 10
-    epochs: int = 4
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be searched.
-
-        Raises:
-            ValueError: a value is not allowed; the message names it.
-        """
-        for name in ("trials", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"tuner.{name} must be at least 1")
+    trials: Count = 10
+    epochs: Count = 4
 
 
-@dataclass(frozen=True)
-class ServingConfig:
-    """How versions are kept.
+class ServingConfig(Settings):
+    """Which versions of the model stay in the serving directory.
 
     Attributes:
-        keep_old: versions before the current one that stay in the serving directory.
+        keep_old: number of versions before the current one; a rollback needs at least one.
     """
 
-    keep_old: int = 3
-
-    def __post_init__(self) -> None:
-        """Refuse a directory without a way back.
-
-        Raises:
-            ValueError: `keep_old` is below 1.
-        """
-        if self.keep_old < 1:
-            raise ValueError(
-                "serving.keep_old must be at least 1: a rollback needs somewhere to go"
-            )
+    keep_old: Count = 3
 
 
-@dataclass(frozen=True)
-class BeamConfig:
+class BeamConfig(Settings):
     """How Apache Beam runs.
 
     Attributes:
-        running_mode: of the DirectRunner: `in_memory`, `multi_threading` or `multi_processing`.
-            One process in memory is fastest until the work takes minutes.
-        workers: of the other two modes; 0 is one a core.
+        running_mode: of the DirectRunner. One process in memory is fastest until the work takes
+            minutes.
+        workers: number of workers of the other two modes; 0 is one for each core.
     """
 
-    running_mode: str = "in_memory"
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown mode.
-
-        Raises:
-            ValueError: a value is not allowed; the message names it.
-        """
-        modes = ("in_memory", "multi_threading", "multi_processing")
-        if self.running_mode not in modes:
-            raise ValueError(
-                f"beam.running_mode must be one of {', '.join(modes)}. "
-                f"Received: {self.running_mode!r}"
-            )
-        if self.workers < 0:
-            raise ValueError("beam.workers must be at least 0")
+    running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = "in_memory"
+    workers: int = Field(default=1, ge=0)
 
     def arguments(self) -> list[str]:
         """Flags for Beam."""
@@ -147,8 +90,21 @@ class BeamConfig:
         ]
 
 
-@dataclass(frozen=True)
-class RunConfig:
+class Sections(Settings):
+    """The sections of a configuration file."""
+
+    ingest: IngestSettings = IngestSettings()
+    transform: TransformConfig = TransformConfig()
+    word_vectors: WordVectorsConfig = WordVectorsConfig()
+    anomalies: Limits = Limits()
+    hparams: HParams = HParams()
+    tuner: TunerConfig = TunerConfig()
+    gate: GateConfig = GateConfig()
+    serving: ServingConfig = ServingConfig()
+    beam: BeamConfig = BeamConfig()
+
+
+class RunConfig(Sections):
     """Everything that a run depends on.
 
     Attributes:
@@ -159,8 +115,10 @@ class RunConfig:
         reset_baseline: do not compare with the last blessed model, once.
         accept_drift: take data that drifted as the new reference, once.
         republish: push a model that was rolled back before, once.
-        ingest, transform, word_vectors, anomalies, hparams, tuner, gate, serving, beam: sections of
-            the configuration file of the same names.
+        search_anew: search even if the cache has the result of an equal search.
+        ignore_search: do not use what an earlier search found.
+        over_search: hyperparameters that the configuration sets and that the earlier search chose
+            differently, see `pipeline.earlier_search`.
     """
 
     data: Path
@@ -170,15 +128,9 @@ class RunConfig:
     reset_baseline: bool = False
     accept_drift: bool = False
     republish: bool = False
-    ingest: IngestSettings = field(default_factory=IngestSettings)
-    transform: TransformConfig = field(default_factory=TransformConfig)
-    word_vectors: WordVectorsConfig = field(default_factory=WordVectorsConfig)
-    anomalies: Limits = field(default_factory=Limits)
-    hparams: HParams = field(default_factory=HParams)
-    tuner: TunerConfig = field(default_factory=TunerConfig)
-    gate: GateConfig = field(default_factory=GateConfig)
-    serving: ServingConfig = field(default_factory=ServingConfig)
-    beam: BeamConfig = field(default_factory=BeamConfig)
+    search_anew: bool = False
+    ignore_search: bool = False
+    over_search: dict[str, Any] = {}
 
     @property
     def movies(self) -> Path:
@@ -207,12 +159,12 @@ class RunConfig:
     @property
     def metadata(self) -> Path:
         """ML Metadata's database."""
-        return self.output / "metadata.sqlite"
+        return self.output / METADATA_FILE
 
     @property
     def model_directory(self) -> Path:
-        """What TensorFlow Serving watches: one folder a version."""
-        return self.output / "serving" / MODEL_NAME
+        """What TensorFlow Serving watches: one folder for each version."""
+        return self.output / SERVING_FOLDER / MODEL_NAME
 
     @property
     def sentence_store(self) -> Path:
@@ -225,107 +177,91 @@ class RunConfig:
         return self.output / "logs"
 
 
-SECTIONS: Final[dict[str, type]] = {
-    item.name: typing.get_type_hints(RunConfig)[item.name]
-    for item in dataclasses.fields(RunConfig)
-    if item.default is dataclasses.MISSING and item.default_factory is not dataclasses.MISSING
+_MODELS: Final = {
+    name: cast(type[BaseModel], field.annotation) for name, field in Sections.model_fields.items()
 }
-"""The sections of a configuration file and the classes behind them."""
 
 
-def load(data: Path, output: Path, files: Sequence[Path] = (), **flags: Any) -> RunConfig:
+def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -> RunConfig:
     """Make the configuration of a run.
 
     Args:
         data: directory with IMDb's dumps and plots.
         output: directory for everything that the run makes.
-        files: YAML files; of a value that several of them set the last one counts. Without any,
+        files: YAML files; of a setting that several of them have the last one counts. Without any,
             `ordained.yaml` in `data` is read if it is there.
-        **flags: fields of RunConfig, and `tune`, which sets `tuner.enabled`; None leaves a field.
+        **options: fields of `RunConfig`, and `tune`: True searches anew, False does without a
+            search, whatever `tuner.enabled` is. None leaves the default.
 
     Returns:
         The configuration, validated.
 
     Raises:
-        UserError: a file cannot be read, or a value in it is unknown or not allowed.
+        UserError: a file cannot be read, or settings are unknown or not allowed; the message has
+            a line for each.
     """
     if not files and (data / CONFIG_NAME).is_file():
         files = [data / CONFIG_NAME]
-    sections: dict[str, Any] = {}
-    values: dict[str, dict[str, Any]] = {}
-    for file in files:
-        for name, some in _values(file).items():
-            values[name] = values.get(name, {}) | some
-            sections[name] = _section(file, name, values[name])
-    tune = flags.pop("tune", None)
+    sections = _sections(files)
+    options = {name: value for name, value in options.items() if value is not None}
+    tune = options.pop("tune", None)
     if tune is not None:
-        tuner = sections.get("tuner", TunerConfig())
-        sections["tuner"] = dataclasses.replace(tuner, enabled=tune)
-    given = {name: value for name, value in flags.items() if value is not None}
-    return RunConfig(data=data, output=output, **sections, **given)
-
-
-def _values(file: Path) -> dict[str, dict[str, Any]]:
-    """What a file sets, by section and field, each of its field's type."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{file}: expected sections such as `gate:` at the top")
-    unknown = sorted(str(name) for name in content if name not in SECTIONS)
-    if unknown:
-        raise UserError(
-            f"{file}: {unknown[0]} is no section of the configuration. Known: {', '.join(SECTIONS)}"
-        )
-    return {name: _fields(file, name, values or {}) for name, values in content.items()}
-
-
-def _fields(file: Path, name: str, values: Any) -> dict[str, Any]:
-    """The fields of a section as they were written, each of its type."""
-    if not isinstance(values, dict):
-        raise UserError(f"{file}: {name} must hold names and values. Received: {values!r}")
-    hints = typing.get_type_hints(SECTIONS[name])
-    for key in values:
-        if key not in hints:
-            raise UserError(f"{file}: {name}.{key} is not known. Known: {', '.join(hints)}")
-    return {
-        key: _converted(file, f"{name}.{key}", hints[key], value) for key, value in values.items()
-    }
-
-
-def _section(file: Path, name: str, values: Mapping[str, Any]) -> Any:
-    """The section with these fields; a value that is not allowed is the file's mistake."""
-    try:
-        return SECTIONS[name](**values)
-    except (ValueError, UserError) as error:
-        raise UserError(f"{file}: {error}") from error
-
-
-def _converted(file: Path, name: str, hint: Any, value: Any) -> Any:
-    """The value as the field's type; YAML knows neither paths, tuples nor whole floats."""
-    options = (
-        typing.get_args(hint)
-        if typing.get_origin(hint) in (typing.Union, types.UnionType)
-        else (hint,)
+        tuner = sections.tuner.model_copy(update={"enabled": tune})
+        sections = sections.model_copy(update={"tuner": tuner})
+    return RunConfig(
+        data=data,
+        output=output,
+        search_anew=bool(tune),
+        **options,
+        **{name: getattr(sections, name) for name in _MODELS},
     )
-    if value is None and type(None) in options:
-        return None
-    if Path in options and isinstance(value, str):
-        return (file.parent / value).resolve()
-    for option in options:
-        origin = typing.get_origin(option) or option
-        if origin is typing.Literal:
-            return value
-        if origin is tuple and isinstance(value, list):
-            return tuple(value)
-        if origin is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if isinstance(origin, type) and isinstance(value, origin):
-            if isinstance(value, bool) and origin is not bool:
-                continue
-            return value
-    expected = getattr(hint, "__name__", str(hint))
-    raise UserError(f"{file}: {name} must be of type {expected}. Received: {value!r}")
+
+
+def _sections(files: Sequence[Path]) -> Sections:
+    """The sections of all files together, validated once."""
+    values: dict[str, Any] = {}
+    origins: dict[tuple[str, ...], list[Path]] = {}
+    for file in files:
+        for section, settings in yaml_file.read(file).items():
+            origins.setdefault((section,), []).append(file)
+            if isinstance(settings, dict):
+                given = {
+                    str(name): _located(section, str(name), value, file.parent)
+                    for name, value in settings.items()
+                }
+                values[section] = values.get(section, {}) | given
+                origins |= {(section, name): [file] for name in given}
+            elif settings is not None:
+                values[section] = settings
+    try:
+        return Sections.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for one in error.errors(include_url=False):
+            place = tuple(map(str, one["loc"]))
+            where = origins.get(place[:2]) or origins[place[:1]]
+            lines.append(f"{', '.join(map(str, where))}: {_mistake(one)}")
+        raise UserError("\n".join(lines)) from error
+
+
+def _located(section: str, name: str, value: Any, folder: Path) -> Any:
+    """A setting as it is, but for a path: that is relative to the file that it stands in."""
+    model = _MODELS.get(section)
+    field = model.model_fields.get(name) if model else None
+    if field and Path in get_args(field.annotation) and isinstance(value, str):
+        return (folder / Path(value).expanduser()).resolve()
+    return value
+
+
+def _mistake(error: ErrorDetails) -> str:
+    """What is wrong with a setting; one that is unknown was perhaps known before."""
+    name = dotted(error["loc"])
+    if error["type"] != "extra_forbidden":
+        return mistake(error, name)
+    if (change := removed.change(name, error["input"])) is not None:
+        return f"{name} {change}"
+    section, *inside = error["loc"]
+    if not inside:
+        return f"{name} is no section of the configuration. Known: {', '.join(_MODELS)}"
+    known = _MODELS[str(section)].model_fields
+    return f"{name} is no setting. Known: {', '.join(known)}"

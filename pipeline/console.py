@@ -70,6 +70,20 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
             screen.close()
 
 
+def print_lines(console: Console, *lines: str, title: str = "") -> None:
+    """Print lines, wrapped between words on a terminal only: elsewhere each stays one line.
+
+    Args:
+        console: where to.
+        lines: text without markup.
+        title: a line in red before them.
+    """
+    if title:
+        console.print(f"\n{title}", style="bold red")
+    for line in lines:
+        console.print(f"  {line}" if title else line, soft_wrap=not console.is_terminal)
+
+
 def hush() -> None:
     """Keep what libraries tell their developers out of a notebook or a table."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,6 +1,9 @@
 """The report of a run that a node ended: why, and then all that the run had come to."""
 
+import errno
 import logging
+import os
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -10,16 +13,21 @@ from typing import Final
 from tfx import v1 as tfx
 
 from components import report
-from components.anomaly_gate import AnomaliesFound
+from components.anomaly_gate.decision import AnomaliesFound
 from ingest import IngestReport
 from pipeline import runner
-from pipeline.config import MODEL_NAME, RunConfig
+from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
 from report import facts, lineage, page
+from schema import files
+from schema.errors import UserError
+from schema.names import MODEL_NAME, Node
 
-REPORT: Final = "ModelReport"
-JUDGE: Final = "Evaluator"
+JUDGE: Final = Node.EVALUATOR
 """Once this node has ended, there is all that the report of a model needs."""
+
+_FULL_DISK: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
+"""What the operating system says, and SQLite."""
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +65,48 @@ def render(
     return page.render_failed(MODEL_NAME, now, reasons, nodes, movies.to_json())
 
 
+def write(
+    config: RunConfig,
+    pipeline: tfx.dsl.Pipeline,
+    movies: IngestReport,
+    ended: Sequence[NodeResult],
+    error: Exception,
+    log_file: Path,
+) -> Path | None:
+    """Write the page beside the log; for the arguments see `render`.
+
+    Returns:
+        Its path; None if it cannot be written, for example on a full disk.
+    """
+    path = log_file.with_suffix(".html")
+    page = render(config, pipeline, movies, ended, error, reasons(error, log_file))
+    try:
+        files.write_text(path, page)
+    except OSError:
+        log.exception("there is no report of the run")
+        return None
+    return path
+
+
+def reasons(error: BaseException, log_file: Path) -> list[str]:
+    """What went wrong, in lines: a user's mistake in full, a crash by its first line."""
+    if isinstance(error, UserError):
+        return str(error).splitlines()
+    last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+    return [last[:300], f"the whole story is in {log_file}"]
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error, or one that caused it, is a full disk; libraries wrap it in their own."""
+    while error is not None:
+        if any(words in str(error) for words in _FULL_DISK):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _about_model(metadata: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
     """What the pipeline's last node would have told."""
-    [node] = [one for one in pipeline.components if one.id == REPORT]
+    [node] = [one for one in pipeline.components if one.id == Node.MODEL_REPORT]
     run = lineage.read(metadata).newest_run
-    return report.gather(runner.inputs(pipeline, REPORT, run), node.exec_properties, run)
+    return report.gather(runner.inputs(pipeline, Node.MODEL_REPORT, run), node.exec_properties, run)

@@ -3,6 +3,7 @@
 python -m pipeline.lineage --output DIR [--data DIR] [--config FILE]… [--json]
 """
 
+import argparse
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline import options
 from report import lineage
 from report.facts import Recipe
-from schema.errors import UserError
+from schema import command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,6 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 SAMPLE: Final = PROJECT / "data" / "sample"
 
 INGEST: Final = "ingest"
-USER_ERROR: Final = 2
 
 _RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
 _DIRECTORY: Final = "destination_token"
@@ -62,11 +62,7 @@ class Answer:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer on the console.
-
-    Returns:
-        The exit status: 0, or 2 for a mistake of the user.
-    """
+    """Answer on the console; returns the exit status."""
     parser = options.parser(
         "pipeline.lineage",
         "Tell from ML Metadata which data, code, schema and settings made the model "
@@ -83,18 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        found = answer(given.data.resolve(), given.output.resolve(), given.config)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+    return command.run(lambda: _answer(given))
+
+
+def _answer(given: argparse.Namespace) -> None:
+    found = answer(given.data.resolve(), given.output.resolve(), given.config)
     if given.json:
         print(json.dumps(asdict(found), indent=2, default=str))
     else:
         from rich.console import Console
 
         show(found, Console(highlight=False, markup=False))
-    return 0
 
 
 def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
@@ -110,10 +105,11 @@ def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
     """
     history = lineage.read(output / "metadata.sqlite")
     # Importing TFX takes seconds: what is wrong above is said without it.
-    from components import versions
+    from components.pusher import versions
     from pipeline import config as configuration
+    from pipeline import earlier_search
 
-    config = configuration.load(data, output, files)
+    config, _ = earlier_search.resolved(configuration.load(data, output, files))
     version = versions.current(config.model_directory)
     made = lineage.pushed(history, version) if version is not None else None
     folder = config.model_directory / str(version)
@@ -184,11 +180,11 @@ def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
     """The nodes of the pipeline, in order."""
     from tfx.dsl.compiler import compiler
 
-    from components import versions
-    from pipeline import dag
+    from components.pusher import versions
+    from pipeline.pipeline import create_pipeline
 
     token = versions.destination_token(config.model_directory)
-    ir = compiler.Compiler().compile(dag.create_pipeline(config, token))
+    ir = compiler.Compiler().compile(create_pipeline(config, token))
     return {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
 
 
@@ -198,7 +194,7 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
     from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
 
-    from pipeline.dag import MOVIES_PATTERN
+    from schema.names import MOVIES_PATTERN
 
     given = node.parameters.parameters
     values = data_types_utils.build_parsed_value_dict(given)

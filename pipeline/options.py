@@ -1,5 +1,7 @@
 """Options that several commands have in common."""
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
 
@@ -12,14 +14,23 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
         description: what it does.
     """
     made = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
-    made.add_argument(
-        "--output",
-        type=Path,
-        default=Path("output"),
-        metavar="DIR",
-        help="output directory of the runs (default: output)",
-    )
+    add_output(made, "output directory of the runs (default: output)")
     return made
+
+
+def path(text: str) -> Path:
+    """A path of the command line; shells leave the `~` of `--data=~/imdb` as it is."""
+    return Path(text).expanduser()
+
+
+def add_output(to: argparse.ArgumentParser, words: str) -> None:
+    """Add the option `--output`, a directory.
+
+    Args:
+        to: the parser, changed in place.
+        words: what `--help` says of it.
+    """
+    to.add_argument("--output", type=path, default=Path("output"), metavar="DIR", help=words)
 
 
 def add_config(to: argparse.ArgumentParser) -> None:
@@ -30,7 +41,7 @@ def add_config(to: argparse.ArgumentParser) -> None:
     """
     to.add_argument(
         "--config",
-        type=Path,
+        type=path,
         action="append",
         default=[],
         metavar="FILE",

@@ -7,9 +7,15 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-from components.gate import read_verdict
+from components.evaluator.verdict import read_verdict
 from pipeline.runner import NodeResult
-from schema.names import TRAINING_RECORD_FILE
+from schema.names import (
+    SIMPLE_BASELINE_FILE,
+    TRAINING_RECORD_FILE,
+    WORD_VECTORS_INFO_FILE,
+    Node,
+    Split,
+)
 from transform import features as xf
 
 Outputs = Mapping[str, Path]
@@ -33,7 +39,7 @@ def _rows(outputs: Outputs) -> str:
 
 
 def _split_order(split: Path) -> int:
-    return ("train", "eval", "test").index(split.name.removeprefix("Split-"))
+    return list(Split).index(Split(split.name.removeprefix("Split-")))
 
 
 def _vocabulary(outputs: Outputs) -> str:
@@ -43,12 +49,12 @@ def _vocabulary(outputs: Outputs) -> str:
 
 
 def _word_vectors(outputs: Outputs) -> str:
-    info = _json(next(outputs["model"].rglob("info.json")))
+    info = _json(next(outputs["model"].rglob(WORD_VECTORS_INFO_FILE)))
     return f"{info['source']}, {info['dimensions']} dimensions"
 
 
-def _baseline(outputs: Outputs) -> str:
-    return f"macro-F1 {_json(outputs['metrics'] / 'metrics.json')['macro_f1']:.3f} on test"
+def _simple_baseline(outputs: Outputs) -> str:
+    return f"macro-F1 {_json(outputs['metrics'] / SIMPLE_BASELINE_FILE)['macro_f1']:.3f} on test"
 
 
 def _training(outputs: Outputs) -> str:
@@ -62,7 +68,7 @@ def _verdict(outputs: Outputs) -> str:
     return f"macro-F1 {verdict.macro_f1:.3f}, {'blessed' if verdict.blessed else 'refused'}"
 
 
-def _canary(outputs: Outputs) -> str:
+def _smoke_test(outputs: Outputs) -> str:
     return "blessed" if (outputs["blessing"] / "INFRA_BLESSED").exists() else "refused"
 
 
@@ -71,11 +77,11 @@ def _json(file: Path) -> Any:
 
 
 _WORDS: Final[dict[str, Callable[[Outputs], str]]] = {
-    "CsvExampleGen": _rows,
-    "Transform": _vocabulary,
-    "WordVectors": _word_vectors,
-    "Baseline": _baseline,
-    "Trainer": _training,
-    "Evaluator": _verdict,
-    "Canary": _canary,
+    Node.EXAMPLE_GEN: _rows,
+    Node.TRANSFORM: _vocabulary,
+    Node.WORD_VECTORS: _word_vectors,
+    Node.SIMPLE_BASELINE: _simple_baseline,
+    Node.TRAINER: _training,
+    Node.EVALUATOR: _verdict,
+    Node.SMOKE_TEST: _smoke_test,
 }

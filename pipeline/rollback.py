@@ -6,22 +6,15 @@ python -m pipeline.rollback --output DIR [--to VERSION]
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-from components import versions
+from components.pusher import versions
 from pipeline import options
-from schema.errors import UserError
-
-MODEL_DIRECTORY: Final = Path("serving", "movie_genres")
-"""Where a run's output directory holds the pushed versions."""
+from schema import command
+from schema.names import MODEL_NAME, SERVING_FOLDER
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Roll back and say from which version to which.
-
-    Returns:
-        The exit status: 0, or 2 for a mistake of the user.
-    """
+    """Roll back and say from which version to which; returns the exit status."""
     parser = options.parser(
         "pipeline.rollback",
         "Make an earlier version of the pushed model the served one. A server that "
@@ -36,17 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "current)",
     )
     given = parser.parse_args(arguments)
-    base = given.output / MODEL_DIRECTORY
-    try:
-        done = versions.rollback(base, given.to)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return command.run(lambda: _rollback(given.output / SERVING_FOLDER / MODEL_NAME, given.to))
+
+
+def _rollback(base: Path, to: int | None) -> None:
+    done = versions.rollback(base, to)
     if done.before == done.after:
         print(f"{base}: version {done.after} is the one served already")
     else:
         print(f"{base}: from version {done.before or 'none'} to version {done.after}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
 from schema.errors import UserError
+from schema.names import Node
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,11 @@ class Watcher(Protocol):
 
 
 def run(
-    pipeline: tfx.dsl.Pipeline, watcher: Watcher, from_node: str | None = None
+    pipeline: tfx.dsl.Pipeline,
+    watcher: Watcher,
+    from_node: str | None = None,
+    *,
+    search_anew: bool = False,
 ) -> list[NodeResult]:
     """Run all nodes in order.
 
@@ -80,6 +85,7 @@ def run(
         pipeline: with a SQLite metadata store.
         watcher: is told of each node.
         from_node: this node and all that depend on it do not use the cache.
+        search_anew: the Tuner does not use the cache.
 
     Returns:
         One result a node, in order.
@@ -94,9 +100,9 @@ def run(
         require_node(pipeline, from_node)
     ir = _compiled(pipeline, datetime.now(UTC).isoformat())
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
-    if from_node is not None:
-        for name in _downstream(nodes, from_node):
-            nodes[name].execution_options.caching_options.enable_cache = False
+    again = _downstream(nodes, from_node) if from_node is not None else set()
+    for name in again | ({Node.TUNER} if search_anew else set()):
+        nodes[name].execution_options.caching_options.enable_cache = False
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline.metadata_connection_config
     artifacts = Path(pipeline.pipeline_info.pipeline_root)

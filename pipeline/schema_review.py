@@ -7,10 +7,9 @@ asked for unless `--yes` is given. Written are new features and wider ranges; al
 hand (comparators, environments, presence, the comment at the head of the file) stays as it is.
 """
 
+import argparse
 import copy
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from pipeline import options
 from pipeline.past_runs import PastRuns
-from schema.errors import UserError
+from schema import command, files
+from schema.errors import UserError, from_os_error
 from schema.features import SCHEMA_FILE
-
-STATISTICS_FILE: Final = "FeatureStats.pb"
-EXIT_USER_ERROR: Final = 2
+from schema.names import STATISTICS_FILE, Node
 
 _TYPE: Final = schema_pb2.FeatureType.Name
 
@@ -117,30 +115,6 @@ def read_schema(path: Path) -> tuple[str, schema_pb2.Schema]:
         raise UserError(f"{path}: is not a schema in protobuf text format: {error}") from error
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace an existing file in one step: it holds the old text or the new, whatever happens.
-
-    Raises:
-        UserError: the folder cannot be written to.
-    """
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            whole = Path(file.name)
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                whole.chmod(path.stat().st_mode)
-                whole.replace(path)
-            except BaseException:
-                whole.unlink()
-                raise
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-
-
 @dataclass(frozen=True)
 class NewestData:
     """What the newest run says of its data.
@@ -161,8 +135,8 @@ def newest_data(output: Path) -> NewestData:
         UserError: no run there got as far as SchemaGen.
     """
     runs = PastRuns(output)
-    inferred = runs.newest("SchemaGen", "schema").path
-    statistics = runs.newest("StatisticsGen", "statistics").path
+    inferred = runs.newest(Node.SCHEMA_GEN, "schema").path
+    statistics = runs.newest(Node.STATISTICS_GEN, "statistics").path
     return NewestData(
         read_schema(inferred / SCHEMA_FILE.name)[1],
         [
@@ -185,6 +159,7 @@ def review(
 
     Raises:
         UserError: the schema cannot be read or written.
+        TryAgainError: the disk is full.
     """
     header, curated = read_schema(schema_file)
     changes = differences(curated, data.inferred, data.statistics)
@@ -214,12 +189,16 @@ def review(
     if not wanted:
         print("Nothing is written.")
         return
-    write_whole(schema_file, render(accepted(curated, wanted), header))
+    try:
+        files.write_text(schema_file, render(accepted(curated, wanted), header))
+    except OSError as error:
+        message = f"{schema_file}: cannot be written: {error.strerror}"
+        raise from_os_error(error, message) from error
     print(f"Written to {shown}: {len(wanted)} of {len(possible)} changes.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status is 2 after a mistake of the user."""
+    """Run the command line; returns the exit status."""
     parser = options.parser(
         "pipeline.schema_review",
         "Show how the data of the newest run differ from the curated schema.",
@@ -233,20 +212,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--write", action="store_true", help="write the changes that you accept")
     parser.add_argument("--yes", action="store_true", help="with --write: accept all, do not ask")
-    given = parser.parse_args(arguments)
-    try:
-        if given.write and not given.yes and not sys.stdin.isatty():
-            raise UserError("--write asks about each change, and there is no terminal: add --yes.")
-        review(
-            given.schema,
-            newest_data(given.output),
-            write=given.write,
-            confirm=lambda change: given.yes or _asked(change),
-        )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
-    return 0
+    return command.run(lambda: _review(parser.parse_args(arguments)))
+
+
+def _review(given: argparse.Namespace) -> None:
+    if given.write and not given.yes and not sys.stdin.isatty():
+        raise UserError("--write asks about each change, and there is no terminal: add --yes.")
+    review(
+        given.schema,
+        newest_data(given.output),
+        write=given.write,
+        confirm=lambda change: given.yes or _asked(change),
+    )
 
 
 def _asked(change: Change) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 
 from pipeline import options
 from report import lineage
+from schema import command
 from schema.errors import UserError
 
 REPORT_FILE: Final = "report.html"
@@ -19,26 +20,21 @@ REPORT_TYPE: Final = "ReportPage"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the path of the report, and open it where there is a screen.
-
-    Returns:
-        The exit status: 0, or 2 for a mistake of the user.
-    """
+    """Print the path of the report and open it in a browser; returns the exit status."""
     parser = options.parser(
         "pipeline.show_report",
         "Open the report of the newest run in a browser, or say where it is.",
     )
     parser.add_argument("--no-browser", action="store_true", help="print the path alone")
     given = parser.parse_args(arguments)
-    try:
-        path = newest(given.output.resolve())
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return command.run(lambda: _show(given.output.resolve(), browser=not given.no_browser))
+
+
+def _show(output: Path, *, browser: bool) -> None:
+    path = newest(output)
     print(path)
-    if not given.no_browser and has_screen():
+    if browser and has_screen():
         webbrowser.open(path.as_uri())
-    return 0
 
 
 def newest(output: Path) -> Path:

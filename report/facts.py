@@ -12,7 +12,7 @@ from report.measures import Floats, Labels
 
 @dataclass(frozen=True)
 class Genre:
-    """One genre in the gate's verdict; see `components.gate.GenreVerdict`."""
+    """One genre in the gate's verdict; see `components.evaluator.decision.GenreVerdict`."""
 
     genre: str
     support: int
@@ -38,7 +38,7 @@ class Genre:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate decided; see `components.gate.Verdict`."""
+    """What the gate decided; see `components.evaluator.decision.Verdict`."""
 
     blessed: bool
     reasons: tuple[str, ...]
@@ -175,7 +175,7 @@ class Distance:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with the data; see `components.anomaly_gate.Finding`."""
+    """One thing that is wrong with the data; see `components.anomaly_gate.decision.Finding`."""
 
     splits: tuple[str, ...]
     feature: str

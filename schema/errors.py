@@ -1,6 +1,7 @@
 """How a mistake of the user is reported, and the exit statuses of all commands."""
 
 import errno
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import ClassVar
 
@@ -15,8 +16,9 @@ class ExitStatus(IntEnum):
             again.
         REFUSED: the model was not pushed, or a row was not answered.
         ANOMALIES: the data have anomalies.
-        TRY_AGAIN: the machine, not the input, is in the way: another process holds a lock, or the
-            disk is full. The same command can succeed later. 75 is `EX_TEMPFAIL` of `sysexits.h`.
+        TRY_AGAIN: the machine or the network, not the input, is in the way: another process holds
+            a lock or a port, the disk is full, or a server does not answer. The same command can
+            succeed later. 75 is `EX_TEMPFAIL` of `sysexits.h`.
         INTERRUPTED: the user interrupted the command; the same command continues.
     """
 
@@ -27,6 +29,12 @@ class ExitStatus(IntEnum):
     ANOMALIES = 4
     TRY_AGAIN = 75
     INTERRUPTED = 130
+
+
+def exit_status_help(meanings: Mapping[ExitStatus, str]) -> str:
+    """The part of a command's `--help` that lists its exit statuses, with what each means."""
+    lines = [f"  {status:<4} {meaning}" for status, meaning in sorted(meanings.items())]
+    return "\n".join(["exit status:", *lines])
 
 
 class UserError(Exception):
@@ -44,22 +52,29 @@ class UserError(Exception):
 
 
 class TryAgainError(UserError):
-    """A lock that another process holds, or a resource of the machine that has run out."""
+    """A lock or port that another process holds, or a resource that is missing at the moment."""
 
     exit_status: ClassVar[ExitStatus] = ExitStatus.TRY_AGAIN
 
 
-_OUT_OF_RESOURCES = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_TEMPORARY = {
+    errno.EADDRINUSE,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ENOSPC,
+}
 
 
 def from_os_error(error: OSError, message: str) -> UserError:
-    """The error to raise for something that the file system refused.
+    """The error to raise for something that the operating system refused.
 
     Args:
         error: the refusal.
-        message: a complete sentence that names the file, the reason and what to do.
+        message: a complete sentence that names the file or port, the reason and what to do.
 
     Returns:
-        A `TryAgainError` if a resource of the machine has run out, else a `UserError`.
+        A `TryAgainError` if a resource of the machine has run out or is taken, else a `UserError`.
     """
-    return (TryAgainError if error.errno in _OUT_OF_RESOURCES else UserError)(message)
+    return (TryAgainError if error.errno in _TEMPORARY else UserError)(message)

@@ -64,7 +64,8 @@ def lock(path: Path, held: str, *, wait_seconds: float = 0.0) -> Iterator[int]:
     """Hold an exclusive lock on a file or folder; it ends with the process, however that ends.
 
     Args:
-        path: an existing folder, or a file, which is created if it does not exist.
+        path: an existing folder, or a file, which is created if it does not exist. Whoever holds
+            the lock may rename or delete it.
         held: the message of the error if another process holds the lock.
         wait_seconds: how long to wait for the other process.
 
@@ -75,17 +76,24 @@ def lock(path: Path, held: str, *, wait_seconds: float = 0.0) -> Iterator[int]:
         TryAgainError: another process holds the lock.
     """
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
-    descriptor = os.open(path, flags, 0o666)
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            if _locked(descriptor, path):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+        if time.monotonic() >= deadline:
+            raise TryAgainError(held)
+        time.sleep(_POLL_SECONDS)
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Lock an open file; False if another process holds it, or has just renamed or deleted it."""
     try:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    raise TryAgainError(held) from error
-                time.sleep(_POLL_SECONDS)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except (BlockingIOError, FileNotFoundError):
+        return False

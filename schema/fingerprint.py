@@ -15,6 +15,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = frozenset(
     {
+        "benchmarks",
         "components",
         "dashboards",
         "ingest",
@@ -96,9 +97,10 @@ def _files(name: str, root: Path) -> list[Path]:
         files = [
             file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()
         ]
-        if not files:
+        # `benchmarks` is a folder of programs without an `__init__.py`.
+        if not files and not place.is_dir():
             return []
-        found.append(files[0])
+        found += files[:1]
     return found
 
 

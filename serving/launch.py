@@ -10,7 +10,6 @@ import importlib.util
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from schema.errors import UserError
+from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
+from schema.names import MODEL_NAME, SERVING_FOLDER
+from serving.ports import listen
 
-DEPLOY: Final = Path(__file__).resolve().parent.parent / "deploy"
-MODEL_NAME: Final = "movie_genres"
-MODEL_DIRECTORY: Final = Path("serving", MODEL_NAME)
-"""Where a run's output directory holds the pushed versions."""
+PARAMETERS: Final = Path(__file__).resolve().with_name("parameters")
+"""Files with the servers' settings of batching and monitoring, in TensorFlow Serving's form."""
 
 BINARY: Final = "tensorflow_model_server"
 IMAGE: Final = "tensorflow/serving"
@@ -35,7 +34,15 @@ SERVERS: Final = ("binary", "docker", "embedded")
 
 START_SECONDS: Final = 300.0
 STOP_SECONDS: Final = 20.0
-SERVER_FAILED: Final = 1
+
+EPILOG: Final = exit_status_help(
+    {
+        ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
+        ExitStatus.FAILED: "the server or the web page ended by itself; the log says why",
+        ExitStatus.USER_ERROR: "no model has been pushed, or an option is wrong",
+        ExitStatus.TRY_AGAIN: "another process listens on one of the ports, or the disk is full",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -66,20 +73,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C.
 
     Returns:
-        The exit status: 0, 1 if the server ended by itself, or 2 for a mistake of the user.
+        The exit status (see `EPILOG`).
     """
     options = _parser().parse_args(arguments)
-    base = (options.output / MODEL_DIRECTORY).resolve()
+    base = (options.output / SERVING_FOLDER / MODEL_NAME).resolve()
     address = Address(options.host, options.port, options.rest_api_port, options.web_port, base)
     try:
         require_version(base)
-        for port in (address.grpc, address.rest, address.web):
-            _require_free(address.host, port)
+        ports = {"gRPC": address.grpc, "REST": address.rest, "the web page": address.web}
+        for name, port in ports.items():
+            listen(name, address.host, port).close()
         kind = options.server or choose()
         return _serve(kind, address, options.output / "logs")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m serving.launch",
         description="Serve the pushed model over gRPC and REST, with a web page: by TensorFlow "
         "Serving where there is one, else by the embedded server.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add(
@@ -111,7 +121,7 @@ def require_version(base: Path) -> None:
         UserError: no version has been pushed.
     """
     if not any(path.name.isdigit() and path.is_dir() for path in base.glob("[0-9]*")):
-        raise UserError(f"{base}: no model has been pushed yet; run `make run` first")
+        raise UserError(f"{base}: no model has been pushed yet; run the pipeline first")
 
 
 def choose() -> str:
@@ -146,9 +156,10 @@ def command(kind: str, address: Address) -> list[str]:
             *("docker", "run", "--rm", "--init"),
             *("-p", f"{address.host}:{address.grpc}:8500"),
             *("-p", f"{address.host}:{address.rest}:8501"),
-            *("-v", f"{address.base}:/models/{MODEL_NAME}:ro", "-v", f"{DEPLOY}:/deploy:ro"),
+            *("-v", f"{address.base}:/models/{MODEL_NAME}:ro"),
+            *("-v", f"{PARAMETERS}:/parameters:ro"),
             *("-e", f"MODEL_NAME={MODEL_NAME}", IMAGE),
-            *_parameters(Path("/deploy")),
+            *_parameters(Path("/parameters")),
         ]
     # TensorFlow Serving itself listens on every address.
     start = (
@@ -162,7 +173,7 @@ def command(kind: str, address: Address) -> list[str]:
         f"--rest_api_port={address.rest}",
         f"--model_name={MODEL_NAME}",
         f"--model_base_path={address.base}",
-        *_parameters(DEPLOY),
+        *_parameters(PARAMETERS),
     ]
 
 
@@ -198,7 +209,7 @@ def _serve(kind: str, address: Address, logs: Path) -> int:
     with _child(command(kind, address), log) as server:
         if not _ready(server, address, stopped):
             if stopped.is_set():
-                return 0
+                return ExitStatus.OK
             slow = f"serves nothing after {START_SECONDS:.0f} s"
             return _tell_failure("server", log, "ended" if server.poll() is not None else slow)
         print(f"gRPC      {address.host}:{address.grpc}")
@@ -206,24 +217,35 @@ def _serve(kind: str, address: Address, logs: Path) -> int:
         print(f"metrics   {address.rest_url}/monitoring/prometheus/metrics")
         children = [("server", server, log)]
         with contextlib.ExitStack() as stack:
-            if importlib.util.find_spec("serving.web"):
+            # The page is an extra: a machine that only serves need not have its libraries.
+            if importlib.util.find_spec("fastapi"):
                 web_log = logs / "web.log"
                 web = stack.enter_context(_child(web_command(address), web_log))
                 children.append(("web page", web, web_log))
                 print(f"web page  http://{address.host}:{address.web}")
+            else:
+                print("web page  not started: it needs `pip install ordained[web]`")
             print(f"log       {log}\nCtrl-C ends it", flush=True)
             while not stopped.wait(0.5):
                 for name, process, said in children:
                     if process.poll() is not None:
                         return _tell_failure(name, said)
-    return 0
+    return ExitStatus.OK
 
 
 @contextlib.contextmanager
 def _child(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process for as long as the block runs; what it says goes into a file."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as said:
+    """A process for as long as the block runs; what it prints goes into a file.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        said = log.open("wb")
+    except OSError as error:
+        raise from_os_error(error, f"{log}: cannot be written: {error.strerror}") from error
+    with said:
         # In a session of its own, so that Ctrl-C reaches it through this process, in order.
         process = subprocess.Popen(
             arguments, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
@@ -255,17 +277,7 @@ def _ready(server: subprocess.Popen[bytes], address: Address, stopped: threading
 def _tell_failure(name: str, log: Path, what: str = "ended") -> int:
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     print(f"the {name} {what}: {last[0][:300]}\nthe whole story is in {log}", file=sys.stderr)
-    return SERVER_FAILED
-
-
-def _require_free(host: str, port: int) -> None:
-    try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        raise UserError(
-            f"port {port} of {host}: {error.strerror}; end what listens there, or choose another "
-            "(--port, --rest-api-port, --web-port)"
-        ) from error
+    return ExitStatus.FAILED
 
 
 if __name__ == "__main__":

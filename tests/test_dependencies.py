@@ -19,8 +19,9 @@ BASE = ""
 EXTRAS = {
     "benchmarks": ("all", "dev"),
     "bootstrap": (),
-    # Run by the environment's own interpreter.
+    # Run by the environment's own interpreter, and by that of an installed wheel.
     "bootstrap/inside_environment.py": ("dev",),
+    "bootstrap/inside_serving.py": ("all",),
     "components": ("train",),
     "dashboards": ("dashboards",),
     "data": (),
@@ -30,6 +31,7 @@ EXTRAS = {
     "report": ("train",),
     "schema": (),
     "schema/examples.py": ("train",),
+    "schema/settings.py": ("ingest",),
     "serving": (),
     "serving/server": ("serve",),
     "serving/web": ("web",),

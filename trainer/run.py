@@ -78,19 +78,20 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 def resolve_hparams(
     custom_config: dict[str, Any] | None, tuned: dict[str, Any] | None = None
 ) -> HParams:
-    """Defaults, then what the configuration sets, then what the Tuner found.
+    """Join the configuration with what the Tuner found.
 
     Args:
-        custom_config: of the Trainer or Tuner component, with `hparams` in it, or None.
-        tuned: a `keras_tuner.HyperParameters` configuration, or None.
+        custom_config: of the Trainer or Tuner component, or None. `hparams` holds the values of
+            the configuration, and `over_search` those of them that go before the Tuner's.
+        tuned: a `keras_tuner.HyperParameters` configuration, or None. Its values go before those
+            of `hparams`.
 
     Raises:
         pydantic.ValidationError: a value is unknown or not allowed.
     """
-    hparams = HParams().changed((custom_config or {}).get("hparams", {}))
-    if tuned:
-        hparams = hparams.changed(keras_tuner.HyperParameters.from_config(tuned).values)
-    return hparams
+    config = custom_config or {}
+    found = keras_tuner.HyperParameters.from_config(tuned).values if tuned else {}
+    return HParams.model_validate(config.get("hparams", {}) | found | config.get("over_search", {}))
 
 
 @dataclass(frozen=True)

@@ -64,13 +64,15 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
+    logs = Path(config.get("log_directory", fn_args.working_dir))
+    earlier = len(list(logs.glob("search-*")))
     # TensorBoard would draw the curves of two searches in one folder as one.
     search = f"search-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 (local time for people)
     tuner = TrainingTuner(
         run.prepare(fn_args, defaults),
         defaults,
-        Path(config.get("log_directory", fn_args.working_dir), search),
-        oracle=oracle(defaults, config["trials"]),
+        logs / search,
+        oracle=oracle(defaults, config["trials"], earlier),
         directory=fn_args.working_dir,
         project_name="trials",
         overwrite=True,
@@ -78,13 +80,15 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
-def oracle(defaults: HParams, trials: int) -> "DefaultsFirst":
+def oracle(defaults: HParams, trials: int, earlier: int = 0) -> "DefaultsFirst":
     """What chooses the settings of each trial.
 
     Args:
         defaults: of the first trial. They seed the others: once what a search found has become the
             defaults, the next search does not try the same settings again.
         trials: how many; of the first half all but the defaults are drawn by chance.
+        earlier: number of searches before this one. It is part of the seed, so that a search that
+            is made again tries other settings.
 
     Returns:
         A search for the highest `val_map`, see `TrainingTuner.run_trial`.
@@ -93,7 +97,7 @@ def oracle(defaults: HParams, trials: int) -> "DefaultsFirst":
         objective=keras_tuner.Objective(training.MONITORED, "max"),
         max_trials=trials,
         num_initial_points=max(2, trials // 2),
-        seed=zlib.crc32(repr(defaults).encode()),
+        seed=zlib.crc32(repr((defaults, earlier)).encode()),
         hyperparameters=search_space(defaults),
         allow_new_entries=False,
         tune_new_entries=False,

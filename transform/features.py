@@ -1,9 +1,9 @@
 """The transformed features: their names, and the settings that size them."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from schema import features as raw
+from schema.settings import Count, Settings
 
 PLOT_WORDS: Final = "plot_words"
 """Word ids of the plot in reading order, cut to `max_plot_words`; int64, varying length."""
@@ -57,8 +57,7 @@ OOV_BUCKETS: Final = 1
 """Ids behind each vocabulary's last, for whatever is not in it."""
 
 
-@dataclass(frozen=True)
-class TransformConfig:
+class TransformConfig(Settings):
     """Sizes of the vocabularies and lengths.
 
     Attributes:
@@ -70,25 +69,8 @@ class TransformConfig:
         min_word_count: occurrences that a word must have.
     """
 
-    max_plot_words: int = 64
-    max_plot_characters: int = 20_000
-    max_cast: int = 12
-    max_words: int = 30_000
-    min_word_count: int = 3
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that cannot work.
-
-        Raises:
-            ValueError: a size is not a whole number of at least one.
-        """
-        for name, value in asdict(self).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"transform.{name} must be a whole number of at least 1. Received: {value!r}"
-                )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any] | None) -> "TransformConfig":
-        """The settings that `values` changes, the others as they are by default."""
-        return cls(**(values or {}))
+    max_plot_words: Count = 64
+    max_plot_characters: Count = 20_000
+    max_cast: Count = 12
+    max_words: Count = 30_000
+    min_word_count: Count = 3

@@ -29,7 +29,7 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     Returns:
         The features that `transform.features` names, with the label and the slice keys.
     """
-    config = xf.TransformConfig.from_dict((custom_config or {}).get("transform"))
+    config = xf.TransformConfig.model_validate((custom_config or {}).get("transform", {}))
     outputs: dict[str, Any] = {}
 
     plot = _strings(inputs[raw.PLOT])

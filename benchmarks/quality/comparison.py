@@ -15,7 +15,6 @@ from benchmarks.quality.arms import ARMS, BLENDS, Arm, Logits
 from benchmarks.quality.features import JUDGED, Cost, Features, View
 from benchmarks.quality.films import ALL_FIELDS, INPUTS, Films
 from benchmarks.quality.scores import Predictions, decide
-from components.baseline import EVAL, TEST
 from schema import features as raw
 from schema.names import (
     EXTRA_ASSETS,
@@ -23,6 +22,7 @@ from schema.names import (
     PROBABILITIES_OUTPUT,
     SERVING_SIGNATURE,
     TRAINING_RECORD_FILE,
+    Split,
 )
 
 MODEL_BATCH: Final = 64
@@ -104,7 +104,7 @@ def _fit(name: str, arm: Arm, features: Features) -> Fit:
     logits = {}
     predicting = 0.0
     for view in features.views:
-        if view[0] in (EVAL, TEST):
+        if view[0] in (Split.EVAL, Split.TEST):
             for recipe in arm.recipes:
                 features.get(recipe, view)
             started = time.monotonic()
@@ -139,11 +139,11 @@ def _read(file: Path) -> Fit:
 def judge(name: str, fitted: Fit, views: Mapping[View, Films]) -> Outcome:
     """Decide for the test films, with thresholds from the eval split."""
     arm = ARMS[name] if name in ARMS else BLENDS[name]
-    labels = views[EVAL, ALL_FIELDS].labels
+    labels = views[Split.EVAL, ALL_FIELDS].labels
     films = len(views[JUDGED])
 
     def decided(tuned_on: str, known: str) -> Predictions:
-        return decide(fitted.logits[EVAL, tuned_on], labels, fitted.logits[TEST, known])
+        return decide(fitted.logits[Split.EVAL, tuned_on], labels, fitted.logits[Split.TEST, known])
 
     costs = fitted.costs.values()
     return Outcome(
@@ -171,9 +171,9 @@ def judge_model(
     answer = model.signatures[SERVING_SIGNATURE]
     predictions, rate = {}, 0.0
     for known in INPUTS:
-        predictions[known], seconds = _ask(answer, views[TEST, known])
+        predictions[known], seconds = _ask(answer, views[Split.TEST, known])
         if known == ALL_FIELDS:
-            rate = len(views[TEST, known]) / seconds
+            rate = len(views[Split.TEST, known]) / seconds
         progress(f"{known} asked")
     record = json.loads((folder / EXTRA_ASSETS / TRAINING_RECORD_FILE).read_text(encoding="utf-8"))
     return Outcome(

@@ -25,10 +25,10 @@ from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from benchmarks.quality.films import ALL_FIELDS, Films
-from components import word_vectors
-from components.baseline import TEST, TRAIN
+from components.word_vectors.vectors import from_glove
 from schema import features as raw
 from schema.genres import NUM_GENRES
+from schema.names import Split
 from trainer.encoder.pretrained import MINILM
 from trainer.encoder.sentence import SentenceEncoder
 from transform import minilm, wordpiece
@@ -36,8 +36,8 @@ from transform import minilm, wordpiece
 View = tuple[str, str]
 """A split, and what is known of its films."""
 
-TRAINING: Final[View] = (TRAIN, ALL_FIELDS)
-JUDGED: Final[View] = (TEST, ALL_FIELDS)
+TRAINING: Final[View] = (Split.TRAIN, ALL_FIELDS)
+JUDGED: Final[View] = (Split.TEST, ALL_FIELDS)
 
 TOP_BILLED: Final = 3
 FOLDS: Final = 5
@@ -379,7 +379,7 @@ def _pooled(plots: list[list[str]], rows: Mapping[str, int], vectors: Matrix) ->
 def _glove(features: Features) -> Fitted:
     train = _plot_tokens(features.views[TRAINING])
     words = sorted({word for plot in train for word in plot})
-    vectors, known = word_vectors.from_glove(words, len(words), features.seed)
+    vectors, known = from_glove(words, len(words), features.seed)
     rows = {word: row for row, word in enumerate(words) if known[row]}
     return Fitted(
         lambda view: _pooled(_plot_tokens(features.views[view]), rows, vectors), (rows, vectors)

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import examples as example_files
-from components.baseline import EVAL, TEST, TRAIN, labels
+from components.simple_baseline.model import labels
 from schema import features as raw
 from schema.errors import UserError
+from schema.names import Split
 
-SPLITS: Final = (TRAIN, EVAL, TEST)
+SPLITS: Final = tuple(Split)
 
 ALL_FIELDS: Final = "all fields"
 PLOT_AND_TITLE: Final = "plot and title"
@@ -74,7 +75,7 @@ def of_run(examples: Path) -> dict[str, Films]:
     artifact = standard_artifacts.Examples()
     artifact.uri = str(examples)
     artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
-    splits = {
+    splits: dict[str, Films] = {
         split: Films(example_files.columns(artifact, split, raw.CSV_COLUMNS)) for split in SPLITS
     }
     for split, films in splits.items():
@@ -94,8 +95,10 @@ def together(splits: Mapping[str, Films]) -> Films:
 def views(splits: Mapping[str, Films]) -> dict[tuple[str, str], Films]:
     """What the arms read, by split and input: `train` with all fields, the others with each."""
     makers = {ALL_FIELDS: lambda films: films, PLOT_AND_TITLE: plot_and_title, SPARSE: sparse}
-    return {(TRAIN, ALL_FIELDS): splits[TRAIN]} | {
-        (split, name): makers[name](splits[split]) for split in (EVAL, TEST) for name in INPUTS
+    return {(Split.TRAIN, ALL_FIELDS): splits[Split.TRAIN]} | {
+        (split, name): makers[name](splits[split])
+        for split in (Split.EVAL, Split.TEST)
+        for name in INPUTS
     }
 
 

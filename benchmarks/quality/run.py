@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components import versions
+from components.pusher import versions
 from pipeline.config import RunConfig
 from report import lineage
 from schema.errors import UserError

@@ -12,8 +12,8 @@ from sklearn.metrics import (
     label_ranking_average_precision_score,
 )
 
-from components.baseline import evaluate
-from components.metrics import ratio
+from components.evaluator.metrics import ratio
+from components.simple_baseline.model import evaluate
 from trainer.ensemble import thresholds
 
 BINS: Final = 15

@@ -19,21 +19,27 @@ from rich.progress import (
 )
 
 from schema import features as raw
-from schema.errors import UserError
+from schema.errors import ExitStatus, UserError, exit_status_help
 from serving.client import batch, files, lines, render
 from serving.client.client import ROWS_PER_REQUEST, Client, Patience
 from serving.client.movies import Movie
 from serving.client.stream import Answer, answers
 from serving.client.transport import ModelName
 
-ANSWERED, REJECTED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+STATUSES: Final = exit_status_help(
+    {
+        ExitStatus.OK: "every row was answered",
+        ExitStatus.FAILED: "the server failed",
+        ExitStatus.USER_ERROR: "a mistake in the input or the options, or no such model",
+        ExitStatus.REFUSED: "some rows were not answered; each is reported with what was wrong",
+        ExitStatus.TRY_AGAIN: "no server answers, or it is too busy or too slow, or the disk is "
+        "full:\n       the same command can succeed later; with --output, --resume continues",
+        ExitStatus.INTERRUPTED: "interrupted; with --output, --resume continues",
+    }
+)
 
-EPILOG: Final = """\
-exit status:
-  0    every row was answered
-  1    some rows were not; each is reported with what was wrong
-  2    a mistake in the input or the options, or the server failed
-  130  interrupted; with --output, --resume goes on
+EPILOG: Final = f"""\
+{STATUSES}
 
 examples:
   ordained-predict --title "The Long Ford" --year 1957 --plot "A gunman rides..."
@@ -46,23 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Ask a served model.
 
     Returns:
-        The exit status (see `EPILOG`).
+        The exit status (see `STATUSES`).
     """
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+        return error.exit_status
     except BrokenPipeError:
         # Whoever read the output has seen enough; nothing more can be said there.
         sys.stdout = None  # type: ignore[assignment]
-        return ANSWERED
+        return ExitStatus.OK
     except KeyboardInterrupt:
         left = options.output and batch.can_resume(options.output)
         hint = "; the same command with --resume goes on" if left else ""
         print(f"interrupted{hint}", file=sys.stderr)
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -74,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
     with Client(options.server, model, Patience(options.timeout)) as client:
         if options.status:
             print("\n".join(render.status(client.address, model.name, client.status())))
-            return ANSWERED
+            return ExitStatus.OK
         if options.file is None:
             return _one(client, flags, options.json)
         if options.output is None:
@@ -100,7 +106,7 @@ def _one(client: Client, movie: Movie, as_json: bool) -> int:
         print(json.dumps(prediction.as_json(), ensure_ascii=False))
     else:
         Console(highlight=False).print(render.one_film(prediction))
-    return ANSWERED
+    return ExitStatus.OK
 
 
 def _print_file(client: Client, options: argparse.Namespace) -> int:
@@ -117,7 +123,7 @@ def _print_file(client: Client, options: argparse.Namespace) -> int:
                     print(_reject(options.file, answer), file=sys.stderr)
                 else:
                     print(_answer(answer, options.json), flush=False)
-    return REJECTED if rejected else ANSWERED
+    return ExitStatus.REFUSED if rejected else ExitStatus.OK
 
 
 def _answer(answer: Answer, as_json: bool) -> str:
@@ -152,11 +158,11 @@ def _write_file(client: Client, options: argparse.Namespace) -> int:
             done = batch.run(job, client, show)
         except UserError as error:
             if batch.can_resume(job.output):
-                raise UserError(f"{error} (--resume goes on from the last row)") from error
+                error.args = (f"{error} (--resume goes on from the last row)",)
             raise
     told = f"{job.output}: {done.rows - done.rejected:,} of {done.rows:,} rows"
     print(f"{told}; {job.rejects} says why the others are not" if done.rejected else told)
-    return REJECTED if done.rejected else ANSWERED
+    return ExitStatus.REFUSED if done.rejected else ExitStatus.OK
 
 
 @contextmanager

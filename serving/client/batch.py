@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from schema import features as raw
-from schema.errors import UserError
+from schema.errors import UserError, from_os_error
+from schema.files import move, write_text
 from serving.client import files, lines
 from serving.client.client import ROWS_PER_REQUEST, Client
 from serving.client.files import Row
@@ -90,6 +91,7 @@ def run(job: Job, client: Client, show: Show) -> Done:
     blamed for it.
 
     Raises:
+        TryAgainError: the disk is full.
         UserError: a file cannot be read or written, or its header does not fit.
         ServerError: the server failed; what was answered stays for a run that resumes.
     """
@@ -98,7 +100,8 @@ def run(job: Job, client: Client, show: Show) -> Done:
         with files.opened(job.source, job.keep) as (rows, position):
             return _run(job, client, rows, position, show)
     except OSError as error:
-        raise UserError(f"{error.filename or job.output}: {error.strerror}") from error
+        message = f"{error.filename or job.output}: {error.strerror}"
+        raise from_os_error(error, message) from error
 
 
 def _run(
@@ -136,7 +139,7 @@ def _run(
         finally:
             if done.rows:
                 _save(job, identity, done, (output, rejects))
-    _part(job.output).replace(job.output)
+    move(_part(job.output), job.output)
     _publish_rejects(job, done)
     _progress(job.output).unlink(missing_ok=True)
     return done
@@ -150,7 +153,7 @@ def can_resume(output: Path) -> bool:
 def _publish_rejects(job: Job, done: Done) -> None:
     """The rejects of this run, or none from an earlier one."""
     if done.rejected:
-        _part(job.rejects).replace(job.rejects)
+        move(_part(job.rejects), job.rejects)
     else:
         _part(job.rejects).unlink()
         job.rejects.unlink(missing_ok=True)
@@ -205,10 +208,7 @@ def _save(job: Job, identity: dict[str, Any], done: Done, outputs: Sequence[IO[b
     for file in outputs:
         file.flush()
         os.fsync(file.fileno())
-    path = _progress(job.output)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps({"of": identity, "done": asdict(done)}), encoding="utf-8")
-    part.replace(path)
+    write_text(_progress(job.output), json.dumps({"of": identity, "done": asdict(done)}))
 
 
 def _part(path: Path) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2, wrappers_pb2
 
+from schema.errors import ExitStatus, from_os_error
 from serving.client import protos
 
 
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file.
 
     Returns:
-        The exit status: 0, or 2 if the file cannot be written.
+        The exit status: 0, or 2 or 75 if the file cannot be written.
     """
     parser = argparse.ArgumentParser(
         prog="python -m serving.client.protoset",
@@ -28,9 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         path.write_bytes(protoset().SerializeToString())
     except OSError as error:
-        print(f"error: {path}: {error.strerror}", file=sys.stderr)
-        return 2
-    return 0
+        refusal = from_os_error(error, f"{path}: {error.strerror}")
+        print(f"error: {refusal}", file=sys.stderr)
+        return refusal.exit_status
+    return ExitStatus.OK
 
 
 def protoset() -> descriptor_pb2.FileDescriptorSet:

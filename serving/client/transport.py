@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
-from schema.errors import UserError
-from schema.names import GENRES_OUTPUT, PREDICTED_OUTPUT, PROBABILITIES_OUTPUT
+from schema.errors import ExitStatus, TryAgainError, UserError
+from schema.names import GENRES_OUTPUT, MODEL_NAME, PREDICTED_OUTPUT, PROBABILITIES_OUTPUT
 from serving.client.movies import Movie
 
 OUTPUTS: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
@@ -41,6 +41,16 @@ class ServerError(UserError):
         super().__init__(message)
         self.trouble = trouble
         self.said = said
+
+
+class UnavailableError(ServerError, TryAgainError):
+    """No server answers, or it is too busy or too slow; the same request can succeed later."""
+
+
+class FailedServerError(ServerError):
+    """The server failed for a reason of its own."""
+
+    exit_status: ClassVar[ExitStatus] = ExitStatus.FAILED
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,7 @@ class ModelName:
         label: of a version, or empty.
     """
 
-    name: str = "movie_genres"
+    name: str = MODEL_NAME
     version: int | None = None
     label: str = ""
 
@@ -184,5 +194,11 @@ def told(trouble: Trouble, address: str, model: ModelName, said: str) -> ServerE
         Trouble.MODEL: f"the server at {address} cannot serve the model {model.name} as asked",
         Trouble.OTHER: f"the server at {address} failed",
     }[trouble]
+    kind = {
+        Trouble.BUSY: UnavailableError,
+        Trouble.AWAY: UnavailableError,
+        Trouble.LATE: UnavailableError,
+        Trouble.OTHER: FailedServerError,
+    }.get(trouble, ServerError)
     first = said.strip().partition("\n")[0]
-    return ServerError(trouble, f"{plain}: {first}" if first else plain, first)
+    return kind(trouble, f"{plain}: {first}" if first else plain, first)

@@ -11,17 +11,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from schema.errors import UserError
+from schema.errors import ExitStatus, UserError, exit_status_help
 
 SIGNAL_SECONDS: Final = 0.2
 """Between two looks for a signal."""
+
+EPILOG: Final = exit_status_help(
+    {
+        ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
+        ExitStatus.USER_ERROR: "a mistake in the options or in a file that they name",
+        ExitStatus.TRY_AGAIN: "another process listens on a port",
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C.
 
     Returns:
-        The exit status: 0, or 2 for a mistake of the user.
+        The exit status (see `EPILOG`).
     """
     options = parser().parse_args(arguments)
     # What TensorFlow says of itself is no news to the one who serves.
@@ -39,14 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server = Server(_config(options))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_status
     rest = f", REST on {server.rest_url}" if server.rest_port else ""
     print(f"gRPC on {server.grpc_address}{rest}", flush=True)
     # A signal that another thread takes does not wake this one: so it looks now and then.
     while signals.empty():
         time.sleep(SIGNAL_SECONDS)
     server.stop()
-    return 0
+    return ExitStatus.OK
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m serving.server",
         description="Serve SavedModels over TensorFlow Serving's gRPC and REST interfaces.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = made.add_argument

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import resource
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from grpc_health.v1 import health_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from schema.errors import UserError
+from serving.ports import listen
 from serving.server import grpc_api, inference, text_config
 from serving.server.errors import ServingError
 from serving.server.http_protocol import patient
@@ -29,7 +29,6 @@ from serving.server.text_config import Batching, Ssl
 
 log = logging.getLogger(__name__)
 
-BACKLOG: Final = 2048
 FILES: Final = 65536
 
 
@@ -80,7 +79,8 @@ class Server:
     """A server, started by its construction.
 
     Raises:
-        UserError: a port is taken, a file cannot be read, or no model is named.
+        TryAgainError: another process listens on a port.
+        UserError: a file cannot be read, or no model is named.
     """
 
     def __init__(self, config: ServerConfig) -> None:
@@ -125,7 +125,7 @@ class Server:
         self.rest_port: int | None = None
         self._threads: list[threading.Thread] = []
         if config.rest_api_port is not None:
-            listening = _listen(config.host, config.rest_api_port)
+            listening = listen("REST", config.host, config.rest_api_port)
             self.rest_port = listening.getsockname()[1]
             self._spawn("http", lambda: self._http.run([listening]))
         self._grpc.start()
@@ -235,20 +235,17 @@ def _bind(server: grpc.Server, config: ServerConfig) -> int:
                 config.ssl.client_verify,
             )
             port = server.add_secure_port(address, credentials)
-        if config.grpc_socket_path:
-            server.add_insecure_port(f"unix:{config.grpc_socket_path}")
     except (RuntimeError, ValueError) as error:
+        # gRPC does not say why it failed; this raises an error that does, if the port is taken.
+        listen("gRPC", config.host, config.port).close()
         raise UserError(f"gRPC cannot listen on {address}: {error}") from error
-    if not port:
-        raise UserError(f"gRPC cannot listen on {address}: is the port taken?")
+    if config.grpc_socket_path:
+        path = f"unix:{config.grpc_socket_path}"
+        try:
+            server.add_insecure_port(path)
+        except RuntimeError as error:
+            raise UserError(f"gRPC cannot listen on {path}: {error}") from error
     return port
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), backlog=BACKLOG)
-    except OSError as error:
-        raise UserError(f"REST cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def _allow_many_files() -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent import futures
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -67,11 +68,11 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         def metadata(request: Any, _: float) -> Any:
             return inference.metadata(models, request)
 
-        self.Predict = method(lambda r, d: inference.predict(models, r, d), "Predict")
-        self.Classify = method(lambda r, d: inference.classify(models, r, d), "Classify")
-        self.Regress = method(lambda r, d: inference.regress(models, r, d), "Regress")
+        self.Predict = method(partial(inference.on_model, models, inference.predict), "Predict")
+        self.Classify = method(partial(inference.on_model, models, inference.classify), "Classify")
+        self.Regress = method(partial(inference.on_model, models, inference.regress), "Regress")
         self.MultiInference = method(
-            lambda r, d: inference.multi_inference(models, r, d), "MultiInference", _first_model
+            partial(inference.multi_inference, models), "MultiInference", _first_model
         )
         self.GetModelMetadata = method(metadata, "GetModelMetadata")
 

@@ -1,6 +1,7 @@
 """What the inference calls do, whichever protocol they came by."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,25 +27,33 @@ WARMUP_SECONDS: Final = 600.0
 LARGEST_WARMUP: Final = 1000
 """Records of a warm-up file, as TensorFlow Serving has it."""
 
+Answer = Callable[[Version, Any, float], Any]
+"""Answers a request from a version before a deadline."""
 
-def predict(models: Models, request: Any, deadline: float) -> Any:
-    """Answer a PredictRequest.
+
+def on_model(models: Models, answer: Answer, request: Any, deadline: float) -> Any:
+    """Answer a request from the version that its `model_spec` names.
+
+    Args:
+        models: what is served.
+        answer: `predict`, `classify` or `regress`.
+        request: the request's message.
+        deadline: of `time.monotonic`.
 
     Raises:
-        ServingError: see `predict_version` and `Models.acquire`.
+        ServingError: see `answer` and `Models.acquire`.
     """
     with models.acquire(request.model_spec) as version:
-        return predict_version(version, request, deadline)
+        return answer(version, request, deadline)
 
 
-def predict_version(version: Version, request: Any, deadline: float) -> Any:
+def predict(version: Version, request: Any, deadline: float) -> Any:
     """Answer a PredictRequest from a version.
 
     Raises:
         ServingError: the request does not fit the signature, or TensorFlow refuses.
     """
-    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    signature = version.signature(name)
+    signature = version.signature(request.model_spec.signature_name)
     _check_names(signature, set(request.inputs))
     arrays = {key: tensors.from_proto(key, proto) for key, proto in request.inputs.items()}
     for index, (key, proto) in enumerate(request.inputs.items()):
@@ -56,7 +65,7 @@ def predict_version(version: Version, request: Any, deadline: float) -> Any:
     outputs = _filtered(signature, list(request.output_filter))
     answers = signature.run(arrays, deadline)
     response = predict_pb2.PredictResponse()
-    _name_version(response.model_spec, request.model_spec, version, name)
+    _name_version(response.model_spec, request.model_spec, version)
     for key in outputs:
         response.outputs[key].CopyFrom(tensors.to_proto(answers[key], signature.outputs[key]))
     return response
@@ -91,26 +100,16 @@ def _filtered(signature: Signature, wanted: list[str]) -> list[str]:
     return wanted or known
 
 
-def _name_version(answer: Any, asked: Any, version: Version, signature: str) -> None:
-    answer.name, answer.signature_name = asked.name, signature
+def _name_version(answer: Any, asked: Any, version: Version) -> None:
+    answer.name, answer.signature_name = asked.name, asked.signature_name or DEFAULT_SIGNATURE
     answer.version.value = version.number
 
 
-def classify(models: Models, request: Any, deadline: float) -> Any:
-    """Answer a ClassificationRequest.
-
-    Raises:
-        ServingError: as `predict`; or the signature does not classify.
-    """
-    with models.acquire(request.model_spec) as version:
-        return classify_version(version, request, deadline)
-
-
-def classify_version(version: Version, request: Any, deadline: float) -> Any:
+def classify(version: Version, request: Any, deadline: float) -> Any:
     """Answer a ClassificationRequest from a version.
 
     Raises:
-        ServingError: as `predict_version`; or the signature does not classify.
+        ServingError: as `predict`; or the signature does not classify.
     """
     response = classification_pb2.ClassificationResponse()
     answers, rows = _ask_examples(version, request, CLASSIFY, "classification", deadline)
@@ -126,26 +125,15 @@ def classify_version(version: Version, request: Any, deadline: float) -> Any:
                 one.label = answers["classes"][row, column].decode(errors="replace")
             if "scores" in answers:
                 one.score = float(answers["scores"][row, column])
-    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    _name_version(response.model_spec, request.model_spec, version, name)
+    _name_version(response.model_spec, request.model_spec, version)
     return response
 
 
-def regress(models: Models, request: Any, deadline: float) -> Any:
-    """Answer a RegressionRequest.
-
-    Raises:
-        ServingError: as `predict`; or the signature does not regress.
-    """
-    with models.acquire(request.model_spec) as version:
-        return regress_version(version, request, deadline)
-
-
-def regress_version(version: Version, request: Any, deadline: float) -> Any:
+def regress(version: Version, request: Any, deadline: float) -> Any:
     """Answer a RegressionRequest from a version.
 
     Raises:
-        ServingError: as `predict_version`; or the signature does not regress.
+        ServingError: as `predict`; or the signature does not regress.
     """
     response = regression_pb2.RegressionResponse()
     answers, rows = _ask_examples(version, request, REGRESS, "regression", deadline)
@@ -154,8 +142,7 @@ def regress_version(version: Version, request: Any, deadline: float) -> Any:
         raise invalid(f"Expected output Tensor shape to be either [{rows}] or [{rows}, 1]")
     for value in values.ravel():
         response.result.regressions.add(value=float(value))
-    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    _name_version(response.model_spec, request.model_spec, version, name)
+    _name_version(response.model_spec, request.model_spec, version)
     return response
 
 
@@ -216,10 +203,10 @@ def multi_version(version: Version, request: Any, deadline: float) -> Any:
         one.input.CopyFrom(request.input)
         result = response.results.add()
         if task.method_name == CLASSIFY:
-            answer = classify_version(version, one, deadline)
+            answer = classify(version, one, deadline)
             result.classification_result.CopyFrom(answer.result)
         elif task.method_name == REGRESS:
-            answer = regress_version(version, one, deadline)
+            answer = regress(version, one, deadline)
             result.regression_result.CopyFrom(answer.result)
         else:
             raise ServingError(
@@ -261,9 +248,9 @@ def warm(version: Version, path: Path) -> None:
         ServingError: one fails; the version is then not served.
     """
     calls = {
-        "predict_log": predict_version,
-        "classify_log": classify_version,
-        "regress_log": regress_version,
+        "predict_log": predict,
+        "classify_log": classify,
+        "regress_log": regress,
         "multi_inference_log": multi_version,
     }
     for number, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):

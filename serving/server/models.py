@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from schema.errors import UserError
+from schema.names import SAVED_MODEL_FILE, WARMUP_FILE
 from serving.server import tensors
 from serving.server.batching import Arrays, Batcher, expired, rows_of
 from serving.server.errors import ServingError, from_exception, invalid, not_found
@@ -29,7 +31,6 @@ log = logging.getLogger(__name__)
 ModelConfig = model_server_config_pb2.ModelConfig
 State = get_model_status_pb2.ModelVersionStatus.State
 DEFAULT_SIGNATURE: Final = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-WARMUP_FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
 SERVE_TAG: Final = "serve"
 _INIT_OP: Final = "__saved_model_init_op"
 
@@ -118,8 +119,8 @@ class Version:
         self.number = number
         definitions = _signature_definitions(path)
         self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default():
-            tf.compat.v1.saved_model.load(self._session, [SERVE_TAG], str(path))
+        with self._session.graph.as_default(), _literal(path) as folder:
+            tf.compat.v1.saved_model.load(self._session, [SERVE_TAG], str(folder))
         self.signatures = {
             name: Signature(definition, self._session, batching)
             for name, definition in definitions.items()
@@ -453,7 +454,7 @@ def _signature_definitions(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]
     """Signatures as the file has them: Python's loader keeps neither defaults nor methods."""
     model = saved_model_pb2.SavedModel()
     try:
-        model.ParseFromString((path / "saved_model.pb").read_bytes())
+        model.ParseFromString((path / SAVED_MODEL_FILE).read_bytes())
     except OSError as error:
         raise not_found(f"Could not find SavedModel .pb at supplied path: {path}") from error
     for graph in model.meta_graphs:
@@ -464,6 +465,21 @@ def _signature_definitions(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]
                 if name != _INIT_OP
             }
     raise not_found(f"Could not find meta graph def matching supplied tags: {{ {SERVE_TAG} }}")
+
+
+@contextlib.contextmanager
+def _literal(path: Path) -> Iterator[Path]:
+    """The path of a folder in a form that TensorFlow does not take as a pattern.
+
+    It looks for the variables by a pattern and would not find them in a folder such as `model[1]`.
+    """
+    if not set("*?[]\\").intersection(str(path)):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, path.name)
+        link.symlink_to(path.absolute(), target_is_directory=True)
+        yield link
 
 
 def as_array(values: list[bytes]) -> np.ndarray:

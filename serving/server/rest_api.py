@@ -167,13 +167,14 @@ class RestApi:
                 if key not in version.signatures:
                     raise invalid(f'Serving signature name: "{key}" not found in signature def')
                 rows = json_form.fill_predict(document, version.signatures[key], request)
-                response = inference.predict_version(version, request, deadline)
+                response = inference.predict(version, request, deadline)
             answer = json_form.predictions(response, rows=rows)
         else:
             examples = classification_pb2.ClassificationRequest(model_spec=spec)
             json_form.fill_examples(document, examples.input)
             call = inference.classify if kind == "classify" else inference.regress
-            answer = json_form.results(kind, call(self._models, examples, deadline))
+            response = inference.on_model(self._models, call, examples, deadline)
+            answer = json_form.results(kind, response)
         return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
 
     def _describe(self, found: re.Match[str]) -> bytes:

@@ -2,24 +2,33 @@
 
 import argparse
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 
 import uvicorn
 
-from schema.errors import UserError
+from schema.errors import ExitStatus, UserError, exit_status_help
+from schema.names import MODEL_NAME
 from serving.client import Client, ModelName, Patience
+from serving.ports import listen
 from serving.web.app import create_app
 
 SECONDS_TO_ANSWER = 20.0
+
+EPILOG = exit_status_help(
+    {
+        ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
+        ExitStatus.USER_ERROR: "a mistake in the options",
+        ExitStatus.TRY_AGAIN: "another process listens on the port",
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until SIGTERM or Ctrl-C.
 
     Returns:
-        The exit status: 0, or 2 for a mistake of the user.
+        The exit status (see `EPILOG`).
     """
     options = _parser().parse_args(arguments)
     try:
@@ -28,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ModelName(options.model_name),
             Patience(SECONDS_TO_ANSWER),
         )
-        listening = _listen(options.host, options.port)
+        listening = listen("the web page", options.host, options.port)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_status
     config = uvicorn.Config(
         create_app(client, options.model_name),
         access_log=False,
@@ -46,12 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with client:
         print(f"web page on http://{options.host}:{listening.getsockname()[1]}", flush=True)
         server.run([listening])
-    return 0
+    return ExitStatus.OK
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m serving.web", description="A web page in front of TensorFlow Serving."
+        prog="python -m serving.web",
+        description="A web page in front of TensorFlow Serving.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
@@ -63,15 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         help="the model server over REST; not used where --grpc is given (default: %(default)s)",
     )
     add("--grpc", metavar="HOST:PORT", help="the model server over gRPC")
-    add("--model-name", default=ModelName.name, metavar="NAME", help="(default: %(default)s)")
+    add("--model-name", default=MODEL_NAME, metavar="NAME", help="(default: %(default)s)")
     return parser
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port))
-    except (OSError, OverflowError) as error:
-        raise UserError(f"the web page cannot listen on {host}:{port}: {error}") from error
 
 
 if __name__ == "__main__":

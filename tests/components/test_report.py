@@ -3,13 +3,17 @@
 import json
 from pathlib import Path
 
+import apache_beam as beam
 import numpy as np
 import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import evaluator, report
-from components.gate import GateConfig, Verdict, read_verdict
+from components import report
+from components.evaluator.component import GenreEvaluator
+from components.evaluator.decision import GateConfig, Verdict
+from components.evaluator.verdict import read_verdict
 from components.report import Executor, ReportPage, best_and_worst, telling_genre
 from report import measures
 from report.facts import Facts, Films
@@ -47,15 +51,12 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
         outputs[key] = kind()
         outputs[key].uri = str(folder / key)
     examples = write_films(folder / "examples")
-    evaluator.Executor(evaluator.Executor.Context(beam_pipeline_args=BEAM)).Do(
-        {"examples": [examples], "model": [model]},
-        {key: [artifact] for key, artifact in outputs.items()},
-        {
-            "gate": GateConfig(floor=0.5, min_support=10).to_json(),
-            "split": "test",
-            "min_slice_size": 1,
-            "reset_baseline": False,
-        },
+    GenreEvaluator.test_call(
+        examples=examples,
+        model=model,
+        **outputs,
+        gate=GateConfig(floor=0.5, min_support=10).to_json(),
+        beam_pipeline=beam.Pipeline(argv=BEAM),
     )
     return {
         "examples": [examples],
@@ -200,7 +201,7 @@ def test_findings_of_the_gates_before(tmp_path: Path) -> None:
     artifact.split_names = artifact_utils.encode_split_names(["train"])
     split = tmp_path / "anomalies" / "Split-train"
     split.mkdir(parents=True)
-    info = report.anomaly_gate.anomalies_pb2.Anomalies()
+    info = anomalies_pb2.Anomalies()
     info.anomaly_info["title"].short_description = "Column dropped"
     info.anomaly_info["title"].description = "It is gone"
     (split / "SchemaDiff.pb").write_bytes(info.SerializeToString())

@@ -84,6 +84,7 @@ def save_tiny_model(
     *,
     named: Change = sound,
     examples: Change = sound,
+    evaluate: Change = sound,
     leave_out: str = "",
     unknown_number: float = float("nan"),
     defaults: bool = True,
@@ -94,6 +95,7 @@ def save_tiny_model(
         folder: where to; the vocabulary is written beside it.
         named: changes the answer of `serving_default`.
         examples: changes the answer of `examples`.
+        evaluate: changes the answer of `evaluate`.
         leave_out: a signature that is not exported.
         unknown_number: default of the numbers.
         defaults: whether the named inputs have defaults.
@@ -140,9 +142,24 @@ def save_tiny_model(
         features = {name: first_or_nothing(values) for name, values in parsed.items()}
         return examples(features, model.answer(features))
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def answer_evaluate(serialized: tf.Tensor) -> Tensors:
+        parsed = tf.io.parse_example(serialized, PARSED)
+        features = {name: first_or_nothing(values) for name, values in parsed.items()}
+        answer = model.answer(features)
+        # The threshold of every genre is one half, so the score is the probability itself.
+        scores = tf.where(
+            answer["predicted"],
+            tf.maximum(answer["probabilities"], 0.5 + 1e-6),
+            answer["probabilities"],
+        )
+        probabilities = answer["probabilities"]
+        return evaluate(features, {"probabilities": probabilities, "decision_scores": scores})
+
     signatures = {
         "serving_default": with_defaults if defaults else without_defaults,
         "examples": answer_examples,
+        "evaluate": answer_evaluate,
     }
     signatures.pop(leave_out, None)
     tf.saved_model.save(model, str(folder), signatures)

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from schema.names import MODEL_NAME
 from serving.server import Batching, Server, ServerConfig, running
 from tests.data.tiny_model import save_tiny_model
-
-MODEL = "movie_genres"
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ def serving_tiny_model(
     folder: Path, body_limit: int = 16 << 20, rest_port: int = 0
 ) -> Iterator[Served]:
     """Serve version 3 of a tiny model, which is saved unless it is there."""
-    base = folder / MODEL
+    base = folder / MODEL_NAME
     if not base.exists():
         save_tiny_model(base / "3")
     config = ServerConfig(
-        model_name=MODEL,
+        model_name=MODEL_NAME,
         model_base_path=base,
         rest_api_port=rest_port,
         batching=Batching(max_batch_size=64),

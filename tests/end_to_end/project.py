@@ -17,7 +17,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx import v1 as tfx
 
-from components import versions
+from components.pusher import versions
 from pipeline import run_local
 from pipeline.config import MODEL_NAME
 
@@ -46,7 +46,7 @@ hparams:
    finetuning_epochs: 1, filters: 4, rnn_units: 4, trees: 2, hidden_units: 8,
    batch_size: 64, epochs: 2, learning_rate: 0.005}
 tuner: {trials: 1, epochs: 1}
-gate: {floor: 0.0, min_support: 5, max_drop: 1.0, baseline_tolerance: 1.0}
+gate: {floor: 0.0, min_support: 5, max_drop: 1.0, simple_baseline_tolerance: 1.0}
 """
 """A network too small to learn much, and a gate that lets it through."""
 
@@ -64,12 +64,12 @@ COMPONENTS: Final = frozenset(
         "ExampleValidator",
         "SchemaGen",
         "AnomalyGate",
-        "Baseline",
+        "SimpleBaseline",
         "Transform",
         "WordVectors",
         "Trainer",
         "Evaluator",
-        "Canary",
+        "SmokeTest",
         "Pusher",
         "ModelReport",
     }

@@ -28,7 +28,7 @@ from nbconvert import HTMLExporter
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from components.gate import read_verdict
+from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import VARIABLE, PastRuns
 from schema.genres import GENRES
 from tests.data.chromium import PATIENCE, chromium
@@ -70,6 +70,16 @@ def with_two_spans(
     [written] = PastRuns(folder).all("StatisticsGen", "statistics")
     for split in ("train", "eval", "test"):
         shutil.copytree(written.path / "Split-test", folder / "statistics" / f"Split-{split}")
+    # A column of the training split has another name than the schema knows.
+    file = folder / "statistics" / "Split-train" / "FeatureStats.pb"
+    statistics = tfdv.load_stats_binary(str(file))
+    [runtime] = [
+        feature
+        for feature in statistics.datasets[0].features
+        if feature.path.step == ["runtime_minutes"]
+    ]
+    runtime.path.step[0] = "minutes"
+    file.write_bytes(statistics.SerializeToString())
     [artifact] = store.get_artifacts_by_uri(str(written.path))
     [execution] = store.get_executions_by_id([written.run])
     later = mlmd.Execution(type_id=execution.type_id, last_known_state=mlmd.Execution.COMPLETE)
@@ -156,9 +166,16 @@ def test_data(executed: dict[str, Notebook], with_two_spans: Path) -> None:
     assert f"{with_two_spans}, statistics of {now}" in printed(notebook)
     statistics = tfdv.load_stats_binary(str(before.path / "Split-train" / "FeatureStats.pb"))
     assert statistics.datasets[0].num_examples > 200
-    html = "".join(shown(notebook))
-    assert "runtime_minutes" in html  # of the schema
-    assert "No anomalies found" in html or "Anomaly short description" in html
+    assert "runtime_minutes" in "".join(shown(notebook))  # of the schema
+    train, *others, drift = [
+        html
+        for html in shown(notebook)
+        if "No anomalies found" in html or "Anomaly short description" in html
+    ]
+    print(train, others, drift)
+    for html in (train, drift):
+        assert re.search("minutes.*New column", html, re.S)
+    assert len(others) == 2
 
 
 def test_evaluation(executed: dict[str, Notebook], first_run: tuple[Project, Run]) -> None:

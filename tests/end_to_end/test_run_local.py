@@ -1,6 +1,5 @@
 """The command itself: its exit statuses, what it says, and what is left when it is ended."""
 
-import contextlib
 import gzip
 import os
 import signal
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import run_local
+from pipeline.config import RunConfig
+from schema.errors import ExitStatus
 from tests.end_to_end.project import (
     COMPONENTS,
     FILMS,
@@ -50,8 +50,8 @@ class TestMistakes:
         run = self.run("--help")
         assert run.status == 0
         assert max(map(len, run.lines)) <= 80
-        for status in ("0  ", "1  ", "2  ", "3  ", "4  ", "130"):
-            assert f"\n  {status}  " in run.output
+        for status in ExitStatus:
+            assert f"\n  {status:<4} " in run.output
 
     def test_no_data(self, tmp_path: Path) -> None:
         run = self.run("--data", str(tmp_path / "none"), "--output", str(tmp_path / "out"))
@@ -81,8 +81,9 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("settings", "arguments", "message"),
         [
-            ("gate: {flor: 0.5}", (), "{settings}: gate.flor is not known. Known: floor, "),
-            ("hparams: {epochs: 0}", (), "{settings}: hparams.epochs must be a whole number of "),
+            ("gate: {flor: 0.5}", (), "{settings}: gate.flor is no setting. Known: floor, "),
+            ("hparams: {epochs: 0}", (), "{settings}: hparams.epochs should be at least 1. "),
+            ("gate: {}\ngate: {}", (), "{settings}, line 2: gate stands there a second time; "),
             ("gate: [", (), "{settings}: is not YAML: while parsing a flow node expected "),
             ("", ("--config", "none.yaml"), "none.yaml: cannot be read: No such file or directory"),
             ("", ("--from", "Trainor"), "there is no node Trainor. Nodes: BestHyperparameters, "),
@@ -122,28 +123,38 @@ class TestMistakes:
     def test_a_markup_in_a_path_is_no_markup(self, tmp_path: Path) -> None:
         project = Project(tmp_path / "[red]films[/]")
         project.data.mkdir(parents=True)
-        run = project.run_here()
+        run = project.run_here("--output", str(tmp_path / "out"))
         assert (run.status, run.lines[0]) == (2, f"data    {project.data}")
         assert run.errors.startswith(f"error: {project.data}: neither ")
 
+    @pytest.mark.parametrize("character", ["*", "?", "[", "]", "\\"])
+    def test_an_output_directory_that_tfx_would_take_for_a_pattern(
+        self, tmp_path: Path, character: str
+    ) -> None:
+        output = tmp_path / f"run {character}a"
+        run = self.run("--output", str(output))
+        assert (run.status, run.output) == (2, "")
+        assert run.errors == (
+            f"error: {output}: this path has {character} in it, and TFX would take it for a "
+            "pattern; choose another --output\n"
+        )
+        assert not output.exists()
+
+    def test_a_full_disk(self, tmp_path: Path) -> None:
+        project = Project(tmp_path)
+        project.make()
+        schema = RunConfig(data=project.data, output=project.output).schema_file
+        schema.parent.mkdir(parents=True)
+        schema.with_name(f".{schema.name}.{os.getpid()}.part").symlink_to("/dev/full")
+        run = project.run_here()
+        assert (run.status, run.nodes) == (ExitStatus.TRY_AGAIN, {INGEST: "done"})
+        assert run.errors == (
+            f"error: {project.output}: no space is left on the disk; make room and run the same "
+            "command again\n"
+        )
+
 
 class TestInterruptions:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_one_that_is_lost_comes_again(
-        self, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
-    ) -> None:
-        monkeypatch.setattr(run_local, "INTERRUPT_AGAIN_SECONDS", 0.05)
-        before = signal.getsignal(number)
-        with run_local._interruptible() as interrupted:
-            assert not interrupted.is_set()
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.raise_signal(number)
-            assert interrupted.is_set()
-            with pytest.raises(KeyboardInterrupt):
-                time.sleep(10)
-        assert signal.getsignal(number) == before
-        time.sleep(0.1)
-
     def test_while_libraries_are_being_loaded(self, tmp_path: Path) -> None:
         project = Project(tmp_path)
         project.make()
@@ -304,7 +315,7 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
     edit(project.settings, lambda text: text.replace("epochs: 2,", LONG))
     with under_way(project, "artifacts/Trainer/model_run/*/train") as process:
         second = project.run()
-        assert (second.status, second.output) == (2, "")
+        assert (second.status, second.output) == (ExitStatus.TRY_AGAIN, "")
         assert second.errors == (
             f"error: {project.output}: another run is at work here; wait for it or choose "
             "another --output\n"

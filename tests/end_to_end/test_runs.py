@@ -7,8 +7,8 @@ import pytest
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from benchmarks.quality import trials
-from components.gate import read_verdict
-from pipeline import dag, fingerprint
+from components.evaluator.verdict import read_verdict
+from pipeline import pipeline as dag
 from tests.end_to_end.project import (
     COMPONENTS,
     FILMS,
@@ -21,11 +21,12 @@ from tests.end_to_end.project import (
     half_done,
     known,
 )
+from tests.pipeline.test_pipeline import as_if_edited
 
 pytestmark = pytest.mark.slow
 
 PUSHED = {"Pusher", "ModelReport"}
-JUDGED = {"Evaluator", "Canary"} | PUSHED
+JUDGED = {"Evaluator", "SmokeTest"} | PUSHED
 TRAINED = {"Trainer"} | JUDGED
 
 ARTIFACTS = Counter(
@@ -148,17 +149,14 @@ def test_a_change_of_the_configuration(
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ("components.canary", {"Canary"} | PUSHED),
-        ("components.baseline", {"Baseline"} | JUDGED),
+        ("components.smoke_test.probe", {"SmokeTest"} | PUSHED),
+        ("components.simple_baseline.model", {"SimpleBaseline"} | JUDGED),
     ],
 )
 def test_a_change_of_the_code(
     project: Project, monkeypatch: pytest.MonkeyPatch, changed: str, expected: set[str]
 ) -> None:
-    def of_changed_code(*names: str) -> str:
-        return fingerprint.fingerprint(*names) + ("'" if changed in names else "")
-
-    monkeypatch.setattr(dag, "fingerprint", of_changed_code)
+    monkeypatch.setattr(dag, "fingerprint", as_if_edited(changed))
     run = project.run_here()
     assert (run.status, run.executed) == (0, expected)
 

@@ -1,4 +1,5 @@
 import csv
+import fnmatch
 import json
 import os
 import shutil
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import IngestSettings, build, lines
+from ingest import IngestSettings, build, changes, lines
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS
+from schema.names import MOVIES_PATTERN
 from tests.data import tiny_dumps as tiny
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "imdb"
@@ -115,6 +117,7 @@ def test_shards_hold_the_rows_in_order(data, tmp_path):
     build(data, tmp_path / "one")
     report = build(data, tmp_path / "many", IngestSettings(rows_per_shard=3))
     assert report.shards == ["movies-00000-of-00002.csv", "movies-00001-of-00002.csv"]
+    assert fnmatch.filter(report.shards, MOVIES_PATTERN) == report.shards
     assert rows(tmp_path / "many") == rows(tmp_path / "one")
     assert [row["tconst"] for row in rows(tmp_path / "many")] == [
         "tt0000001",
@@ -422,6 +425,20 @@ def test_nothing_changed_leaves_the_files_as_they_are(data, tmp_path):
     assert written(output) == before
 
 
+def test_a_build_with_more_malformed_lines_than_allowed_now_is_not_taken_again(data, tmp_path):
+    tiny.write_dump(data, RATINGS, [*tiny.RATED, ("tt0000004", "x", 1)])
+    share = 1 / (len(tiny.RATED) + 1)
+    output = tmp_path / "movies"
+    build(data, output, IngestSettings(max_reject_share=share))
+    assert build(data, output, IngestSettings(max_reject_share=share)).reused
+    lower = IngestSettings(max_reject_share=share - 0.01)
+    assert changes(data, output, lower) == [
+        "title.ratings.tsv.gz has more malformed lines than max_reject_share allows now"
+    ]
+    with pytest.raises(UserError, match=r"1 of 4 lines are malformed, more than the allowed share"):
+        build(data, output, lower)
+
+
 def test_a_copied_input_counts_as_the_same(data, tmp_path):
     build(data, tmp_path / "movies")
     for path in data.iterdir():
@@ -485,22 +502,6 @@ def test_too_little_memory_is_told(data, tmp_path):
     with pytest.raises(UserError, match="needs more than the memory limit of 1MB"):
         build(data, tmp_path / "movies", IngestSettings(memory_limit="1MB"))
     assert not (tmp_path / "movies").exists()
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"title_types": ()}, "title_types is empty"),
-        ({"title_types": ("movie'--",)}, "is no title type"),
-        ({"max_reject_share": 1.5}, "max_reject_share is 1.5; expected 0 to 1"),
-        ({"rows_per_shard": 0}, "rows_per_shard is 0; expected 1 or more"),
-        ({"memory_limit": "lots"}, "memory_limit is 'lots'; expected a size such as 2GB"),
-        ({"threads": -1}, "threads is -1"),
-    ],
-)
-def test_settings_out_of_range_are_told(values, message):
-    with pytest.raises(UserError, match=message):
-        IngestSettings(**values)
 
 
 def killed_build(data, output, delay):

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.dumps import DUMPS
 from ingest.fetch import FetchSettings, download, fetch
-from schema.errors import UserError
+from schema.errors import TryAgainError, UserError
 from tests.data.faulty_server import BODY, OTHER, corpus, serving
 
 
@@ -218,7 +218,7 @@ def test_two_downloads_of_one_file_do_not_mix(server, get, tmp_path):
     first = threading.Thread(target=get)
     first.start()
     assert server.started.wait(10)
-    with pytest.raises(UserError, match=r"f.gz.part: another download is writing it"):
+    with pytest.raises(TryAgainError, match=r"f.gz.part: another download is writing it"):
         get()
     server.go_on.set()
     first.join()
@@ -226,7 +226,7 @@ def test_two_downloads_of_one_file_do_not_mix(server, get, tmp_path):
 
 
 def test_a_server_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match=r"the connection broke \(.*refused"):
+    with pytest.raises(TryAgainError, match=r"the connection broke \(.*refused"):
         download(
             "http://127.0.0.1:9/f.gz",
             tmp_path / "f.gz",
@@ -239,7 +239,9 @@ def test_a_full_disk_is_told_before_the_download(server, get, monkeypatch):
     monkeypatch.setattr(
         "ingest.fetch.shutil.disk_usage", lambda folder: type("Usage", (), {"free": 1000})
     )
-    with pytest.raises(UserError, match=rf"{len(BODY):,} bytes are needed there, 1,000 are free"):
+    with pytest.raises(
+        TryAgainError, match=rf"{len(BODY):,} bytes are needed there, 1,000 are free"
+    ):
         get()
 
 

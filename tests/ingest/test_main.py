@@ -1,6 +1,7 @@
 import csv
 import gzip
 import json
+import re
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 
 from ingest.__main__ import main
 from ingest.dumps import DUMPS, RATINGS
+from ingest.publish import workplace
+from schema.errors import ExitStatus
 from tests.data import tiny_dumps as tiny
 from tests.data.faulty_server import BODY, corpus, serving
 
@@ -64,6 +67,48 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path):
     )
     assert found.returncode == 2
     assert found.stderr.strip() == "error: nowhere: no such folder; expected one with IMDb's dumps"
+
+
+def test_an_output_that_another_build_writes_is_status_75(data, tmp_path, capsys):
+    with workplace(tmp_path / "movies"):
+        assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 75
+    said = f"error: {tmp_path}/movies: another build is writing there; wait for its end"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+
+
+BUILD_ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=24k tmpfs "$3" && "$1" -m ingest build --data "$2" --output "$3/movies"
+status=$?
+ls -A "$3"
+exit $status
+"""
+
+
+def test_a_full_disk_is_status_75_and_leaves_nothing(data, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    plots = "".join(f"tt0000001\tA story of {n} harbours.\n" for n in range(2_000))
+    (data / "title.plots.tsv").write_text("tconst\tplot\n" + plots)
+    own_mounts = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*own_mounts, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this system lets nobody mount a small disk of its own")
+    found = subprocess.run(
+        [*own_mounts, "sh", "-c", BUILD_ON_A_SMALL_DISK, "sh", sys.executable, data, disk],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 75
+    assert found.stderr.splitlines()[-1].startswith(f"error: {disk}/")
+    assert "No space left on device" in found.stderr
+    assert found.stdout == ""
+
+
+def test_the_help_lists_the_exit_statuses(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = capsys.readouterr().out.partition("exit status:\n")[2]
+    assert re.findall(r"^  (\d+)", listed, re.M) == ["0", "2", "75", "130"]
 
 
 def test_the_terms_come_before_the_first_byte(server, tmp_path):
@@ -126,3 +171,16 @@ def test_what_is_fetched_can_be_built(server, tmp_path):
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
         found = [(row["tconst"], row["plot"]) for row in csv.DictReader(file)]
     assert found == [("tt0000001", "Two ledgers go missing.")]
+
+
+def test_an_option_out_of_range_is_named(data, tmp_path, capsys):
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main([*command, "--max-reject-share", "2"]) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err == (
+        "error: --max-reject-share should be at most 1. Received: 2.0\n"
+    )
+    assert main([*command, "--title-types", ""]) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err == (
+        "error: --title-types should be one of IMDb's title types, such as movie or tvMovie. "
+        'Received: ""\n'
+    )

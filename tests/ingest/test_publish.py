@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.publish import workplace
-from schema.errors import UserError
+from schema.errors import TryAgainError, UserError
 
 OLD = 1_000_000_000
 
@@ -64,7 +64,7 @@ def test_a_kill_between_the_renames_is_mended(tmp_path):
 def test_one_process_at_a_time(tmp_path):
     with (
         workplace(tmp_path / "movies"),
-        pytest.raises(UserError, match="movies: another build is writing there; wait for its end"),
+        pytest.raises(TryAgainError, match="movies: another build is writing there"),
         workplace(tmp_path / "movies"),
     ):
         pass

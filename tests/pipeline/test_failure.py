@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from components.anomaly_gate import AnomaliesFound, Finding
+from components.anomaly_gate.decision import AnomaliesFound, Finding
 from ingest import IngestReport
-from pipeline import dag, failure
+from pipeline import failure
+from pipeline import pipeline as dag
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
 

@@ -2,17 +2,18 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from components import versions
+from components.pusher import versions
 from pipeline import config as configuration
-from pipeline import dag, fingerprint, lineage, show_report
+from pipeline import lineage, show_report
+from pipeline import pipeline as dag
 from pipeline.config import RunConfig
 from report import lineage as record
 from tests.end_to_end.project import Project, Run
+from tests.pipeline.test_pipeline import as_if_edited
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,35 +37,31 @@ def test_nothing_changed(config: RunConfig) -> None:
 
 
 # Nodes that follow from a change of the training, and of the transformation.
-TRAINED = ["Trainer", "Evaluator", "Canary", "Pusher", "ModelReport"]
+TRAINED = ["Trainer", "Evaluator", "SmokeTest", "Pusher", "ModelReport"]
 TRANSFORMED = ["Transform", "WordVectors", *TRAINED]
 
 
 def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = again(replace(config, transform=replace(config.transform, max_plot_words=39)))
+    narrow = config.transform.model_copy(update={"max_plot_words": 39})
+    found = again(config.model_copy(update={"transform": narrow}))
     assert list(found) == TRANSFORMED
     assert found["Transform"] == ("transform.max_plot_words: 40 to 39",)
-    found = again(replace(config, hparams=config.hparams.changed({"epochs": 3})))
+    found = again(config.model_copy(update={"hparams": config.hparams.changed({"epochs": 3})}))
     assert found == {
         "Trainer": ("hparams.epochs: 2 to 3",),
         "Evaluator": ("after Trainer",),
-        "Canary": ("after Trainer, Evaluator",),
-        "Pusher": ("after Trainer, Evaluator, Canary",),
-        "ModelReport": ("after Trainer, Evaluator, Canary, Pusher",),
+        "SmokeTest": ("after Trainer, Evaluator",),
+        "Pusher": ("after Trainer, Evaluator, SmokeTest",),
+        "ModelReport": ("after Trainer, Evaluator, SmokeTest, Pusher",),
     }
-    found = again(replace(config, republish=True))
+    found = again(config.model_copy(update={"republish": True}))
     assert found["Pusher"] == ("republish: False to True",)
 
-    real = fingerprint.fingerprint
-    for package, nodes in (
-        ("transform", TRANSFORMED),
-        ("components.canary", ["Canary", "Pusher", "ModelReport"]),
+    for module, nodes in (
+        ("transform.text", TRANSFORMED),
+        ("components.smoke_test.decision", ["SmokeTest", "Pusher", "ModelReport"]),
     ):
-        monkeypatch.setattr(
-            dag,
-            "fingerprint",
-            lambda *names, of=package: real(*names) + ("'" if of in names else ""),
-        )
+        monkeypatch.setattr(dag, "fingerprint", as_if_edited(module))
         found = again(config)
         assert list(found) == nodes
         assert found[nodes[0]][0].startswith("its code changed (")

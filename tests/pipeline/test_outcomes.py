@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from components import gate
+from components.evaluator import decision
 from pipeline.outcomes import describe
 from pipeline.runner import NodeResult, Status
 from schema.genres import GENRES
+from schema.names import VERDICT_FILE
 from tests.data.tiny_movies import movies, serialized, write_examples
 from transform import features as xf
 
@@ -46,9 +47,9 @@ def test_word_vectors(tmp_path: Path) -> None:
     assert words("WordVectors", model=tmp_path) == "glove, 50 dimensions"
 
 
-def test_baseline(tmp_path: Path) -> None:
+def test_the_simple_baseline(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps({"macro_f1": 0.41049}))
-    assert words("Baseline", metrics=tmp_path) == "macro-F1 0.410 on test"
+    assert words("SimpleBaseline", metrics=tmp_path) == "macro-F1 0.410 on test"
 
 
 def test_training(tmp_path: Path) -> None:
@@ -61,20 +62,20 @@ def test_training(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("floor", "ending"), [(0.5, "blessed"), (0.7, "refused")])
 def test_the_verdict(tmp_path: Path, floor: float, ending: str) -> None:
-    scores = gate.Scores(
+    scores = decision.Scores(
         examples=100,
-        genres={genre: gate.GenreScores(30, 0.6, 0.6, 0.6, 0.6) for genre in GENRES},
+        genres={genre: decision.GenreScores(30, 0.6, 0.6, 0.6, 0.6) for genre in GENRES},
         aggregates={},
     )
-    verdict = gate.judge(scores, None, None, gate.GateConfig(floor=floor))
-    (tmp_path / gate.VERDICT_FILE).write_text(verdict.to_json())
+    verdict = decision.judge(scores, None, None, decision.GateConfig(floor=floor))
+    (tmp_path / VERDICT_FILE).write_text(verdict.to_json())
     assert words("Evaluator", blessing=tmp_path) == f"macro-F1 0.600, {ending}"
 
 
-def test_the_canary(tmp_path: Path) -> None:
-    assert words("Canary", blessing=tmp_path) == "refused"
+def test_the_smoke_test(tmp_path: Path) -> None:
+    assert words("SmokeTest", blessing=tmp_path) == "refused"
     (tmp_path / "INFRA_BLESSED").touch()
-    assert words("Canary", blessing=tmp_path) == "blessed"
+    assert words("SmokeTest", blessing=tmp_path) == "blessed"
 
 
 def test_nothing_to_say(tmp_path: Path) -> None:

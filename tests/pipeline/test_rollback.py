@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components import versions
+from components.pusher import versions
 from pipeline import rollback
 from pipeline.config import RunConfig
 
@@ -15,7 +15,7 @@ from pipeline.config import RunConfig
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     """The model directory of the output directory `tmp_path`, with the versions 10, 20, 30."""
-    folder = tmp_path / "serving" / "movie_genres"
+    folder = RunConfig(data=tmp_path, output=tmp_path).model_directory
     for number in (10, 20, 30):
         model = tmp_path / f"model {number}"
         model.mkdir()
@@ -55,11 +55,6 @@ def test_a_version_brought_back_into_an_empty_directory(
     capsys.readouterr()
     assert rollback.main(["--output", str(tmp_path), "--to", "20"]) == 0
     assert capsys.readouterr().out == f"{base}: from version none to version 20\n"
-
-
-def test_the_directory_is_the_one_that_runs_push_to(tmp_path: Path) -> None:
-    config = RunConfig(data=tmp_path, output=tmp_path)
-    assert config.model_directory == tmp_path / rollback.MODEL_DIRECTORY
 
 
 def test_a_mistake_ends_with_status_2_and_no_stack_trace(tmp_path: Path) -> None:

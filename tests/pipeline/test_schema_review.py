@@ -1,5 +1,6 @@
 """`make schema` shows each difference and writes only what is accepted."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +18,9 @@ from pipeline.schema_review import (
     read_schema,
     review,
     split_header,
-    write_whole,
 )
 from schema import features as raw
-from schema.errors import UserError
+from schema.errors import TryAgainError, UserError
 from tests.data.tiny_movies import Row, movies, statistics, with_values, without, write_csv
 
 HEADER, CURATED = read_schema(raw.SCHEMA_FILE)
@@ -147,8 +147,17 @@ def test_a_schema_file_that_is_none(tmp_path: Path) -> None:
     file.write_text("feature { nome: 1 }")
     with pytest.raises(UserError, match=r"is not a schema in protobuf text format: 1:11 "):
         read_schema(file)
-    with pytest.raises(UserError, match=r"missing/schema\.pbtxt: cannot be written: No such file"):
-        write_whole(tmp_path / "missing" / "schema.pbtxt", "")
+
+
+def test_a_full_disk_leaves_the_schema_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "schema.pbtxt"
+    shutil.copy(raw.SCHEMA_FILE, file)
+    (tmp_path / f".schema.pbtxt.{os.getpid()}.part").symlink_to("/dev/full")
+    rows = [{**row, "budget": 5} for row in GOOD]
+    with pytest.raises(TryAgainError, match=r"schema\.pbtxt: cannot be written: No space left"):
+        review(file, data(rows), write=True, confirm=lambda change: True)
+    assert file.read_bytes() == raw.SCHEMA_FILE.read_bytes()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def infer(folder: Path, rows: Sequence[Row]) -> None:

@@ -106,6 +106,6 @@ def test_every_package_of_the_project_is_known() -> None:
 
 
 def test_a_program_is_hashed_with_all_that_it_reaches() -> None:
-    found = names(ROOT, "pipeline.dag")
+    found = names(ROOT, "pipeline.pipeline")
     assert {"pipeline/config.py", "schema/errors.py", "components/__init__.py"} <= found
     assert "tests/__init__.py" not in found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.rollback import MODEL_DIRECTORY
+from schema.names import MODEL_NAME, SERVING_FOLDER
 from serving import launch
 from tests.data.tiny_model import save_tiny_model
 
@@ -20,7 +20,7 @@ from tests.data.tiny_model import save_tiny_model
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("output")
-    save_tiny_model(output / launch.MODEL_DIRECTORY / "1")
+    save_tiny_model(output / SERVING_FOLDER / MODEL_NAME / "1")
     return output
 
 
@@ -47,10 +47,6 @@ def ports() -> list[int]:
     return numbers
 
 
-def test_models_are_looked_for_where_runs_push_them() -> None:
-    assert launch.MODEL_DIRECTORY == MODEL_DIRECTORY
-
-
 def test_the_first_that_is_there_is_chosen(path: Path) -> None:
     assert launch.choose() == "embedded"
     script(path / "docker", 'echo "Cannot connect to the Docker daemon" >&2', "exit 1")
@@ -62,29 +58,50 @@ def test_the_first_that_is_there_is_chosen(path: Path) -> None:
 
 
 def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = tmp_path / MODEL_DIRECTORY
+    base = tmp_path / SERVING_FOLDER / MODEL_NAME
     (base / ".staging").mkdir(parents=True)
     assert launch.main(["--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert error == f"error: {base}: no model has been pushed yet; run `make run` first\n"
+    assert error == f"error: {base}: no model has been pushed yet; run the pipeline first\n"
 
 
 def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert launch.main(["--output", str(output), "--port", str(port)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: port {port} of 127.0.0.1: ")
+        assert launch.main(["--output", str(output), "--port", str(port)]) == 75
+    assert capsys.readouterr().err == (
+        f"error: gRPC cannot listen on 127.0.0.1:{port}: Address already in use; choose another "
+        "address or port\n"
+    )
+
+
+def test_a_log_that_cannot_be_written(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / SERVING_FOLDER).symlink_to(output / SERVING_FOLDER)
+    (tmp_path / "logs").touch()
+    options = zip(("--port", "--rest-api-port", "--web-port"), map(str, ports()), strict=True)
+    flags = [part for pair in options for part in pair]
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    try:
+        assert launch.main(["--output", str(tmp_path), "--server", "embedded", *flags]) == 2
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}/logs/serve.log: cannot be written: File exists\n"
+    )
 
 
 def test_the_image_gets_its_folders_and_ports() -> None:
     address = launch.Address("127.0.0.1", 1, 2, 3, Path("/pushed"))
     assert launch.command("docker", address) == [
         *("docker", "run", "--rm", "--init", "-p", "127.0.0.1:1:8500", "-p", "127.0.0.1:2:8501"),
-        *("-v", "/pushed:/models/movie_genres:ro", "-v", f"{launch.DEPLOY}:/deploy:ro"),
+        *("-v", "/pushed:/models/movie_genres:ro"),
+        *("-v", f"{launch.PARAMETERS}:/parameters:ro"),
         *("-e", "MODEL_NAME=movie_genres", "tensorflow/serving", "--enable_batching=true"),
-        "--batching_parameters_file=/deploy/batching.config",
-        "--monitoring_config_file=/deploy/monitoring.config",
+        "--batching_parameters_file=/parameters/batching.config",
+        "--monitoring_config_file=/parameters/monitoring.config",
     ]
 
 
@@ -146,7 +163,7 @@ def test_a_server_that_ends_is_told(
         numbers = [str(port) for port in ports()]
         options = zip(("--port", "--rest-api-port", "--web-port"), numbers, strict=True)
         flags = [part for pair in options for part in pair]
-        assert launch.main(["--output", str(output), *flags]) == launch.SERVER_FAILED
+        assert launch.main(["--output", str(output), *flags]) == 1
     finally:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])

@@ -12,9 +12,9 @@ from trainer.tune import oracle, search_space
 TRIALS = 8
 
 
-def tried(defaults: HParams, folder: Path) -> list[dict[str, Any]]:
+def tried(defaults: HParams, folder: Path, earlier: int = 0) -> list[dict[str, Any]]:
     """Settings of a search in which each trial does a little better than the one before."""
-    search = oracle(defaults, TRIALS)
+    search = oracle(defaults, TRIALS, earlier)
     search._set_project_dir(folder, "trials")  # as a tuner does
     found = []
     for number in range(TRIALS):
@@ -56,6 +56,13 @@ def test_a_search_from_what_another_found_tries_other_settings(tmp_path: Path) -
 
 def test_the_same_search_tries_the_same_settings(tmp_path: Path) -> None:
     assert tried(HParams(), tmp_path / "one") == tried(HParams(), tmp_path / "other")
+
+
+def test_a_search_that_is_made_again_tries_other_settings(tmp_path: Path) -> None:
+    first = tried(HParams(), tmp_path / "first")[: TRIALS // 2]
+    again = tried(HParams(), tmp_path / "again", earlier=1)[: TRIALS // 2]
+    assert first[0] == again[0]
+    assert different([*first, *again]) == TRIALS - 1
 
 
 def test_the_first_trial_is_the_configuration() -> None:

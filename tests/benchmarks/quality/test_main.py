@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2
 from benchmarks.quality import run
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.films import SPLITS
-from components.versions import publish
+from components.pusher.versions import publish
 from pipeline.config import RunConfig
 from schema import features as raw
 from schema.errors import UserError

@@ -72,7 +72,7 @@ def test_a_version_and_a_model_that_are_not_there(
 
 @pytest.mark.parametrize("server", ["127.0.0.1:1", "http://127.0.0.1:1"])
 def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*FILM, "--server", server]) == 2
+    assert main([*FILM, "--server", server]) == 75
     assert capsys.readouterr().err == (
         f"error: no server answers at {server}; is it running there?\n"
     )
@@ -118,7 +118,7 @@ def test_a_file_on_the_screen(
 ) -> None:
     films = tmp_path / "films.jsonl"
     films.write_text('{"tconst": "tt1", "title": "A"}\n{"year": "last"}\n{"title": "B"}\n')
-    assert main([str(films), "--server", served.grpc]) == 1
+    assert main([str(films), "--server", served.grpc]) == 3
     told = capsys.readouterr()
     assert [line.split()[:3] for line in told.out.splitlines()] == [
         ["row", "film", "predicted"],
@@ -126,7 +126,7 @@ def test_a_file_on_the_screen(
         ["3", "B", told.out.splitlines()[2].split()[2]],
     ]
     assert told.err == f"{films}: row 2 (line 2): year: expected a number, not 'last'\n"
-    assert main([str(films), "--server", served.grpc, "--json"]) == 1
+    assert main([str(films), "--server", served.grpc, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
 
 
@@ -138,7 +138,7 @@ def test_rows_that_are_too_long_for_the_server_are_told(
     films.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
     with serving_tiny_model(tmp_path, body_limit=1 << 20) as small:
         for server in small.both:
-            assert main([str(films), "--server", server, "--json"]) == 1
+            assert main([str(films), "--server", server, "--json"]) == 3
             told = capsys.readouterr()
             rows = [json.loads(line)["row"] for line in told.out.splitlines()]
             assert rows == [1, 2, 3, 4, 5, 7]

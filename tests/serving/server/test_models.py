@@ -16,8 +16,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from schema.errors import UserError
+from schema.names import WARMUP_FILE
 from serving.server import Batching, Polling, Server, ServerConfig, running
-from serving.server.models import WARMUP_FILE, model_configs, wanted_versions
+from serving.server.models import model_configs, wanted_versions
 from tests.data.served import corrupt, get, post, request_of, save_echo, slow_request, stub
 
 OFTEN = Polling(seconds=0.05, retries=1000, retry_seconds=0.05)
@@ -115,6 +116,28 @@ def test_a_version_that_cannot_be_loaded_never_replaces_a_good_one(base: Path) -
         shutil.rmtree(base / "2")
         save_echo(base, 2)
         wait_for(lambda: served(server) == [2])
+
+
+@pytest.mark.parametrize("name", ["m[1]", "m*", "m?", "a\\b", "m{1,2}"])
+def test_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path, name: str) -> None:
+    """TensorFlow takes the path of the variables as a pattern."""
+    base = tmp_path / name / "echo"
+    save_echo(tmp_path / "plain", 2)
+    base.parent.mkdir()
+    (tmp_path / "plain").rename(base)
+    with serve(base) as server:
+        assert served(server) == [2]
+        assert post(server, "/v1/models/echo:predict", WHOLE).json() == {
+            "predictions": [
+                {
+                    "flag": True,
+                    "number": [1.0],
+                    "text": "a",
+                    "text_bytes": {"b64": "YQ=="},
+                    "whole": 2,
+                }
+            ]
+        }
 
 
 def test_a_server_without_a_version_waits_for_one(base: Path) -> None:

@@ -1,0 +1,1 @@
+"""Stops the run when the data are not what the schema expects or are unlike the data before."""

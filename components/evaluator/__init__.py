@@ -1,0 +1,1 @@
+"""Measures a model and blesses it if it meets the demands on each genre's F1."""

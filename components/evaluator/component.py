@@ -1,0 +1,158 @@
+"""GenreEvaluator: measures a model by TFMA and blesses it if the gate is open.
+
+The blessing has the properties that TFX's own Evaluator gives it, so that dashboards, resolvers and
+the Pusher find what they expect. Why TFX's Evaluator does not do is in `measurement`.
+"""
+
+from pathlib import Path
+
+import apache_beam as beam
+import tensorflow_model_analysis as tfma
+from absl import logging
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.component.experimental.annotations import (
+    BeamComponentParameter,
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from components import examples as example_files
+from components.evaluator import measurement
+from components.evaluator.decision import GateConfig, Verdict, judge
+from components.simple_baseline.component import SimpleBaselineMetrics, load
+from schema.errors import UserError
+from schema.genres import GENRES
+from schema.names import VERDICT_FILE, Node, Split
+
+
+@component(use_beam=True)
+def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
+    examples: InputArtifact[standard_artifacts.Examples],
+    model: InputArtifact[standard_artifacts.Model],
+    evaluation: OutputArtifact[standard_artifacts.ModelEvaluation],
+    blessing: OutputArtifact[standard_artifacts.ModelBlessing],
+    gate: Parameter[str],
+    last_blessed_model: InputArtifact[standard_artifacts.Model] = None,
+    simple_baseline: InputArtifact[SimpleBaselineMetrics] = None,
+    split: Parameter[str] = Split.TEST.value,
+    min_slice_size: Parameter[int] = 1,
+    reset_baseline: Parameter[bool] = False,
+    code_fingerprint: Parameter[str] = "",  # noqa: ARG001
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
+) -> None:
+    """Measure a model on a split that training has not seen, and bless it or not.
+
+    A model that the gate refuses is no error: its blessing says so.
+
+    Args:
+        examples: raw examples.
+        model: the candidate.
+        evaluation: output: TFMA's results by slice and genre, of the candidate and the last blessed
+            model.
+        blessing: output: as TFX's own Evaluator writes it, with the verdict beside
+            (`verdict.read_verdict`).
+        gate: `GateConfig` as JSON: what the candidate must reach.
+        last_blessed_model: the model that was blessed last, if there is one.
+        simple_baseline: figures of the simple baseline.
+        split: name of the split to measure on.
+        min_slice_size: number of examples that a slice must have to be shown.
+        reset_baseline: leave the last blessed model out of the comparison.
+        code_fingerprint: hash of the node's sources; part of the cache key only.
+        beam_pipeline: given by TFX.
+
+    Raises:
+        UserError: the last blessed model cannot be compared, the split is empty, or figures of the
+            simple baseline are missing.
+    """
+    last_blessed = None if reset_baseline else last_blessed_model
+    baseline_f1 = None if simple_baseline is None else read_simple_baseline(simple_baseline.uri)
+    folders = [_serving_folder(model)]
+    measurement.require_outputs(
+        folders[0], measurement.OUTPUTS, "train it again with this version of the project"
+    )
+    if last_blessed is not None:
+        folders.append(_serving_folder(last_blessed))
+        measurement.require_outputs(
+            folders[1],
+            measurement.PREDICTIONS,
+            "run once with --reset-baseline to do without it",
+        )
+    measurement.measure(
+        beam_pipeline,
+        example_files.files(examples, split),
+        folders,
+        measurement.eval_config(min_slice_size, has_baseline=last_blessed is not None),
+        evaluation.uri,
+    )
+    candidate_name = tfma.CANDIDATE_KEY if last_blessed else ""
+    verdict = judge(
+        measurement.read_scores(evaluation.uri, candidate_name, split),
+        measurement.read_scores(evaluation.uri, tfma.BASELINE_KEY, split) if last_blessed else None,
+        baseline_f1,
+        GateConfig.from_json(gate),
+        reset_baseline=reset_baseline,
+    )
+    _write_blessing(blessing, verdict, model, last_blessed)
+    logging.info("Evaluator: %s", "blessed" if verdict.blessed else "not blessed")
+    for line in verdict.reasons + verdict.notes:
+        logging.info("Evaluator: %s", line)
+
+
+def read_simple_baseline(uri: str) -> dict[str, float]:
+    """F1 by genre from a SimpleBaselineMetrics artifact at `uri`.
+
+    Raises:
+        UserError: a genre is missing.
+    """
+    genres = load(uri)["genres"]
+    missing = [genre for genre in GENRES if genre not in genres]
+    if missing:
+        raise UserError(
+            f"the simple baseline in {uri} has no figures for {', '.join(missing)}: run again with "
+            f"--from {Node.SIMPLE_BASELINE}"
+        )
+    return {genre: float(genres[genre]["f1"]) for genre in GENRES}
+
+
+def _serving_folder(model: types.Artifact) -> Path:
+    return Path(path_utils.serving_model_path(model.uri))
+
+
+def _write_blessing(
+    blessing: types.Artifact,
+    verdict: Verdict,
+    model: types.Artifact,
+    last_blessed: types.Artifact | None,
+) -> None:
+    """The blessing as TFX's own Evaluator writes it, and the verdict beside."""
+    strings = {
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY: model.uri,
+        constants.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY: "\n".join(
+            verdict.reasons + verdict.notes
+        ),
+    }
+    numbers = {
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY: model.id,
+        constants.ARTIFACT_PROPERTY_BLESSED_KEY: (
+            constants.BLESSED_VALUE if verdict.blessed else constants.NOT_BLESSED_VALUE
+        ),
+    }
+    if last_blessed is not None:
+        strings[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY] = last_blessed.uri
+        numbers[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY] = last_blessed.id
+    for key, text in strings.items():
+        blessing.set_string_custom_property(key, text)
+    for key, number in numbers.items():
+        blessing.set_int_custom_property(key, number)
+    folder = Path(blessing.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / VERDICT_FILE).write_text(verdict.to_json(), encoding="utf-8")
+    (
+        folder
+        / (constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME)
+    ).touch()

@@ -1,0 +1,1 @@
+"""Publishes a blessed model as a version that appears whole or not at all."""

@@ -1,0 +1,1 @@
+"""TF-IDF and logistic regression: the simple model that a served one has to beat."""

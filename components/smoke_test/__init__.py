@@ -1,0 +1,1 @@
+"""Asks the exported model real questions in a fresh process before it is pushed."""

@@ -1,0 +1,141 @@
+"""Asks the exported model real questions in a fresh process before it is pushed.
+
+TFX's own InfraValidator does the like with a model server in Docker or Kubernetes, which a laptop
+or a CI machine need not have, and it asks only whether the server answers. The smoke test needs
+nothing but Python, and judges the answers as well (see `probe` and `decision`). It gives an
+`InfraBlessing`, which the Pusher takes as it takes the InfraValidator's.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from absl import logging
+from tfx.components.util import model_utils
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
+
+from components.smoke_test import probe
+from schema.names import SMOKE_TEST_LOG_FILE, SMOKE_TEST_REPORT_FILE, Split
+
+BLESSED_PROPERTY: Final = "blessed"
+REASON_PROPERTY: Final = "reason"
+"""Custom property of the blessing: why it was refused, one reason a line; empty if it was not."""
+
+_FLAG_FILES: Final = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
+"""As the InfraValidator names them."""
+
+
+@component
+def SmokeTest(  # noqa: N802 (TFX names the node after the function)
+    model: InputArtifact[standard_artifacts.Model],
+    examples: InputArtifact[standard_artifacts.Examples],
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    model_blessing: InputArtifact[standard_artifacts.ModelBlessing] = None,
+    split: Parameter[str] = Split.TEST.value,
+    rows: Parameter[int] = 32,
+    time_limit_seconds: Parameter[int] = 300,
+    code_fingerprint: Parameter[str] = "",  # noqa: ARG001
+) -> None:
+    """Bless the model or refuse it; a refusal is a result, not an error.
+
+    Args:
+        model: the exported model.
+        examples: raw examples, as CsvExampleGen writes them.
+        blessing: output for the Pusher's `infra_blessing`: custom properties `blessed` (1 or 0) and
+            `reason`, the flag file of the InfraValidator, `report.json` and `probe.log`.
+        model_blessing: the Evaluator's; a model that it did not bless is refused without a test.
+        split: name of the split whose first rows the model is asked about.
+        rows: number of these rows.
+        time_limit_seconds: for the whole process, its start included.
+        code_fingerprint: hash of the node's sources; part of the cache key only.
+    """
+    folder = Path(blessing.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    if model_blessing is not None and not model_utils.is_model_blessed(model_blessing):
+        reasons = ["not asked, since the Evaluator did not bless the model"]
+    else:
+        reasons = run_probe(
+            path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
+            artifact_utils.get_split_uri([examples], split),
+            folder,
+            rows=rows,
+            time_limit_seconds=time_limit_seconds,
+        )
+    for reason in reasons:
+        logging.error("SmokeTest: %s", reason)
+    blessing.set_int_custom_property(BLESSED_PROPERTY, int(not reasons))
+    blessing.set_string_custom_property(REASON_PROPERTY, "\n".join(reasons))
+    (folder / _FLAG_FILES[not reasons]).touch()
+
+
+def run_probe(
+    model: str, examples: str, folder: Path, *, rows: int, time_limit_seconds: int
+) -> list[str]:
+    """Run the probe in a process of its own.
+
+    Args:
+        model: folder of the SavedModel.
+        examples: folder of TFRecord files with raw examples.
+        folder: gets `report.json` and `probe.log`.
+        rows: how many examples are asked about.
+        time_limit_seconds: after that the process is killed.
+
+    Returns:
+        What speaks against the model; nothing if it passed.
+    """
+    report, log = folder / SMOKE_TEST_REPORT_FILE, folder / SMOKE_TEST_LOG_FILE
+    command = [sys.executable, "-m", probe.__name__]
+    command += ["--model", model, "--examples", examples, "--report", str(report)]
+    command += ["--rows", str(rows), "--time-limit", str(time_limit_seconds)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+        )
+        try:
+            status = process.wait(timeout=time_limit_seconds)
+        except subprocess.TimeoutExpired:
+            status = -signal.SIGALRM
+        finally:
+            process.kill()
+            process.wait()
+    if status == 0:
+        reasons: list[str] = json.loads(report.read_text(encoding="utf-8"))["reasons"]
+        return reasons
+    return [_failure(status, log, time_limit_seconds)]
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, with the project importable wherever it was started from."""
+    project = str(Path(__file__).resolve().parents[2])
+    paths = [project, os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+
+
+def _failure(status: int, log: Path, time_limit_seconds: int) -> str:
+    """Why there is no report, in one sentence."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    stages = [
+        line.removeprefix(probe.STAGE_MARK) for line in lines if line.startswith(probe.STAGE_MARK)
+    ]
+    stage = stages[-1] if stages else "starting"
+    if status == -signal.SIGALRM:
+        return f"{stage}: no answer within {time_limit_seconds} s (see {log})"
+    if status < 0:
+        return f"{stage}: the process was ended by {signal.Signals(-status).name} (see {log})"
+    last = next((line for line in reversed(lines) if line.strip()), "without a word")
+    return f"{stage}: the process failed with status {status}: {last} (see {log})"

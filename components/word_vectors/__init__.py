@@ -1,0 +1,1 @@
+"""Vectors for the words of the plots, from GloVe or trained by Word2Vec."""

@@ -1,0 +1,89 @@
+"""The options of `python pipeline/run_local.py`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from pipeline import options
+from schema.errors import ExitStatus, exit_status_help
+
+SAMPLE: Final = Path(__file__).resolve().parent.parent / "data" / "sample"
+
+EPILOG: Final = exit_status_help(
+    {
+        ExitStatus.OK: "the model is in the serving directory (or was there already)",
+        ExitStatus.FAILED: "a node crashed; the log has the details",
+        ExitStatus.USER_ERROR: "a mistake in the input, the configuration or the options",
+        ExitStatus.REFUSED: "the model was not pushed: refused by the gate or the smoke\n"
+        "       test, or rolled back before",
+        ExitStatus.ANOMALIES: "the data have anomalies",
+        ExitStatus.TRY_AGAIN: "another run is at work there, or the disk is full: try again\n"
+        "       later",
+        ExitStatus.INTERRUPTED: "interrupted; the same command goes on",
+    }
+)
+_EXAMPLES: Final = """\
+examples:
+  python pipeline/run_local.py
+  python pipeline/run_local.py --data imdb/ --output runs/imdb --tune
+  python pipeline/run_local.py --from Trainer
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line; see `pipeline.config.load` for what the options do."""
+    made = argparse.ArgumentParser(
+        prog="run_local.py",
+        description="From IMDb dumps to a served genre model: ingest, check, transform, train,\n"
+        "judge and push.",
+        epilog=f"{EPILOG}\n\n{_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--data",
+        type=options.path,
+        default=SAMPLE,
+        metavar="DIR",
+        help="folder with title.basics, title.ratings, title.crew, title.principals, name.basics "
+        "and plots (default: the bundled sample)",
+    )
+    options.add_output(made, "folder for everything that the run makes (default: output)")
+    options.add_config(made)
+    made.add_argument(
+        "--tune",
+        action=argparse.BooleanOptionalAction,
+        help="search hyperparameters anew; without a search the best ones of the latest search are "
+        "used, where the configuration sets no others",
+    )
+    made.add_argument(
+        "--ignore-search",
+        action="store_true",
+        help="do not use the hyperparameters that an earlier search found",
+    )
+    made.add_argument(
+        "--no-cache", dest="cache", action="store_false", help="run every node, changed or not"
+    )
+    made.add_argument(
+        "--from",
+        dest="from_node",
+        metavar="NODE",
+        help="run this node and what depends on it again, whatever the cache holds",
+    )
+    made.add_argument(
+        "--reset-baseline",
+        action="store_true",
+        help="do not compare with the last blessed model, once",
+    )
+    made.add_argument(
+        "--accept-drift",
+        action="store_true",
+        help="take data unlike the last as the new reference, once",
+    )
+    made.add_argument(
+        "--republish",
+        action="store_true",
+        help="push a model that was rolled back before, once",
+    )
+    return made

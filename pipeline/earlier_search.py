@@ -1,0 +1,111 @@
+"""What an earlier search found, beside what the configuration sets now.
+
+A run without a search trains with the values that the latest search found. Values that the
+configuration sets go before them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pydantic import ValidationError
+
+from pipeline.config import RunConfig
+from report import lineage
+from schema.names import Node
+from schema.settings import dotted, mistake
+from trainer.hparams import HParams
+
+RESULT_FILE: Final = "best_hyperparameters.txt"
+"""TFX's name of the file with Keras Tuner's hyperparameters, JSON."""
+
+_RESULT_TYPE: Final = "HyperParameters"
+
+
+class Resolved(NamedTuple):
+    """A configuration that knows of earlier searches.
+
+    Attributes:
+        config: what the run is made with.
+        notes: what the user should know, a sentence each.
+    """
+
+    config: RunConfig
+    notes: tuple[str, ...]
+
+
+def resolved(config: RunConfig) -> Resolved:
+    """Join the configuration with what earlier searches in its output directory found.
+
+    Args:
+        config: as files and options set it.
+
+    Returns:
+        The configuration, whose `over_search` holds what goes before the latest search, whose
+        `ignore_search` is true if that search cannot be used, and whose `search_anew` is false if
+        the search that was asked for is already done, by a run that was interrupted after it.
+    """
+    if not config.metadata.is_file():
+        return Resolved(config, ())
+    history = lineage.read(config.metadata)
+    found = [item for item in history.items.values() if item.type == _RESULT_TYPE]
+    if not found:
+        return Resolved(config, ())
+    latest = max(found, key=lambda item: item.id)
+    if config.tuner.enabled:
+        if config.search_anew and not _ended_with(history, latest.id):
+            config = config.model_copy(update={"search_anew": False})
+        return Resolved(config, ())
+    if config.ignore_search:
+        return Resolved(config, ())
+    try:
+        values = json.loads(Path(latest.uri, RESULT_FILE).read_text(encoding="utf-8"))["values"]
+        over = conflicts(config.hparams, values)
+    except (OSError, ValueError, KeyError) as error:
+        note = f"what an earlier search found is not used: {_reason(error)} (--tune searches anew)"
+        return Resolved(config.model_copy(update={"ignore_search": True}), (note,))
+    notes = [
+        "the hyperparameters are those that an earlier search found (--tune searches anew, "
+        "--ignore-search does without)"
+    ]
+    if over:
+        notes.append(
+            "the configuration goes before the search: "
+            + ", ".join(f"{name} is {one}, not {values[name]}" for name, one in over.items())
+        )
+    return Resolved(config.model_copy(update={"over_search": over}), tuple(notes))
+
+
+def conflicts(hparams: HParams, found: dict[str, Any]) -> dict[str, Any]:
+    """The explicit settings that differ from what a search found.
+
+    Args:
+        hparams: of the configuration; explicit is what its files set.
+        found: the values that the search found, by name.
+
+    Raises:
+        ValidationError: what the search found and the explicit settings cannot be trained together.
+    """
+    explicit = {name: getattr(hparams, name) for name in sorted(hparams.model_fields_set)}
+    HParams.model_validate(found | explicit)
+    return {name: one for name, one in explicit.items() if found.get(name, one) != one}
+
+
+def _ended_with(history: lineage.History, result: int) -> bool:
+    """Whether a run that used the result of a search came to its end."""
+    ended = {
+        step.run
+        for step in history.steps
+        if step.node == Node.MODEL_REPORT and step.state in (lineage.COMPLETE, lineage.CACHED)
+    }
+    return any(step.run in ended and result in step.outputs for step in history.steps)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        name = dotted(first["loc"]) if first["loc"] else "hparams"
+        if first["type"] == "extra_forbidden":
+            return f"an earlier version made it, and {name} is no setting any more"
+        return mistake(first, name)
+    return f"its file cannot be read ({error})"

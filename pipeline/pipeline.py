@@ -1,0 +1,258 @@
+"""The DAG: which node feeds which, one function for each stage."""
+
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import standard_artifacts
+
+from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
+from components.evaluator.component import GenreEvaluator
+from components.pusher.component import AtomicPusher
+from components.report import ModelReport
+from components.resolvers import LastAcceptedStrategy, LastOtherBlessedModel, LatestIfAny
+from components.simple_baseline.component import SimpleBaseline
+from components.smoke_test.component import SmokeTest
+from components.word_vectors.component import WordVectors
+from pipeline.config import RunConfig
+from schema import features as raw
+from schema.fingerprint import fingerprint
+from schema.names import MODEL_NAME, MOVIES_PATTERN, SPLIT_BUCKETS, Node, Split
+
+Nodes = dict[str, BaseNode]
+"""Nodes by id, in the order in which they run."""
+
+
+def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
+    """The pipeline of a configuration.
+
+    Nothing is read but the sources and the schema, for their hashes.
+
+    Args:
+        config: of the run.
+        destination_token: names the state of the serving directory, see
+            `components.pusher.versions.destination_token`.
+
+    Returns:
+        The pipeline, its nodes in the order in which they run.
+    """
+    nodes = data_stage(config)
+    nodes |= feature_stage(config, nodes)
+    nodes |= training_stage(config, nodes)
+    nodes |= judgement_stage(config, nodes)
+    nodes |= release_stage(config, nodes, destination_token)
+    return tfx.dsl.Pipeline(
+        pipeline_name=MODEL_NAME,
+        pipeline_root=str(config.artifacts),
+        components=list(nodes.values()),
+        enable_cache=config.cache,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(config.metadata)
+        ),
+        beam_pipeline_args=config.beam.arguments(),
+    )
+
+
+def data_stage(config: RunConfig) -> Nodes:
+    """Read the films, and stop the run if they are not what the schema expects."""
+    splits = [
+        tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets)
+        for name, buckets in SPLIT_BUCKETS.items()
+    ]
+    example_gen = tfx.components.CsvExampleGen(
+        input_base=str(config.movies),
+        input_config=tfx.proto.Input(
+            splits=[tfx.proto.Input.Split(name="movies", pattern=MOVIES_PATTERN)]
+        ),
+        output_config=tfx.proto.Output(
+            split_config=tfx.proto.SplitConfig(partition_feature_name=raw.SPLIT_KEY, splits=splits)
+        ),
+    ).with_id(Node.EXAMPLE_GEN)
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"]).with_id(
+        Node.STATISTICS_GEN
+    )
+    statistics = statistics_gen.outputs["statistics"]
+    # Inferred for review alone (`make schema`): what the run is checked against is the curated
+    # schema.
+    schema_gen = tfx.components.SchemaGen(statistics=statistics, infer_feature_shape=False).with_id(
+        Node.SCHEMA_GEN
+    )
+    schema_importer = tfx.components.ImportSchemaGen(schema_file=str(config.schema_file)).with_id(
+        Node.SCHEMA_IMPORTER
+    )
+    schema = schema_importer.outputs["schema"]
+    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema).with_id(
+        Node.EXAMPLE_VALIDATOR
+    )
+    last_accepted = Resolver(
+        strategy_class=LastAcceptedStrategy,
+        config={"accept_drift": config.accept_drift},
+        statistics=statistics,
+        previous=tfx.dsl.Channel(type=AcceptedStatistics),
+    ).with_id(Node.LAST_ACCEPTED_STATISTICS)
+    anomaly_gate = AnomalyGate(
+        statistics=statistics,
+        schema=schema,
+        anomalies=validator.outputs["anomalies"],
+        limits=config.anomalies.to_json(),
+        previous=last_accepted.outputs["previous"],
+        code_fingerprint=fingerprint("components.anomaly_gate.component"),
+    ).with_id(Node.ANOMALY_GATE)
+    return _by_id(
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        schema_importer,
+        validator,
+        last_accepted,
+        anomaly_gate,
+    )
+
+
+def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
+    """Transform the films, and make vectors for the words of their plots."""
+    transform = tfx.components.Transform(
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
+        schema=nodes[Node.SCHEMA_IMPORTER].outputs["schema"],
+        preprocessing_fn="transform.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=[Split.TRAIN], transform=list(Split)),
+        # Statistics of ids and weights say little, and would double the node's time.
+        disable_statistics=True,
+        custom_config={
+            "transform": vars(config.transform),
+            "code_fingerprint": fingerprint("transform.preprocessing"),
+        },
+    ).with_id(Node.TRANSFORM)
+    transform.add_upstream_node(nodes[Node.ANOMALY_GATE])
+    word_vectors = WordVectors(
+        transform_graph=transform.outputs["transform_graph"],
+        examples=transform.outputs["transformed_examples"],
+        source=config.word_vectors.source,
+        dimensions=config.word_vectors.dimensions,
+        epochs=config.word_vectors.epochs,
+        seed=config.hparams.seed,
+        code_fingerprint=fingerprint("components.word_vectors.component"),
+    ).with_id(Node.WORD_VECTORS)
+    return _by_id(transform, word_vectors)
+
+
+def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
+    """Fit the simple baseline and the model, with or without a search of hyperparameters."""
+    simple_baseline = SimpleBaseline(
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
+        seed=config.hparams.seed,
+        code_fingerprint=fingerprint("components.simple_baseline.component"),
+    ).with_id(Node.SIMPLE_BASELINE)
+    simple_baseline.add_upstream_node(nodes[Node.ANOMALY_GATE])
+    inputs = {
+        "examples": nodes[Node.TRANSFORM].outputs["transformed_examples"],
+        "transform_graph": nodes[Node.TRANSFORM].outputs["transform_graph"],
+        "schema": nodes[Node.SCHEMA_IMPORTER].outputs["schema"],
+        "base_model": nodes[Node.WORD_VECTORS].outputs["model"],
+        "train_args": tfx.proto.TrainArgs(splits=[Split.TRAIN]),
+        "eval_args": tfx.proto.EvalArgs(splits=[Split.EVAL]),
+    }
+    search = _search(config, inputs)
+    trainer = tfx.components.Trainer(
+        run_fn="trainer.run.run_fn",
+        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
+        custom_config={
+            "hparams": config.hparams.model_dump(),
+            "over_search": config.over_search,
+            "sentence_store": str(config.sentence_store),
+            "code_fingerprint": fingerprint("trainer.run"),
+        },
+        **inputs,
+    ).with_id(Node.TRAINER)
+    return _by_id(simple_baseline, *([search] if search else []), trainer)
+
+
+def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
+    """The Tuner if the run searches, else the best hyperparameters that an earlier run found.
+
+    None if the run should not use what was found.
+    """
+    if not config.tuner.enabled:
+        if config.ignore_search:
+            return None
+        return Resolver(
+            strategy_class=LatestIfAny,
+            best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
+        ).with_id(Node.BEST_HYPERPARAMETERS)
+    trial = config.hparams.changed({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
+    return tfx.components.Tuner(
+        tuner_fn="trainer.tune.tuner_fn",
+        custom_config={
+            "hparams": trial.model_dump(),
+            "sentence_store": str(config.sentence_store),
+            "trials": config.tuner.trials,
+            "log_directory": str(config.logs / "tensorboard" / "tuner"),
+            "code_fingerprint": fingerprint("trainer.tune"),
+        },
+        **inputs,
+    ).with_id(Node.TUNER)
+
+
+def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
+    """Measure the model and test it as it is served."""
+    examples = nodes[Node.EXAMPLE_GEN].outputs["examples"]
+    model = nodes[Node.TRAINER].outputs["model"]
+    last_blessed = Resolver(
+        strategy_class=LastOtherBlessedModel,
+        candidate=model,
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id(Node.LATEST_BLESSED_MODEL)
+    evaluator = GenreEvaluator(
+        examples=examples,
+        model=model,
+        gate=config.gate.to_json(),
+        last_blessed_model=last_blessed.outputs["model"],
+        simple_baseline=nodes[Node.SIMPLE_BASELINE].outputs["metrics"],
+        reset_baseline=config.reset_baseline,
+        code_fingerprint=fingerprint("components.evaluator.component"),
+    ).with_id(Node.EVALUATOR)
+    smoke_test = SmokeTest(
+        model=model,
+        examples=examples,
+        model_blessing=evaluator.outputs["blessing"],
+        code_fingerprint=fingerprint("components.smoke_test.component"),
+    ).with_id(Node.SMOKE_TEST)
+    return _by_id(last_blessed, evaluator, smoke_test)
+
+
+def release_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes:
+    """Push the model if it is blessed, and report on the run."""
+    model = nodes[Node.TRAINER].outputs["model"]
+    blessing = nodes[Node.EVALUATOR].outputs["blessing"]
+    infra_blessing = nodes[Node.SMOKE_TEST].outputs["blessing"]
+    pusher = AtomicPusher(
+        model=model,
+        model_blessing=blessing,
+        infra_blessing=infra_blessing,
+        base_directory=str(config.model_directory),
+        keep_old=config.serving.keep_old,
+        republish=config.republish,
+        destination_token=destination_token,
+    ).with_id(Node.PUSHER)
+    report = ModelReport(
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
+        model=model,
+        evaluation=nodes[Node.EVALUATOR].outputs["evaluation"],
+        blessing=blessing,
+        infra_blessing=infra_blessing,
+        pushed_model=pusher.outputs["pushed_model"],
+        last_blessed=nodes[Node.LATEST_BLESSED_MODEL].outputs["model"],
+        anomalies=nodes[Node.EXAMPLE_VALIDATOR].outputs["anomalies"],
+        accepted=nodes[Node.ANOMALY_GATE].outputs["accepted"],
+        name=MODEL_NAME,
+        movies=str(config.movies),
+        metadata=str(config.metadata),
+        code_fingerprint=fingerprint("components.report", "report"),
+    ).with_id(Node.MODEL_REPORT)
+    return _by_id(pusher, report)
+
+
+def _by_id(*nodes: BaseNode) -> Nodes:
+    return {node.id: node for node in nodes}

@@ -1,0 +1,194 @@
+"""One run of the pipeline on this machine: ingest, then the nodes, then what came of it."""
+
+import argparse
+import json
+import logging
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+from tfx import v1 as tfx
+
+import ingest
+from components.anomaly_gate.decision import AnomaliesFound
+from components.pusher import versions
+from ingest import IngestReport
+from pipeline import config as configuration
+from pipeline import earlier_search, failure, runner, summary
+from pipeline.config import RunConfig
+from pipeline.console import Board, print_lines
+from pipeline.outcomes import describe
+from pipeline.pipeline import create_pipeline
+from pipeline.runner import NodeResult
+from schema import files
+from schema.errors import ExitStatus, TryAgainError, UserError
+from trainer.encoder.pretrained import ENCODERS
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    options: argparse.Namespace,
+    output: Path,
+    log_file: Path,
+    console: Console,
+    interrupted: threading.Event,
+) -> ExitStatus:
+    """Run the pipeline and print what happens.
+
+    Args:
+        options: see `pipeline.arguments`.
+        output: directory for everything that the run makes.
+        log_file: of the run.
+        console: for what a person should see; all other output is already sent to the log.
+        interrupted: is set once the user has interrupted the run.
+
+    Raises:
+        UserError: see `pipeline.config.load`, `ingest.build` and the components.
+        TryAgainError: the disk is full.
+    """
+    try:
+        return _run(options, output, log_file, console, interrupted)
+    except UserError:
+        raise
+    except Exception as error:
+        if interrupted.is_set():
+            raise
+        log.exception("the run failed")
+        if failure.is_full_disk(error):
+            raise TryAgainError(
+                f"{output}: no space is left on the disk; make room and run the same command again"
+            ) from error
+        print_lines(console, *failure.reasons(error, log_file), title="failed:")
+        return ExitStatus.FAILED
+
+
+def _run(
+    options: argparse.Namespace,
+    output: Path,
+    log_file: Path,
+    console: Console,
+    interrupted: threading.Event,
+) -> ExitStatus:
+    with console.status("reading the settings …"):
+        config, notes = _configured(options, output)
+        pipeline = _pipeline(config)
+    for name, path in (("data", config.data), ("output", output), ("log", log_file)):
+        print_lines(console, f"{name:<8}{path}")
+    print_lines(console, *(f"note: {note}" for note in notes), "")
+    board = Board(console)
+    ended: list[NodeResult] = []
+    movies: IngestReport | None = None
+    try:
+        with board.shown():
+            movies = _ingest(config, board)
+            _nodes(config, pipeline, board, log_file, ended)
+    except Exception as error:
+        if movies is not None and ended and not interrupted.is_set():
+            with console.status("writing the report …"):
+                page = failure.write(config, pipeline, movies, ended, error, log_file)
+            print_lines(console, *([f"report  {page}"] if page else []))
+        if not isinstance(error, AnomaliesFound):
+            raise
+        findings = failure.reasons(error, log_file)
+        print_lines(console, *findings, title="stopped: the data have anomalies")
+        return ExitStatus.ANOMALIES
+    return summary.show(config, console, movies, ended, log_file)
+
+
+def _configured(options: argparse.Namespace, output: Path) -> earlier_search.Resolved:
+    """The configuration of the options, and notes on earlier searches."""
+    given = dict(vars(options))
+    for name in ("data", "output", "config"):
+        del given[name]
+    loaded = configuration.load(options.data.resolve(), output, options.config, **given)
+    return earlier_search.resolved(loaded)
+
+
+def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
+    """The pipeline; what is wrong with `--from` or not installed is found before anything runs.
+
+    Raises:
+        UserError: there is no such node, or the sentence encoder is not installed.
+    """
+    if config.hparams.reads_sentences:
+        ENCODERS[config.hparams.sentence_encoder].require()
+    token = versions.destination_token(config.model_directory)
+    pipeline = create_pipeline(config, token)
+    if config.from_node is not None:
+        runner.require_node(pipeline, config.from_node)
+    return pipeline
+
+
+def _ingest(config: RunConfig, board: Board) -> IngestReport:
+    def progress(name: str, done: int, total: int) -> None:
+        board.progress(f"{name} {done / total:.0%}" if total else name)
+
+    board.begin("ingest")
+    try:
+        report = ingest.build(config.data, config.movies, config.ingest, progress)
+    except BaseException:
+        board.end("failed", "")
+        raise
+    dropped = sum(report.dropped.values())
+    rejected = sum(sum(reasons.values()) for reasons in report.rejected.values())
+    board.end(
+        "cached" if report.reused else "done",
+        f"{report.movies:,} films of {report.titles:,} titles "
+        f"({dropped:,} dropped, {rejected:,} lines rejected)",
+    )
+    return report
+
+
+def _nodes(
+    config: RunConfig,
+    pipeline: tfx.dsl.Pipeline,
+    board: Board,
+    log_file: Path,
+    ended: list[NodeResult],
+) -> None:
+    """Run the DAG; a record of its nodes and their times is written beside the log.
+
+    Args:
+        config: of the run.
+        pipeline: its DAG.
+        board: shows each node.
+        log_file: of the run.
+        ended: gets each node as it ends, also the one that fails.
+    """
+
+    class Reporter:
+        def started(self, node: str) -> None:
+            board.begin(node)
+
+        def finished(self, result: NodeResult) -> None:
+            ended.append(result)
+            board.end(result.status.value, describe(result))
+            # The start is recorded too, for whoever watches the process from outside.
+            record.append(
+                {
+                    "node": result.node,
+                    "status": result.status.value,
+                    "started": round(time.time() - result.seconds, 2),
+                    "seconds": round(result.seconds, 2),
+                }
+            )
+            files.write_text(record_file, json.dumps(record, indent=1) + "\n")
+
+    record: list[dict[str, object]] = []
+    record_file = log_file.with_suffix(".json")
+    if not config.schema_file.exists():
+        config.schema_file.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(config.schema_file, config.curated_schema.read_text(encoding="utf-8"))
+    runner.run(pipeline, Reporter(), config.from_node, search_anew=config.search_anew)
+
+
+def clear_unfinished(output: Path) -> None:
+    """Delete what an interruption left half-written now, not at the next run."""
+    config = RunConfig(data=output, output=output)
+    if config.metadata.exists():
+        connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(config.metadata)
+        )
+        runner.clear_unfinished(connection, config.artifacts)

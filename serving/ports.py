@@ -1,0 +1,32 @@
+"""The ports that the servers listen on."""
+
+import os
+import socket
+
+from schema.errors import UserError, from_os_error
+
+BACKLOG = 2048
+"""Connections that wait to be accepted."""
+
+
+def listen(name: str, host: str, port: int) -> socket.socket:
+    """Listen on a TCP port.
+
+    Args:
+        name: what the port is for, for messages.
+        host: name or address of this machine.
+        port: number, or 0 for any port that is free.
+
+    Raises:
+        TryAgainError: another process listens on the port.
+        UserError: there is no such address or port.
+    """
+    where = f"{name} cannot listen on {host}:{port}"
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    except (socket.gaierror, OverflowError) as error:
+        raise UserError(f"{where}: {error}") from error
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        message = f"{where}: {reason}; choose another address or port"
+        raise from_os_error(error, message) from error

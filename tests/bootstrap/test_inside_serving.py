@@ -1,0 +1,35 @@
+"""The program that serves from the wheel, on the model and the packages of this checkout."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schema.names import MODEL_NAME, SERVING_FOLDER
+from tests.data.tiny_model import save_tiny_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_it_serves_and_asks(tmp_path: Path) -> None:
+    script = ROOT / "bootstrap" / "inside_serving.py"
+    command = [sys.executable, script, tmp_path]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT), "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run().returncode != 0
+    save_tiny_model(tmp_path / SERVING_FOLDER / MODEL_NAME / "1")
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert "starting the embedded server" in done.stdout
+    assert "Genre(name=" in done.stdout

@@ -1,0 +1,328 @@
+"""The gate stops on each kind of anomaly, a line for each, and lets good and sparse data pass."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from tfx import v1 as tfx
+from tfx.components.example_validator import executor as example_validator
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_artifacts
+
+from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
+from components.anomaly_gate.decision import AnomaliesFound, Limits
+from components.anomaly_gate.figures import load_accepted
+from components.resolvers import LastAcceptedStrategy
+from schema import features as raw
+from schema.names import ANOMALY_REPORT_FILE, Node
+from tests.data.tiny_movies import (
+    Row,
+    movies,
+    statistics,
+    with_values,
+    without,
+    write_csv,
+    write_statistics,
+)
+
+GOOD = movies(600, seed=1)
+TEST = movies(150, seed=2)
+
+
+def gate(
+    folder: Path,
+    train: Sequence[Row],
+    test: Sequence[Row] = TEST,
+    previous: Sequence[Row] | None = None,
+) -> AcceptedStatistics:
+    """Run ExampleValidator's executor and then the gate's on real artifacts."""
+    splits: Mapping[str, Sequence[Row]] = {"train": train, "test": test}
+    computed = write_statistics(folder / "statistics", splits)
+    computed.id = 7
+    schema = standard_artifacts.Schema()
+    schema.uri = str(folder / "schema")
+    Path(schema.uri).mkdir()
+    (Path(schema.uri) / "schema.pbtxt").write_text(raw.SCHEMA_FILE.read_text())
+    anomalies = standard_artifacts.ExampleAnomalies()
+    anomalies.uri = str(folder / "anomalies")
+    example_validator.Executor().Do(
+        {"statistics": [computed], "schema": [schema]}, {"anomalies": [anomalies]}, {}
+    )
+    inputs = {"statistics": computed, "schema": schema, "anomalies": anomalies}
+    if previous is not None:
+        inputs["previous"] = accepted_before(folder / "before", previous)
+    accepted = AcceptedStatistics()
+    accepted.uri = str(folder / "accepted")
+    AnomalyGate.test_call(**inputs, accepted=accepted, limits=Limits().to_json())
+    return accepted
+
+
+def accepted_before(folder: Path, rows: Sequence[Row]) -> AcceptedStatistics:
+    artifact = AcceptedStatistics()
+    artifact.uri = str(folder)
+    artifact.id = 5
+    folder.mkdir()
+    (folder / "FeatureStats.pb").write_bytes(statistics(rows).SerializeToString())
+    return artifact
+
+
+def refusal(folder: Path, *args: Sequence[Row], **kwargs: Sequence[Row]) -> list[str]:
+    """The lines of the gate's refusal; nothing may be written then."""
+    with pytest.raises(AnomaliesFound) as caught:
+        gate(folder, *args, **kwargs)
+    assert not (folder / "accepted").exists()
+    return str(caught.value).splitlines()
+
+
+def test_good_data_pass_and_are_recorded(tmp_path: Path) -> None:
+    accepted = gate(tmp_path, GOOD)
+
+    assert (accepted.statistics_id, accepted.previous_id) == (7, 0)
+    assert load_accepted(accepted.uri).datasets[0].num_examples == 600
+    report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
+    assert report["splits"]["train"]["rows"] == 600
+    assert report["splits"]["test"]["filled"] == dict.fromkeys(sorted(raw.CSV_COLUMNS), 1.0)
+    assert report["drift"] is None
+    assert {name: one["limit"] for name, one in report["skew"]["test"]["distances"].items()} == {
+        "average_rating": 0.2,
+        "genres": 0.1,
+        "num_votes": 0.2,
+        "runtime_minutes": 0.2,
+        "year": 0.2,
+    }
+
+
+def test_like_data_as_before_pass(tmp_path: Path) -> None:
+    accepted = gate(tmp_path, GOOD, previous=movies(600, seed=3))
+
+    assert (accepted.statistics_id, accepted.previous_id) == (7, 5)
+    drift = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())["drift"]
+    assert (drift["rows"], drift["reference_rows"]) == (600, 600)
+    assert all(0 <= one["value"] < one["limit"] for one in drift["distances"].values())
+    assert len(drift["distances"]) == 5
+
+
+@pytest.mark.parametrize("column", [raw.RATING, raw.VOTES, raw.RUNTIME, *raw.PEOPLE])
+def test_optional_columns_may_be_empty_or_missing(tmp_path: Path, column: str) -> None:
+    empty = {
+        "rows": with_values(GOOD, **{column: None}),
+        "test": with_values(TEST, **{column: None}),
+    }
+    gate(tmp_path, empty["rows"], empty["test"])
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    gate(missing, without(GOOD, column), without(TEST, column))
+
+
+def test_a_column_that_is_empty_in_one_split_only_is_not_out_of_range(tmp_path: Path) -> None:
+    rare = [*GOOD[:10], *with_values(GOOD[10:], runtime_minutes=None, average_rating=None)]
+    accepted = gate(tmp_path, rare, with_values(TEST, runtime_minutes=None, average_rating=None))
+
+    report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
+    assert report["splits"]["train"]["filled"]["runtime_minutes"] == 0.016667
+    assert report["splits"]["test"]["filled"]["runtime_minutes"] == 0.0
+    assert sorted(report["skew"]["test"]["distances"]) == ["genres", "num_votes", "year"]
+
+
+def test_a_column_with_few_values_is_not_compared(tmp_path: Path) -> None:
+    rare = [*GOOD[:99], *with_values(GOOD[99:], runtime_minutes=None)]
+    gate(
+        tmp_path,
+        rare,
+        [*with_values(TEST[:15], runtime_minutes=5), *with_values(TEST[15:], runtime_minutes=None)],
+    )
+
+
+def test_missing_required_column(tmp_path: Path) -> None:
+    assert refusal(tmp_path, without(GOOD, raw.PLOT), without(TEST, raw.PLOT)) == [
+        "train, test: plot: Column dropped: Column is completely missing. "
+        "Put the column back, or take the feature out of schema/schema.pbtxt."
+    ]
+
+
+def test_empty_cell_of_a_required_column(tmp_path: Path) -> None:
+    rows = [*with_values(GOOD[:1], plot=None), *GOOD[1:]]
+    assert refusal(tmp_path, rows) == [
+        "train: plot: Missing values: Some examples have fewer values than expected. "
+        "Fill the empty cells or leave those rows out."
+    ]
+
+
+def test_too_many_empty_cells(tmp_path: Path) -> None:
+    rows = [*with_values(GOOD[:400], year=None), *GOOD[400:]]
+    lines = refusal(tmp_path, rows, rows[300:600])
+    assert lines[0] == (
+        "train: year: Missing values: 33.3% of the rows have one, at least 50.0% must. "
+        "Fill it in, or lower its presence in schema/schema.pbtxt."
+    )
+
+
+def test_wrong_type(tmp_path: Path) -> None:
+    rows = with_values(GOOD, year="nineteen")
+    assert refusal(tmp_path, rows, with_values(TEST, year="nineteen")) == [
+        "train, test: year: Unexpected data type: Expected data of type: INT but got STRING. "
+        "Correct the values that are not of that type."
+    ]
+
+
+def test_values_out_of_range(tmp_path: Path) -> None:
+    rows = [
+        {**GOOD[0], raw.RATING: 11.5, raw.YEAR: 1066, raw.VOTES: 0},
+        {**GOOD[1], raw.YEAR: 20011},
+        *GOOD[2:],
+    ]
+    remedy = "Correct the values, or accept a wider range with `make schema`."
+    assert refusal(tmp_path, rows) == [
+        f"train: average_rating: Out-of-range values: Unexpectedly high value: 11.5>10. {remedy}",
+        f"train: num_votes: Out-of-range values: Unexpectedly small value: 0. {remedy}",
+        f"train: year: Out-of-range values: Unexpectedly small value: 1066. {remedy}",
+        f"train: year: Out-of-range values: Unexpectedly large value: 20011. {remedy}",
+    ]
+
+
+def test_new_column(tmp_path: Path) -> None:
+    assert refusal(tmp_path, with_values(GOOD, budget=5), with_values(TEST, budget=5)) == [
+        "train, test: budget: New column: New column (column in data but not in schema). "
+        "Take the column out, or accept it with `make schema`."
+    ]
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    assert refusal(tmp_path, GOOD, []) == ["test: (all rows): there are no rows. Give more films."]
+
+
+DRIFT_REMEDY = (
+    "Look for the cause in the data; if the change is meant, accept it once with --accept-drift."
+)
+
+
+def test_drifted_features(tmp_path: Path) -> None:
+    before = [{**row, raw.VOTES: row[raw.VOTES] * 100} for row in movies(600, seed=3)]
+    before = [row for row in before if row[raw.GENRES_FIELD] != "Western"]
+    lines = refusal(tmp_path, GOOD, previous=before)
+
+    assert [line.split(": ")[:3] for line in lines] == [
+        ["train", "genres", "unlike the data accepted last"],
+        ["train", "num_votes", "unlike the data accepted last"],
+    ]
+    assert "largest difference in the share of one value 0.3" in lines[0]
+    assert "limit 0.08, most of all 'Western'" in lines[0]
+    assert "Jensen-Shannon divergence 0.9" in lines[1]
+    assert all(line.endswith(DRIFT_REMEDY) for line in lines)
+
+
+def test_values_gone_since_the_last_accepted_data(tmp_path: Path) -> None:
+    rows = [*with_values(GOOD[:300], writers=None), *GOOD[300:]]
+    assert refusal(tmp_path, rows, rows[200:400], previous=movies(600, seed=3)) == [
+        "train: writers: unlike the data accepted last: 50.0% of the rows have a value, "
+        f"100.0% there. {DRIFT_REMEDY}"
+    ]
+
+
+def test_plots_cut_short_since_the_last_accepted_data(tmp_path: Path) -> None:
+    short, test = with_values(GOOD, plot="a ghost"), with_values(TEST, plot="a ghost")
+    lines = refusal(tmp_path, short, test, previous=with_values(GOOD, plot="a ghost " * 4))
+    assert lines == [
+        "train: plot: unlike the data accepted last: mean length 7 bytes, 32 there. " + DRIFT_REMEDY
+    ]
+
+
+def test_half_of_the_films_gone(tmp_path: Path) -> None:
+    lines = refusal(tmp_path, GOOD[:200], previous=GOOD)
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        "train: (all rows): unlike the data accepted last: 200 rows against 600: "
+        "Low num examples in current dataset versus the previous span"
+    )
+
+
+def test_skewed_split(tmp_path: Path) -> None:
+    lines = refusal(tmp_path, GOOD, with_values(TEST, year=1931, genres="Horror"))
+    assert [line.split(": ")[:3] for line in lines] == [
+        ["test", "genres", "unlike the train split"],
+        ["test", "year", "unlike the train split"],
+    ]
+    assert lines[1].endswith(
+        "limit 0.2. Make the splits alike (films are dealt out by their split_key), "
+        "or raise the limit in schema/schema.pbtxt."
+    )
+
+
+def test_small_splits_are_not_compared(tmp_path: Path) -> None:
+    accepted = gate(tmp_path, GOOD, with_values(TEST[:99], year=1931))
+    report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
+    assert report["skew"] == {
+        "test": {"rows": 99, "reference_rows": 600, "not_compared": "fewer than 100 rows"}
+    }
+
+
+def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
+    """The first nodes of the pipeline and the gate, wired as in the real one."""
+    splits = [
+        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets)
+        for name, buckets in (("train", 2), ("test", 1))
+    ]
+    examples = tfx.components.CsvExampleGen(
+        input_base=str(folder / "movies"),
+        output_config=example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(
+                splits=splits, partition_feature_name=raw.SPLIT_KEY
+            )
+        ),
+    )
+    computed = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
+    schema = tfx.components.ImportSchemaGen(schema_file=str(raw.SCHEMA_FILE))
+    validator = tfx.components.ExampleValidator(
+        statistics=computed.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    resolver = tfx.dsl.Resolver(
+        strategy_class=LastAcceptedStrategy,
+        config={"accept_drift": accept_drift},
+        statistics=computed.outputs["statistics"],
+        previous=tfx.dsl.Channel(type=AcceptedStatistics),
+    ).with_id(Node.LAST_ACCEPTED_STATISTICS)
+    node = AnomalyGate(
+        statistics=computed.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        anomalies=validator.outputs["anomalies"],
+        previous=resolver.outputs["previous"],
+        limits=Limits().to_json(),
+    ).with_id(Node.ANOMALY_GATE)
+    tfx.orchestration.LocalDagRunner().run(
+        tfx.dsl.Pipeline(
+            pipeline_name="gate",
+            pipeline_root=str(folder / "artifacts"),
+            components=[examples, computed, schema, validator, resolver, node],
+            enable_cache=True,
+            metadata_connection_config=(
+                tfx.orchestration.metadata.sqlite_metadata_connection_config(
+                    str(folder / "metadata.sqlite")
+                )
+            ),
+            beam_pipeline_args=["--direct_running_mode=in_memory", "--direct_num_workers=1"],
+        )
+    )
+
+
+@pytest.mark.slow
+def test_drifted_data_stay_refused_until_accepted(tmp_path: Path) -> None:
+    reports = tmp_path / "artifacts" / "AnomalyGate" / "accepted"
+    shard = tmp_path / "movies" / "movies-00000-of-00001.csv"
+    shard.parent.mkdir()
+    write_csv(shard, GOOD)
+    run_pipeline(tmp_path)
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 1
+    run_pipeline(tmp_path)
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 1, (
+        "unchanged data are a cache hit"
+    )
+
+    write_csv(shard, with_values(movies(700, seed=4), year=1999))
+    for _ in range(2):
+        with pytest.raises(AnomaliesFound, match=r"^train: year: unlike the data accepted last"):
+            run_pipeline(tmp_path)
+    run_pipeline(tmp_path, accept_drift=True)
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 2
+    run_pipeline(tmp_path)
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 2, "accepted once is accepted"

@@ -1,0 +1,398 @@
+"""GenreEvaluator measures by TFMA, blesses as TFX's Evaluator does, and says why not."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from ml_metadata.proto import Execution
+from sklearn.metrics import average_precision_score, f1_score
+from tensorflow_model_analysis.view import util as tfma_view
+from tfx import v1 as tfx
+from tfx.components.util import model_utils
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata
+from tfx.types import standard_artifacts
+
+from components.evaluator.component import GenreEvaluator
+from components.evaluator.decision import GateConfig, Judgement, Verdict
+from components.evaluator.verdict import read_verdict
+from components.resolvers import LastOtherBlessedModel
+from components.simple_baseline.component import SimpleBaselineMetrics
+from schema.errors import UserError
+from schema.genres import GENRES
+from schema.names import SIMPLE_BASELINE_FILE, Node
+from tests.data.judged_model import FILMS, RARE, save_model, write_films
+
+GATE = GateConfig(floor=0.5, min_support=10, max_drop=0.1)
+BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+
+@dataclass
+class Outcome:
+    """What one run of the executor wrote."""
+
+    evaluation: str
+    blessing: standard_artifacts.ModelBlessing
+    verdict: Verdict
+
+    def judgements(self) -> dict[str, Judgement]:
+        """The genres that did not pass."""
+        return {
+            row.genre: row.judgement
+            for row in self.verdict.genres
+            if row.judgement is not Judgement.PASS
+        }
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examples:
+    return write_films(tmp_path_factory.mktemp("examples"))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, standard_artifacts.Model]:
+    folder = tmp_path_factory.mktemp("models")
+    weaknesses = {"good": {}, "worse in Horror": {"Horror": 1}, "blind to War": {"War": 2}}
+    found = {name: save_model(folder / name, weak) for name, weak in weaknesses.items()}
+    for number, model in enumerate(found.values()):
+        model.id = 70 + number
+    return found
+
+
+def simple_baseline(folder: Path, f1: Mapping[str, float]) -> SimpleBaselineMetrics:
+    folder.mkdir(parents=True, exist_ok=True)
+    genres = {genre: {"f1": value} for genre, value in f1.items()}
+    (folder / SIMPLE_BASELINE_FILE).write_text(json.dumps({"macro_f1": 0.5, "genres": genres}))
+    artifact = SimpleBaselineMetrics()
+    artifact.uri = str(folder)
+    return artifact
+
+
+def evaluate(
+    folder: Path,
+    examples: standard_artifacts.Examples,
+    model: standard_artifacts.Model,
+    last_blessed: standard_artifacts.Model | None = None,
+    baseline: SimpleBaselineMetrics | None = None,
+    **parameters: Any,
+) -> Outcome:
+    """Run the component as its executor does."""
+    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    for name, artifact in (("evaluation", evaluation), ("blessing", blessing)):
+        artifact.uri = str(folder / name)
+        (folder / name).mkdir(parents=True)
+    GenreEvaluator.test_call(
+        examples=examples,
+        model=model,
+        evaluation=evaluation,
+        blessing=blessing,
+        gate=GATE.to_json(),
+        last_blessed_model=last_blessed,
+        simple_baseline=baseline,
+        beam_pipeline=beam.Pipeline(argv=BEAM),
+        **parameters,
+    )
+    return Outcome(evaluation.uri, blessing, read_verdict(Path(blessing.uri)))
+
+
+def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    good = models["good"]
+    baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES, 0.9))
+    outcome = evaluate(tmp_path, films, good, baseline=baseline)
+
+    assert outcome.verdict.blessed
+    assert outcome.judgements() == {RARE: Judgement.NOT_JUDGED}
+    assert outcome.verdict.notes == (
+        "no other model has been blessed yet: the floors and the simple baseline decide alone",
+        "not judged, with fewer than 10 test films: Film-Noir 3",
+    )
+    assert {row.genre: row.support for row in outcome.verdict.genres} == {
+        **dict.fromkeys(GENRES, 15),
+        "Drama": 27,
+        RARE: 3,
+    }
+    assert outcome.verdict.examples == FILMS
+    assert outcome.verdict.macro_f1 == 1.0
+    assert outcome.verdict.simple_baseline_macro_f1 == pytest.approx(0.9)
+    assert outcome.verdict.aggregates == {
+        "micro_f1_score": 1.0,
+        "samples_f1": 1.0,
+        "subset_accuracy": 1.0,
+        "hamming_accuracy": 1.0,
+        "macro_auc_precision_recall": 1.0,
+    }
+
+    blessing = outcome.blessing
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert blessing.get_int_custom_property("current_model_id") == good.id
+    assert blessing.get_string_custom_property("current_model") == good.uri
+    assert not blessing.has_custom_property("baseline_model")
+    assert model_utils.is_model_blessed(blessing)
+    assert (Path(blessing.uri) / "BLESSED").exists()
+
+
+def test_a_model_worse_in_one_genre_only_is_refused(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    good, worse = models["good"], models["worse in Horror"]
+    outcome = evaluate(tmp_path, films, worse, last_blessed=good)
+
+    horror = outcome.verdict.genres[GENRES.index("Horror")]
+    assert (horror.f1, horror.precision, horror.recall) == (0.8, 1.0, pytest.approx(10 / 15))
+    assert horror.last_blessed == 1.0
+    assert outcome.judgements() == {
+        RARE: Judgement.NOT_JUDGED,
+        "Horror": Judgement.WORSE,
+    }
+    reason = (
+        "Horror: F1 0.800 is below the last blessed model's 1.000 by more than the 0.100 allowed "
+        "(15 test films)"
+    )
+    assert outcome.verdict.reasons == (reason,)
+    assert outcome.verdict.last_blessed_macro_f1 == 1.0
+    assert outcome.verdict.macro_f1 == pytest.approx((21 + 0.8) / 22)
+
+    blessing = outcome.blessing
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert blessing.get_int_custom_property("baseline_model_id") == good.id
+    assert blessing.get_string_custom_property("baseline_model") == good.uri
+    assert blessing.get_string_custom_property("blessing_message").splitlines()[0] == reason
+    assert not model_utils.is_model_blessed(blessing)
+    assert (Path(blessing.uri) / "NOT_BLESSED").exists()
+    assert not (Path(blessing.uri) / "BLESSED").exists()
+
+
+def test_reset_baseline_passes_the_model_that_got_worse(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    outcome = evaluate(
+        tmp_path, films, models["worse in Horror"], models["good"], reset_baseline=True
+    )
+    assert outcome.verdict.blessed
+    assert outcome.verdict.reset_baseline
+    assert "--reset-baseline" in outcome.verdict.notes[0]
+    assert not outcome.blessing.has_custom_property("baseline_model")
+    assert [spec.name for spec in tfma.load_eval_result(outcome.evaluation).config.model_specs] == [
+        ""
+    ]
+
+
+def test_floor_and_simple_baseline_refuse_without_a_last_blessed_model(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES, 0.97))
+    outcome = evaluate(tmp_path, films, models["blind to War"], baseline=baseline)
+    assert outcome.judgements() == {
+        RARE: Judgement.NOT_JUDGED,
+        "War": Judgement.BELOW_FLOOR,
+    }
+    assert outcome.verdict.reasons == (
+        "War: F1 0.000 is below its floor 0.500 (15 test films)",
+        "macro-F1: 0.955 is below the simple baseline's 0.970 by more than the 0.000 allowed",
+    )
+
+
+def test_tfma_results_hold_every_genre_in_every_slice_as_scikit_learn_has_it(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    worse = models["worse in Horror"]
+    outcome = evaluate(tmp_path, films, worse, models["blind to War"], min_slice_size=70)
+
+    serialized = np.concatenate(
+        [
+            list(tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator())
+            for path in sorted(Path(films.uri, "Split-test").iterdir())
+        ]
+    )
+    loaded = tf.saved_model.load(str(Path(worse.uri, "Format-Serving")))
+    outputs = loaded.signatures["evaluate"](examples=tf.constant(serialized))
+    outputs = {name: value.numpy() for name, value in outputs.items()}
+    labels, decided = outputs["genres_multi_hot"] > 0.5, outputs["decision_scores"] > 0.5
+
+    results = tfma.load_eval_result(outcome.evaluation, model_name=tfma.CANDIDATE_KEY)
+    slices = dict(results.slicing_metrics)
+    assert set(slices) == {
+        (),
+        # The 1980s and 1990s have 60 films each: fewer than a slice must have to be shown.
+        *((("decade", decade),) for decade in ("1950s", "1960s", "1970s")),
+        (("plot_length", "short"),),
+        (("plot_length", "medium"),),
+        (("metadata", "complete"),),
+        (("metadata", "no credits"),),
+    }
+    for key, values in slices.items():
+        rows = np.all([outputs[name] == value.encode() for name, value in key], axis=0)
+        rows = np.broadcast_to(rows, len(labels))
+        assert values[""][""]["example_count"]["doubleValue"] == rows.sum()
+        expected = f1_score(labels[rows], decided[rows], average=None, zero_division=0)
+        found = [values[""][f"classId:{g}"]["f1_score"]["doubleValue"] for g in range(len(GENRES))]
+        assert found == pytest.approx(list(expected))
+
+    horror = GENRES.index("Horror")
+    assert outcome.verdict.genres[horror].auc_pr == pytest.approx(
+        average_precision_score(labels[:, horror], outputs["probabilities"][:, horror])
+    )
+    # The last blessed model is measured beside, and dashboards find the difference.
+    war = slices[()][""][f"classId:{GENRES.index('War')}"]
+    assert war["f1_score_diff"]["doubleValue"] == 1.0
+    rows_drawn = tfma_view.get_slicing_metrics(results.slicing_metrics, slicing_column="metadata")
+    drawn = {row["slice"]: row["metrics"][""][f"classId:{horror}"] for row in rows_drawn}
+    assert set(drawn) == {"metadata:complete", "metadata:no credits"}
+    complete = slices[(("metadata", "complete"),)][""][f"classId:{horror}"]
+    assert drawn["metadata:complete"]["f1_score"] == complete["f1_score"]
+
+
+def test_a_last_blessed_model_that_cannot_be_compared_is_a_user_error(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    gone = standard_artifacts.Model()
+    gone.uri = str(tmp_path / "gone")
+    with pytest.raises(UserError) as error:
+        evaluate(tmp_path / "1", films, models["good"], last_blessed=gone)
+    assert str(error.value) == (
+        f"the model {gone.uri}/Format-Serving is gone: run once with --reset-baseline to do "
+        "without it"
+    )
+    other = save_model(tmp_path / "other", leave_out="probabilities")
+    with pytest.raises(UserError) as error:
+        evaluate(tmp_path / "2", films, models["good"], last_blessed=other)
+    assert str(error.value) == (
+        f"the signature 'evaluate' of the model {other.uri}/Format-Serving does not give "
+        "'probabilities' for 22 genres: run once with --reset-baseline to do without it"
+    )
+    with pytest.raises(UserError, match="does not give 'decade': train it again"):
+        evaluate(tmp_path / "3", films, save_model(tmp_path / "new", leave_out="decade"))
+
+
+def test_figures_missing_from_the_simple_baseline_are_named(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES[:-2], 0.5))
+    with pytest.raises(UserError) as error:
+        evaluate(tmp_path, films, models["good"], baseline=baseline)
+    assert str(error.value) == (
+        f"the simple baseline in {tmp_path}/baseline has no figures for War, Western: run again "
+        "with --from SimpleBaseline"
+    )
+
+
+def test_an_empty_split_is_a_user_error(
+    tmp_path: Path, models: dict[str, standard_artifacts.Model]
+) -> None:
+    with pytest.raises(UserError) as error:
+        evaluate(tmp_path, write_films(tmp_path / "none", films=0), models["good"])
+    assert str(error.value) == (
+        "the split 'test' has no example: nothing can be measured. Bring more data"
+    )
+
+
+def create_pipeline(
+    root: Path,
+    examples: standard_artifacts.Examples,
+    model: standard_artifacts.Model,
+    *,
+    reset_baseline: bool = False,
+) -> tfx.dsl.Pipeline:
+    """Examples and a candidate from outside, the resolver and the GenreEvaluator."""
+    examples_importer = tfx.dsl.Importer(
+        examples.uri,
+        standard_artifacts.Examples,
+        properties={"split_names": examples.split_names},
+    ).with_id("Examples")
+    model_importer = tfx.dsl.Importer(model.uri, standard_artifacts.Model).with_id("Candidate")
+    candidate = model_importer.outputs["result"]
+    last_blessed = Resolver(
+        strategy_class=LastOtherBlessedModel,
+        candidate=candidate,
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id(Node.LATEST_BLESSED_MODEL)
+    evaluator = GenreEvaluator(
+        examples=examples_importer.outputs["result"],
+        model=candidate,
+        gate=GATE.to_json(),
+        last_blessed_model=last_blessed.outputs["model"],
+        reset_baseline=reset_baseline,
+    ).with_id(Node.EVALUATOR)
+    return tfx.dsl.Pipeline(
+        pipeline_name="judged",
+        pipeline_root=str(root),
+        components=[examples_importer, model_importer, last_blessed, evaluator],
+        enable_cache=True,
+        metadata_connection_config=metadata_connection(root),
+        beam_pipeline_args=BEAM,
+    )
+
+
+def metadata_connection(root: Path) -> Any:
+    return tfx.orchestration.metadata.sqlite_metadata_connection_config(str(root / "mlmd.sqlite"))
+
+
+def last_run(root: Path) -> tuple[bool, Verdict, str | None]:
+    """Of the Evaluator's last execution: whether it was cached, its verdict, its baseline's URI."""
+    with metadata.Metadata(metadata_connection(root)) as handle:
+        store = handle.store
+        execution = store.get_executions_by_type(
+            f"{GenreEvaluator.__module__}.{GenreEvaluator.__name__}"
+        )[-1]
+        events = store.get_events_by_execution_ids([execution.id])
+        by_name = {}
+        for event in events:
+            name = event.path.steps[0].key
+            (by_name[name],) = store.get_artifacts_by_id([event.artifact_id])
+    compared = by_name.get("last_blessed_model")
+    return (
+        execution.last_known_state == Execution.CACHED,
+        read_verdict(Path(by_name["blessing"].uri)),
+        None if compared is None else compared.uri,
+    )
+
+
+@pytest.mark.slow
+def test_in_a_pipeline_each_model_meets_the_last_blessed_other_one_and_runs_are_cached(
+    tmp_path: Path,
+    films: standard_artifacts.Examples,
+    models: dict[str, standard_artifacts.Model],
+) -> None:
+    root = tmp_path / "root"
+    good, worse = models["good"], models["worse in Horror"]
+
+    def run(model: standard_artifacts.Model, **settings: bool) -> tuple[bool, bool, str | None]:
+        runner = tfx.orchestration.LocalDagRunner()
+        runner.run(create_pipeline(root, films, model, **settings))
+        cached, verdict, compared = last_run(root)
+        return cached, verdict.blessed, compared
+
+    assert run(good) == (False, True, None)
+    # Blessed in the run before, the same model is not compared with itself: nothing has changed.
+    assert run(good) == (True, True, None)
+    assert run(worse) == (False, False, good.uri)
+    # A refused model is never one to compare with.
+    assert run(good) == (True, True, None)
+    assert run(worse) == (True, False, good.uri)
+    assert run(worse, reset_baseline=True) == (False, True, good.uri)
+    # Now blessed, the worse model is the one that the good one has to match.
+    assert run(good) == (False, True, worse.uri)

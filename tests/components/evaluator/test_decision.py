@@ -1,0 +1,226 @@
+"""The gate: each reason to refuse, each thing left uncompared, said in words."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from pydantic import ValidationError
+
+from components.evaluator.decision import (
+    GateConfig,
+    GenreScores,
+    Judgement,
+    Scores,
+    Verdict,
+    judge,
+)
+from schema.genres import GENRES
+from schema.settings import dotted, mistake
+
+CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
+FIRST_RUN = "no other model has been blessed yet: the floors and the simple baseline decide alone"
+NO_SIMPLE_BASELINE = "there is no simple baseline: macro-F1 was compared with nothing"
+
+
+def scores(
+    f1: Mapping[str, float] | None = None, support: Mapping[str, int] | None = None
+) -> Scores:
+    """Figures of a model: F1 0.5 on 40 of 880 films, but for the genres given."""
+    genres = {
+        genre: GenreScores(
+            support=(support or {}).get(genre, 40),
+            f1=(f1 or {}).get(genre, 0.5),
+            precision=0.6,
+            recall=0.4,
+            auc_pr=0.55,
+        )
+        for genre in GENRES
+    }
+    return Scores(880, genres, {"micro_f1_score": 0.52})
+
+
+def simple(f1: float) -> dict[str, float]:
+    return dict.fromkeys(GENRES, f1)
+
+
+def judgements(verdict: Verdict) -> dict[str, Judgement]:
+    """The genres that did not pass."""
+    return {
+        row.genre: row.judgement for row in verdict.genres if row.judgement is not Judgement.PASS
+    }
+
+
+def test_a_good_model_is_blessed() -> None:
+    verdict = judge(scores(), scores({"War": 0.55}), simple(0.45), CONFIG)
+    assert verdict.blessed
+    assert verdict.reasons == ()
+    assert verdict.notes == ()
+    assert judgements(verdict) == {}
+    assert [row.genre for row in verdict.genres] == list(GENRES)
+    assert verdict.macro_f1 == pytest.approx(0.5)
+    assert verdict.last_blessed_macro_f1 == pytest.approx(0.5 + 0.05 / 22)
+    assert verdict.simple_baseline_macro_f1 == pytest.approx(0.45)
+    war = verdict.genres[GENRES.index("War")]
+    assert (war.support, war.f1, war.precision, war.recall, war.auc_pr) == (40, 0.5, 0.6, 0.4, 0.55)
+    assert (war.floor, war.last_blessed, war.simple_baseline) == (0.3, 0.55, 0.45)
+    assert verdict.aggregates == {"micro_f1_score": 0.52}
+    assert verdict.examples == 880
+
+
+def test_one_genre_that_got_worse_shuts_the_gate() -> None:
+    better_elsewhere = dict.fromkeys(GENRES, 0.7) | {"Horror": 0.449}
+    verdict = judge(scores(better_elsewhere), scores(), simple(0.45), CONFIG)
+    assert not verdict.blessed
+    assert judgements(verdict) == {"Horror": Judgement.WORSE}
+    assert verdict.reasons == (
+        "Horror: F1 0.449 is below the last blessed model's 0.500 by more than the 0.050 allowed "
+        "(40 test films)",
+    )
+
+
+def test_one_genre_below_its_floor_shuts_the_gate() -> None:
+    config = GateConfig(floor=0.3, genre_floors={"Drama": 0.51}, min_support=10)
+    verdict = judge(scores(), scores(), simple(0.45), config)
+    assert not verdict.blessed
+    assert judgements(verdict) == {"Drama": Judgement.BELOW_FLOOR}
+    assert verdict.reasons == ("Drama: F1 0.500 is below its floor 0.510 (40 test films)",)
+
+
+def test_a_genre_that_fails_twice_gives_both_reasons() -> None:
+    verdict = judge(scores({"Sport": 0.2}), scores(), simple(0.3), CONFIG)
+    assert judgements(verdict) == {"Sport": Judgement.BELOW_FLOOR}
+    assert [reason.split(" is below ")[1].split(" ")[0] for reason in verdict.reasons] == [
+        "its",
+        "the",
+    ]
+
+
+def test_a_model_below_the_simple_baseline_is_refused() -> None:
+    config = GateConfig(floor=0.3, simple_baseline_tolerance=0.02)
+    verdict = judge(scores(), None, simple(0.53), config)
+    assert verdict.reasons == (
+        "macro-F1: 0.500 is below the simple baseline's 0.530 by more than the 0.020 allowed",
+    )
+    assert judgements(verdict) == {}
+    assert judge(scores(), None, simple(0.52), config).blessed
+
+
+@pytest.mark.parametrize(
+    ("f1", "config"),
+    [
+        (0.3, GateConfig(floor=0.3, max_drop=1)),
+        (0.3, GateConfig(floor=0.1 + 0.2, max_drop=1)),
+        (0.7 - 0.1, GateConfig(floor=0.6)),
+        (0.45, GateConfig(max_drop=0.05)),
+        (0.4, GateConfig(max_drop=0.1)),
+    ],
+)
+def test_what_is_just_reached_passes(f1: float, config: GateConfig) -> None:
+    assert judge(scores(dict.fromkeys(GENRES, f1)), scores(), None, config).blessed
+
+
+def test_genres_with_too_few_films_are_named_and_not_judged() -> None:
+    candidate = scores({"War": 0.0, "Music": 0.0}, {"War": 9, "Music": 0, "Sport": 10})
+    verdict = judge(candidate, scores(), simple(0.4), CONFIG)
+    assert verdict.blessed
+    assert judgements(verdict) == {"Music": Judgement.NOT_JUDGED, "War": Judgement.NOT_JUDGED}
+    assert verdict.notes == ("not judged, with fewer than 10 test films: Music 0, War 9",)
+
+
+def test_macro_f1_goes_over_the_genres_that_have_a_film() -> None:
+    candidate = scores({"War": 0.0, "Music": 0.1}, {"War": 0, "Music": 1})
+    baseline = simple(0.45) | {"War": 0.0}
+    verdict = judge(candidate, scores({"War": 0.0}), baseline, CONFIG)
+    assert verdict.macro_f1 == pytest.approx((20 * 0.5 + 0.1) / 21)
+    assert verdict.last_blessed_macro_f1 == pytest.approx(0.5)
+    assert verdict.simple_baseline_macro_f1 == pytest.approx(0.45)
+
+
+def test_nothing_judged_is_a_reason_to_refuse() -> None:
+    verdict = judge(scores(support=dict.fromkeys(GENRES, 9)), None, simple(0.1), CONFIG)
+    assert not verdict.blessed
+    assert verdict.reasons == (
+        "nothing could be judged: no genre has 10 test films. Bring more data or set "
+        "gate.min_support lower",
+    )
+
+
+def test_the_first_run_is_judged_by_floors_and_simple_baseline_and_says_so() -> None:
+    verdict = judge(scores(), None, simple(0.4), CONFIG)
+    assert verdict.blessed
+    assert verdict.notes == (FIRST_RUN,)
+    assert verdict.last_blessed_macro_f1 is None
+    assert {row.last_blessed for row in verdict.genres} == {None}
+
+    refused = judge(scores({"War": 0.1}), None, simple(0.4), CONFIG)
+    assert not refused.blessed
+    assert refused.notes == (FIRST_RUN,)
+
+
+def test_without_simple_baseline_the_verdict_says_so() -> None:
+    verdict = judge(scores(), scores(), None, CONFIG)
+    assert verdict.blessed
+    assert verdict.notes == (NO_SIMPLE_BASELINE,)
+    assert verdict.simple_baseline_macro_f1 is None
+
+
+def test_reset_baseline_leaves_the_last_blessed_model_out_and_is_recorded() -> None:
+    last_blessed = scores(dict.fromkeys(GENRES, 0.9))
+    assert not judge(scores(), last_blessed, simple(0.4), CONFIG).blessed
+    verdict = judge(scores(), last_blessed, simple(0.4), CONFIG, reset_baseline=True)
+    assert verdict.blessed
+    assert verdict.reset_baseline
+    assert verdict.notes == (
+        "the last blessed model was left out of the comparison (--reset-baseline)",
+    )
+    assert {row.last_blessed for row in verdict.genres} == {None}
+    assert not judge(scores({"War": 0.1}), None, None, CONFIG, reset_baseline=True).blessed
+
+
+def test_missing_figures_are_an_error_and_no_pass() -> None:
+    few = {genre: 0.4 for genre in GENRES if genre not in ("War", "Western")}
+    with pytest.raises(KeyError, match="War"):
+        judge(scores(), None, few, CONFIG)
+
+
+def test_a_verdict_survives_its_json() -> None:
+    candidate = scores({"War": 0.1, "Horror": 0.2}, {"Music": 3})
+    config = GateConfig(floor=0.15, genre_floors={"Drama": 0.4}, min_support=5)
+    verdict = judge(candidate, scores(), None, config)
+    assert Verdict.from_json(verdict.to_json()) == verdict
+    plain = json.loads(verdict.to_json())
+    assert plain["genres"][GENRES.index("War")]["judgement"] == "below floor"
+    assert plain["config"]["genre_floors"] == {"Drama": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"floor": 1.2}, "floor should be at most 1. Received: 1.2"),
+        ({"floor": "high"}, 'floor should be a number. Received: "high"'),
+        ({"floor": float("nan")}, "floor should be a finite number. Received: NaN"),
+        ({"max_drop": -0.1}, "max_drop should be at least 0. Received: -0.1"),
+        (
+            {"simple_baseline_tolerance": True},
+            "simple_baseline_tolerance should be a number. Received: true",
+        ),
+        ({"genre_floors": {"War": 2}}, "genre_floors.War should be at most 1. Received: 2"),
+        ({"min_support": 0}, "min_support should be at least 1. Received: 0"),
+        (
+            {"genre_floors": {"Sci Fi": 0.2}},
+            f'genre_floors.Sci Fi is not a genre. Known: {", ".join(GENRES)}. Received: "Sci Fi"',
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        GateConfig.model_validate(values)
+    [error] = caught.value.errors()
+    assert mistake(error, dotted(error["loc"])) == message
+
+
+def test_equal_settings_give_equal_json() -> None:
+    first = GateConfig(genre_floors={"War": 0.2, "Drama": 0.5})
+    second = GateConfig(genre_floors={"Drama": 0.5, "War": 0.2})
+    assert first.to_json() == second.to_json()
+    assert GateConfig.from_json(first.to_json()) == first

@@ -1,0 +1,55 @@
+"""The simple baseline as a whole on made-up films."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.simple_baseline.component import SimpleBaseline, SimpleBaselineMetrics, load
+from schema import features as raw
+from schema.errors import UserError
+from tests.data.tiny_movies import Row, movies, serialized, with_values, write_examples
+
+
+def run(folder: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
+    metrics = SimpleBaselineMetrics()
+    metrics.uri = str(folder / "metrics")
+    examples = write_examples(
+        folder / "examples", {split: serialized(rows) for split, rows in splits.items()}
+    )
+    SimpleBaseline.test_call(examples=examples, metrics=metrics, seed=4)
+    return metrics
+
+
+def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
+    splits = {"train": movies(150, 1), "eval": movies(50, 2), "test": movies(50, 3)}
+    # A plot that says nothing, of a film of a genre that only this split has.
+    splits["test"].append(
+        with_values(splits["test"][:1], plot="the letter", genres="Sport")[0] | {raw.TITLE: None}
+    )
+    artifact = run(tmp_path, splits)
+    metrics = load(artifact.uri)
+
+    assert metrics.pop("seconds") >= 0
+    assert metrics["films"] == 51
+    for genre in ("Western", "Sci-Fi", "Horror"):
+        assert metrics["genres"][genre]["recall"] == 1.0
+    assert metrics["genres"]["Sport"] == {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 1}
+    assert metrics["subset_accuracy"] == pytest.approx(50 / 51)
+    assert 0.7 < metrics["macro_f1"] < 0.75
+    assert (artifact.macro_f1, artifact.micro_f1, artifact.samples_f1) == (
+        metrics["macro_f1"],
+        metrics["micro_f1"],
+        metrics["samples_f1"],
+    )
+
+    again = tmp_path / "again"
+    again.mkdir()
+    repeated = load(run(again, splits).uri)
+    del repeated["seconds"]
+    assert json.dumps(repeated) == json.dumps(metrics)
+
+
+def test_a_split_without_films(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^The eval split has no films\. Give more films\.$"):
+        run(tmp_path, {"train": movies(50), "eval": [], "test": movies(5)})

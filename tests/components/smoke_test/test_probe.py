@@ -1,0 +1,362 @@
+"""A sound model passes; a model with one fault is refused with a reason that names it."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from components.smoke_test.probe import Report, probe
+from schema.genres import GENRES
+from tests.data.tiny_model import Change, Tensors, save_tiny_model, write_examples
+
+EDGE_ROWS = [
+    "edge row 'all empty'",
+    "edge row 'plot only'",
+    "edge row 'unknown people'",
+    "edge row 'people of separators'",
+    "edge row 'plot of 100,000 words'",
+    "edge row 'one endless word'",
+    "edge row 'odd Unicode'",
+    "edge row 'invalid UTF-8'",
+    "edge row 'numbers below one'",
+    "edge row 'numbers of zero'",
+    "edge row 'infinite numbers'",
+    "edge row 'huge numbers'",
+]
+NAMED_INPUTS = (
+    "average_rating, cast, directors, num_votes, plot, runtime_minutes, title, writers, year"
+)
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_examples(tmp_path_factory.mktemp("examples") / "Split-test", 6)
+
+
+def changed(output: str, change: Callable[[Tensors, tf.Tensor], tf.Tensor]) -> Change:
+    return lambda features, answer: {**answer, output: change(features, answer[output])}
+
+
+def empty_plot(features: Tensors) -> tf.Tensor:
+    return (tf.strings.length(features["plot"]) == 0)[:, tf.newaxis]
+
+
+def test_a_sound_model_passes(tmp_path: Path, examples: Path) -> None:
+    report = probe(save_tiny_model(tmp_path / "model"), examples, rows=5)
+
+    assert report.reasons == []
+    assert report.passed
+    assert report.rows == [
+        "row 0 (tt0000001)",
+        "row 1 (tt0000003)",
+        "row 2 (tt0000005)",
+        "row 3 (tt0000002)",
+        "row 4 (tt0000004)",
+        *EDGE_ROWS,
+    ]
+    assert set(report.largest_difference) == {
+        "evaluate",
+        "serving_default",
+        "examples",
+        "one row alone",
+        "a request with a plot alone",
+    }
+    assert max(report.largest_difference.values()) < 1e-6
+    assert list(report.seconds) == [
+        "reading the examples",
+        "reading the graph",
+        "loading the model",
+        "asking serving_default",
+        "asking evaluate",
+        "asking examples",
+        "asking serving_default row by row",
+        "asking serving_default with a plot alone",
+    ]
+
+
+FAULTY_ANSWERS: dict[str, tuple[Change, str]] = {
+    "nan": (
+        changed("probabilities", lambda f, p: tf.where(empty_plot(f), math.nan, p)),
+        "serving_default: probabilities are not finite in 3 of 18 rows, first row 1 (tt0000003), "
+        "Action",
+    ),
+    "range": (
+        changed("probabilities", lambda f, p: p + tf.one_hot(2, len(GENRES))),
+        "serving_default: probabilities lie outside of 0 to 1 in 18 of 18 rows, first "
+        "row 0 (tt0000001), Animation",
+    ),
+    "order": (
+        changed("genres", lambda f, g: tf.gather(g, [1, 0, *range(2, len(GENRES))], axis=1)),
+        "serving_default: genres are not those of schema.genres.GENRES in their order in 18 of 18 "
+        "rows, first row 0 (tt0000001), Action",
+    ),
+    "nothing predicted": (
+        changed("predicted", lambda f, p: p & ~empty_plot(f)),
+        "serving_default: no genre is predicted in 3 of 18 rows, first row 1 (tt0000003)",
+    ),
+    "one row of genres": (
+        changed("genres", lambda f, g: g[:1]),
+        "serving_default: 'genres' has the shape [1, 22]. Expected: [18, 22]",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY_ANSWERS)
+def test_a_faulty_answer_is_refused(fault: str, tmp_path: Path, examples: Path) -> None:
+    change, reason = FAULTY_ANSWERS[fault]
+    report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
+    assert report.reasons == [reason]
+    assert not report.passed
+
+
+def test_a_signature_that_disagrees_is_refused(tmp_path: Path, examples: Path) -> None:
+    shifted = changed("probabilities", lambda f, p: tf.abs(p - 0.001))
+    report = probe(save_tiny_model(tmp_path / "model", examples=shifted), examples, rows=6)
+    assert report.reasons == [
+        "examples: probabilities are up to 0.001 away from those of serving_default for all rows "
+        "together (allowed: 1e-05) in 18 of 18 rows, first row 0 (tt0000001), Action"
+    ]
+    assert report.largest_difference["examples"] == pytest.approx(0.001, abs=1e-6)
+
+
+@pytest.mark.parametrize(("shift", "passed"), [(0.001, True), (0.01, False)])
+def test_products_in_bfloat16_may_differ_by_more(
+    shift: float, passed: bool, tmp_path: Path, examples: Path
+) -> None:
+    def shifted(_: Tensors, p: tf.Tensor) -> tf.Tensor:
+        ones = tf.ones([1, 1], tf.bfloat16)
+        return tf.abs(p - shift * tf.cast(tf.matmul(ones, ones), tf.float32))
+
+    model = save_tiny_model(tmp_path / "model", examples=changed("probabilities", shifted))
+    report = probe(model, examples, rows=6)
+    assert report.passed == passed
+    if not passed:
+        assert "(allowed: 0.005)" in report.reasons[0]
+
+
+def in_bfloat16(probabilities: tf.Tensor) -> tf.Tensor:
+    """Noise like that of products in bfloat16, different for each row, in a graph that has such."""
+    ones = tf.ones([1, 1], tf.bfloat16)
+    rows = tf.range(tf.shape(probabilities)[0], dtype=tf.int32)
+    seeds = tf.stack([rows, rows], axis=1)
+    noise = tf.map_fn(
+        lambda seed: tf.random.stateless_uniform([len(GENRES)], seed, -0.001, 0.001),
+        seeds,
+        fn_output_signature=tf.float32,
+    )
+    noise *= tf.cast(tf.matmul(ones, ones), tf.float32)
+    return tf.clip_by_value(probabilities + noise, 0.0, 1.0)
+
+
+WRONG_DECISIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "every genre": tf.ones_like,
+    "none but the first": lambda p: tf.one_hot(
+        tf.zeros(tf.shape(p)[:1], tf.int32), 22, True, False
+    ),
+    "another threshold": lambda p: p >= tf.minimum(0.6, tf.reduce_max(p, axis=1, keepdims=True)),
+    "reversed genres": lambda p: tf.reverse(
+        p >= tf.minimum(0.5, tf.reduce_max(p, axis=1, keepdims=True)), [1]
+    ),
+}
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("signature", ["examples", "named"])
+@pytest.mark.parametrize("fault", WRONG_DECISIONS)
+def test_a_signature_that_decides_wrongly_is_refused(
+    fault: str, signature: str, noise: bool, tmp_path: Path, examples: Path
+) -> None:
+    def wrong(features: Tensors, answer: Tensors) -> Tensors:
+        p = answer["probabilities"]
+        predicted = tf.cast(WRONG_DECISIONS[fault](p), tf.bool)
+        return {**answer, "probabilities": in_bfloat16(p) if noise else p, "predicted": predicted}
+
+    model = save_tiny_model(tmp_path / "model", **{signature: wrong})
+    report = probe(model, examples, rows=6)
+    what = "serving_default" if signature == "named" else signature
+    assert report.reasons[0].startswith(
+        f"{what}: decisions do not follow from the probabilities and the thresholds of evaluate in "
+    )
+    assert max(report.largest_difference.values()) < (0.005 if noise else 1e-6)
+
+
+def test_noise_of_bfloat16_alone_passes(tmp_path: Path, examples: Path) -> None:
+    def noisy(features: Tensors, answer: Tensors) -> Tensors:
+        p = in_bfloat16(answer["probabilities"])
+        best = tf.reduce_max(p, axis=1, keepdims=True)
+        return {**answer, "probabilities": p, "predicted": p >= tf.minimum(0.5, best)}
+
+    report = probe(save_tiny_model(tmp_path / "model", examples=noisy), examples, rows=6)
+    assert report.reasons == []
+    assert report.largest_difference["examples"] > 1e-4
+
+
+def test_an_evaluation_of_other_probabilities_is_refused(tmp_path: Path, examples: Path) -> None:
+    halved = changed("probabilities", lambda f, p: p / 2)
+    report = probe(save_tiny_model(tmp_path / "model", evaluate=halved), examples, rows=6)
+    (reason,) = report.reasons
+    assert reason.startswith("evaluate: probabilities are up to ")
+
+
+def test_an_answer_that_depends_on_the_other_rows_is_refused(
+    tmp_path: Path, examples: Path
+) -> None:
+    mixed = changed("probabilities", lambda f, p: (p + tf.reduce_mean(p, axis=0)) / 2)
+    model = save_tiny_model(tmp_path / "model", named=mixed, examples=mixed)
+    report = probe(model, examples, rows=6)
+    assert [reason.split(":")[0] for reason in report.reasons] == [
+        "one row alone",
+        "a request with a plot alone",
+    ]
+
+
+def test_a_default_that_is_not_unknown_is_refused(tmp_path: Path, examples: Path) -> None:
+    report = probe(save_tiny_model(tmp_path / "model", unknown_number=1999.0), examples, rows=6)
+    (reason,) = report.reasons
+    assert reason.startswith("a request with a plot alone: probabilities are up to ")
+    assert reason.endswith("in 3 of 3 rows, first edge row 'all empty', Action")
+
+
+def test_an_input_without_default_is_refused(tmp_path: Path, examples: Path) -> None:
+    report = probe(save_tiny_model(tmp_path / "model", defaults=False), examples, rows=6)
+    assert len(report.reasons) == 9
+    assert report.reasons[0] == (
+        "input 'plot' of signature 'serving_default' has no default: a request cannot leave it out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "found"),
+    [
+        ("examples", "evaluate, serving_default"),
+        ("serving_default", "evaluate, examples"),
+        ("evaluate", "examples, serving_default"),
+    ],
+)
+def test_a_missing_signature_is_refused(
+    missing: str, found: str, tmp_path: Path, examples: Path
+) -> None:
+    report = probe(save_tiny_model(tmp_path / "model", leave_out=missing), examples, rows=6)
+    assert report.reasons[0] == f"there is no signature '{missing}' (found: {found})"
+
+
+def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Path) -> None:
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="overview")])
+    def ask(overview: tf.Tensor) -> Tensors:
+        return {"probabilities": tf.zeros([tf.size(overview), 22], tf.float64)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="examples")])
+    def ask_examples(serialized: tf.Tensor) -> Tensors:
+        return {"probabilities": tf.zeros([1, 22]), "genres": serialized, "predicted": serialized}
+
+    tf.saved_model.save(module, str(tmp_path), {"serving_default": ask, "examples": ask_examples})
+    report = probe(tmp_path, examples, rows=1)
+    assert report.reasons[:5] == [
+        f"signature 'serving_default' has the inputs overview. Expected: {NAMED_INPUTS}",
+        "signature 'serving_default' has the outputs probabilities. "
+        "Expected: genres, predicted, probabilities",
+        "output 'probabilities' of signature 'serving_default' is float64. Expected: float32",
+        "input 'plot' of signature 'serving_default' has no default: a request cannot leave it out",
+        "input 'title' of signature 'serving_default' has no default: a request cannot leave it "
+        "out",
+    ]
+    assert report.reasons[-4:] == [
+        "input 'examples' of signature 'examples' is int64. Expected: string",
+        "output 'genres' of signature 'examples' is int64. Expected: string",
+        "output 'predicted' of signature 'examples' is int64. Expected: bool",
+        "there is no signature 'evaluate' (found: examples, serving_default)",
+    ]
+
+
+def test_a_graph_that_needs_python_is_refused(tmp_path: Path, examples: Path) -> None:
+    def through_python(features: Tensors, probabilities: tf.Tensor) -> tf.Tensor:
+        same = tf.numpy_function(lambda p: p, [probabilities], tf.float32, stateful=False)
+        return tf.ensure_shape(same, [None, len(GENRES)])
+
+    change = changed("probabilities", through_python)
+    report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
+    assert report.reasons == ["the graph has ops that no stock server has: PyFuncStateless"]
+
+
+def test_a_graph_with_an_op_that_tensorflow_lacks_is_refused(
+    tmp_path: Path, examples: Path
+) -> None:
+    model = save_tiny_model(tmp_path / "model")
+    graph = model / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes().replace(b"StringLength", b"StrangLength"))
+    report = probe(model, examples, rows=6)
+    assert report.reasons == ["the graph has ops that no stock server has: StrangLength"]
+
+
+def test_a_graph_that_fails_on_one_row_is_refused(tmp_path: Path, examples: Path) -> None:
+    def fail(features: Tensors, probabilities: tf.Tensor) -> tf.Tensor:
+        short = tf.strings.length(features["plot"]) < 100_000
+        with tf.control_dependencies(
+            [tf.debugging.Assert(tf.reduce_all(short), ["the plot is too long"])]
+        ):
+            return tf.identity(probabilities)
+
+    change = changed("probabilities", fail)
+    report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
+    (reason,) = report.reasons
+    assert reason.startswith("asking serving_default failed: ")
+    assert "the plot is too long" in reason
+
+
+@pytest.mark.parametrize("damage", ["no variables", "cut graph", "no graph", "no words"])
+def test_a_model_that_does_not_load_is_refused(damage: str, tmp_path: Path, examples: Path) -> None:
+    model = save_tiny_model(tmp_path / "model")
+    if damage == "no variables":
+        shutil.rmtree(model / "variables")
+    elif damage == "no words":
+        shutil.rmtree(model / "assets")
+    elif damage == "no graph":
+        (model / "saved_model.pb").unlink()
+    else:
+        graph = model / "saved_model.pb"
+        graph.write_bytes(graph.read_bytes()[:-100])
+    report = probe(model, examples, rows=6)
+    (reason,) = report.reasons
+    stage = (
+        "loading the model"
+        if damage.startswith("no ") and damage != "no graph"
+        else ("reading the graph")
+    )
+    assert reason.startswith(f"{stage} failed: ")
+    assert not report.passed
+
+
+def test_the_command_needs_neither_tfx_nor_the_training_code(
+    tmp_path: Path, examples: Path
+) -> None:
+    model = save_tiny_model(tmp_path / "model")
+    report = tmp_path / "report.json"
+    script = (
+        "import sys; from components.smoke_test import probe; status = probe.main(); "
+        "print(sorted({'tfx', 'tensorflow_transform', 'trainer', 'transform'} "
+        "& set(sys.modules))); sys.exit(status)"
+    )
+    command = [sys.executable, "-c", script, "--model", str(model), "--examples", str(examples)]
+    done = subprocess.run(
+        [*command, "--report", str(report), "--rows", "2"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[0] == "stage: reading the examples"
+    assert done.stdout.splitlines()[-2:] == [
+        "stage: asking serving_default with a plot alone",
+        "[]",
+    ]
+    written = Report(**json.loads(report.read_text()))
+    assert written.passed
+    assert written.rows == ["row 0 (tt0000001)", "row 1 (tt0000003)", *EDGE_ROWS]

@@ -1,0 +1,30 @@
+"""Decisions are pure: each is imported without TFX, TensorFlow or a library for tables."""
+
+import subprocess
+import sys
+
+import pytest
+
+from schema.fingerprint import ROOT
+
+DECISIONS = sorted(
+    ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    for file in ROOT.glob("components/*/decision.py")
+)
+
+
+def test_every_decision_is_looked_at() -> None:
+    assert len(DECISIONS) == 4
+
+
+@pytest.mark.parametrize("module", DECISIONS)
+def test_a_decision_needs_no_heavy_library(module: str) -> None:
+    script = (
+        f"import sys, {module}; names = {{name.split('.')[0] for name in sys.modules}}; "
+        "print(sorted(names & {'tfx', 'tensorflow', 'tensorflow_data_validation', "
+        "'tensorflow_metadata', 'tensorflow_model_analysis', 'ml_metadata', 'rich'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

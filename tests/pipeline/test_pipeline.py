@@ -1,0 +1,260 @@
+"""Which nodes a change makes run again, read off the compiled pipeline."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx import v1 as tfx
+from tfx.dsl.compiler import compiler
+from tfx.proto.orchestration import pipeline_pb2
+
+from pipeline import pipeline as dag
+from pipeline.config import RunConfig
+from schema.fingerprint import ROOT, fingerprint, sources
+from schema.names import Node
+
+pytestmark = pytest.mark.filterwarnings(
+    # TFX's, but protobuf gives it to whoever called.
+    r"ignore:label\(\) is deprecated:DeprecationWarning"
+)
+
+PUSHED = {"Pusher", "ModelReport"}
+TESTED = {"SmokeTest"} | PUSHED
+JUDGED = {"Evaluator"} | TESTED
+TRAINED = {"Tuner", "Trainer"} | JUDGED
+TRANSFORMED = {"Transform", "WordVectors"} | TRAINED
+GATED = {"AnomalyGate", "ModelReport"}
+EXAMINED = {"StatisticsGen", "SchemaGen", "ExampleValidator"} | GATED
+ALL = {"CsvExampleGen", "SchemaImporter", "SimpleBaseline"} | EXAMINED | TRANSFORMED
+RESOLVERS = {"LastAcceptedStatistics", "LatestBlessedModel", "BestHyperparameters"}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    folder = tmp_path_factory.mktemp("run")
+    return changed(RunConfig(data=folder / "data", output=folder / "output"), "tuner", enabled=True)
+
+
+def changed(config: RunConfig, section: str, **values: Any) -> RunConfig:
+    """The configuration with some values of a section changed."""
+    new = getattr(config, section).model_copy(update=values)
+    return config.model_copy(update={section: new})
+
+
+def compiled(config: RunConfig, token: str = "") -> dict[str, pipeline_pb2.PipelineNode]:
+    """The nodes of a configuration, by name."""
+    ir = compiler.Compiler().compile(dag.create_pipeline(config, token))
+    nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
+    executors = ir.deployment_config
+    local = pipeline_pb2.IntermediateDeploymentConfig()
+    executors.Unpack(local)
+    for name, node in nodes.items():
+        # The cache looks at the executor, too. Nothing else uses this field of a node.
+        node.node_info.type.name += str(local.executor_specs.get(name))
+    return nodes
+
+
+def run_again(
+    before: dict[str, pipeline_pb2.PipelineNode], after: dict[str, pipeline_pb2.PipelineNode]
+) -> set[str]:
+    """Nodes with a cache that miss it: those that differ, and those that read what they write."""
+    found = {
+        name
+        for name, node in after.items()
+        if key(before.get(name)) != key(node) and name not in RESOLVERS
+    }
+    while True:
+        readers = {
+            name
+            for name, node in after.items()
+            for source in producers(node)
+            if source in found and name not in found
+        }
+        if not readers:
+            return found - RESOLVERS
+        found |= readers
+
+
+def key(node: pipeline_pb2.PipelineNode | None) -> tuple[str, str] | None:
+    """What the cache looks at, besides the inputs."""
+    return node and (str(node.node_info), str(node.parameters))
+
+
+def producers(node: pipeline_pb2.PipelineNode) -> set[str]:
+    """Nodes whose artifacts a node reads."""
+    return {
+        channel.producer_node_query.id
+        for given in node.inputs.inputs.values()
+        for channel in given.channels
+        if channel.producer_node_query.id
+    }
+
+
+def test_the_nodes_and_their_order(config: RunConfig) -> None:
+    nodes = compiled(config)
+    assert set(nodes) == (ALL | RESOLVERS) - {"BestHyperparameters"}
+    assert set(nodes) | {"BestHyperparameters"} == set(Node)
+    order = list(nodes)
+    for earlier, later in [
+        ("AnomalyGate", "Transform"),
+        ("AnomalyGate", "SimpleBaseline"),
+        ("Trainer", "LatestBlessedModel"),
+        ("LatestBlessedModel", "Evaluator"),
+        ("SmokeTest", "Pusher"),
+        ("Pusher", "ModelReport"),
+    ]:
+        assert order.index(earlier) < order.index(later)
+
+    without_search = compiled(changed(config, "tuner", enabled=False))
+    assert set(without_search) == (ALL | RESOLVERS) - {"Tuner"}
+
+
+def test_nothing_changed(config: RunConfig) -> None:
+    assert run_again(compiled(config), compiled(config)) == set()
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "expected"),
+    [
+        ("transform", {"max_cast": 3}, TRANSFORMED),
+        ("word_vectors", {"epochs": 6}, {"WordVectors"} | TRAINED),
+        ("anomalies", {"max_filled_change": 0.3}, GATED),
+        ("hparams", {"hidden_units": 5}, TRAINED),
+        ("hparams", {"seed": 5}, {"SimpleBaseline", "WordVectors"} | TRAINED),
+        ("tuner", {"trials": 5}, TRAINED),
+        ("gate", {"floor": 0.5}, JUDGED),
+        ("gate", {"genre_floors": {"Drama": 0.5}}, JUDGED),
+        ("serving", {"keep_old": 5}, PUSHED),
+        ("beam", {"running_mode": "multi_processing"}, ALL - {"SchemaImporter"}),
+    ],
+)
+def test_a_setting(
+    config: RunConfig, section: str, values: dict[str, Any], expected: set[str]
+) -> None:
+    after = compiled(changed(config, section, **values))
+    assert run_again(compiled(config), after) == expected
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("components.anomaly_gate.decision", GATED),
+        ("components.anomaly_gate.figures", GATED),
+        ("components.simple_baseline.model", {"SimpleBaseline"} | JUDGED),
+        ("components.smoke_test.decision", TESTED),
+        ("components.smoke_test.probe", TESTED),
+        ("components.evaluator.component", JUDGED),
+        ("components.evaluator.decision", JUDGED),
+        ("components.evaluator.measurement", JUDGED),
+        ("components.evaluator.metrics", JUDGED),
+        ("components.evaluator.verdict", {"ModelReport"}),
+        ("components.examples", {"SimpleBaseline", "WordVectors"} | TRAINED),
+        ("components.pusher.component", {"ModelReport"}),
+        ("components.pusher.versions", {"ModelReport"}),
+        ("components.resolvers", set()),
+        ("components.word_vectors.vectors", {"WordVectors"} | TRAINED),
+        ("ingest.join", set()),
+        ("pipeline.console", set()),
+        ("report.charts", {"ModelReport"}),
+        ("schema.features", {"AnomalyGate", "SimpleBaseline"} | TRANSFORMED),
+        ("schema.genres", {"SimpleBaseline"} | TRANSFORMED),
+        ("trainer.export.signatures", TRAINED),
+        ("trainer.run", TRAINED),
+        ("trainer.tune", TRAINED),
+        ("transform.features", TRANSFORMED),
+        ("transform.text", TRANSFORMED),
+    ],
+)
+def test_an_edit_of_a_module(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, module: str, expected: set[str]
+) -> None:
+    before = compiled(config)
+    monkeypatch.setattr(dag, "fingerprint", as_if_edited(module))
+    assert run_again(before, compiled(config)) == expected
+
+
+def as_if_edited(module: str) -> Callable[..., str]:
+    """`fingerprint` after an edit of one module."""
+    file = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    assert file.is_file()
+
+    def edited(*names: str) -> str:
+        return fingerprint(*names) + ("'" if file in sources(*names) else "")
+
+    return edited
+
+
+def test_another_schema(config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = compiled(config)
+    other = tmp_path / "schema.pbtxt"
+    other.write_bytes(config.curated_schema.read_bytes() + b"\n")
+    monkeypatch.setattr(RunConfig, "curated_schema", other)
+    assert run_again(before, compiled(config)) == (
+        {"SchemaImporter", "ExampleValidator"} | GATED | TRANSFORMED
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("reset_baseline", True, JUDGED),
+        ("republish", True, PUSHED),
+        ("from_node", "Trainer", set()),
+        ("search_anew", True, set()),
+    ],
+)
+def test_a_flag(config: RunConfig, field: str, value: object, expected: set[str]) -> None:
+    after = compiled(config.model_copy(update={field: value}))
+    assert run_again(compiled(config), after) == expected
+
+
+def test_a_serving_directory_that_was_changed(config: RunConfig) -> None:
+    assert run_again(compiled(config, "one"), compiled(config, "two")) == PUSHED
+
+
+def test_a_run_may_do_without_what_an_earlier_search_found(config: RunConfig) -> None:
+    before = changed(config, "tuner", enabled=False)
+    over = before.model_copy(update={"over_search": {"dropout": 0.2}})
+    assert run_again(compiled(before), compiled(over)) == TRAINED - {"Tuner"}
+
+    ignoring = compiled(before.model_copy(update={"ignore_search": True}))
+    assert set(compiled(before)) - set(ignoring) == {"BestHyperparameters"}
+    assert "hyperparameters" not in ignoring["Trainer"].inputs.inputs
+
+
+def test_without_cache(config: RunConfig) -> None:
+    nodes = compiled(config.model_copy(update={"cache": False}))
+    assert not any(node.execution_options.caching_options.enable_cache for node in nodes.values())
+
+
+def test_making_the_pipeline_writes_no_file(config: RunConfig) -> None:
+    assert isinstance(dag.create_pipeline(config), tfx.dsl.Pipeline)
+    assert [path for path in config.output.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("node", "entry"),
+    [
+        ("AnomalyGate", ["components.anomaly_gate.component"]),
+        ("Transform", ["transform.preprocessing"]),
+        ("WordVectors", ["components.word_vectors.component"]),
+        ("SimpleBaseline", ["components.simple_baseline.component"]),
+        ("Tuner", ["trainer.tune"]),
+        ("Trainer", ["trainer.run"]),
+        ("Evaluator", ["components.evaluator.component"]),
+        ("SmokeTest", ["components.smoke_test.component"]),
+        ("ModelReport", ["components.report", "report"]),
+    ],
+)
+def test_the_cache_key_of_a_node_holds_the_hash_of_the_module_that_it_runs(
+    config: RunConfig, node: str, entry: list[str]
+) -> None:
+    parameters = compiled(config)[node].parameters.parameters
+    if "custom_config" in parameters:
+        custom = json.loads(parameters["custom_config"].field_value.string_value)
+        assert custom["code_fingerprint"] == fingerprint(*entry)
+    else:
+        given = parameters["code_fingerprint"].field_value.string_value
+        assert given == fingerprint(*entry)

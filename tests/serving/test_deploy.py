@@ -1,0 +1,67 @@
+"""The files of `deploy/` and of `serving/parameters`, which cannot import the names they repeat."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schema.names import MODEL_NAME, SERVING_FOLDER
+from serving import launch
+from serving.server import text_config
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+def test_the_parameter_files_are_read() -> None:
+    batching = text_config.read_batching(launch.PARAMETERS / "batching.config")
+    assert (batching.max_batch_size, batching.batch_timeout_micros) == (128, 4000)
+    metrics = text_config.read_monitoring(launch.PARAMETERS / "monitoring.config")
+    [scrape] = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]
+    assert scrape["metrics_path"] == metrics == "/monitoring/prometheus/metrics"
+    assert scrape["static_configs"] == [{"targets": ["tensorflow-serving:8501"]}]
+
+
+def test_the_model_config_names_the_model() -> None:
+    [model] = text_config.read_models(DEPLOY / "models.config").model_config_list.config
+    assert (model.name, model.base_path) == (MODEL_NAME, f"/models/{MODEL_NAME}")
+
+
+def test_the_compose_file_mounts_and_names_what_is_there() -> None:
+    services: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+    assert set(services) == {"tensorflow-serving", "web", "prometheus"}
+    server = services["tensorflow-serving"]
+    models, *files = server["volumes"]
+    pushed = f"${{SERVING_DIRECTORY:-../output/{SERVING_FOLDER}/{MODEL_NAME}}}"
+    assert models == f"{pushed}:/models/{MODEL_NAME}:ro"
+    folders = {}
+    for mount in files:
+        source, target, mode = mount.split(":")
+        assert mode == "ro"
+        folders[target] = DEPLOY / source
+    named = [Path(flag.partition("=")[2]) for flag in server["command"] if "_file=" in flag]
+    assert [folders[str(path.parent)] / path.name for path in named] == [
+        DEPLOY / "models.config",
+        DEPLOY / "../serving/parameters/batching.config",
+        DEPLOY / "../serving/parameters/monitoring.config",
+    ]
+    assert all((folders[str(path.parent)] / path.name).is_file() for path in named)
+
+
+def test_the_compose_file_starts_the_web_page_as_launch_does() -> None:
+    services: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+    web = services["web"]
+    assert (DEPLOY / web["build"] / "Dockerfile").is_file()
+    address = launch.Address("0.0.0.0", 8500, 8501, 8080, Path("x"))
+    command = launch.web_command(address)[3:]
+    pairs = dict(zip(command[::2], command[1::2], strict=True))
+    here = {"--rest-url": "http://tensorflow-serving:8501", "--grpc": "tensorflow-serving:8500"}
+    assert web["command"] == [f"{name}={value}" for name, value in (pairs | here).items()]
+    [mounted] = services["prometheus"]["volumes"]
+    assert (DEPLOY / mounted.partition(":")[0]).is_file()
+
+
+def test_the_readme_asks_the_model_by_its_name() -> None:
+    text = (DEPLOY.parent / "README.md").read_text()
+    assert f"/v1/models/{MODEL_NAME}:predict" in text
+    assert f'"name": "{MODEL_NAME}"' in text
+    assert f'Path("output/{SERVING_FOLDER}/{MODEL_NAME}")' in text

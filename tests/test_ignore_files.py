@@ -1,0 +1,65 @@
+"""Data that may not be passed on are neither committed nor copied into an image."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def ignored(path: str) -> bool:
+    command = ["git", "check-ignore", "--quiet", "--no-index", path]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "imdb/title.basics.tsv",
+        "imdb/MovieSummaries/plot_summaries.txt",
+        "data/imdb/name.basics.tsv.gz",
+        "runs/imdb/movies/movies-00000-of-00001.csv",
+        "output/movies/movies-00000-of-00001.csv",
+        "title.basics.tsv.gz",
+        "elsewhere/title.basics.tsv.gz",
+        "elsewhere/MovieSummaries/movie.metadata.tsv",
+    ],
+)
+def test_git_ignores_data(path: str) -> None:
+    assert ignored(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["data/sample/title.basics.tsv", "data/sample/title.basics.tsv.gz", "data/imdb.yaml"]
+)
+def test_git_knows_the_sample_and_the_settings(path: str) -> None:
+    assert not ignored(path)
+
+
+def test_git_ignores_each_folder_that_the_documents_tell_people_to_make() -> None:
+    texts = [path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    named = re.findall(r"(?:--data|--output|DATA=|OUTPUT=)[ =]?([a-z][\w/.-]*)", "\n".join(texts))
+    folders = {name for name in named if not name.startswith("data/sample") and "." not in name}
+    assert {"imdb", "runs/imdb"} <= folders
+    assert [name for name in sorted(folders) if not ignored(f"{name}/title.basics.tsv")] == []
+
+
+def test_docker_ignores_what_git_ignores() -> None:
+    """The two files have patterns of different forms; those of data are compared one by one."""
+    text = (ROOT / ".gitignore").read_text()
+    [data] = re.findall(r"^# What runs write\n(.*)^# Caches", text, re.M | re.S)
+    patterns = [line for line in data.splitlines() if line and not line.startswith("#")]
+    docker = {
+        "/output": "output",
+        "/runs": "runs",
+        "/imdb": "imdb",
+        "/data/*/": "data/*",
+        "!/data/sample/": "!data/sample",
+        "*.tsv.gz": "**/*.tsv.gz",
+        "!/data/sample/*.tsv.gz": "!data/sample/*.tsv.gz",
+        "MovieSummaries/": "**/MovieSummaries",
+    }
+    assert patterns == list(docker)
+    assert set(docker.values()) <= set((ROOT / ".dockerignore").read_text().splitlines())
