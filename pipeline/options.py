@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
+from typing import Final
+
+from schema.errors import ExitStatus, exit_status_help
+
+_EPILOG: Final = exit_status_help(
+    {
+        ExitStatus.OK: "the command did its work",
+        ExitStatus.USER_ERROR: "a mistake in the input or the options",
+        ExitStatus.TRY_AGAIN: "another process is at work there, or the disk is full: try again\n"
+        "       later",
+        ExitStatus.INTERRUPTED: "interrupted",
+    }
+)
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -13,7 +27,12 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
         module: that is the command.
         description: what it does.
     """
-    made = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    made = argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=textwrap.fill(description, 78),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add_output(made, "output directory of the runs (default: output)")
     return made
 

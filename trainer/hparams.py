@@ -2,25 +2,18 @@
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from schema.settings import Count, Settings
 
 ENCODER_LAYERS: Final = {"minilm": 6, "mpnet": 12}
 """How many layers each pretrained sentence encoder has."""
 
-
-def _refuse_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("Input should be a number, not true or false")
-    return value
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
 
 
-Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
-Rate = Annotated[Number, Field(ge=0, lt=1)]
-Positive = Annotated[Number, Field(gt=0)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-
-
-class HParams(BaseModel):
+class HParams(Settings):
     """What defines one training.
 
     Attributes:
@@ -60,18 +53,16 @@ class HParams(BaseModel):
         seed: seed of weights, dropout, folds and order.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     word_encoder: Literal["none", "cnn", "rnn", "cnn_rnn"] = "cnn_rnn"
     sentence_encoder: Literal["none", "minilm", "mpnet"] = "minilm"
     encoder_layers: Count = 6
-    finetuned_layers: Annotated[int, Field(strict=True, ge=0)] = 4
+    finetuned_layers: Annotated[int, Field(ge=0)] = 4
     finetuning_epochs: Count = 3
     finetuning_rate: Positive = 2e-4
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     filters: Count = 48
     rnn_units: Count = 32
-    folds: Annotated[int, Field(strict=True, ge=2, le=20)] = 5
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
     people_prior: Positive = 2.0
     trees: Count = 100
     hidden_units: Count = 2048
@@ -81,11 +72,11 @@ class HParams(BaseModel):
     field_dropout: Rate = 0.3
     optimizer: Literal["adam", "adamw", "nadam"] = "adamw"
     learning_rate: Positive = 2e-3
-    weight_decay: Annotated[Number, Field(ge=0)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
     batch_size: Count = 512
     epochs: Count = 6
     patience: Count = 2
-    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 20
 
     @model_validator(mode="after")
     def _layers_fit_the_encoder(self) -> Self:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 from tfx import v1 as tfx
 
 from schema import features as raw
@@ -88,7 +88,8 @@ def transformed(folder: Path, films: Mapping[str, Sequence[Row]]) -> Path:
                     lambda inputs: preprocessing_fn(inputs, {"transform": {"min_word_count": 2}})
                 )
                 fitted | tft_beam.WriteTransformFn(str(graph))
-            (data, to), _ = ((given, metadata), fitted) | tft_beam.TransformDataset(), None
+                metadata_io.write_metadata(metadata, str(graph / "metadata"))
+            data, to = ((given, metadata), fitted) | tft_beam.TransformDataset()
             coder = tft.coders.ExampleProtoCoder(to.schema)
             options = tf.io.TFRecordOptions(compression_type="GZIP")
             with tf.io.TFRecordWriter(str(folder / f"{split}-0.gz"), options) as writer:

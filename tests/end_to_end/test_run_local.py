@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import RunConfig
+from schema import files
 from schema.errors import ExitStatus
 from tests.end_to_end.project import (
     COMPONENTS,
@@ -139,6 +140,15 @@ class TestMistakes:
             "pattern; choose another --output\n"
         )
         assert not output.exists()
+
+    def test_another_run_at_work(self, tmp_path: Path) -> None:
+        with files.lock(tmp_path / ".lock", "held"):
+            run = self.run("--output", str(tmp_path))
+        assert (run.status, run.output) == (ExitStatus.TRY_AGAIN, "")
+        assert run.errors == (
+            f"error: {tmp_path}: another run is at work here; wait for it or choose another "
+            "--output\n"
+        )
 
     def test_a_full_disk(self, tmp_path: Path) -> None:
         project = Project(tmp_path)

@@ -239,8 +239,21 @@ def test_a_search_and_then_its_result_without_one(project: Project) -> None:
     later = project.run_here()
     assert (later.status, later.executed) == (0, set())
     assert (
-        "note: the model was trained with the best hyperparameters of an earlier search "
-        "(--tune searches anew)"
+        "note: the hyperparameters are those that an earlier search found (--tune searches anew, "
+        "--ignore-search does without)"
     ) in later.lines
     [published] = [line for line in searched.lines if line.startswith("published: ")]
     assert later.lines[-1] == published.replace("published", "unchanged")
+
+    anew = project.run_here("--tune")
+    assert (anew.status, anew.nodes["Tuner"]) == (0, "done")
+    edit(project.settings, lambda text: text.replace("0.005", "5e-3, dropout: 0.2"))
+    explicit = project.run_here()
+    assert explicit.status == 0
+    assert any(
+        line.startswith("note: the configuration goes before the search: dropout is 0.2, not ")
+        for line in explicit.lines
+    )
+    [training] = project.artifacts("Trainer", "model_run")[-1:]
+    trained = json.loads((training / "training.json").read_text())["hparams"]
+    assert (trained["dropout"], trained["learning_rate"]) == (0.2, 0.005)

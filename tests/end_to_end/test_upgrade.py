@@ -55,10 +55,17 @@ def test_settings_of_e0087b2_are_refused_with_their_new_names(
     run = upgraded.run_here("--config", str(settings))
 
     assert run.status == ExitStatus.USER_ERROR
-    [line] = run.errors.splitlines()
-    assert line.startswith(f"error: {settings}: hparams.text_encoder")
-    assert "word_encoder" in line
-    assert "sentence_encoder" in line
+    lines = run.errors.removeprefix("error: ").splitlines()
+    assert (
+        f"{settings}: gate.baseline_tolerance is now called gate.simple_baseline_tolerance" in lines
+    )
+    assert (
+        f"{settings}: hparams.text_encoder is now word_encoder and sentence_encoder: write "
+        "`word_encoder: cnn` and `sentence_encoder: none`"
+    ) in lines
+    # One line for each setting, with its new name or the reason why it is gone.
+    assert len(lines) == 8
+    assert all(" is now " in line or " is gone: " in line for line in lines)
 
 
 def test_a_served_model_of_e0087b2_answers(upgraded: Project) -> None:

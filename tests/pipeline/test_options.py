@@ -2,8 +2,12 @@
 
 import argparse
 from pathlib import Path
+from types import ModuleType
 
-from pipeline import options
+import pytest
+
+from pipeline import lineage, options, rollback, schema_review, show_report
+from schema.errors import ExitStatus
 
 
 def test_files_of_settings_come_in_the_order_given() -> None:
@@ -13,3 +17,21 @@ def test_files_of_settings_come_in_the_order_given() -> None:
     found = parser.parse_args(["--config", "a.yaml", "--config", "b/c.yaml"]).config
     assert found == [Path("a.yaml"), Path("b/c.yaml")]
     assert parser.parse_args([]).config == []
+
+
+@pytest.mark.parametrize("command", [lineage, rollback, schema_review, show_report])
+def test_help_fits_a_terminal_and_names_the_exit_statuses(
+    capsys: pytest.CaptureFixture[str], command: ModuleType
+) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    for status in ExitStatus.OK, ExitStatus.USER_ERROR, ExitStatus.TRY_AGAIN:
+        assert f"\n  {status:<4} " in shown
+
+
+def test_a_home_directory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    given = options.parser("pipeline.rollback", "").parse_args(["--output=~/runs"])
+    assert given.output == Path("/home/ada/runs")

@@ -21,6 +21,7 @@ from trainer.ensemble import network, training
 from trainer.features import fields
 from trainer.features import network as features
 from trainer.hparams import HParams
+from trainer.tune import TrainingTuner, oracle
 from transform import features as xf
 
 Trained = tuple[tfx.components.FnArgs, dict[str, Any]]
@@ -87,7 +88,7 @@ def test_the_served_model_answers_as_the_trained_one(
     members, _ = run.train(hparams, prepared, Path(arguments.model_run_dir, "again"))
     decisions = training.decide(members, prepared.evaluation)
     inputs = prepared.evaluation.only(data.input_names(members))
-    logits, _ = training.predict(members, inputs.batches(len(films)))
+    logits, _ = training.predict(data.inference(members), inputs.batches(len(films)))
     probabilities, margin = decisions.margins(tf.constant(logits), tf.fill([len(films)], 3))
     # Features are kept in half precision in training.
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=0.01)
@@ -164,3 +165,25 @@ def test_a_split_without_films_is_refused(trained: Trained, tmp_path: Path, spli
     given[f"{split}_files"] = [str(tmp_path / "none.gz")]
     with pytest.raises(UserError, match=f"the split `{split}` has no films"):
         run.prepare(tfx.components.FnArgs(**given), HParams(**SHIPPED_BUT_SMALL))
+
+
+def test_a_trial_has_the_scores_of_its_best_pass(
+    trained: Trained, prepared: run.Prepared, tmp_path: Path
+) -> None:
+    _, record = trained
+    defaults = HParams(**SHIPPED_BUT_SMALL)
+    tuner = TrainingTuner(
+        prepared,
+        defaults,
+        tmp_path / "logs",
+        oracle=oracle(defaults, 1),
+        directory=tmp_path,
+        project_name="trials",
+    )
+    # The first trial has the settings of the training.
+    scores = tuner.run_trial(tuner.oracle.create_trial("tuner0"))
+    best = record["best_pass"]
+    assert scores == {
+        name: pytest.approx(record["history"][name][best], abs=0.005)
+        for name in ("val_map", "val_macro_f1")
+    }

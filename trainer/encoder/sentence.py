@@ -7,7 +7,6 @@ attention, which spares padding where most plots are short. Upper layers that le
 function words are not given them.
 """
 
-import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -17,16 +16,13 @@ import tensorflow as tf
 
 from trainer import precision
 from trainer.encoder import function_words
+from trainer.encoder.attention import mixed
 from trainer.encoder.mpnet import RELATIVE_BIAS
 from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained
 from trainer.hparams import HParams
 
 TEXTS_TOGETHER: Final = 16
 """So many share their attention: a little faster than 8 or 64 on two cores."""
-
-FARTHEST: Final = 128
-"""Tokens that are farther apart share one relative bias."""
-
 
 Weights = Mapping[str, np.ndarray]
 """Of the encoder by their names in the file, arranged as the file has them."""
@@ -307,111 +303,6 @@ def mean(tokens: Tokens) -> tf.Tensor:
 def _text_of(tokens: Tokens) -> tf.Tensor:
     """The text of each token: int32 [tokens]."""
     return tf.repeat(tf.range(tf.size(tokens.lengths)), tokens.lengths)
-
-
-def mixed(
-    asked: tf.Tensor, lengths: tf.Tensor, heads: int, bias: tf.Tensor | None = None
-) -> tf.Tensor:
-    """Attention within each of some texts, padded to the longest of them.
-
-    Args:
-        asked: query, key and value of all heads, [tokens, 3 * dimensions], text after text.
-        lengths: int32 [N], tokens of each text; one text at least.
-        heads: how many.
-        bias: float32 [classes, heads], what is added to the scores of two tokens by `distance`;
-            None adds nothing.
-
-    Returns:
-        [tokens, dimensions], of the type of `asked`.
-    """
-    dimensions = asked.shape[-1] // 3
-    size = dimensions // heads
-    rows, longest = tf.size(lengths), tf.reduce_max(lengths)
-    there = tf.sequence_mask(lengths, longest)
-    places = tf.cast(tf.where(there), tf.int32)
-    # A head's part of a token is one row of `size` numbers: packed they go by token, what is asked
-    # and head; padded by what is asked, text, head and place.
-    head = tf.range(heads)
-    first = tf.cumsum(lengths, exclusive=True)[:, tf.newaxis]
-    token = tf.where(there, first + tf.range(longest), 0)[:, tf.newaxis]
-    part = tf.range(3)[:, tf.newaxis, tf.newaxis, tf.newaxis] * heads + head[:, tf.newaxis]
-    to_padded = token * (3 * heads) + part
-    by_head = (places[:, :1] * heads + head) * longest + places[:, 1:]
-    to_packed = tf.range(3)[:, tf.newaxis] * (rows * heads * longest) + by_head[:, tf.newaxis]
-
-    query, key, value = tf.unstack(_moved(asked, to_padded, size, back=to_packed))
-    scale = tf.constant(size**-0.5, asked.dtype)
-    scores = tf.matmul(scale * query, key, transpose_b=True)
-    away = tf.cast(tf.where(there, 0.0, -1e9), asked.dtype)[:, tf.newaxis, tf.newaxis]
-    if bias is not None:
-        scores += tf.cast(_by_distance(bias, longest), asked.dtype)
-    padded = tf.matmul(tf.nn.softmax(scores + away), value)
-    back = token * heads + head[:, tf.newaxis]
-    there = tf.cast(there, asked.dtype)[:, tf.newaxis, :, tf.newaxis]
-    return tf.reshape(_moved(padded, by_head, size, back=back, there=there), [-1, dimensions])
-
-
-def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
-    """Classes of how far a token reads from another, as Raffel et al. 2020 (arXiv:1910.10683).
-
-    Half of them are for what comes before; near ones have one each, farther ones share theirs by
-    the logarithm.
-
-    Args:
-        places: int32, of the token that is read, from the one that reads.
-        classes: how many there are.
-
-    Returns:
-        int32 like `places`, from 0.
-    """
-    half, near = classes // 2, classes // 4
-    away = tf.abs(places)
-    far = tf.math.log(tf.cast(tf.maximum(away, near), tf.float32) / near)
-    far = near + tf.cast(far / math.log(FARTHEST / near) * (half - near), tf.int32)
-    return tf.where(places > 0, half, 0) + tf.where(away < near, away, tf.minimum(far, half - 1))
-
-
-def _by_distance(bias: tf.Tensor, longest: tf.Tensor) -> tf.Tensor:
-    """[heads, longest, longest]: what is added to the scores of a text's tokens."""
-    place = tf.range(longest)
-    classes = distance(place - place[:, tf.newaxis], bias.shape[0])
-    return tf.transpose(tf.gather(bias, classes), [2, 0, 1])
-
-
-def _moved(
-    values: tf.Tensor,
-    index: tf.Tensor,
-    size: int,
-    *,
-    back: tf.Tensor,
-    there: tf.Tensor | None = None,
-) -> tf.Tensor:
-    """The heads' parts of tokens in another order.
-
-    A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
-
-    Args:
-        values: [..., `size` or a multiple of it].
-        index: int32 [...], the row of `values`, of `size` numbers each, that comes to each place.
-        size: of a head.
-        back: int32 [...], the place of the result at which each row of `values` came.
-        there: 1 for rows of `values` that went anywhere, 0 for padding, whose place in `back` means
-            nothing; None if there is none.
-
-    Returns:
-        [*index.shape, size].
-    """
-
-    @tf.custom_gradient
-    def move(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            found = tf.gather(tf.reshape(upstream, [-1, size]), back)
-            found = found if there is None else found * there
-            return tf.reshape(found, tf.shape(rows))
-
-        return tf.gather(tf.reshape(rows, [-1, size]), index), gradient
-
-    return move(values)
 
 
 def _parts(layers: Collection[int]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Training of the deep member, and the decision rule of both members."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,12 +87,12 @@ class GenreScores(keras.callbacks.Callback):
 
     def __init__(self, members: keras.Model, evaluation: Rows) -> None:
         super().__init__()
-        self.members = members
+        self.infer = inference(members)
         self.evaluation = evaluation.only(input_names(members)).batches(EVAL_BATCH)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score, and log how far the training is."""
-        members, labels = predict(self.members, self.evaluation)
+        members, labels = predict(self.infer, self.evaluation)
         logits = thresholds.weighed(members, *thresholds.weigh(members, labels))
         probabilities = expit(logits)
         chosen = thresholds.choose_thresholds(probabilities, labels)
@@ -125,9 +125,10 @@ def decide(members: keras.Model, evaluation: Rows) -> thresholds.Decisions:
         See `trainer.ensemble.thresholds`.
     """
     batches = evaluation.only(input_names(members)).batches(EVAL_BATCH)
+    infer = inference(members)
     logits, labels = {}, {}
     for pattern in range(len(thresholds.PATTERNS)):
-        logits[pattern], labels[pattern] = predict(members, _rows_of_pattern(batches, pattern))
+        logits[pattern], labels[pattern] = predict(infer, _rows_of_pattern(batches, pattern))
     return thresholds.fit(logits, labels)
 
 
@@ -144,18 +145,17 @@ def _rows_of_pattern(evaluation: tf.data.Dataset, pattern: int) -> tf.data.Datas
 
 
 def predict(
-    members: keras.Model, batches: Iterable[tuple[Inputs, Any]]
+    infer: Callable[[Inputs], Any], batches: Iterable[tuple[Inputs, Any]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits of the members and labels, in the order of the batches.
 
     Args:
-        members: see `trainer.ensemble.network.members`.
+        infer: the members as `trainer.data.inference` returns them.
         batches: pairs of model inputs and labels.
 
     Returns:
         float32 [rows, members, 22] and [rows, 22].
     """
-    infer = inference(members)
     logits = [np.zeros((0, len(network.MEMBERS), NUM_GENRES), np.float32)]
     labels = [np.zeros((0, NUM_GENRES), np.float32)]
     for inputs, truth in batches:

@@ -22,8 +22,9 @@ def most_frequent(ids: tf.RaggedTensor, *, most: int, min_films: int) -> np.ndar
     Returns:
         int32 [chosen ids], ascending.
     """
-    by_film = np.stack([ids.value_rowids().numpy(), ids.flat_values.numpy()], axis=1)
-    found, films = np.unique(np.unique(by_film, axis=0)[:, 1], return_counts=True)
+    # A film and an id in one number, since unique pairs would take several times as long.
+    pairs = np.unique(ids.value_rowids().numpy() * 2**31 + ids.flat_values.numpy())
+    found, films = np.unique(pairs % 2**31, return_counts=True)
     chosen = np.argsort(-films, kind="stable")[:most]
     return np.sort(found[chosen[films[chosen] >= min_films]]).astype(np.int32)
 

@@ -10,15 +10,15 @@ import tensorflow as tf
 from schema.genres import NUM_GENRES
 from trainer.data import PIECES, Rows
 from trainer.encoder import finetuning, function_words
-from trainer.encoder.finetuning import (
+from trainer.encoder.finetuning import Tuned, finetuned, tune
+from trainer.encoder.genre_reader import (
     BATCH,
+    HEAD_SCALE,
     SORTED_BATCHES,
     TOKEN_DROPOUT,
-    Tuned,
+    GenreReader,
     draw,
-    finetuned,
     hide_tokens,
-    tune,
 )
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.encoder.sentence_store import SentenceStore
@@ -98,7 +98,7 @@ def test_vectors_tell_the_genres_better_than_before(tuned: Tuned) -> None:
 
 
 def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
-    reader = finetuning.GenreReader(SMALL, np.full(NUM_GENRES, -2.0))
+    reader = GenreReader(SMALL, np.full(NUM_GENRES, -2.0))
     reader.head.build((None, 384))
     reader.head.kernel.assign(RANDOM.normal(size=reader.head.kernel.shape) / 100)
     some = rows.inputs[PIECES][:5]
@@ -109,7 +109,7 @@ def test_the_reader_reads_as_the_encoder_does(rows: Rows) -> None:
         below = np.concatenate([states.read(row) for row in range(5)])
     logits = reader((np.array(lengths, np.int32), below), training=False)
     vectors = SentenceEncoder(2, content_from=1)(some.to_tensor())
-    expected = reader.head(finetuning.HEAD_SCALE * vectors)
+    expected = reader.head(HEAD_SCALE * vectors)
     np.testing.assert_allclose(logits, expected, atol=0.02)
 
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from schema.errors import UserError
-from trainer.encoder import sentence
+from trainer.encoder.attention import distance, mixed
 from trainer.encoder.pretrained import MINILM, MPNET, Pretrained
 from trainer.encoder.sentence import TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen, mean
 from transform import minilm
@@ -174,7 +174,7 @@ def test_attention_learns_what_its_formula_does(relative: bool) -> None:
         return tf.concat(found, axis=0)
 
     outputs, gradients = [], []
-    for attend in (by_text, lambda asked: sentence.mixed(asked, tf.constant(lengths), 12, bias)):
+    for attend in (by_text, lambda asked: mixed(asked, tf.constant(lengths), 12, bias)):
         with tf.GradientTape() as tape:
             tape.watch(asked)
             outputs.append(attend(asked))
@@ -187,7 +187,7 @@ def test_attention_learns_what_its_formula_does(relative: bool) -> None:
 def test_far_tokens_share_their_distance() -> None:
     places = [0, -1, -7, -8, -16, -32, -127, -128, -500, 1, 7, 8, 500]
     expected = [0, 1, 7, 8, 10, 12, 15, 15, 15, 17, 23, 24, 31]
-    assert sentence.distance(tf.constant(places), 32).numpy().tolist() == expected
+    assert distance(tf.constant(places), 32).numpy().tolist() == expected
 
 
 @pytest.fixture

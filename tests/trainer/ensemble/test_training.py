@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from schema.genres import NUM_GENRES
 from tests.trainer.ensemble.test_network import LOG_ODDS, SCALES, TREES, VECTORS, rows
-from trainer.data import Rows, input_names
+from trainer.data import Rows, inference, input_names
 from trainer.ensemble import network, thresholds, training
 from trainer.features import fields
 from trainer.hparams import HParams
@@ -62,7 +62,8 @@ def test_decisions_have_weights_for_each_pattern() -> None:
     known = thresholds.hide(batch, 0)
     assert not np.asarray(known[fields.PEOPLE_LIFTS]).any()
     hidden, labels = training.predict(
-        members, [({name: known[name] for name in input_names(members)}, evaluation.labels)]
+        inference(members),
+        [({name: known[name] for name in input_names(members)}, evaluation.labels)],
     )
     weights, shift = thresholds.weigh(hidden, labels)
     np.testing.assert_allclose(decisions.weights[0], weights, atol=1e-3)
