@@ -49,6 +49,8 @@ CLIENT = [
 INGEST = [
     "duckdb>=2",
     "numpy",
+    "pydantic>=2",
+    "pydantic-core",
     "rich>=14",
     "scipy",
 ]
@@ -79,11 +81,9 @@ TRAIN = [
     "plotly>=6",
     "protobuf",
     "pyarrow",
-    "pydantic>=2",
     "pyyaml",
     "safetensors",
     "scikit-learn",
-    "scipy",
     "tensorboard",
     # Beam runs this file on the machine that submits a job; tensorflow-hub imports
     # pkg_resources, gone in 82.
