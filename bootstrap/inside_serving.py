@@ -36,9 +36,9 @@ with subprocess.Popen(
         # The page is a process of its own, which may come later: wait up to a minute for it.
         with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
             client.get(f"http://127.0.0.1:{ports[2]}/api/status", timeout=60).raise_for_status()
+    finally:
+        # It ends the server and the web page, which would outlive it if it were killed.
         server.send_signal(signal.SIGINT)
         status = server.wait(60)
-    finally:
-        server.kill()
 if status:
     sys.exit(f"serving.launch ended with status {status}")
