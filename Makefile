@@ -32,7 +32,7 @@ schema: setup ## show how the newest data differ from the curated schema (ARGS=-
 rollback: setup ## serve the version before the current one again (ARGS="--to VERSION" chooses)
 	@$(BIN)/python -m pipeline.rollback --output $(OUTPUT) $(ARGS)
 
-report: setup ## open the report of the newest run, or say where it is
+report: setup ## open the report of the newest run, or print its path
 	@$(BIN)/python -m pipeline.show_report --output $(OUTPUT) $(ARGS)
 
 lineage: setup ## what made the served model, and what a run would do again (ARGS=--json)

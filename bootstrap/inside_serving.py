@@ -1,13 +1,15 @@
 """Run by the interpreter of a clean environment: does the installed package serve a model?
 
 Argument: the output directory of a run. Starts `serving.launch` as a user does, asks for a
-prediction over REST, and stops it.
+prediction over REST and for the web page, and stops it.
 """
 
 import signal
 import socket
 import subprocess
 import sys
+
+import httpx
 
 from serving.client import predict
 
@@ -31,6 +33,9 @@ with subprocess.Popen(
                 break
         [prediction] = predict([{"title": "The Long Ford"}], f"http://127.0.0.1:{ports[1]}")
         print(prediction.likeliest[0])
+        # The page is a process of its own, which may come later: wait up to a minute for it.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
+            client.get(f"http://127.0.0.1:{ports[2]}/api/status", timeout=60).raise_for_status()
     finally:
         # It ends the server and the web page, which would outlive it if it were killed.
         server.send_signal(signal.SIGINT)
