@@ -87,5 +87,5 @@ wheel-test: setup ## build the wheel and run it in a clean environment
 	@$(BOOTSTRAP) wheel-test
 
 clean: ## delete caches and what was built; the environment and the output stay
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage*
 	find . -name __pycache__ -not -path './.venv/*' -not -path './output/*' -prune -exec rm -rf {} +
