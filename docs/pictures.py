@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import dashboards
 from pipeline.past_runs import PastRuns, find_output
+from schema import command
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import MODEL_REPORT_FILE, STATISTICS_FILE, Node, Split
@@ -142,15 +143,14 @@ def main() -> int:
         help="output directory of a run (default: of the newest in the checkout)",
     )
     options = parser.parse_args()
-    try:
+
+    def take_all() -> None:
         runs = PastRuns(find_output(options.output))
         with tempfile.TemporaryDirectory() as folder, chromium() as browser:
             for picture in (*of_report(runs), *of_dashboards(runs, Path(folder))):
                 take(browser, picture)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return command.run(take_all)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.origin import origin
 from pipeline.console import import_tensorflow
+from schema import command
 from schema import features as raw
-from schema.errors import UserError
+from schema.errors import ExitStatus, UserError
 
 if TYPE_CHECKING:
     from benchmarks.quality.comparison import Outcome
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 SEED: Final = 1
-USER_ERROR: Final = 2
-INTERRUPTED: Final = 130
 
 COMPARISON, ANALYSIS = "comparison", "analysis"
 """Markers in the document."""
@@ -39,34 +38,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The options name the arms, whose module imports TensorFlow.
     import_tensorflow()
     options = _parser().parse_args(arguments)
+    return command.run(lambda: _compare(options))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Make the run if there is none, compare, and print and insert the tables."""
     from benchmarks.quality import report, run
 
     output = options.output.resolve()
-    try:
-        if options.report:
-            # A mistake there is told before the work, not after.
-            for name in (COMPARISON, ANALYSIS):
-                report.around(options.report, name)
+    if options.report:
+        # A mistake in the document ends the command before the work.
+        for name in (COMPARISON, ANALYSIS):
+            report.around(options.report, name)
+    model = run.served_model(output)
+    if model is None:
+        print(f"{output}: no model is served from there; the pipeline runs first", flush=True)
+        if status := run.make(options.data, output):
+            return status
         model = run.served_model(output)
-        if model is None:
-            print(f"{output}: no model is served from there; the pipeline runs first", flush=True)
-            if status := run.make(options.data, output):
-                return status
-            model = run.served_model(output)
-        if model is None:
-            raise UserError(f"{output}: the run has pushed no model")
-        texts = _texts(model, run.examples_of(model, output), output, options.arms)
-        if options.report:
-            for name, text in texts.items():
-                report.insert(options.report, name, text)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return INTERRUPTED
+    if model is None:
+        raise UserError(f"{output}: the run has pushed no model")
+    texts = _texts(model, run.examples_of(model, output), output, options.arms)
+    if options.report:
+        for name, text in texts.items():
+            report.insert(options.report, name, text)
     print(*texts.values(), sep="\n\n")
-    return 0
+    return ExitStatus.OK
 
 
 def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ import numpy as np
 from benchmarks.origin import origin
 from benchmarks.quality import report, run, scores
 from pipeline.config import RunConfig
+from schema import command
 from schema.errors import UserError
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, Split
 from trainer.hparams import HParams
@@ -108,19 +109,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train all variants and print the tables; returns the exit status."""
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        if options.report:
-            report.around(options.report, ABLATION)
-        experiment = Experiment(options.output.resolve(), options.epochs)
-        variants = [one for one in VARIANTS if one.name in (options.only or NAMES)]
-        text = _tables(experiment, [WHOLE, *variants], options.seeds)
-        if options.report:
-            report.insert(options.report, ABLATION, text)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return int(error.exit_status)
+    return command.run(lambda: _ablate(options))
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    if options.report:
+        report.around(options.report, ABLATION)
+    experiment = Experiment(options.output.resolve(), options.epochs)
+    variants = [one for one in VARIANTS if one.name in (options.only or NAMES)]
+    text = _tables(experiment, [WHOLE, *variants], options.seeds)
+    if options.report:
+        report.insert(options.report, ABLATION, text)
     print(text)
-    return 0
 
 
 def _tables(experiment: "Experiment", variants: Sequence[Variant], seeds: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tfx.types import standard_artifacts
 
 from benchmarks.quality import report, run
+from schema import command
 from schema.errors import UserError
 
 TRIALS: Final = "trials"
@@ -25,15 +26,14 @@ RESULTS_FILE: Final = "tuner_results.json"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; returns the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        text = table(read(options.output.resolve()))
-        if options.report:
-            report.insert(options.report, TRIALS, text)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return command.run(lambda: _print_table(options))
+
+
+def _print_table(options: argparse.Namespace) -> None:
+    text = table(read(options.output.resolve()))
+    if options.report:
+        report.insert(options.report, TRIALS, text)
     print(text)
-    return 0
 
 
 def read(output: Path) -> list[dict[str, Any]]:
