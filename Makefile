@@ -32,7 +32,7 @@ schema: setup ## show how the newest data differ from the curated schema (ARGS=-
 rollback: setup ## serve the version before the current one again (ARGS="--to VERSION" chooses)
 	@$(BIN)/python -m pipeline.rollback --output $(OUTPUT) $(ARGS)
 
-report: setup ## open the report of the newest run, or say where it is
+report: setup ## open the report of the newest run, or print its path
 	@$(BIN)/python -m pipeline.show_report --output $(OUTPUT) $(ARGS)
 
 lineage: setup ## what made the served model, and what a run would do again (ARGS=--json)
@@ -87,5 +87,5 @@ wheel-test: setup ## build the wheel and run it in a clean environment
 	@$(BOOTSTRAP) wheel-test
 
 clean: ## delete caches and what was built; the environment and the output stay
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage*
 	find . -name __pycache__ -not -path './.venv/*' -not -path './output/*' -prune -exec rm -rf {} +

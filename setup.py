@@ -27,6 +27,7 @@ TOP_PACKAGES = (
     "components",
     "dashboards",
     "ingest",
+    "metadata",
     "pipeline",
     "report",
     "schema",
@@ -48,6 +49,8 @@ CLIENT = [
 INGEST = [
     "duckdb>=2",
     "numpy",
+    "pydantic>=2",
+    "pydantic-core",
     "rich>=14",
     "scipy",
 ]
@@ -78,11 +81,9 @@ TRAIN = [
     "plotly>=6",
     "protobuf",
     "pyarrow",
-    "pydantic>=2",
     "pyyaml",
     "safetensors",
     "scikit-learn",
-    "scipy",
     "tensorboard",
     # Beam runs this file on the machine that submits a job; tensorflow-hub imports
     # pkg_resources, gone in 82.
@@ -179,7 +180,7 @@ setup(
     package_data={
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],
-        "report": ["*.css", "*.js"],
+        "report": ["*.css", "*.js", "templates/*.j2", "templates/sections/*.j2"],
         "serving": ["parameters/*"],
         "serving.web": ["page/*"],
     },

@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
+
+import httpx
 
 from serving.client import predict
 
@@ -32,10 +33,12 @@ with subprocess.Popen(
                 break
         [prediction] = predict([{"title": "The Long Ford"}], f"http://127.0.0.1:{ports[1]}")
         print(prediction.likeliest[0])
-        urllib.request.urlopen(f"http://127.0.0.1:{ports[2]}/api/status", timeout=60).close()
+        # The page is a process of its own, which may come later: wait up to a minute for it.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
+            client.get(f"http://127.0.0.1:{ports[2]}/api/status", timeout=60).raise_for_status()
+    finally:
+        # It ends the server and the web page, which would outlive it if it were killed.
         server.send_signal(signal.SIGINT)
         status = server.wait(60)
-    finally:
-        server.kill()
 if status:
     sys.exit(f"serving.launch ended with status {status}")

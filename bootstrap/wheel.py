@@ -125,7 +125,7 @@ def test(root: Path) -> None:
     )
     log.say("Serving the model from the wheel")
     log.run(
-        [clean / "bin" / "python", "-I", _SERVING, output],
+        [python, "-I", _SERVING, output],
         "serving from the wheel",
         clean_environ(),
         cwd=empty,

@@ -21,10 +21,10 @@ import tensorflow_model_analysis as tfma
 from playwright.sync_api import Browser, sync_playwright
 
 import dashboards
-from components.report import REPORT_FILE
 from pipeline.past_runs import PastRuns, find_output
 from schema.errors import UserError
 from schema.genres import GENRES
+from schema.names import MODEL_REPORT_FILE, STATISTICS_FILE, Node, Split
 
 DOCS = Path(__file__).resolve().parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -55,7 +55,7 @@ class Picture:
 
 def of_report(runs: PastRuns) -> list[Picture]:
     """The newest report of a model, at two places."""
-    report = runs.newest("ModelReport", "report").path / REPORT_FILE
+    report = runs.newest(Node.MODEL_REPORT, "report").path / MODEL_REPORT_FILE
     drawn = "html[data-ready=yes]"
     return [
         Picture(DOCS / "report.png", report, drawn, "h1", 1000, 1450),
@@ -65,13 +65,13 @@ def of_report(runs: PastRuns) -> list[Picture]:
 
 def of_dashboards(runs: PastRuns, folder: Path) -> list[Picture]:
     """Two dashboards, whose pages are written into a folder."""
-    evaluation = str(runs.newest("Evaluator", "evaluation").path)
+    evaluation = str(runs.newest(Node.EVALUATOR, "evaluation").path)
     several = len(tfma.load_eval_result(evaluation).config.model_specs) > 1
     result = tfma.load_eval_result(evaluation, model_name=tfma.CANDIDATE_KEY if several else None)
-    statistics = runs.newest("StatisticsGen", "statistics").path
+    statistics = runs.newest(Node.STATISTICS_GEN, "statistics").path
     splits = {
-        split: tfdv.load_stats_binary(str(statistics / f"Split-{split}" / "FeatureStats.pb"))
-        for split in ("train", "eval", "test")
+        split: tfdv.load_stats_binary(str(statistics / f"Split-{split}" / STATISTICS_FILE))
+        for split in Split
     }
     by_genre = dashboards.class_metrics(
         result, class_names=GENRES, weight="support", show="f1_score", title="Metrics by genre"

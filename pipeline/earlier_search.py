@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+import metadata
+from metadata import History
 from pipeline.config import RunConfig
-from report import lineage
 from schema.names import Node
 from schema.settings import dotted, mistake
 from trainer.hparams import HParams
@@ -47,11 +48,11 @@ def resolved(config: RunConfig) -> Resolved:
     """
     if not config.metadata.is_file():
         return Resolved(config, ())
-    history = lineage.read(config.metadata)
-    found = [item for item in history.items.values() if item.type == _RESULT_TYPE]
+    history = metadata.read(config.metadata)
+    found = [one for one in history.artifacts.values() if one.type == _RESULT_TYPE]
     if not found:
         return Resolved(config, ())
-    latest = max(found, key=lambda item: item.id)
+    latest = max(found, key=lambda one: one.id)
     if config.tuner.enabled:
         if config.search_anew and not _ended_with(history, latest.id):
             config = config.model_copy(update={"search_anew": False})
@@ -91,14 +92,14 @@ def conflicts(hparams: HParams, found: dict[str, Any]) -> dict[str, Any]:
     return {name: one for name, one in explicit.items() if found.get(name, one) != one}
 
 
-def _ended_with(history: lineage.History, result: int) -> bool:
+def _ended_with(history: History, result: int) -> bool:
     """Whether a run that used the result of a search came to its end."""
     ended = {
-        step.run
-        for step in history.steps
-        if step.node == Node.MODEL_REPORT and step.state in (lineage.COMPLETE, lineage.CACHED)
+        one.run
+        for one in history.executions
+        if one.node == Node.MODEL_REPORT and one.state in (metadata.COMPLETE, metadata.CACHED)
     }
-    return any(step.run in ended and result in step.outputs for step in history.steps)
+    return any(one.run in ended and result in one.outputs for one in history.executions)
 
 
 def _reason(error: Exception) -> str:

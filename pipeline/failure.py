@@ -12,19 +12,17 @@ from typing import Final
 
 from tfx import v1 as tfx
 
-from components import report
+import metadata
 from components.anomaly_gate.decision import AnomaliesFound
+from components.model_report.gather import gather
 from ingest import IngestReport
 from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
-from report import facts, lineage, page
+from report import facts, page
 from schema import files
 from schema.errors import UserError
 from schema.names import MODEL_NAME, Node
-
-JUDGE: Final = Node.EVALUATOR
-"""Once this node has ended, there is all that the report of a model needs."""
 
 _FULL_DISK: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
 """What the operating system says, and SQLite."""
@@ -40,27 +38,31 @@ def render(
     error: Exception,
     reasons: Sequence[str],
 ) -> str:
-    """The page, about the model as well where one was judged.
+    """The page of a run that ended early. It has all sections if the model had been judged.
 
     Args:
-        config: of the run.
-        pipeline: that ran.
-        movies: what was read.
-        ended: its nodes, the one that failed last.
-        error: what that one raised.
-        reasons: the same in words.
+        config: configuration of the run.
+        pipeline: the pipeline that ran.
+        movies: what ingest read.
+        ended: the nodes that ended, the one that failed last.
+        error: what that node raised.
+        reasons: the error in words, one line each.
+
+    Returns:
+        HTML.
     """
     nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)
     if isinstance(error, AnomaliesFound):
         findings = [facts.Finding(**asdict(one)) for one in error.findings]
         return page.render_refused(MODEL_NAME, now, findings, nodes, movies.to_json())
-    if any(one.node == JUDGE and one.status is not Status.FAILED for one in ended):
+    # Once the Evaluator has ended, everything is there that the report of a model needs.
+    if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
         outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
         try:
             return page.render(replace(_about_model(config.metadata, pipeline), outcome=outcome))
         except Exception:
-            # What ended the run may stand in the way of this, too.
+            # What ended the run, such as a full disk, may make this fail as well.
             log.exception("the model could not be reported on")
     return page.render_failed(MODEL_NAME, now, reasons, nodes, movies.to_json())
 
@@ -105,8 +107,10 @@ def is_full_disk(error: BaseException | None) -> bool:
     return False
 
 
-def _about_model(metadata: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
-    """What the pipeline's last node would have told."""
+def _about_model(database: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
+    """What the pipeline's last node would have reported."""
     [node] = [one for one in pipeline.components if one.id == Node.MODEL_REPORT]
-    run = lineage.read(metadata).newest_run
-    return report.gather(runner.inputs(pipeline, Node.MODEL_REPORT, run), node.exec_properties, run)
+    run = metadata.read(database).newest_run
+    parameters = node.exec_properties
+    given = runner.inputs(pipeline, node.id, run)
+    return gather(given, parameters["movies"], parameters["metadata"])

@@ -1,4 +1,4 @@
-"""Tells what the served model was made from, what else was, and what a run would do again.
+"""Prints what the served model was made from, what else was, and what a run would do again.
 
 python -m pipeline.lineage --output DIR [--data DIR] [--config FILE]… [--json]
 """
@@ -12,19 +12,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import metadata
+from metadata import Execution, History, Recipe
 from pipeline import options
-from report import lineage
-from report.facts import Recipe
+from pipeline.arguments import SAMPLE
 from schema import command
+from schema.names import EXTRA_ASSETS, METADATA_FILE, MOVIES_PATTERN, TRAINING_RECORD_FILE
 
 if TYPE_CHECKING:
     from rich.console import Console
     from tfx.proto.orchestration import pipeline_pb2
 
     from pipeline.config import RunConfig
-
-PROJECT: Final = Path(__file__).resolve().parent.parent
-SAMPLE: Final = PROJECT / "data" / "sample"
 
 INGEST: Final = "ingest"
 
@@ -42,14 +41,14 @@ class Again:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the command tells.
+    """What the command prints.
 
     Attributes:
-        version: that is served; None where none is.
-        folder: of that version.
-        recipe: what it was made from; None where ML Metadata does not know the version.
-        hparams: that it was trained with, those that a search found among them.
-        also_used: what else was trained on its data, in a line each.
+        version: the version that is served; None if there is none.
+        folder: folder of that version.
+        recipe: what it was made from; None if ML Metadata does not know the version.
+        hparams: the hyperparameters that it was trained with, those of a search included.
+        also_used: the other models that were trained on its data, one line each.
         again: what a run would do again, in the order of the nodes.
     """
 
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Answer on the console; returns the exit status."""
     parser = options.parser(
         "pipeline.lineage",
-        "Tell from ML Metadata which data, code, schema and settings made the model "
+        "Print from ML Metadata which data, code, schema and settings made the model "
         "that is served, what else was made from these data, and what a run would do again.",
     )
     parser.add_argument(
@@ -103,36 +102,36 @@ def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
     Raises:
         UserError: there has been no run, or the settings cannot be read.
     """
-    history = lineage.read(output / "metadata.sqlite")
-    # Importing TFX takes seconds: what is wrong above is said without it.
+    history = metadata.read(output / METADATA_FILE)
+    # Importing TFX takes seconds: the errors above come without it.
     from components.pusher import versions
     from pipeline import config as configuration
     from pipeline import earlier_search
 
     config, _ = earlier_search.resolved(configuration.load(data, output, files))
     version = versions.current(config.model_directory)
-    made = lineage.pushed(history, version) if version is not None else None
+    model = metadata.pushed(history, version) if version is not None else None
     folder = config.model_directory / str(version)
     return Answer(
         version=version,
         folder=str(folder) if version is not None else "",
-        recipe=lineage.recipe(history, made[1]) if made else None,
+        recipe=None if model is None else metadata.recipe(history, model),
         hparams=_hparams(folder),
-        also_used=tuple(lineage.also_used(history, made[1])) if made else (),
+        also_used=() if model is None else tuple(metadata.trained_on_same_data(history, model)),
         again=tuple(run_again(config, history)),
     )
 
 
 def _hparams(folder: Path) -> dict[str, Any]:
-    """What the Trainer recorded with a model; nothing where there is no such record."""
-    path = folder / "assets.extra" / "training.json"
+    """The hyperparameters that the Trainer recorded with a model; empty without a record."""
+    path = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
     found: dict[str, Any] = {}
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))["hparams"]
     return found
 
 
-def run_again(config: "RunConfig", history: lineage.History) -> list[Again]:
+def run_again(config: "RunConfig", history: History) -> list[Again]:
     """What a run with this configuration would not take from the cache.
 
     A node is taken from the cache if an execution with its present parameters, the fingerprint of
@@ -151,7 +150,7 @@ def run_again(config: "RunConfig", history: lineage.History) -> list[Again]:
     found = []
     if reasons := ingest.changes(config.data, config.movies, config.ingest):
         found.append(Again(INGEST, tuple(reasons)))
-    chosen: dict[str, lineage.Step] = {}
+    chosen: dict[str, Execution] = {}
     nodes = _nodes(config)
     resolvers = {name for name, one in nodes.items() if one.node_info.type.name == _RESOLVER}
     for name, node in nodes.items():
@@ -161,13 +160,13 @@ def run_again(config: "RunConfig", history: lineage.History) -> list[Again]:
         sources = _sources(node)
         before = [one for one in nodes if one in sources and one not in resolvers]
         earlier = [
-            step for step in history.steps if step.node == name and step.state == lineage.COMPLETE
+            one for one in history.executions if one.node == name and one.state == metadata.COMPLETE
         ]
         fitting = [
-            step
-            for step in earlier
-            if _equal(parameters, step)
-            and all(one in chosen and chosen[one].outputs & step.inputs for one in before)
+            one
+            for one in earlier
+            if _equal(parameters, one)
+            and all(node in chosen and chosen[node].outputs.keys() & one.inputs for node in before)
         ]
         if fitting:
             chosen[name] = fitting[-1]
@@ -189,12 +188,10 @@ def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
 
 
 def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
-    """What would be recorded of a node, by the names of `report.lineage.flat`."""
+    """What would be recorded of a node, by the names of `metadata.flat`."""
     from tfx.components.example_gen import utils
     from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
-
-    from schema.names import MOVIES_PATTERN
 
     given = node.parameters.parameters
     values = data_types_utils.build_parsed_value_dict(given)
@@ -211,7 +208,7 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
             str(config.movies), [split]
         )
         values["input_fingerprint"] = mark
-    return lineage.flat(values)
+    return metadata.flat(values)
 
 
 def _sources(node: "pipeline_pb2.PipelineNode") -> set[str]:
@@ -227,13 +224,13 @@ def _is_again(name: str, found: Sequence[Again]) -> bool:
     return any(one.node == name for one in found)
 
 
-def _equal(parameters: Mapping[str, Any], step: lineage.Step) -> bool:
-    return all(step.parameters.get(name) == value for name, value in parameters.items())
+def _equal(parameters: Mapping[str, Any], execution: Execution) -> bool:
+    return all(execution.parameters.get(name) == value for name, value in parameters.items())
 
 
 def _reasons(
     parameters: Mapping[str, Any],
-    earlier: Sequence[lineage.Step],
+    earlier: Sequence[Execution],
     before: Sequence[str],
     found: Sequence[Again],
 ) -> list[str]:
@@ -253,7 +250,7 @@ def _reasons(
 
 
 def _changed(name: str, before: Any, now: Any) -> str:
-    if name.split(".")[-1] in lineage.CODE:
+    if name.split(".")[-1] in metadata.CODE_PARAMETERS:
         return f"its code changed ({before} to {now})"
     if name == _DIRECTORY:
         return "the serving directory is not as the last push left it"

@@ -1,4 +1,4 @@
-"""What each node made, in a few words for the console."""
+"""Describes what each node made, in a few words for the console."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ Outputs = Mapping[str, Path]
 
 
 def describe(result: NodeResult) -> str:
-    """A few words on what a node gave; empty where there is nothing to say."""
-    words = _WORDS.get(result.node)
-    return words(result.outputs) if words and result.outputs else ""
+    """A few words on what a node made; empty if there is nothing to say."""
+    description = _DESCRIPTIONS.get(result.node)
+    return description(result.outputs) if description and result.outputs else ""
 
 
 def _rows(outputs: Outputs) -> str:
@@ -60,7 +60,7 @@ def _simple_baseline(outputs: Outputs) -> str:
 def _training(outputs: Outputs) -> str:
     record = _json(outputs["model_run"] / TRAINING_RECORD_FILE)
     curve, best = record["history"]["val_macro_f1"], record["best_pass"]
-    return f"{len(curve)} epochs, macro-F1 {curve[best]:.3f} on eval after the best, {best + 1}"
+    return f"kept epoch {best + 1} of {len(curve)}, macro-F1 {curve[best]:.3f} on eval"
 
 
 def _verdict(outputs: Outputs) -> str:
@@ -76,7 +76,7 @@ def _json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-_WORDS: Final[dict[str, Callable[[Outputs], str]]] = {
+_DESCRIPTIONS: Final[dict[str, Callable[[Outputs], str]]] = {
     Node.EXAMPLE_GEN: _rows,
     Node.TRANSFORM: _vocabulary,
     Node.WORD_VECTORS: _word_vectors,

@@ -1,27 +1,23 @@
-"""What earlier runs wrote, found by ML Metadata: for what looks at runs from outside.
+"""Finds what earlier runs wrote, for notebooks and tools that look at runs from outside.
 
-The first of these is looked at:
+The output directory is the first of these:
 
 - a folder that is given,
 - the folder that the environment variable `ORDAINED_OUTPUT` names,
-- of `output` and the folders in `runs`, in the checkout, the one that was written to last.
+- of `output` and the folders in `runs` in the checkout, the one that was written to last.
 """
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ml_metadata.proto import metadata_store_pb2
-
-from report import lineage
+import metadata
 from schema.errors import UserError
-
-mlmd: Any = metadata_store_pb2
+from schema.names import METADATA_FILE
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
-METADATA_FILE: Final = "metadata.sqlite"
 VARIABLE: Final = "ORDAINED_OUTPUT"
 
 
@@ -74,16 +70,16 @@ class PastRuns:
     """The artifacts of all runs in an output directory."""
 
     def __init__(self, output: Path) -> None:
-        """Open ML Metadata, to read alone.
+        """Read ML Metadata.
 
         Raises:
             UserError: no run has been made there.
         """
         self.output = find_output(output)
-        self._store = lineage.opened(self.output / METADATA_FILE)
+        self._history = metadata.read(self.output / METADATA_FILE)
 
     def newest(self, node: str, key: str) -> Written:
-        """What a node gave in its newest run, which may have been written by an earlier one.
+        """An output of a node in its newest run, which may have taken it from an earlier one.
 
         Args:
             node: id of the node, such as `Evaluator`.
@@ -92,7 +88,7 @@ class PastRuns:
         Raises:
             UserError: no run got as far as that.
         """
-        return self._written(node, key, (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED))[-1]
+        return self._written(node, key, {metadata.COMPLETE, metadata.CACHED})[-1]
 
     def all(self, node: str, key: str) -> list[Written]:
         """All that a node has written, the oldest first; for the arguments see `newest`.
@@ -100,38 +96,18 @@ class PastRuns:
         Raises:
             UserError: no run got as far as that.
         """
-        return self._written(node, key, (mlmd.Execution.COMPLETE,))
+        return self._written(node, key, {metadata.COMPLETE})
 
-    def _written(self, node: str, key: str, states: tuple[int, ...]) -> list[Written]:
-        executions = {
-            execution.id: execution
-            for context in self._store.get_contexts_by_type("node")
-            if context.name.endswith(f".{node}")
-            for execution in self._store.get_executions_by_context(context.id)
-            if execution.last_known_state in states
-        }
-        events = [
-            event
-            for event in self._store.get_events_by_execution_ids(list(executions))
-            if event.type == mlmd.Event.OUTPUT and event.path.steps[0].key == key
+    def _written(self, node: str, key: str, states: set[str]) -> list[Written]:
+        found = [
+            Written(Path(artifact.uri), execution.id, execution.started.astimezone())
+            for execution in self._history.executions
+            if execution.node == node and execution.state in states
+            for name, artifact in self._history.outputs(execution).items()
+            if name == key
         ]
-        uris = {
-            artifact.id: artifact.uri
-            for artifact in self._store.get_artifacts_by_id([one.artifact_id for one in events])
-        }
-        if not events:
+        if not found:
             raise UserError(
                 f"{self.output}: no run there got as far as {node}. Run `make run` first."
             )
-        return [
-            Written(
-                Path(uris[event.artifact_id]),
-                event.execution_id,
-                _local(executions[event.execution_id].create_time_since_epoch),
-            )
-            for event in sorted(events, key=lambda event: event.execution_id)
-        ]
-
-
-def _local(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
+        return found

@@ -9,8 +9,8 @@ from tfx.types import standard_artifacts
 
 from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
 from components.evaluator.component import GenreEvaluator
+from components.model_report.component import ModelReport
 from components.pusher.component import AtomicPusher
-from components.report import ModelReport
 from components.resolvers import LastAcceptedStrategy, LastOtherBlessedModel, LatestIfAny
 from components.simple_baseline.component import SimpleBaseline
 from components.smoke_test.component import SmokeTest
@@ -246,10 +246,9 @@ def release_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> No
         last_blessed=nodes[Node.LATEST_BLESSED_MODEL].outputs["model"],
         anomalies=nodes[Node.EXAMPLE_VALIDATOR].outputs["anomalies"],
         accepted=nodes[Node.ANOMALY_GATE].outputs["accepted"],
-        name=MODEL_NAME,
         movies=str(config.movies),
         metadata=str(config.metadata),
-        code_fingerprint=fingerprint("components.report", "report"),
+        code_fingerprint=fingerprint("components.model_report.component", "report"),
     ).with_id(Node.MODEL_REPORT)
     return _by_id(pusher, report)
 

@@ -26,6 +26,7 @@ from tfx.orchestration.portable import inputs_utils, launcher, runtime_parameter
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from metadata import CACHED, COMPLETE, read
 from schema.errors import UserError
 from schema.names import Node
 
@@ -236,40 +237,17 @@ def _result(
 ) -> NodeResult:
     if execution_id is None:
         return NodeResult(node, Status.FAILED, seconds)
-    with _store(connection) as store:
-        [execution] = store.get_executions_by_id([execution_id])
-        state = execution.last_known_state
-        events = [
-            event
-            for event in store.get_events_by_execution_ids([execution_id])
-            if event.type
-            in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.INTERNAL_OUTPUT)
-        ]
-        artifacts = {
-            artifact.id: artifact
-            for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
-        }
-    outputs = {
-        next(step.key for step in event.path.steps if step.HasField("key")): artifacts[
-            event.artifact_id
-        ]
-        for event in events
-    }
-    status = {_Execution.CACHED: Status.CACHED, _Execution.COMPLETE: Status.DONE}
+    history = read(connection, execution_id)
+    [execution] = history.executions
+    outputs = history.outputs(execution)
+    status = {CACHED: Status.CACHED, COMPLETE: Status.DONE}
     return NodeResult(
         node,
-        status.get(state, Status.FAILED),
+        status.get(execution.state, Status.FAILED),
         seconds,
         {key: Path(artifact.uri) for key, artifact in outputs.items()},
-        {key: _properties(artifact) for key, artifact in outputs.items()},
+        {key: artifact.properties for key, artifact in outputs.items()},
     )
-
-
-def _properties(artifact: metadata_store_pb2.Artifact) -> dict[str, Any]:
-    return {
-        name: getattr(value, str(value.WhichOneof("value")))
-        for name, value in artifact.custom_properties.items()
-    }
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Opens the report of the newest run in a browser, or says where it is.
+"""Opens the report of the newest run in a browser, or prints its path.
 
 python -m pipeline.show_report --output DIR [--no-browser]
 """
@@ -8,22 +8,19 @@ import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
+import metadata
 from pipeline import options
-from report import lineage
 from schema import command
 from schema.errors import UserError
-
-REPORT_FILE: Final = "report.html"
-REPORT_TYPE: Final = "ReportPage"
+from schema.names import METADATA_FILE, MODEL_REPORT_FILE, Node
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the path of the report and open it in a browser; returns the exit status."""
     parser = options.parser(
         "pipeline.show_report",
-        "Open the report of the newest run in a browser, or say where it is.",
+        "Open the report of the newest run in a browser, or print its path.",
     )
     parser.add_argument("--no-browser", action="store_true", help="print the path alone")
     given = parser.parse_args(arguments)
@@ -47,12 +44,12 @@ def newest(output: Path) -> Path:
     logs = sorted((output / "logs").glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")
-    history = lineage.read(output / "metadata.sqlite")
-    for step in sorted(history.steps, key=lambda one: (one.run, one.id), reverse=True):
-        if step.state in (lineage.COMPLETE, lineage.CACHED):
-            for item in (history.items[one] for one in step.outputs):
-                path = Path(item.uri, REPORT_FILE)
-                if item.type == REPORT_TYPE and path.is_file():
+    history = metadata.read(output / METADATA_FILE)
+    for execution in reversed(history.executions):
+        if execution.node == Node.MODEL_REPORT:
+            for artifact in history.outputs(execution).values():
+                path = Path(artifact.uri, MODEL_REPORT_FILE)
+                if path.is_file():
                     return path
     raise UserError(f"{output} has no report yet: run the pipeline (`make run`)")
 

@@ -1,5 +1,5 @@
-"""What a model is good for, as charts, words and one HTML page: plain data in, text out.
+"""The report of a model as charts, sentences and one HTML page: plain data in, HTML out.
 
-Nothing here runs a pipeline. `components.report` gathers the data of a run; notebooks may give
-charts data of their own.
+Nothing here runs a pipeline. `components.model_report` gathers the data of a run; notebooks may
+give the charts data of their own.
 """

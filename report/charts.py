@@ -4,15 +4,16 @@ The figures have no background and no colours of text: a page gives them the tem
 `dark` of `report.theme`. Their own colours tell apart on both, also for the colour-blind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
 
-from report import measures
-from report.facts import Distance, Films, Genre, Slice, Timing
-from report.measures import Floats
+from metadata import Timing
+from report import metrics
+from report.facts import Distance, Films, Genre, Slice
+from report.metrics import Floats
 
 MODEL: Final = "#0082c8"
 LAST_BLESSED: Final = "#d55e00"
@@ -38,9 +39,7 @@ def f1_by_genre(genres: Sequence[Genre]) -> Figure:
     """
     rows = sorted(genres, key=lambda row: row.f1)
     names = [f"{row.genre} ({row.support:,})" for row in rows]
-    low, high = measures.f1_interval(
-        [row.hits for row in rows], [row.support for row in rows], [row.decided for row in rows]
-    )
+    low, high = np.array([row.interval for row in rows]).T
     f1 = np.array([row.f1 for row in rows])
     figure = go.Figure()
     figure.add_scatter(
@@ -124,9 +123,9 @@ def threshold_curve(genre: Genre, films: Films, column: int) -> Figure:
         films: of the test split.
         column: of the genre in the arrays of `films`.
     """
-    curve = measures.threshold_curve(films.labels[:, column], films.probabilities[:, column])
+    curve = metrics.threshold_curve(films.labels[:, column], films.probabilities[:, column])
     used = float(
-        measures.thresholds_used(films.probabilities[:, [column]], films.scores[:, [column]])[0]
+        metrics.thresholds_used(films.probabilities[:, [column]], films.scores[:, [column]])[0]
     )
     figure = go.Figure()
     for name, colour, dash, values in (
@@ -136,7 +135,7 @@ def threshold_curve(genre: Genre, films: Films, column: int) -> Figure:
     ):
         figure.add_scatter(
             name=name,
-            x=measures.THRESHOLDS,
+            x=metrics.THRESHOLDS,
             y=values,
             mode="lines",
             line={"color": colour, "dash": dash, "width": 2},
@@ -156,7 +155,7 @@ def threshold_curve(genre: Genre, films: Films, column: int) -> Figure:
     return _small(figure, f"{genre.genre} ({genre.support:,} films)")
 
 
-def calibration(title: str, labels: measures.Labels, probabilities: Floats) -> Figure:
+def calibration(title: str, labels: metrics.Labels, probabilities: Floats) -> Figure:
     """How often films have a genre, beside the probability that the model gave.
 
     Args:
@@ -164,7 +163,7 @@ def calibration(title: str, labels: measures.Labels, probabilities: Floats) -> F
         labels: bool, of any shape.
         probabilities: float of the same shape.
     """
-    found = measures.calibration(labels, probabilities)
+    found = metrics.calibration(labels, probabilities)
     figure = go.Figure()
     figure.add_scatter(
         name="as it should be",
@@ -203,62 +202,35 @@ def calibration(title: str, labels: measures.Labels, probabilities: Floats) -> F
 
 
 def confusion(films: Films, names: Sequence[str]) -> Figure:
-    """Which genre is given where which other is missed.
+    """Which genre is predicted in place of which other one.
 
     Args:
-        films: of the test split.
-        names: of the genres, in the order of the arrays' columns.
+        films: the test split.
+        names: names of the genres, in the order of the arrays' columns.
     """
-    counts = measures.confusion(films.labels, films.decided)
+    counts = metrics.confusion(films.labels, films.predicted)
     support = films.labels.sum(axis=0).astype(np.int64)
-    share = measures.shares(counts, support)
-    labels = [f"{name} ({films:,})" for name, films in zip(names, support, strict=True)]
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=100 * share,
-        x=list(names),
-        y=labels,
-        customdata=counts,
-        colorscale=SHADES,
-        zmin=0,
-        xgap=1,
-        ygap=1,
-        colorbar=_bar("% of the films with the genre"),
-        hovertemplate=(
-            "%{y} missed, %{x} given instead:<br>%{customdata:,} films, %{z:.1f}%<extra></extra>"
-        ),
+    hover = "%{y} missed, %{x} given instead:<br>%{customdata:,} films, %{z:.1f}%<extra></extra>"
+    figure = _heatmap(
+        100 * metrics.shares(counts, support), names, _counted(names, support), counts, hover
     )
     _axes(figure, "genre given without reason", "genre missed (test films that have it)")
     return _square(figure, len(names))
 
 
-def co_occurrence(labels: measures.Labels, names: Sequence[str]) -> Figure:
+def co_occurrence(labels: metrics.Labels, names: Sequence[str]) -> Figure:
     """Which genres go together: of the films with one genre, the share that has another too.
 
     Args:
-        labels: bool [films, genres], the films' own or the model's.
-        names: of the genres, in the order of the columns.
+        labels: bool [films, genres], the films' own genres or the predicted ones.
+        names: names of the genres, in the order of the columns.
     """
-    counts = measures.together(labels)
+    counts = metrics.together(labels)
     support = np.diag(counts).copy()
-    share = 100 * measures.shares(counts, support)
+    share = 100 * metrics.shares(counts, support)
     np.fill_diagonal(share, np.nan)
-    rows = [f"{name} ({films:,})" for name, films in zip(names, support, strict=True)]
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=share,
-        x=list(names),
-        y=rows,
-        customdata=counts,
-        colorscale=SHADES,
-        zmin=0,
-        zmax=100,
-        xgap=1,
-        ygap=1,
-        hoverongaps=False,
-        colorbar=_bar("% of the films with the genre"),
-        hovertemplate="%{y} and %{x}: %{customdata:,} films, %{z:.1f}%<extra></extra>",
-    )
+    hover = "%{y} and %{x}: %{customdata:,} films, %{z:.1f}%<extra></extra>"
+    figure = _heatmap(share, names, _counted(names, support), counts, hover, highest=100)
     _axes(figure, "also has", "of the films with")
     return _square(figure, len(names))
 
@@ -267,28 +239,18 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> Figure:
     """F1 by slice and genre.
 
     Args:
-        found: the slices, a row each, the first on top.
-        names: of the genres.
-        least: films of a genre that a slice must have for its F1 to be shown.
+        found: the slices, one for each row, the first on top.
+        names: names of the genres.
+        least: number of films of a genre that a slice must have for its F1 to be shown.
     """
-    f1 = np.array([np.where(one.support >= least, one.f1, np.nan) for one in found])
-    f1 = f1.reshape(len(found), len(names))
-    micro = np.array([[one.micro_f1] for one in found]).reshape(len(found), 1)
-    counts = np.array([[one.films, *one.support] for one in found]).reshape(len(found), -1)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=np.hstack([micro, f1]),
-        x=["all genres (micro)", *names],
-        y=[f"{_plain(one.kind)}: {one.name} ({one.films:,})" for one in found],
-        customdata=counts,
-        colorscale=SHADES,
-        zmin=0,
-        zmax=1,
-        xgap=1,
-        ygap=1,
-        hoverongaps=False,
-        colorbar=_bar("F1"),
-        hovertemplate="%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} films<extra></extra>",
+    f1 = [[one.micro_f1, *np.where(one.support >= least, one.f1, np.nan)] for one in found]
+    counts = [[one.films, *one.support] for one in found]
+    rows = _counted(
+        [f"{_plain(one.kind)}: {one.name}" for one in found], [row[0] for row in counts]
+    )
+    hover = "%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} films<extra></extra>"
+    figure = _heatmap(
+        np.array(f1), ["all genres (micro)", *names], rows, np.array(counts), hover, 1, "F1"
     )
     _axes(figure, "genre", "slice (test films)")
     figure.update_xaxes(
@@ -298,18 +260,19 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> Figure:
     return _tall(figure, len(found), room=200)
 
 
-def learning_curves(history: Mapping[str, Sequence[float]]) -> tuple[Figure, Figure]:
+def learning_curves(history: Mapping[str, Sequence[float]], kept: int) -> tuple[Figure, Figure]:
     """Losses and scores of each pass of the training.
 
     Args:
-        history: by the names of `trainer.run.fit`, one value a pass.
+        history: learning curves by name, one value a pass, see `report.facts.Training`.
+        kept: index of the pass whose weights were kept.
 
     Returns:
         Losses, scores.
     """
     losses = _curves(
         history,
-        {"loss": ("training loss, all members", BASELINE), "val_loss": ("loss on eval", MODEL)},
+        {"loss": ("training loss", BASELINE), "val_loss": ("loss on eval", MODEL)},
         "loss (nats)",
     )
     scores = _curves(
@@ -320,13 +283,12 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> tuple[Figure, Fig
         },
         "score (0 to 1)",
     )
-    best = int(np.argmax(history["val_map"])) + 1 if history.get("val_map") else 0
-    if best:
-        for figure in (losses, scores):
-            figure.add_vline(x=best, line={"color": FLOOR, "width": 1, "dash": "dash"})
-            figure.add_annotation(
-                x=best, y=1, yref="paper", yshift=8, text="kept", showarrow=False, font={"size": 11}
-            )
+    x = kept + 1
+    for figure in (losses, scores):
+        figure.add_vline(x=x, line={"color": FLOOR, "width": 1, "dash": "dash"})
+        figure.add_annotation(
+            x=x, y=1, yref="paper", yshift=8, text="kept", showarrow=False, font={"size": 11}
+        )
     return losses, scores
 
 
@@ -404,6 +366,38 @@ _BELOW_UPRIGHT: Final = 28
 """Pixels between an axis and its name where the labels between stand upright."""
 
 _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
+
+
+def _heatmap(
+    values: Floats,
+    columns: Sequence[str],
+    rows: Sequence[str],
+    counts: metrics.Counts,
+    hover: str,
+    highest: float | None = None,
+    unit: str = "% of the films with the genre",
+) -> Figure:
+    """A heat map from 0 to `highest`; None takes the highest value. NaN is left empty."""
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=values,
+        x=list(columns),
+        y=list(rows),
+        customdata=counts,
+        colorscale=SHADES,
+        zmin=0,
+        zmax=highest,
+        xgap=1,
+        ygap=1,
+        hoverongaps=False,
+        colorbar=_bar(unit),
+        hovertemplate=hover,
+    )
+    return figure
+
+
+def _counted(names: Sequence[str], films: Iterable[int]) -> list[str]:
+    return [f"{name} ({count:,})" for name, count in zip(names, films, strict=True)]
 
 
 def _bar(unit: str) -> dict[str, Any]:

@@ -1,21 +1,31 @@
-"""What a report is made from."""
+"""What a report is made from, as plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy.typing as npt
 
-from report.measures import Floats, Labels
+from metadata import Recipe, Timing
+from report import metrics
+from report.metrics import Floats, Labels
+
+_ENCODERS: Final = {"minilm": "MiniLM", "mpnet": "MPNet"}
 
 
 @dataclass(frozen=True)
 class Genre:
-    """One genre in the gate's verdict; see `components.evaluator.decision.GenreVerdict`."""
+    """One genre in the verdict of the gate, see `components.evaluator.decision.GenreVerdict`.
+
+    `hits` and `predicted` count the test films that have the genre and were predicted to, and those
+    that were predicted to.
+    """
 
     genre: str
     support: int
+    hits: int
+    predicted: int
     f1: float
     precision: float
     recall: float
@@ -26,19 +36,15 @@ class Genre:
     judgement: str
 
     @property
-    def hits(self) -> int:
-        """Test films that have the genre and were given it."""
-        return round(self.recall * self.support)
-
-    @property
-    def decided(self) -> int:
-        """Test films that were given the genre."""
-        return round(self.hits / self.precision) if self.precision else 0
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval of F1."""
+        low, high = metrics.f1_interval(self.hits, self.support, self.predicted)
+        return float(low), float(high)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate decided; see `components.evaluator.decision.Verdict`."""
+    """What the gate decided, see `components.evaluator.decision.Verdict`."""
 
     blessed: bool
     reasons: tuple[str, ...]
@@ -53,13 +59,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the model after the gate.
+    """What happened to the model after the gate.
 
     Attributes:
         version: the version that it was pushed as; empty if it was not.
         destination: folder of that version; empty if it was not pushed.
-        reasons: why it was not pushed, where the gate had let it through; or what went wrong.
-        failed: the node that ended the run, if one did.
+        reasons: why a blessed model was not pushed, or the error that ended the run.
+        failed: id of the node that ended the run with an error; empty if none did.
     """
 
     version: str = ""
@@ -70,36 +76,36 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Films:
-    """The films of the test split, with what the model says of them.
+    """The films of the test split with the model's predictions.
 
     Attributes:
-        tconst: str objects [films], as is `title`.
-        title: as given.
-        labels: bool [films, genres].
-        decided: bool [films, genres].
+        tconst: IMDb's ids, str objects [films].
+        title: titles, str objects [films].
+        labels: the films' genres, bool [films, genres].
+        predicted: the predicted genres, bool [films, genres].
         probabilities: float [films, genres].
-        scores: float [films, genres], above one half where decided.
+        scores: decision scores, float [films, genres], above one half if predicted.
     """
 
     tconst: npt.NDArray[Any]
     title: npt.NDArray[Any]
     labels: Labels
-    decided: Labels
+    predicted: Labels
     probabilities: Floats
     scores: Floats
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Figures on some of the test films.
+    """Metrics on a slice of the test films.
 
     Attributes:
         kind: what the films are sliced by.
-        name: of the slice.
-        films: how many.
-        micro_f1: over all genres.
-        f1: of each genre, [genres].
-        support: films of each genre, [genres].
+        name: name of the slice.
+        films: number of films.
+        micro_f1: micro-F1 over all genres.
+        f1: F1 of each genre, [genres].
+        support: number of films of each genre, [genres].
     """
 
     kind: str
@@ -112,12 +118,12 @@ class Slice:
 
 @dataclass(frozen=True)
 class Effect:
-    """What leaving something out of a film does to a genre.
+    """What leaving something out of a film changes for a genre.
 
     Attributes:
         field: a raw feature.
-        text: the word; empty where it is the whole field.
-        difference: of the genre's log-odds, positive where it speaks for the genre.
+        text: the word; empty if the whole field is left out.
+        difference: difference of the genre's log-odds, positive for what speaks for the genre.
     """
 
     field: str
@@ -127,23 +133,23 @@ class Effect:
 
 @dataclass(frozen=True)
 class Example:
-    """A film that the model did well or badly on.
+    """A film with a good or a bad prediction.
 
     Attributes:
-        tconst: of the film.
-        title: of the film.
+        tconst: IMDb's id.
+        title: its title.
         listed: its genres.
-        decided: genres that the model gave it.
-        genre: the one that is explained.
-        probability: of that genre.
-        good: whether the model did well.
-        effects: the strongest first.
+        predicted: the genres that the model predicted.
+        genre: the genre that is explained.
+        probability: probability of that genre.
+        good: whether the prediction is a good one.
+        effects: the effects on that genre, the strongest first.
     """
 
     tconst: str
     title: str
     listed: tuple[str, ...]
-    decided: tuple[str, ...]
+    predicted: tuple[str, ...]
     genre: str
     probability: float
     good: bool
@@ -151,8 +157,38 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A film whose label is wrong according to the model.
+
+    Attributes:
+        tconst: IMDb's id.
+        title: its title.
+        genre: the genre in doubt.
+        listed: its genres.
+        probability: probability of the genre in doubt.
+    """
+
+    tconst: str
+    title: str
+    genre: str
+    listed: tuple[str, ...]
+    probability: float
+
+
+@dataclass(frozen=True)
 class Training:
-    """How the model was trained, as `training.json` has it."""
+    """How the model was trained, as `training.json` has it.
+
+    Attributes:
+        hparams: hyperparameters.
+        history: learning curves by name, one value for each pass.
+        parameters: number of parameters.
+        seconds: how long it took.
+        versions: versions of libraries.
+        seconds_before: how long an earlier training took to fine-tune the sentence encoder, if its
+            result was used.
+        best_pass: index of the pass whose weights were kept.
+    """
 
     hparams: Mapping[str, Any]
     history: Mapping[str, list[float]]
@@ -160,11 +196,28 @@ class Training:
     seconds: float
     versions: Mapping[str, str]
     seconds_before: float = 0.0
+    best_pass: int = 0
+
+    @property
+    def encoders(self) -> str:
+        """The settings of what reads the plot; records of older models name `text_encoder`."""
+        names = ("word_encoder", "sentence_encoder", "text_encoder")
+        return ", ".join(
+            f"{name.replace('_', ' ')} {self.hparams[name]}"
+            for name in names
+            if name in self.hparams
+        )
+
+    @property
+    def finetuned(self) -> str:
+        """Name of the sentence encoder."""
+        recorded = str(self.hparams.get("sentence_encoder"))
+        return _ENCODERS.get(recorded, "the sentence encoder")
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far some data are from others, in one feature, and how far they may be."""
+    """How far one data set is from another in one feature, and the limit of that."""
 
     compared: str
     feature: str
@@ -175,7 +228,7 @@ class Distance:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with the data; see `components.anomaly_gate.decision.Finding`."""
+    """An anomaly of the data, see `components.anomaly_gate.decision.Finding`."""
 
     splits: tuple[str, ...]
     feature: str
@@ -194,17 +247,17 @@ class Ended:
 
 @dataclass(frozen=True)
 class Data:
-    """What the model was trained and judged on.
+    """The data that the model was trained and judged on.
 
     Attributes:
-        span: of the data.
-        fingerprint: of the files that were read.
-        folder: where they were.
-        films: by split.
-        genres: films of each genre, [genres] by split.
-        anomalies: what TFDV found, in a line each.
-        distances: between data sets.
-        ingest: what was read, dropped and rejected; empty where it is not known.
+        span: span of the examples.
+        fingerprint: fingerprint of the files that were read.
+        folder: folder of these files.
+        films: number of films, by split.
+        genres: number of films of each genre, [genres] by split.
+        anomalies: what TFDV found, one line each.
+        distances: distances between data sets.
+        ingest: ingest's report of what was read, dropped and rejected; empty if it is not known.
     """
 
     span: int
@@ -218,73 +271,26 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How long a node took, when its result was made.
-
-    Attributes:
-        node: its name.
-        seconds: of the execution that made the result.
-        cached: whether this run took the result of an earlier one.
-    """
-
-    node: str
-    seconds: float
-    cached: bool
-
-
-@dataclass(frozen=True)
-class Change:
-    """Something that is not what it was; None where there is nothing."""
-
-    what: str
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What made a model, as ML Metadata has it.
-
-    Attributes:
-        model: folder of the model.
-        made: when it was trained.
-        run: the pipeline run that trained it.
-        data: of the examples: `fingerprint`, `span`, `folder`.
-        schema: path of the curated schema, named by its hash.
-        code: fingerprint of the sources, by node.
-        settings: parameters by `node.name`, without the code.
-    """
-
-    model: str
-    made: datetime
-    run: str
-    data: Mapping[str, Any]
-    schema: str
-    code: Mapping[str, str]
-    settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Facts:
-    """Everything that a report tells.
+    """Everything that a report contains.
 
     Attributes:
-        name: of the model.
-        written: when the report was.
+        name: name of the model.
+        written: when the report was written.
         model: folder of the model.
         fingerprint: SHA-256 of that folder.
-        verdict: of the gate.
-        outcome: after the gate.
-        films: of the test split.
-        slices: of it.
-        examples: of good and of bad predictions.
-        training: of the model.
-        last_training: of the last blessed model, if there is one.
-        data: of this run.
-        recipe: of the model; None without ML Metadata, as the next two.
-        last_recipe: of the last blessed model.
-        also_used: what else was made from the same data, in a line each.
-        timings: of the run's nodes.
+        verdict: what the gate decided.
+        outcome: what happened after the gate.
+        films: the test split.
+        slices: slices of the test split.
+        examples: films with good and with bad predictions.
+        training: how the model was trained.
+        last_training: how the last blessed model was trained, if there is one.
+        data: the data of this run.
+        recipe: what the model was made from; None without ML Metadata.
+        last_recipe: what the last blessed model was made from; None without ML Metadata.
+        also_used: the other models that were trained on the same data, one line each.
+        timings: duration of the run's nodes.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Which words and fields decided, by leaving each out and asking the model again."""
+"""Which words and fields a prediction depends on: each is left out and the model asked again."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,31 +7,35 @@ from typing import Final
 import numpy as np
 
 from report.facts import Effect
-from report.measures import Floats
+from report.metrics import Floats, log_odds
 from schema import features as raw
 
-Film = Mapping[str, str | float]
-"""A film by the names of `schema.features.MODEL_INPUTS`; empty text and 0 are not known."""
+Film = Mapping[str, str | float | None]
+"""A film by the names of `schema.features.MODEL_INPUTS`. None, empty text, NaN and numbers that are
+not positive are unknown."""
 
 Ask = Callable[[Sequence[Film]], Floats]
-"""From films to probabilities, float [films, genres]."""
+"""The model: from films to probabilities, float [films, genres]."""
 
 MOST_WORDS: Final = 80
-"""Different words of a plot that are left out, from its beginning."""
+"""Number of different words of a text that are left out, counted from its beginning."""
 
 _WORD: Final = re.compile(r"\w+(?:['’]\w+)*")
 
 
 def effects(ask: Ask, film: Film, genre: int) -> list[Effect]:
-    """What each field, and each word of title and plot, does to a genre; the strongest first.
+    """The effects of each field, and of each word of title and plot, on a genre.
 
     Args:
         ask: the model.
-        film: what it is asked about.
+        film: the film it is asked about.
         genre: column of the genre.
+
+    Returns:
+        The strongest effects first.
     """
     without = list(_without_parts(film))
-    odds = _log_odds(ask([film, *(rest for _, _, rest in without)])[:, genre])
+    odds = log_odds(ask([film, *(rest for _, _, rest in without)])[:, genre])
     found = [
         Effect(field, text, float(odds[0] - other))
         for (field, text, _), other in zip(without, odds[1:], strict=True)
@@ -40,27 +44,22 @@ def effects(ask: Ask, film: Film, genre: int) -> list[Effect]:
 
 
 def _without_parts(film: Film) -> Iterator[tuple[str, str, Film]]:
-    """Field, word (or nothing for a whole field) and the film without it."""
+    """Field, word (empty for the whole field) and the film without it."""
     for name in raw.MODEL_INPUTS:
         if known(film[name]):
-            yield name, "", {**film, name: 0.0 if name in raw.NUMBERS else ""}
+            yield name, "", {**film, name: None}
     for name in raw.TEXTS:
-        text = str(film[name])
+        text = str(film[name] or "")
         words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
         for word in words[:MOST_WORDS] if len(words) > 1 else []:
             yield name, word, {**film, name: without_word(text, word)}
 
 
-def known(value: str | float) -> bool:
+def known(value: str | float | None) -> bool:
     """Whether a field holds something."""
-    return bool(value) if isinstance(value, str) else bool(np.isfinite(value) and value > 0)
+    return value > 0 and bool(np.isfinite(value)) if isinstance(value, float) else bool(value)
 
 
 def without_word(text: str, word: str) -> str:
-    """The text without a word, wherever and in whatever case it stands."""
+    """The text without any occurrence of a word, in upper or lower case."""
     return _WORD.sub(lambda found: "" if found[0].lower() == word else found[0], text)
-
-
-def _log_odds(probabilities: Floats) -> Floats:
-    kept = np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)
-    return np.log(kept) - np.log1p(-kept)

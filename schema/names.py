@@ -77,6 +77,14 @@ class Node(StrEnum):
     MODEL_REPORT = "ModelReport"
 
 
+# Custom properties of artifacts.
+REASON_PROPERTY: Final = "reason"
+"""Why the smoke test refused a model, or why it was not pushed; one reason a line, empty if it
+passed or was pushed."""
+OUTCOME_PROPERTY: Final = "outcome"
+"""Of the PushedModel: what the Pusher did, a value of `components.pusher.decision.Outcome`, or that
+the model was not blessed."""
+
 # Files inside artifacts.
 MOVIES_PATTERN: Final = "movies-*.csv"
 """The shards of the joined films, written by ingest and read by CsvExampleGen."""

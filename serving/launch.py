@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schema.command import failed
 from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
 from schema.names import MODEL_NAME, SERVING_FOLDER
 from serving.ports import listen
@@ -86,8 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind = options.server or choose()
         return _serve(kind, address, options.output / "logs")
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
+        return failed(error)
 
 
 def _parser() -> argparse.ArgumentParser:

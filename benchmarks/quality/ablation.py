@@ -87,7 +87,6 @@ VARIANTS: Final = (
     Variant("word_encoder: rnn", {"word_encoder": "rnn"}),
     Variant("no sentence encoder", {"sentence_encoder": "none"}),
     Variant("neither", {"word_encoder": "none", "sentence_encoder": "none"}),
-    Variant("no fine-tuning", {"finetuned_layers": 0}),
     Variant("one tree for each genre", {"trees": 1}),
     Variant("nobody known", mask=unknown(people=0.0)),
     Variant("no genres of the people's other films", mask=unknown(people=0.0, names=1.0)),
@@ -95,6 +94,8 @@ VARIANTS: Final = (
     Variant("no regression on the title", mask=unknown(title=0.0)),
     Variant("no regression on the plot", mask=without("plot_logits")),
     Variant("no hiding of fields in training", {"field_dropout": 0.0}),
+    # Last, since it is prepared in another way than the others.
+    Variant("no fine-tuning", {"finetuned_layers": 0}),
 )
 
 NAMES: Final = tuple(variant.name for variant in VARIANTS)
@@ -179,6 +180,8 @@ class Experiment:
         self.hparams = HParams(**record["hparams"] | {"epochs": epochs})
         self.inputs = run.trainer_inputs(model, output)
         self.store = RunConfig(data=output, output=output).sentence_store
+        # A store keeps the newest encoder alone, and that of the run is to stay.
+        self._other_store = tempfile.TemporaryDirectory()
         self._prepared: tuple[HParams, Prepared, Rows] | None = None
 
     def figures(self, variant: Variant, seed: int) -> Figures:
@@ -238,6 +241,8 @@ class Experiment:
         if self._prepared and self._prepared[0] == shared:
             return self._prepared[1:]
         self._prepared = None
+        same = shared.seed == self.hparams.seed
+        directory = self.store if same else Path(self._other_store.name)
         files = {split: [str(self.inputs.examples / f"Split-{split}" / "*")] for split in Split}
         prepared = training.prepare(
             tfx.components.FnArgs(
@@ -245,7 +250,7 @@ class Experiment:
                 eval_files=files[Split.EVAL],
                 transform_graph_path=str(self.inputs.transform_graph),
                 base_model=str(self.inputs.word_vectors),
-                custom_config={"sentence_store": str(self.store)},
+                custom_config={"sentence_store": str(directory)},
             ),
             shared,
         )
@@ -254,7 +259,7 @@ class Experiment:
         extract = network.build(prepared.fitted.for_serving(), shared)
         more = network.compute(extract, test)
         if shared.reads_sentences:
-            store = SentenceStore(self.store, shared, prepared.finetuned)
+            store = SentenceStore(directory, shared, prepared.finetuned)
             more[SENTENCE] = store.encode(test.inputs[data.PIECES])
         self._prepared = (shared, prepared, test.joined(more))
         return self._prepared[1:]

@@ -4,21 +4,19 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ml_metadata import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
+import metadata
 from components.pusher import versions
+from metadata import History
 from pipeline.config import RunConfig
-from report import lineage
 from schema.errors import UserError
+from schema.names import METADATA_FILE
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
-
-mlmd: Any = metadata_store_pb2
 
 
 def make(data: Path, output: Path) -> int:
@@ -62,8 +60,12 @@ def examples_of(model: Path, output: Path) -> Path:
     Raises:
         UserError: nothing is known there of such a model.
     """
-    store = _store(output)
-    return _first_examples(store, _artifact_of(model, output, store))
+    history = metadata.read(output / METADATA_FILE)
+    for execution in history.behind(_artifact_of(model, output, history)):
+        for artifact in history.outputs(execution).values():
+            if artifact.type == standard_artifacts.Examples.TYPE_NAME and not execution.inputs:
+                return Path(artifact.uri)
+    raise UserError("ML Metadata knows no examples of this model. Run the pipeline again.")
 
 
 def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
@@ -76,13 +78,10 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
     Raises:
         UserError: nothing is known there of such a model.
     """
-    store = _store(output)
-    found = {
-        artifact.type: artifact.uri
-        for artifact in store.get_artifacts_by_id(
-            list(_inputs_of(_artifact_of(model, output, store), store))
-        )
-    }
+    history = metadata.read(output / METADATA_FILE)
+    trainer = history.maker(_artifact_of(model, output, history))
+    inputs = [history.artifacts[one] for one in trainer.inputs] if trainer else []
+    found = {artifact.type: artifact.uri for artifact in inputs}
     return TrainerInputs(
         examples=Path(found[standard_artifacts.Examples.TYPE_NAME]),
         transform_graph=Path(found[standard_artifacts.TransformGraph.TYPE_NAME]),
@@ -100,59 +99,24 @@ def latest(output: Path, type_name: str) -> Path | None:
     Raises:
         UserError: nothing has run there.
     """
+    history = metadata.read(output / METADATA_FILE)
     complete = [
         artifact
-        for artifact in _store(output).get_artifacts_by_type(type_name)
-        if artifact.state == mlmd.Artifact.LIVE
+        for artifact in history.artifacts.values()
+        if artifact.type == type_name and history.maker(artifact.id)
     ]
     return Path(max(complete, key=lambda artifact: artifact.id).uri) if complete else None
 
 
-def _store(output: Path) -> MetadataStore:
-    return lineage.opened(RunConfig(data=output, output=output).metadata)
-
-
-def _artifact_of(model: Path, output: Path, store: MetadataStore) -> int:
+def _artifact_of(model: Path, output: Path, history: History) -> int:
     """Id of the artifact that a served model is a copy of."""
     wanted = versions.fingerprint(model)
-    for artifact in reversed(store.get_artifacts_by_type(standard_artifacts.Model.TYPE_NAME)):
-        folder = Path(path_utils.serving_model_path(artifact.uri))
-        if folder.is_dir() and versions.fingerprint(folder) == wanted:
-            return int(artifact.id)
+    for artifact in sorted(history.artifacts.values(), key=lambda one: -one.id):
+        if artifact.type == standard_artifacts.Model.TYPE_NAME:
+            folder = Path(path_utils.serving_model_path(artifact.uri))
+            if folder.is_dir() and versions.fingerprint(folder) == wanted:
+                return artifact.id
     raise UserError(
         f"{model}: no run in {output} has made this model, or the directory was moved since, whose "
         "record names whole paths. Run the pipeline there again, or move the directory back."
     )
-
-
-def _inputs_of(artifact: int, store: MetadataStore) -> set[int]:
-    """Artifacts that went into the making of one."""
-    makers = [
-        event.execution_id
-        for event in store.get_events_by_artifact_ids([artifact])
-        if event.type == mlmd.Event.OUTPUT
-    ]
-    return {
-        event.artifact_id
-        for event in store.get_events_by_execution_ids(makers)
-        if event.type == mlmd.Event.INPUT
-    }
-
-
-def _first_examples(store: MetadataStore, artifact: int) -> Path:
-    """The examples that an artifact comes from and that come from no other artifact."""
-    waiting, seen = [artifact], {artifact}
-    [kind] = [
-        kind.id
-        for kind in store.get_artifact_types()
-        if kind.name == standard_artifacts.Examples.TYPE_NAME
-    ]
-    while waiting:
-        one = waiting.pop()
-        inputs = _inputs_of(one, store)
-        [known] = store.get_artifacts_by_id([one])
-        if not inputs and known.type_id == kind:
-            return Path(known.uri)
-        waiting.extend(inputs - seen)
-        seen |= inputs
-    raise UserError("ML Metadata knows no examples of this model. Run the pipeline again.")

@@ -18,11 +18,8 @@ from tfx.utils import io_utils, path_utils
 
 from components.pusher import versions
 from components.pusher.decision import Outcome, refusal
-from components.smoke_test.component import REASON_PROPERTY
 from schema.errors import UserError
-
-OUTCOME_PROPERTY: Final = "outcome"
-"""Custom property of the PushedModel: a value of `decision.Outcome`, or `NOT_BLESSED`."""
+from schema.names import OUTCOME_PROPERTY, REASON_PROPERTY
 
 NOT_BLESSED: Final = "not blessed"
 

@@ -22,11 +22,9 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.smoke_test import probe
-from schema.names import SMOKE_TEST_LOG_FILE, SMOKE_TEST_REPORT_FILE, Split
+from schema.names import REASON_PROPERTY, SMOKE_TEST_LOG_FILE, SMOKE_TEST_REPORT_FILE, Split
 
 BLESSED_PROPERTY: Final = "blessed"
-REASON_PROPERTY: Final = "reason"
-"""Custom property of the blessing: why it was refused, one reason a line; empty if it was not."""
 
 _FLAG_FILES: Final = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
 """As the InfraValidator names them."""

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from schema import features as raw
+from schema.command import failed
 from schema.errors import ExitStatus, UserError, exit_status_help
 from serving.client import batch, files, lines, render
 from serving.client.client import ROWS_PER_REQUEST, Client, Patience
@@ -58,8 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
+        return failed(error)
     except BrokenPipeError:
         # Whoever read the output has seen enough; nothing more can be said there.
         sys.stdout = None  # type: ignore[assignment]

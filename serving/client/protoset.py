@@ -10,6 +10,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2, wrappers_pb2
 
+from schema.command import failed
 from schema.errors import ExitStatus, from_os_error
 from serving.client import protos
 
@@ -29,9 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         path.write_bytes(protoset().SerializeToString())
     except OSError as error:
-        refusal = from_os_error(error, f"{path}: {error.strerror}")
-        print(f"error: {refusal}", file=sys.stderr)
-        return refusal.exit_status
+        return failed(from_os_error(error, f"{path}: {error.strerror}"))
     return ExitStatus.OK
 
 

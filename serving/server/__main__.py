@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from schema.command import failed
 from schema.errors import ExitStatus, UserError, exit_status_help
 
 SIGNAL_SECONDS: Final = 0.2
@@ -46,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         server = Server(_config(options))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
+        return failed(error)
     rest = f", REST on {server.rest_url}" if server.rest_port else ""
     print(f"gRPC on {server.grpc_address}{rest}", flush=True)
     # A signal that another thread takes does not wake this one: so it looks now and then.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from schema.command import failed
 from schema.errors import ExitStatus, UserError, exit_status_help
 from schema.names import MODEL_NAME
 from serving.client import Client, ModelName, Patience
@@ -39,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         listening = listen("the web page", options.host, options.port)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
+        return failed(error)
     config = uvicorn.Config(
         create_app(client, options.model_name),
         access_log=False,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from metadata import Recipe, Timing
 from report.facts import (
     Data,
     Distance,
@@ -14,9 +15,7 @@ from report.facts import (
     Films,
     Genre,
     Outcome,
-    Recipe,
     Slice,
-    Timing,
     Training,
     Verdict,
 )
@@ -27,9 +26,11 @@ NASTY = '<img src="https://outside.example/x.png"> & "quotes" </script><b>'
 
 
 def genre(name: str, **changes: Any) -> Genre:
-    """A row of the verdict: F1 2/3 on ten films, six of the eight given it have it."""
+    """A row of the verdict: F1 2/3 on ten films; six of the eight predicted to have it do."""
     values: dict[str, Any] = {
         "support": 10,
+        "hits": 6,
+        "predicted": 8,
         "f1": 2 / 3,
         "precision": 0.75,
         "recall": 0.6,
@@ -55,7 +56,7 @@ def films(count: int = 60, seed: int = 4) -> Films:
         tconst=np.array([f"tt{row:07}" for row in range(count)], object),
         title=np.array([NASTY, *(f"Film {row}" for row in range(1, count))], object),
         labels=labels,
-        decided=scores > 0.5,
+        predicted=scores > 0.5,
         probabilities=probabilities,
         scores=odds / (1 + odds),
     )
@@ -74,7 +75,7 @@ def facts(**changes: Any) -> Facts:
         settings={"Transform.transform.max_cast": 12},
     )
     training = Training(
-        hparams={"epochs": 3, "word_encoder": "cnn", "sentence_encoder": "minilm"},
+        hparams={"epochs": 3, "word_encoder": "cnn", "sentence_encoder": "mpnet"},
         history={
             "loss": [1.0, 0.8, 0.7],
             "val_loss": [0.3, 0.25, 0.26],
@@ -85,11 +86,10 @@ def facts(**changes: Any) -> Facts:
         seconds=61.0,
         versions={"tfx": "1.21.0"},
         seconds_before=754.0,
+        best_pass=1,
     )
-    rows = tuple(
-        genre(name, **({"support": 3, "judgement": "not judged"} if name == "Music" else {}))
-        for name in GENRES
-    )
+    few = {"support": 3, "hits": 2, "predicted": 3, "judgement": "not judged"}
+    rows = tuple(genre(name, **(few if name == "Music" else {})) for name in GENRES)
     values: dict[str, Any] = {
         "name": "movie_genres",
         "written": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
@@ -117,7 +117,7 @@ def facts(**changes: Any) -> Facts:
                 tconst="tt0000000",
                 title=NASTY,
                 listed=("Drama",),
-                decided=("Drama",),
+                predicted=("Drama",),
                 genre="Drama",
                 probability=0.93,
                 good=True,

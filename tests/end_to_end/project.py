@@ -26,6 +26,7 @@ SAMPLE: Final = PROJECT / "data" / "sample"
 SOURCES: Final = (
     "components",
     "ingest",
+    "metadata",
     "pipeline",
     "report",
     "schema",

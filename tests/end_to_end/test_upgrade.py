@@ -71,7 +71,8 @@ def test_settings_of_e0087b2_are_refused_with_their_new_names(
 def test_a_served_model_of_e0087b2_answers(upgraded: Project) -> None:
     [version] = upgraded.served.values()
 
-    answer = tf.saved_model.load(str(version)).signatures[names.SERVING_SIGNATURE](
+    model = tf.saved_model.load(str(version))
+    answer = model.serving_default(
         plot=tf.constant(["A sheriff hunts an outlaw through the desert."])
     )
 

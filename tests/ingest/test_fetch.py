@@ -292,6 +292,8 @@ def test_refresh_fetches_again(server, everything, tmp_path):
         (corpus({"plot_summaries.txt": ""}), "holds no movie.metadata.tsv"),
         (gzip.compress(b"no archive"), "is no tar archive"),
     ],
+    # Workers must collect the same names, and the bytes hold the time.
+    ids=["another archive", "no archive"],
 )
 def test_another_archive_is_told(server, everything, tmp_path, archive, message):
     server.files["MovieSummaries.tar.gz"] = archive

@@ -1,6 +1,9 @@
 """What is reported of a run that ended early depends on how far it came."""
 
+import errno
 import logging
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from pipeline import failure
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
+from schema.names import Node
 
 pytestmark = pytest.mark.filterwarnings(
     # TFX's, but protobuf gives it to whoever called.
@@ -59,7 +63,7 @@ def test_anomalies_are_told_one_by_one(tmp_path: Path) -> None:
     assert "12 films of 14 titles." in page
 
 
-@pytest.mark.parametrize("last", ["Trainer", failure.JUDGE])
+@pytest.mark.parametrize("last", ["Trainer", Node.EVALUATOR])
 def test_without_a_judged_model_the_reasons_stand_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, last: str
 ) -> None:
@@ -81,10 +85,29 @@ def test_what_hides_the_model_too_is_logged(
     with caplog.at_level(logging.ERROR):
         page = rendered(
             tmp_path,
-            {failure.JUDGE: Status.DONE, "Pusher": Status.FAILED},
+            {Node.EVALUATOR: Status.DONE, "Pusher": Status.FAILED},
             OSError("no space left"),
             ("no space is left",),
         )
     assert "Failed: Pusher ended with an error" in page
     assert "no space is left" in page
     assert "the model could not be reported on" in caplog.text
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
+        (caused(RuntimeError("Beam failed"), OSError(errno.EDQUOT, "Disk quota exceeded")), True),
+        (sqlite3.OperationalError("database or disk is full"), True),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES)), False),
+        (ZeroDivisionError(), False),
+    ],
+)
+def test_a_full_disk_is_known_whatever_wraps_it(error: Exception, full: bool) -> None:
+    assert failure.is_full_disk(error) is full

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import metadata
 from components.pusher import versions
 from pipeline import config as configuration
 from pipeline import lineage, show_report
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
-from report import lineage as record
 from tests.end_to_end.project import Project, Run
 from tests.pipeline.test_pipeline import as_if_edited
 
@@ -28,7 +28,7 @@ def config(project: Project) -> RunConfig:
 
 
 def again(config: RunConfig) -> dict[str, tuple[str, ...]]:
-    history = record.read(config.metadata)
+    history = metadata.read(config.metadata)
     return {one.node: one.reasons for one in lineage.run_again(config, history)}
 
 
@@ -117,7 +117,7 @@ def test_before_the_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for command in (lineage.main, show_report.main):
         assert command(["--output", str(tmp_path)]) == 2
         assert capsys.readouterr().err == (
-            f"error: {tmp_path / 'metadata.sqlite'} is not there: run the pipeline first "
+            f"error: {tmp_path / 'metadata.sqlite'} does not exist: run the pipeline first "
             "(`make run`)\n"
         )
 

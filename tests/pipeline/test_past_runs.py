@@ -5,45 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.past_runs import VARIABLE, PastRuns, find_output
 from schema.errors import UserError
-
-
-class Recorded:
-    """An output directory whose metadata are written by hand."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
-        config = mlmd.ConnectionConfig()
-        config.sqlite.filename_uri = str(folder / "metadata.sqlite")
-        self.folder = folder
-        self.store = MetadataStore(config)
-        self.node = self.store.put_context_type(mlmd.ContextType(name="node"))
-        self.execution = self.store.put_execution_type(mlmd.ExecutionType(name="any"))
-        self.artifact = self.store.put_artifact_type(mlmd.ArtifactType(name="any"))
-
-    def ran(self, node: str, state: int, **outputs: str | int) -> dict[str, int]:
-        """Record one execution; outputs are paths, or ids of artifacts there are. Gives the ids."""
-        given = []
-        for key, value in outputs.items():
-            event = mlmd.Event(type=mlmd.Event.OUTPUT)
-            event.path.steps.add(key=key)
-            event.path.steps.add(index=0)
-            artifact = (
-                mlmd.Artifact(type_id=self.artifact, uri=value)
-                if isinstance(value, str)
-                else self.store.get_artifacts_by_id([value])[0]
-            )
-            given.append((artifact, event))
-        context = mlmd.Context(type_id=self.node, name=f"movie_genres.{node}")
-        execution = mlmd.Execution(type_id=self.execution, last_known_state=state)
-        _, artifacts, _ = self.store.put_execution(
-            execution, given, [context], reuse_context_if_already_exist=True
-        )
-        return dict(zip(outputs, artifacts, strict=True))
+from tests.data.recorded_runs import Recorded
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +19,16 @@ def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_outputs_are_found_by_node_and_key(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "output")
-    first = recorded.ran("Evaluator", mlmd.Execution.COMPLETE, evaluation="/e1", blessing="/b1")
-    recorded.ran("Evaluator", mlmd.Execution.COMPLETE, evaluation="/e2", blessing="/b2")
-    recorded.ran("Evaluator", mlmd.Execution.FAILED, evaluation="/e3")
-    recorded.ran("GenreEvaluator", mlmd.Execution.COMPLETE, evaluation="/other")
-    recorded.ran("Evaluator", mlmd.Execution.CACHED, **first)
+    evaluations = [recorded.artifact("ModelEvaluation", f"/e{number}") for number in range(4)]
+    blessings = [recorded.artifact("ModelBlessing", f"/b{number}") for number in range(3)]
+    for run in (1, 2):
+        given = {"evaluation": evaluations[run], "blessing": blessings[run]}
+        recorded.execution("Evaluator", f"run {run}", given)
+    failed, cached = mlmd.Execution.FAILED, mlmd.Execution.CACHED
+    recorded.execution("Evaluator", "run 3", {"evaluation": evaluations[3]}, state=failed)
+    recorded.execution("GenreEvaluator", "run 4", {"evaluation": evaluations[0]})
+    given = {"evaluation": evaluations[1], "blessing": blessings[1]}
+    recorded.execution("Evaluator", "run 5", given, state=cached)
 
     runs = PastRuns(recorded.folder)
     assert [str(one.path) for one in runs.all("Evaluator", "evaluation")] == ["/e1", "/e2"]
@@ -72,7 +43,8 @@ def test_outputs_are_found_by_node_and_key(tmp_path: Path) -> None:
 
 def test_a_run_that_did_not_get_so_far_is_told(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "output")
-    recorded.ran("Trainer", mlmd.Execution.FAILED, model="/m")
+    model = recorded.artifact("Model", "/m")
+    recorded.execution("Trainer", "run", {"model": model}, state=mlmd.Execution.FAILED)
     message = f"{recorded.folder}: no run there got as far as Trainer. Run `make run` first."
     with pytest.raises(UserError, match=re.escape(message)):
         PastRuns(recorded.folder).newest("Trainer", "model")

@@ -151,7 +151,7 @@ def test_a_setting(
         ("components.evaluator.metrics", JUDGED),
         ("components.evaluator.verdict", {"ModelReport"}),
         ("components.examples", {"SimpleBaseline", "WordVectors"} | TRAINED),
-        ("components.pusher.component", {"ModelReport"}),
+        ("components.model_report.gather", {"ModelReport"}),
         ("components.pusher.versions", {"ModelReport"}),
         ("components.resolvers", set()),
         ("components.word_vectors.vectors", {"WordVectors"} | TRAINED),
@@ -245,7 +245,7 @@ def test_making_the_pipeline_writes_no_file(config: RunConfig) -> None:
         ("Trainer", ["trainer.run"]),
         ("Evaluator", ["components.evaluator.component"]),
         ("SmokeTest", ["components.smoke_test.component"]),
-        ("ModelReport", ["components.report", "report"]),
+        ("ModelReport", ["components.model_report.component", "report"]),
     ],
 )
 def test_the_cache_key_of_a_node_holds_the_hash_of_the_module_that_it_runs(

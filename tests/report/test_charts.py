@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from report import charts, measures
-from report.facts import Distance, Slice, Timing
+from metadata import Timing
+from report import charts, metrics
+from report.facts import Distance, Slice
 from schema.genres import GENRES, NUM_GENRES
 from tests.data.made_up_report import films, genre
 
@@ -22,7 +23,7 @@ def test_f1_by_genre_has_the_best_on_top_with_counts_and_rivals() -> None:
     assert (last.name, tuple(last.x)) == ("last blessed model", (0.5, 0.7))
     assert tuple(model.x) == (0.2, 0.8)
     assert tuple(model.marker.symbol) == ("circle-open", "circle")
-    low, high = measures.f1_interval(6, 10, 8)
+    low, high = metrics.f1_interval(6, 10, 8)
     assert model.customdata[0, :2] == pytest.approx([low, high])
     assert model.error_x.array[0] == pytest.approx(high - 0.2)
     assert figure.layout.xaxis.title.text == "F1 on the test split (0 to 1)"
@@ -37,7 +38,7 @@ def test_without_a_last_blessed_model_there_is_no_mark_of_one() -> None:
 def test_threshold_curve_marks_the_threshold_used() -> None:
     shown = films()
     figure = charts.threshold_curve(genre("Action", support=7), shown, 0)
-    curve = measures.threshold_curve(shown.labels[:, 0], shown.probabilities[:, 0])
+    curve = metrics.threshold_curve(shown.labels[:, 0], shown.probabilities[:, 0])
     lines = {trace.name: trace for trace in figure.data}
     for name, values in (
         ("precision", curve.precision),
@@ -45,7 +46,7 @@ def test_threshold_curve_marks_the_threshold_used() -> None:
         ("F1", curve.f1),
     ):
         assert lines[name].y == pytest.approx(values)
-        assert lines[name].x == pytest.approx(measures.THRESHOLDS)
+        assert lines[name].x == pytest.approx(metrics.THRESHOLDS)
     # The scores of these films are their probabilities: all were decided at one half.
     assert lines["threshold used (median over films)"].x == pytest.approx((0.5, 0.5))
     assert figure.layout.title.text == "Action (7 films)"
@@ -54,7 +55,7 @@ def test_threshold_curve_marks_the_threshold_used() -> None:
 def test_calibration_shows_bins_with_intervals() -> None:
     shown = films()
     figure = charts.calibration("all genres", shown.labels, shown.probabilities)
-    found = measures.calibration(shown.labels, shown.probabilities)
+    found = metrics.calibration(shown.labels, shown.probabilities)
     points = figure.data[1]
     assert points.x == pytest.approx(found.predicted)
     assert points.y == pytest.approx(found.observed)
@@ -66,7 +67,7 @@ def test_calibration_shows_bins_with_intervals() -> None:
 def test_confusion_is_in_percent_of_the_films_that_have_the_genre() -> None:
     shown = films()
     [heat] = charts.confusion(shown, GENRES).data
-    counts = measures.confusion(shown.labels, shown.decided)
+    counts = metrics.confusion(shown.labels, shown.predicted)
     support = shown.labels.sum(axis=0)
     assert heat.customdata.tolist() == counts.tolist()
     assert np.asarray(heat.z) * support[:, np.newaxis] == pytest.approx(100.0 * counts)
@@ -102,7 +103,7 @@ def test_learning_curves_mark_the_pass_that_was_kept() -> None:
         "val_map": [0.6, 0.5],
         "val_macro_f1": [0.4, 0.45],
     }
-    losses, scores = charts.learning_curves(history)
+    losses, scores = charts.learning_curves(history, 0)
     assert [list(trace.y) for trace in losses.data] == [history["loss"], history["val_loss"]]
     assert [list(trace.y) for trace in scores.data] == [[0.6, 0.5], [0.4, 0.45]]
     assert {tuple(trace.x) for trace in (*losses.data, *scores.data)} == {(1, 2)}

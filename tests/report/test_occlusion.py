@@ -24,7 +24,7 @@ FILM: Film = {
 def likes_sheriffs_and_votes(films: Sequence[Film]) -> np.ndarray:
     """Log-odds 2 for the word `sheriff` and -1 for known votes, of the second genre."""
     odds = [
-        2.0 * ("sheriff " in str(film[raw.PLOT]).lower()) - 1.0 * (float(film[raw.VOTES]) > 0)
+        2.0 * ("sheriff " in str(film[raw.PLOT]).lower()) - 1.0 * (float(film[raw.VOTES] or 0) > 0)
         for film in films
     ]
     return np.stack([np.full(len(odds), 0.5), 1 / (1 + np.exp(-np.array(odds)))], axis=1)

@@ -13,7 +13,6 @@ import pytest
 
 from report import page
 from report.facts import Ended, Facts, Finding, Outcome
-from report.markup import Html, bullets, table, tag
 from tests.data.made_up_report import NASTY, facts
 
 
@@ -67,7 +66,7 @@ def of_two_genres() -> Facts:
     """Facts with test films of two genres alone: the charts of the others take most of the time."""
     given = facts(last_training=None, recipe=None, timings=())
     rows = given.verdict.genres
-    few = (*rows[:2], *(replace(row, support=0, f1=0.0) for row in rows[2:]))
+    few = (*rows[:2], *(replace(row, support=0, hits=0, predicted=0, f1=0.0) for row in rows[2:]))
     return replace(given, verdict=replace(given.verdict, genres=few))
 
 
@@ -94,7 +93,10 @@ def test_everything_is_told(rendered: str) -> None:
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
         "listed under News, which is none of the genres: 1",
-        "12,345 parameters, trained in 61 s, after 754 s in which an earlier training",
+        "12,345 parameters, trained in 61 s, after 754 s in which an earlier training fine-tuned "
+        "MPNet.",
+        "A deep network stacked with boosted trees, with 12,345 parameters in all; "
+        "word encoder cnn, sentence encoder mpnet.",
         "hyperparameter epochs\n2\n3",
         "version of tfx\n1.20.0\n1.21.0",
         "code of Trainer\ncccc\naaaa",
@@ -197,10 +199,31 @@ def test_a_model_whose_run_a_node_ended() -> None:
     assert "Failed: Pusher ended with an error\nno space left\nIn short" in text
 
 
-def test_markup_escapes_what_is_not_markup() -> None:
-    assert tag("p", "a < b", tag("i", '"'), title='"') == (
-        '<p title="&quot;">a &lt; b<i>&quot;</i></p>'
+def test_zero_hits_keep_their_predictions_in_the_interval() -> None:
+    given = of_two_genres()
+    rows = (
+        replace(given.verdict.genres[0], hits=0, predicted=40, f1=0.0, precision=0.0, recall=0.0),
     )
-    assert bullets(["<x>"]) == "<ul><li>&lt;x&gt;</li></ul>"
-    assert '<td class="number">&amp;</td>' in table(["a", "b"], [["1", "&"]])
-    assert tag("p", Html("<br>")) == "<p><br></p>"
+    missed = replace(given.verdict, genres=(*rows, *given.verdict.genres[1:]))
+    # Wilson's interval of J, 0 successes in 50 trials, ends at z²/(50 + z²) = .0713.
+    assert rows[0].interval == pytest.approx((0.0, 0.1332), abs=1e-4)
+    text = Reader(page.render(replace(given, verdict=missed))).text
+    assert "Action\npass\n10\n0.000\n0.00–0.13\n" in text
+
+
+@pytest.mark.parametrize(
+    ("hparams", "encoders", "finetuned"),
+    [
+        (
+            {"word_encoder": "none", "sentence_encoder": "minilm"},
+            "word encoder none, sentence encoder minilm",
+            "MiniLM",
+        ),
+        ({"text_encoder": "cnn_rnn_mpnet"}, "text encoder cnn_rnn_mpnet", "the sentence encoder"),
+    ],
+)
+def test_encoders_are_those_of_the_training_record(
+    hparams: dict[str, str], encoders: str, finetuned: str
+) -> None:
+    training = replace(facts().training, hparams=hparams)
+    assert (training.encoders, training.finetuned) == (encoders, finetuned)

@@ -4,11 +4,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ml_metadata import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
 
 from benchmarks.quality import run
 from benchmarks.quality.__main__ import main
@@ -19,11 +16,10 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import TRAINING_RECORD_FILE
+from tests.data.recorded_runs import Recorded
 from tests.data.tiny_model import save_tiny_model
 from tests.data.tiny_movies import movies, serialized, write_examples
 from tests.end_to_end.project import Project
-
-mlmd: Any = metadata_store_pb2
 
 DOCUMENT = """\
 # Quality
@@ -37,24 +33,11 @@ The end.
 """
 
 
-def connect(database: Path) -> MetadataStore:
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(database)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    return MetadataStore(config)
-
-
-def record(store: MetadataStore, kind: str, uri: Path, inputs: list[int]) -> int:
+def record(recorded: Recorded, kind: str, uri: Path, inputs: list[int]) -> int:
     """An artifact that a node made of others."""
-    made = store.put_artifact_type(mlmd.ArtifactType(name=kind))
-    [artifact] = store.put_artifacts([mlmd.Artifact(type_id=made, uri=str(uri))])
-    node = store.put_execution_type(mlmd.ExecutionType(name=f"makes {kind}"))
-    [execution] = store.put_executions([mlmd.Execution(type_id=node)])
-    events = [(mlmd.Event.OUTPUT, artifact), *((mlmd.Event.INPUT, one) for one in inputs)]
-    store.put_events(
-        [mlmd.Event(type=event, artifact_id=one, execution_id=execution) for event, one in events]
-    )
-    return int(artifact)
+    artifact = recorded.artifact(kind, str(uri))
+    recorded.execution(f"Makes{kind}", "run", {"made": artifact}, tuple(inputs))
+    return artifact
 
 
 @pytest.fixture
@@ -79,8 +62,7 @@ def output(tmp_path: Path) -> Path:
     )
     publish(folder, config.model_directory)
 
-    config.metadata.parent.mkdir(exist_ok=True)
-    store = connect(config.metadata)
+    store = Recorded(output)
     source = record(store, "Examples", Path(examples.uri), [])
     transformed = record(store, "Examples", config.artifacts / "Transform" / "2", [source])
     record(store, "Model", trained, [transformed])

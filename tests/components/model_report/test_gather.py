@@ -1,22 +1,23 @@
 """ModelReport tells what the run measured, on small real artifacts; a refused model's comes too."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import report
 from components.evaluator.component import GenreEvaluator
 from components.evaluator.decision import GateConfig, Verdict
 from components.evaluator.verdict import read_verdict
-from components.report import Executor, ReportPage, best_and_worst, telling_genre
-from report import measures
-from report.facts import Facts, Films
+from components.model_report.component import ModelReport, ReportPage
+from components.model_report.gather import _anomalies, _distances, _outcome, _verdict, gather
+from report.facts import Facts
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
@@ -65,12 +66,9 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     }
 
 
-PARAMETERS = {"name": "movie_genres", "split": "test", "movies": "", "metadata": ""}
-
-
 @pytest.fixture(scope="module")
 def facts(refused: Artifacts) -> Facts:
-    return report.gather({key: given[0] for key, given in refused.items()}, PARAMETERS)
+    return gather({key: given[0] for key, given in refused.items()}, "", "")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +81,8 @@ def test_the_page_of_a_refused_model_begins_with_why(
 ) -> None:
     page = ReportPage()
     page.uri = str(tmp_path / "report")
-    Executor().Do(refused, {"report": [page]}, PARAMETERS)
+    executor = ModelReport.EXECUTOR_SPEC.executor_class()
+    executor.Do(refused, {"report": [page]}, {"movies": "", "metadata": "", "code_fingerprint": ""})
     text = Path(page.uri, "report.html").read_text(encoding="utf-8")
     begin = text.partition("<nav>")[0]
     assert "Not pushed: the gate refused the model" in begin
@@ -95,13 +94,27 @@ def test_the_page_of_a_refused_model_begins_with_why(
 def test_predictions_are_those_that_the_gate_judged(facts: Facts, verdict: Verdict) -> None:
     films = facts.films
     assert len(films.labels) == FILMS == facts.verdict.examples
-    assert measures.f1(films.labels, films.decided) == pytest.approx(
-        [row.f1 for row in verdict.genres], abs=1e-6
+    f1 = f1_score(films.labels, films.predicted, average=None, zero_division=0)
+    assert f1 == pytest.approx([row.f1 for row in verdict.genres], abs=1e-6)
+    counted = {row.genre: (row.support, row.hits, row.predicted) for row in facts.verdict.genres}
+    # War is never predicted.
+    assert counted["War"] == (15, 0, 0)
+    assert all(
+        counts == (labels.sum(), (labels & predicted).sum(), predicted.sum())
+        for counts, labels, predicted in zip(
+            counted.values(), films.labels.T, films.predicted.T, strict=True
+        )
     )
-    assert [row.hits for row in facts.verdict.genres] == (films.labels & films.decided).sum(
-        axis=0
-    ).tolist()
-    assert [row.decided for row in facts.verdict.genres] == films.decided.sum(axis=0).tolist()
+
+
+def test_predictions_without_a_hit_are_counted(facts: Facts, verdict: Verdict) -> None:
+    column = GENRES.index("War")
+    predicted = facts.films.predicted.copy()
+    predicted[np.flatnonzero(~facts.films.labels[:, column])[:40], column] = True
+    row = _verdict(verdict, replace(facts.films, predicted=predicted)).genres[column]
+    assert (row.support, row.hits, row.predicted) == (15, 0, 40)
+    # 0 of 55 films: Wilson's interval of J ends at z²/(55 + z²) = .0653, and F1 at 2J/(1 + J).
+    assert row.interval == pytest.approx((0.0, 0.1225), abs=1e-4)
 
 
 def test_slices_are_those_of_the_evaluation(facts: Facts) -> None:
@@ -119,7 +132,7 @@ def test_the_word_that_decided_is_found(facts: Facts) -> None:
     good = [one for one in facts.examples if one.good]
     assert len(good) == 3
     for one in good:
-        assert one.listed == one.decided
+        assert one.listed == one.predicted
         assert one.genre == one.listed[0]
         strongest = one.effects[0]
         assert strongest.field == raw.PLOT
@@ -140,47 +153,28 @@ def test_a_model_without_a_record_of_its_training(refused: Artifacts, tmp_path: 
     bare = save_model(tmp_path / "model")
     given = {key: one[0] for key, one in refused.items()} | {"model": bare}
     with pytest.raises(UserError, match=r"training\.json is missing: train the model again"):
-        report.gather(given, PARAMETERS)
+        gather(given, "", "")
 
 
 def test_what_became_of_the_model() -> None:
-    pushed, canary = standard_artifacts.PushedModel(), standard_artifacts.InfraBlessing()
+    pushed, smoke_test = standard_artifacts.PushedModel(), standard_artifacts.InfraBlessing()
     pushed.set_int_custom_property("pushed", 0)
-    pushed.set_string_custom_property("reason", "the Canary refused the model: no answer")
-    canary.set_string_custom_property("reason", "no answer\nand no sign of one")
-    told = report._outcome(canary, pushed)
+    pushed.set_string_custom_property("reason", "the smoke test failed: no answer")
+    smoke_test.set_string_custom_property("reason", "no answer\nand no sign of one")
+    told = _outcome(smoke_test, pushed)
     assert (told.version, told.reasons) == ("", ("no answer", "and no sign of one"))
-    canary.set_string_custom_property("reason", "")
-    assert report._outcome(canary, pushed).reasons == ("the Canary refused the model: no answer",)
+    smoke_test.set_string_custom_property("reason", "")
+    assert _outcome(smoke_test, pushed).reasons == ("the smoke test failed: no answer",)
     pushed.set_int_custom_property("pushed", 1)
     pushed.set_string_custom_property("pushed_version", "12")
     pushed.set_string_custom_property("pushed_destination", "serving/12")
-    assert (report._outcome(canary, pushed).version, report._outcome(canary, pushed).reasons) == (
+    assert (
+        _outcome(smoke_test, pushed).version,
+        _outcome(smoke_test, pushed).reasons,
+    ) == (
         "12",
         (),
     )
-
-
-def test_the_choice_of_examples() -> None:
-    labels = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 1]], np.bool_)
-    decided = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]], np.bool_)
-    probabilities = np.where(decided, 0.8, 0.1)
-    probabilities[2] = [0.95, 0.1, 0.02]
-    films = Films(
-        tconst=np.array(list("abcde"), object),
-        title=np.array(list("abcde"), object),
-        labels=labels,
-        decided=decided,
-        probabilities=probabilities,
-        scores=np.where(decided, 0.7, 0.3),
-    )
-    best, worst = best_and_worst(films, 2)
-    assert best == [0, 1]
-    assert worst[0] == 2
-    # The wrong genre that was given; where none was, the one that was missed.
-    assert telling_genre(films, 2, good=False) == 0
-    assert telling_genre(films, 4, good=False) == 1
-    assert telling_genre(films, 1, good=True) == 0
 
 
 def test_findings_of_the_gates_before(tmp_path: Path) -> None:
@@ -189,7 +183,7 @@ def test_findings_of_the_gates_before(tmp_path: Path) -> None:
         "drift": {"rows": 5, "not_compared": "fewer than 100 rows"},
     }
     (tmp_path / "report.json").write_text(json.dumps(accepted))
-    [found] = report._distances(tmp_path)
+    [found] = _distances(tmp_path)
     assert (found.compared, found.feature, found.value, found.limit) == (
         "eval and train",
         "year",
@@ -205,4 +199,4 @@ def test_findings_of_the_gates_before(tmp_path: Path) -> None:
     info.anomaly_info["title"].short_description = "Column dropped"
     info.anomaly_info["title"].description = "It is gone"
     (split / "SchemaDiff.pb").write_bytes(info.SerializeToString())
-    assert report._anomalies(artifact) == ["train: title: Column dropped: It is gone"]
+    assert _anomalies(artifact) == ["train: title: Column dropped: It is gone"]

@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from report import measures
+from report import metrics
 
 LABELS = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 0], [1, 0, 0]], np.bool_)
-DECIDED = np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 0, 1]], np.bool_)
+PREDICTED = np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 0, 1]], np.bool_)
 
 
 def test_wilson_interval_of_known_shares() -> None:
     # Of 10 trials: Brown, Cai and DasGupta 2001 give (0, .278) for none and (.237, .763) for half.
-    low, high = measures.wilson([0, 5, 10, 0], [10, 10, 10, 0])
+    low, high = metrics.wilson([0, 5, 10, 0], [10, 10, 10, 0])
     assert low == pytest.approx([0.0, 0.2366, 0.7225, 0.0], abs=1e-4)
     assert high == pytest.approx([0.2775, 0.7634, 1.0, 1.0], abs=1e-4)
 
 
 def test_interval_of_f1_holds_it_and_narrows_with_films() -> None:
-    few_low, few_high = measures.f1_interval(3, 3, 3)
+    few_low, few_high = metrics.f1_interval(3, 3, 3)
     assert (float(few_low), float(few_high)) == pytest.approx((0.6097, 1.0), abs=1e-4)
-    low, high = measures.f1_interval([6, 60, 600], [10, 100, 1000], [8, 80, 800])
+    low, high = metrics.f1_interval([6, 60, 600], [10, 100, 1000], [8, 80, 800])
     assert (low < 2 / 3).all()
     assert (high > 2 / 3).all()
     assert (np.diff(high - low) < 0).all()
@@ -29,29 +29,31 @@ def test_interval_of_f1_holds_it_and_narrows_with_films() -> None:
 def test_interval_of_f1_is_that_of_the_bootstrap_where_films_are_many() -> None:
     random = np.random.default_rng(3)
     labels = random.random(4000) < 0.3
-    decided = np.where(random.random(4000) < 0.85, labels, random.random(4000) < 0.3)
-    low, high = measures.f1_interval((labels & decided).sum(), labels.sum(), decided.sum())
+    predicted = np.where(random.random(4000) < 0.85, labels, random.random(4000) < 0.3)
+    low, high = metrics.f1_interval((labels & predicted).sum(), labels.sum(), predicted.sum())
     rows = random.integers(0, 4000, (800, 4000))
-    resampled = [f1_score(labels[some], decided[some]) for some in rows[:300]]
+    resampled = [f1_score(labels[some], predicted[some]) for some in rows[:300]]
     assert (low, high) == pytest.approx(tuple(np.quantile(resampled, [0.025, 0.975])), abs=0.006)
 
 
-def test_f1_is_that_of_scikit_learn() -> None:
-    assert measures.f1(LABELS, DECIDED) == pytest.approx(f1_score(LABELS, DECIDED, average=None))
-    assert measures.film_f1(LABELS, DECIDED) == pytest.approx([0.5, 2 / 3, 1.0, 2 / 3])
+def test_f1_of_each_film_averages_to_scikit_learns_samples_f1() -> None:
+    found = metrics.film_f1(LABELS, PREDICTED)
+    assert found == pytest.approx([0.5, 2 / 3, 1.0, 2 / 3])
+    assert found.mean() == pytest.approx(f1_score(LABELS, PREDICTED, average="samples"))
+    assert metrics.film_f1(LABELS[:1] & False, PREDICTED[:1] & False).tolist() == [0.0]
 
 
 def test_threshold_curve() -> None:
     labels = np.array([True, False, True, False])
     probabilities = np.array([0.9, 0.605, 0.3, 0.1])
-    curve = measures.threshold_curve(labels, probabilities)
+    curve = metrics.threshold_curve(labels, probabilities)
     for threshold in (0.05, 0.2, 0.5, 0.8, 0.95):
-        at = int(np.abs(measures.THRESHOLDS - threshold).argmin())
-        decided = probabilities >= threshold
-        assert curve.f1[at] == pytest.approx(f1_score(labels, decided, zero_division=0))
-        assert curve.recall[at] == pytest.approx(recall_score(labels, decided))
+        at = int(np.abs(metrics.THRESHOLDS - threshold).argmin())
+        predicted = probabilities >= threshold
+        assert curve.f1[at] == pytest.approx(f1_score(labels, predicted, zero_division=0))
+        assert curve.recall[at] == pytest.approx(recall_score(labels, predicted))
         assert curve.precision[at] == pytest.approx(
-            precision_score(labels, decided, zero_division=0)
+            precision_score(labels, predicted, zero_division=0)
         )
 
 
@@ -59,27 +61,27 @@ def test_thresholds_used_come_back_from_scores() -> None:
     probabilities = np.array([[0.2, 0.7], [0.5, 0.4], [0.9, 0.1]])
     thresholds = np.array([0.3, 0.6])
     odds = probabilities / (1 - probabilities) / (thresholds / (1 - thresholds))
-    assert measures.thresholds_used(probabilities, odds / (1 + odds)) == pytest.approx(thresholds)
+    assert metrics.thresholds_used(probabilities, odds / (1 + odds)) == pytest.approx(thresholds)
 
 
 def test_calibration_counts_every_case_and_tells_the_error() -> None:
     probabilities = np.repeat([0.1, 0.5], [80, 40])
     labels = np.concatenate([np.arange(80) < 8, np.arange(40) < 30])
-    found = measures.calibration(labels, probabilities)
-    assert found.films.tolist() == [15] * measures.CALIBRATION_BINS
+    found = metrics.calibration(labels, probabilities)
+    assert found.films.tolist() == [15] * metrics.CALIBRATION_BINS
     assert (found.low <= found.observed).all()
     assert (found.observed <= found.high).all()
     assert found.films @ found.observed == 38
-    small = measures.calibration(np.array([True]), np.array([0.25]))
+    small = metrics.calibration(np.array([True]), np.array([0.25]))
     assert (small.films.tolist(), small.error) == ([1], 0.75)
-    assert measures.calibration(labels[:0], probabilities[:0]).error == 0.0
+    assert metrics.calibration(labels[:0], probabilities[:0]).error == 0.0
 
 
 def test_confusion_and_co_occurrence() -> None:
     # Film 1 lacks genre 2 and was given genre 1; film 2 lacks genre 0 and was given none wrongly.
-    assert measures.confusion(LABELS, DECIDED).tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0]]
-    assert measures.together(LABELS).tolist() == [[3, 1, 1], [1, 2, 0], [1, 0, 1]]
-    shares = measures.shares(measures.together(LABELS), np.array([3, 2, 0]))
+    assert metrics.confusion(LABELS, PREDICTED).tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0]]
+    assert metrics.together(LABELS).tolist() == [[3, 1, 1], [1, 2, 0], [1, 0, 1]]
+    shares = metrics.shares(metrics.together(LABELS), np.array([3, 2, 0]))
     assert shares.tolist() == [[1.0, 1 / 3, 1 / 3], [0.5, 1.0, 0.0], [0.0, 0.0, 0.0]]
 
 
@@ -87,4 +89,4 @@ def test_log_losses() -> None:
     probabilities = np.array([[0.5, 0.9], [0.1, 0.2]])
     labels = np.array([[True, True], [True, False]])
     expected = [-(np.log(0.5) + np.log(0.9)) / 2, -(np.log(0.1) + np.log(0.8)) / 2]
-    assert measures.log_losses(labels, probabilities) == pytest.approx(expected)
+    assert metrics.log_losses(labels, probabilities) == pytest.approx(expected)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from report import words
+from report import summary
 from report.facts import Slice
 from schema.genres import GENRES, NUM_GENRES
 from tests.data.made_up_report import facts, genre
@@ -13,25 +13,27 @@ from tests.data.made_up_report import facts, genre
 def test_strengths_name_the_surest_genres_and_the_gain() -> None:
     given = facts()
     rows = list(given.verdict.genres)
-    rows[5] = genre("Crime", f1=0.95, precision=0.95, recall=0.95, support=400)
+    rows[5] = genre(
+        "Crime", f1=0.95, precision=0.95, recall=0.95, support=400, hits=380, predicted=400
+    )
     verdict = replace(given.verdict, genres=tuple(rows))
-    surest, gain, right = words.strengths(verdict, given.films)
+    surest, gain, right = summary.strengths(verdict, given.films)
     assert surest.startswith(
         "Surest genres, by the lower end of the interval: Crime (F1 0.95, 0.93 to 0.96, 400 films)"
     )
     assert gain.startswith("Better than the simple baseline by more than 0.05 in 22 of 22 genres")
     assert "Crime (+0.55)" in gain
-    exact = int((given.films.labels == given.films.decided).all(axis=1).sum())
+    exact = int((given.films.labels == given.films.predicted).all(axis=1).sum())
     assert right.startswith(f"All genres right for {exact} of 60 test films")
 
 
 def test_weaknesses_name_what_is_behind_and_what_cannot_be_said() -> None:
     given = facts()
     rows = list(given.verdict.genres)
-    rows[0] = genre("Action", f1=0.1, precision=0.1, recall=0.1, simple_baseline=0.5)
-    rows[1] = genre("Adventure", support=0, f1=0.0, precision=0.0, recall=0.0)
+    rows[0] = genre("Action", f1=0.1, hits=1, predicted=10, simple_baseline=0.5)
+    rows[1] = genre("Adventure", support=0, hits=0, predicted=0, f1=0.0)
     verdict = replace(given.verdict, genres=tuple(rows))
-    text = "\n".join(words.weaknesses(verdict, given.films, given.slices, GENRES))
+    text = "\n".join(summary.weaknesses(verdict, given.films, given.slices, GENRES))
     assert "Weakest genres, by the upper end of the interval: Action (F1 0.10" in text
     assert "Below the simple baseline in Action (-0.40)." in text
     assert "Below the last blessed model in Action (-0.60)." in text
@@ -45,15 +47,17 @@ def test_weaknesses_name_what_is_behind_and_what_cannot_be_said() -> None:
 def test_the_most_frequent_confusion_is_told_with_its_films() -> None:
     given = facts()
     labels = np.zeros((5, NUM_GENRES), np.bool_)
-    decided = np.zeros_like(labels)
-    labels[:, 2], decided[:4, 3], decided[4, 2] = True, True, True
-    shown = replace(given.films, labels=labels, decided=decided, probabilities=0.9 * decided + 0.01)
-    text = words.weaknesses(given.verdict, shown, (), GENRES)
+    predicted = np.zeros_like(labels)
+    labels[:, 2], predicted[:4, 3], predicted[4, 2] = True, True, True
+    shown = replace(
+        given.films, labels=labels, predicted=predicted, probabilities=0.9 * predicted + 0.01
+    )
+    text = summary.weaknesses(given.verdict, shown, (), GENRES)
     assert f"Most often confused: {GENRES[3]} in place of {GENRES[2]} (4 of 5 films)." in text
 
 
 def test_even_slices_are_called_even() -> None:
     given = facts()
     even = Slice("decade", "1950s", 20, 0.7, np.zeros(NUM_GENRES), np.zeros(NUM_GENRES))
-    text = words.weaknesses(given.verdict, given.films, (even,), GENRES)
+    text = summary.weaknesses(given.verdict, given.films, (even,), GENRES)
     assert "No slice of 10 films or more is 0.05 below the whole." in text

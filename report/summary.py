@@ -1,11 +1,11 @@
-"""Strengths and weaknesses in words, each computed from numbers."""
+"""Strengths and weaknesses of a model in sentences, each computed from numbers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
-from report import measures
+from report import metrics
 from report.facts import Films, Genre, Slice, Verdict
 
 FEW: Final = 3
@@ -28,7 +28,7 @@ def strengths(verdict: Verdict, films: Films) -> list[str]:
     present = [row for row in verdict.genres if row.support]
     sentences = []
     if present:
-        best = sorted(present, key=lambda row: -_interval(row)[0])[:FEW]
+        best = sorted(present, key=lambda row: -row.interval[0])[:FEW]
         sentences.append(
             "Surest genres, by the lower end of the interval: " + _listing(map(_figure, best)) + "."
         )
@@ -46,10 +46,10 @@ def strengths(verdict: Verdict, films: Films) -> list[str]:
             )
             + "."
         )
-    exact = int((films.labels == films.decided).all(axis=1).sum())
+    exact = int((films.labels == films.predicted).all(axis=1).sum())
     total = len(films.labels)
     if total:
-        touched = int((films.labels & films.decided).any(axis=1).sum())
+        touched = int((films.labels & films.predicted).any(axis=1).sum())
         sentences.append(
             f"All genres right for {exact:,} of {total:,} test films ({exact / total:.0%}), at "
             f"least one right for {touched:,} ({touched / total:.0%})."
@@ -71,7 +71,7 @@ def weaknesses(
     present = [row for row in verdict.genres if row.support]
     sentences = []
     if present:
-        worst = sorted(present, key=lambda row: _interval(row)[1])[:FEW]
+        worst = sorted(present, key=lambda row: row.interval[1])[:FEW]
         sentences.append(
             "Weakest genres, by the upper end of the interval: "
             + _listing(map(_figure, worst))
@@ -94,7 +94,7 @@ def weaknesses(
     sentences += _confusions(films, names)
     sentences += _slices(slices, verdict.aggregates.get("micro_f1_score"))
     sentences += _trust(films)
-    unsure = [row for row in present if _interval(row)[1] - _interval(row)[0] > 0.4]
+    unsure = [row for row in present if row.interval[1] - row.interval[0] > 0.4]
     if unsure:
         sentences.append(
             "Too few test films to say much of "
@@ -108,7 +108,7 @@ def weaknesses(
 
 
 def _confusions(films: Films, names: Sequence[str]) -> list[str]:
-    counts = measures.confusion(films.labels, films.decided)
+    counts = metrics.confusion(films.labels, films.predicted)
     support = films.labels.sum(axis=0)
     order = np.argsort(-counts, axis=None, kind="stable")[:FEW]
     pairs = [
@@ -137,7 +137,7 @@ def _slices(slices: Sequence[Slice], overall: float | None) -> list[str]:
 def _trust(films: Films) -> list[str]:
     if not len(films.labels):
         return []
-    error = measures.calibration(films.labels, films.probabilities).error
+    error = metrics.calibration(films.labels, films.probabilities).error
     said, true = films.probabilities.sum(axis=1).mean(), films.labels.sum(axis=1).mean()
     if abs(said / max(true, 1e-9) - 1) <= NOTABLE:
         tendency = "about as many genres as films have"
@@ -155,13 +155,8 @@ def _differences(rows: Sequence[Genre], rival: str) -> list[tuple[Genre, float]]
     return sorted(pairs, key=lambda pair: -pair[1])
 
 
-def _interval(row: Genre) -> tuple[float, float]:
-    low, high = measures.f1_interval(row.hits, row.support, row.decided)
-    return float(low), float(high)
-
-
 def _figure(row: Genre) -> str:
-    low, high = _interval(row)
+    low, high = row.interval
     films = "film" if row.support == 1 else "films"
     return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {row.support:,} {films})"
 

@@ -1,0 +1,115 @@
+"""Which films of the test split the report shows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from report import metrics, occlusion
+from report.facts import Doubt, Example, Films
+from schema import features as raw
+from schema.genres import GENRES
+
+EXAMPLES: Final = 3
+"""Number of films shown with a good prediction, and as many with a bad one."""
+
+DOUBTS: Final = 10
+"""Number of doubtful labels of each kind that are listed."""
+
+
+def examples(
+    films: Films, columns: Mapping[str, npt.NDArray[Any]], ask: occlusion.Ask
+) -> list[Example]:
+    """The films that the model did best and worst on, each with what decided.
+
+    Args:
+        films: the test split.
+        columns: raw values of the same films, by the names of `schema.features.MODEL_INPUTS`.
+        ask: the model.
+    """
+    best, worst = best_and_worst(films, EXAMPLES)
+    found = []
+    for good, row in [*((True, row) for row in best), *((False, row) for row in worst)]:
+        genre = explained_genre(films, row, good=good)
+        film = {
+            name: float(columns[name][row]) if name in raw.NUMBERS else str(columns[name][row])
+            for name in raw.MODEL_INPUTS
+        }
+        found.append(
+            Example(
+                tconst=films.tconst[row],
+                title=films.title[row],
+                listed=_names(films.labels[row]),
+                predicted=_names(films.predicted[row]),
+                genre=GENRES[genre],
+                probability=float(films.probabilities[row, genre]),
+                good=good,
+                effects=tuple(occlusion.effects(ask, film, genre)),
+            )
+        )
+    return found
+
+
+def best_and_worst(films: Films, count: int) -> tuple[list[int], list[int]]:
+    """Rows of films with the best and the worst predictions.
+
+    Best are films whose genres are all correct: those of several genres first, then those with the
+    lowest log loss. Worst are those with the lowest F1, then those with the highest log loss.
+
+    Args:
+        films: the test split.
+        count: how many of each.
+    """
+    losses = metrics.log_losses(films.labels, films.probabilities)
+    f1 = metrics.film_f1(films.labels, films.predicted)
+    several = films.labels.sum(axis=1) > 1
+    best = [int(row) for row in np.lexsort((losses, ~several)) if f1[row] == 1.0]
+    worst = [int(row) for row in np.lexsort((-losses, f1)) if f1[row] < 1.0]
+    return best[:count], worst[:count]
+
+
+def explained_genre(films: Films, row: int, *, good: bool) -> int:
+    """Column of the genre that is explained.
+
+    Of a good prediction it is the most probable correct genre; of a bad one the most probable wrong
+    genre, or without any the least probable genre that was missed.
+    """
+    probabilities = films.probabilities[row]
+    labels, predicted = films.labels[row], films.predicted[row]
+    if good:
+        return int(np.where(labels & predicted, probabilities, -1.0).argmax())
+    wrong = predicted & ~labels
+    if wrong.any():
+        return int(np.where(wrong, probabilities, -1.0).argmax())
+    return int(np.where(labels & ~predicted, probabilities, 2.0).argmin())
+
+
+def doubtful_labels(films: Films, *, listed: bool) -> list[Doubt]:
+    """The labels that are most probably wrong according to the model, at most one of each film.
+
+    Args:
+        films: the test split.
+        listed: whether to look at genres that films are listed under, or at those they are not.
+    """
+    if not len(films.labels):
+        return []
+    wrong = np.where(listed, 1 - films.probabilities, films.probabilities)
+    wrong = np.where(films.labels == listed, wrong, -1.0)
+    genre = wrong.argmax(axis=1)
+    rows = np.argsort(-wrong.max(axis=1), kind="stable")[:DOUBTS]
+    return [
+        Doubt(
+            tconst=films.tconst[row],
+            title=films.title[row],
+            genre=GENRES[genre[row]],
+            listed=_names(films.labels[row]),
+            probability=float(films.probabilities[row, genre[row]]),
+        )
+        for row in rows
+        if wrong[row, genre[row]] > 0.5
+    ]
+
+
+def _names(labels: Iterable[bool]) -> tuple[str, ...]:
+    return tuple(name for name, has in zip(GENRES, labels, strict=True) if has)
