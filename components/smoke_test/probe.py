@@ -285,8 +285,9 @@ def _judge(
         faults, differences[what] = check_probabilities(
             what, answer, _at(named, positions), rows, tolerance
         )
-        reasons.extend(faults)
-        reasons.extend(check_decisions(what, answer, _at(evaluated, positions), rows, tolerance))
+        reasons.extend(
+            faults or check_decisions(what, answer, _at(evaluated, positions), rows, tolerance)
+        )
 
     faults, differences[EVALUATE_SIGNATURE] = check_probabilities(
         EVALUATE_SIGNATURE, evaluated, named, rows, tolerance

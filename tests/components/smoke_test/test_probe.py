@@ -213,7 +213,7 @@ def test_an_answer_that_depends_on_the_other_rows_is_refused(
     tmp_path: Path, examples: Path
 ) -> None:
     mixed = changed("probabilities", lambda f, p: (p + tf.reduce_mean(p, axis=0)) / 2)
-    model = save_tiny_model(tmp_path / "model", named=mixed, examples=mixed)
+    model = save_tiny_model(tmp_path / "model", named=mixed, examples=mixed, evaluate=mixed)
     report = probe(model, examples, rows=6)
     assert [reason.split(":")[0] for reason in report.reasons] == [
         "one row alone",
@@ -248,7 +248,8 @@ def test_a_missing_signature_is_refused(
     missing: str, found: str, tmp_path: Path, examples: Path
 ) -> None:
     report = probe(save_tiny_model(tmp_path / "model", leave_out=missing), examples, rows=6)
-    assert report.reasons[0] == f"there is no signature '{missing}' (found: {found})"
+    assert report.reasons[0].startswith(f"there is no signature '{missing}' (found: ")
+    assert report.reasons[0].endswith(f"{found})")
 
 
 def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Path) -> None:
@@ -273,12 +274,13 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
         "input 'title' of signature 'serving_default' has no default: a request cannot leave it "
         "out",
     ]
-    assert report.reasons[-4:] == [
-        "input 'examples' of signature 'examples' is int64. Expected: string",
-        "output 'genres' of signature 'examples' is int64. Expected: string",
-        "output 'predicted' of signature 'examples' is int64. Expected: bool",
-        "there is no signature 'evaluate' (found: examples, serving_default)",
-    ]
+    *_, genres, predicted, missing = report.reasons[-4:]
+    assert (
+        report.reasons[-4] == "input 'examples' of signature 'examples' is int64. Expected: string"
+    )
+    assert genres == "output 'genres' of signature 'examples' is int64. Expected: string"
+    assert predicted == "output 'predicted' of signature 'examples' is int64. Expected: bool"
+    assert missing.startswith("there is no signature 'evaluate' (found: ")
 
 
 def test_a_graph_that_needs_python_is_refused(tmp_path: Path, examples: Path) -> None:
