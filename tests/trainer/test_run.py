@@ -109,6 +109,12 @@ def test_the_split_key_trains_and_is_no_input_of_the_served_model(
     np.testing.assert_array_equal(groups, expected)
 
 
+def test_each_variable_is_saved_once(trained: Trained) -> None:
+    prefix = Path(trained[0].serving_model_dir, "variables", "variables")
+    shapes = tf.train.list_variables(str(prefix))
+    assert sum(shape == [30522, 384] for _, shape in shapes) == 1
+
+
 @pytest.mark.parametrize(("plots", "titles"), [(3, 1), (1, 3), (2, 3)])
 def test_inputs_of_different_lengths_are_refused(trained: Trained, plots: int, titles: int) -> None:
     serve = tf.saved_model.load(trained[0].serving_model_dir).signatures[SERVING_SIGNATURE]

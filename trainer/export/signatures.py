@@ -107,9 +107,11 @@ def export(
         return transformed
 
     archive = keras.export.ExportArchive()
-    for part in (features, encoder, members, transform, pieces):
-        if part is not None:
-            archive.track(part)
+    # For their tables of words alone: variables are found through the endpoints, and to track their
+    # layers as well would save each of them twice.
+    archive.track(transform)
+    if pieces:
+        archive.track(pieces)
     archive.add_endpoint(
         SERVING_SIGNATURE,
         _named(answer),
