@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 import pytest
 
-from schema.errors import UserError
+from schema.errors import TryAgainError
 from trainer.encoder.token_states import TokenStates
 
 RANDOM = np.random.default_rng(3)
@@ -48,7 +48,7 @@ def test_a_full_disk_is_told_with_its_folder_and_what_is_needed() -> None:
     with TokenStates(np.array([2**10, 2**20 - 2**10]), 1024) as states:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
         try:
-            with pytest.raises(UserError, match=f"^{folder}: File too large.* 2.1 GB"):
+            with pytest.raises(TryAgainError, match=f"^{folder}: File too large.* 2.1 GB"):
                 states.write(0, np.zeros((2**10, 1024), np.float16))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
