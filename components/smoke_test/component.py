@@ -36,7 +36,6 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
     examples: InputArtifact[standard_artifacts.Examples],
     blessing: OutputArtifact[standard_artifacts.InfraBlessing],
     model_blessing: InputArtifact[standard_artifacts.ModelBlessing] = None,
-    split: Parameter[str] = Split.TEST.value,
     rows: Parameter[int] = 32,
     time_limit_seconds: Parameter[int] = 300,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
@@ -49,8 +48,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         blessing: output for the Pusher's `infra_blessing`: custom properties `blessed` (1 or 0) and
             `reason`, the flag file of the InfraValidator, `report.json` and `probe.log`.
         model_blessing: the Evaluator's; a model that it did not bless is refused without a test.
-        split: name of the split whose first rows the model is asked about.
-        rows: number of these rows.
+        rows: number of rows of the test split, from the first, that the model is asked about.
         time_limit_seconds: for the whole process, its start included.
         code_fingerprint: hash of the node's sources; part of the cache key only.
     """
@@ -61,7 +59,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
     else:
         reasons = run_probe(
             path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
-            artifact_utils.get_split_uri([examples], split),
+            artifact_utils.get_split_uri([examples], Split.TEST),
             folder,
             rows=rows,
             time_limit_seconds=time_limit_seconds,
