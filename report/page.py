@@ -22,6 +22,7 @@ from report.facts import Ended, Facts, Finding, Genre
 from report.theme import TEMPLATES
 from schema import features as raw
 from schema.genres import GENRES
+from schema.names import Split
 
 LEAST_IN_SLICE: Final = 5
 """Number of films of a genre that a slice must have for its F1 to be drawn."""
@@ -258,8 +259,8 @@ def _genre_counts(facts: Facts) -> dict[str, list[int]]:
 
 def _training_shares(facts: Facts) -> list[tuple[str, float]]:
     """The share of the training films that has each genre; empty if there are no such films."""
-    films = facts.data.films.get("train")
-    counts = facts.data.genres.get("train")
+    films = facts.data.films.get(Split.TRAIN)
+    counts = facts.data.genres.get(Split.TRAIN)
     if not films or counts is None:
         return []
     return list(zip(GENRES, (np.asarray(counts) / films).tolist(), strict=True))
