@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from schema.errors import UserError
+from schema.errors import from_os_error
 
 DTYPE: Final = np.dtype(np.float16)
 
@@ -52,7 +52,8 @@ class TokenStates:
             states: float [tokens, dimensions].
 
         Raises:
-            UserError: the folder for temporary files takes no more.
+            TryAgainError: the disk is full.
+            UserError: the folder for temporary files takes no more for another reason.
             ValueError: not so many tokens as were announced.
         """
         shape = (int(self.counts[text]), self.dimensions)
@@ -64,11 +65,12 @@ class TokenStates:
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
-            raise UserError(
+            message = (
                 f"{tempfile.gettempdir()}: {error.strerror}. Fine-tuning an encoder takes "
                 f"{self._starts[-1] / 1e9:.1f} GB there for what its lower layers make of the "
                 "texts: make room, or name another folder in the environment variable TMPDIR"
-            ) from error
+            )
+            raise from_os_error(error, message) from error
 
     def read(self, text: int) -> np.ndarray:
         """One text as it was written; threads may read side by side.
