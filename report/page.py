@@ -180,7 +180,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "plain": _plain}
+    environment.filters |= {"count": "{:,}".format, "plain": charts.plain}
     environment.filters |= {"score": _score, "value": _value}
     environment.globals |= {"GENRES": GENRES, "MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
     environment.globals["html"] = environment.get_template("macros.html.j2").module
@@ -227,7 +227,7 @@ def _scores(facts: Facts) -> dict[str, float]:
         "simple baseline, macro-F1": verdict.simple_baseline_macro_f1,
     }
     for name, value in verdict.aggregates.items():
-        figures[_AGGREGATES.get(name, _plain(name))] = value
+        figures[_AGGREGATES.get(name, charts.plain(name))] = value
     return {name: value for name, value in figures.items() if value is not None}
 
 
@@ -274,10 +274,6 @@ def _value(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _json(value: Any) -> str:
