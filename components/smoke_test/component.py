@@ -22,12 +22,16 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.smoke_test import probe
-from schema.names import REASON_PROPERTY, SMOKE_TEST_LOG_FILE, SMOKE_TEST_REPORT_FILE, Split
+from schema.names import (
+    NOT_PASSED_FILE,
+    PASSED_FILE,
+    REASON_PROPERTY,
+    SMOKE_TEST_LOG_FILE,
+    SMOKE_TEST_REPORT_FILE,
+    Split,
+)
 
 BLESSED_PROPERTY: Final = "blessed"
-
-_FLAG_FILES: Final = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
-"""As the InfraValidator names them."""
 
 
 @component
@@ -68,7 +72,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         logging.error("SmokeTest: %s", reason)
     blessing.set_int_custom_property(BLESSED_PROPERTY, int(not reasons))
     blessing.set_string_custom_property(REASON_PROPERTY, "\n".join(reasons))
-    (folder / _FLAG_FILES[not reasons]).touch()
+    (folder / (NOT_PASSED_FILE if reasons else PASSED_FILE)).touch()
 
 
 def run_probe(
