@@ -32,6 +32,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.origin import PROJECT, origin
+from schema import command, versions
+from schema.errors import UserError
+from schema.files import move
 from schema.names import MODEL_NAME, SERVING_FOLDER, SERVING_SIGNATURE
 from serving.launch import PARAMETERS
 
@@ -501,7 +504,7 @@ def swaps(
     took, sizes = [], [server.resident()]
     for version in range(2, SWAPS + 2):
         shutil.copytree(model, base / ".part")
-        (base / ".part").rename(base / str(version))
+        move(base / ".part", base / str(version))
         started = time.monotonic()
         until(partial(server.is_in, "AVAILABLE", version))
         until(partial(server.is_in, "END", version - 1))
@@ -520,14 +523,6 @@ def swaps(
     )
 
 
-def newest(base: Path) -> Path:
-    """The newest version below a folder."""
-    found = [path for path in base.glob("[0-9]*") if path.name.isdigit()]
-    if not found:
-        sys.exit(f"error: {base}: no model has been pushed yet; run `make run` first")
-    return max(found, key=lambda path: int(path.name))
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Latency, throughput and memory of the server.")
@@ -540,7 +535,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each point and round")
     parser.add_argument("--requests", type=int, default=100_000, help="for the memory")
     options = parser.parse_args()
-    model = newest(options.model)
+    return command.run(lambda: _measure(options))
+
+
+def _measure(options: argparse.Namespace) -> None:
+    found = versions.folders(options.model)
+    if not found:
+        raise UserError(f"{options.model}: no model has been pushed yet; run `make run` first")
+    model = found[max(found)]
     spawn = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -553,7 +555,6 @@ def main() -> int:
             protos, _ = other.submit(requests_of, films()).result()
         print(f"\n{swaps(base, model, server, clients, protos)}", flush=True)
         print(f"\n{memory(server, clients, protos, options.requests)}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -298,4 +298,4 @@ def _unpack_corpus(archive: Path, folder: Path) -> None:
     if missing:
         raise UserError(f"{archive}: holds no {' and no '.join(missing)}")
     shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    move(fresh, folder)

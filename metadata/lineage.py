@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from metadata.history import CACHED, COMPLETE, Artifact, Execution, History
+from schema.names import PUSHED_VERSION_PROPERTY
 
 CODE_PARAMETERS: Final = frozenset({"code", "code_fingerprint", "code_hash"})
 """Names that parameters with a fingerprint of the sources have or had."""
@@ -165,7 +166,7 @@ def pushed(history: History, version: int) -> int | None:
 
 
 def _is_version(artifact: Artifact, version: int) -> bool:
-    recorded = str(artifact.properties.get("pushed_version"))
+    recorded = str(artifact.properties.get(PUSHED_VERSION_PROPERTY))
     return artifact.type == "PushedModel" and recorded == str(version)
 
 

@@ -8,8 +8,10 @@ from typing import Any, Final
 import tensorflow as tf
 
 from components.evaluator.verdict import read_verdict
+from components.examples import COMPRESSION
 from pipeline.runner import NodeResult
 from schema.names import (
+    PASSED_FILE,
     SIMPLE_BASELINE_FILE,
     TRAINING_RECORD_FILE,
     WORD_VECTORS_INFO_FILE,
@@ -32,7 +34,7 @@ def _rows(outputs: Outputs) -> str:
     counts = []
     for split in sorted(outputs["examples"].glob("Split-*"), key=_split_order):
         files = [str(file) for file in sorted(split.glob("*.gz"))]
-        records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+        records = tf.data.TFRecordDataset(files, compression_type=COMPRESSION)
         count = int(records.reduce(0, lambda total, _: total + 1))
         counts.append(f"{count:,} {split.name.removeprefix('Split-')}")
     return ", ".join(counts)
@@ -69,7 +71,7 @@ def _verdict(outputs: Outputs) -> str:
 
 
 def _smoke_test(outputs: Outputs) -> str:
-    return "blessed" if (outputs["blessing"] / "INFRA_BLESSED").exists() else "refused"
+    return "blessed" if (outputs["blessing"] / PASSED_FILE).exists() else "refused"
 
 
 def _json(file: Path) -> Any:

@@ -12,7 +12,16 @@ from pipeline.config import RunConfig
 from pipeline.console import print_lines
 from pipeline.runner import NodeResult, Status
 from schema.errors import ExitStatus
-from schema.names import MODEL_REPORT_FILE, VERDICT_FILE, Node
+from schema.names import (
+    MODEL_REPORT_FILE,
+    OUTCOME_PROPERTY,
+    PUSHED_DESTINATION_PROPERTY,
+    PUSHED_PROPERTY,
+    PUSHED_VERSION_PROPERTY,
+    REASON_PROPERTY,
+    VERDICT_FILE,
+    Node,
+)
 
 
 def show(
@@ -59,16 +68,16 @@ def _outcome(
     smoke_test: NodeResult,
 ) -> ExitStatus:
     pushed = pusher.properties["pushed_model"]
-    if pushed.get("pushed"):
-        print_lines(console, f"model   {pushed['pushed_destination']}")
+    if pushed.get(PUSHED_PROPERTY):
+        print_lines(console, f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}")
         # A push out of the cache was made by an earlier run.
-        outcome = "unchanged" if pusher.status is Status.CACHED else pushed["outcome"]
-        console.print(f"{outcome}: version {pushed['pushed_version']}", style="bold green")
+        outcome = "unchanged" if pusher.status is Status.CACHED else pushed[OUTCOME_PROPERTY]
+        console.print(f"{outcome}: version {pushed[PUSHED_VERSION_PROPERTY]}", style="bold green")
         return ExitStatus.OK
     print_lines(console, f"model   not pushed; {config.model_directory} is as it was")
     if not verdict.blessed:
         print_lines(console, *verdict.reasons, title="refused by the gate:")
         return ExitStatus.REFUSED
-    reason = smoke_test.properties["blessing"].get("reason") or pushed.get("reason")
+    reason = smoke_test.properties["blessing"].get(REASON_PROPERTY) or pushed.get(REASON_PROPERTY)
     print_lines(console, *str(reason).splitlines(), title="not pushed:")
     return ExitStatus.REFUSED

@@ -19,7 +19,6 @@ MODEL: Final = "#0082c8"
 LAST_BLESSED: Final = "#d55e00"
 BASELINE: Final = "#c270a0"
 FLOOR: Final = "#808080"
-GOOD: Final = "#009e73"
 """Colours that keep apart under the common kinds of colour blindness, after Okabe and Ito 2008."""
 
 SHADES: Final = "Cividis"
@@ -245,9 +244,7 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> Figure:
     """
     f1 = [[one.micro_f1, *np.where(one.support >= least, one.f1, np.nan)] for one in found]
     counts = [[one.films, *one.support] for one in found]
-    rows = _counted(
-        [f"{_plain(one.kind)}: {one.name}" for one in found], [row[0] for row in counts]
-    )
+    rows = _counted([f"{plain(one.kind)}: {one.name}" for one in found], [row[0] for row in counts])
     hover = "%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} films<extra></extra>"
     figure = _heatmap(
         np.array(f1), ["all genres (micro)", *names], rows, np.array(counts), hover, 1, "F1"
@@ -327,7 +324,7 @@ def distances(found: Sequence[Distance]) -> Figure:
         y=names,
         orientation="h",
         marker={"color": MODEL},
-        customdata=[[one.value, one.limit, _plain(one.kind)] for one in found],
+        customdata=[[one.value, one.limit, plain(one.kind)] for one in found],
         hovertemplate=(
             "%{customdata[2]} %{customdata[0]:.3f}, limit %{customdata[1]:.3f}<extra>%{y}</extra>"
         ),
@@ -456,5 +453,6 @@ def _small(figure: Figure, title: str) -> Figure:
     return figure
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name in words: `log_loss` as `log loss`."""
     return name.replace("_", " ")

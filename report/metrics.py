@@ -103,9 +103,9 @@ def threshold_curve(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Cur
     hits = (predicted & labels[:, np.newaxis]).sum(axis=0)
     support, chosen = labels.sum(), predicted.sum(axis=0)
     return Curve(
-        precision=_ratio(hits, chosen),
-        recall=_ratio(hits, np.full_like(hits, support)),
-        f1=_ratio(2 * hits, chosen + support),
+        precision=ratio(hits, chosen),
+        recall=ratio(hits, np.full_like(hits, support)),
+        f1=ratio(2 * hits, chosen + support),
     )
 
 
@@ -133,7 +133,7 @@ def calibration(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Calibra
     low, high = wilson(hits, films)
     return Calibration(
         predicted=np.array([ranked[part].mean() for part in parts], np.float64),
-        observed=_ratio(hits, films),
+        observed=ratio(hits, films),
         low=low,
         high=high,
         films=films,
@@ -163,7 +163,7 @@ def shares(counts: Counts, totals: Counts) -> Floats:
         counts: int64 [genres, genres].
         totals: int64 [genres].
     """
-    return _ratio(counts, np.broadcast_to(totals[:, np.newaxis], counts.shape))
+    return ratio(counts, np.broadcast_to(totals[:, np.newaxis], counts.shape))
 
 
 def log_losses(labels: Labels, probabilities: Floats) -> Floats:
@@ -174,7 +174,7 @@ def log_losses(labels: Labels, probabilities: Floats) -> Floats:
 
 def film_f1(labels: Labels, predicted: Labels) -> Floats:
     """F1 over the genres of each film, float64 [films]; 0 without any."""
-    return _ratio(2 * (labels & predicted).sum(axis=1), labels.sum(axis=1) + predicted.sum(axis=1))
+    return ratio(2 * (labels & predicted).sum(axis=1), labels.sum(axis=1) + predicted.sum(axis=1))
 
 
 def log_odds(probabilities: Floats) -> Floats:
@@ -182,7 +182,7 @@ def log_odds(probabilities: Floats) -> Floats:
     return np.asarray(logit(np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)))
 
 
-def _ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
-    """Divide; 0.0 if the denominator is 0."""
+def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
+    """Divide; 0.0 where the denominator is 0. float64, of the arguments' shape."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)

@@ -22,6 +22,7 @@ from report.facts import Ended, Facts, Finding, Genre
 from report.theme import TEMPLATES
 from schema import features as raw
 from schema.genres import GENRES
+from schema.names import Split
 
 LEAST_IN_SLICE: Final = 5
 """Number of films of a genre that a slice must have for its F1 to be drawn."""
@@ -179,7 +180,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "plain": _plain}
+    environment.filters |= {"count": "{:,}".format, "plain": charts.plain}
     environment.filters |= {"score": _score, "value": _value}
     environment.globals |= {"GENRES": GENRES, "MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
     environment.globals["html"] = environment.get_template("macros.html.j2").module
@@ -226,7 +227,7 @@ def _scores(facts: Facts) -> dict[str, float]:
         "simple baseline, macro-F1": verdict.simple_baseline_macro_f1,
     }
     for name, value in verdict.aggregates.items():
-        figures[_AGGREGATES.get(name, _plain(name))] = value
+        figures[_AGGREGATES.get(name, charts.plain(name))] = value
     return {name: value for name, value in figures.items() if value is not None}
 
 
@@ -258,8 +259,8 @@ def _genre_counts(facts: Facts) -> dict[str, list[int]]:
 
 def _training_shares(facts: Facts) -> list[tuple[str, float]]:
     """The share of the training films that has each genre; empty if there are no such films."""
-    films = facts.data.films.get("train")
-    counts = facts.data.genres.get("train")
+    films = facts.data.films.get(Split.TRAIN)
+    counts = facts.data.genres.get(Split.TRAIN)
     if not films or counts is None:
         return []
     return list(zip(GENRES, (np.asarray(counts) / films).tolist(), strict=True))
@@ -273,10 +274,6 @@ def _value(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _json(value: Any) -> str:

@@ -85,6 +85,13 @@ OUTCOME_PROPERTY: Final = "outcome"
 """Of the PushedModel: what the Pusher did, a value of `components.pusher.decision.Outcome`, or that
 the model was not blessed."""
 
+PUSHED_PROPERTY: Final = "pushed"
+"""Of the PushedModel, as TFX's Pusher names it: 1 if the model is served, else 0."""
+PUSHED_VERSION_PROPERTY: Final = "pushed_version"
+"""As TFX's Pusher names it: the version, as text."""
+PUSHED_DESTINATION_PROPERTY: Final = "pushed_destination"
+"""As TFX's Pusher names it: the folder of the version."""
+
 # Files inside artifacts.
 MOVIES_PATTERN: Final = "movies-*.csv"
 """The shards of the joined films, written by ingest and read by CsvExampleGen."""
@@ -104,6 +111,10 @@ EXTRA_ASSETS: Final = "assets.extra"
 WARMUP_FILE: Final = Path(EXTRA_ASSETS, "tf_serving_warmup_requests")
 SAVED_MODEL_FILE: Final = "saved_model.pb"
 VERDICT_FILE: Final = "verdict.json"
+PASSED_FILE: Final = "INFRA_BLESSED"
+"""As the InfraValidator names it: the model passed the smoke test."""
+NOT_PASSED_FILE: Final = "INFRA_NOT_BLESSED"
+"""As the InfraValidator names it: the model did not pass the smoke test."""
 SMOKE_TEST_REPORT_FILE: Final = "report.json"
 SMOKE_TEST_LOG_FILE: Final = "probe.log"
 MODEL_REPORT_FILE: Final = "report.html"

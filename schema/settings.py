@@ -36,13 +36,13 @@ _EXPECTED: Final = {
     "dict_type": "should hold names and values",
     "float_parsing": "should be a number",
     "float_type": "should be a number",
-    "greater_than": "should be above {gt:g}",
-    "greater_than_equal": "should be at least {ge:g}",
+    "greater_than": "should be above {gt:.10g}",
+    "greater_than_equal": "should be at least {ge:.10g}",
     "int_from_float": "should be a whole number",
     "int_parsing": "should be a whole number",
     "int_type": "should be a whole number",
-    "less_than": "should be below {lt:g}",
-    "less_than_equal": "should be at most {le:g}",
+    "less_than": "should be below {lt:.10g}",
+    "less_than_equal": "should be at most {le:.10g}",
     "model_type": "should hold names and values",
     "path_type": "should be a path",
     "string_type": "should be text",
@@ -68,8 +68,10 @@ def mistake(error: ErrorDetails, name: str) -> str:
     words = str(context.get("error", error["msg"])).removeprefix("Input ")
     expected = _EXPECTED.get(error["type"], words).format_map(context)
     of_whole_section = error["type"] == "value_error" and isinstance(error["input"], dict)
-    received = "" if of_whole_section else f". Received: {shown(error['input'])}"
-    return f"{name} {expected}{received}"
+    # Such an error names the setting, and what was received, itself.
+    if of_whole_section:
+        return f"{name}.{expected}"
+    return f"{name} {expected}. Received: {shown(error['input'])}"
 
 
 def dotted(place: Place) -> str:

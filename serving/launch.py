@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schema import versions
 from schema.command import failed
 from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
 from schema.names import MODEL_NAME, SERVING_FOLDER
@@ -120,7 +121,7 @@ def require_version(base: Path) -> None:
     Raises:
         UserError: no version has been pushed.
     """
-    if not any(path.name.isdigit() and path.is_dir() for path in base.glob("[0-9]*")):
+    if not versions.folders(base):
         raise UserError(f"{base}: no model has been pushed yet; run the pipeline first")
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.quality.films import Films
-from benchmarks.quality.scores import Floats, Labels, Predictions, scores
+from benchmarks.quality.scores import Predictions, scores
 from ingest.split_key import TOO_COMMON
+from report.metrics import Floats, Labels
 from schema import features as raw
 from schema.genres import GENRES
 

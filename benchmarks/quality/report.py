@@ -15,7 +15,6 @@ from benchmarks.quality.leakage import Leakage
 from benchmarks.quality.scores import (
     RESAMPLES,
     Interval,
-    Labels,
     by_genre,
     calibration_errors,
     interval,
@@ -23,6 +22,7 @@ from benchmarks.quality.scores import (
     scores,
 )
 from ingest.split_key import WINDOW
+from report.metrics import Labels
 from schema.errors import UserError
 from schema.genres import GENRES
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import (
     average_precision_score,
     f1_score,
     label_ranking_average_precision_score,
 )
 
-from components.evaluator.metrics import ratio
 from components.simple_baseline.model import evaluate
+from report.metrics import Floats, Labels, ratio
 from trainer.ensemble import thresholds
 
 BINS: Final = 15
@@ -21,9 +20,6 @@ BINS: Final = 15
 
 RESAMPLES: Final = 1000
 LEVEL: Final = 0.95
-
-Labels = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

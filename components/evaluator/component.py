@@ -39,13 +39,12 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
     gate: Parameter[str],
     last_blessed_model: InputArtifact[standard_artifacts.Model] = None,
     simple_baseline: InputArtifact[SimpleBaselineMetrics] = None,
-    split: Parameter[str] = Split.TEST.value,
     min_slice_size: Parameter[int] = 1,
     reset_baseline: Parameter[bool] = False,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Measure a model on a split that training has not seen, and bless it or not.
+    """Measure a model on the test split, which training has not seen, and bless it or not.
 
     A model that the gate refuses is no error: its blessing says so.
 
@@ -59,15 +58,14 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         gate: `GateConfig` as JSON: what the candidate must reach.
         last_blessed_model: the model that was blessed last, if there is one.
         simple_baseline: figures of the simple baseline.
-        split: name of the split to measure on.
         min_slice_size: number of examples that a slice must have to be shown.
         reset_baseline: leave the last blessed model out of the comparison.
         code_fingerprint: hash of the node's sources; part of the cache key only.
         beam_pipeline: given by TFX.
 
     Raises:
-        UserError: the last blessed model cannot be compared, the split is empty, or figures of the
-            simple baseline are missing.
+        UserError: the last blessed model cannot be compared, the test split is empty, or figures of
+            the simple baseline are missing.
     """
     last_blessed = None if reset_baseline else last_blessed_model
     baseline_f1 = None if simple_baseline is None else read_simple_baseline(simple_baseline.uri)
@@ -84,15 +82,15 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         )
     measurement.measure(
         beam_pipeline,
-        example_files.files(examples, split),
+        example_files.files(examples, Split.TEST),
         folders,
         measurement.eval_config(min_slice_size, has_baseline=last_blessed is not None),
         evaluation.uri,
     )
     candidate_name = tfma.CANDIDATE_KEY if last_blessed else ""
     verdict = judge(
-        measurement.read_scores(evaluation.uri, candidate_name, split),
-        measurement.read_scores(evaluation.uri, tfma.BASELINE_KEY, split) if last_blessed else None,
+        measurement.read_scores(evaluation.uri, candidate_name),
+        measurement.read_scores(evaluation.uri, tfma.BASELINE_KEY) if last_blessed else None,
         baseline_f1,
         GateConfig.from_json(gate),
         reset_baseline=reset_baseline,

@@ -26,6 +26,7 @@ from schema.names import (
     PROBABILITIES_OUTPUT,
     SAVED_MODEL_FILE,
     SCORES_OUTPUT,
+    Split,
 )
 from transform import features as xf
 
@@ -182,22 +183,21 @@ def _predictions(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: outputs[name] for name in PREDICTIONS}
 
 
-def read_scores(evaluation: str, model_name: str, split: str) -> Scores:
-    """The figures of one model over a whole split, from TFMA's results.
+def read_scores(evaluation: str, model_name: str) -> Scores:
+    """The figures of one model over the whole test split, from TFMA's results.
 
     Args:
         evaluation: folder of TFMA's results.
         model_name: as TFMA has it; empty where one model was measured alone.
-        split: what was measured, for the error.
 
     Raises:
-        UserError: the split had no example.
+        UserError: the split has no example.
     """
     results = tfma.load_eval_result(evaluation, model_name=model_name or None).slicing_metrics
     overall = next((values[""] for key, values in results if key == ()), None)
     if overall is None:
         raise UserError(
-            f"the split {split!r} has no example: nothing can be measured. Bring more data"
+            f"the split '{Split.TEST}' has no example: nothing can be measured. Bring more data"
         )
 
     def figure(genre: int, name: str) -> float:

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, logit
 from tensorflow_model_analysis.metrics import (
     calibration_plot,
@@ -23,6 +22,7 @@ from tensorflow_model_analysis.metrics import (
 )
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
+from report.metrics import Counts, Floats, ratio
 from schema.names import PROBABILITIES_OUTPUT, SCORES_OUTPUT
 
 F1: Final = "f1_score"
@@ -48,9 +48,6 @@ _CURVE_STEP: Final = 20
 
 _CALIBRATION_BUCKETS: Final = 20
 """Of equal width in the probability, as TFMA's calibration plots have them."""
-
-Floats = npt.NDArray[np.floating[Any]]
-Counts = npt.NDArray[np.int64]
 
 
 @dataclass
@@ -297,12 +294,6 @@ def _calibration(ranks: Counts) -> metrics_for_slice_pb2.CalibrationHistogramBuc
             bucket(lower_threshold_inclusive=1.0, upper_threshold_exclusive=np.inf),
         ]
     )
-
-
-def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
-    """Divide; 0.0 where the denominator is 0. float64, of the arguments' shape."""
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
 
 
 def buckets(probabilities: Floats) -> Counts:

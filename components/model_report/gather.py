@@ -39,6 +39,9 @@ from schema.names import (
     MODEL_NAME,
     OUTCOME_PROPERTY,
     PROBABILITIES_OUTPUT,
+    PUSHED_DESTINATION_PROPERTY,
+    PUSHED_PROPERTY,
+    PUSHED_VERSION_PROPERTY,
     REASON_PROPERTY,
     SCORES_OUTPUT,
     TRAINING_RECORD_FILE,
@@ -109,10 +112,10 @@ def _outcome(
     infra_blessing: types.Artifact | None, pushed_model: types.Artifact | None
 ) -> facts.Outcome:
     """What happened to the model; the smoke test's reasons come before the Pusher's."""
-    if pushed_model is not None and pushed_model.get_int_custom_property("pushed"):
+    if pushed_model is not None and pushed_model.get_int_custom_property(PUSHED_PROPERTY):
         return facts.Outcome(
-            version=pushed_model.get_string_custom_property("pushed_version"),
-            destination=pushed_model.get_string_custom_property("pushed_destination"),
+            version=pushed_model.get_string_custom_property(PUSHED_VERSION_PROPERTY),
+            destination=pushed_model.get_string_custom_property(PUSHED_DESTINATION_PROPERTY),
         )
     for artifact in (infra_blessing, pushed_model):
         reason = artifact and artifact.get_string_custom_property(REASON_PROPERTY)

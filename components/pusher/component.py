@@ -19,7 +19,13 @@ from tfx.utils import io_utils, path_utils
 from components.pusher import versions
 from components.pusher.decision import Outcome, refusal
 from schema.errors import UserError
-from schema.names import OUTCOME_PROPERTY, REASON_PROPERTY
+from schema.names import (
+    OUTCOME_PROPERTY,
+    PUSHED_DESTINATION_PROPERTY,
+    PUSHED_PROPERTY,
+    PUSHED_VERSION_PROPERTY,
+    REASON_PROPERTY,
+)
 
 NOT_BLESSED: Final = "not blessed"
 
@@ -76,15 +82,17 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
         _not_pushed(pushed_model, push.outcome.value, reason)
         return
     io_utils.copy_dir(folder, pushed_model.uri)
-    pushed_model.set_int_custom_property("pushed", 1)
-    pushed_model.set_string_custom_property("pushed_destination", str(base / str(push.version)))
-    pushed_model.set_string_custom_property("pushed_version", str(push.version))
+    pushed_model.set_int_custom_property(PUSHED_PROPERTY, 1)
+    pushed_model.set_string_custom_property(
+        PUSHED_DESTINATION_PROPERTY, str(base / str(push.version))
+    )
+    pushed_model.set_string_custom_property(PUSHED_VERSION_PROPERTY, str(push.version))
     pushed_model.set_string_custom_property(OUTCOME_PROPERTY, push.outcome.value)
     logging.info("Pusher: %s: %s", base / str(push.version), push.outcome.value)
 
 
 def _not_pushed(pushed_model: types.Artifact, outcome: str, reason: str) -> None:
-    pushed_model.set_int_custom_property("pushed", 0)
+    pushed_model.set_int_custom_property(PUSHED_PROPERTY, 0)
     pushed_model.set_string_custom_property(OUTCOME_PROPERTY, outcome)
     pushed_model.set_string_custom_property(REASON_PROPERTY, reason)
     logging.warning("Pusher: not pushed: %s", reason)

@@ -31,6 +31,7 @@ from components.pusher.decision import Outcome, Push, choose_rollback, choose_ve
 from schema.errors import UserError, from_os_error
 from schema.files import lock, move, sync, write_text
 from schema.names import SAVED_MODEL_FILE
+from schema.versions import folders, number
 
 ROLLED_BACK: Final = ".rolled_back"
 STATE_FILE: Final = ".versions.json"
@@ -39,9 +40,6 @@ STAGING_PREFIX: Final = ".staging-"
 TRASH_PREFIX: Final = ".trash-"
 UNFINISHED_STATE: Final = f".{STATE_FILE}."
 """Begins the names of state files that a killed process left half written."""
-
-LARGEST_VERSION: Final = 2**63 - 1
-"""TensorFlow Serving reads a version as an int64 and ignores a number that does not fit."""
 
 LOCK_TIMEOUT_SECONDS: Final = 600.0
 
@@ -75,12 +73,12 @@ class _State:
 
 def served(base: Path) -> dict[int, Path]:
     """The versions that a server sees, oldest first; empty where `base` does not exist."""
-    return _numbered_folders(base)
+    return folders(base)
 
 
 def rolled_back(base: Path) -> dict[int, Path]:
     """The versions that rollbacks took out of sight and that are still kept, oldest first."""
-    return _numbered_folders(base / ROLLED_BACK)
+    return folders(base / ROLLED_BACK)
 
 
 def current(base: Path) -> int | None:
@@ -232,25 +230,11 @@ def record_token(base: Path, token: str) -> None:
         _write_state(base, replace(_read_state(base), token=token, token_current=current(base)))
 
 
-def _numbered_folders(parent: Path) -> dict[int, Path]:
-    if not parent.is_dir():
-        return {}
-    numbers = {_number(path.name): path for path in parent.iterdir() if path.is_dir()}
-    return {number: numbers[number] for number in sorted(n for n in numbers if n is not None)}
-
-
 def _used_numbers(base: Path) -> Iterator[int]:
     """Every number that is taken, by a version, a rolled-back one or a file of a user."""
     for parent in (base, base / ROLLED_BACK):
         if parent.is_dir():
-            yield from filter(None, (_number(path.name) for path in parent.iterdir()))
-
-
-def _number(name: str) -> int | None:
-    """The version that a name stands for, read as TensorFlow Serving reads it."""
-    if name.isascii() and name.isdigit() and int(name) <= LARGEST_VERSION:
-        return int(name)
-    return None
+            yield from filter(None, (number(path.name) for path in parent.iterdir()))
 
 
 def _contents(folder: Path) -> list[Path]:
@@ -287,16 +271,16 @@ def _copy(source: Path, target: Path) -> None:
     able to read what was exported into somebody's private folder.
     """
     target.mkdir()
-    folders = [target]
+    copied = [target]
     for path in _contents(source):
         copy = target / path.relative_to(source)
         if path.is_dir():
             copy.mkdir()
-            folders.append(copy)
+            copied.append(copy)
         else:
             shutil.copyfile(path, copy)
             sync(copy)
-    for folder in folders:
+    for folder in copied:
         sync(folder)
 
 

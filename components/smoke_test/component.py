@@ -22,12 +22,16 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.smoke_test import probe
-from schema.names import REASON_PROPERTY, SMOKE_TEST_LOG_FILE, SMOKE_TEST_REPORT_FILE, Split
+from schema.names import (
+    NOT_PASSED_FILE,
+    PASSED_FILE,
+    REASON_PROPERTY,
+    SMOKE_TEST_LOG_FILE,
+    SMOKE_TEST_REPORT_FILE,
+    Split,
+)
 
 BLESSED_PROPERTY: Final = "blessed"
-
-_FLAG_FILES: Final = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
-"""As the InfraValidator names them."""
 
 
 @component
@@ -36,7 +40,6 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
     examples: InputArtifact[standard_artifacts.Examples],
     blessing: OutputArtifact[standard_artifacts.InfraBlessing],
     model_blessing: InputArtifact[standard_artifacts.ModelBlessing] = None,
-    split: Parameter[str] = Split.TEST.value,
     rows: Parameter[int] = 32,
     time_limit_seconds: Parameter[int] = 300,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
@@ -49,8 +52,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         blessing: output for the Pusher's `infra_blessing`: custom properties `blessed` (1 or 0) and
             `reason`, the flag file of the InfraValidator, `report.json` and `probe.log`.
         model_blessing: the Evaluator's; a model that it did not bless is refused without a test.
-        split: name of the split whose first rows the model is asked about.
-        rows: number of these rows.
+        rows: number of rows of the test split, from the first, that the model is asked about.
         time_limit_seconds: for the whole process, its start included.
         code_fingerprint: hash of the node's sources; part of the cache key only.
     """
@@ -61,7 +63,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
     else:
         reasons = run_probe(
             path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
-            artifact_utils.get_split_uri([examples], split),
+            artifact_utils.get_split_uri([examples], Split.TEST),
             folder,
             rows=rows,
             time_limit_seconds=time_limit_seconds,
@@ -70,7 +72,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         logging.error("SmokeTest: %s", reason)
     blessing.set_int_custom_property(BLESSED_PROPERTY, int(not reasons))
     blessing.set_string_custom_property(REASON_PROPERTY, "\n".join(reasons))
-    (folder / _FLAG_FILES[not reasons]).touch()
+    (folder / (NOT_PASSED_FILE if reasons else PASSED_FILE)).touch()
 
 
 def run_probe(

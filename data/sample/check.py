@@ -16,7 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from schema.errors import UserError
+from schema import command
+from schema.errors import ExitStatus, UserError
 from schema.genres import GENRES
 
 SAMPLE_DIR: Final = Path(__file__).resolve().parent
@@ -353,7 +354,7 @@ def _out_of_order(name: str, keys: Sequence[str]) -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the checks; returns the exit status: 0 all is well, 1 findings, 2 unreadable files."""
+    """Run the checks; returns the exit status: that of `command.run`, or `FAILED` on findings."""
     parser = argparse.ArgumentParser(description="Checks the bundled sample of films.")
     parser.add_argument("--counts", action="store_true", help="print films by genre and decade")
     parser.add_argument(
@@ -363,16 +364,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="directory of the shared data whose plots must not be copied (default: %(default)s)",
     )
     arguments = parser.parse_args(argv)
-    try:
-        if arguments.counts:
-            print(counts_table(read_sample(SAMPLE_DIR)))
-            return 0
-        findings = check(SAMPLE_DIR)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return command.run(lambda: _run(arguments.shared, counts=arguments.counts))
+
+
+def _run(shared: Path, *, counts: bool) -> ExitStatus:
+    if counts:
+        print(counts_table(read_sample(SAMPLE_DIR)))
+        return ExitStatus.OK
+    findings = check(SAMPLE_DIR)
     sample = read_sample(SAMPLE_DIR)
-    shared_plots = arguments.shared / f"{PLOTS}.tsv.gz"
+    shared_plots = shared / f"{PLOTS}.tsv.gz"
     if shared_plots.is_file():
         findings += check_copied(sample, shared_plots)
     else:
@@ -381,7 +382,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(finding)
     plots = sample.plots()
     print(f"{len(plots):,} films, {len(findings)} findings")
-    return 1 if findings else 0
+    return ExitStatus.FAILED if findings else ExitStatus.OK
 
 
 if __name__ == "__main__":

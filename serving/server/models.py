@@ -18,6 +18,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from schema import versions
 from schema.errors import UserError
 from schema.names import SAVED_MODEL_FILE, WARMUP_FILE
 from serving.server import tensors
@@ -416,12 +417,9 @@ class Models:
 
 def wanted_versions(config: Any) -> dict[int, Path]:
     """The version directories that the policy of a model asks for, the newest first."""
-    base = Path(config.base_path)
     found: dict[int, Path] = {}
     with contextlib.suppress(OSError):
-        for path in base.iterdir():
-            if path.name.isascii() and path.name.isdigit() and path.is_dir():
-                found[int(path.name)] = path
+        found = versions.folders(Path(config.base_path))
     newest = sorted(found, reverse=True)
     policy = config.model_version_policy
     choice = policy.WhichOneof("policy_choice")

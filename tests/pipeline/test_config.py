@@ -72,7 +72,7 @@ def test_files_that_belong_together_are_validated_together(tmp_path: Path) -> No
     with pytest.raises(UserError) as caught:
         config.load(tmp_path, tmp_path / "out", [layers, encoder])
     assert str(caught.value) == (
-        f"{layers}, {encoder}: hparams encoder_layers should be at most 6 with sentence_encoder "
+        f"{layers}, {encoder}: hparams.encoder_layers should be at most 6 with sentence_encoder "
         "minilm. Received: 12"
     )
 
@@ -152,6 +152,10 @@ def test_a_home_directory_in_a_path_is_found(
             "hparams.learning_rate should be a finite number. Received: Infinity",
         ),
         ("hparams: {seed: -1}", "hparams.seed should be at least 0. Received: -1"),
+        (
+            "hparams: {seed: 4294967296}",
+            "hparams.seed should be below 4294967296. Received: 4294967296",
+        ),
         (
             "anomalies: {max_filled_change: .nan}",
             "anomalies.max_filled_change should be a finite number. Received: NaN",

@@ -125,7 +125,7 @@ def test_a_search_that_was_trained_otherwise_does_not_crash_the_trainer(
         (
             {"sentence_encoder": "mpnet", "encoder_layers": 12},
             "hparams: {sentence_encoder: minilm}",
-            "hparams encoder_layers should be at most 6 with sentence_encoder minilm. Received: 12",
+            "hparams.encoder_layers should be at most 6 with sentence_encoder minilm. Received: 12",
         ),
     ],
 )

@@ -10,6 +10,10 @@ LABELS = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 0], [1, 0, 0]], np.bool_)
 PREDICTED = np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 0, 1]], np.bool_)
 
 
+def test_ratio_of_nothing_is_zero() -> None:
+    assert metrics.ratio([1.0, 0.0], [2.0, 0.0]).tolist() == [0.5, 0.0]
+
+
 def test_wilson_interval_of_known_shares() -> None:
     # Of 10 trials: Brown, Cai and DasGupta 2001 give (0, .278) for none and (.237, .763) for half.
     low, high = metrics.wilson([0, 5, 10, 0], [10, 10, 10, 0])

@@ -55,8 +55,9 @@ def test_the_file_may_be_deleted_by_the_process_that_holds_it(tmp_path: Path) ->
             with lock(file, "x", wait_seconds=30):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
-                file.unlink()
                 inside[0] -= 1
+                # Deleting the file lets the next one in.
+                file.unlink()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

@@ -52,7 +52,8 @@ class TokenStates:
             states: float [tokens, dimensions].
 
         Raises:
-            TryAgainError: the folder for temporary files is full.
+            TryAgainError: the disk is full.
+            UserError: the folder for temporary files takes no more for another reason.
             ValueError: not so many tokens as were announced.
         """
         shape = (int(self.counts[text]), self.dimensions)
@@ -64,12 +65,12 @@ class TokenStates:
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
-            raise from_os_error(
-                error,
+            message = (
                 f"{tempfile.gettempdir()}: {error.strerror}. Fine-tuning an encoder takes "
                 f"{self._starts[-1] / 1e9:.1f} GB there for what its lower layers make of the "
-                "texts: make room, or name another folder in the environment variable TMPDIR",
-            ) from error
+                "texts: make room, or name another folder in the environment variable TMPDIR"
+            )
+            raise from_os_error(error, message) from error
 
     def read(self, text: int) -> np.ndarray:
         """One text as it was written; threads may read side by side.

@@ -129,7 +129,7 @@ def export(
             name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
         )
     archive.write_out(str(directory), verbose=False)
-    warmup.write(Path(directory), input_spec)
+    warmup.write(Path(directory))
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:

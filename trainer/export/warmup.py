@@ -4,20 +4,22 @@ TensorFlow Serving reads them from the SavedModel itself. The first call of a gr
 slower than those that follow: it is then that TensorFlow plans how to run it.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from schema import features as raw
+from schema.examples import serialize
 from schema.names import EXAMPLES_INPUT, EXAMPLES_SIGNATURE, SERVING_SIGNATURE, WARMUP_FILE
 
 ROWS: Final = (1, 8)
 """Sizes of the requests."""
 
-_KNOWN: Final[dict[str, str | float]] = {
+_FILM: Final[dict[str, str | float]] = {
     raw.TITLE: "The Long Ford",
     raw.PLOT: "A retired gunman rides into a mining town to find the men who burned his ranch.",
     raw.YEAR: 1957,
@@ -30,12 +32,11 @@ _KNOWN: Final[dict[str, str | float]] = {
 }
 
 
-def write(directory: Path, input_spec: Mapping[str, Any]) -> Path:
+def write(directory: Path) -> Path:
     """Write the warm-up file of a SavedModel.
 
     Args:
         directory: of the SavedModel.
-        input_spec: feature specs of the model's inputs, by name.
 
     Returns:
         The file: a TFRecord of PredictionLogs.
@@ -45,8 +46,8 @@ def write(directory: Path, input_spec: Mapping[str, Any]) -> Path:
     with tf.io.TFRecordWriter(str(file)) as writer:
         for rows in ROWS:
             for signature, inputs in (
-                (SERVING_SIGNATURE, dict(_named(input_spec, rows))),
-                (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([_example(input_spec)] * rows)}),
+                (SERVING_SIGNATURE, dict(_named(rows))),
+                (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([serialize(_FILM)] * rows)}),
             ):
                 # No model name: it is the server's affair, and a warm-up needs none.
                 request = predict_pb2.PredictRequest()
@@ -59,24 +60,9 @@ def write(directory: Path, input_spec: Mapping[str, Any]) -> Path:
     return file
 
 
-def _named(input_spec: Mapping[str, Any], rows: int) -> Iterator[tuple[str, tf.Tensor]]:
-    for name, spec in input_spec.items():
-        if spec.dtype == tf.string:
-            yield name, tf.constant([_KNOWN.get(name, "")] * rows)
+def _named(rows: int) -> Iterator[tuple[str, tf.Tensor]]:
+    for name in raw.MODEL_INPUTS:
+        if name in raw.NUMBERS:
+            yield name, tf.constant([_FILM.get(name, math.nan)] * rows, tf.float32)
         else:
-            yield name, tf.constant([_KNOWN.get(name, float("nan"))] * rows, tf.float32)
-
-
-def _example(input_spec: Mapping[str, Any]) -> bytes:
-    example = tf.train.Example()
-    for name, spec in input_spec.items():
-        feature, value = example.features.feature[name], _KNOWN.get(name)
-        if value is None:
-            continue
-        if isinstance(value, str):
-            feature.bytes_list.value.append(value.encode())
-        elif spec.dtype == tf.float32:
-            feature.float_list.value.append(value)
-        else:
-            feature.int64_list.value.append(int(value))
-    return example.SerializeToString(deterministic=True)
+            yield name, tf.constant([_FILM.get(name, "")] * rows)

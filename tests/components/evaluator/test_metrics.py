@@ -12,7 +12,6 @@ from components.evaluator.metrics import (
     average_precision,
     buckets,
     probability_of,
-    ratio,
 )
 
 GENRES = 4
@@ -204,7 +203,3 @@ def test_average_precision_of_a_known_ranking() -> None:
     ranks[0, 0, 800] = 1
     ranks[1, 0, 700] = 1  # precision 2/3 for the other half
     assert average_precision(ranks).tolist() == pytest.approx([5 / 6])
-
-
-def test_ratio_of_nothing_is_zero() -> None:
-    assert ratio([1.0, 0.0], [2.0, 0.0]).tolist() == [0.5, 0.0]

@@ -16,7 +16,7 @@ from trainer.export import warmup
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return warmup.write(save_tiny_model(tmp_path / "1"), PARSED)
+    return warmup.write(save_tiny_model(tmp_path / "1"))
 
 
 def test_the_file_is_where_servers_look_and_holds_requests(file: Path, tmp_path: Path) -> None:
