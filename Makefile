@@ -62,7 +62,7 @@ benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="
 check-sample: setup ## check the bundled sample: plots, genres, ids, copies
 	@$(BIN)/python data/sample/check.py
 
-# Two workers keep two cores busy; each takes 3 GB of memory. `tests/conftest.py` deals the tests out.
+# Two workers keep two cores busy; each takes 3 GB of memory. `tests/conftest.py` assigns the tests.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test: setup-mpnet lint ## run every check: lint, all tests, coverage, the built wheel in clean environments
@@ -83,7 +83,7 @@ lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade takes the newes
 doctor: ## say what this machine has, what is wrong and what to do
 	@$(BOOTSTRAP) doctor
 
-wheel-test: setup ## build the wheel and run it in a clean environment
+wheel-test: setup ## build the wheel and run it in clean environments
 	@$(BOOTSTRAP) wheel-test
 
 clean: ## delete caches and what was built; the environment and the output stay

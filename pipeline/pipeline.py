@@ -21,7 +21,8 @@ from schema.fingerprint import fingerprint
 from schema.names import MODEL_NAME, MOVIES_PATTERN, SPLIT_BUCKETS, Node, Split
 
 Nodes = dict[str, BaseNode]
-"""Nodes by id, in the order in which they run."""
+"""Nodes by id, in the order in which they run. Ids are plain strings (`Node.X.value`), since TFX's
+InteractiveContext refuses subclasses of `str`."""
 
 
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
@@ -68,29 +69,29 @@ def data_stage(config: RunConfig) -> Nodes:
         output_config=tfx.proto.Output(
             split_config=tfx.proto.SplitConfig(partition_feature_name=raw.SPLIT_KEY, splits=splits)
         ),
-    ).with_id(Node.EXAMPLE_GEN)
+    ).with_id(Node.EXAMPLE_GEN.value)
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"]).with_id(
-        Node.STATISTICS_GEN
+        Node.STATISTICS_GEN.value
     )
     statistics = statistics_gen.outputs["statistics"]
     # Inferred for review alone (`make schema`): what the run is checked against is the curated
     # schema.
     schema_gen = tfx.components.SchemaGen(statistics=statistics, infer_feature_shape=False).with_id(
-        Node.SCHEMA_GEN
+        Node.SCHEMA_GEN.value
     )
     schema_importer = tfx.components.ImportSchemaGen(schema_file=str(config.schema_file)).with_id(
-        Node.SCHEMA_IMPORTER
+        Node.SCHEMA_IMPORTER.value
     )
     schema = schema_importer.outputs["schema"]
     validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema).with_id(
-        Node.EXAMPLE_VALIDATOR
+        Node.EXAMPLE_VALIDATOR.value
     )
     last_accepted = Resolver(
         strategy_class=LastAcceptedStrategy,
         config={"accept_drift": config.accept_drift},
         statistics=statistics,
         previous=tfx.dsl.Channel(type=AcceptedStatistics),
-    ).with_id(Node.LAST_ACCEPTED_STATISTICS)
+    ).with_id(Node.LAST_ACCEPTED_STATISTICS.value)
     anomaly_gate = AnomalyGate(
         statistics=statistics,
         schema=schema,
@@ -98,7 +99,7 @@ def data_stage(config: RunConfig) -> Nodes:
         limits=config.anomalies.to_json(),
         previous=last_accepted.outputs["previous"],
         code_fingerprint=fingerprint("components.anomaly_gate.component"),
-    ).with_id(Node.ANOMALY_GATE)
+    ).with_id(Node.ANOMALY_GATE.value)
     return _by_id(
         example_gen,
         statistics_gen,
@@ -123,7 +124,7 @@ def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
             "transform": vars(config.transform),
             "code_fingerprint": fingerprint("transform.preprocessing"),
         },
-    ).with_id(Node.TRANSFORM)
+    ).with_id(Node.TRANSFORM.value)
     transform.add_upstream_node(nodes[Node.ANOMALY_GATE])
     word_vectors = WordVectors(
         transform_graph=transform.outputs["transform_graph"],
@@ -133,7 +134,7 @@ def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         epochs=config.word_vectors.epochs,
         seed=config.hparams.seed,
         code_fingerprint=fingerprint("components.word_vectors.component"),
-    ).with_id(Node.WORD_VECTORS)
+    ).with_id(Node.WORD_VECTORS.value)
     return _by_id(transform, word_vectors)
 
 
@@ -143,7 +144,7 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
         seed=config.hparams.seed,
         code_fingerprint=fingerprint("components.simple_baseline.component"),
-    ).with_id(Node.SIMPLE_BASELINE)
+    ).with_id(Node.SIMPLE_BASELINE.value)
     simple_baseline.add_upstream_node(nodes[Node.ANOMALY_GATE])
     inputs = {
         "examples": nodes[Node.TRANSFORM].outputs["transformed_examples"],
@@ -164,7 +165,7 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
             "code_fingerprint": fingerprint("trainer.run"),
         },
         **inputs,
-    ).with_id(Node.TRAINER)
+    ).with_id(Node.TRAINER.value)
     return _by_id(simple_baseline, *([search] if search else []), trainer)
 
 
@@ -179,7 +180,7 @@ def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
         return Resolver(
             strategy_class=LatestIfAny,
             best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
-        ).with_id(Node.BEST_HYPERPARAMETERS)
+        ).with_id(Node.BEST_HYPERPARAMETERS.value)
     trial = config.hparams.changed({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
     return tfx.components.Tuner(
         tuner_fn="trainer.tune.tuner_fn",
@@ -191,7 +192,7 @@ def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
             "code_fingerprint": fingerprint("trainer.tune"),
         },
         **inputs,
-    ).with_id(Node.TUNER)
+    ).with_id(Node.TUNER.value)
 
 
 def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
@@ -203,7 +204,7 @@ def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         candidate=model,
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id(Node.LATEST_BLESSED_MODEL)
+    ).with_id(Node.LATEST_BLESSED_MODEL.value)
     evaluator = GenreEvaluator(
         examples=examples,
         model=model,
@@ -212,13 +213,13 @@ def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         simple_baseline=nodes[Node.SIMPLE_BASELINE].outputs["metrics"],
         reset_baseline=config.reset_baseline,
         code_fingerprint=fingerprint("components.evaluator.component"),
-    ).with_id(Node.EVALUATOR)
+    ).with_id(Node.EVALUATOR.value)
     smoke_test = SmokeTest(
         model=model,
         examples=examples,
         model_blessing=evaluator.outputs["blessing"],
         code_fingerprint=fingerprint("components.smoke_test.component"),
-    ).with_id(Node.SMOKE_TEST)
+    ).with_id(Node.SMOKE_TEST.value)
     return _by_id(last_blessed, evaluator, smoke_test)
 
 
@@ -235,7 +236,7 @@ def release_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> No
         keep_old=config.serving.keep_old,
         republish=config.republish,
         destination_token=destination_token,
-    ).with_id(Node.PUSHER)
+    ).with_id(Node.PUSHER.value)
     report = ModelReport(
         examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
         model=model,
@@ -249,7 +250,7 @@ def release_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> No
         movies=str(config.movies),
         metadata=str(config.metadata),
         code_fingerprint=fingerprint("components.model_report.component", "report"),
-    ).with_id(Node.MODEL_REPORT)
+    ).with_id(Node.MODEL_REPORT.value)
     return _by_id(pusher, report)
 
 

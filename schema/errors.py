@@ -63,6 +63,7 @@ _TEMPORARY = {
     errno.EMFILE,
     errno.ENFILE,
     errno.ENOMEM,
+    errno.EFBIG,
     errno.ENOSPC,
 }
 

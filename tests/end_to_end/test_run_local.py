@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from components.pusher import versions
 from pipeline.config import RunConfig
 from schema import files
 from schema.errors import ExitStatus
@@ -246,12 +247,12 @@ class TestFaults:
         assert half_done(project.output) == []
 
     def test_a_model_that_cannot_be_pushed_is_reported_on(self, project: Project) -> None:
-        [lock] = (project.output / "serving").glob("*/.lock")
-        lock.unlink()
-        lock.mkdir()
+        [state] = (project.output / "serving").glob(f"*/{versions.STATE_FILE}")
+        state.unlink()
+        state.mkdir()
         run = project.run_here("--from", "Pusher")
         assert (run.status, run.executed, run.nodes["Pusher"]) == (2, set(), "failed")
-        assert run.errors.startswith(f"error: cannot push to {lock.parent}: Is a directory")
+        assert run.errors.startswith(f"error: cannot push to {state.parent}: Is a directory")
         begin, _, rest = told(project, run).partition("<nav>")
         assert "Failed: Pusher ended with an error" in begin
         assert run.errors.removeprefix("error: ").strip() in begin

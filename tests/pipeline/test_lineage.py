@@ -55,7 +55,7 @@ def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatc
         "ModelReport": ("after Trainer, Evaluator, SmokeTest, Pusher",),
     }
     found = again(config.model_copy(update={"republish": True}))
-    assert found["Pusher"] == ("republish: False to True",)
+    assert found["Pusher"] == ("republish: 0 to 1",)
 
     for module, nodes in (
         ("transform.text", TRANSFORMED),

@@ -52,8 +52,7 @@ class TokenStates:
             states: float [tokens, dimensions].
 
         Raises:
-            TryAgainError: the disk is full.
-            UserError: the folder for temporary files takes no more for another reason.
+            TryAgainError: the folder for temporary files is full.
             ValueError: not so many tokens as were announced.
         """
         shape = (int(self.counts[text]), self.dimensions)
@@ -65,12 +64,12 @@ class TokenStates:
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
-            message = (
+            raise from_os_error(
+                error,
                 f"{tempfile.gettempdir()}: {error.strerror}. Fine-tuning an encoder takes "
                 f"{self._starts[-1] / 1e9:.1f} GB there for what its lower layers make of the "
-                "texts: make room, or name another folder in the environment variable TMPDIR"
-            )
-            raise from_os_error(error, message) from error
+                "texts: make room, or name another folder in the environment variable TMPDIR",
+            ) from error
 
     def read(self, text: int) -> np.ndarray:
         """One text as it was written; threads may read side by side.

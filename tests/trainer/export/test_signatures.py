@@ -235,7 +235,7 @@ def test_only_a_plot(
         ({raw.YEAR: 1994.0, raw.RATING: 8.5}, {raw.YEAR: 1994, raw.RATING: 8.5}),
         ({raw.TITLE: " \u2003!? "}, {raw.TITLE: " \u2003!? "}),
         ({raw.CAST: "|"}, {raw.CAST: "|"}),
-        ({raw.CAST: "|", raw.TITLE: "?"}, {}),
+        ({raw.CAST: "|", raw.TITLE: "?"}, {raw.TITLE: "?"}),
     ],
 )
 def test_empty_and_impossible_values_are_unknown(
