@@ -25,10 +25,10 @@ SEARCHED: Final[dict[str, tuple[float, ...] | tuple[str, ...]]] = {
     "hidden_units": (256, 512, 1024, 2048),
     "input_dropout": (0.2, 0.3, 0.4, 0.5, 0.6),
     "dropout": (0.3, 0.4, 0.5, 0.6, 0.7),
-    "field_dropout": (0.1, 0.2, 0.3, 0.4, 0.5),
 }
 """Values that the Tuner chooses between, beside the configured ones. The sentence encoder is the
-configured one or none, so that all trials share its vectors."""
+configured one or none, so that all trials share its vectors. The trees, which all trials share as
+well, depend on `field_dropout`, so it is not searched."""
 
 log = logging.getLogger(__name__)
 

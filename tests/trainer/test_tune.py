@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.trainer.ensemble.test_trees import films
+from trainer.ensemble import trees
 from trainer.hparams import HParams
-from trainer.tune import oracle, search_space
+from trainer.tune import SEARCHED, oracle, search_space
 
 TRIALS = 8
 
@@ -104,3 +106,18 @@ def test_every_combination_can_be_trained(defaults: HParams) -> None:
     for words, sentences in itertools.product(choices["word_encoder"], encoders):
         changed = defaults.changed({"word_encoder": words, "sentence_encoder": sentences})
         assert changed.encoder_layers == defaults.encoder_layers
+
+
+def test_no_trial_would_grow_other_trees_than_all_share() -> None:
+    read = set()
+
+    class Observed(HParams):
+        def __getattribute__(self, name: str) -> Any:
+            read.add(name)
+            return super().__getattribute__(name)
+
+    hparams = Observed(trees=1)
+    read.clear()  # what its validation reads
+    trees.fit(films(), hparams)
+    assert read & HParams.model_fields.keys() == {"trees", "field_dropout", "seed"}
+    assert not read & SEARCHED.keys()
