@@ -247,12 +247,12 @@ class TestFaults:
         assert half_done(project.output) == []
 
     def test_a_model_that_cannot_be_pushed_is_reported_on(self, project: Project) -> None:
-        [state] = (project.output / "serving").glob(f"*/{versions.STATE_FILE}")
-        state.unlink()
-        state.mkdir()
+        [lock] = (project.output / "serving").glob(f"*/{versions.LOCK_FILE}")
+        lock.unlink()
+        lock.symlink_to("no-such-folder/lock")
         run = project.run_here("--from", "Pusher")
         assert (run.status, run.executed, run.nodes["Pusher"]) == (2, set(), "failed")
-        assert run.errors.startswith(f"error: cannot push to {state.parent}: Is a directory")
+        assert run.errors.startswith(f"error: cannot push to {lock.parent}: No such file")
         begin, _, rest = told(project, run).partition("<nav>")
         assert "Failed: Pusher ended with an error" in begin
         assert run.errors.removeprefix("error: ").strip() in begin
