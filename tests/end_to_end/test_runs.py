@@ -163,7 +163,7 @@ def test_a_change_of_the_code(
 
 def test_an_edited_source_file_is_what_runs(project: Project) -> None:
     edit(
-        project.checkout / "trainer" / "model.py",
+        project.checkout / "trainer" / "ensemble" / "words.py",
         lambda code: code.replace("= (1, 2, 3, 5)", "= (1, 2)"),
     )
     run = project.run()
