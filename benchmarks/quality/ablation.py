@@ -188,7 +188,7 @@ class Experiment:
         """Train one variant and judge it on both splits.
 
         Args:
-            variant: see `Variant`.
+            variant: the `Variant` to train.
             seed: added to the seed of the run.
         """
         import keras

@@ -57,10 +57,11 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
     Args:
         statistics: statistics of this run, all splits.
         schema: the curated schema.
-        anomalies: what ExampleValidator found in `statistics` by `schema`.
+        anomalies: output of ExampleValidator for `statistics` and `schema`.
         accepted: output: the statistics of the train split and the report.
         limits: `Limits` as JSON.
-        previous: what was accepted last, from a Resolver with `LastAcceptedStrategy`.
+        previous: statistics of the last accepted data, from a Resolver with
+            `LastAcceptedStrategy`; none on the first run.
         code_fingerprint: hash of the node's sources; part of the cache key only.
 
     Raises:

@@ -51,10 +51,10 @@ class Finding:
     """One thing that is wrong with the data.
 
     Attributes:
-        splits: names of the splits it was found in.
+        splits: names of the splits in which it was found.
         feature: name of the feature, or `WHOLE_SPLIT`.
-        problem: what is wrong, without a full stop.
-        remedy: what to do, without a full stop.
+        problem: a clause that names the mistake, without a full stop.
+        remedy: a clause that names the correction, without a full stop.
     """
 
     splits: tuple[str, ...]
@@ -71,7 +71,7 @@ class AnomaliesFound(UserError):  # noqa: N818 (it is what happened, not an erro
     """The data do not fit the schema, or are unlike the data before.
 
     Attributes:
-        findings: what was found; the message has one line for each.
+        findings: at least one `Finding`; the message has one line for each.
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
@@ -159,8 +159,8 @@ class Comparison:
     Attributes:
         current: figures of the rows that are examined.
         reference: figures of the other rows.
-        distances: what the schema's comparators measured.
-        row_problems: what TFDV says of the numbers of rows.
+        distances: one entry for each comparator of the schema, with its value and its limit.
+        row_problems: TFDV's descriptions of unexpected numbers of rows, one sentence each.
     """
 
     current: SplitFigures

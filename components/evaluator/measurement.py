@@ -46,7 +46,7 @@ def require_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
     Args:
         model: folder of the SavedModel.
         outputs: names of the outputs that it must have.
-        remedy: what to do if it does not, for the error.
+        remedy: a clause for the error message that names the correction.
 
     Raises:
         UserError: the model is gone, or made by another version of the project.
