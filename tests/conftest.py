@@ -3,6 +3,7 @@
 `make test` has two workers run the files side by side (pytest-xdist), see below.
 """
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -68,6 +69,9 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Project, Run]"
     # Imports TensorFlow, which most test files do without.
     from tests.end_to_end.project import Project
 
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Fails in a second worker: then the group has come apart, and the run is made twice.
+        (tmp_path_factory.getbasetemp().parent / FIRST_RUN).mkdir()
     project = Project(tmp_path_factory.mktemp("project"))
     project.make()
     run = project.run()
