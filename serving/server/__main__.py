@@ -9,30 +9,34 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from schema.command import failed
+from schema import command
 from schema.errors import ExitStatus, UserError, exit_status_help
+from serving.server.app import Server
+from serving.server.config import (
+    Batching,
+    ServerConfig,
+    read_batching,
+    read_monitoring,
+    read_ssl,
+)
 
 SIGNAL_SECONDS: Final = 0.2
 """Between two looks for a signal."""
-
-EPILOG: Final = exit_status_help(
-    {
-        ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
-        ExitStatus.USER_ERROR: "a mistake in the options or in a file that they name",
-        ExitStatus.TRY_AGAIN: "another process listens on a port",
-    }
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C.
 
     Returns:
-        The exit status (see `EPILOG`).
+        The exit status, as `--help` lists them.
     """
-    options = parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
+    return command.run(lambda: _serve(options))
+
+
+def _serve(options: argparse.Namespace) -> None:
     # What TensorFlow says of itself is no news to the one who serves.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
@@ -41,32 +45,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: signals.put(number))
-    try:
-        # TensorFlow takes seconds to import: mistakes in the options are told before.
-        from serving.server.app import Server
-
-        server = Server(_config(options))
-    except UserError as error:
-        return failed(error)
+    server = Server(_config(options))
     rest = f", REST on {server.rest_url}" if server.rest_port else ""
     print(f"gRPC on {server.grpc_address}{rest}", flush=True)
     # A signal that another thread takes does not wake this one: so it looks now and then.
     while signals.empty():
         time.sleep(SIGNAL_SECONDS)
     server.stop()
-    return ExitStatus.OK
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    made = argparse.ArgumentParser(
+def _parser() -> argparse.ArgumentParser:
+    """The options; the names of those that `ServerConfig` takes as they are are its own."""
+    parser = argparse.ArgumentParser(
         prog="python -m serving.server",
         description="Serve SavedModels over TensorFlow Serving's gRPC and REST interfaces.",
-        epilog=EPILOG,
+        epilog=exit_status_help(
+            {
+                ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
+                ExitStatus.USER_ERROR: "a mistake in the options or in a file that they name",
+                ExitStatus.TRY_AGAIN: "another process listens on a port",
+            }
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add = made.add_argument
+    add = parser.add_argument
     add("--port", type=int, default=8500, help="gRPC; 0 for any (default: %(default)s)")
     add("--rest_api_port", type=int, default=0, help="REST; 0 for none (default: %(default)s)")
     add("--host", default="0.0.0.0", help="address to listen on (default: all)")
@@ -102,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
     add("--ssl_config_file", type=Path, metavar="FILE", help="TLS on the gRPC port")
     add("--grpc_channel_arguments", default="", metavar="K=V,...")
     add("--rest_api_timeout_in_ms", type=int, default=30_000, metavar="MS")
-    return made
+    return parser
 
 
 def _flag(text: str) -> bool:
@@ -111,37 +114,25 @@ def _flag(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def _config(options: argparse.Namespace) -> Any:
-    from serving.server import text_config
-    from serving.server.app import ServerConfig, default_batching
-    from serving.server.models import Polling
-
-    batching = None
-    if options.enable_batching:
-        file = options.batching_parameters_file
-        batching = text_config.read_batching(file) if file else default_batching()
-    elif options.batching_parameters_file:
+def _config(options: argparse.Namespace) -> ServerConfig:
+    given = vars(options)
+    batching, monitoring, ssl = (
+        given.pop(name)
+        for name in ("batching_parameters_file", "monitoring_config_file", "ssl_config_file")
+    )
+    if given.pop("enable_batching"):
+        default = Batching(num_batch_threads=os.cpu_count() or 1)
+        given["batching"] = read_batching(batching) if batching else default
+    elif batching:
         raise UserError("--batching_parameters_file is set without setting --enable_batching")
-    monitoring, ssl = options.monitoring_config_file, options.ssl_config_file
     return ServerConfig(
-        model_name=options.model_name,
-        model_base_path=options.model_base_path,
-        model_config_file=options.model_config_file,
-        model_config_file_poll_wait_seconds=options.model_config_file_poll_wait_seconds,
-        host=options.host,
-        port=options.port,
-        rest_api_port=options.rest_api_port or None,
-        grpc_socket_path=options.grpc_socket_path,
-        rest_api_timeout_in_ms=options.rest_api_timeout_in_ms,
-        polling=Polling(
-            options.file_system_poll_wait_seconds,
-            options.max_num_load_retries,
-            options.load_retry_interval_micros / 1e6,
-        ),
-        batching=batching,
-        metrics_path=text_config.read_monitoring(monitoring) if monitoring else None,
-        ssl=text_config.read_ssl(ssl) if ssl else None,
-        channel_arguments=channel_arguments(options.grpc_channel_arguments),
+        **given
+        | {
+            "rest_api_port": options.rest_api_port or None,
+            "metrics_path": read_monitoring(monitoring) if monitoring else None,
+            "ssl": read_ssl(ssl) if ssl else None,
+            "grpc_channel_arguments": channel_arguments(options.grpc_channel_arguments),
+        }
     )
 
 

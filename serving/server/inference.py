@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -19,7 +20,8 @@ from tensorflow_serving.apis import (
 from serving.server import tensors
 from serving.server.batching import Arrays
 from serving.server.errors import ServingError, invalid
-from serving.server.models import DEFAULT_SIGNATURE, Models, Signature, Version, as_array
+from serving.server.models import Models
+from serving.server.saved_model import DEFAULT_SIGNATURE, Signature, Version
 
 CLASSIFY: Final = "tensorflow/serving/classify"
 REGRESS: Final = "tensorflow/serving/regress"
@@ -33,12 +35,6 @@ Answer = Callable[[Version, Any, float], Any]
 
 def on_model(models: Models, answer: Answer, request: Any, deadline: float) -> Any:
     """Answer a request from the version that its `model_spec` names.
-
-    Args:
-        models: what is served.
-        answer: `predict`, `classify` or `regress`.
-        request: the request's message.
-        deadline: of `time.monotonic`.
 
     Raises:
         ServingError: see `answer` and `Models.acquire`.
@@ -74,7 +70,7 @@ def predict(version: Version, request: Any, deadline: float) -> Any:
 def _check_names(signature: Signature, given: set[str]) -> None:
     wanted = set(signature.inputs)
     required = wanted - set(signature.defaults)
-    if given <= wanted and required <= given:
+    if required <= given <= wanted:
         return
 
     def listing(names: set[str]) -> str:
@@ -90,7 +86,7 @@ def _check_names(signature: Signature, given: set[str]) -> None:
 def _filtered(signature: Signature, wanted: list[str]) -> list[str]:
     known = sorted(signature.outputs)
     for index, name in enumerate(wanted):
-        if name not in signature.outputs:
+        if name not in known:
             raise invalid(
                 f"output tensor alias not found in signature: {name} Outputs expected to be in "
                 f"the set {{{','.join(known)}}}."
@@ -159,7 +155,7 @@ def _ask_examples(
     if not examples:
         raise invalid("Input is empty")
     (name,) = signature.inputs
-    return signature.run({name: as_array(examples)}, deadline), len(examples)
+    return signature.run({name: np.array(examples, object)}, deadline), len(examples)
 
 
 def _examples(given: Any) -> list[bytes]:
@@ -198,22 +194,19 @@ def multi_version(version: Version, request: Any, deadline: float) -> Any:
         ServingError: see `multi_inference`.
     """
     response = inference_pb2.MultiInferenceResponse()
+    kinds = {CLASSIFY: (classify, "classification"), REGRESS: (regress, "regression")}
     for task in request.tasks:
-        one = classification_pb2.ClassificationRequest(model_spec=task.model_spec)
-        one.input.CopyFrom(request.input)
-        result = response.results.add()
-        if task.method_name == CLASSIFY:
-            answer = classify(version, one, deadline)
-            result.classification_result.CopyFrom(answer.result)
-        elif task.method_name == REGRESS:
-            answer = regress(version, one, deadline)
-            result.regression_result.CopyFrom(answer.result)
-        else:
-            raise ServingError(
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"Unsupported method_name: {task.method_name}",
-            )
-        result.model_spec.CopyFrom(answer.model_spec)
+        if task.method_name not in kinds:
+            unknown = f"Unsupported method_name: {task.method_name}"
+            raise ServingError(grpc.StatusCode.UNIMPLEMENTED, unknown)
+        call, kind = kinds[task.method_name]
+        # Both kinds read the same fields of a request.
+        one = classification_pb2.ClassificationRequest(
+            model_spec=task.model_spec, input=request.input
+        )
+        answer = call(version, one, deadline)
+        result = response.results.add(model_spec=answer.model_spec)
+        getattr(result, f"{kind}_result").CopyFrom(answer.result)
     return response
 
 
@@ -235,8 +228,8 @@ def metadata(models: Models, request: Any) -> Any:
         response.model_spec.name = request.model_spec.name
         response.model_spec.version.value = version.number
         signatures = get_model_metadata_pb2.SignatureDefMap()
-        for name, definition in version.definitions.items():
-            signatures.signature_def[name].CopyFrom(definition)
+        for name, signature in version.signatures.items():
+            signatures.signature_def[name].CopyFrom(signature.definition)
         response.metadata["signature_def"].Pack(signatures)
     return response
 

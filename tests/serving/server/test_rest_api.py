@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from serving.server import Batching, Server, ServerConfig, running
-from serving.server.text_config import read_models
+from serving.server.config import read_models
 from tests.data.served import FILM, get, post, save_echo, save_scores
 from tests.data.tiny_model import save_tiny_model
 
