@@ -8,8 +8,9 @@ replaced as a whole, after they were written. So a run that goes on cuts them to
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,8 +19,7 @@ from schema.errors import UserError, from_os_error
 from schema.files import move, write_text
 from serving.client import files, lines
 from serving.client.client import ROWS_PER_REQUEST, Client
-from serving.client.files import Row
-from serving.client.stream import Answer, answers
+from serving.client.stream import answers
 
 SECONDS_BETWEEN_SAVES: Final = 1.0
 
@@ -38,6 +38,9 @@ class Job:
         rows_per_request: at most.
         requests: in flight at once.
         resume: go on where an earlier run stopped.
+
+    Raises:
+        UserError: a name ends wrongly, a column is there twice, or files are the same.
     """
 
     source: Path
@@ -49,11 +52,7 @@ class Job:
     resume: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            UserError: a name ends wrongly, a column is there twice, or files are the same.
-        """
+        """Refuse what cannot be."""
         if self.output.suffix.lower() not in OUTPUTS:
             raise UserError(f"{self.output}: expected a name that ends in {', '.join(OUTPUTS)}")
         taken = {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep)
@@ -104,27 +103,50 @@ def run(job: Job, client: Client, show: Show) -> Done:
         raise from_os_error(error, message) from error
 
 
+def can_resume(output: Path) -> bool:
+    """Whether an unfinished run to this output has left something to go on with."""
+    return _progress(output).exists()
+
+
 def _run(
-    job: Job, client: Client, rows: Iterable[Row], position: Callable[[], int], show: Show
+    job: Job, client: Client, rows: Iterable[files.Row], position: Callable[[], int], show: Show
 ) -> Done:
-    identity = _identity(job)
+    stat = job.source.stat()
+    # What has to be the same for a run to go on.
+    identity = {
+        "source": str(job.source.resolve()),
+        "bytes": stat.st_size,
+        "modified": stat.st_mtime_ns,
+        "keep": list(job.keep),
+    }
+    carried = (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
+    head, line = "", lines.json_answer
+    if job.output.suffix.lower() == ".csv":
+        head = lines.csv_line(["row", *carried, *lines.ANSWER_COLUMNS])
+        line = partial(lines.csv_answer, carried)
+    progress = _progress(job.output)
     if job.resume:
         done = _earlier(job, identity)
     else:
         done = Done()
-        _progress(job.output).unlink(missing_ok=True)
-    with (
-        _opened(_part(job.output), done.output) as output,
-        _opened(_part(job.rejects), done.rejects) as rejects,
-    ):
+        progress.unlink(missing_ok=True)
+    parts = _part(job.output), _part(job.rejects)
+    with _opened(parts[0], done.output) as output, _opened(parts[1], done.rejects) as rejects:
+
+        def save() -> None:
+            for file in (output, rejects):
+                file.flush()
+                os.fsync(file.fileno())
+            write_text(progress, json.dumps({"of": identity, "done": asdict(done)}))
+
         if not done.rows:
-            output.write(_head(job).encode())
+            output.write(head.encode())
         first = done.rows
         left = (row for row in rows if row.number > first)
         saved = time.monotonic()
         try:
             for group in answers(client, left, job.rows_per_request, job.requests):
-                output.write("".join(_line(job, answer) for answer in group).encode())
+                output.write("".join(map(line, group)).encode())
                 rejects.write("".join(map(lines.json_reject, group)).encode())
                 done = Done(
                     done.rows + len(group),
@@ -133,41 +155,20 @@ def _run(
                     rejects.tell(),
                 )
                 if time.monotonic() >= saved + SECONDS_BETWEEN_SAVES:
-                    _save(job, identity, done, (output, rejects))
+                    save()
                     saved = time.monotonic()
-                show(done, position(), identity["bytes"])
+                show(done, position(), stat.st_size)
         finally:
             if done.rows:
-                _save(job, identity, done, (output, rejects))
-    move(_part(job.output), job.output)
-    _publish_rejects(job, done)
-    _progress(job.output).unlink(missing_ok=True)
-    return done
-
-
-def can_resume(output: Path) -> bool:
-    """Whether an unfinished run to this output has left something to go on with."""
-    return _progress(output).exists()
-
-
-def _publish_rejects(job: Job, done: Done) -> None:
-    """The rejects of this run, or none from an earlier one."""
+                save()
+    move(parts[0], job.output)
     if done.rejected:
-        move(_part(job.rejects), job.rejects)
+        move(parts[1], job.rejects)
     else:
-        _part(job.rejects).unlink()
+        parts[1].unlink()
         job.rejects.unlink(missing_ok=True)
-
-
-def _identity(job: Job) -> dict[str, Any]:
-    """What has to be the same for a run to go on."""
-    stat = job.source.stat()
-    return {
-        "source": str(job.source.resolve()),
-        "bytes": stat.st_size,
-        "modified": stat.st_mtime_ns,
-        "keep": list(job.keep),
-    }
+    progress.unlink(missing_ok=True)
+    return done
 
 
 def _earlier(job: Job, identity: dict[str, Any]) -> Done:
@@ -195,20 +196,12 @@ def _earlier(job: Job, identity: dict[str, Any]) -> Done:
 def _opened(path: Path, length: int) -> IO[bytes]:
     """A file of the given length at least, cut to it, to write on at its end."""
     file = path.open("r+b" if length else "wb")
-    file.seek(0, os.SEEK_END)
-    if file.tell() < length:
+    if file.seek(0, os.SEEK_END) < length:
         file.close()
         raise UserError(f"{path}: is shorter than it was; leave out --resume to start anew")
     file.truncate(length)
     file.seek(length)
     return file
-
-
-def _save(job: Job, identity: dict[str, Any], done: Done, outputs: Sequence[IO[bytes]]) -> None:
-    for file in outputs:
-        file.flush()
-        os.fsync(file.fileno())
-    write_text(_progress(job.output), json.dumps({"of": identity, "done": asdict(done)}))
 
 
 def _part(path: Path) -> Path:
@@ -217,19 +210,3 @@ def _part(path: Path) -> Path:
 
 def _progress(output: Path) -> Path:
     return output.with_name(f"{output.name}.progress")
-
-
-def _carried(job: Job) -> tuple[str, ...]:
-    return (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
-
-
-def _is_csv(job: Job) -> bool:
-    return job.output.suffix.lower() == ".csv"
-
-
-def _head(job: Job) -> str:
-    return lines.csv_line(["row", *_carried(job), *lines.ANSWER_COLUMNS]) if _is_csv(job) else ""
-
-
-def _line(job: Job, answer: Answer) -> str:
-    return lines.csv_answer(_carried(job), answer) if _is_csv(job) else lines.json_answer(answer)

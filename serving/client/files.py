@@ -46,6 +46,11 @@ class Row:
     field: str = ""
     reason: str = ""
 
+    @property
+    def error(self) -> str:
+        """What is wrong, the field before it; empty where the row is sound."""
+        return ": ".join(filter(None, [self.field, self.reason]))
+
 
 @contextlib.contextmanager
 def opened(
@@ -107,23 +112,24 @@ def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row
 def _csv_rows(reader: Any, header: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:
     number = 0
     while True:
-        line = reader.line_num + 1
+        line, reason = reader.line_num + 1, ""
+        cells: list[str] = []
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            number += 1
-            yield Row(number, line, {}, reason=str(error))
-            continue
-        if not cells:
-            continue
+            reason = str(error)
+        else:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                reason = f"expected {len(header)} cells as in the header, not {len(cells)}"
         number += 1
-        if len(cells) != len(header):
-            reason = f"expected {len(header)} cells as in the header, not {len(cells)}"
+        if reason:
             yield Row(number, line, {}, reason=reason)
-            continue
-        yield _row(number, line, dict(zip(header, cells, strict=True)), keep)
+        else:
+            yield _row(number, line, dict(zip(header, cells, strict=True)), keep)
 
 
 def read_json_lines(file: IO[bytes], keep: Sequence[str] = ()) -> Iterator[Row]:
@@ -134,23 +140,23 @@ def read_json_lines(file: IO[bytes], keep: Sequence[str] = ()) -> Iterator[Row]:
         if text.isspace():
             continue
         number += 1
+        record, reason = None, "expected a JSON object"
         if len(text) > LONGEST:
+            reason = f"the line is longer than {LONGEST} bytes"
             while text and not text.endswith(b"\n"):
                 text = file.readline(LONGEST)
-            yield Row(number, line, {}, reason=f"the line is longer than {LONGEST} bytes")
-            continue
-        try:
-            # A mark that some programs put at the beginning of a file.
-            record = json.loads(text.decode("utf-8-sig" if line == 1 else "utf-8"))
-        except UnicodeDecodeError:
-            yield Row(number, line, {}, reason="is not valid UTF-8")
-        except (ValueError, RecursionError) as error:
-            yield Row(number, line, {}, reason=f"is not JSON ({error})")
         else:
-            if isinstance(record, dict):
-                yield _row(number, line, record, keep)
-            else:
-                yield Row(number, line, {}, reason="expected a JSON object")
+            try:
+                # A mark that some programs put at the beginning of a file.
+                record = json.loads(text.decode("utf-8-sig" if line == 1 else "utf-8"))
+            except UnicodeDecodeError:
+                reason = "is not valid UTF-8"
+            except (ValueError, RecursionError) as error:
+                reason = f"is not JSON ({error})"
+        if isinstance(record, dict):
+            yield _row(number, line, record, keep)
+        else:
+            yield Row(number, line, {}, reason=reason)
 
 
 def _row(number: int, line: int, record: dict[str, object], keep: Sequence[str]) -> Row:

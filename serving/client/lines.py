@@ -29,7 +29,7 @@ def csv_line(cells: Iterable[str]) -> str:
 
 
 def csv_answer(carried: Sequence[str], answer: Answer) -> str:
-    """Number of the row, carried columns, and the answer, of a row that was answered."""
+    """Number of the row, carried columns, and the answer; nothing for a row without one."""
     if answer.prediction is None:
         return ""
     cells = [answer.row.carried.get(name, "") for name in carried]

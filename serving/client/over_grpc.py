@@ -13,12 +13,11 @@ from serving.client.movies import Movie, columns
 from serving.client.transport import (
     OUTPUTS,
     ModelName,
-    ModelStatus,
     Prediction,
+    Transport,
     Trouble,
     VersionStatus,
     predictions,
-    told,
 )
 
 _FLOAT, _STRING, _BOOL = (
@@ -41,40 +40,34 @@ _OPTIONS: Final = (
 )
 
 
-class OverGrpc:
-    """A way to one model over gRPC."""
+class OverGrpc(Transport):
+    """The way over gRPC."""
 
     def __init__(self, address: str, model: ModelName) -> None:
-        self._address = address
-        self._model = model
+        super().__init__(address, model)
         self._channel = grpc.insecure_channel(address, _OPTIONS)
         self._predict = protos.method(self._channel, "PredictionService", "Predict")
         self._status = protos.method(self._channel, "ModelService", "GetModelStatus")
 
-    @property
-    def address(self) -> str:
-        """HOST:PORT, for messages."""
-        return self._address
-
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One Predict call with all the movies."""
-        answer = self._call(self._predict, request(movies, self._model), timeout)
+        answer = self._call(self._predict, request(movies, self.model), timeout)
         try:
             return predictions(*(list(rows(answer.outputs[name])) for name in OUTPUTS))
         except (ValueError, struct.error) as error:
             said = f"the answer is not that of a genre model ({error})"
-            raise told(Trouble.MODEL, self._address, self._model, said) from error
+            raise self.error(Trouble.MODEL, said) from error
 
-    def status(self, timeout: float) -> ModelStatus:
+    def status(self, timeout: float) -> list[VersionStatus]:
         """One GetModelStatus call."""
-        wanted = protos.GetModelStatusRequest(model_spec=spec(self._model))
+        wanted = protos.GetModelStatusRequest(model_spec=spec(self.model))
         answer = self._call(self._status, wanted, timeout)
         states = protos.ModelVersionStatus.State
         found = [
             VersionStatus(one.version, states.Name(one.state), one.status.error_message)
             for one in answer.model_version_status
         ]
-        return ModelStatus(tuple(sorted(found, key=lambda one: -one.version)))
+        return sorted(found, key=lambda one: -one.version)
 
     def close(self) -> None:
         """Close the channel."""
@@ -91,7 +84,7 @@ class OverGrpc:
                 trouble = Trouble.ROWS
             if trouble in (Trouble.AWAY, Trouble.LATE):
                 said = ""
-            raise told(trouble, self._address, self._model, said) from error
+            raise self.error(trouble, said) from error
 
 
 def spec(model: ModelName) -> Any:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2, wrappers_pb2
 
-from schema.command import failed
-from schema.errors import ExitStatus, from_os_error
+from schema import command
 from serving.client import protos
 
 
@@ -27,18 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     path = parser.parse_args(arguments).file
-    try:
-        path.write_bytes(protoset().SerializeToString())
-    except OSError as error:
-        return failed(from_os_error(error, f"{path}: {error.strerror}"))
-    return ExitStatus.OK
+    return command.run(lambda: _write(path))
 
 
-def protoset() -> descriptor_pb2.FileDescriptorSet:
-    """The messages and services that the client uses, after the one file that they refer to."""
+def _write(path: Path) -> None:
     wrappers = descriptor_pb2.FileDescriptorProto()
     wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
-    return descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE])
+    # The one file that the messages refer to comes before them.
+    described = descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE])
+    path.write_bytes(described.SerializeToString())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""What a way to the server gives, whichever protocol it speaks."""
+"""What is asked of a server and what comes back, whichever protocol is spoken."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import GENRES_OUTPUT, MODEL_NAME, PREDICTED_OUTPUT, PROBABILITIES_OUTPUT
@@ -30,17 +31,11 @@ class Trouble(Enum):
 
 
 class ServerError(UserError):
-    """The server refused, failed, or cannot be reached.
+    """The server refused, failed, or cannot be reached; `trouble` says which."""
 
-    Attributes:
-        trouble: what kind of failure it is.
-        said: the server's own words.
-    """
-
-    def __init__(self, trouble: Trouble, message: str, said: str = "") -> None:
+    def __init__(self, trouble: Trouble, message: str) -> None:
         super().__init__(message)
         self.trouble = trouble
-        self.said = said
 
 
 class UnavailableError(ServerError, TryAgainError):
@@ -108,18 +103,6 @@ class VersionStatus:
 
 
 @dataclass(frozen=True)
-class ModelStatus:
-    """All versions of the model, the newest first."""
-
-    versions: tuple[VersionStatus, ...]
-
-    @property
-    def served(self) -> int | None:
-        """The version that answers when none is asked for; None where no version does."""
-        return next((v.version for v in self.versions if v.state == "AVAILABLE"), None)
-
-
-@dataclass(frozen=True)
 class ModelName:
     """Which model to ask.
 
@@ -143,13 +126,13 @@ class ModelName:
             raise UserError("give a version or a label of the model, not both")
 
 
-class Transport(Protocol):
+class Transport(ABC):
     """A way to one model on one server; may be used from several threads."""
 
-    @property
-    def address(self) -> str:
-        """Where the server is, for messages."""
+    def __init__(self, address: str, model: ModelName) -> None:
+        self.address, self.model = address, model
 
+    @abstractmethod
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One request with all the movies.
 
@@ -157,15 +140,38 @@ class Transport(Protocol):
             ServerError: there is no answer within `timeout` seconds, or none that is a prediction.
         """
 
-    def status(self, timeout: float) -> ModelStatus:
-        """The versions of the model.
+    @abstractmethod
+    def status(self, timeout: float) -> list[VersionStatus]:
+        """The versions of the model, the newest first.
 
         Raises:
             ServerError: as above.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of all connections."""
+
+    def error(self, trouble: Trouble, said: str = "") -> ServerError:
+        """The error of a failed call, in plain words followed by the server's own."""
+        kind: type[ServerError] = UnavailableError
+        server = f"the server at {self.address}"
+        match trouble:
+            case Trouble.BUSY:
+                plain = f"{server} is too busy; ask again later, or with less at once"
+            case Trouble.AWAY:
+                plain = f"no server answers at {self.address}; is it running there?"
+            case Trouble.LATE:
+                plain = f"{server} did not answer in time"
+            case Trouble.ROWS:
+                kind, plain = ServerError, "the server refuses the request"
+            case Trouble.MODEL:
+                kind = ServerError
+                plain = f"{server} cannot serve the model {self.model.name} as asked"
+            case Trouble.OTHER:
+                kind, plain = FailedServerError, f"{server} failed"
+        first = said.strip().partition("\n")[0]
+        return kind(trouble, f"{plain}: {first}" if first else plain)
 
 
 def predictions(
@@ -182,23 +188,3 @@ def predictions(
         Prediction(tuple(Genre(*one) for one in zip(*row, strict=True)))
         for row in zip(genres, probabilities, predicted, strict=True)
     ]
-
-
-def told(trouble: Trouble, address: str, model: ModelName, said: str) -> ServerError:
-    """The error of a failed call, in plain words followed by the server's own."""
-    plain = {
-        Trouble.ROWS: "the server refuses the request",
-        Trouble.BUSY: f"the server at {address} is too busy; ask again later, or with less at once",
-        Trouble.AWAY: f"no server answers at {address}; is it running there?",
-        Trouble.LATE: f"the server at {address} did not answer in time",
-        Trouble.MODEL: f"the server at {address} cannot serve the model {model.name} as asked",
-        Trouble.OTHER: f"the server at {address} failed",
-    }[trouble]
-    kind = {
-        Trouble.BUSY: UnavailableError,
-        Trouble.AWAY: UnavailableError,
-        Trouble.LATE: UnavailableError,
-        Trouble.OTHER: FailedServerError,
-    }.get(trouble, ServerError)
-    first = said.strip().partition("\n")[0]
-    return kind(trouble, f"{plain}: {first}" if first else plain, first)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -61,27 +62,24 @@ def create_app(client: Client, model_name: str) -> FastAPI:
     @app.get("/api/status")
     def status() -> Response:
         """The served version of the model; 503 where there is none."""
-        told: dict[str, Any] = {"model": model_name, "version": None, "error": ""}
+        served, problem = None, ""
         try:
             found = client.status()
         except ServerError as error:
-            return JSONResponse(told | {"error": str(error)}, 503)
-        if found.served is None:
-            states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in found.versions)
-            error_text = f"no version of the model is ready ({states or 'there is none'})"
-            return JSONResponse(told | {"error": error_text}, 503)
-        return JSONResponse(told | {"version": str(found.served)})
+            problem = str(error)
+        else:
+            served = next((str(v.version) for v in found if v.state == "AVAILABLE"), None)
+            states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in found)
+            if served is None:
+                problem = f"no version of the model is ready ({states or 'there is none'})"
+        told = {"model": model_name, "version": served, "error": problem}
+        return JSONResponse(told, 503 if problem else 200)
 
     @app.post("/api/predict")
     def predict(movie: Movie) -> dict[str, Any]:
         """All genres of a film, the most probable first."""
         [prediction] = client.predict([movie])
-        return {
-            "genres": [
-                {"name": g.name, "probability": g.probability, "predicted": g.predicted}
-                for g in prediction.likeliest
-            ]
-        }
+        return {"genres": [asdict(genre) for genre in prediction.likeliest]}
 
     @app.post("/api/explain")
     def explanation(movie: Movie) -> dict[str, Any]:
@@ -101,8 +99,7 @@ def create_app(client: Client, model_name: str) -> FastAPI:
         """The genres of all films of a CSV."""
         if not isinstance(body, dict) or not isinstance(text := body.get("csv"), str):
             raise UserError('expected {"csv": "..."}')
-        answered = answer_table(client, text)
-        return {"rows": answered.rows, "csv": answered.csv}
+        return answer_table(client, text)
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app

@@ -1,7 +1,6 @@
 """A pasted table of films, answered as a table."""
 
 import io
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -19,21 +18,12 @@ ROWS_PER_REQUEST: Final = 32
 REQUESTS: Final = 2
 
 
-@dataclass(frozen=True)
-class Table:
-    """The answer.
-
-    Attributes:
-        rows: one for each film, as the page shows it.
-        csv: the same with all probabilities, to be downloaded.
-    """
-
-    rows: list[dict[str, Any]]
-    csv: str
-
-
-def answer_table(client: Client, text: str) -> Table:
+def answer_table(client: Client, text: str) -> dict[str, Any]:
     """Read a CSV with a header and ask about each row; bad rows come back with what is wrong.
+
+    Returns:
+        `rows`, one for each film, as the page shows it; and `csv`, the same with all probabilities,
+        to be downloaded.
 
     Raises:
         UserError: it has no rows, too many, or a header that does not fit.
@@ -51,15 +41,11 @@ def answer_table(client: Client, text: str) -> Table:
         )
     found = [one for some in answers(client, rows, ROWS_PER_REQUEST, REQUESTS) for one in some]
     head = csv_line(["row", raw.TITLE, *ANSWER_COLUMNS, "error"])
-    return Table([_shown(one) for one in found], head + "".join(map(_line, found)))
+    return {"rows": [_shown(one) for one in found], "csv": head + "".join(map(_line, found))}
 
 
 def _title(answer: Answer) -> str:
     return str((answer.row.movie or {}).get(raw.TITLE, "") or answer.row.carried.get("tconst", ""))
-
-
-def _error(answer: Answer) -> str:
-    return ": ".join(filter(None, [answer.row.field, answer.row.reason]))
 
 
 def _shown(answer: Answer) -> dict[str, Any]:
@@ -69,11 +55,11 @@ def _shown(answer: Answer) -> dict[str, Any]:
         "row": answer.row.number,
         "title": _title(answer),
         "predicted": [{"name": g.name, "probability": g.probability} for g in decided],
-        "error": _error(answer),
+        "error": answer.row.error,
     }
 
 
 def _line(answer: Answer) -> str:
     empty = [""] * len(ANSWER_COLUMNS)
     cells = answer_cells(answer.prediction) if answer.prediction else empty
-    return csv_line([str(answer.row.number), _title(answer), *cells, _error(answer)])
+    return csv_line([str(answer.row.number), _title(answer), *cells, answer.row.error])
