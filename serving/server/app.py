@@ -89,7 +89,6 @@ class Server:
         for thread in self._threads:
             thread.join(self._config.drain_seconds + 5)
         self.models.stop()
-        self.models.configure({})
         self._rest.pool.shutdown(wait=False)
 
     def _spawn(self, name: str, target: Callable[[], object]) -> None:

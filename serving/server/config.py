@@ -1,4 +1,7 @@
-"""Settings of the server, and the files in protobuf's text form that hold some of them."""
+"""Settings of the server, and the files in protobuf's text form that hold some of them.
+
+A file or a value that is wrong raises a `UserError`.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +31,7 @@ _POOL.Add(
 
 @dataclass(frozen=True)
 class Batching:
-    """How requests are joined; the fields and defaults of TensorFlow Serving's file.
-
-    Raises:
-        UserError: a number is out of range, or the allowed sizes do not end in the largest.
-    """
+    """How requests are joined; the fields and defaults of TensorFlow Serving's file."""
 
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
@@ -60,22 +59,17 @@ class ServerConfig:
     """What a server is started with; the names are those of the command line.
 
     Attributes:
-        model_name: of the one model at `model_base_path`, unless a file names several.
-        model_base_path: the folder with the versions.
-        model_config_file: a ModelServerConfig in text form, in place of these two.
+        model_base_path: the folder with the versions of the one model.
+        model_config_file: a ModelServerConfig in text form, in place of name and folder.
         model_config_file_poll_wait_seconds: between two looks at that file; 0 for never again.
         file_system_poll_wait_seconds: between two looks for versions; 0 for never again.
-        max_num_load_retries: attempts after a version failed to load.
-        load_retry_interval_micros: between two of them.
-        host: address that both ports are bound to.
         port: gRPC; 0 for any that is free.
-        rest_api_port: REST; 0 for any that is free, None for no REST.
+        rest_api_port: 0 for any that is free, None for no REST.
         grpc_socket_path: a Unix domain socket beside the gRPC port, or empty.
-        rest_api_timeout_in_ms: for a body to arrive, and for an answer.
+        rest_api_timeout_in_ms: for a head or a body to arrive, and for an answer.
         batching: how requests are joined; None for not at all.
         metrics_path: where Prometheus reads, or None.
         ssl: an SSLConfig for the gRPC port, or None.
-        grpc_channel_arguments: of the gRPC server.
         threads: requests that each protocol answers at a time.
         body_limit: largest request in bytes.
         drain_seconds: for requests to end after the server is told to stop.
@@ -102,11 +96,7 @@ class ServerConfig:
     drain_seconds: float = 10.0
 
     def models(self) -> dict[str, ModelConfig]:
-        """The models to serve by name; their file is read anew.
-
-        Raises:
-            UserError: the file is wrong, or no model is named.
-        """
+        """The models to serve by name; their file is read anew."""
         if self.model_config_file:
             return model_configs(read_models(self.model_config_file))
         if self.model_base_path is None:
@@ -116,11 +106,7 @@ class ServerConfig:
 
 
 def model_configs(config: ModelServerConfig) -> dict[str, ModelConfig]:
-    """The models of a model server config by name.
-
-    Raises:
-        UserError: a model has no name, no path, a name twice or another platform.
-    """
+    """The models of a model server config by name."""
     configs: dict[str, ModelConfig] = {}
     for one in config.model_config_list.config:
         if not one.name or not one.base_path:
@@ -134,11 +120,7 @@ def model_configs(config: ModelServerConfig) -> dict[str, ModelConfig]:
 
 
 def read_batching(path: Path) -> Batching:
-    """Batching parameters from a file.
-
-    Raises:
-        UserError: it cannot be read or has a value that cannot be.
-    """
+    """Batching parameters from a file."""
     message = _read(path, _message("BatchingParameters"))
     given = {
         name: getattr(message, name).value
@@ -149,21 +131,13 @@ def read_batching(path: Path) -> Batching:
 
 
 def read_monitoring(path: Path) -> str | None:
-    """The path of the Prometheus page, or None where it is not enabled.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
+    """The path of the Prometheus page, or None where it is not enabled."""
     prometheus = _read(path, _message("MonitoringConfig")).prometheus_config
     return (prometheus.path or "/monitoring/prometheus/metrics") if prometheus.enable else None
 
 
 def read_ssl(path: Path) -> Any:
-    """An SSLConfig from a file: PEM texts `server_key`, `server_cert`, `custom_ca`.
-
-    Raises:
-        UserError: the file cannot be read or lacks key or certificate.
-    """
+    """An SSLConfig from a file: PEM texts `server_key`, `server_cert`, `custom_ca`."""
     message = _read(path, _message("SSLConfig"))
     if not message.server_key or not message.server_cert:
         raise UserError(f"{path}: server_key and server_cert must both be given, as PEM text")
@@ -171,11 +145,7 @@ def read_ssl(path: Path) -> Any:
 
 
 def read_models(path: Path) -> ModelServerConfig:
-    """The model config of a file.
-
-    Raises:
-        UserError: it cannot be read.
-    """
+    """The model config of a file."""
     return _read(path, ModelServerConfig())
 
 

@@ -1,4 +1,7 @@
-"""Between the JSON of the REST interface and what the inference calls take and give."""
+"""Between the JSON of the REST interface and what the inference calls take and give.
+
+What does not fit is a `ServingError` in TensorFlow Serving's words.
+"""
 
 import base64
 import json
@@ -24,11 +27,7 @@ _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request.
-
-    Raises:
-        ServingError: it is not JSON, is nested too deeply, or is no object.
-    """
+    """The JSON object of a request."""
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
@@ -50,11 +49,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def signature_name(document: Mapping[str, Any]) -> str:
-    """The signature that a request names, or nothing.
-
-    Raises:
-        ServingError: it is no string.
-    """
+    """The signature that a request names, or nothing."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
@@ -65,11 +60,7 @@ def signature_name(document: Mapping[str, Any]) -> str:
 
 
 def inputs_of(document: Mapping[str, Any], signature: Signature) -> Arrays:
-    """The inputs of a predict request, in row form (`instances`) or column form (`inputs`).
-
-    Raises:
-        ServingError: they do not fit the signature.
-    """
+    """The inputs of a predict request, in row form (`instances`) or column form (`inputs`)."""
     rows, columns = "instances" in document, "inputs" in document
     if rows and columns:
         raise invalid(
@@ -79,9 +70,7 @@ def inputs_of(document: Mapping[str, Any], signature: Signature) -> Arrays:
     if not rows and not columns:
         raise invalid("Missing 'inputs' or 'instances' key")
     try:
-        if rows:
-            return _from_instances(document, signature)
-        return _from_inputs(document["inputs"], signature)
+        return (_from_instances if rows else _from_inputs)(document, signature)
     except RecursionError:
         raise invalid("JSON Parse error: Invalid value. at offset: 0") from None
 
@@ -139,7 +128,8 @@ def _check_shape(shape: list[int], expected: list[int]) -> None:
         raise invalid(f"Expecting shape {expected} but got: {shape}")
 
 
-def _from_inputs(inputs: Any, signature: Signature) -> Arrays:
+def _from_inputs(document: Mapping[str, Any], signature: Signature) -> Arrays:
+    inputs = document["inputs"]
     if not _is_object(inputs):
         if len(signature.inputs) > 1:
             raise invalid(
@@ -169,9 +159,7 @@ def _flat(value: Any, dtype: tf.DType) -> tuple[list[int], list[Any]]:
     shape, inner = [], value
     while isinstance(inner, list):
         shape.append(len(inner))
-        if not inner:
-            break
-        inner = inner[0]
+        inner = inner[0] if inner else None
     return shape, list(_values(value, shape, 0, dtype))
 
 
@@ -248,11 +236,7 @@ def _shown(value: Any) -> str:
 
 
 def predictions(outputs: Arrays, *, rows: bool) -> dict[str, Any]:
-    """The answer to a predict request, in the form that it was asked in.
-
-    Raises:
-        ServingError: the row form, and the outputs do not agree in the number of rows.
-    """
+    """The answer to a predict request, in the form that it was asked in."""
     lists = {name: _listed(name, array) for name, array in sorted(outputs.items())}
     if not rows:
         return {"outputs": lists if len(lists) > 1 else next(iter(lists.values()))}
@@ -276,10 +260,13 @@ def predictions(outputs: Arrays, *, rows: bool) -> dict[str, Any]:
 
 
 def _listed(name: str, array: np.ndarray) -> Any:
+    def shown(value: bytes) -> Any:
+        if name.endswith("_bytes"):
+            return {"b64": base64.b64encode(value).decode()}
+        return value.decode(errors="replace")
+
     if array.dtype == object:
-        as_text = np.vectorize(lambda value: value.decode(errors="replace"), [object])
-        as_base64 = np.vectorize(lambda value: {"b64": base64.b64encode(value).decode()}, [object])
-        return (as_base64 if name.endswith("_bytes") else as_text)(array).tolist()
+        return np.vectorize(shown, [object])(array).tolist()
     if array.dtype == np.float32:
         # The shortest decimal that stands for a float of 32 bits, not for its double.
         return array.astype(str).astype(float).tolist()
@@ -287,17 +274,13 @@ def _listed(name: str, array: np.ndarray) -> Any:
 
 
 def fill_examples(document: Mapping[str, Any], given: input_pb2.Input) -> None:
-    """Fill in the examples of a classify or regress request.
-
-    Raises:
-        ServingError: there are none, or one has values that a `tf.Example` cannot hold.
-    """
-    examples = document.get("examples")
+    """Fill in the examples of a classify or regress request."""
     if "examples" not in document:
         raise invalid(
             f"JSON Value: {_shown(document)} When method is classify, key 'examples' is expected "
             "and was not found"
         )
+    examples = document["examples"]
     if not isinstance(examples, list):
         raise invalid(
             f"JSON Value: {_shown(document)} Expecting 'examples' value to be an list/array"
@@ -325,11 +308,9 @@ def _fill_example(value: Any, example: Any) -> None:
 def _add_feature(name: str, value: Any, feature: Any) -> None:
     if value is None or isinstance(value, list) or _is_object(value):
         raise invalid(f"Feature: {name} has element with unexpected JSON type: {_kind(value)}")
+    kind = "float" if isinstance(value, float) else "int64"
     if isinstance(value, str | dict):
-        kind = "bytes"
-        value = value.encode() if isinstance(value, str) else _bytes(value)
-    else:
-        kind = "float" if isinstance(value, float) else "int64"
+        kind, value = "bytes", value.encode() if isinstance(value, str) else _bytes(value)
     present = feature.WhichOneof("kind")
     if present not in (None, f"{kind}_list"):
         raise invalid(

@@ -65,19 +65,16 @@ class Models:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Watch no longer, and let go of all models."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join()
+        self.configure({})
 
     def configure(self, configs: Mapping[str, ModelConfig]) -> None:
-        """Serve these models and no others; returns when what can be loaded is.
-
-        Args:
-            configs: by name.
+        """Serve these models and no others, by name; returns when what can be loaded is.
 
         Raises:
-            ServingError: INVALID_ARGUMENT, a label names a version that is not available.
+            ServingError: a path changes, or a label names a version that is not available.
         """
         with self._refreshing:
             with self._guard:
@@ -215,11 +212,7 @@ class Models:
         return model, model.config.version_labels[spec.version_label]
 
     def status(self, spec: Any) -> Any:
-        """The answer to a GetModelStatus request.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT without a name or for an unknown label; NOT_FOUND.
-        """
+        """The answer to a GetModelStatus request; the errors are those of `acquire`."""
         if not spec.name:
             raise invalid("Missing ModelSpec")
         with self._guard:

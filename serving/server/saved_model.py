@@ -23,13 +23,7 @@ _INIT_OP: Final = "__saved_model_init_op"
 
 
 class Signature:
-    """One function of a loaded SavedModel.
-
-    Args:
-        definition: names, types, shapes and defaults.
-        session: in which the model is loaded.
-        batching: how requests are joined, or None for one call a request.
-    """
+    """One function of a model that is loaded into a session."""
 
     def __init__(
         self,
@@ -58,8 +52,7 @@ class Signature:
             deadline: of `time.monotonic`.
 
         Raises:
-            ServingError: TensorFlow refused, with its code and words; see `Batcher.submit`;
-                DEADLINE_EXCEEDED.
+            ServingError: it does not fit, comes too late, or TensorFlow refuses.
         """
         for name, array in arrays.items():
             if not self._shapes[name].is_compatible_with(array.shape):
@@ -93,14 +86,11 @@ class Version:
     It is loaded into a session, as TensorFlow Serving does: the graph goes to TensorFlow as a
     whole. `tf.saved_model.load` would build it again in Python, function by function, and hold up
     the requests meanwhile.
-
-    Attributes:
-        users: number of requests that it is answering; `Models` counts them.
     """
 
     def __init__(self, path: Path, number: int, batching: Batching | None) -> None:
         self.number = number
-        self.users = 0
+        self.users = 0  # `Models` counts the requests that it is answering.
         definitions = _signature_definitions(path)
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default(), _literal(path) as folder:
@@ -111,11 +101,7 @@ class Version:
         }
 
     def signature(self, name: str) -> Signature:
-        """The signature of this name, or the usual one for no name.
-
-        Raises:
-            ServingError: there is none.
-        """
+        """The signature of this name, or the usual one for no name."""
         key = name or DEFAULT_SIGNATURE
         if key not in self.signatures:
             raise ServingError(
