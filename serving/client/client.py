@@ -21,11 +21,8 @@ ROWS_PER_REQUEST: Final = 64
 SECONDS: Final = 30.0
 """How long to wait for an answer, further tries included."""
 
-FIRST_PAUSE: Final = 0.05
-"""Seconds before the second try; doubled for each further one."""
-
-LONGEST_PAUSE: Final = 2.0
-"""Seconds."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds before the second try, doubled for each further one, and at most."""
 
 
 class Client:
@@ -65,18 +62,15 @@ class Client:
         while True:
             try:
                 answer = self._transport.predict(movies, max(end - time.monotonic(), 0.001))
-            except ServerError as error:
-                # A server that has answered before is being restarted; another is not there.
-                retried = error.trouble is Trouble.BUSY or (
-                    error.trouble is Trouble.AWAY and self._met
-                )
-                # Half to all of the pause: clients that were refused together come back apart.
-                wait = pause * random.uniform(0.5, 1)
-                if not retried or time.monotonic() + wait >= end:
-                    raise
-            else:
                 self._met = True
                 return answer
+            except ServerError as error:
+                # A server that has answered before is being restarted; another is not there.
+                retried = {Trouble.BUSY, Trouble.AWAY} if self._met else {Trouble.BUSY}
+                # Half to all of the pause: clients that were refused together come back apart.
+                wait = pause * random.uniform(0.5, 1)
+                if error.trouble not in retried or time.monotonic() + wait >= end:
+                    raise
             time.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 

@@ -34,9 +34,9 @@ class Row:
         number: from 1, the header not counted.
         line: line of the file that it begins in, from 1.
         carried: values for the output, by column: tconst and what was asked to be kept.
-        movie: what it says, or None.
+        movie: what it says, or None where the row is wrong.
         field: of the value that is wrong; empty where it is the row as a whole.
-        reason: what is wrong; empty where the row is sound.
+        reason: what is wrong.
     """
 
     number: int
@@ -77,7 +77,7 @@ def opened(
         raise UserError(f"{path}: {error.strerror}") from error
     with file:
         if path.suffix.lower() != ".csv":
-            yield read_json_lines(file, keep), file.tell
+            yield _json_rows(file, keep), file.tell
             return
         with io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
             yield read_csv(str(path), text, keep), file.tell
@@ -96,13 +96,11 @@ def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row
     """
     csv.field_size_limit(LONGEST)
     first = text.readline(LONGEST)
-    reader = csv.reader(
-        itertools.chain([first] if first else [], text), delimiter=max(DELIMITERS, key=first.count)
-    )
+    if not first:
+        raise UserError(f"{name}: is empty; expected a header and rows")
+    reader = csv.reader(itertools.chain([first], text), delimiter=max(DELIMITERS, key=first.count))
     try:
         header = [column.strip() for column in next(reader)]
-    except StopIteration:
-        raise UserError(f"{name}: is empty; expected a header and rows") from None
     except csv.Error as error:
         raise UserError(f"{name}: line 1: {error}") from error
     _check(name, header, keep)
@@ -132,8 +130,7 @@ def _csv_rows(reader: Any, header: Sequence[str], keep: Sequence[str]) -> Iterat
             yield _row(number, line, dict(zip(header, cells, strict=True)), keep)
 
 
-def read_json_lines(file: IO[bytes], keep: Sequence[str] = ()) -> Iterator[Row]:
-    """The rows of a file with a JSON object a line; empty lines are passed over."""
+def _json_rows(file: IO[bytes], keep: Sequence[str]) -> Iterator[Row]:
     number = line = 0
     while text := file.readline(LONGEST + 1):
         line += 1
@@ -182,8 +179,8 @@ def _check(name: str, header: Sequence[str], keep: Sequence[str]) -> None:
             raise UserError(f"{name}: the column {column!r} is there twice")
         if column not in known and column not in keep:
             raise UserError(f"{name}: column {column!r}: {unknown_name(column, known)}")
-    missing = [column for column in keep if column not in header]
-    if missing:
-        raise UserError(f"{name}: --keep {missing[0]}: there is no such column")
+    for column in keep:
+        if column not in header:
+            raise UserError(f"{name}: --keep {column}: there is no such column")
     if not set(header) & set(raw.MODEL_INPUTS):
         raise UserError(f"{name}: the header has none of the columns {', '.join(raw.MODEL_INPUTS)}")

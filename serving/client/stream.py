@@ -66,8 +66,7 @@ def _ask(client: Client, rows: Sequence[Row]) -> list[Answer]:
         if error.trouble is not Trouble.ROWS:
             raise
         if len(rows) == 1:
-            refused = replace(rows[0], movie=None, reason=str(error))
-            return [Answer(refused, None)]
+            return [Answer(replace(rows[0], movie=None, reason=str(error)), None)]
         middle = len(rows) // 2
         return _ask(client, rows[:middle]) + _ask(client, rows[middle:])
     return [Answer(*pair) for pair in zip(rows, predictions, strict=True)]

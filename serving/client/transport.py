@@ -15,19 +15,16 @@ OUTPUTS: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
 
 
 class Trouble(Enum):
-    """What a server's refusal means for the one who asked."""
+    """What a server's refusal means for the one who asked; the values say it."""
 
-    ROWS = "rows"
-    """Something in the request; another request may do."""
-    BUSY = "busy"
-    """The same request may do in a moment."""
-    AWAY = "away"
-    """Nobody answers; someone may in a moment."""
-    LATE = "late"
-    """The time allowed is over."""
-    MODEL = "model"
+    ROWS = "the server refuses the request"
+    """Another request may do."""
+    BUSY = "the server at {address} is too busy; ask again later, or with less at once"
+    AWAY = "no server answers at {address}; is it running there?"
+    LATE = "the server at {address} did not answer in time"
+    MODEL = "the server at {address} cannot serve the model {model} as asked"
     """There is no such model, version or signature."""
-    OTHER = "other"
+    OTHER = "the server at {address} failed"
 
 
 class ServerError(UserError):
@@ -53,7 +50,6 @@ class Genre:
     """One genre of one film.
 
     Attributes:
-        name: the genre.
         probability: from 0 to 1.
         predicted: whether the model decides for it, at a threshold of its own.
     """
@@ -92,7 +88,6 @@ class VersionStatus:
     """A version of the model on the server.
 
     Attributes:
-        version: its number.
         state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
         message: why it is not well; empty where it is.
     """
@@ -107,9 +102,11 @@ class ModelName:
     """Which model to ask.
 
     Attributes:
-        name: of the model.
         version: a number, or None for the one served.
         label: of a version, or empty.
+
+    Raises:
+        UserError: both a version and a label are given.
     """
 
     name: str = MODEL_NAME
@@ -117,11 +114,7 @@ class ModelName:
     label: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            UserError: both a version and a label are given.
-        """
+        """Refuse what cannot be."""
         if self.version is not None and self.label:
             raise UserError("give a version or a label of the model, not both")
 
@@ -154,22 +147,12 @@ class Transport(ABC):
 
     def error(self, trouble: Trouble, said: str = "") -> ServerError:
         """The error of a failed call, in plain words followed by the server's own."""
-        kind: type[ServerError] = UnavailableError
-        server = f"the server at {self.address}"
-        match trouble:
-            case Trouble.BUSY:
-                plain = f"{server} is too busy; ask again later, or with less at once"
-            case Trouble.AWAY:
-                plain = f"no server answers at {self.address}; is it running there?"
-            case Trouble.LATE:
-                plain = f"{server} did not answer in time"
-            case Trouble.ROWS:
-                kind, plain = ServerError, "the server refuses the request"
-            case Trouble.MODEL:
-                kind = ServerError
-                plain = f"{server} cannot serve the model {self.model.name} as asked"
-            case Trouble.OTHER:
-                kind, plain = FailedServerError, f"{server} failed"
+        kind = ServerError
+        if trouble in (Trouble.BUSY, Trouble.AWAY, Trouble.LATE):
+            kind = UnavailableError
+        elif trouble is Trouble.OTHER:
+            kind = FailedServerError
+        plain = trouble.value.format(address=self.address, model=self.model.name)
         first = said.strip().partition("\n")[0]
         return kind(trouble, f"{plain}: {first}" if first else plain)
 

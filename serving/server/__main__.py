@@ -9,21 +9,35 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from schema import command
 from schema.errors import ExitStatus, UserError, exit_status_help
+from serving.server import config
 from serving.server.app import Server
-from serving.server.config import (
-    Batching,
-    ServerConfig,
-    read_batching,
-    read_monitoring,
-    read_ssl,
-)
 
 SIGNAL_SECONDS: Final = 0.2
 """Between two looks for a signal."""
+
+OPTIONS: Final[tuple[tuple[str, Any, str, str], ...]] = (
+    ("port", 8500, "PORT", "gRPC; 0 for any (default: %(default)s)"),
+    ("rest_api_port", 0, "PORT", "REST; 0 for none (default: %(default)s)"),
+    ("host", "0.0.0.0", "HOST", "address to listen on (default: all)"),
+    ("grpc_socket_path", "", "PATH", "a Unix domain socket for gRPC"),
+    ("model_name", "default", "NAME", "(default: %(default)s)"),
+    ("model_base_path", None, "DIR", "folder with a folder a version"),
+    ("model_config_file", None, "FILE", "several models, in text form"),
+    ("model_config_file_poll_wait_seconds", 0.0, "S", "look at it again; 0 for never (default: 0)"),
+    ("file_system_poll_wait_seconds", 1.0, "S", "look for versions; 0 for never (default: 1)"),
+    ("max_num_load_retries", 5, "N", "(default: %(default)s)"),
+    ("load_retry_interval_micros", 60_000_000, "US", "between them (default: a minute)"),
+    ("batching_parameters_file", None, "FILE", "sizes of batches and of the queue"),
+    ("monitoring_config_file", None, "FILE", "where Prometheus reads"),
+    ("ssl_config_file", None, "FILE", "TLS on the gRPC port"),
+    ("grpc_channel_arguments", "", "K=V,...", "options of gRPC itself"),
+    ("rest_api_timeout_in_ms", 30_000, "MS", "for a body and for an answer (default: %(default)s)"),
+)
+"""Names, defaults (None where there is no file), and what `--help` says of the value."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +69,6 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The options; the names of those that `ServerConfig` takes as they are are its own."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.server",
         description="Serve SavedModels over TensorFlow Serving's gRPC and REST interfaces.",
@@ -70,41 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--port", type=int, default=8500, help="gRPC; 0 for any (default: %(default)s)")
-    add("--rest_api_port", type=int, default=0, help="REST; 0 for none (default: %(default)s)")
-    add("--host", default="0.0.0.0", help="address to listen on (default: all)")
-    add("--grpc_socket_path", default="", help="a Unix domain socket for gRPC", metavar="PATH")
-    add("--model_name", default="default", help="(default: %(default)s)")
-    add("--model_base_path", type=Path, help="folder with a folder a version", metavar="DIR")
-    add("--model_config_file", type=Path, help="several models, in text form", metavar="FILE")
-    add(
-        "--model_config_file_poll_wait_seconds",
-        type=float,
-        default=0,
-        metavar="S",
-        help="look at that file again; 0 for never (default: 0)",
-    )
-    add(
-        "--file_system_poll_wait_seconds",
-        type=float,
-        default=1,
-        metavar="S",
-        help="look for versions again; 0 for never (default: 1)",
-    )
-    add("--max_num_load_retries", type=int, default=5, metavar="N", help="(default: 5)")
-    add(
-        "--load_retry_interval_micros",
-        type=int,
-        default=60_000_000,
-        metavar="US",
-        help="between them (default: a minute)",
-    )
+    for name, default, metavar, words in OPTIONS:
+        kind = Path if default is None else type(default)
+        add(f"--{name}", type=kind, default=default, metavar=metavar, help=words)
     add("--enable_batching", type=_flag, nargs="?", const=True, default=False, metavar="BOOL")
-    add("--batching_parameters_file", type=Path, metavar="FILE")
-    add("--monitoring_config_file", type=Path, metavar="FILE")
-    add("--ssl_config_file", type=Path, metavar="FILE", help="TLS on the gRPC port")
-    add("--grpc_channel_arguments", default="", metavar="K=V,...")
-    add("--rest_api_timeout_in_ms", type=int, default=30_000, metavar="MS")
     return parser
 
 
@@ -114,26 +96,21 @@ def _flag(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def _config(options: argparse.Namespace) -> ServerConfig:
+def _config(options: argparse.Namespace) -> config.ServerConfig:
     given = vars(options)
-    batching, monitoring, ssl = (
-        given.pop(name)
-        for name in ("batching_parameters_file", "monitoring_config_file", "ssl_config_file")
-    )
+    files = ("batching_parameters_file", "monitoring_config_file", "ssl_config_file")
+    batching, monitoring, ssl = (given.pop(name) for name in files)
     if given.pop("enable_batching"):
-        default = Batching(num_batch_threads=os.cpu_count() or 1)
-        given["batching"] = read_batching(batching) if batching else default
+        default = config.Batching(num_batch_threads=os.cpu_count() or 1)
+        given["batching"] = config.read_batching(batching) if batching else default
     elif batching:
         raise UserError("--batching_parameters_file is set without setting --enable_batching")
-    return ServerConfig(
-        **given
-        | {
-            "rest_api_port": options.rest_api_port or None,
-            "metrics_path": read_monitoring(monitoring) if monitoring else None,
-            "ssl": read_ssl(ssl) if ssl else None,
-            "grpc_channel_arguments": channel_arguments(options.grpc_channel_arguments),
-        }
-    )
+    given["rest_api_port"] = options.rest_api_port or None
+    given["metrics_path"] = config.read_monitoring(monitoring) if monitoring else None
+    given["ssl"] = config.read_ssl(ssl) if ssl else None
+    given["grpc_channel_arguments"] = channel_arguments(options.grpc_channel_arguments)
+    # All other options have the names of the fields.
+    return config.ServerConfig(**given)
 
 
 def channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
