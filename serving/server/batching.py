@@ -11,8 +11,8 @@ from typing import Final
 import grpc
 import numpy as np
 
+from serving.server.config import Batching
 from serving.server.errors import ServingError, from_exception
-from serving.server.text_config import Batching
 
 Arrays = dict[str, np.ndarray]
 
