@@ -7,14 +7,12 @@ server of `serving.server`. The web page is started beside it.
 import argparse
 import contextlib
 import importlib.util
-import json
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from schema import versions
 from schema.command import run
 from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
 from schema.names import MODEL_NAME, SERVING_FOLDER
+from serving.client import Client, ServerError
 from serving.ports import listen
 
 PARAMETERS: Final = Path(__file__).resolve().with_name("parameters")
@@ -226,13 +225,11 @@ def _child(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
 def _ready(server: subprocess.Popen[bytes], address: Address, stopped: threading.Event) -> bool:
     """Wait for a version to be served; False when the server ended, or took too long."""
     end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None and not stopped.wait(0.3):
-        with contextlib.suppress(OSError, ValueError):
-            url = f"{address.rest_url}/v1/models/{MODEL_NAME}"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                statuses = json.load(answer)["model_version_status"]
-            if any(status["state"] == "AVAILABLE" for status in statuses):
-                return True
+    with Client(address.rest_url, seconds=5) as client:
+        while time.monotonic() < end and server.poll() is None and not stopped.wait(0.3):
+            with contextlib.suppress(ServerError):
+                if any(version.state == "AVAILABLE" for version in client.status()):
+                    return True
     return False
 
 

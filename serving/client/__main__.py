@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import (
@@ -25,6 +25,8 @@ from serving.client import batch, files, lines, render
 from serving.client.client import ROWS_PER_REQUEST, SECONDS, Client
 from serving.client.stream import answers
 from serving.client.transport import ModelName
+
+SERVER: Final = "localhost:8500"
 
 STATUSES: Final = exit_status_help(
     {
@@ -177,57 +179,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "file", nargs="?", type=Path, metavar="FILE", help="movies: .csv, .jsonl or .ndjson"
     )
-
-    add = parser.add_argument_group("server").add_argument
-    add(
-        "--server",
-        default="localhost:8500",
-        metavar="ADDRESS",
-        help="HOST:PORT for gRPC, http://HOST:PORT for REST (default: %(default)s)",
-    )
-    add("--model", default=ModelName.name, metavar="NAME", help="(default: %(default)s)")
-    add("--version", type=int, metavar="N", help="of the model (default: the one served)")
-    add("--label", default="", metavar="NAME", help="of a version, in place of its number")
-    add(
-        "--timeout",
-        type=float,
-        default=SECONDS,
-        metavar="SECONDS",
-        help="for an answer, further tries included (default: %(default)s)",
-    )
-    add("--status", action="store_true", help="print the versions of the model")
-
-    add = parser.add_argument_group("one movie (what is left out is not known)").add_argument
+    server = parser.add_argument_group("server")
+    movie = parser.add_argument_group("one movie (what is left out is not known)")
+    output = parser.add_argument_group("output")
     for name in raw.MODEL_INPUTS:
         people = "names joined by |" if name in raw.PEOPLE else None
         flag = f"--{name.replace('_', '-')}"
-        add(flag, dest=name, metavar="TEXT" if people else None, help=people)
-
-    add = parser.add_argument_group("output").add_argument
+        movie.add_argument(flag, dest=name, metavar="TEXT" if people else None, help=people)
+    options: tuple[tuple[Any, str, Any, Any, str, str], ...] = (
+        (server, "server", str, SERVER, "ADDRESS", "HOST:PORT for gRPC, http://HOST:PORT for REST"),
+        (server, "model", str, ModelName.name, "NAME", "the model to ask"),
+        (server, "version", int, None, "N", "of the model (default: the one served)"),
+        (server, "label", str, "", "NAME", "of a version, in place of its number"),
+        (server, "timeout", float, SECONDS, "SECONDS", "for an answer, further tries included"),
+        (output, "output", Path, None, "FILE", "write to .csv or .jsonl"),
+        (output, "rejects", Path, None, "FILE", "rows without an answer (default: OUTPUT.rejects)"),
+        (output, "rows-per-request", _count, ROWS_PER_REQUEST, "N", "at most"),
+        (output, "requests", _count, 4, "N", "at once"),
+    )
+    for group, name, kind, default, metavar, words in options:
+        shown = f"{words} (default: %(default)s)" if default else words
+        group.add_argument(f"--{name}", type=kind, default=default, metavar=metavar, help=shown)
+    server.add_argument("--status", action="store_true", help="print the versions of the model")
+    add = output.add_argument
     add("--json", action="store_true", help="print JSON, a line a film, in place of a table")
-    add("--output", type=Path, metavar="FILE", help="write to .csv or .jsonl")
     add("--resume", action="store_true", help="go on where an earlier run to this output stopped")
-    add(
-        "--rejects",
-        type=Path,
-        metavar="FILE",
-        help="rows that could not be answered, as JSON lines (default: <output>.rejects)",
-    )
-    add(
-        "--keep",
-        action="append",
-        default=[],
-        metavar="COLUMN",
-        help="carry a further column into the output; may be repeated",
-    )
-    add(
-        "--rows-per-request",
-        type=_count,
-        default=ROWS_PER_REQUEST,
-        metavar="N",
-        help="(default: %(default)s)",
-    )
-    add("--requests", type=_count, default=4, metavar="N", help="at once (default: %(default)s)")
+    keep = "carry a further column into the output; may be repeated"
+    add("--keep", action="append", default=[], metavar="COLUMN", help=keep)
     return parser
 
 
