@@ -23,8 +23,6 @@ from serving.client.stream import answers
 
 SECONDS_BETWEEN_SAVES: Final = 1.0
 
-OUTPUTS: Final = (".csv", ".jsonl", ".ndjson")
-
 
 @dataclass(frozen=True)
 class Job:
@@ -35,7 +33,6 @@ class Job:
         output: CSV or JSON lines, by its ending.
         rejects: JSON lines with what was wrong in which row.
         keep: further columns to carry into the output.
-        rows_per_request: at most.
         requests: in flight at once.
         resume: go on where an earlier run stopped.
 
@@ -53,8 +50,9 @@ class Job:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        if self.output.suffix.lower() not in OUTPUTS:
-            raise UserError(f"{self.output}: expected a name that ends in {', '.join(OUTPUTS)}")
+        if self.output.suffix.lower() not in files.SUFFIXES:
+            ends = ", ".join(files.SUFFIXES)
+            raise UserError(f"{self.output}: expected a name that ends in {ends}")
         taken = {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep)
         if taken:
             raise UserError(f"--keep {min(taken)}: the output has a column of that name")
@@ -64,14 +62,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """How far a run is.
-
-    Attributes:
-        rows: of the input, good and bad.
-        rejected: the bad ones among them.
-        output: bytes of the output.
-        rejects: bytes of the rejects.
-    """
+    """How far a run is: rows of the input, the bad ones among them, bytes of both outputs."""
 
     rows: int = 0
     rejected: int = 0
@@ -130,7 +121,7 @@ def _run(
     else:
         done = Done()
         progress.unlink(missing_ok=True)
-    parts = _part(job.output), _part(job.rejects)
+    parts = [path.with_name(f"{path.name}.part") for path in (job.output, job.rejects)]
     with _opened(parts[0], done.output) as output, _opened(parts[1], done.rejects) as rejects:
 
         def save() -> None:
@@ -172,11 +163,7 @@ def _run(
 
 
 def _earlier(job: Job, identity: dict[str, Any]) -> Done:
-    """How far an earlier run came.
-
-    Raises:
-        UserError: there is none, or it had another input.
-    """
+    """How far an earlier run with the same input came."""
     path = _progress(job.output)
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -186,10 +173,8 @@ def _earlier(job: Job, identity: dict[str, Any]) -> Done:
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: is damaged; leave out --resume to start anew") from None
     if saved["of"] != identity:
-        raise UserError(
-            f"{job.source}: has changed since that run, or other columns are kept; leave out "
-            "--resume to start anew"
-        )
+        changed = f"{job.source}: has changed since that run, or other columns are kept"
+        raise UserError(f"{changed}; leave out --resume to start anew")
     return done
 
 
@@ -199,13 +184,8 @@ def _opened(path: Path, length: int) -> IO[bytes]:
     if file.seek(0, os.SEEK_END) < length:
         file.close()
         raise UserError(f"{path}: is shorter than it was; leave out --resume to start anew")
-    file.truncate(length)
-    file.seek(length)
+    file.truncate(file.seek(length))
     return file
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part")
 
 
 def _progress(output: Path) -> Path:

@@ -1,7 +1,7 @@
 """The way over gRPC."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
@@ -51,16 +51,16 @@ class OverGrpc(Transport):
 
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One Predict call with all the movies."""
-        answer = self._call(self._predict, request(movies, self.model), timeout)
+        answer = self._call(self._predict, _request(movies, self.model), timeout)
         try:
-            return predictions(*(list(rows(answer.outputs[name])) for name in OUTPUTS))
+            return predictions(*(_rows(answer.outputs[name]) for name in OUTPUTS))
         except (ValueError, struct.error) as error:
             said = f"the answer is not that of a genre model ({error})"
             raise self.error(Trouble.MODEL, said) from error
 
     def status(self, timeout: float) -> list[VersionStatus]:
         """One GetModelStatus call."""
-        wanted = protos.GetModelStatusRequest(model_spec=spec(self.model))
+        wanted = protos.GetModelStatusRequest(model_spec=_spec(self.model))
         answer = self._call(self._status, wanted, timeout)
         states = protos.ModelVersionStatus.State
         found = [
@@ -87,20 +87,19 @@ class OverGrpc(Transport):
             raise self.error(trouble, said) from error
 
 
-def spec(model: ModelName) -> Any:
-    """A ModelSpec without a signature."""
-    made = protos.ModelSpec(name=model.name)
-    if model.version is not None:
-        made.version.value = model.version
-    elif model.label:
-        made.version_label = model.label
-    return made
+def _spec(model: ModelName, signature: str = "") -> Any:
+    # What is None is left out.
+    return protos.ModelSpec(
+        name=model.name,
+        version=None if model.version is None else {"value": model.version},
+        version_label=model.label or None,
+        signature_name=signature,
+    )
 
 
-def request(movies: Sequence[Movie], model: ModelName) -> Any:
+def _request(movies: Sequence[Movie], model: ModelName) -> Any:
     """A PredictRequest: string [N] for texts and names, float32 [N] for numbers."""
-    made = protos.PredictRequest(model_spec=spec(model))
-    made.model_spec.signature_name = SERVING_SIGNATURE
+    made = protos.PredictRequest(model_spec=_spec(model, SERVING_SIGNATURE))
     for name, values in columns(movies).items():
         tensor = made.inputs[name]
         tensor.tensor_shape.dim.add(size=len(values))
@@ -113,7 +112,7 @@ def request(movies: Sequence[Movie], model: ModelName) -> Any:
     return made
 
 
-def rows(tensor: Any) -> Iterator[list[Any]]:
+def _rows(tensor: Any) -> list[list[Any]]:
     """The rows of a TensorProto [N, M] of strings, float32 or bool, however it is encoded.
 
     Raises:
@@ -121,20 +120,18 @@ def rows(tensor: Any) -> Iterator[list[Any]]:
         struct.error: its content does not fit its shape.
     """
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    kinds = {
-        _STRING: ([value.decode() for value in tensor.string_val], ""),
-        _FLOAT: (list(tensor.float_val), "f"),
-        _BOOL: (list(tensor.bool_val), "?"),
-    }
+    kinds = {_STRING: ("string", ""), _FLOAT: ("float", "f"), _BOOL: ("bool", "?")}
     if len(sizes) != 2 or tensor.dtype not in kinds:
         raise ValueError(f"a tensor of type {tensor.dtype} and shape {sizes}")
-    values, code = kinds[tensor.dtype]
+    field, code = kinds[tensor.dtype]
+    values = list(getattr(tensor, f"{field}_val"))
     count = sizes[0] * sizes[1]
     if tensor.tensor_content and code:
         values = list(struct.unpack(f"<{count}{code}", tensor.tensor_content))
+    elif not code:
+        values = [value.decode() for value in values]
     # In this encoding the last value stands for all that follow.
     values += values[-1:] * (count - len(values))
     if len(values) != count:
         raise ValueError(f"{len(values)} values for shape {sizes}")
-    for start in range(0, count, sizes[1] or 1):
-        yield values[start : start + sizes[1]]
+    return [values[start : start + sizes[1]] for start in range(0, count, sizes[1] or 1)]

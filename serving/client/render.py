@@ -36,8 +36,7 @@ def one_film(prediction: Prediction) -> RenderableType:
 
 def line(number: int, name: str, prediction: Prediction) -> str:
     """A film in one line, under `HEAD`: what was predicted, the most probable first."""
-    decided = [g for g in prediction.likeliest if g.predicted]
-    told = ", ".join(f"{genre.name} {genre.probability:.2f}" for genre in decided)
+    told = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.likeliest if g.predicted)
     short = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
     return f"{number:>7}  {short:<{NAME}}  {told}"
 

@@ -135,11 +135,7 @@ class Transport(ABC):
 
     @abstractmethod
     def status(self, timeout: float) -> list[VersionStatus]:
-        """The versions of the model, the newest first.
-
-        Raises:
-            ServerError: as above.
-        """
+        """The versions of the model, the newest first; raises as `predict`."""
 
     @abstractmethod
     def close(self) -> None:

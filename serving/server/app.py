@@ -1,11 +1,10 @@
 """A server as a whole: models, both ports, start and end."""
 
-import contextlib
 import logging
 import resource
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import grpc
@@ -126,16 +125,6 @@ class Server:
                 self._wanted = wanted
         except (UserError, ServingError) as error:
             log.error("the model config is left as it was: %s", error)
-
-
-@contextlib.contextmanager
-def running(config: ServerConfig) -> Iterator[Server]:
-    """A server for as long as the block runs."""
-    server = Server(config)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def _bind(server: grpc.Server, config: ServerConfig) -> int:

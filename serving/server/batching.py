@@ -1,5 +1,6 @@
 """Requests that arrive together are answered by one call of the model."""
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -168,8 +169,8 @@ class Batcher:
                 grpc.StatusCode.FAILED_PRECONDITION,
                 "Batched output tensor's 0th dimension does not equal the number of rows",
             )
-        answers, start = [], 0
-        for task in tasks:
-            answers.append({n: a[start : start + task.rows] for n, a in outputs.items()})
-            start += task.rows
-        return answers
+        ends = itertools.accumulate(task.rows for task in tasks)
+        return [
+            {name: array[end - task.rows : end] for name, array in outputs.items()}
+            for task, end in zip(tasks, ends, strict=True)
+        ]

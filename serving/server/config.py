@@ -19,6 +19,9 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from schema.errors import UserError
 
+THREADS: Final = 128
+"""Requests that each protocol answers at a time."""
+
 _POOL: Final = descriptor_pool.DescriptorPool()
 _POOL.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
 _POOL.Add(
@@ -70,7 +73,6 @@ class ServerConfig:
         batching: how requests are joined; None for not at all.
         metrics_path: where Prometheus reads, or None.
         ssl: an SSLConfig for the gRPC port, or None.
-        threads: requests that each protocol answers at a time.
         body_limit: largest request in bytes.
         drain_seconds: for requests to end after the server is told to stop.
     """
@@ -91,7 +93,6 @@ class ServerConfig:
     metrics_path: str | None = None
     ssl: Any = None
     grpc_channel_arguments: tuple[tuple[str, int | str], ...] = ()
-    threads: int = 128
     body_limit: int = 64 << 20
     drain_seconds: float = 10.0
 

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 
 from schema.errors import UserError
 from serving.server import inference
-from serving.server.config import ServerConfig, model_configs
+from serving.server.config import THREADS, ServerConfig, model_configs
 from serving.server.errors import from_exception, invalid
 from serving.server.metrics import Metrics
 from serving.server.models import Models
@@ -49,7 +49,7 @@ def build(
         **{api: partial(_answer, models, metrics, api, call) for api, call in calls.items()}
     )
     server = grpc.server(
-        futures.ThreadPoolExecutor(config.threads, "grpc"),
+        futures.ThreadPoolExecutor(THREADS, "grpc"),
         options=[
             ("grpc.max_receive_message_length", config.body_limit),
             ("grpc.max_send_message_length", -1),
@@ -57,7 +57,7 @@ def build(
             *config.grpc_channel_arguments,
         ],
         # Each waiting request holds memory: above this they are refused, not queued.
-        maximum_concurrent_rpcs=config.threads * 16,
+        maximum_concurrent_rpcs=THREADS * 16,
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(methods, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(methods, server)

@@ -137,22 +137,21 @@ class Models:
         attempts = status.attempts + 1
         with self._guard:
             model.statuses[number] = _Status(State.LOADING, status.error, attempts)
-        started = time.monotonic()
+        started, error = time.monotonic(), None
         try:
             version = Version(path, number, self._config.batching)
             if (path / WARMUP_FILE).is_file():
                 self._warm(version, path / WARMUP_FILE)
-        except Exception as error:
+        except Exception as failure:
+            error = from_exception(failure)
             log.error("version %d of model %s failed to load: %s", number, name, error)
-            self._metrics.loaded(str(path), success=False, seconds=time.monotonic() - started)
-            retry_at = time.monotonic() + self._config.load_retry_interval_micros / 1e6
-            with self._guard:
-                model.statuses[number] = _Status(
-                    State.END, from_exception(error), attempts, retry_at
-                )
-            return
-        self._metrics.loaded(str(path), success=True, seconds=time.monotonic() - started)
+        ended = time.monotonic()
+        self._metrics.loaded(str(path), success=error is None, seconds=ended - started)
         with self._guard:
+            if error:
+                retry_at = ended + self._config.load_retry_interval_micros / 1e6
+                model.statuses[number] = _Status(State.END, error, attempts, retry_at)
+                return
             model.versions[number] = version
             model.statuses[number] = _Status(State.AVAILABLE)
         log.info("version %d of model %s is served", number, name)

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, model_pb2
 
 from serving.server import inference, json_form
-from serving.server.config import ServerConfig
+from serving.server.config import THREADS, ServerConfig
 from serving.server.errors import from_exception, invalid
 from serving.server.metrics import Metrics
 from serving.server.models import Models
@@ -51,7 +51,7 @@ class RestApi:
     def __init__(self, models: Models, metrics: Metrics, config: ServerConfig) -> None:
         self._models, self._metrics, self._config = models, metrics, config
         self._seconds = config.rest_api_timeout_in_ms / 1000
-        self.pool = ThreadPoolExecutor(config.threads, "rest")
+        self.pool = ThreadPoolExecutor(THREADS, "rest")
         self._busy = self._held = 0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -104,7 +104,7 @@ class RestApi:
             more = message.get("more_body", False)
 
     async def _run(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        if self._busy >= self._config.threads * REQUESTS_A_THREAD:
+        if self._busy >= THREADS * REQUESTS_A_THREAD:
             raise _RefusedError(429, "Too many requests are waiting")
         self._busy += 1
         try:

@@ -10,12 +10,9 @@ from tensorflow.core.framework import tensor_pb2
 from serving.server.errors import invalid
 
 _FIELDS: Final = {
+    **dict.fromkeys((tf.int8, tf.uint8, tf.int16, tf.int32), "int_val"),
     tf.float32: "float_val",
     tf.float64: "double_val",
-    tf.int32: "int_val",
-    tf.int16: "int_val",
-    tf.int8: "int_val",
-    tf.uint8: "int_val",
     tf.int64: "int64_val",
     tf.uint32: "uint32_val",
     tf.uint64: "uint64_val",

@@ -48,12 +48,7 @@ class TooLargeError(UserError):
 
 
 def create_app(client: Client, model_name: str) -> FastAPI:
-    """The application.
-
-    Args:
-        client: asks the model server; is not closed.
-        model_name: what the page calls the model.
-    """
+    """The application; the page calls the model by `model_name`."""
     # FastAPI's own pages of documentation would load scripts from the network.
     app = FastAPI(title="ordained", openapi_url=None)
     app.middleware("http")(_add_headers)
@@ -106,12 +101,7 @@ def create_app(client: Client, model_name: str) -> FastAPI:
 
 
 async def read_json(request: Request) -> Any:
-    """The body of a request.
-
-    Raises:
-        UserError: it is not JSON.
-        TooLargeError: it is too long.
-    """
+    """The body of a request; a `UserError` if it is not JSON, or too long."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -124,11 +114,7 @@ async def read_json(request: Request) -> Any:
 
 
 def read_movie(body: "Body") -> dict[str, Any]:
-    """A movie as a JSON object.
-
-    Raises:
-        UserError: it is none.
-    """
+    """A movie as a JSON object; a `UserError` if it is none."""
     if not isinstance(body, dict):
         raise UserError("expected a JSON object with the fields of a film")
     return body

@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from schema import features as raw
-from serving.server import Batching, Server, ServerConfig, running
+from serving.server import Batching, Server, ServerConfig
 from tests.data.served import (
     FILM,
     channel,
@@ -32,6 +32,7 @@ from tests.data.served import (
     management,
     post,
     request_of,
+    running,
     save_echo,
     save_scores,
     slow_request,

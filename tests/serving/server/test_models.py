@@ -17,10 +17,10 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from schema.errors import UserError
 from schema.names import WARMUP_FILE
-from serving.server import Batching, Server, ServerConfig, running
+from serving.server import Batching, Server, ServerConfig
 from serving.server.config import model_configs
 from serving.server.models import wanted_versions
-from tests.data.served import corrupt, get, post, request_of, save_echo, slow_request, stub
+from tests.data.served import corrupt, get, post, request_of, running, save_echo, slow_request, stub
 
 OFTEN = {
     "file_system_poll_wait_seconds": 0.05,
