@@ -116,7 +116,7 @@ def _print_file(client: Client, options: argparse.Namespace) -> int:
                     where = f"{options.file}: row {row.number} (line {row.line})"
                     print(f"{where}: {row.error}", file=sys.stderr)
                 elif options.json:
-                    print(lines.json_answer(answer), end="")
+                    print(lines.json_answer(row, answer.prediction), end="")
                 else:
                     title = str((row.movie or {}).get(raw.TITLE, ""))
                     name = " ".join(filter(None, [*row.carried.values(), title]))

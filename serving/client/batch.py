@@ -137,14 +137,12 @@ def _run(
         saved = time.monotonic()
         try:
             for group in answers(client, left, job.rows_per_request, job.requests):
-                output.write("".join(map(line, group)).encode())
-                rejects.write("".join(map(lines.json_reject, group)).encode())
-                done = Done(
-                    done.rows + len(group),
-                    done.rejected + sum(answer.prediction is None for answer in group),
-                    output.tell(),
-                    rejects.tell(),
-                )
+                good = (line(a.row, a.prediction) for a in group if a.prediction)
+                output.write("".join(good).encode())
+                bad = [answer.row for answer in group if not answer.prediction]
+                rejects.write("".join(map(lines.json_reject, bad)).encode())
+                rows_done, rejected = done.rows + len(group), done.rejected + len(bad)
+                done = Done(rows_done, rejected, output.tell(), rejects.tell())
                 if time.monotonic() >= saved + SECONDS_BETWEEN_SAVES:
                     save()
                     saved = time.monotonic()

@@ -16,12 +16,13 @@ from tensorflow_serving.apis import input_pb2
 
 from serving.server import tensors
 from serving.server.batching import Arrays
-from serving.server.errors import invalid
+from serving.server.errors import ServingError, invalid
 from serving.server.saved_model import Signature
 
 SHOWN: Final = 200
 """Characters of a value that an error repeats."""
 
+_SEVERAL: Final = "as multiple input tensors required as per tensorinfo_map"
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """Escaped halves of characters; Python takes one alone, which is no Unicode."""
 
@@ -44,7 +45,7 @@ def parse(body: bytes) -> dict[str, Any]:
             reason = "The surrogate pair in string is invalid"
         raise invalid(f"JSON Parse error: {reason}. at offset: {offset}") from error
     if not isinstance(value, dict):
-        raise invalid(f"JSON Value: {_shown(value)} Is not object")
+        raise _wrong(value, "Is not object")
     return value
 
 
@@ -52,10 +53,8 @@ def signature_name(document: Mapping[str, Any]) -> str:
     """The signature that a request names, or nothing."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
-        raise invalid(
-            f"JSON Value: {_shown(document)} not formatted correctly. 'signature_name' key must be "
-            "a string value."
-        )
+        words = "not formatted correctly. 'signature_name' key must be a string value."
+        raise _wrong(document, words)
     return name
 
 
@@ -63,10 +62,8 @@ def inputs_of(document: Mapping[str, Any], signature: Signature) -> Arrays:
     """The inputs of a predict request, in row form (`instances`) or column form (`inputs`)."""
     rows, columns = "instances" in document, "inputs" in document
     if rows and columns:
-        raise invalid(
-            f"JSON Value: {_shown(document)} Not formatted correctly expecting only one of "
-            "'inputs' or 'instances' keys to exist "
-        )
+        words = "expecting only one of 'inputs' or 'instances' keys to exist "
+        raise _wrong(document, f"Not formatted correctly {words}")
     if not rows and not columns:
         raise invalid("Missing 'inputs' or 'instances' key")
     try:
@@ -78,14 +75,11 @@ def inputs_of(document: Mapping[str, Any], signature: Signature) -> Arrays:
 def _from_instances(document: Mapping[str, Any], signature: Signature) -> Arrays:
     instances = document["instances"]
     if not isinstance(instances, list):
-        raise invalid(f"JSON Value: {_shown(document)} Excepting 'instances' to be an list/array")
+        raise _wrong(document, "Excepting 'instances' to be an list/array")
     if not instances:
-        raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array")
+        raise _wrong(document, "No values in 'instances' array")
     if not isinstance(instances[0], dict) and len(signature.inputs) > 1:
-        raise invalid(
-            "instances is a plain list, but expecting list of objects as multiple input tensors "
-            "required as per tensorinfo_map"
-        )
+        raise invalid(f"instances is a plain list, but expecting list of objects {_SEVERAL}")
     objects = _is_object(instances[0])
     columns: dict[str, list[Any]] = {name: [] for name in signature.inputs}
     shapes: dict[str, list[int]] = {}
@@ -132,10 +126,7 @@ def _from_inputs(document: Mapping[str, Any], signature: Signature) -> Arrays:
     inputs = document["inputs"]
     if not _is_object(inputs):
         if len(signature.inputs) > 1:
-            raise invalid(
-                "inputs is a plain value/list, but expecting an object as multiple input tensors "
-                "required as per tensorinfo_map"
-            )
+            raise invalid(f"inputs is a plain value/list, but expecting an object {_SEVERAL}")
         inputs = {next(iter(signature.inputs)): inputs}
     arrays = {}
     for name, dtype in signature.inputs.items():
@@ -166,19 +157,15 @@ def _flat(value: Any, dtype: tf.DType) -> tuple[list[int], list[Any]]:
 def _values(value: Any, shape: list[int], level: int, dtype: tf.DType) -> Iterator[Any]:
     if not isinstance(value, list):
         if level != len(shape):
-            raise invalid(
-                f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON "
-                f"DOM. Expected at level: {len(shape)}"
-            )
+            levels = f"{level + 1} in the JSON DOM. Expected at level: {len(shape)}"
+            raise _wrong(value, f"found at incorrect level: {levels}")
         yield _typed(value, dtype)
         return
     if level >= len(shape):
         raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
     if len(value) != shape[level]:
-        raise invalid(
-            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: "
-            f"{shape[level]}"
-        )
+        sizes = f"{len(value)} at level: {level} expected size: {shape[level]}"
+        raise invalid(f"Encountered list at unexpected size: {sizes}")
     for one in value:
         yield from _values(one, shape, level + 1, dtype)
 
@@ -195,22 +182,18 @@ def _typed(value: Any, dtype: tf.DType) -> Any:
             return value
     elif isinstance(value, int | float) and dtype in (tf.float32, tf.float64):
         if not math.isinf(value) and abs(value) > dtype.max:
-            raise invalid(
-                f"Cannot convert JSON value: {_shown(value)} to {tensors.type_name(dtype)} "
-                "without loss of precision."
-            )
+            change = f"{_shown(value)} to {tensors.type_name(dtype)}"
+            raise invalid(f"Cannot convert JSON value: {change} without loss of precision.")
         return float(value)
     elif isinstance(value, int) and dtype.is_integer and dtype.min <= value <= dtype.max:
         return value
-    raise invalid(
-        f"JSON Value: {_shown(value)} Type: {_kind(value)} is not of expected type: "
-        f"{tensors.type_name(dtype)}"
-    )
+    words = f"Type: {_kind(value)} is not of expected type: {tensors.type_name(dtype)}"
+    raise _wrong(value, words)
 
 
 def _bytes(value: Mapping[str, Any]) -> bytes:
     if not _is_bytes(value):
-        raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
+        raise _wrong(value, "not formatted correctly for base64 data")
     try:
         return base64.b64decode(value["b64"], validate=True)
     except ValueError:
@@ -228,6 +211,10 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "Null")
 
 
+def _wrong(value: Any, words: str) -> ServingError:
+    return invalid(f"JSON Value: {_shown(value)} {words}")
+
+
 def _shown(value: Any) -> str:
     try:
         return json.dumps(value)[:SHOWN]
@@ -238,25 +225,19 @@ def _shown(value: Any) -> str:
 def predictions(outputs: Arrays, *, rows: bool) -> dict[str, Any]:
     """The answer to a predict request, in the form that it was asked in."""
     lists = {name: _listed(name, array) for name, array in sorted(outputs.items())}
+    first = next(iter(lists.values()))
     if not rows:
-        return {"outputs": lists if len(lists) > 1 else next(iter(lists.values()))}
-    sizes = []
+        return {"outputs": lists if len(lists) > 1 else first}
     for name, values in lists.items():
         if not isinstance(values, list):
             raise invalid(f"Tensor name: {name} has no shape information ")
-        sizes.append(len(values))
-        if sizes[-1] != sizes[0]:
-            raise invalid(
-                f"Tensor name: {name} has inconsistent batch size: {sizes[-1]} expecting: "
-                f"{sizes[0]}"
-            )
+        if len(values) != len(first):
+            sizes = f"{len(values)} expecting: {len(first)}"
+            raise invalid(f"Tensor name: {name} has inconsistent batch size: {sizes}")
     if len(lists) == 1:
-        return {"predictions": next(iter(lists.values()))}
-    return {
-        "predictions": [
-            dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)
-        ]
-    }
+        return {"predictions": first}
+    table = zip(*lists.values(), strict=True)
+    return {"predictions": [dict(zip(lists, row, strict=True)) for row in table]}
 
 
 def _listed(name: str, array: np.ndarray) -> Any:
@@ -276,17 +257,13 @@ def _listed(name: str, array: np.ndarray) -> Any:
 def fill_examples(document: Mapping[str, Any], given: input_pb2.Input) -> None:
     """Fill in the examples of a classify or regress request."""
     if "examples" not in document:
-        raise invalid(
-            f"JSON Value: {_shown(document)} When method is classify, key 'examples' is expected "
-            "and was not found"
-        )
+        words = "When method is classify, key 'examples' is expected and was not found"
+        raise _wrong(document, words)
     examples = document["examples"]
     if not isinstance(examples, list):
-        raise invalid(
-            f"JSON Value: {_shown(document)} Expecting 'examples' value to be an list/array"
-        )
+        raise _wrong(document, "Expecting 'examples' value to be an list/array")
     if not examples:
-        raise invalid(f"JSON Value: {_shown(document)} 'examples' value is an empty array")
+        raise _wrong(document, "'examples' value is an empty array")
     if "context" in document:
         _fill_example(document["context"], given.example_list_with_context.context)
         added = given.example_list_with_context.examples
@@ -313,10 +290,8 @@ def _add_feature(name: str, value: Any, feature: Any) -> None:
         kind, value = "bytes", value.encode() if isinstance(value, str) else _bytes(value)
     present = feature.WhichOneof("kind")
     if present not in (None, f"{kind}_list"):
-        raise invalid(
-            f"Unexpected element type in feature: {name} expecting type: "
-            f"{present.removesuffix('_list')}"
-        )
+        expected = f"{name} expecting type: {present.removesuffix('_list')}"
+        raise invalid(f"Unexpected element type in feature: {expected}")
     try:
         getattr(feature, f"{kind}_list").value.append(value)
     except (ValueError, OverflowError):
@@ -327,9 +302,5 @@ def results(kind: str, response: Any) -> dict[str, Any]:
     """The answer to a classify or regress request."""
     if kind == "regress":
         return {"results": [one.value for one in response.result.regressions]}
-    return {
-        "results": [
-            [[one.label, one.score] for one in row.classes]
-            for row in response.result.classifications
-        ]
-    }
+    rows = response.result.classifications
+    return {"results": [[[one.label, one.score] for one in row.classes] for row in rows]}

@@ -33,14 +33,8 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
-_STATUS_OF: Final = {
-    Trouble.ROWS: 400,
-    Trouble.BUSY: 503,
-    Trouble.AWAY: 503,
-    Trouble.LATE: 504,
-    Trouble.MODEL: 502,
-    Trouble.OTHER: 502,
-}
+_STATUS_OF: Final = {Trouble.ROWS: 400, Trouble.BUSY: 503, Trouble.AWAY: 503, Trouble.LATE: 504}
+"""Whatever is not here is 502."""
 
 
 class TooLargeError(UserError):
@@ -137,5 +131,5 @@ def _tell(_: Request, error: Exception) -> Response:
     if isinstance(error, FieldError):
         told["field"] = error.field
     if isinstance(error, ServerError):
-        return JSONResponse(told, _STATUS_OF[error.trouble])
+        return JSONResponse(told, _STATUS_OF.get(error.trouble, 502))
     return JSONResponse(told, 413 if isinstance(error, TooLargeError) else 400)
