@@ -9,14 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TextColumn
 
 from schema import features as raw
 from schema.command import failed
@@ -150,14 +143,8 @@ def _write_file(client: Client, options: argparse.Namespace) -> int:
 def _bar(name: str) -> Iterator[batch.Show]:
     """A progress bar on the standard error, where that is a terminal."""
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+    counts = TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected")
+    columns = (*Progress.get_default_columns(), counts)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None, rows=0, rejected=0)
 

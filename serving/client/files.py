@@ -66,8 +66,7 @@ def opened(
         The rows, and a function that tells how many bytes of the file have been read.
 
     Raises:
-        UserError: the name ends in none of `SUFFIXES`, the file cannot be read, or its header does
-            not fit.
+        UserError: the name ends wrongly, the file cannot be read, or its header does not fit.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
@@ -88,7 +87,7 @@ def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row
 
     Args:
         name: of the file, for messages.
-        text: the file, opened with newline="", bytes that are not UTF-8 as surrogates.
+        text: opened with newline="", bytes that are not UTF-8 as surrogates.
         keep: further columns to carry into the output.
 
     Raises:
@@ -138,18 +137,18 @@ def _json_rows(file: IO[bytes], keep: Sequence[str]) -> Iterator[Row]:
             continue
         number += 1
         record, reason = None, "expected a JSON object"
-        if len(text) > LONGEST:
-            reason = f"the line is longer than {LONGEST} bytes"
-            while text and not text.endswith(b"\n"):
-                text = file.readline(LONGEST)
-        else:
-            try:
+        try:
+            if len(text) > LONGEST:
+                reason = f"the line is longer than {LONGEST} bytes"
+                while text and not text.endswith(b"\n"):
+                    text = file.readline(LONGEST)
+            else:
                 # A mark that some programs put at the beginning of a file.
                 record = json.loads(text.decode("utf-8-sig" if line == 1 else "utf-8"))
-            except UnicodeDecodeError:
-                reason = "is not valid UTF-8"
-            except (ValueError, RecursionError) as error:
-                reason = f"is not JSON ({error})"
+        except UnicodeDecodeError:
+            reason = "is not valid UTF-8"
+        except (ValueError, RecursionError) as error:
+            reason = f"is not JSON ({error})"
         if isinstance(record, dict):
             yield _row(number, line, record, keep)
         else:

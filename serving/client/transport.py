@@ -11,7 +11,7 @@ from schema.names import GENRES_OUTPUT, MODEL_NAME, PREDICTED_OUTPUT, PROBABILIT
 from serving.client.movies import Movie
 
 OUTPUTS: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
-"""What is read of an answer, in the order in which `predictions` takes it."""
+"""What is read of an answer."""
 
 
 class Trouble(Enum):
@@ -153,17 +153,13 @@ class Transport(ABC):
         return kind(trouble, f"{plain}: {first}" if first else plain)
 
 
-def predictions(
-    genres: Sequence[Sequence[str]],
-    probabilities: Sequence[Sequence[float]],
-    predicted: Sequence[Sequence[bool]],
-) -> list[Prediction]:
-    """Predictions from the three outputs, each [N, G].
+def predictions(*outputs: Sequence[Sequence[Any]]) -> list[Prediction]:
+    """Predictions from the three `OUTPUTS`, each [N, G].
 
     Raises:
         ValueError: the shapes do not fit one another.
     """
     return [
         Prediction(tuple(Genre(*one) for one in zip(*row, strict=True)))
-        for row in zip(genres, probabilities, predicted, strict=True)
+        for row in zip(*outputs, strict=True)
     ]

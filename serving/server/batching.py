@@ -74,12 +74,7 @@ class Batcher:
             threading.Thread(target=self._work, name="batch", daemon=True).start()
 
     def submit(self, arrays: Arrays, rows: int, deadline: float) -> Future[Arrays]:
-        """Queue a request.
-
-        Args:
-            arrays: the inputs.
-            rows: see `rows_of`.
-            deadline: of `time.monotonic`; after it the request is dropped.
+        """Queue a request with the rows of `rows_of` and a deadline of `time.monotonic`.
 
         Raises:
             ServingError: RESOURCE_EXHAUSTED, the queue is full.

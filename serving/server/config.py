@@ -59,17 +59,10 @@ class Batching:
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """What a server is started with; the names are those of the command line.
+    """What a server is started with; see `--help` of the command line for most of it.
 
     Attributes:
-        model_base_path: the folder with the versions of the one model.
-        model_config_file: a ModelServerConfig in text form, in place of name and folder.
-        model_config_file_poll_wait_seconds: between two looks at that file; 0 for never again.
-        file_system_poll_wait_seconds: between two looks for versions; 0 for never again.
-        port: gRPC; 0 for any that is free.
         rest_api_port: 0 for any that is free, None for no REST.
-        grpc_socket_path: a Unix domain socket beside the gRPC port, or empty.
-        rest_api_timeout_in_ms: for a head or a body to arrive, and for an answer.
         batching: how requests are joined; None for not at all.
         metrics_path: where Prometheus reads, or None.
         ssl: an SSLConfig for the gRPC port, or None.

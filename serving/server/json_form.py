@@ -89,7 +89,6 @@ def _from_instances(document: Mapping[str, Any], signature: Signature) -> Arrays
             raise invalid(f"Expecting {wanted} but got {found} at item {number} of input list")
         items = element if objects else {next(iter(signature.inputs)): element}
         for name, value in items.items():
-            where = f"{number} key: {name}" if objects else str(number)
             try:
                 if name not in signature.inputs:
                     raise invalid(f"JSON object: does not have named input: {name}")
@@ -99,18 +98,17 @@ def _from_instances(document: Mapping[str, Any], signature: Signature) -> Arrays
             except RecursionError:
                 raise
             except Exception as error:
-                raise invalid(
-                    f"Failed to process element: {where} of 'instances' list. Error: "
-                    f"INVALID_ARGUMENT: {error}"
-                ) from error
+                where = f"{number} key: {name}" if objects else str(number)
+                reason = f"{where} of 'instances' list. Error: INVALID_ARGUMENT: {error}"
+                raise invalid(f"Failed to process element: {reason}") from error
         if items.keys() != signature.inputs.keys():
+            reason = f"{_shown(element)} keys must be equal to: {','.join(signature.inputs)}"
             raise invalid(
-                f"Failed to process element: {number} of 'instances' list. JSON object: "
-                f"{_shown(element)} keys must be equal to: {','.join(sorted(signature.inputs))}"
+                f"Failed to process element: {number} of 'instances' list. JSON object: {reason}"
             )
     return {
-        name: _array(values, [len(instances), *shapes[name]], signature.inputs[name])
-        for name, values in columns.items()
+        name: np.array(columns[name], dtype.as_numpy_dtype).reshape(len(instances), *shapes[name])
+        for name, dtype in signature.inputs.items()
     }
 
 
@@ -133,7 +131,7 @@ def _from_inputs(document: Mapping[str, Any], signature: Signature) -> Arrays:
         if name not in inputs:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
         shape, values = _flat(inputs[name], dtype)
-        arrays[name] = _array(values, shape, dtype)
+        arrays[name] = np.array(values, dtype.as_numpy_dtype).reshape(shape)
     return arrays
 
 
@@ -198,10 +196,6 @@ def _bytes(value: Mapping[str, Any]) -> bytes:
         return base64.b64decode(value["b64"], validate=True)
     except ValueError:
         raise invalid("Unable to base64 decode") from None
-
-
-def _array(values: list[Any], shape: list[int], dtype: tf.DType) -> np.ndarray:
-    return np.array(values, dtype.as_numpy_dtype).reshape(shape)
 
 
 def _kind(value: Any) -> str:

@@ -88,10 +88,9 @@ class Models:
                             f"Request to assign label to version {min(missing)} of model {name}, "
                             "which is not currently available for inference"
                         )
-                self._models = {}
-                for name, config in configs.items():
-                    self._models[name] = old.get(name, _Model(config))
-                    self._models[name].config = config
+                self._models = {name: old.get(name, _Model()) for name in configs}
+                for name, model in self._models.items():
+                    model.config = configs[name]
             for name, model in old.items():
                 if name not in configs:
                     self._retire(model, list(model.versions))

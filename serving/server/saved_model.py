@@ -45,11 +45,7 @@ class Signature:
         self.batcher = Batcher(self._call, batching) if batching else None
 
     def run(self, arrays: Arrays, deadline: float) -> Arrays:
-        """Answer one request, alone or with others.
-
-        Args:
-            arrays: all inputs without a default, and any others.
-            deadline: of `time.monotonic`.
+        """Answer one request, alone or with others, before a deadline of `time.monotonic`.
 
         Raises:
             ServingError: it does not fit, comes too late, or TensorFlow refuses.
