@@ -58,11 +58,7 @@ class Address:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C.
-
-    Returns:
-        The exit status, as `--help` lists them.
-    """
+    """Serve until SIGTERM or Ctrl-C; returns the exit status."""
     options = _parser().parse_args(arguments)
     base = (options.output / SERVING_FOLDER / MODEL_NAME).resolve()
     address = Address(options.host, options.port, options.rest_api_port, options.web_port, base)
@@ -86,13 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--output",
-        type=Path,
-        default=Path("output"),
-        metavar="DIR",
-        help="output directory of the run (default: output)",
-    )
+    add("--output", type=Path, default="output", metavar="DIR", help="of the run (default: output)")
     add("--server", choices=SERVERS, help="(default: the first of these that is there)")
     add("--host", default="127.0.0.1", help="(default: this machine only)")
     add("--port", type=int, default=8500, help="gRPC (default: %(default)s)")

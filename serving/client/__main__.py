@@ -44,11 +44,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask a served model.
-
-    Returns:
-        The exit status (see `STATUSES`).
-    """
+    """Ask a served model; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
         return _run(options)

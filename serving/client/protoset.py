@@ -15,11 +15,7 @@ from serving.client import protos
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file.
-
-    Returns:
-        The exit status: 0, or 2 or 75 if the file cannot be written.
-    """
+    """Write the file; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.client.protoset",
         description="Write a file that describes TensorFlow Serving to grpcurl -protoset.",

@@ -41,11 +41,7 @@ OPTIONS: Final[tuple[tuple[str, Any, str, str], ...]] = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C.
-
-    Returns:
-        The exit status, as `--help` lists them.
-    """
+    """Serve until SIGTERM or Ctrl-C; returns the exit status."""
     options = _parser().parse_args(arguments)
     return command.run(lambda: _serve(options))
 

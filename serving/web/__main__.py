@@ -18,11 +18,7 @@ SECONDS_TO_ANSWER = 20.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page until SIGTERM or Ctrl-C.
-
-    Returns:
-        The exit status, as `--help` lists them.
-    """
+    """Serve the page until SIGTERM or Ctrl-C; returns the exit status."""
     options = _parser().parse_args(arguments)
     return command.run(lambda: _serve(options))
 

@@ -1,8 +1,10 @@
 """The page's application: answers of the model server, errors in plain words."""
 
+import io
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,11 +12,14 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from schema import features as raw
 from schema.errors import UserError
 from serving.client import Client, FieldError, ServerError
+from serving.client.files import read_csv
+from serving.client.lines import ANSWER_COLUMNS, answer_cells, csv_line
+from serving.client.stream import answers
 from serving.client.transport import Trouble
 from serving.web.explain import explain
-from serving.web.table import answer_table
 
 PAGE: Final = Path(__file__).with_name("page")
 
@@ -22,6 +27,12 @@ LARGEST_BODY: Final = 4 << 20
 """Bytes of a request."""
 
 SECONDS_TO_EXPLAIN: Final = 8.0
+
+MOST_ROWS: Final = 1000
+"""Of a table; more is for the command line."""
+
+ROWS_PER_REQUEST: Final = 32
+REQUESTS: Final = 2
 
 HEADERS: Final = {
     # The page needs nothing but itself; what a film is called can never become code in it.
@@ -133,3 +144,39 @@ def _tell(_: Request, error: Exception) -> Response:
     if isinstance(error, ServerError):
         return JSONResponse(told, _STATUS_OF.get(error.trouble, 502))
     return JSONResponse(told, 413 if isinstance(error, TooLargeError) else 400)
+
+
+def answer_table(client: Client, text: str) -> dict[str, Any]:
+    """Read a CSV with a header and ask about each row; bad rows come back with what is wrong.
+
+    Returns:
+        `rows`, one for each film, as the page shows it; and `csv`, the same with all probabilities,
+        to be downloaded.
+
+    Raises:
+        UserError: it has no rows, too many, or a header that does not fit.
+        ServerError: the server fails in a way that no row is to blame for.
+    """
+    if not text.strip():
+        raise UserError("the table is empty: paste a header and a line for each film")
+    rows = list(islice(read_csv("the table", io.StringIO(text.lstrip(), "")), MOST_ROWS + 1))
+    if not rows:
+        raise UserError("the table has a header and no films")
+    if len(rows) > MOST_ROWS:
+        raise UserError(
+            f"the table has more than {MOST_ROWS:,} films: ordained-predict answers files of any "
+            "length"
+        )
+    shown, lines = [], [csv_line(["row", raw.TITLE, *ANSWER_COLUMNS, "error"])]
+    for group in answers(client, rows, ROWS_PER_REQUEST, REQUESTS):
+        for answer in group:
+            row, prediction = answer.row, answer.prediction
+            title = str((row.movie or {}).get(raw.TITLE) or row.carried.get(raw.TCONST, ""))
+            genres = prediction.likeliest if prediction else ()
+            predicted = [asdict(genre) for genre in genres if genre.predicted]
+            shown.append(
+                {"row": row.number, "title": title, "predicted": predicted, "error": row.error}
+            )
+            cells = answer_cells(prediction) if prediction else [""] * len(ANSWER_COLUMNS)
+            lines.append(csv_line([str(row.number), title, *cells, row.error]))
+    return {"rows": shown, "csv": "".join(lines)}
