@@ -98,16 +98,13 @@ class Client:
 def predict(
     movies: Sequence[Movie], server: str, model: ModelName | None = None
 ) -> list[Prediction]:
-    """The genres of movies, with probabilities.
+    """The genres of movies, with probabilities, in the same order.
 
     Args:
         movies: any number of them, each a mapping from names of `schema.features.MODEL_INPUTS` to
             values (`serving.client.movies`).
         server: `HOST:PORT` for gRPC, `http://HOST:PORT` for REST.
         model: which model; default the served version of `movie_genres`.
-
-    Returns:
-        A prediction for each movie, in the same order.
 
     Raises:
         FieldError: a movie has a field that there is not, or a value that does not fit.

@@ -1,6 +1,5 @@
 """The way over gRPC."""
 
-import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,15 +9,7 @@ from schema import features as raw
 from schema.names import SERVING_SIGNATURE
 from serving.client import protos
 from serving.client.movies import Movie, columns
-from serving.client.transport import (
-    OUTPUTS,
-    ModelName,
-    Prediction,
-    Transport,
-    Trouble,
-    VersionStatus,
-    predictions,
-)
+from serving.client.transport import ModelName, Prediction, Transport, Trouble, VersionStatus
 
 _FLOAT, _STRING, _BOOL = (
     protos.DataType[name].number for name in ("DT_FLOAT", "DT_STRING", "DT_BOOL")
@@ -52,11 +43,7 @@ class OverGrpc(Transport):
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One Predict call with all the movies."""
         answer = self._call(self._predict, _request(movies, self.model), timeout)
-        try:
-            return predictions(*(_rows(answer.outputs[name]) for name in OUTPUTS))
-        except (ValueError, struct.error) as error:
-            said = f"the answer is not that of a genre model ({error})"
-            raise self.error(Trouble.MODEL, said) from error
+        return self.predictions(lambda name: _rows(answer.outputs[name]))
 
     def status(self, timeout: float) -> list[VersionStatus]:
         """One GetModelStatus call."""
@@ -116,22 +103,21 @@ def _rows(tensor: Any) -> list[list[Any]]:
     """The rows of a TensorProto [N, M] of strings, float32 or bool, however it is encoded.
 
     Raises:
-        ValueError: it is none of these.
-        struct.error: its content does not fit its shape.
+        TypeError, ValueError: it is none of these, or contradicts itself.
     """
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     kinds = {_STRING: ("string", ""), _FLOAT: ("float", "f"), _BOOL: ("bool", "?")}
     if len(sizes) != 2 or tensor.dtype not in kinds:
         raise ValueError(f"a tensor of type {tensor.dtype} and shape {sizes}")
     field, code = kinds[tensor.dtype]
-    values = list(getattr(tensor, f"{field}_val"))
     count = sizes[0] * sizes[1]
     if tensor.tensor_content and code:
-        values = list(struct.unpack(f"<{count}{code}", tensor.tensor_content))
-    elif not code:
-        values = [value.decode() for value in values]
-    # In this encoding the last value stands for all that follow.
-    values += values[-1:] * (count - len(values))
+        values = list(memoryview(tensor.tensor_content).cast(code))
+    else:
+        given = getattr(tensor, f"{field}_val")
+        values = list(given) if code else [value.decode() for value in given]
+        # In this encoding the last value stands for all that follow.
+        values += values[-1:] * (count - len(values))
     if len(values) != count:
         raise ValueError(f"{len(values)} values for shape {sizes}")
     return [values[start : start + sizes[1]] for start in range(0, count, sizes[1] or 1)]

@@ -9,15 +9,7 @@ import httpx
 from schema.errors import UserError
 from schema.names import SERVING_SIGNATURE
 from serving.client.movies import Movie, columns
-from serving.client.transport import (
-    OUTPUTS,
-    ModelName,
-    Prediction,
-    Transport,
-    Trouble,
-    VersionStatus,
-    predictions,
-)
+from serving.client.transport import ModelName, Prediction, Transport, Trouble, VersionStatus
 
 _TROUBLES: Final = {
     400: Trouble.ROWS,
@@ -54,10 +46,7 @@ class OverRest(Transport):
         """One POST with all the movies, in column form."""
         body = {"signature_name": SERVING_SIGNATURE, "inputs": columns(movies)}
         answer = self._call("POST", ":predict", timeout, body)
-        try:
-            return predictions(*(answer["outputs"][name] for name in OUTPUTS))
-        except (KeyError, TypeError, ValueError) as error:
-            raise self.error(Trouble.MODEL, "the answer is not that of a genre model") from error
+        return self.predictions(lambda name: answer["outputs"][name])
 
     def status(self, timeout: float) -> list[VersionStatus]:
         """One GET of the model."""

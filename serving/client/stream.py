@@ -22,16 +22,10 @@ class Answer:
 def answers(
     client: Client, rows: Iterable[Row], rows_per_request: int, requests: int
 ) -> Iterator[list[Answer]]:
-    """Answers to rows, some at a time, in the order of the rows.
+    """Answers to rows, some at a time, in the order of the rows, with so many requests in flight.
 
     A row that the server refuses becomes one with a reason; its neighbours are asked again without
     it.
-
-    Args:
-        client: whom to ask.
-        rows: sound ones and bad ones.
-        rows_per_request: at most.
-        requests: in flight at once.
 
     Raises:
         ServerError: the server fails in a way that no row is to blame for.

@@ -1,7 +1,7 @@
 """What is asked of a server and what comes back, whichever protocol is spoken."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Final
@@ -152,14 +152,13 @@ class Transport(ABC):
         first = said.strip().partition("\n")[0]
         return kind(trouble, f"{plain}: {first}" if first else plain)
 
-
-def predictions(*outputs: Sequence[Sequence[Any]]) -> list[Prediction]:
-    """Predictions from the three `OUTPUTS`, each [N, G].
-
-    Raises:
-        ValueError: the shapes do not fit one another.
-    """
-    return [
-        Prediction(tuple(Genre(*one) for one in zip(*row, strict=True)))
-        for row in zip(*outputs, strict=True)
-    ]
+    def predictions(self, read: Callable[[str], Sequence[Sequence[Any]]]) -> list[Prediction]:
+        """Predictions from the outputs that `read` gives by their names, each [N, G]."""
+        try:
+            rows = zip(*map(read, OUTPUTS), strict=True)
+            return [
+                Prediction(tuple(Genre(*one) for one in zip(*row, strict=True))) for row in rows
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            said = f"the answer is not that of a genre model ({error})"
+            raise self.error(Trouble.MODEL, said) from error

@@ -29,12 +29,6 @@ FILES: Final = 65536
 class Server:
     """A server, started by its construction.
 
-    Attributes:
-        models: what it serves.
-        grpc_address: HOST:PORT.
-        rest_url: http://HOST:PORT.
-        rest_port: None where there is no REST.
-
     Raises:
         TryAgainError: another process listens on a port.
         UserError: a file cannot be read, or no model is named.
@@ -65,7 +59,7 @@ class Server:
                 server_header=False,
             )
         )
-        self.rest_port: int | None = None
+        self.rest_port: int | None = None  # Where there is no REST.
         self._threads: list[threading.Thread] = []
         if config.rest_api_port is not None:
             listening = listen("REST", config.host, config.rest_api_port)

@@ -177,11 +177,10 @@ class RestApi:
 
 def _spec(found: re.Match[str]) -> model_pb2.ModelSpec:
     spec = model_pb2.ModelSpec(name=found["name"])
-    if found["version"]:
-        number = int(found["version"]) if len(found["version"]) < 20 else 2**63
-        if number >= 2**63:
-            raise invalid(f"Failed to convert version: {found['version']} to numeric.")
-        spec.version.value = number
+    if digits := found["version"]:
+        if len(digits) > 19 or int(digits) >= 2**63:
+            raise invalid(f"Failed to convert version: {digits} to numeric.")
+        spec.version.value = int(digits)
     elif found["label"]:
         spec.version_label = found["label"]
     return spec

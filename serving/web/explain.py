@@ -68,12 +68,7 @@ class Explanation:
 
 
 def explain(predict: Predict, movie: Movie, seconds: float) -> Explanation:
-    """Leave out each field, name and word in turn.
-
-    Args:
-        predict: asks the model.
-        movie: what was asked about.
-        seconds: after which no further request is begun.
+    """Leave out each field, name and word in turn; after so many seconds no more are tried.
 
     Raises:
         UserError: the movie is too long, or has a value that does not fit.
