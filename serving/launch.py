@@ -186,11 +186,7 @@ def _serve(kind: str | None, address: Address, logs: Path) -> int:
 
 @contextlib.contextmanager
 def _child(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process for as long as the block runs; what it prints goes into a file.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
+    """A process for as long as the block runs; what it prints goes into a file."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         said = log.open("wb")

@@ -19,8 +19,6 @@ from serving.client.client import ROWS_PER_REQUEST, SECONDS, Client
 from serving.client.stream import answers
 from serving.client.transport import ModelName
 
-SERVER: Final = "localhost:8500"
-
 STATUSES: Final = exit_status_help(
     {
         ExitStatus.OK: "every row was answered",
@@ -170,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         flag = f"--{name.replace('_', '-')}"
         movie.add_argument(flag, dest=name, metavar="TEXT" if people else None, help=people)
     options: tuple[tuple[Any, str, Any, Any, str, str], ...] = (
-        (server, "server", str, SERVER, "ADDRESS", "HOST:PORT for gRPC, http://HOST:PORT for REST"),
+        (server, "server", str, "localhost:8500", "HOST:PORT", "gRPC; for REST http://HOST:PORT"),
         (server, "model", str, ModelName.name, "NAME", "the model to ask"),
         (server, "version", int, None, "N", "of the model (default: the one served)"),
         (server, "label", str, "", "NAME", "of a version, in place of its number"),

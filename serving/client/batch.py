@@ -26,15 +26,7 @@ SECONDS_BETWEEN_SAVES: Final = 1.0
 
 @dataclass(frozen=True)
 class Job:
-    """What to do.
-
-    Attributes:
-        source: CSV or JSON lines.
-        output: CSV or JSON lines, by its ending.
-        rejects: JSON lines with what was wrong in which row.
-        keep: further columns to carry into the output.
-        requests: in flight at once.
-        resume: go on where an earlier run stopped.
+    """What to do; `keep` names further columns to carry into the output.
 
     Raises:
         UserError: a name ends wrongly, a column is there twice, or files are the same.

@@ -56,11 +56,7 @@ class Row:
 def opened(
     path: Path, keep: Sequence[str] = ()
 ) -> Iterator[tuple[Iterator[Row], Callable[[], int]]]:
-    """The rows of a CSV (with a header) or of JSON lines, read in bounded memory.
-
-    Args:
-        path: the file; its ending says what it holds.
-        keep: further columns to carry into the output.
+    """The rows of a CSV (with a header) or of JSON lines, by its ending, in bounded memory.
 
     Yields:
         The rows, and a function that tells how many bytes of the file have been read.

@@ -23,11 +23,7 @@ _TROUBLES: Final = {
 
 
 class OverRest(Transport):
-    """The way over REST.
-
-    Raises:
-        UserError: the URL names no server.
-    """
+    """The way over REST; a `UserError` if the URL names no server."""
 
     def __init__(self, url: str, model: ModelName) -> None:
         super().__init__(url.rstrip("/"), model)

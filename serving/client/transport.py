@@ -47,12 +47,7 @@ class FailedServerError(ServerError):
 
 @dataclass(frozen=True)
 class Genre:
-    """One genre of one film.
-
-    Attributes:
-        probability: from 0 to 1.
-        predicted: whether the model decides for it, at a threshold of its own.
-    """
+    """One genre of one film, and whether the model decides for it, at a threshold of its own."""
 
     name: str
     probability: float

@@ -59,7 +59,7 @@ class Server:
                 server_header=False,
             )
         )
-        self.rest_port: int | None = None  # Where there is no REST.
+        self.rest_port: int | None = None  # None where there is no REST.
         self._threads: list[threading.Thread] = []
         if config.rest_api_port is not None:
             listening = listen("REST", config.host, config.rest_api_port)
@@ -99,11 +99,9 @@ class Server:
             if available != known:
                 # Each setting is sent to all who watch.
                 known = available
+                state = HealthCheckResponse.SERVING if known else HealthCheckResponse.NOT_SERVING
                 for service in grpc_api.HEALTH_OF:
-                    self._health.set(
-                        service,
-                        HealthCheckResponse.SERVING if known else HealthCheckResponse.NOT_SERVING,
-                    )
+                    self._health.set(service, state)
             if every > 0 and time.monotonic() >= look_again + every:
                 look_again = time.monotonic()
                 self._read_again()

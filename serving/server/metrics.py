@@ -22,10 +22,7 @@ class Metrics:
             "serving:request_count", "The total number of requests.", "model_name", "status"
         )
         self._loads = counter(
-            "cc:saved_model:load_attempt_count",
-            "The number of times a SavedModel was loaded.",
-            "model_path",
-            "status",
+            "cc:saved_model:load_attempt_count", "Attempts to load.", "model_path", "status"
         )
         self._load_time = counter(
             "cc:saved_model:load_latency", "Microseconds spent loading SavedModels.", "model_path"
@@ -39,15 +36,9 @@ class Metrics:
         )
 
     def answered(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
-        """Count a request.
+        """Count a request for an API such as `Predict` by an entrypoint, `GRPC` or `REST`.
 
-        Args:
-            model: its name, empty where no such model is served: names that people make up must
-                not become series.
-            api: such as Predict.
-            entrypoint: GRPC or REST.
-            status: name of the status code.
-            seconds: from the request to the answer.
+        The model is empty where it is not served: names that people make up must not become series.
         """
         self._requests.labels(model, status).inc()
         self._latency.labels(model, api, entrypoint).observe(seconds * 1e6)

@@ -1,4 +1,7 @@
-"""Models and their versions: what is found on disk, loaded, served and let go."""
+"""Models and their versions: what is found on disk, loaded, served and let go.
+
+A `ServingError` tells those who ask for what there is not.
+"""
 
 import contextlib
 import gc
@@ -71,11 +74,7 @@ class Models:
         self.configure({})
 
     def configure(self, configs: Mapping[str, ModelConfig]) -> None:
-        """Serve these models and no others, by name; returns when what can be loaded is.
-
-        Raises:
-            ServingError: a path changes, or a label names a version that is not available.
-        """
+        """Serve these models and no others, by name; returns when what can be loaded is."""
         with self._refreshing:
             with self._guard:
                 old = self._models
@@ -173,11 +172,7 @@ class Models:
 
     @contextlib.contextmanager
     def acquire(self, spec: Any) -> Iterator[Version]:
-        """The version that a ModelSpec names, kept for as long as the block runs.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT without a name or for an unknown label; NOT_FOUND.
-        """
+        """The version that a ModelSpec names, kept for as long as the block runs."""
         if not spec.name:
             raise invalid("Missing ModelSpec.name" if spec.ByteSize() else "Missing ModelSpec")
         with self._guard:
@@ -210,7 +205,7 @@ class Models:
         return model, model.config.version_labels[spec.version_label]
 
     def status(self, spec: Any) -> Any:
-        """The answer to a GetModelStatus request; the errors are those of `acquire`."""
+        """The answer to a GetModelStatus request."""
         if not spec.name:
             raise invalid("Missing ModelSpec")
         with self._guard:

@@ -147,15 +147,11 @@ def _tell(_: Request, error: Exception) -> Response:
 
 
 def answer_table(client: Client, text: str) -> dict[str, Any]:
-    """Read a CSV with a header and ask about each row; bad rows come back with what is wrong.
+    """Answer each row of a CSV with a header; bad rows come back with what is wrong.
 
     Returns:
         `rows`, one for each film, as the page shows it; and `csv`, the same with all probabilities,
         to be downloaded.
-
-    Raises:
-        UserError: it has no rows, too many, or a header that does not fit.
-        ServerError: the server fails in a way that no row is to blame for.
     """
     if not text.strip():
         raise UserError("the table is empty: paste a header and a line for each film")
