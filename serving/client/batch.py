@@ -45,8 +45,7 @@ class Job:
         if self.output.suffix.lower() not in files.SUFFIXES:
             ends = ", ".join(files.SUFFIXES)
             raise UserError(f"{self.output}: expected a name that ends in {ends}")
-        taken = {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep)
-        if taken:
+        if taken := {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep):
             raise UserError(f"--keep {min(taken)}: the output has a column of that name")
         if len({self.source.resolve(), self.output.resolve(), self.rejects.resolve()}) < 3:
             raise UserError("input, output and rejects must be three different files")

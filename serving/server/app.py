@@ -104,19 +104,15 @@ class Server:
                     self._health.set(service, state)
             if every > 0 and time.monotonic() >= look_again + every:
                 look_again = time.monotonic()
-                self._read_again()
+                try:
+                    wanted = self._config.models()
+                    if wanted != self._wanted:
+                        self.models.configure(wanted)
+                        self._wanted = wanted
+                except (UserError, ServingError) as error:
+                    log.error("the model config is left as it was: %s", error)
             if self._stopping.wait(0.2):
                 return
-
-    def _read_again(self) -> None:
-        """A file that is wrong changes nothing."""
-        try:
-            wanted = self._config.models()
-            if wanted != self._wanted:
-                self.models.configure(wanted)
-                self._wanted = wanted
-        except (UserError, ServingError) as error:
-            log.error("the model config is left as it was: %s", error)
 
 
 def _bind(server: grpc.Server, config: ServerConfig) -> int:

@@ -74,7 +74,7 @@ class Batcher:
             threading.Thread(target=self._work, name="batch", daemon=True).start()
 
     def submit(self, arrays: Arrays, rows: int, deadline: float) -> Future[Arrays]:
-        """Queue a request with the rows of `rows_of` and a deadline of `time.monotonic`.
+        """Queue a request, with its `rows_of`; it is dropped after the deadline.
 
         Raises:
             ServingError: RESOURCE_EXHAUSTED, the queue is full.

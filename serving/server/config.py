@@ -51,10 +51,8 @@ class Batching:
             raise UserError("batching parameters: batch_timeout_micros must not be negative")
         sizes = self.allowed_batch_sizes
         if sizes and (list(sizes) != sorted(set(sizes)) or sizes[-1] != self.max_batch_size):
-            raise UserError(
-                "batching parameters: allowed_batch_sizes must rise and end in max_batch_size, "
-                f"{self.max_batch_size}"
-            )
+            rule = f"must rise and end in max_batch_size, {self.max_batch_size}"
+            raise UserError(f"batching parameters: allowed_batch_sizes {rule}")
 
 
 @dataclass(frozen=True)

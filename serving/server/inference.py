@@ -137,11 +137,9 @@ def _ask_examples(
     version: Version, request: Any, method: str, kind: str, deadline: float
 ) -> tuple[Arrays, int]:
     signature = version.signature(request.model_spec.signature_name)
-    if signature.definition.method_name != method:
-        raise invalid(
-            f"Expected {kind} signature method_name to be {method}. "
-            f"Was: {signature.definition.method_name}"
-        )
+    found = signature.definition.method_name
+    if found != method:
+        raise invalid(f"Expected {kind} signature method_name to be {method}. Was: {found}")
     examples = _examples(request.input)
     if not examples:
         raise invalid("Input is empty")

@@ -83,10 +83,8 @@ class Models:
                     if before.config.base_path != config.base_path:
                         raise invalid(f"The base path of model {name} cannot be changed")
                     if missing := set(config.version_labels.values()) - set(before.versions):
-                        raise invalid(
-                            f"Request to assign label to version {min(missing)} of model {name}, "
-                            "which is not currently available for inference"
-                        )
+                        label = f"Request to assign label to version {min(missing)} of model {name}"
+                        raise invalid(f"{label}, which is not currently available for inference")
                 self._models = {name: old.get(name, _Model()) for name in configs}
                 for name, model in self._models.items():
                     model.config = configs[name]

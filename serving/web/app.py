@@ -159,10 +159,8 @@ def answer_table(client: Client, text: str) -> dict[str, Any]:
     if not rows:
         raise UserError("the table has a header and no films")
     if len(rows) > MOST_ROWS:
-        raise UserError(
-            f"the table has more than {MOST_ROWS:,} films: ordained-predict answers files of any "
-            "length"
-        )
+        other = "ordained-predict answers files of any length"
+        raise UserError(f"the table has more than {MOST_ROWS:,} films: {other}")
     shown, lines = [], [csv_line(["row", raw.TITLE, *ANSWER_COLUMNS, "error"])]
     for group in answers(client, rows, ROWS_PER_REQUEST, REQUESTS):
         for answer in group:
