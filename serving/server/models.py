@@ -135,9 +135,12 @@ class Models:
             model.statuses[number] = _Status(State.LOADING, status.error, attempts)
         started, error = time.monotonic(), None
         try:
-            version = Version(path, number, self._config.batching)
-            if (path / WARMUP_FILE).is_file():
-                self._warm(version, path / WARMUP_FILE)
+            with contextlib.ExitStack() as undo:
+                version = Version(path, number, self._config.batching)
+                undo.callback(version.close)
+                if (path / WARMUP_FILE).is_file():
+                    self._warm(version, path / WARMUP_FILE)
+                undo.pop_all()
         except Exception as failure:
             error = from_exception(failure)
             log.error("version %d of model %s failed to load: %s", number, name, error)
