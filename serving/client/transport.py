@@ -47,7 +47,7 @@ class FailedServerError(ServerError):
 
 @dataclass(frozen=True)
 class Genre:
-    """One genre of one film, and whether the model decides for it, at a threshold of its own."""
+    """One genre of one film: its probability, from 0 to 1, and whether the model decides for it."""
 
     name: str
     probability: float
