@@ -106,7 +106,7 @@ def _rows(tensor: Any) -> list[list[Any]]:
         TypeError, ValueError: it is none of these, or contradicts itself.
     """
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    kinds = {_STRING: ("string", ""), _FLOAT: ("float", "f"), _BOOL: ("bool", "?")}
+    kinds: Any = {_STRING: ("string", ""), _FLOAT: ("float", "f"), _BOOL: ("bool", "?")}
     if len(sizes) != 2 or tensor.dtype not in kinds:
         raise ValueError(f"a tensor of type {tensor.dtype} and shape {sizes}")
     field, code = kinds[tensor.dtype]
