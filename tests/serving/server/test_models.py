@@ -188,6 +188,14 @@ def test_a_version_is_served_once_its_warm_up_has_passed(base: Path, tmp_path: P
         assert served(server) == [2]
 
 
+def test_a_version_whose_warm_up_fails_is_let_go(base: Path) -> None:
+    warmup(save_echo(base, 1), request_of("", ONE, "no such signature"))
+    once = {"load_retry_interval_micros": 3_600_000_000}
+    with serve(base, batching=Batching(), **once) as server:
+        assert not server.models.available()
+        wait_for(lambda: all(thread.name != "batch" for thread in threading.enumerate()))
+
+
 def test_a_version_drains_before_it_goes(base: Path) -> None:
     save_echo(base, 1)
     with serve(base) as server:
