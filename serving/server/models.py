@@ -4,6 +4,7 @@ A `ServingError` tells those who ask for what there is not.
 """
 
 import contextlib
+import ctypes
 import gc
 import logging
 import threading
@@ -141,6 +142,7 @@ class Models:
                 if (path / WARMUP_FILE).is_file():
                     self._warm(version, path / WARMUP_FILE)
                 undo.pop_all()
+            _return_freed_memory()
         except Exception as failure:
             error = from_exception(failure)
             log.error("version %d of model %s failed to load: %s", number, name, error)
@@ -247,3 +249,9 @@ def wanted_versions(config: ModelConfig) -> dict[int, Path]:
     elif choice != "all":
         newest = newest[: policy.latest.num_versions or 1]
     return {number: found[number] for number in newest}
+
+
+def _return_freed_memory() -> None:
+    """Give memory that loading has freed back to the system, which glibc does not do by itself."""
+    with contextlib.suppress(AttributeError):  # Other C libraries lack the function.
+        ctypes.CDLL(None).malloc_trim(0)
