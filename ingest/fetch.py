@@ -1,8 +1,8 @@
 """Downloads IMDb's dumps and an open corpus of plots: whole files or none.
 
 Bytes go to `NAME.part`; what is known of the remote file goes to `NAME.part.json`, so that a broken
-download goes on where it stopped, and only if the remote file is still the same. The rename to
-NAME comes last, after the checks of size, gzip and, where one is given, SHA-256.
+download continues where it stopped if the remote file is still the same. The rename to NAME comes
+last, after the checks of size, gzip and, where one is given, SHA-256.
 """
 
 import http.client
@@ -38,6 +38,12 @@ The CMU Movie Summary Corpus is under the Creative Commons licence Attribution-S
 
 _PIECE: Final = 1 << 16
 _LONGEST_WAIT: Final = 60.0
+_BROKEN: Final = (
+    http.client.HTTPException,
+    urllib.error.URLError,
+    ConnectionError,
+    TimeoutError,
+)
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes on disk and the bytes in all (0: unknown)."""
@@ -67,8 +73,7 @@ class FetchSettings:
 
 
 def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str]:
-    """Downloads the dumps and the corpus into a folder. The user must have agreed to `TERMS`
-    before.
+    """Downloads the dumps and the corpus. The user must have agreed to `TERMS` before.
 
     Args:
         output: The folder; made if need be. What is there already is left as it is.
@@ -79,8 +84,8 @@ def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str
         The names of what was downloaded now.
 
     Raises:
-        UserError: The server refuses, or a file cannot be written. Files that were complete stay;
-            for the others the next call goes on where this one stopped.
+        UserError: The server refuses, or a file cannot be written. The next call goes on where
+            this one stopped.
         TryAgainError: The tries are used up, another process downloads, or the disk is full.
     """
     names = [f"{dump.name}.tsv.gz" for dump in DUMPS]
@@ -99,7 +104,6 @@ def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str
         if settings.corpus_url and corpus and (settings.refresh or not folder.exists()):
             download(settings.corpus_url, output / corpus, settings, progress)
             _unpack_corpus(output / corpus, folder)
-            (output / corpus).unlink()
             fetched.append(CORPUS_FOLDER)
     except OSError as error:
         message = f"{error.filename or output}: {error.strerror or error}"
@@ -112,9 +116,9 @@ class _Remote:
     """What is known of a remote file: enough to know it again."""
 
     url: str
-    etag: str = ""
-    modified: str = ""
-    size: int = 0
+    etag: str
+    modified: str
+    size: int
 
     @property
     def condition(self) -> str:
@@ -177,23 +181,24 @@ def _receive(
     if known and held and held == known.size:
         return known
     headers = {"Accept-Encoding": "identity", "User-Agent": "ordained-ingest"}
-    resume = bool(held and known and known.condition)
-    if resume and known:
+    if held and known and known.condition:
         headers |= {"Range": f"bytes={held}-", "If-Range": known.condition}
     try:
         with urllib.request.urlopen(
             urllib.request.Request(url, headers=headers), timeout=settings.timeout
         ) as response:
-            remote = _remote(url, response.headers)
             if response.status == 206 and known and _continues(response.headers, held, known):
                 remote = known
-            elif response.status == 206:
-                file.truncate(0)
-                raise _FailedTryError("the server sent another part than was asked for")
             else:
-                held = 0
                 file.truncate(0)
-                _require_room(note.parent, remote)
+                if response.status == 206:
+                    raise _FailedTryError("the server sent another part than was asked for")
+                held, remote = 0, _remote(url, response.headers)
+                free = shutil.disk_usage(note.parent).free
+                if remote.size > free:
+                    raise TryAgainError(
+                        f"{note.parent}: {remote.size:,} bytes are needed there, {free:,} are free"
+                    )
                 write_text(note, json.dumps(asdict(remote)))
             while piece := response.read1(_PIECE):
                 file.write(piece)
@@ -204,16 +209,11 @@ def _receive(
             file.truncate(0)
             raise _FailedTryError("the server has less than was downloaded before") from error
         if error.code in (408, 425, 429) or error.code >= 500:
-            raise _FailedTryError(
-                f"the server answers {error.code}", _retry_after(error.headers)
-            ) from error
+            seconds = error.headers.get("Retry-After", "")
+            wait = float(seconds) if seconds.isdecimal() else 0.0
+            raise _FailedTryError(f"the server answers {error.code}", wait) from error
         raise UserError(f"{url}: the server answers {error.code} {error.reason}") from error
-    except (
-        http.client.HTTPException,
-        urllib.error.URLError,
-        ConnectionError,
-        TimeoutError,
-    ) as error:
+    except _BROKEN as error:
         raise _FailedTryError(f"the connection broke ({error})") from error
     finally:
         file.flush()
@@ -225,21 +225,25 @@ def _check(part: Path, name: str, remote: _Remote, digest: str | None) -> None:
     held = part.stat().st_size
     if held < remote.size:
         raise _FailedTryError(f"the connection broke after {held:,} of {remote.size:,} bytes")
-    try:
-        if remote.size and held > remote.size:
-            raise _FailedTryError(f"the server promised {remote.size:,} bytes and sent {held:,}")
-        if not is_gzip(part):
-            raise _FailedTryError("what came is no gzip")
-        try:
-            for _ in raw_bytes(part):
-                pass
-        except UserError as error:
-            raise _FailedTryError("what came is damaged or cut short") from error
-        if digest and sha256(part) != digest.lower():
-            raise _FailedTryError(f"{name} has the SHA-256 {sha256(part)}, expected {digest}")
-    except _FailedTryError:
+    fault = ""
+    if remote.size and held > remote.size:
+        fault = f"the server promised {remote.size:,} bytes and sent {held:,}"
+    elif not is_gzip(part):
+        fault = "what came is no gzip"
+    elif not _is_whole(part):
+        fault = "what came is damaged or cut short"
+    elif digest and (found := sha256(part)) != digest.lower():
+        fault = f"{name} has the SHA-256 {found}, expected {digest}"
+    if fault:
         os.truncate(part, 0)
-        raise
+        raise _FailedTryError(fault)
+
+
+def _is_whole(part: Path) -> bool:
+    try:
+        return all(raw_bytes(part))
+    except UserError:
+        return False
 
 
 def _known(url: str, note: Path) -> _Remote | None:
@@ -269,19 +273,8 @@ def _continues(headers: Message, held: int, known: _Remote) -> bool:
     )
 
 
-def _require_room(folder: Path, remote: _Remote) -> None:
-    free = shutil.disk_usage(folder).free
-    if remote.size > free:
-        raise TryAgainError(f"{folder}: {remote.size:,} bytes are needed there, {free:,} are free")
-
-
-def _retry_after(headers: Message) -> float:
-    seconds = headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else 0.0
-
-
 def _unpack_corpus(archive: Path, folder: Path) -> None:
-    """The two files that `ingest build` reads, in a folder that is there whole or not at all."""
+    """Replaces the archive by a folder with the two files of it that `ingest build` reads."""
     fresh = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
@@ -299,3 +292,4 @@ def _unpack_corpus(archive: Path, folder: Path) -> None:
         raise UserError(f"{archive}: holds no {' and no '.join(missing)}")
     shutil.rmtree(folder, ignore_errors=True)
     move(fresh, folder)
+    archive.unlink()

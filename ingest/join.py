@@ -13,16 +13,29 @@ import duckdb
 import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
 from duckdb.sqltypes import VARCHAR
 
-from ingest import clean, dumps, split_key
-from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump
-from ingest.lines import LONGEST_LINE, CountBytes, Reject, RejectLog
+from ingest import clean, split_key
+from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, quoted, spooled
+from ingest.lines import (
+    FIELD_FREE,
+    LONGEST_LINE,
+    TAKEN_OUT,
+    CountBytes,
+    Reject,
+    RejectLog,
+    ahead,
+)
 from ingest.plots import plot_files, read_plots
 from ingest.settings import IngestSettings
+from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.genres import GENRES
+from schema.names import MOVIES_SHARD
 
 CAST_CATEGORIES: Final = ("actor", "actress", "self")
 """Who counts as cast; "self" is whom a documentary shows."""
+
+FEW: Final = 100_000
+"""Below this many rejects a file is read to its end before their share is judged."""
 
 CountStep = Callable[[str, Path | None], CountBytes]
 """Told of each step and of the file that it reads, if any; returns what counts the bytes."""
@@ -38,7 +51,6 @@ class Join:
         spool: Folder for files of the moment.
         log: Takes the rejects.
         step: Told what is being done.
-        titles: Lines read of title.basics.
         lines: Lines or records read, by file.
         dropped: Titles dropped, by reason.
     """
@@ -48,7 +60,6 @@ class Join:
     spool: Path
     log: RejectLog
     step: CountStep
-    titles: int = 0
     lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -71,41 +82,62 @@ class Join:
         self._assemble()
 
     def _count(self, sql: str) -> dict[str, int]:
+        """Counts by name, from a query of two columns."""
         return dict(self.con.execute(sql).fetchall())
 
     def _load(self, dump: Dump, path: Path, *statements: str) -> None:
-        self.lines[path.name] = dumps.load(
-            self.con,
-            dump,
-            path,
-            statements,
-            self.spool,
-            self.log,
-            self.settings.max_reject_share,
-            self.step(f"reading {path.name}", path),
-        )
+        """Runs SQL on all lines of a dump, a block at a time, and rejects the malformed ones.
 
-    def _judge(self, path: Path) -> None:
-        dumps.judge_rejects(
-            path.name, self.lines[path.name], self.log, self.settings.max_reject_share
-        )
+        Each statement sees a table `lines` (line BIGINT, text VARCHAR, ok BOOLEAN): the lines with
+        their numbers and whether they match the dump's pattern.
+        """
+        self.lines[path.name] = 0
+        count_bytes = self.step(f"reading {path.name}", path)
+        for block, part in ahead(spooled(dump, path, self.spool, count_bytes)):
+            self.lines[path.name] += block.count
+            self.con.execute(f"""
+                CREATE OR REPLACE TEMP TABLE lines AS
+                SELECT row_number() OVER () + {block.first - 1} AS line, text,
+                    regexp_full_match(text, '{dump.pattern}') AS ok
+                FROM read_csv('{quoted(part)}', columns = {{'text': 'VARCHAR'}},
+                    auto_detect = false, header = false, quote = '', escape = '',
+                    new_line = '\\n', delim = '{FIELD_FREE}', nullstr = '{TAKEN_OUT}')
+            """)
+            part.unlink()
+            for statement in statements:
+                self.con.execute(statement)
+            malformed = self.con.execute(
+                f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
+            ).fetchall()
+            self.log.add(block.rejects + [Reject(path.name, *row) for row in malformed])
+            self._judge(path, at_least=FEW)
+
+    def _judge(self, path: Path, at_least: int = 0) -> None:
+        """Stops the build where too large a share of a file is malformed.
+
+        Raises:
+            UserError: More lines than `at_least` and the allowed share are rejected.
+        """
+        reasons, total = self.log.counts[path.name], self.lines[path.name]
+        allowed = self.settings.max_reject_share
+        if reasons.total() > max(at_least, allowed * total):
+            raise UserError(
+                f"{path.name}: {reasons.total():,} of {total:,} lines are malformed, more than the "
+                f"allowed share {allowed:g} (mostly: {reasons.most_common(1)[0][0]}); see "
+                f"{self.log.shown_path}, mend the file or raise --max-reject-share"
+            )
 
     def _reject_repeats(self, table: str, dump: Dump, path: Path) -> None:
         """Keeps the first line of each id in a table (id, line), and judges the file."""
-        repeats = f"""
-            SELECT line FROM {table} QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
-        """
         prefix, name = ("nm", "nconst") if dump is NAMES else ("tt", "tconst")
-        rows = self.con.execute(f"""
-            SELECT line, format('{prefix}{{:07d}}', id)
-            FROM {table} WHERE line IN ({repeats})
+        repeats = self.con.execute(f"""
+            DELETE FROM {table} WHERE line IN (
+                SELECT line FROM {table}
+                QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
+            ) RETURNING line, id
         """).fetchall()
-        self.log.add(
-            Reject(path.name, line, f"repeats the {name} of an earlier line", text)
-            for line, text in rows
-        )
-        if rows:
-            self.con.execute(f"DELETE FROM {table} WHERE line IN ({repeats})")
+        reason = f"repeats the {name} of an earlier line"
+        self.log.add(Reject(path.name, line, reason, f"{prefix}{id_:07}") for line, id_ in repeats)
         self._judge(path)
 
     def _read_films(self, path: Path) -> None:
@@ -145,7 +177,6 @@ class Join:
             SELECT reason, count(*) FROM titles WHERE reason IS NOT NULL GROUP BY reason
             """,
         )
-        self.titles = self.lines[path.name]
         self._reject_repeats("films", BASICS, path)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
@@ -167,7 +198,7 @@ class Join:
         self._judge(path)
         self.con.execute(f"""
             CREATE TABLE plots AS
-            FROM read_csv('{dumps.quoted(part)}', auto_detect = false, header = false,
+            FROM read_csv('{quoted(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
                 max_line_size = {8 * LONGEST_LINE}, columns = {{'line': 'BIGINT', 'film': 'BIGINT',
                 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR'}})
@@ -320,17 +351,13 @@ class Join:
             )
             SELECT DISTINCT first, n FROM phrases JOIN shared USING (phrase) WHERE n > first
         """).fetchall()
-        part = self.spool / "keys.tsv"
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            for n, key in enumerate(split_key.split_keys(films, copies)):
-                file.write(f"{n}\t{key}\n")
-        self.con.execute(f"""
+        self.con.execute(
+            """
             CREATE TABLE keys_of AS
-            FROM read_csv('{dumps.quoted(part)}', auto_detect = false, header = false,
-                delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                columns = {{'n': 'BIGINT', 'split_key': 'VARCHAR'}})
-        """)
-        part.unlink()
+            SELECT unnest(range(len($keys))) AS n, unnest($keys::VARCHAR[]) AS split_key
+            """,
+            {"keys": split_key.split_keys(films, copies)},
+        )
 
     def _assemble(self) -> None:
         self.step("joining", None)
@@ -361,57 +388,50 @@ class Join:
         size = self.settings.rows_per_shard
         shards = max(1, -(-count // size))
         columns = ", ".join(f'"{name}"' for name in CSV_COLUMNS)
-        names = [f"movies-{shard:05}-of-{shards:05}.csv" for shard in range(shards)]
+        names = [MOVIES_SHARD.format(shard, shards) for shard in range(shards)]
         for shard, name in enumerate(names):
             self.con.execute(f"""
                 COPY (SELECT {columns} FROM movies
                     WHERE n >= {shard * size} AND n < {(shard + 1) * size} ORDER BY n)
-                TO '{dumps.quoted(folder / name)}' (FORMAT csv, HEADER, DELIMITER ',')
+                TO '{quoted(folder / name)}' (FORMAT csv, HEADER, DELIMITER ',')
             """)
         return names
 
     def accounts(self) -> dict[str, Any]:
-        """What the report says of the rows, by the names of its fields."""
-        columns = [name for name in CSV_COLUMNS if name not in ("tconst", "split_key")]
-        filled = self.con.execute(
-            "SELECT count(*), " + ", ".join(f'count("{name}")' for name in columns) + " FROM movies"
-        ).fetchone() or (0,) * (len(columns) + 1)
-        groups = self.con.execute("""
-            SELECT count(*), max(size), sum(size) FILTER (size > 1)
-            FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
-        """).fetchone() or (0, 0, 0)
+        """What the report says of titles and movies, by the names of its fields."""
+        (movies,) = self.con.execute("SELECT count(*) FROM movies").fetchone() or (0,)
         labels = self._count("""
             SELECT label, count(*)
             FROM (SELECT unnest(labels) AS label FROM chosen JOIN films USING (id))
             GROUP BY label ORDER BY label
         """)
-        rejected: dict[str, dict[str, int]] = {}
-        for (file, reason), times in sorted(self.log.counts.items()):
-            rejected.setdefault(file, {})[reason] = times
         return {
-            "titles": self.titles,
-            "movies": filled[0],
+            "movies": movies,
             "dropped": self.dropped,
             "lines": self.lines,
-            "rejected": rejected,
+            "rejected": {
+                file: dict(sorted(reasons.items()))
+                for file, reasons in sorted(self.log.counts.items())
+                if reasons
+            },
             "plots": self._count("SELECT fate, count(*) FROM matched GROUP BY 1 ORDER BY 2 DESC"),
             "credits": self._count("""
                 SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
                     count(*)
                 FROM credits LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
             """),
-            "filled": dict(zip(columns, filled[1:], strict=True)),
+            "filled": self._count("""
+                UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (n, tconst, split_key))) FROM movies)
+                ON COLUMNS(*)
+            """),
             "genres": {name: labels.get(name, 0) for name in GENRES},
             "other_genres": {name: n for name, n in labels.items() if name not in GENRES},
-            "split_groups": dict(
-                zip(
-                    ("groups", "largest", "films in groups of two or more"),
-                    map(_whole, groups),
-                    strict=True,
-                )
-            ),
+            "split_groups": self._count("""
+                UNPIVOT (
+                    SELECT count(*) AS groups, coalesce(max(size), 0) AS largest,
+                        coalesce(sum(size) FILTER (size > 1), 0)::BIGINT
+                            AS "films in groups of two or more"
+                    FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
+                ) ON COLUMNS(*)
+            """),
         }
-
-
-def _whole(value: Any) -> int:
-    return int(value or 0)

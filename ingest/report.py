@@ -1,8 +1,6 @@
 """What a build did: counts for the console and, as JSON, for the record."""
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -45,19 +43,6 @@ class IngestReport:
     shards: list[str]
     seconds: float
     reused: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "IngestReport":
-        """The report that `to_json` wrote."""
-        return cls(**values)
-
-    def __str__(self) -> str:
-        """The report as indented JSON."""
-        return json.dumps(self.to_json(), indent=2, ensure_ascii=False)
 
 
 def tables(report: IngestReport) -> RenderableType:

@@ -14,7 +14,7 @@ from ingest.settings import IngestSettings
 from pipeline import removed, yaml_file
 from schema import features
 from schema.errors import UserError
-from schema.names import METADATA_FILE, MODEL_NAME, SERVING_FOLDER
+from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_NAME, MOVIES_FOLDER, SERVING_FOLDER
 from schema.settings import Count, Settings, dotted, mistake
 from trainer.hparams import HParams
 from transform.features import TransformConfig
@@ -135,7 +135,7 @@ class RunConfig(Sections):
     @property
     def movies(self) -> Path:
         """Where the movies CSV shards are."""
-        return self.output / "movies"
+        return self.output / MOVIES_FOLDER
 
     @property
     def curated_schema(self) -> Path:
@@ -174,7 +174,7 @@ class RunConfig(Sections):
     @property
     def logs(self) -> Path:
         """Logs of the runs and of TensorBoard."""
-        return self.output / "logs"
+        return self.output / LOGS_FOLDER
 
 
 _MODELS: Final = {

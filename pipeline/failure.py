@@ -55,7 +55,7 @@ def render(
     now = datetime.now(UTC)
     if isinstance(error, AnomaliesFound):
         findings = [facts.Finding(**asdict(one)) for one in error.findings]
-        return page.render_refused(MODEL_NAME, now, findings, nodes, movies.to_json())
+        return page.render_refused(MODEL_NAME, now, findings, nodes, asdict(movies))
     # Once the Evaluator has ended, everything is there that the report of a model needs.
     if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
         outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
@@ -64,7 +64,7 @@ def render(
         except Exception:
             # What ended the run, such as a full disk, may make this fail as well.
             log.exception("the model could not be reported on")
-    return page.render_failed(MODEL_NAME, now, reasons, nodes, movies.to_json())
+    return page.render_failed(MODEL_NAME, now, reasons, nodes, asdict(movies))
 
 
 def write(

@@ -17,7 +17,13 @@ from metadata import Execution, History, Recipe
 from pipeline import options
 from pipeline.arguments import SAMPLE
 from schema import command
-from schema.names import EXTRA_ASSETS, METADATA_FILE, MOVIES_PATTERN, TRAINING_RECORD_FILE
+from schema.names import (
+    EXTRA_ASSETS,
+    METADATA_FILE,
+    MOVIES_PATTERN,
+    MOVIES_SPLIT,
+    TRAINING_RECORD_FILE,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -203,7 +209,7 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
             one = given[name].field_value
             values[name] = getattr(one, str(one.WhichOneof("value")))
     if "input_base" in values and config.movies.is_dir():
-        split = example_gen_pb2.Input.Split(name="movies", pattern=MOVIES_PATTERN)
+        split = example_gen_pb2.Input.Split(name=MOVIES_SPLIT, pattern=MOVIES_PATTERN)
         mark, _, _ = utils.calculate_splits_fingerprint_span_and_version(
             str(config.movies), [split]
         )

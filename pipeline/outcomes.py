@@ -8,9 +8,9 @@ from typing import Any, Final
 import tensorflow as tf
 
 from components.evaluator.verdict import read_verdict
-from components.examples import COMPRESSION
 from pipeline.runner import NodeResult
 from schema.names import (
+    EXAMPLES_COMPRESSION,
     PASSED_FILE,
     SIMPLE_BASELINE_FILE,
     TRAINING_RECORD_FILE,
@@ -34,7 +34,7 @@ def _rows(outputs: Outputs) -> str:
     counts = []
     for split in sorted(outputs["examples"].glob("Split-*"), key=_split_order):
         files = [str(file) for file in sorted(split.glob("*.gz"))]
-        records = tf.data.TFRecordDataset(files, compression_type=COMPRESSION)
+        records = tf.data.TFRecordDataset(files, compression_type=EXAMPLES_COMPRESSION)
         count = int(records.reduce(0, lambda total, _: total + 1))
         counts.append(f"{count:,} {split.name.removeprefix('Split-')}")
     return ", ".join(counts)

@@ -18,7 +18,7 @@ from components.word_vectors.component import WordVectors
 from pipeline.config import RunConfig
 from schema import features as raw
 from schema.fingerprint import fingerprint
-from schema.names import MODEL_NAME, MOVIES_PATTERN, SPLIT_BUCKETS, Node, Split
+from schema.names import MODEL_NAME, MOVIES_PATTERN, MOVIES_SPLIT, SPLIT_BUCKETS, Node, Split
 
 Nodes = dict[str, BaseNode]
 """Nodes by id, in the order in which they run. Ids are plain strings (`Node.X.value`), since TFX's
@@ -64,7 +64,7 @@ def data_stage(config: RunConfig) -> Nodes:
     example_gen = tfx.components.CsvExampleGen(
         input_base=str(config.movies),
         input_config=tfx.proto.Input(
-            splits=[tfx.proto.Input.Split(name="movies", pattern=MOVIES_PATTERN)]
+            splits=[tfx.proto.Input.Split(name=MOVIES_SPLIT, pattern=MOVIES_PATTERN)]
         ),
         output_config=tfx.proto.Output(
             split_config=tfx.proto.SplitConfig(partition_feature_name=raw.SPLIT_KEY, splits=splits)

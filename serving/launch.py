@@ -23,7 +23,7 @@ from typing import Final
 from schema import versions
 from schema.command import failed
 from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import LOGS_FOLDER, MODEL_NAME, SERVING_FOLDER
 from serving.ports import listen
 
 PARAMETERS: Final = Path(__file__).resolve().with_name("parameters")
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, port in ports.items():
             listen(name, address.host, port).close()
         kind = options.server or choose()
-        return _serve(kind, address, options.output / "logs")
+        return _serve(kind, address, options.output / LOGS_FOLDER)
     except UserError as error:
         return failed(error)
 
