@@ -188,13 +188,10 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
     Args:
         data: directory with IMDb's dumps and plots.
         output: directory for everything that the run makes.
-        files: YAML files; of a setting that several of them have the last one counts. Without any,
+        files: YAML files; of a setting that several have the last counts. Without any,
             `ordained.yaml` in `data` is read if it is there.
         **options: fields of `RunConfig`, and `tune`: True searches anew, False does without a
             search, whatever `tuner.enabled` is. None leaves the default.
-
-    Returns:
-        The configuration, validated.
 
     Raises:
         UserError: a file cannot be read, or settings are unknown or not allowed; the message has
@@ -208,13 +205,8 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
     if tune is not None:
         tuner = sections.tuner.model_copy(update={"enabled": tune})
         sections = sections.model_copy(update={"tuner": tuner})
-    return RunConfig(
-        data=data,
-        output=output,
-        search_anew=bool(tune),
-        **options,
-        **{name: getattr(sections, name) for name in _MODELS},
-    )
+    given = {name: getattr(sections, name) for name in _MODELS} | options
+    return RunConfig(data=data, output=output, search_anew=bool(tune), **given)
 
 
 def _sections(files: Sequence[Path]) -> Sections:

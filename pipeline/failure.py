@@ -41,8 +41,8 @@ def render(
     """The page of a run that ended early. It has all sections if the model had been judged.
 
     Args:
-        config: configuration of the run.
-        pipeline: the pipeline that ran.
+        config: of the run.
+        pipeline: of the run.
         movies: what ingest read.
         ended: the nodes that ended, the one that failed last.
         error: what that node raised.
@@ -110,7 +110,5 @@ def is_full_disk(error: BaseException | None) -> bool:
 def _about_model(database: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
     """What the pipeline's last node would have reported."""
     [node] = [one for one in pipeline.components if one.id == Node.MODEL_REPORT]
-    run = metadata.read(database).newest_run
-    parameters = node.exec_properties
-    given = runner.inputs(pipeline, node.id, run)
-    return gather(given, parameters["movies"], parameters["metadata"])
+    given = runner.inputs(pipeline, node.id, metadata.read(database).newest_run)
+    return gather(given, node.exec_properties["movies"], node.exec_properties["metadata"])

@@ -21,12 +21,7 @@ _EPILOG: Final = exit_status_help(
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
-    """A parser with the option `--output`.
-
-    Args:
-        module: that is the command.
-        description: what it does.
-    """
+    """A parser with the option `--output`, for a module that is a command."""
     made = argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=textwrap.fill(description, 78),
@@ -43,21 +38,12 @@ def path(text: str) -> Path:
 
 
 def add_output(to: argparse.ArgumentParser, words: str) -> None:
-    """Add the option `--output`, a directory.
-
-    Args:
-        to: the parser, changed in place.
-        words: what `--help` says of it.
-    """
+    """Add the option `--output`, a directory, with what `--help` says of it."""
     to.add_argument("--output", type=path, default=Path("output"), metavar="DIR", help=words)
 
 
 def add_config(to: argparse.ArgumentParser) -> None:
-    """Add the option `--config`: a list of files, as `pipeline.config.load` reads them.
-
-    Args:
-        to: the parser, changed in place.
-    """
+    """Add the option `--config`: a list of files, as `pipeline.config.load` reads them."""
     to.add_argument(
         "--config",
         type=path,

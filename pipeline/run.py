@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from tfx import v1 as tfx
@@ -25,6 +26,9 @@ from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
 from trainer.encoder.pretrained import ENCODERS
 
+_PLACES: Final = ("data", "output", "config")
+"""Options that `pipeline.config.load` takes by position."""
+
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +45,7 @@ def run(
         options: see `pipeline.arguments`.
         output: directory for everything that the run makes.
         log_file: of the run.
-        console: for what a person should see; all other output is already sent to the log.
+        console: for what a person should see; all other output goes to the log already.
         interrupted: is set once the user has interrupted the run.
 
     Raises:
@@ -72,7 +76,9 @@ def _run(
     interrupted: threading.Event,
 ) -> ExitStatus:
     with console.status("reading the settings …"):
-        config, notes = _configured(options, output)
+        given = {name: value for name, value in vars(options).items() if name not in _PLACES}
+        loaded = configuration.load(options.data.resolve(), output, options.config, **given)
+        config, notes = earlier_search.resolved(loaded)
         pipeline = _pipeline(config)
     for name, path in (("data", config.data), ("output", output), ("log", log_file)):
         print_lines(console, f"{name:<8}{path}")
@@ -97,25 +103,11 @@ def _run(
     return summary.show(config, console, movies, ended, log_file)
 
 
-def _configured(options: argparse.Namespace, output: Path) -> earlier_search.Resolved:
-    """The configuration of the options, and notes on earlier searches."""
-    given = dict(vars(options))
-    for name in ("data", "output", "config"):
-        del given[name]
-    loaded = configuration.load(options.data.resolve(), output, options.config, **given)
-    return earlier_search.resolved(loaded)
-
-
 def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
-    """The pipeline; what is wrong with `--from` or not installed is found before anything runs.
-
-    Raises:
-        UserError: there is no such node, or the sentence encoder is not installed.
-    """
+    """The pipeline, if the sentence encoder is installed and there is a node for `--from`."""
     if config.hparams.reads_sentences:
         ENCODERS[config.hparams.sentence_encoder].require()
-    token = versions.destination_token(config.model_directory)
-    pipeline = create_pipeline(config, token)
+    pipeline = create_pipeline(config, versions.destination_token(config.model_directory))
     if config.from_node is not None:
         runner.require_node(pipeline, config.from_node)
     return pipeline
@@ -148,40 +140,27 @@ def _nodes(
     log_file: Path,
     ended: list[NodeResult],
 ) -> None:
-    """Run the DAG; a record of its nodes and their times is written beside the log.
-
-    Args:
-        config: of the run.
-        pipeline: its DAG.
-        board: shows each node.
-        log_file: of the run.
-        ended: gets each node as it ends, also the one that fails.
-    """
-
-    class Reporter:
-        def started(self, node: str) -> None:
-            board.begin(node)
-
-        def finished(self, result: NodeResult) -> None:
-            ended.append(result)
-            board.end(result.status.value, describe(result))
-            # The start is recorded too, for whoever watches the process from outside.
-            record.append(
-                {
-                    "node": result.node,
-                    "status": result.status.value,
-                    "started": round(time.time() - result.seconds, 2),
-                    "seconds": round(result.seconds, 2),
-                }
-            )
-            files.write_text(record_file, json.dumps(record, indent=1) + "\n")
-
+    """Run the DAG; `ended` gets each node that ends, and so does a record beside the log."""
     record: list[dict[str, object]] = []
-    record_file = log_file.with_suffix(".json")
+
+    def end(result: NodeResult) -> None:
+        ended.append(result)
+        board.end(result.status.value, describe(result))
+        # The start is recorded too, for whoever watches the process from outside.
+        record.append(
+            {
+                "node": result.node,
+                "status": result.status.value,
+                "started": round(time.time() - result.seconds, 2),
+                "seconds": round(result.seconds, 2),
+            }
+        )
+        files.write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+
     if not config.schema_file.exists():
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(config.schema_file, config.curated_schema.read_text(encoding="utf-8"))
-    runner.run(pipeline, Reporter(), config.from_node, search_anew=config.search_anew)
+    runner.run(pipeline, board.begin, end, config.from_node, search_anew=config.search_anew)
 
 
 def clear_unfinished(output: Path) -> None:

@@ -46,11 +46,10 @@ def newest(output: Path) -> Path:
         return logs[-1].with_suffix(".html")
     history = metadata.read(output / METADATA_FILE)
     for execution in reversed(history.executions):
-        if execution.node == Node.MODEL_REPORT:
-            for artifact in history.outputs(execution).values():
-                path = Path(artifact.uri, MODEL_REPORT_FILE)
-                if path.is_file():
-                    return path
+        for artifact in history.outputs(execution).values():
+            path = Path(artifact.uri, MODEL_REPORT_FILE)
+            if execution.node == Node.MODEL_REPORT and path.is_file():
+                return path
     raise UserError(f"{output} has no report yet: run the pipeline (`make run`)")
 
 
