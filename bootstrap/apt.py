@@ -15,7 +15,7 @@ from pathlib import Path
 from bootstrap.shell import Log, SetupError, clean_environ
 
 _ALIASES = ("stable", "oldstable", "oldoldstable")
-_POCKETS = ("", "-updates", "-security")
+_POCKETS = ("", "updates", "security")
 
 _CONFIGURATION = """\
 Dir::State "{folder}/state";
@@ -52,11 +52,9 @@ def renamed_suite(suite: str, old: str, new: str) -> str:
     Backports, proposed updates and other vendors' suites are left out: `trixie-security` for
     `bookworm-security`, but nothing for `bookworm-backports` or `cloud-sdk-bookworm`.
     """
-    for name in (old, *_ALIASES):
-        for pocket in _POCKETS:
-            if suite == name + pocket:
-                return new + pocket
-    return ""
+    name, dash, pocket = suite.partition("-")
+    fits = name in (old, *_ALIASES) and pocket in _POCKETS
+    return new + dash + pocket if fits else ""
 
 
 def renamed_line_source(text: str, old: str, new: str) -> str:
@@ -64,15 +62,13 @@ def renamed_line_source(text: str, old: str, new: str) -> str:
     entry = re.compile(
         r"^\s*deb\s+(?P<options>\[[^]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<rest>[^#]+)"
     )
-    kept = []
-    for line in text.splitlines():
-        match = entry.match(line)
-        suite = renamed_suite(match["suite"], old, new) if match else ""
-        if match and suite and not match["uri"].startswith("cdrom:"):
-            kept.append(
-                f"deb {match['options'] or ''}{match['uri']} {suite} {match['rest'].strip()}\n"
-            )
-    return "".join(kept)
+    kept = ""
+    for match in filter(None, map(entry.match, text.splitlines())):
+        suite = renamed_suite(match["suite"], old, new)
+        if suite and not match["uri"].startswith("cdrom:"):
+            options, parts = match["options"] or "", match["rest"].strip()
+            kept += f"deb {options}{match['uri']} {suite} {parts}\n"
+    return kept
 
 
 def renamed_stanza_source(text: str, old: str, new: str) -> str:
@@ -115,7 +111,7 @@ def download(
     """Downloads packages of a release and unpacks them, without installing them.
 
     Args:
-        packages: names of the packages.
+        packages: their names.
         old: code name of the machine's release.
         new: code name of the release that the packages come from; may be the same.
         folder: where apt's private state goes; made anew.
@@ -123,7 +119,7 @@ def download(
         etc: apt's configuration on this machine.
 
     Returns:
-        The folder that holds the unpacked files, `folder / "root"`.
+        The folder that holds the unpacked files.
 
     Raises:
         SetupError: apt is not there, has no source for the release, or failed.
@@ -151,17 +147,10 @@ def download(
     configuration.write_text(_CONFIGURATION.format(folder=folder))
     environ = {**clean_environ(), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-q", f"--config-file={configuration}"]
-    log.run(
-        [*apt, "update", "-o", "APT::Update::Error-Mode=any"],
-        f"reading the package list of {new} with apt",
-        environ,
-    )
-    log.run(
-        [*apt, "download", *packages],
-        f"downloading {' '.join(packages)} of {new} with apt",
-        environ,
-        cwd=folder,
-    )
+    update = [*apt, "update", "-o", "APT::Update::Error-Mode=any"]
+    log.run(update, f"reading the package list of {new} with apt", environ)
+    what = f"downloading {' '.join(packages)} of {new} with apt"
+    log.run([*apt, "download", *packages], what, environ, cwd=folder)
     for archive in sorted(folder.glob("*.deb")):
         log.run(["dpkg-deb", "-x", archive, folder / "root"], f"unpacking {archive.name}", environ)
     return folder / "root"

@@ -39,14 +39,11 @@ def python_of(environment: Path) -> Path:
 
 
 def expected_stamp(root: Path, version: str) -> dict[str, Any]:
-    """Gives what the stamp of a finished environment says.
+    """Gives what the stamp of a finished environment says: all that decides what is in it.
 
     Args:
         root: the checkout.
         version: the environment's Python, such as `3.12`.
-
-    Returns:
-        Everything that decides what is in the environment.
 
     Raises:
         SetupError: the checkout lacks the lock file or setup.py.
@@ -82,11 +79,8 @@ def read_stamp(environment: Path) -> dict[str, Any] | None:
 
 
 def up_to_date(root: Path, requested: str) -> bool:
-    """Says whether the environment is finished and made from what the checkout now holds.
-
-    Args:
-        root: the checkout.
-        requested: the Python that the user named; empty if any will do.
+    """Says whether the environment is finished, made from what the checkout `root` now holds, and
+    has the Python that the user requested, if any.
     """
     stamp = read_stamp(root / FOLDER)
     if stamp is None or stamp != expected_stamp(root, stamp["python"]):
@@ -119,7 +113,9 @@ def _make(root: Path, requested: str) -> None:
     release = glibc.verdict(base, os_release, has_apt=shutil.which("apt-get") is not None)
     version = _version(base)
     stamp = read_stamp(environment)
-    if stamp and _reusable(stamp, environment, version if requested else ""):
+    # A checkout that was moved or copied has paths that lead elsewhere.
+    is_here = stamp is not None and stamp.get("environment") == str(environment)
+    if stamp and is_here and (not requested or version == stamp["python"]):
         version = stamp["python"]
         (environment / STAMP).unlink()
         log = Log(environment / "setup.log")
@@ -147,47 +143,23 @@ def _make(root: Path, requested: str) -> None:
     log.say("The environment is ready")
 
 
-def _reusable(stamp: Mapping[str, Any], environment: Path, version: str) -> bool:
-    """Says whether a finished environment can be brought up to date.
-
-    Not if the checkout was moved or copied, which makes its paths lead elsewhere, nor if the user
-    named a Python of another version; `version` is empty where none was named.
-    """
-    return stamp.get("environment") == str(environment) and version in ("", stamp["python"])
-
-
 def _install(root: Path, tools: Tools, log: Log) -> None:
     environment = root / FOLDER
-    uv_pip: list[str | Path] = [
-        tools.uv,
-        "pip",
-        "install",
-        "--python",
-        python_of(environment),
-        "--no-deps",
-    ]
+    install = [*tools.install_into(python_of(environment)), "--no-deps"]
     log.say(f"Installing the packages of {LOCK} (the first time, 1.2 GB to download)")
     log.run(
         # The lock file is complete and overrules a bound (see overrides.txt): nothing to resolve.
-        [*uv_pip, "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
+        [*install, "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
         f"installing the packages of {LOCK}",
         tools.environ,
         cwd=root,
     )
     log.say("Installing the project itself")
-    log.run(
-        [*uv_pip, "--no-build-isolation", "-e", "."],
-        "installing the project",
-        tools.environ,
-        cwd=root,
-    )
+    project = [*install, "--no-build-isolation", "-e", "."]
+    log.run(project, "installing the project", tools.environ, cwd=root)
     log.say("Checking that TensorFlow Data Validation and ML Metadata load")
-    log.run(
-        [python_of(environment), "-c", LOADS],
-        "loading the libraries",
-        clean_environ(),
-        cwd=environment,
-    )
+    load = [python_of(environment), "-c", LOADS]
+    log.run(load, "loading the libraries", clean_environ(), cwd=environment)
 
 
 def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
@@ -201,20 +173,8 @@ def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
     Raises:
         SetupError: Python's venv failed.
     """
-    log.run(
-        [
-            base["executable"],
-            "-I",
-            "-m",
-            "venv",
-            "--without-pip",
-            "--prompt",
-            "ordained",
-            environment,
-        ],
-        "making the virtual environment",
-        clean_environ(),
-    )
+    venv = [base["executable"], "-I", "-m", "venv", "--without-pip", "--prompt", "ordained"]
+    log.run([*venv, environment], "making the virtual environment", clean_environ())
 
 
 def remove(environment: Path) -> None:

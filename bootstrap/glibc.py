@@ -128,7 +128,7 @@ def verdict(
     if version >= REQUIRED:
         return None
     old = code_name(os_release)
-    needs = f"glibc {spoken(REQUIRED)} is needed and {name} has {spoken(version)}"
+    needs = "glibc {}.{} is needed and {} has {}.{}".format(*REQUIRED, name, *version)
     if old not in _NEXT:
         raise SetupError(
             f"{needs}; no release is known here whose libraries could be used instead. {_ELSEWHERE}"
@@ -141,17 +141,12 @@ def verdict(
     return old, _NEXT[old]
 
 
-def spoken(version: tuple[int, int]) -> str:
-    """Gives a version as text."""
-    return f"{version[0]}.{version[1]}"
-
-
 def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
-    """Puts the C and C++ libraries of a newer release into an environment.
+    """Puts the C and C++ libraries of a newer release into an environment's folder `glibc`.
 
     Args:
         release: code names of the machine's release and of the newer one, as `verdict` gives them.
-        environment: the virtual environment; its folder `glibc` is written.
+        environment: the virtual environment.
         log: takes the output.
 
     Raises:
@@ -168,19 +163,12 @@ def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
     target = environment / FOLDER
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    for path in sorted(unpacked.rglob("*.so*")):
-        # The libraries themselves: no plug-ins (gconv, audit), no helper scripts. A link becomes a
-        # file.
-        if (
-            path.parent.name == "x86_64-linux-gnu"
-            and re.search(r"\.so(\.\d+)*$", path.name)
-            and path.exists()
-        ):
+    # Only libraries: no plug-ins (gconv, audit), no helper scripts. A link becomes a file.
+    for path in sorted(unpacked.rglob("x86_64-linux-gnu/*.so*")):
+        if re.search(r"\.so(\.\d+)*$", path.name) and path.exists():
             shutil.copy2(path, target / path.name)
-    missing = [
-        name for name in (_LOADER, "libc.so.6", *_LOADED_FIRST) if not (target / name).is_file()
-    ]
-    if missing:
+    needed = (_LOADER, "libc.so.6", *_LOADED_FIRST)
+    if missing := [name for name in needed if not (target / name).is_file()]:
         raise SetupError(
             f"the packages {', '.join(_PACKAGES)} of {release[1]} lack {', '.join(missing)}"
         )
@@ -208,32 +196,15 @@ def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
             "move the checkout"
         )
     bin_folder = environment / "bin"
-    origin = str(Path(base).parent)
-    own = [
-        part.replace("$ORIGIN", origin)
-        for part in output_of([patchelf, "--print-rpath", base]).split(":")
-        if part
-    ]
-
+    own = output_of([patchelf, "--print-rpath", base]).replace("$ORIGIN", str(Path(base).parent))
+    search = ":".join([str(libraries), *filter(None, own.split(":"))])
     copy = bin_folder / "python.copy"
     shutil.copy2(base, copy)
     copy.chmod(0o755)
     needed = [argument for name in _LOADED_FIRST for argument in ("--add-needed", name)]
-    search = ":".join([str(libraries), *own])
-    log.run(
-        [
-            patchelf,
-            "--set-interpreter",
-            libraries / _LOADER,
-            "--force-rpath",
-            "--set-rpath",
-            search,
-            *needed,
-            copy,
-        ],
-        "giving the interpreter the newer glibc",
-        clean_environ(),
-    )
+    change: list[str | Path] = [patchelf, "--set-interpreter", libraries / _LOADER]
+    change += ["--force-rpath", "--set-rpath", search, *needed, copy]
+    log.run(change, "giving the interpreter the newer glibc", clean_environ())
     names = [path for path in bin_folder.iterdir() if re.fullmatch(r"python[\d.]*", path.name)]
     for path in names:
         path.unlink()

