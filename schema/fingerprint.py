@@ -58,17 +58,11 @@ def sources(*names: str, root: Path = ROOT) -> set[Path]:
     Of a package that is named, these are all files with one of `SUFFIXES`, in subfolders as well,
     so a module that reads a template or a style sheet is named together with its package. Of a
     module that is named or imported, it is the module itself and the `__init__.py` of each package
-    around it. Imports inside functions and for type checkers count as well.
-
-    Args:
-        *names: see `fingerprint`.
-        root: see `fingerprint`.
-
-    Raises:
-        ModuleNotFoundError: a name is not a module or package of the project.
+    around it. Imports inside functions and for type checkers count as well. For the arguments and
+    errors see `fingerprint`.
     """
     found: set[Path] = set()
-    waiting: list[str] = []
+    waiting = list(names)
     for name in names:
         files = _files(name, root)
         if not files:
@@ -77,7 +71,6 @@ def sources(*names: str, root: Path = ROOT) -> set[Path]:
             inside = {path for path in files[-1].parent.rglob("*") if path.suffix in SUFFIXES}
             found |= {path for path in inside if path.suffix != ".py"}
             waiting += [_name(path, root) for path in inside if path.suffix == ".py"]
-        waiting.append(name)
     while waiting:
         for file in _files(waiting.pop(), root):
             if file not in found:
@@ -94,9 +87,7 @@ def _files(name: str, root: Path) -> list[Path]:
     found = []
     for end in range(1, len(parts) + 1):
         place = root.joinpath(*parts[:end])
-        files = [
-            file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()
-        ]
+        files = [one for one in (place / "__init__.py", place.with_suffix(".py")) if one.is_file()]
         # `benchmarks` is a folder of programs without an `__init__.py`.
         if not files and not place.is_dir():
             return []
