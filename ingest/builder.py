@@ -26,9 +26,7 @@ from schema.genres import GENRES
 from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many bytes of its file are read and how many there are (0:
-unknown).
-"""
+"""Called with what is being done, the bytes of its file that are read and all its bytes, if known."""
 
 
 def build(
@@ -50,9 +48,6 @@ def build(
         output_dir: Folder for the movies; made if need be.
         settings: The user's choices; None takes the defaults.
         progress: Told how far the build is.
-
-    Returns:
-        The account of the build.
 
     Raises:
         UserError: An input is missing, damaged or malformed beyond the allowed share; or the
@@ -116,7 +111,17 @@ def _build(
     progress: Progress | None,
 ) -> IngestReport:
     start = time.monotonic()
-    made_from = _made_from(settings) | {"inputs": [_identity(path) for path in inputs]}
+    made_from = _made_from(settings) | {
+        "inputs": [
+            {
+                "name": path.name,
+                "size": path.stat().st_size,
+                "modified_ns": path.stat().st_mtime_ns,
+                "sha256": sha256(path),
+            }
+            for path in inputs
+        ]
+    }
     log = RejectLog(place.fresh / REJECTS_FILE, place.kept_rejects)
     try:
         with (
@@ -196,16 +201,6 @@ def _made_from(settings: IngestSettings) -> dict[str, Any]:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         code.update(path.read_bytes())
     return {"code": code.hexdigest(), "settings": settings.that_shape_rows()}
-
-
-def _identity(path: Path) -> dict[str, Any]:
-    status = path.stat()
-    return {
-        "name": path.name,
-        "size": status.st_size,
-        "modified_ns": status.st_mtime_ns,
-        "sha256": sha256(path),
-    }
 
 
 def _record(output: Path) -> Any:

@@ -40,17 +40,16 @@ class Dump:
         """What every further line matches in full (RE2)."""
         return r"\t".join(f"({column.pattern})" for column in self.columns)
 
-    def sql_value(self, name: str) -> str:
-        """SQL for a column's text, NULL for IMDb's null, in the table `lines`."""
-        at = [column.name for column in self.columns].index(name) + 1
-        return rf"nullif(split_part(text, chr(9), {at}), '\N')"
-
-    def sql_id(self, name: str) -> str:
-        """SQL for the number in a column's tconst or nconst, NULL if there is none."""
-        return f"try_cast(substr({self.sql_value(name)}, 3) AS BIGINT)"
+    def sql_columns(self) -> str:
+        """SQL for what `text` holds: the columns, and as `id` the number in the first of them."""
+        values = [
+            rf"nullif(split_part(text, chr(9), {at}), '\N') AS {column.name}"
+            for at, column in enumerate(self.columns, 1)
+        ]
+        return ", ".join([*values, f"try_cast(substr({self.columns[0].name}, 3) AS BIGINT) AS id"])
 
     def sql_reason(self) -> str:
-        """SQL that says why a line of the table `lines` does not match `pattern`."""
+        """SQL that says why `text` does not match `pattern`."""
         tabs = r"(length(text) - length(replace(text, chr(9), '')))"
         cases = [
             f"WHEN {tabs} <> {len(self.columns) - 1} "

@@ -85,14 +85,19 @@ class Join:
         """Counts by name, from a query of two columns."""
         return dict(self.con.execute(sql).fetchall())
 
-    def _load(self, dump: Dump, path: Path, *statements: str) -> None:
-        """Runs SQL on all lines of a dump, a block at a time, and rejects the malformed ones.
+    def _load(self, dump: Dump, path: Path, **tables: str) -> None:
+        """Makes tables from a dump, a block of lines at a time, and rejects malformed lines.
 
-        Each statement sees a table `lines` (line BIGINT, text VARCHAR, ok BOOLEAN): the lines with
-        their numbers and whether they match the dump's pattern.
+        Each table is given as a query of `rows`: the columns of the dump, NULL for IMDb's null;
+        `id`, the number in the first column; and `line`, the number of the line.
         """
         self.lines[path.name] = 0
+        self.con.execute(f"""
+            CREATE OR REPLACE TEMP VIEW rows AS
+            SELECT line, {dump.sql_columns()} FROM lines WHERE ok
+        """)
         count_bytes = self.step(f"reading {path.name}", path)
+        verb = "CREATE TABLE {} AS"
         for block, part in ahead(spooled(dump, path, self.spool, count_bytes)):
             self.lines[path.name] += block.count
             self.con.execute(f"""
@@ -104,8 +109,9 @@ class Join:
                     new_line = '\\n', delim = '{FIELD_FREE}', nullstr = '{TAKEN_OUT}')
             """)
             part.unlink()
-            for statement in statements:
-                self.con.execute(statement)
+            for name, query in tables.items():
+                self.con.execute(verb.format(name) + query)
+            verb = "INSERT INTO {}"
             malformed = self.con.execute(
                 f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
             ).fetchall()
@@ -141,40 +147,31 @@ class Join:
         self._judge(path)
 
     def _read_films(self, path: Path) -> None:
-        types = ", ".join(f"'{name}'" for name in self.settings.title_types)
-        adult = (
-            "false"
-            if self.settings.include_adult
-            else f"{BASICS.sql_value('isAdult')} = '1' OR list_contains(labels, 'Adult')"
-        )
-        self.con.execute(f"""
-            CREATE TABLE films (id BIGINT, line BIGINT, tconst VARCHAR, primary_title VARCHAR,
-                original_title VARCHAR, year INTEGER, runtime INTEGER, labels VARCHAR[]);
-            CREATE TABLE dropped (reason VARCHAR, count BIGINT);
-            CREATE TEMP VIEW titles AS
-            SELECT line, text, string_split({BASICS.sql_value("genres")}, ',') AS labels,
-                CASE WHEN coalesce({BASICS.sql_value("titleType")} NOT IN ({types}), true)
+        adult = "false" if self.settings.include_adult else "isAdult = '1' OR 'Adult' IN labels"
+        types = list(self.settings.title_types)
+        titles = f"""(
+            SELECT *, string_split(genres, ',') AS labels,
+                CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN 'another title type'
                     WHEN coalesce({adult}, false) THEN 'adult'
                     WHEN labels IS NULL THEN 'no genre'
                     WHEN NOT list_has_any(labels, {list(GENRES)})
                         THEN 'only genres outside the list'
                 END AS reason
-            FROM lines WHERE ok
-        """)
+            FROM rows
+        )"""
         self._load(
             BASICS,
             path,
-            f"""
-            INSERT INTO films SELECT {BASICS.sql_id("tconst")}, line, {BASICS.sql_value("tconst")},
-                {BASICS.sql_value("primaryTitle")}, {BASICS.sql_value("originalTitle")},
-                {BASICS.sql_value("startYear")}::INTEGER,
-                nullif({BASICS.sql_value("runtimeMinutes")}::INTEGER, 0), labels
-            FROM titles WHERE reason IS NULL
+            films=f"""
+                SELECT id, line, tconst, primaryTitle AS primary_title,
+                    originalTitle AS original_title, startYear::INTEGER AS year,
+                    nullif(runtimeMinutes::INTEGER, 0) AS runtime, labels
+                FROM {titles} WHERE reason IS NULL
             """,
-            """
-            INSERT INTO dropped
-            SELECT reason, count(*) FROM titles WHERE reason IS NOT NULL GROUP BY reason
+            dropped=f"""
+                SELECT reason, count(*) AS count FROM {titles}
+                WHERE reason IS NOT NULL GROUP BY reason
             """,
         )
         self._reject_repeats("films", BASICS, path)
@@ -247,56 +244,38 @@ class Join:
         self.dropped |= {"no plot": films - told, "plot of an earlier film": told - chosen}
 
     def _read_ratings(self, path: Path) -> None:
-        self.con.execute(
-            "CREATE TABLE ratings (id BIGINT, line BIGINT, rating DECIMAL(3, 1), votes BIGINT)"
-        )
         self._load(
             RATINGS,
             path,
-            f"""
-            INSERT INTO ratings
-            SELECT {RATINGS.sql_id("tconst")} AS id, line,
-                nullif(try_cast({RATINGS.sql_value("averageRating")} AS DECIMAL(3, 1)), 0),
-                nullif(try_cast({RATINGS.sql_value("numVotes")} AS BIGINT), 0)
-            FROM lines WHERE ok AND id IN (SELECT id FROM chosen)
+            ratings="""
+                SELECT id, line, nullif(try_cast(averageRating AS DECIMAL(3, 1)), 0) AS rating,
+                    nullif(try_cast(numVotes AS BIGINT), 0) AS votes
+                FROM rows WHERE id IN (SELECT id FROM chosen)
             """,
         )
         self._reject_repeats("ratings", RATINGS, path)
 
     def _read_credits(self, crew: Path, principals: Path) -> None:
-        """The table `credits`: people by film and role; those of title.crew go before
-        title.principals.
-        """
-        self.con.execute("""
-            CREATE TABLE crew (id BIGINT, line BIGINT, directors VARCHAR, writers VARCHAR);
-            CREATE TABLE principals (
-                id BIGINT, line BIGINT, position INTEGER, person BIGINT, role VARCHAR)
-        """)
+        """People by film and role: the table `credits`. title.crew goes before title.principals."""
         self._load(
             CREW,
             crew,
-            f"""
-            INSERT INTO crew
-            SELECT {CREW.sql_id("tconst")} AS id, line, {CREW.sql_value("directors")},
-                {CREW.sql_value("writers")}
-            FROM lines WHERE ok AND id IN (SELECT id FROM chosen)
+            crew="""
+                SELECT id, line, directors, writers
+                FROM rows WHERE id IN (SELECT id FROM chosen)
             """,
         )
         self._reject_repeats("crew", CREW, crew)
-        cast = ", ".join(f"'{category}'" for category in CAST_CATEGORIES)
         self._load(
             PRINCIPALS,
             principals,
-            f"""
-            INSERT INTO principals
-            SELECT {PRINCIPALS.sql_id("tconst")} AS id, line,
-                try_cast({PRINCIPALS.sql_value("ordering")} AS INTEGER),
-                {PRINCIPALS.sql_id("nconst")},
-                CASE WHEN category IN ({cast}) THEN 'cast'
-                    WHEN category = 'director' THEN 'directors'
-                    WHEN category = 'writer' THEN 'writers' END AS role
-            FROM (SELECT *, {PRINCIPALS.sql_value("category")} AS category FROM lines)
-            WHERE ok AND role IS NOT NULL AND id IN (SELECT id FROM chosen)
+            principals=f"""
+                SELECT id, line, try_cast(ordering AS INTEGER) AS position,
+                    try_cast(substr(nconst, 3) AS BIGINT) AS person,
+                    CASE WHEN category IN {CAST_CATEGORIES} THEN 'cast'
+                        WHEN category = 'director' THEN 'directors'
+                        WHEN category = 'writer' THEN 'writers' END AS role
+                FROM rows WHERE role IS NOT NULL AND id IN (SELECT id FROM chosen)
             """,
         )
         self._judge(principals)
@@ -315,18 +294,13 @@ class Join:
         """)
 
     def _read_names(self, path: Path) -> None:
-        self.con.execute("""
-            CREATE TABLE people AS SELECT DISTINCT person AS id FROM credits;
-            CREATE TABLE names (id BIGINT, line BIGINT, name VARCHAR)
-        """)
         self._load(
             NAMES,
             path,
-            f"""
-            INSERT INTO names
-            SELECT {NAMES.sql_id("nconst")} AS id, line,
-                nullif(tidy(replace({NAMES.sql_value("primaryName")}, '{LIST_SEPARATOR}', ' ')), '')
-            FROM lines WHERE ok AND id IN (SELECT id FROM people)
+            names=f"""
+                SELECT id, line,
+                    nullif(tidy(replace(primaryName, '{LIST_SEPARATOR}', ' ')), '') AS name
+                FROM rows WHERE id IN (SELECT person FROM credits)
             """,
         )
         self._reject_repeats("names", NAMES, path)

@@ -156,20 +156,17 @@ def _judged(file: str, first: int, data: bytes) -> Block:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     if _sound(data):
         return Block(first, data)
-    block = Block(first, b"")
-    kept = []
+    kept, rejects = [], []
     for number, line in enumerate(data[:-1].split(b"\n"), first):
         if reason := _fault(line):
-            shown = line[:800].decode("utf-8", "replace")
-            block.rejects.append(Reject(file, number, reason, shown))
+            rejects.append(Reject(file, number, reason, line[:800].decode("utf-8", "replace")))
             line = TAKEN_OUT.encode()
         kept.append(line)
-    block.data = b"\n".join(kept) + b"\n"
-    return block
+    return Block(first, b"\n".join(kept) + b"\n", rejects)
 
 
 def _sound(data: bytes) -> bool:
-    """Whether no line has a fault, by a few fast passes over them all."""
+    """Whether no line has a fault, by a few fast passes over all lines."""
     half = LONGEST_LINE // 2
     return not (
         data.startswith(b"\n")
