@@ -26,7 +26,7 @@ from schema.genres import GENRES
 from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, the bytes of its file that are read and all its bytes, if known."""
+"""Called with what is being done, and the bytes read of its file and in all (0 without a file)."""
 
 
 def build(

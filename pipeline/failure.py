@@ -20,7 +20,6 @@ from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
 from report import facts, page
-from schema import files
 from schema.errors import UserError
 from schema.names import MODEL_NAME, Node
 
@@ -65,29 +64,6 @@ def render(
             # What ended the run, such as a full disk, may make this fail as well.
             log.exception("the model could not be reported on")
     return page.render_failed(MODEL_NAME, now, reasons, nodes, asdict(movies))
-
-
-def write(
-    config: RunConfig,
-    pipeline: tfx.dsl.Pipeline,
-    movies: IngestReport,
-    ended: Sequence[NodeResult],
-    error: Exception,
-    log_file: Path,
-) -> Path | None:
-    """Write the page beside the log; for the arguments see `render`.
-
-    Returns:
-        Its path; None if it cannot be written, for example on a full disk.
-    """
-    path = log_file.with_suffix(".html")
-    page = render(config, pipeline, movies, ended, error, reasons(error, log_file))
-    try:
-        files.write_text(path, page)
-    except OSError:
-        log.exception("there is no report of the run")
-        return None
-    return path
 
 
 def reasons(error: BaseException, log_file: Path) -> list[str]:

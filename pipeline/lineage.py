@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import metadata
 from metadata import Execution, History
-from pipeline import options
-from pipeline.arguments import SAMPLE
+from pipeline.arguments import SAMPLE, add_config, command_parser
 from schema import command
 from schema.names import (
     EXTRA_ASSETS,
@@ -36,7 +35,7 @@ _DIRECTORY: Final = "destination_token"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer on the console; returns the exit status."""
-    parser = options.parser(
+    parser = command_parser(
         "pipeline.lineage",
         "Print from ML Metadata which data, code, schema and settings made the model "
         "that is served, what else was made from these data, and what a run would do again.",
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="data that a run would read (default: the bundled sample)",
     )
-    options.add_config(parser)
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

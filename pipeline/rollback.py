@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.pusher import versions
-from pipeline import options
+from pipeline.arguments import command_parser
 from schema import command
 from schema.names import MODEL_NAME, SERVING_FOLDER
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Roll back and say from which version to which; returns the exit status."""
-    parser = options.parser(
+    parser = command_parser(
         "pipeline.rollback",
         "Make an earlier version of the pushed model the served one. A server that "
         "polls the directory follows by itself; the model rolled back is not pushed again unless "

@@ -52,55 +52,46 @@ def run(
         UserError: see `pipeline.config.load`, `ingest.build` and the components.
         TryAgainError: the disk is full.
     """
+    ended: list[NodeResult] = []
+    movies: IngestReport | None = None
+    board = Board(console)
     try:
-        return _run(options, output, log_file, console, interrupted)
-    except UserError:
-        raise
+        with console.status("reading the settings …"):
+            given = {name: value for name, value in vars(options).items() if name not in _PLACES}
+            loaded = configuration.load(options.data.resolve(), output, options.config, **given)
+            config, notes = earlier_search.resolved(loaded)
+            pipeline = _pipeline(config)
+        for name, path in (("data", config.data), ("output", output), ("log", log_file)):
+            print_lines(console, f"{name:<8}{path}")
+        print_lines(console, *(f"note: {note}" for note in notes), "")
+        with board.shown():
+            movies = _ingest(config, board)
+            _nodes(config, pipeline, board, log_file, ended)
+        return summary.show(config, console, movies, ended, log_file)
     except Exception as error:
         if interrupted.is_set():
+            raise
+        reasons = failure.reasons(error, log_file)
+        if movies is not None and ended:
+            with console.status("writing the report …"):
+                page = failure.render(config, pipeline, movies, ended, error, reasons)
+            try:
+                files.write_text(log_file.with_suffix(".html"), page)
+                print_lines(console, f"report  {log_file.with_suffix('.html')}")
+            except OSError:
+                log.exception("there is no report of the run")
+        if isinstance(error, AnomaliesFound):
+            print_lines(console, *reasons, title="stopped: the data have anomalies")
+            return ExitStatus.ANOMALIES
+        if isinstance(error, UserError):
             raise
         log.exception("the run failed")
         if failure.is_full_disk(error):
             raise TryAgainError(
                 f"{output}: no space is left on the disk; make room and run the same command again"
             ) from error
-        print_lines(console, *failure.reasons(error, log_file), title="failed:")
+        print_lines(console, *reasons, title="failed:")
         return ExitStatus.FAILED
-
-
-def _run(
-    options: argparse.Namespace,
-    output: Path,
-    log_file: Path,
-    console: Console,
-    interrupted: threading.Event,
-) -> ExitStatus:
-    with console.status("reading the settings …"):
-        given = {name: value for name, value in vars(options).items() if name not in _PLACES}
-        loaded = configuration.load(options.data.resolve(), output, options.config, **given)
-        config, notes = earlier_search.resolved(loaded)
-        pipeline = _pipeline(config)
-    for name, path in (("data", config.data), ("output", output), ("log", log_file)):
-        print_lines(console, f"{name:<8}{path}")
-    print_lines(console, *(f"note: {note}" for note in notes), "")
-    board = Board(console)
-    ended: list[NodeResult] = []
-    movies: IngestReport | None = None
-    try:
-        with board.shown():
-            movies = _ingest(config, board)
-            _nodes(config, pipeline, board, log_file, ended)
-    except Exception as error:
-        if movies is not None and ended and not interrupted.is_set():
-            with console.status("writing the report …"):
-                page = failure.write(config, pipeline, movies, ended, error, log_file)
-            print_lines(console, *([f"report  {page}"] if page else []))
-        if not isinstance(error, AnomaliesFound):
-            raise
-        findings = failure.reasons(error, log_file)
-        print_lines(console, *findings, title="stopped: the data have anomalies")
-        return ExitStatus.ANOMALIES
-    return summary.show(config, console, movies, ended, log_file)
 
 
 def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:

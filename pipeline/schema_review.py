@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from pipeline import options
+from pipeline.arguments import command_parser
 from pipeline.past_runs import PastRuns
 from schema import command, files
 from schema.errors import UserError, from_os_error
@@ -186,7 +186,7 @@ def review(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = options.parser(
+    parser = command_parser(
         "pipeline.schema_review",
         "Show how the data of the newest run differ from the curated schema.",
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import metadata
-from pipeline import options
+from pipeline.arguments import command_parser
 from schema import command
 from schema.errors import UserError
 from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_REPORT_FILE, Node
@@ -18,7 +18,7 @@ from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_REPORT_FILE, Node
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the path of the report and open it in a browser; returns the exit status."""
-    parser = options.parser(
+    parser = command_parser(
         "pipeline.show_report",
         "Open the report of the newest run in a browser, or print its path.",
     )
