@@ -108,18 +108,15 @@ def download(
     log: Log,
     etc: Path = Path("/etc/apt"),
 ) -> Path:
-    """Downloads packages of a release and unpacks them, without installing them.
+    """Downloads packages of a release with apt and unpacks them, without installing them.
 
     Args:
         packages: their names.
         old: code name of the machine's release.
         new: code name of the release that the packages come from; may be the same.
-        folder: where apt's private state goes; made anew.
+        folder: where apt's private state and the unpacked files go; made anew.
         log: takes apt's output.
         etc: apt's configuration on this machine.
-
-    Returns:
-        The folder that holds the unpacked files.
 
     Raises:
         SetupError: apt is not there, has no source for the release, or failed.

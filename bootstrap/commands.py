@@ -11,12 +11,7 @@ from bootstrap.shell import SetupError, fail
 
 
 def run(root: str, requested: str, arguments: Sequence[str]) -> int:
-    """Runs one command.
-
-    Args:
-        root: the checkout.
-        requested: the Python that the user named; empty if any will do.
-        arguments: the command and its options.
+    """Runs one command on a checkout.
 
     Returns:
         The exit status: 0 done, 1 doctor found something wrong, 2 the command could not be done.

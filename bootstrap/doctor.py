@@ -29,12 +29,7 @@ class Finding(NamedTuple):
 
 
 def examine(root: Path, requested: str) -> int:
-    """Prints the report on a checkout; returns 1 if something is wrong, else 0.
-
-    Args:
-        root: the checkout.
-        requested: the Python that the user named; empty if any will do.
-    """
+    """Prints the report on a checkout; returns 1 if something is wrong, else 0."""
     wrong = 0
     for name, found, remedy in findings(root, requested):
         wrong += bool(remedy)

@@ -39,11 +39,7 @@ def python_of(environment: Path) -> Path:
 
 
 def expected_stamp(root: Path, version: str) -> dict[str, Any]:
-    """Gives what the stamp of a finished environment says: all that decides what is in it.
-
-    Args:
-        root: the checkout.
-        version: the environment's Python, such as `3.12`.
+    """Gives what the stamp says of an environment made from a checkout with a Python version.
 
     Raises:
         SetupError: the checkout lacks the lock file or setup.py.
@@ -89,7 +85,7 @@ def up_to_date(root: Path, requested: str) -> bool:
 
 
 def set_up(root: Path, requested: str) -> None:
-    """Makes the environment, completes it or brings it up to date.
+    """Makes the environment of a checkout, completes it or brings it up to date.
 
     Args:
         root: the checkout.
@@ -163,16 +159,7 @@ def _install(root: Path, tools: Tools, log: Log) -> None:
 
 
 def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
-    """Makes an empty virtual environment.
-
-    Args:
-        environment: its folder.
-        base: the interpreter to make it with, as `pythons.probe` describes it.
-        log: takes the output.
-
-    Raises:
-        SetupError: Python's venv failed.
-    """
+    """Makes an empty virtual environment with an interpreter that `pythons.probe` describes."""
     venv = [base["executable"], "-I", "-m", "venv", "--without-pip", "--prompt", "ordained"]
     log.run([*venv, environment], "making the virtual environment", clean_environ())
 

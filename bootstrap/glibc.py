@@ -92,13 +92,13 @@ def verdict(
     """Decides whether the environment needs a glibc of its own.
 
     Args:
-        facts: what `pythons.probe` says of the interpreter: its "system", "machine" and "libc".
+        facts: what `pythons.probe` says of the interpreter.
         os_release: the fields of /etc/os-release.
         has_apt: whether apt-get is on the PATH.
 
     Returns:
-        None if the machine is new enough (or a Mac with Apple silicon); else the code names of the
-        machine's release and of the release that the libraries come from.
+        None if not; else the code names of the machine's release and of the release that the
+        libraries come from.
 
     Raises:
         SetupError: the stack cannot run here; the message says what is missing and what to do.
@@ -178,13 +178,8 @@ def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
 def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
     """Makes the environment's interpreter load the libraries in its folder `glibc`.
 
-    The interpreter, under each of its names, becomes a changed copy of the base interpreter.
-
-    Args:
-        environment: the virtual environment.
-        base: the interpreter that the environment was made with.
-        patchelf: the patchelf program.
-        log: takes the output.
+    The interpreter, under each of its names, becomes a changed copy of `base`, the interpreter that
+    the environment was made with.
 
     Raises:
         SetupError: the copy could not be changed, or does not start.

@@ -41,11 +41,7 @@ def pip_files(environ: Mapping[str, str]) -> list[Path]:
 
 
 def pip_settings(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str, str]:
-    """Collects what pip is told of indexes and certificates.
-
-    Args:
-        environ: the environment variables.
-        files: pip's configuration files, later ones win; those that cannot be read are left out.
+    """Collects what pip is told of indexes and certificates by its files and by the environment.
 
     Returns:
         Values by option name, such as `index-url`; several values are parted by white space.
@@ -87,9 +83,6 @@ def uv_variables(
         settings: what `pip_settings` found.
         has_uv_files: whether uv has a configuration of its own, which then decides on the index.
         has_certificates: whether the system has a store of certificates.
-
-    Returns:
-        The variables to add.
     """
     added: dict[str, str] = {}
     if not has_uv_files and not any(environ.get(name) for name in _UV_INDEX_VARIABLES):

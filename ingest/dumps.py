@@ -148,14 +148,8 @@ def spooled(
 ) -> Iterator[tuple[Block, Path]]:
     """The lines of a dump in blocks.
 
-    Args:
-        dump: Which dump the file holds.
-        path: The file.
-        spool: Folder for one or two blocks at a time.
-        count_bytes: Called with the number of bytes read from disk.
-
     Yields:
-        Each block without the header, and the file that it was written to.
+        Each block without the header, and the file in the folder `spool` that it was written to.
 
     Raises:
         UserError: The file is damaged, empty or has another header.

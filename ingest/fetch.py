@@ -84,8 +84,7 @@ def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str
         The names of what was downloaded now.
 
     Raises:
-        UserError: The server refuses, or a file cannot be written. The next call goes on where
-            this one stopped.
+        UserError: The server refuses, or a file cannot be written.
         TryAgainError: The tries are used up, another process downloads, or the disk is full.
     """
     names = [f"{dump.name}.tsv.gz" for dump in DUMPS]
@@ -170,12 +169,7 @@ def download(url: str, target: Path, settings: FetchSettings, progress: Progress
 def _receive(
     url: str, file: BinaryIO, note: Path, settings: FetchSettings, name: str, progress: Progress
 ) -> _Remote:
-    """One request: appends to the part file what is missing, or starts it anew.
-
-    Raises:
-        _FailedTryError: The connection broke or the server was busy.
-        UserError: The server refuses.
-    """
+    """One request: appends to the part file what is missing, or starts it anew."""
     held = os.fstat(file.fileno()).st_size
     known = _known(url, note)
     if known and held and held == known.size:

@@ -119,11 +119,7 @@ class Join:
             self._judge(path, at_least=FEW)
 
     def _judge(self, path: Path, at_least: int = 0) -> None:
-        """Stops the build where too large a share of a file is malformed.
-
-        Raises:
-            UserError: More lines than `at_least` and the allowed share are rejected.
-        """
+        """Stops the build where more lines than `at_least` and the allowed share are malformed."""
         reasons, total = self.log.counts[path.name], self.lines[path.name]
         allowed = self.settings.max_reject_share
         if reasons.total() > max(at_least, allowed * total):

@@ -80,12 +80,9 @@ def _sent_to(file: TextIO, *descriptors: int) -> Iterator[None]:
 
 
 def print_lines(console: Console, *lines: str, title: str = "") -> None:
-    """Print lines, wrapped between words on a terminal only: elsewhere each stays one line.
+    """Print lines without markup, below a title in red if one is given.
 
-    Args:
-        console: where to.
-        lines: text without markup.
-        title: a line in red before them.
+    They are wrapped between words on a terminal only: elsewhere each stays one line.
     """
     if title:
         console.print(f"\n{title}", style="bold red")

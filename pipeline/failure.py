@@ -37,7 +37,7 @@ def render(
     error: Exception,
     reasons: Sequence[str],
 ) -> str:
-    """The page of a run that ended early. It has all sections if the model had been judged.
+    """The HTML page of a run that ended early. It has all sections if the model had been judged.
 
     Args:
         config: of the run.
@@ -46,9 +46,6 @@ def render(
         ended: the nodes that ended, the one that failed last.
         error: what that node raised.
         reasons: the error in words, one line each.
-
-    Returns:
-        HTML.
     """
     nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)

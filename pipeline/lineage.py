@@ -92,15 +92,11 @@ def _hparams(folder: Path) -> Any:
 
 
 def run_again(config: "RunConfig", history: History) -> dict[str, list[str]]:
-    """What a run with this configuration would not take from the cache.
+    """What a run with this configuration would not take from the cache, given the runs so far.
 
     A node is taken from the cache if an execution with its present parameters, the fingerprint of
     its code among them, took what the nodes before it would give. Resolvers, which only look
     things up, always run and are left out.
-
-    Args:
-        config: of the run.
-        history: of the runs so far.
 
     Returns:
         Why, in a few words each, by node in the order of the nodes.

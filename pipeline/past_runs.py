@@ -71,11 +71,7 @@ class PastRuns:
     """The artifacts of all runs in an output directory."""
 
     def __init__(self, output: Path) -> None:
-        """Read ML Metadata.
-
-        Raises:
-            UserError: no run has been made there.
-        """
+        """Read ML Metadata; raises a `UserError` if no run has been made there."""
         self.output = find_output(output)
         self._history = metadata.read(self.output / METADATA_FILE)
 

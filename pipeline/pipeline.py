@@ -26,7 +26,7 @@ InteractiveContext refuses subclasses of `str`."""
 
 
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
-    """The pipeline of a configuration.
+    """The pipeline of a configuration, its nodes in the order in which they run.
 
     Nothing is read but the sources and the schema, for their hashes.
 
@@ -34,9 +34,6 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         config: of the run.
         destination_token: names the state of the serving directory, see
             `components.pusher.versions.destination_token`.
-
-    Returns:
-        The pipeline, its nodes in the order in which they run.
     """
     nodes = data_stage(config)
     nodes |= feature_stage(config, nodes)

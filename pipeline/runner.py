@@ -121,22 +121,14 @@ def run(
 
 
 def require_node(pipeline: tfx.dsl.Pipeline, name: str) -> None:
-    """Make sure that a pipeline has a node of this name.
-
-    Raises:
-        UserError: it has none.
-    """
+    """Raise a `UserError` if a pipeline has no node of this name."""
     names = [component.id for component in pipeline.components]
     if name not in names:
         raise UserError(f"there is no node {name}. Nodes: {', '.join(names)}")
 
 
 def inputs(pipeline: tfx.dsl.Pipeline, node: str, run_id: str) -> dict[str, Artifact]:
-    """What a node is given in a run, once the nodes that it cannot do without have ended.
-
-    Returns:
-        The first artifact of each input that has any.
-    """
+    """The first artifact of each input that a node is given in a run, of those that have any."""
     ir = _compiled(pipeline, run_id)
     wanted = next(one.pipeline_node for one in ir.nodes if one.pipeline_node.node_info.id == node)
     with metadata.Metadata(pipeline.metadata_connection_config) as handle:

@@ -55,8 +55,7 @@ def differences(
         statistics: of the data, for the ranges, which SchemaGen does not infer.
 
     Returns:
-        The changes that would make the schema fit, by feature in the order of the curated schema,
-        new features last.
+        The changes, in the order of the curated schema, new features last.
     """
     of_data = {feature.name: feature for feature in inferred.feature}
     changes: list[Change] = []
@@ -147,7 +146,6 @@ def review(
 
     Raises:
         UserError: the schema cannot be read or written.
-        TryAgainError: the disk is full.
     """
     header, curated = read_schema(schema_file)
     changes = differences(curated, inferred, statistics)

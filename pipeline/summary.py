@@ -31,15 +31,7 @@ def show(
     results: Sequence[NodeResult],
     log_file: Path,
 ) -> ExitStatus:
-    """Print what came of a run whose nodes all ended, the reason of a refusal last.
-
-    Args:
-        config: of the run.
-        console: where to.
-        movies: what was read.
-        results: of all nodes.
-        log_file: of the run.
-    """
+    """Print what came of a run whose nodes all ended, the reason of a refusal last."""
     node = {result.node: result for result in results}
     blessing = node[Node.EVALUATOR].outputs["blessing"]
     verdict = read_verdict(blessing)

@@ -58,8 +58,7 @@ def sources(*names: str, root: Path = ROOT) -> set[Path]:
     Of a package that is named, these are all files with one of `SUFFIXES`, in subfolders as well,
     so a module that reads a template or a style sheet is named together with its package. Of a
     module that is named or imported, it is the module itself and the `__init__.py` of each package
-    around it. Imports inside functions and for type checkers count as well. For the arguments and
-    errors see `fingerprint`.
+    around it. Imports inside functions and for type checkers count as well.
     """
     found: set[Path] = set()
     waiting = list(names)
