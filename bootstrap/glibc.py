@@ -8,6 +8,7 @@ the environment changes; see docs/adr/0001-glibc.md.
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 from collections.abc import Mapping
@@ -57,22 +58,12 @@ def parse_version(text: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def parse_os_release(text: str) -> dict[str, str]:
-    """Reads the text of /etc/os-release into a dict."""
-    pairs = (
-        line.partition("=")
-        for line in text.splitlines()
-        if "=" in line and not line.startswith("#")
-    )
-    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
-
-
 def read_os_release() -> dict[str, str]:
     """Reads what this machine says of its system; empty where it says nothing (macOS)."""
-    for path in (Path("/etc/os-release"), Path("/usr/lib/os-release")):
-        if path.is_file():
-            return parse_os_release(path.read_text(encoding="utf-8", errors="replace"))
-    return {}
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
 
 
 def code_name(os_release: Mapping[str, str]) -> str:
@@ -80,10 +71,8 @@ def code_name(os_release: Mapping[str, str]) -> str:
 
     A derivative (Linux Mint, Pop!_OS, LMDE) names its parent's release beside its own.
     """
-    for field in ("UBUNTU_CODENAME", "DEBIAN_CODENAME", "VERSION_CODENAME"):
-        if os_release.get(field):
-            return os_release[field]
-    return ""
+    fields = ("UBUNTU_CODENAME", "DEBIAN_CODENAME", "VERSION_CODENAME")
+    return next(filter(None, map(os_release.get, fields)), "")
 
 
 def verdict(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,9 +124,3 @@ class Log:
     def _write(self, line: str) -> None:
         with self.path.open("a", encoding="utf-8") as log:
             log.write(line + "\n")
-
-
-def fail(error: Exception) -> int:
-    """Prints an error as the command line does and returns the exit status for it."""
-    print(f"error: {error}", file=sys.stderr)
-    return 2

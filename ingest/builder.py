@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,7 @@ import duckdb
 
 from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
-from ingest.lines import CountBytes, RejectLog, sha256
+from ingest.lines import Progress, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
 from ingest.publish import Workplace, workplace
 from ingest.report import IngestReport
@@ -25,15 +25,12 @@ from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
 from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and the bytes read of its file and in all (0 without a file)."""
-
 
 def build(
     data_dir: Path,
     output_dir: Path,
     settings: IngestSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
 ) -> IngestReport:
     """Makes the movies CSV shards of a folder of IMDb dumps.
 
@@ -108,7 +105,7 @@ def _build(
     sources: dict[Dump, Path],
     plots: Path,
     inputs: list[Path],
-    progress: Progress | None,
+    progress: Progress,
 ) -> IngestReport:
     start = time.monotonic()
     made_from = _made_from(settings) | {
@@ -136,7 +133,7 @@ def _build(
                 }
             ) as con,
         ):
-            join = Join(con, settings, place.spool, log, _steps(progress))
+            join = Join(con, settings, place.spool, log, progress)
             join.run(sources, plots)
             shards = join.write(place.fresh)
             accounts = join.accounts()
@@ -175,24 +172,6 @@ def _interrupt_as_such() -> Iterator[None]:
         if any(sign in str(error) for sign in ("Query interrupted", "KeyboardInterrupt")):
             raise KeyboardInterrupt from error
         raise
-
-
-def _steps(progress: Progress | None) -> Callable[[str, Path | None], CountBytes]:
-    """What the join tells its steps to, in the terms of `progress`."""
-
-    def step(name: str, path: Path | None) -> CountBytes:
-        done, total = 0, path.stat().st_size if path else 0
-
-        def count_bytes(count: int) -> None:
-            nonlocal done
-            done += count
-            if progress:
-                progress(name, done, total)
-
-        count_bytes(0)
-        return count_bytes
-
-    return step
 
 
 def _made_from(settings: IngestSettings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from email.message import Message
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ingest.dumps import DUMPS
-from ingest.lines import is_gzip, raw_bytes, sha256
+from ingest.lines import Progress, is_gzip, raw_bytes, sha256
 from ingest.plots import CMU_FILMS, CMU_PLOTS
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.files import lock, move, sync, write_text
@@ -44,9 +44,6 @@ _BROKEN: Final = (
     ConnectionError,
     TimeoutError,
 )
-
-Progress = Callable[[str, int, int], None]
-"""Called with a file's name, the bytes on disk and the bytes in all (0: unknown)."""
 
 
 @dataclass(frozen=True)

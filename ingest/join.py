@@ -4,7 +4,6 @@ Films are chosen first; the millions of lines about other titles are checked and
 go by. Ids are joined as the numbers in them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from ingest.lines import (
     LONGEST_LINE,
     TAKEN_OUT,
     CountBytes,
+    Progress,
     Reject,
     RejectLog,
     ahead,
@@ -37,9 +37,6 @@ CAST_CATEGORIES: Final = ("actor", "actress", "self")
 FEW: Final = 100_000
 """Below this many rejects a file is read to its end before their share is judged."""
 
-CountStep = Callable[[str, Path | None], CountBytes]
-"""Told of each step and of the file that it reads, if any; returns what counts the bytes."""
-
 
 @dataclass
 class Join:
@@ -50,7 +47,7 @@ class Join:
         settings: The user's choices.
         spool: Folder for files of the moment.
         log: Takes the rejects.
-        step: Told what is being done.
+        progress: Told what is being done.
         lines: Lines or records read, by file.
         dropped: Titles dropped, by reason.
     """
@@ -59,7 +56,7 @@ class Join:
     settings: IngestSettings
     spool: Path
     log: RejectLog
-    step: CountStep
+    progress: Progress
     lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -85,6 +82,11 @@ class Join:
         """Counts by name, from a query of two columns."""
         return dict(self.con.execute(sql).fetchall())
 
+    def _follow(self, path: Path) -> CountBytes:
+        """Tells how far a file is read."""
+        size = path.stat().st_size
+        return lambda done: self.progress(f"reading {path.name}", done, size)
+
     def _load(self, dump: Dump, path: Path, **tables: str) -> None:
         """Makes tables from a dump, a block of lines at a time, and rejects malformed lines.
 
@@ -96,9 +98,8 @@ class Join:
             CREATE OR REPLACE TEMP VIEW rows AS
             SELECT line, {dump.sql_columns()} FROM lines WHERE ok
         """)
-        count_bytes = self.step(f"reading {path.name}", path)
         verb = "CREATE TABLE {} AS"
-        for block, part in ahead(spooled(dump, path, self.spool, count_bytes)):
+        for block, part in ahead(spooled(dump, path, self.spool, self._follow(path))):
             self.lines[path.name] += block.count
             self.con.execute(f"""
                 CREATE OR REPLACE TEMP TABLE lines AS
@@ -180,7 +181,7 @@ class Join:
         part = self.spool / "plots.tsv"
         records = 0
         with part.open("w", encoding="utf-8", newline="\n") as file:
-            for record in read_plots(source, self.step(f"reading {path.name}", path)):
+            for record in read_plots(source, self._follow(path)):
                 records += 1
                 if isinstance(record, Reject):
                     self.log.add([record])
@@ -200,7 +201,7 @@ class Join:
 
     def _choose_movies(self) -> None:
         """Films with a plot of their own, numbered by tconst: the table `chosen`."""
-        self.step("joining plots", None)
+        self.progress("joining plots", 0, 0)
         self.con.execute("""
             CREATE TABLE keys AS
             SELECT title, year, min(id) AS id, count(DISTINCT id) AS films
@@ -303,7 +304,7 @@ class Join:
 
     def _group(self) -> None:
         """The table `keys_of`: the split key of each chosen film."""
-        self.step("grouping remakes and sequels", None)
+        self.progress("grouping remakes and sequels", 0, 0)
         films = self.con.execute("""
             SELECT tconst, coalesce(primary_title, original_title, '')
             FROM chosen JOIN films USING (id) ORDER BY n
@@ -330,7 +331,7 @@ class Join:
         )
 
     def _assemble(self) -> None:
-        self.step("joining", None)
+        self.progress("joining", 0, 0)
         self.con.execute(f"""
             CREATE TABLE movies AS
             WITH named AS (
@@ -353,7 +354,7 @@ class Join:
 
     def write(self, folder: Path) -> list[str]:
         """Writes the CSV shards; returns their names."""
-        self.step("writing", None)
+        self.progress("writing", 0, 0)
         (count,) = self.con.execute("SELECT count(*) FROM movies").fetchone() or (0,)
         size = self.settings.rows_per_shard
         shards = max(1, -(-count // size))

@@ -19,6 +19,9 @@ from schema.errors import UserError
 
 Item = TypeVar("Item")
 CountBytes = Callable[[int], None]
+"""Called with the bytes of a file that are read from disk so far."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, its bytes that are done, and its bytes in all (0: unknown)."""
 
 LONGEST_LINE: Final = 1 << 20
 """Bytes; a longer line is rejected."""
@@ -74,10 +77,6 @@ class RejectLog:
 def raw_bytes(path: Path, count_bytes: CountBytes = lambda _: None) -> Iterator[bytes]:
     """The decompressed bytes of a file, gzip (known by its first bytes) or plain.
 
-    Args:
-        path: The file.
-        count_bytes: Called with the number of bytes read from disk.
-
     Raises:
         UserError: The file cannot be read, or its gzip is damaged or cut short.
     """
@@ -85,10 +84,8 @@ def raw_bytes(path: Path, count_bytes: CountBytes = lambda _: None) -> Iterator[
         with path.open("rb") as file:
             is_compressed = file.peek(2).startswith(_GZIP_MAGIC)
             content = gzip.GzipFile(fileobj=file) if is_compressed else file
-            counted = 0
             while data := content.read(_READ):
-                count_bytes(file.tell() - counted)
-                counted = file.tell()
+                count_bytes(file.tell())
                 yield data
     except EOFError as error:
         raise UserError(f"{path}: the gzip is cut short; fetch or copy the file again") from error

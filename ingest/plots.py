@@ -108,7 +108,7 @@ def read_plots(source: Path, count_bytes: CountBytes) -> Iterator[Plot | Reject]
 
     Args:
         source: A file, or a folder of the CMU Movie Summary Corpus.
-        count_bytes: Called with the number of bytes read from disk.
+        count_bytes: Told how far each file is read.
 
     Raises:
         UserError: A file is missing, damaged or not of an accepted layout.
@@ -145,19 +145,17 @@ Malformed = tuple[str, str]
 
 def _text_lines(path: Path, count_bytes: CountBytes) -> Numbered:
     """Numbered lines without their ends; bytes that are not UTF-8 become lone surrogates."""
-    number, rest = 0, b""
-    for piece in raw_bytes(path, count_bytes):
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            number += 1
-            yield number, _decoded(line, number)
-    if rest:
-        yield number + 1, _decoded(rest, number + 1)
 
+    def lines() -> Iterator[bytes]:
+        rest = b""
+        for piece in raw_bytes(path, count_bytes):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+        yield from [rest] if rest else []
 
-def _decoded(line: bytes, number: int) -> str:
-    text = line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
-    return text.removeprefix("\ufeff") if number == 1 else text
+    for number, line in enumerate(lines(), 1):
+        text = line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
+        yield number, text.removeprefix("\ufeff") if number == 1 else text
 
 
 def _csv_rows(numbered: Numbered) -> Iterator[tuple[int, list[str] | Malformed]]:

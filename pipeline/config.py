@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from components.anomaly_gate.decision import Limits
@@ -177,11 +177,6 @@ class RunConfig(Sections):
         return self.output / LOGS_FOLDER
 
 
-_MODELS: Final = {
-    name: cast(type[BaseModel], field.annotation) for name, field in Sections.model_fields.items()
-}
-
-
 def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -> RunConfig:
     """Make the configuration of a run.
 
@@ -205,7 +200,7 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
     if tune is not None:
         tuner = sections.tuner.model_copy(update={"enabled": tune})
         sections = sections.model_copy(update={"tuner": tuner})
-    given = {name: getattr(sections, name) for name in _MODELS} | options
+    given = dict(sections) | options
     return RunConfig(data=data, output=output, search_anew=bool(tune), **given)
 
 
@@ -217,10 +212,10 @@ def _sections(files: Sequence[Path]) -> Sections:
         for section, settings in yaml_file.read(file).items():
             origins.setdefault((section,), []).append(file)
             if isinstance(settings, dict):
-                given = {
-                    str(name): _located(section, str(name), value, file.parent)
-                    for name, value in settings.items()
-                }
+                given = {str(name): value for name, value in settings.items()}
+                # The one path is relative to the file that it stands in.
+                if section == "ingest" and isinstance(plots := given.get("plots"), str):
+                    given["plots"] = (file.parent / Path(plots).expanduser()).resolve()
                 values[section] = values.get(section, {}) | given
                 origins |= {(section, name): [file] for name in given}
             elif settings is not None:
@@ -236,15 +231,6 @@ def _sections(files: Sequence[Path]) -> Sections:
         raise UserError("\n".join(lines)) from error
 
 
-def _located(section: str, name: str, value: Any, folder: Path) -> Any:
-    """A setting as it is, but for a path: that is relative to the file that it stands in."""
-    model = _MODELS.get(section)
-    field = model.model_fields.get(name) if model else None
-    if field and Path in get_args(field.annotation) and isinstance(value, str):
-        return (folder / Path(value).expanduser()).resolve()
-    return value
-
-
 def _mistake(error: ErrorDetails) -> str:
     """What is wrong with a setting; one that is unknown was perhaps known before."""
     name = dotted(error["loc"])
@@ -254,6 +240,7 @@ def _mistake(error: ErrorDetails) -> str:
         return f"{name} {change}"
     section, *inside = error["loc"]
     if not inside:
-        return f"{name} is no section of the configuration. Known: {', '.join(_MODELS)}"
-    known = _MODELS[str(section)].model_fields
-    return f"{name} is no setting. Known: {', '.join(known)}"
+        known = ", ".join(Sections.model_fields)
+        return f"{name} is no section of the configuration. Known: {known}"
+    known = ", ".join(dict(getattr(Sections(), str(section))))
+    return f"{name} is no setting. Known: {known}"

@@ -63,7 +63,7 @@ def test_bytes_on_disk_are_counted(tmp_path):
     path.write_bytes(gzip.compress(b"one\n" * 1000))
     counts = []
     assert len(b"".join(raw_bytes(path, counts.append))) == 4000
-    assert sum(counts) == path.stat().st_size
+    assert counts[-1] == path.stat().st_size
 
 
 @pytest.mark.parametrize("lost", [1, 8, 9, 40])
