@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +14,28 @@ from tfx import v1 as tfx
 
 import ingest
 from components.anomaly_gate.decision import AnomaliesFound
+from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
 from ingest import IngestReport
 from pipeline import config as configuration
-from pipeline import earlier_search, failure, runner, summary
+from pipeline import earlier_search, failure, runner
 from pipeline.config import RunConfig
 from pipeline.console import Board, print_lines
 from pipeline.outcomes import describe
 from pipeline.pipeline import create_pipeline
-from pipeline.runner import NodeResult
+from pipeline.runner import NodeResult, Status
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
+from schema.names import (
+    MODEL_REPORT_FILE,
+    OUTCOME_PROPERTY,
+    PUSHED_DESTINATION_PROPERTY,
+    PUSHED_PROPERTY,
+    PUSHED_VERSION_PROPERTY,
+    REASON_PROPERTY,
+    VERDICT_FILE,
+    Node,
+)
 from trainer.encoder.pretrained import ENCODERS
 
 _PLACES: Final = ("data", "output", "config")
@@ -67,7 +79,7 @@ def run(
         with board.shown():
             movies = _ingest(config, board)
             _nodes(config, pipeline, board, log_file, ended)
-        return summary.show(config, console, movies, ended, log_file)
+        return _show(config, console, movies, ended, log_file)
     except Exception as error:
         if interrupted.is_set():
             raise
@@ -152,6 +164,49 @@ def _nodes(
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(config.schema_file, config.curated_schema.read_text(encoding="utf-8"))
     runner.run(pipeline, board.begin, end, config.from_node, search_anew=config.search_anew)
+
+
+def _show(
+    config: RunConfig,
+    console: Console,
+    movies: IngestReport,
+    results: Sequence[NodeResult],
+    log_file: Path,
+) -> ExitStatus:
+    """Print what came of a run whose nodes all ended, the reason of a refusal last."""
+    node = {result.node: result for result in results}
+    blessing = node[Node.EVALUATOR].outputs["blessing"]
+    verdict = read_verdict(blessing)
+    console.print()
+    console.print(verdict_table(verdict))
+    aggregates = ", ".join(
+        f"{name.replace('_', ' ')} {value:.3f}" for name, value in verdict.aggregates.items()
+    )
+    print_lines(
+        console,
+        f"on the test split: {aggregates}",
+        *(f"note: {note}" for note in verdict.notes),
+        f"movies  {movies.movies:,} in {config.movies}",
+        f"verdict {blessing / VERDICT_FILE}",
+        f"report  {node[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
+        f"log     {log_file}",
+    )
+    pushed = node[Node.PUSHER].properties["pushed_model"]
+    if pushed.get(PUSHED_PROPERTY):
+        print_lines(console, f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}")
+        # A push out of the cache was made by an earlier run.
+        is_cached = node[Node.PUSHER].status is Status.CACHED
+        outcome = "unchanged" if is_cached else pushed[OUTCOME_PROPERTY]
+        console.print(f"{outcome}: version {pushed[PUSHED_VERSION_PROPERTY]}", style="bold green")
+        return ExitStatus.OK
+    print_lines(console, f"model   not pushed; {config.model_directory} is as it was")
+    if not verdict.blessed:
+        print_lines(console, *verdict.reasons, title="refused by the gate:")
+    else:
+        tested = node[Node.SMOKE_TEST].properties["blessing"]
+        reason = tested.get(REASON_PROPERTY) or pushed.get(REASON_PROPERTY)
+        print_lines(console, *str(reason).splitlines(), title="not pushed:")
+    return ExitStatus.REFUSED
 
 
 def clear_unfinished(output: Path) -> None:
