@@ -118,7 +118,12 @@ def _make(root: Path, requested: str) -> None:
         log.say(f"Bringing {environment} up to date")
         tools = Tools(environment, base, log)
     else:
-        _check_disk(root)
+        free = shutil.disk_usage(root).free
+        if free < NEEDED_BYTES:
+            raise SetupError(
+                f"{root} has {free / 1024**3:.1f} GB of free disk and the environment needs up to "
+                f"{NEEDED_BYTES / 1024**3:.0f} GB: make room, or put the checkout on another disk"
+            )
         remove(environment)
         log = Log(environment / "setup.log")
         log.say(
@@ -181,15 +186,6 @@ def remove(environment: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _check_disk(root: Path) -> None:
-    free = shutil.disk_usage(root).free
-    if free < NEEDED_BYTES:
-        raise SetupError(
-            f"{root} has {free / 1024**3:.1f} GB of free disk and the environment needs up to "
-            f"{NEEDED_BYTES / 1024**3:.0f} GB: make room, or put the checkout on another disk"
-        )
 
 
 def _version(facts: Mapping[str, Any]) -> str:

@@ -184,7 +184,8 @@ def _receive(
                 file.truncate(0)
                 if response.status == 206:
                     raise _FailedTryError("the server sent another part than was asked for")
-                held, remote = 0, _remote(url, response.headers)
+                etag, modified = (response.headers.get(h, "") for h in ("ETag", "Last-Modified"))
+                held, remote = 0, _Remote(url, etag, modified, response.length or 0)
                 free = shutil.disk_usage(note.parent).free
                 if remote.size > free:
                     raise TryAgainError(
@@ -242,16 +243,6 @@ def _known(url: str, note: Path) -> _Remote | None:
         remote = _Remote(**json.loads(note.read_text("utf-8")))
         return remote if remote.url == url else None
     return None
-
-
-def _remote(url: str, headers: Message) -> _Remote:
-    size = headers.get("Content-Length", "")
-    return _Remote(
-        url,
-        headers.get("ETag", ""),
-        headers.get("Last-Modified", ""),
-        int(size) if size.isdecimal() else 0,
-    )
 
 
 def _continues(headers: Message, held: int, known: _Remote) -> bool:

@@ -56,7 +56,10 @@ def render(
     if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
         outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
         try:
-            return page.render(replace(_about_model(config.metadata, pipeline), outcome=outcome))
+            run = metadata.read(config.metadata).newest_run
+            given = runner.inputs(pipeline, Node.MODEL_REPORT, run)
+            model = gather(given, str(config.movies), str(config.metadata))
+            return page.render(replace(model, outcome=outcome))
         except Exception:
             # What ended the run, such as a full disk, may make this fail as well.
             log.exception("the model could not be reported on")
@@ -78,10 +81,3 @@ def is_full_disk(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _about_model(database: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
-    """What the pipeline's last node would have reported."""
-    [node] = [one for one in pipeline.components if one.id == Node.MODEL_REPORT]
-    given = runner.inputs(pipeline, node.id, metadata.read(database).newest_run)
-    return gather(given, node.exec_properties["movies"], node.exec_properties["metadata"])

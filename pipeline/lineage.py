@@ -66,13 +66,14 @@ def _answer(given: argparse.Namespace) -> None:
     config, _ = earlier_search.resolved(loaded)
     version = versions.current(config.model_directory)
     folder = config.model_directory / str(version)
+    record = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
     model = None if version is None else metadata.pushed(history, version)
     recipe = None if model is None else metadata.recipe(history, model)
     found = {
         "version": version,
         "folder": "" if version is None else str(folder),
         "recipe": recipe and asdict(recipe),
-        "hparams": _hparams(folder),
+        "hparams": json.loads(record.read_bytes())["hparams"] if record.is_file() else {},
         "also_used": [] if model is None else metadata.trained_on_same_data(history, model),
         "again": [
             {"node": node, "reasons": reasons}
@@ -83,12 +84,6 @@ def _answer(given: argparse.Namespace) -> None:
         print(json.dumps(found, indent=2, default=str))
     else:
         _show(found)
-
-
-def _hparams(folder: Path) -> Any:
-    """The hyperparameters that the Trainer recorded with a model; empty without a record."""
-    path = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
-    return json.loads(path.read_text(encoding="utf-8"))["hparams"] if path.is_file() else {}
 
 
 def run_again(config: "RunConfig", history: History) -> dict[str, list[str]]:

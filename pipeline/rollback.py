@@ -5,7 +5,6 @@ python -m pipeline.rollback --output DIR [--to VERSION]
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from components.pusher import versions
 from pipeline.arguments import command_parser
@@ -29,15 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "current)",
     )
     given = parser.parse_args(arguments)
-    return command.run(lambda: _rollback(given.output / SERVING_FOLDER / MODEL_NAME, given.to))
+    base = given.output / SERVING_FOLDER / MODEL_NAME
 
+    def roll_back() -> None:
+        done = versions.rollback(base, given.to)
+        if done.before == done.after:
+            print(f"{base}: version {done.after} is the one served already")
+        else:
+            print(f"{base}: from version {done.before or 'none'} to version {done.after}")
 
-def _rollback(base: Path, to: int | None) -> None:
-    done = versions.rollback(base, to)
-    if done.before == done.after:
-        print(f"{base}: version {done.after} is the one served already")
-    else:
-        print(f"{base}: from version {done.before or 'none'} to version {done.after}")
+    return command.run(roll_back)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,12 @@ def run(
             given = {name: value for name, value in vars(options).items() if name not in _PLACES}
             loaded = configuration.load(options.data.resolve(), output, options.config, **given)
             config, notes = earlier_search.resolved(loaded)
-            pipeline = _pipeline(config)
+            if config.hparams.reads_sentences:
+                ENCODERS[config.hparams.sentence_encoder].require()
+            token = versions.destination_token(config.model_directory)
+            pipeline = create_pipeline(config, token)
+            if config.from_node is not None:
+                runner.require_node(pipeline, config.from_node)
         for name, path in (("data", config.data), ("output", output), ("log", log_file)):
             print_lines(console, f"{name:<8}{path}")
         print_lines(console, *(f"note: {note}" for note in notes), "")
@@ -104,16 +109,6 @@ def run(
             ) from error
         print_lines(console, *reasons, title="failed:")
         return ExitStatus.FAILED
-
-
-def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
-    """The pipeline, if the sentence encoder is installed and there is a node for `--from`."""
-    if config.hparams.reads_sentences:
-        ENCODERS[config.hparams.sentence_encoder].require()
-    pipeline = create_pipeline(config, versions.destination_token(config.model_directory))
-    if config.from_node is not None:
-        runner.require_node(pipeline, config.from_node)
-    return pipeline
 
 
 def _ingest(config: RunConfig, board: Board) -> IngestReport:

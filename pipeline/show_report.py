@@ -24,14 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--no-browser", action="store_true", help="print the path alone")
     given = parser.parse_args(arguments)
-    return command.run(lambda: _show(given.output.resolve(), browser=not given.no_browser))
 
+    def show() -> None:
+        path = newest(given.output.resolve())
+        print(path)
+        # Without a display some browsers open in the terminal.
+        displays = map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))
+        if not given.no_browser and (sys.platform == "darwin" or any(displays)):
+            webbrowser.open(path.as_uri())
 
-def _show(output: Path, *, browser: bool) -> None:
-    path = newest(output)
-    print(path)
-    if browser and has_screen():
-        webbrowser.open(path.as_uri())
+    return command.run(show)
 
 
 def newest(output: Path) -> Path:
@@ -51,13 +53,6 @@ def newest(output: Path) -> Path:
             if execution.node == Node.MODEL_REPORT and path.is_file():
                 return path
     raise UserError(f"{output} has no report yet: run the pipeline (`make run`)")
-
-
-def has_screen() -> bool:
-    """Whether a browser could show anything: without a display some open in the terminal."""
-    return sys.platform == "darwin" or bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ a stored sentence vector is named by its text: without a hash of the code, both 
 
 import ast
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -102,17 +101,15 @@ def _name(file: Path, root: Path) -> str:
 @cache
 def _imported(file: Path, name: str) -> frozenset[str]:
     """Names that a module imports; some of those `from` a module may not be modules."""
-    return frozenset(_imports(ast.parse(file.read_bytes()), name.rpartition(".")[0]))
-
-
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    for statement in ast.walk(tree):
+    found: set[str] = set()
+    package = name.rpartition(".")[0]
+    for statement in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
+            found |= {alias.name for alias in statement.names}
         elif isinstance(statement, ast.ImportFrom):
             module = resolve_name("." * statement.level + (statement.module or ""), package)
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in statement.names)
+            found |= {module, *(f"{module}.{alias.name}" for alias in statement.names)}
+    return frozenset(found)
 
 
 @cache
