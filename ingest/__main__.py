@@ -25,7 +25,7 @@ from rich.progress import (
 )
 
 from ingest.builder import build
-from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, FetchSettings, fetch
+from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, fetch
 from ingest.report import tables
 from ingest.settings import IngestSettings
 from schema import command
@@ -160,14 +160,15 @@ def _fetch(options: argparse.Namespace) -> None:
             raise UserError("nothing was downloaded: agree to these terms with --accept-terms")
         if input("Do you agree? [yes/no] ").strip().lower() not in ("y", "yes"):
             raise UserError("nothing was downloaded: the terms were not agreed to")
-    settings = FetchSettings(
-        imdb_url=options.imdb_url,
-        corpus_url=None if options.no_corpus else options.corpus_url,
-        sha256={name: digest for name, _, digest in digests},
-        refresh=options.refresh,
-    )
     with _bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as show:
-        fetched = fetch(options.output, settings, show)
+        fetched = fetch(
+            options.output,
+            options.imdb_url,
+            None if options.no_corpus else options.corpus_url,
+            {name: digest for name, _, digest in digests},
+            show,
+            refresh=options.refresh,
+        )
     print(f"{options.output}: {', '.join(fetched) or 'nothing'} downloaded; the rest was there")
 
 

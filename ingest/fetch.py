@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from email.message import Message
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -36,8 +36,15 @@ resold, nor used to build another database of films. The terms in full:
 https://developer.imdb.com/non-commercial-datasets/
 The CMU Movie Summary Corpus is under the Creative Commons licence Attribution-ShareAlike."""
 
+TRIES: Final = 6
+"""Failures in a row, without a byte gained, before giving up."""
+FIRST_WAIT: Final = 1.0
+"""Seconds before the second try; doubled for each further one, up to `LONGEST_WAIT`."""
+LONGEST_WAIT: Final = 60.0
+TIMEOUT: Final = 30.0
+"""Seconds without a byte before a connection counts as broken."""
+
 _PIECE: Final = 1 << 16
-_LONGEST_WAIT: Final = 60.0
 _BROKEN: Final = (
     http.client.HTTPException,
     urllib.error.URLError,
@@ -46,36 +53,24 @@ _BROKEN: Final = (
 )
 
 
-@dataclass(frozen=True)
-class FetchSettings:
-    """Choices of a download.
-
-    Attributes:
-        imdb_url: Folder of IMDb's dumps, with the last slash.
-        corpus_url: The corpus of plots (a .tar.gz), None for no corpus.
-        sha256: Expected SHA-256 (hexadecimal) by file name, for those to be checked.
-        refresh: Download also what is there already.
-        tries: Failures in a row, without a byte gained, before giving up.
-        wait: Seconds before the second try; doubled for each further one, up to a minute.
-        timeout: Seconds without a byte before a connection counts as broken.
-    """
-
-    imdb_url: str = IMDB_URL
-    corpus_url: str | None = CORPUS_URL
-    sha256: Mapping[str, str] = field(default_factory=dict)
-    refresh: bool = False
-    tries: int = 6
-    wait: float = 1.0
-    timeout: float = 30.0
-
-
-def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str]:
+def fetch(
+    output: Path,
+    imdb_url: str,
+    corpus_url: str | None,
+    digests: Mapping[str, str],
+    progress: Progress,
+    *,
+    refresh: bool = False,
+) -> list[str]:
     """Downloads the dumps and the corpus. The user must have agreed to `TERMS` before.
 
     Args:
         output: The folder; made if need be. What is there already is left as it is.
-        settings: The user's choices.
+        imdb_url: Folder of IMDb's dumps.
+        corpus_url: The corpus of plots (a .tar.gz), None for no corpus.
+        digests: Expected SHA-256 (hexadecimal) by file name, for those to be checked.
         progress: Told how far each file is.
+        refresh: Download also what is there already.
 
     Returns:
         The names of what was downloaded now.
@@ -85,20 +80,20 @@ def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str
         TryAgainError: The tries are used up, another process downloads, or the disk is full.
     """
     names = [f"{dump.name}.tsv.gz" for dump in DUMPS]
-    corpus = settings.corpus_url.rpartition("/")[2] if settings.corpus_url else None
-    if unknown := sorted(settings.sha256.keys() - {*names, corpus}):
+    corpus = (corpus_url or "").rpartition("/")[2]
+    if unknown := sorted(digests.keys() - {*names, corpus}):
         raise UserError(f"--sha256 names {', '.join(unknown)}, which is not among the downloads")
     fetched = []
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name in names:
-            if settings.refresh or not (output / name).exists():
-                url = settings.imdb_url.rstrip("/") + "/" + name
-                download(url, output / name, settings, progress)
+            if refresh or not (output / name).exists():
+                url = imdb_url.rstrip("/") + "/" + name
+                download(url, output / name, digests.get(name), progress)
                 fetched.append(name)
         folder = output / CORPUS_FOLDER
-        if settings.corpus_url and corpus and (settings.refresh or not folder.exists()):
-            download(settings.corpus_url, output / corpus, settings, progress)
+        if corpus_url and corpus and (refresh or not folder.exists()):
+            download(corpus_url, output / corpus, digests.get(corpus), progress)
             _unpack_corpus(output / corpus, folder)
             fetched.append(CORPUS_FOLDER)
     except OSError as error:
@@ -130,8 +125,14 @@ class _FailedTryError(Exception):
         self.wait = wait
 
 
-def download(url: str, target: Path, settings: FetchSettings, progress: Progress) -> None:
+def download(url: str, target: Path, digest: str | None, progress: Progress) -> None:
     """Downloads one gzip file, which is then complete and undamaged or not there at all.
+
+    Args:
+        url: Of the file.
+        target: Where to.
+        digest: Its SHA-256 (hexadecimal); None checks none.
+        progress: Told how far the file is.
 
     Raises:
         UserError: The server refuses.
@@ -144,28 +145,26 @@ def download(url: str, target: Path, settings: FetchSettings, progress: Progress
     with lock(part, held_message), part.open("ab") as file:
         while True:
             try:
-                remote = _receive(url, file, note, settings, target.name, progress)
-                _check(part, target.name, remote, settings.sha256.get(target.name))
+                remote = _receive(url, file, note, target.name, progress)
+                _check(part, target.name, remote, digest)
                 break
             except _FailedTryError as failure:
                 held = os.fstat(file.fileno()).st_size
                 failures = 1 if held > most else failures + 1
                 most = max(most, held)
-                if failures >= settings.tries:
+                if failures >= TRIES:
                     raise TryAgainError(
                         f"{url}: {failure} ({failures} tries in a row gained nothing); "
                         "run the same command again later to go on"
                     ) from failure
-                wait = settings.wait * 2 ** (failures - 1)
-                time.sleep(min(max(wait, failure.wait), _LONGEST_WAIT))
+                wait = FIRST_WAIT * 2 ** (failures - 1)
+                time.sleep(min(max(wait, failure.wait), LONGEST_WAIT))
         sync(part)
         move(part, target)
         note.unlink(missing_ok=True)
 
 
-def _receive(
-    url: str, file: BinaryIO, note: Path, settings: FetchSettings, name: str, progress: Progress
-) -> _Remote:
+def _receive(url: str, file: BinaryIO, note: Path, name: str, progress: Progress) -> _Remote:
     """One request: appends to the part file what is missing, or starts it anew."""
     held = os.fstat(file.fileno()).st_size
     known = _known(url, note)
@@ -175,9 +174,8 @@ def _receive(
     if held and known and known.condition:
         headers |= {"Range": f"bytes={held}-", "If-Range": known.condition}
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=settings.timeout
-        ) as response:
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             if response.status == 206 and known and _continues(response.headers, held, known):
                 remote = known
             else:
