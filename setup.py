@@ -26,21 +26,9 @@ from setuptools import find_packages, setup
 README = Path(__file__).with_name("README.md")
 """Absent while the image installs the packages, before the project's own files."""
 
-CLIENT = [
-    "grpcio",
-    "httpx",
-    "protobuf",
-    "rich>=14",
-]
+CLIENT = ["grpcio", "httpx", "protobuf", "rich>=14"]
 
-INGEST = [
-    "duckdb>=2",
-    "numpy",
-    "pydantic>=2",
-    "pydantic-core",
-    "rich>=14",
-    "scipy",
-]
+INGEST = ["duckdb>=2", "numpy", "pydantic>=2", "pydantic-core", "rich>=14", "scipy"]
 
 TRAIN = [
     *INGEST,
@@ -184,6 +172,6 @@ setup(
             "ordained = pipeline.run_local:main",
             "ordained-ingest = ingest.__main__:main",
             "ordained-predict = serving.client.__main__:main",
-        ],
+        ]
     },
 )

@@ -45,12 +45,7 @@ TIMEOUT: Final = 30.0
 """Seconds without a byte before a connection counts as broken."""
 
 _PIECE: Final = 1 << 16
-_BROKEN: Final = (
-    http.client.HTTPException,
-    urllib.error.URLError,
-    ConnectionError,
-    TimeoutError,
-)
+_BROKEN: Final = (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError)
 
 
 def fetch(

@@ -91,9 +91,7 @@ def parser() -> argparse.ArgumentParser:
         help="take data unlike the last as the new reference, once",
     )
     made.add_argument(
-        "--republish",
-        action="store_true",
-        help="push a model that was rolled back before, once",
+        "--republish", action="store_true", help="push a model that was rolled back before, once"
     )
     return made
 

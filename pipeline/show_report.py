@@ -19,8 +19,7 @@ from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_REPORT_FILE, Node
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the path of the report and open it in a browser; returns the exit status."""
     parser = command_parser(
-        "pipeline.show_report",
-        "Open the report of the newest run in a browser, or print its path.",
+        "pipeline.show_report", "Open the report of the newest run in a browser, or print its path."
     )
     parser.add_argument("--no-browser", action="store_true", help="print the path alone")
     given = parser.parse_args(arguments)
