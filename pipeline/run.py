@@ -90,12 +90,12 @@ def run(
             raise
         reasons = failure.reasons(error, log_file)
         if movies is not None and ended:
-            with console.status("writing the report …"):
-                page = failure.render(config, pipeline, movies, ended, error, reasons)
             try:
-                files.write_text(log_file.with_suffix(".html"), page)
+                with console.status("writing the report …"):
+                    page = failure.render(config, pipeline, movies, ended, error, reasons)
+                    files.write_text(log_file.with_suffix(".html"), page)
                 print_lines(console, f"report  {log_file.with_suffix('.html')}")
-            except OSError:
+            except Exception:
                 log.exception("there is no report of the run")
         if isinstance(error, AnomaliesFound):
             print_lines(console, *reasons, title="stopped: the data have anomalies")
