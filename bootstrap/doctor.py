@@ -125,7 +125,7 @@ def _environment(root: Path) -> Iterator[Finding]:
         f"{right} of {report['locked']} as in {environment.LOCK}",
         f"{again}; these differ: {wrong}" if wrong else "",
     )
-    loading = [python, "-c", f"{environment.LOADS}; print('yes')"]
+    loading: list[str | Path] = [python, "-c", f"{environment.LOADS}; print('yes')"]
     if output_of(loading, clean_environ(), seconds=600):
         yield Finding("libraries", "TensorFlow, TFDV and ML Metadata load")
     else:

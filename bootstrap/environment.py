@@ -159,7 +159,7 @@ def _install(root: Path, tools: Tools, log: Log) -> None:
     project = [*install, "--no-build-isolation", "-e", "."]
     log.run(project, "installing the project", tools.environ, cwd=root)
     log.say("Checking that TensorFlow Data Validation and ML Metadata load")
-    load = [python_of(environment), "-c", LOADS]
+    load: list[str | Path] = [python_of(environment), "-c", LOADS]
     log.run(load, "loading the libraries", clean_environ(), cwd=environment)
 
 
