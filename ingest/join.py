@@ -12,18 +12,9 @@ import duckdb
 import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
 from duckdb.sqltypes import VARCHAR
 
-from ingest import clean, split_key
+from ingest import clean, lines, split_key
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, quoted, spooled
-from ingest.lines import (
-    FIELD_FREE,
-    LONGEST_LINE,
-    TAKEN_OUT,
-    CountBytes,
-    Progress,
-    Reject,
-    RejectLog,
-    ahead,
-)
+from ingest.lines import CountBytes, Progress, Reject, RejectLog
 from ingest.plots import plot_files, read_plots
 from ingest.settings import IngestSettings
 from schema.errors import UserError
@@ -99,7 +90,7 @@ class Join:
             SELECT line, {dump.sql_columns()} FROM lines WHERE ok
         """)
         verb = "CREATE TABLE {} AS"
-        for block, part in ahead(spooled(dump, path, self.spool, self._follow(path))):
+        for block, part in lines.ahead(spooled(dump, path, self.spool, self._follow(path))):
             self.lines[path.name] += block.count
             self.con.execute(f"""
                 CREATE OR REPLACE TEMP TABLE lines AS
@@ -107,7 +98,7 @@ class Join:
                     regexp_full_match(text, '{dump.pattern}') AS ok
                 FROM read_csv('{quoted(part)}', columns = {{'text': 'VARCHAR'}},
                     auto_detect = false, header = false, quote = '', escape = '',
-                    new_line = '\\n', delim = '{FIELD_FREE}', nullstr = '{TAKEN_OUT}')
+                    new_line = '\\n', delim = '{lines.FIELD_FREE}', nullstr = '{lines.TAKEN_OUT}')
             """)
             part.unlink()
             for name, query in tables.items():
@@ -194,8 +185,8 @@ class Join:
             CREATE TABLE plots AS
             FROM read_csv('{quoted(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {8 * LONGEST_LINE}, columns = {{'line': 'BIGINT', 'film': 'BIGINT',
-                'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR'}})
+                max_line_size = {8 * lines.LONGEST_LINE}, columns = {{'line': 'BIGINT',
+                'film': 'BIGINT', 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR'}})
         """)
         part.unlink()
 

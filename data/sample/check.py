@@ -17,7 +17,7 @@ from typing import Final
 import duckdb
 
 from ingest.clean import words
-from ingest.dumps import DUMPS, Column, Dump, quoted
+from ingest.dumps import BASICS, DUMPS, PRINCIPALS, Column, Dump, quoted
 from schema import command
 from schema.errors import ExitStatus, UserError
 from schema.genres import GENRES
@@ -26,7 +26,7 @@ SAMPLE_DIR: Final = Path(__file__).resolve().parent
 SHARED_DIR: Final = SAMPLE_DIR.parents[2] / "shared" / "data" / "imdb"
 """Where a developer may keep the full data, beside the checkout and never in it."""
 
-PLOTS: Final = Dump("title.plots", (DUMPS[0].columns[0], Column("plot")))
+PLOTS: Final = Dump("title.plots", (BASICS.columns[0], Column("plot")))
 FILES: Final = (*DUMPS, PLOTS)
 
 MIN_FILMS: Final = 1000
@@ -252,7 +252,7 @@ def check(directory: Path) -> list[str]:
     """
     sample = read_sample(directory)
     sizes = {path.name: path.stat().st_size for path in directory.glob("*.tsv")}
-    ids = [SORTED.format(one.name, one.columns[0].name) for one in FILES if one is not DUMPS[3]]
+    ids = [SORTED.format(one.name, one.columns[0].name) for one in FILES if one is not PRINCIPALS]
     ids += [SAME_FILMS.format(one.name) for one in FILES if one.columns[0].name == "tconst"]
     return [
         *(
