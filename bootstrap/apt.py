@@ -7,6 +7,7 @@ name may be replaced.
 
 from __future__ import annotations
 
+import email
 import re
 import shutil
 from collections.abc import Sequence
@@ -86,18 +87,9 @@ def renamed_stanza_source(text: str, old: str, new: str) -> str:
 
 def _stanza_fields(stanza: str) -> dict[str, str]:
     """Reads a deb822 stanza: names in lower case, continuation lines kept as they are."""
-    fields: dict[str, str] = {}
-    name = ""
-    for line in stanza.splitlines():
-        if line.startswith("#") or not line.strip():
-            continue
-        if line[0].isspace():
-            fields[name] += "\n" + line
-        else:
-            name, _, value = line.partition(":")
-            name = name.lower()
-            fields[name] = value.rstrip()
-    return fields
+    lines = [line for line in stanza.splitlines() if line.strip() and not line.startswith("#")]
+    fields = email.message_from_string("\n".join(lines)).items()
+    return {name.lower(): f" {value}".replace(" \n", "\n", 1) for name, value in fields}
 
 
 def download(
@@ -131,13 +123,12 @@ def download(
     lists = [etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]
     lines = "".join(renamed_line_source(_read(path), old, new) for path in lists)
     (folder / "sources.list").write_text(lines)
-    stanzas = {
-        path.name: renamed_stanza_source(_read(path), old, new)
-        for path in sorted(etc.glob("sources.list.d/*.sources"))
-    }
-    for name, text in stanzas.items():
-        (folder / "sources.d" / name).write_text(text)
-    if not lines and not any(stanzas.values()):
+    stanzas = ""
+    for path in etc.glob("sources.list.d/*.sources"):
+        text = renamed_stanza_source(_read(path), old, new)
+        (folder / "sources.d" / path.name).write_text(text)
+        stanzas += text
+    if not lines and not stanzas:
         raise SetupError(f"apt's sources in {etc} name no suite of this release ({old})")
 
     configuration = folder / "apt.conf"

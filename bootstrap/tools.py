@@ -52,10 +52,10 @@ class Tools:
     """uv, and what else the set-up needs, for one environment."""
 
     def __init__(self, environment: Path, base: Mapping[str, Any], log: Log) -> None:
-        """Looks for uv without fetching it.
+        """Fetches nothing yet; what is fetched later goes to the folder `tools` of `environment`.
 
         Args:
-            environment: the virtual environment; fetched programs go to its folder `tools`.
+            environment: the virtual environment.
             base: what `pythons.probe` says of the interpreter that the environment is made with.
             log: takes the output.
         """
