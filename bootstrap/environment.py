@@ -39,14 +39,7 @@ def python_of(environment: Path) -> Path:
 
 
 def expected_stamp(root: Path, version: str) -> dict[str, Any]:
-    """Gives what the stamp of a finished environment says.
-
-    Args:
-        root: the checkout.
-        version: the environment's Python, such as `3.12`.
-
-    Returns:
-        Everything that decides what is in the environment.
+    """Gives what the stamp says of an environment made from a checkout with a Python version.
 
     Raises:
         SetupError: the checkout lacks the lock file or setup.py.
@@ -82,11 +75,8 @@ def read_stamp(environment: Path) -> dict[str, Any] | None:
 
 
 def up_to_date(root: Path, requested: str) -> bool:
-    """Says whether the environment is finished and made from what the checkout now holds.
-
-    Args:
-        root: the checkout.
-        requested: the Python that the user named; empty if any will do.
+    """Says whether the environment is finished, made from what the checkout `root` now holds, and
+    has the Python that the user requested, if any.
     """
     stamp = read_stamp(root / FOLDER)
     if stamp is None or stamp != expected_stamp(root, stamp["python"]):
@@ -95,7 +85,7 @@ def up_to_date(root: Path, requested: str) -> bool:
 
 
 def set_up(root: Path, requested: str) -> None:
-    """Makes the environment, completes it or brings it up to date.
+    """Makes the environment of a checkout, completes it or brings it up to date.
 
     Args:
         root: the checkout.
@@ -119,14 +109,21 @@ def _make(root: Path, requested: str) -> None:
     release = glibc.verdict(base, os_release, has_apt=shutil.which("apt-get") is not None)
     version = _version(base)
     stamp = read_stamp(environment)
-    if stamp and _reusable(stamp, environment, version if requested else ""):
+    # A checkout that was moved or copied has paths that lead elsewhere.
+    is_here = stamp is not None and stamp.get("environment") == str(environment)
+    if stamp and is_here and (not requested or version == stamp["python"]):
         version = stamp["python"]
         (environment / STAMP).unlink()
         log = Log(environment / "setup.log")
         log.say(f"Bringing {environment} up to date")
         tools = Tools(environment, base, log)
     else:
-        _check_disk(root)
+        free = shutil.disk_usage(root).free
+        if free < NEEDED_BYTES:
+            raise SetupError(
+                f"{root} has {free / 1024**3:.1f} GB of free disk and the environment needs up to "
+                f"{NEEDED_BYTES / 1024**3:.0f} GB: make room, or put the checkout on another disk"
+            )
         remove(environment)
         log = Log(environment / "setup.log")
         log.say(
@@ -147,74 +144,29 @@ def _make(root: Path, requested: str) -> None:
     log.say("The environment is ready")
 
 
-def _reusable(stamp: Mapping[str, Any], environment: Path, version: str) -> bool:
-    """Says whether a finished environment can be brought up to date.
-
-    Not if the checkout was moved or copied, which makes its paths lead elsewhere, nor if the user
-    named a Python of another version; `version` is empty where none was named.
-    """
-    return stamp.get("environment") == str(environment) and version in ("", stamp["python"])
-
-
 def _install(root: Path, tools: Tools, log: Log) -> None:
     environment = root / FOLDER
-    uv_pip: list[str | Path] = [
-        tools.uv,
-        "pip",
-        "install",
-        "--python",
-        python_of(environment),
-        "--no-deps",
-    ]
+    install = [*tools.install_into(python_of(environment)), "--no-deps"]
     log.say(f"Installing the packages of {LOCK} (the first time, 1.2 GB to download)")
     log.run(
         # The lock file is complete and overrules a bound (see overrides.txt): nothing to resolve.
-        [*uv_pip, "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
+        [*install, "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
         f"installing the packages of {LOCK}",
         tools.environ,
         cwd=root,
     )
     log.say("Installing the project itself")
-    log.run(
-        [*uv_pip, "--no-build-isolation", "-e", "."],
-        "installing the project",
-        tools.environ,
-        cwd=root,
-    )
+    project = [*install, "--no-build-isolation", "-e", "."]
+    log.run(project, "installing the project", tools.environ, cwd=root)
     log.say("Checking that TensorFlow Data Validation and ML Metadata load")
-    log.run(
-        [python_of(environment), "-c", LOADS],
-        "loading the libraries",
-        clean_environ(),
-        cwd=environment,
-    )
+    load: list[str | Path] = [python_of(environment), "-c", LOADS]
+    log.run(load, "loading the libraries", clean_environ(), cwd=environment)
 
 
 def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
-    """Makes an empty virtual environment.
-
-    Args:
-        environment: its folder.
-        base: the interpreter to make it with, as `pythons.probe` describes it.
-        log: takes the output.
-
-    Raises:
-        SetupError: Python's venv failed.
-    """
-    log.run(
-        [
-            base["executable"],
-            "-I",
-            "-m",
-            "venv",
-            "--without-pip",
-            "--prompt",
-            "ordained",
-            environment,
-        ],
-        "making the virtual environment",
-        clean_environ(),
-    )
+    """Makes an empty virtual environment with an interpreter that `pythons.probe` describes."""
+    venv = [base["executable"], "-I", "-m", "venv", "--without-pip", "--prompt", "ordained"]
+    log.run([*venv, environment], "making the virtual environment", clean_environ())
 
 
 def remove(environment: Path) -> None:
@@ -234,15 +186,6 @@ def remove(environment: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _check_disk(root: Path) -> None:
-    free = shutil.disk_usage(root).free
-    if free < NEEDED_BYTES:
-        raise SetupError(
-            f"{root} has {free / 1024**3:.1f} GB of free disk and the environment needs up to "
-            f"{NEEDED_BYTES / 1024**3:.0f} GB: make room, or put the checkout on another disk"
-        )
 
 
 def _version(facts: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ the environment changes; see docs/adr/0001-glibc.md.
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 from collections.abc import Mapping
@@ -57,22 +58,12 @@ def parse_version(text: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def parse_os_release(text: str) -> dict[str, str]:
-    """Reads the text of /etc/os-release into a dict."""
-    pairs = (
-        line.partition("=")
-        for line in text.splitlines()
-        if "=" in line and not line.startswith("#")
-    )
-    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
-
-
 def read_os_release() -> dict[str, str]:
     """Reads what this machine says of its system; empty where it says nothing (macOS)."""
-    for path in (Path("/etc/os-release"), Path("/usr/lib/os-release")):
-        if path.is_file():
-            return parse_os_release(path.read_text(encoding="utf-8", errors="replace"))
-    return {}
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
 
 
 def code_name(os_release: Mapping[str, str]) -> str:
@@ -80,10 +71,8 @@ def code_name(os_release: Mapping[str, str]) -> str:
 
     A derivative (Linux Mint, Pop!_OS, LMDE) names its parent's release beside its own.
     """
-    for field in ("UBUNTU_CODENAME", "DEBIAN_CODENAME", "VERSION_CODENAME"):
-        if os_release.get(field):
-            return os_release[field]
-    return ""
+    fields = ("UBUNTU_CODENAME", "DEBIAN_CODENAME", "VERSION_CODENAME")
+    return next(filter(None, map(os_release.get, fields)), "")
 
 
 def verdict(
@@ -92,13 +81,13 @@ def verdict(
     """Decides whether the environment needs a glibc of its own.
 
     Args:
-        facts: what `pythons.probe` says of the interpreter: its "system", "machine" and "libc".
+        facts: what `pythons.probe` says of the interpreter.
         os_release: the fields of /etc/os-release.
         has_apt: whether apt-get is on the PATH.
 
     Returns:
-        None if the machine is new enough (or a Mac with Apple silicon); else the code names of the
-        machine's release and of the release that the libraries come from.
+        None if not; else the code names of the machine's release and of the release that the
+        libraries come from.
 
     Raises:
         SetupError: the stack cannot run here; the message says what is missing and what to do.
@@ -128,7 +117,7 @@ def verdict(
     if version >= REQUIRED:
         return None
     old = code_name(os_release)
-    needs = f"glibc {spoken(REQUIRED)} is needed and {name} has {spoken(version)}"
+    needs = "glibc {}.{} is needed and {} has {}.{}".format(*REQUIRED, name, *version)
     if old not in _NEXT:
         raise SetupError(
             f"{needs}; no release is known here whose libraries could be used instead. {_ELSEWHERE}"
@@ -141,17 +130,12 @@ def verdict(
     return old, _NEXT[old]
 
 
-def spoken(version: tuple[int, int]) -> str:
-    """Gives a version as text."""
-    return f"{version[0]}.{version[1]}"
-
-
 def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
-    """Puts the C and C++ libraries of a newer release into an environment.
+    """Puts the C and C++ libraries of a newer release into an environment's folder `glibc`.
 
     Args:
         release: code names of the machine's release and of the newer one, as `verdict` gives them.
-        environment: the virtual environment; its folder `glibc` is written.
+        environment: the virtual environment.
         log: takes the output.
 
     Raises:
@@ -168,19 +152,12 @@ def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
     target = environment / FOLDER
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    for path in sorted(unpacked.rglob("*.so*")):
-        # The libraries themselves: no plug-ins (gconv, audit), no helper scripts. A link becomes a
-        # file.
-        if (
-            path.parent.name == "x86_64-linux-gnu"
-            and re.search(r"\.so(\.\d+)*$", path.name)
-            and path.exists()
-        ):
+    # Only libraries: no plug-ins (gconv, audit), no helper scripts. A link becomes a file.
+    for path in sorted(unpacked.rglob("x86_64-linux-gnu/*.so*")):
+        if re.search(r"\.so(\.\d+)*$", path.name) and path.exists():
             shutil.copy2(path, target / path.name)
-    missing = [
-        name for name in (_LOADER, "libc.so.6", *_LOADED_FIRST) if not (target / name).is_file()
-    ]
-    if missing:
+    needed = (_LOADER, "libc.so.6", *_LOADED_FIRST)
+    if missing := [name for name in needed if not (target / name).is_file()]:
         raise SetupError(
             f"the packages {', '.join(_PACKAGES)} of {release[1]} lack {', '.join(missing)}"
         )
@@ -190,13 +167,8 @@ def fetch(release: tuple[str, str], environment: Path, log: Log) -> None:
 def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
     """Makes the environment's interpreter load the libraries in its folder `glibc`.
 
-    The interpreter, under each of its names, becomes a changed copy of the base interpreter.
-
-    Args:
-        environment: the virtual environment.
-        base: the interpreter that the environment was made with.
-        patchelf: the patchelf program.
-        log: takes the output.
+    The interpreter, under each of its names, becomes a changed copy of `base`, the interpreter that
+    the environment was made with.
 
     Raises:
         SetupError: the copy could not be changed, or does not start.
@@ -208,32 +180,15 @@ def apply(environment: Path, base: str, patchelf: Path, log: Log) -> None:
             "move the checkout"
         )
     bin_folder = environment / "bin"
-    origin = str(Path(base).parent)
-    own = [
-        part.replace("$ORIGIN", origin)
-        for part in output_of([patchelf, "--print-rpath", base]).split(":")
-        if part
-    ]
-
+    own = output_of([patchelf, "--print-rpath", base]).replace("$ORIGIN", str(Path(base).parent))
+    search = ":".join([str(libraries), *filter(None, own.split(":"))])
     copy = bin_folder / "python.copy"
     shutil.copy2(base, copy)
     copy.chmod(0o755)
     needed = [argument for name in _LOADED_FIRST for argument in ("--add-needed", name)]
-    search = ":".join([str(libraries), *own])
-    log.run(
-        [
-            patchelf,
-            "--set-interpreter",
-            libraries / _LOADER,
-            "--force-rpath",
-            "--set-rpath",
-            search,
-            *needed,
-            copy,
-        ],
-        "giving the interpreter the newer glibc",
-        clean_environ(),
-    )
+    change: list[str | Path] = [patchelf, "--set-interpreter", libraries / _LOADER]
+    change += ["--force-rpath", "--set-rpath", search, *needed, copy]
+    log.run(change, "giving the interpreter the newer glibc", clean_environ())
     names = [path for path in bin_folder.iterdir() if re.fullmatch(r"python[\d.]*", path.name)]
     for path in names:
         path.unlink()

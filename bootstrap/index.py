@@ -41,15 +41,10 @@ def pip_files(environ: Mapping[str, str]) -> list[Path]:
 
 
 def pip_settings(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str, str]:
-    """Collects what pip is told of indexes and certificates.
-
-    Args:
-        environ: the environment variables.
-        files: pip's configuration files, later ones win; those that do not exist or cannot be read
-            are left out.
+    """Collects what pip is told of indexes and certificates by its files and by the environment.
 
     Returns:
-        Option name, such as `index-url`, -> value; several values are parted by white space.
+        Values by option name, such as `index-url`; several values are parted by white space.
     """
     found: dict[str, str] = {}
     for path in files:
@@ -60,12 +55,9 @@ def pip_settings(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str,
             continue
         for section in ("global", "install"):
             if parser.has_section(section):
-                found.update(
-                    {name.replace("_", "-"): value for name, value in parser.items(section)}
-                )
+                found |= {name.replace("_", "-"): value for name, value in parser.items(section)}
     for name in ("index-url", "extra-index-url", "find-links", "cert", "trusted-host", "no-index"):
-        value = environ.get("PIP_" + name.upper().replace("-", "_"))
-        if value:
+        if value := environ.get("PIP_" + name.upper().replace("-", "_")):
             found[name] = value
     return found
 
@@ -91,9 +83,6 @@ def uv_variables(
         settings: what `pip_settings` found.
         has_uv_files: whether uv has a configuration of its own, which then decides on the index.
         has_certificates: whether the system has a store of certificates.
-
-    Returns:
-        The variables to add.
     """
     added: dict[str, str] = {}
     if not has_uv_files and not any(environ.get(name) for name in _UV_INDEX_VARIABLES):
@@ -104,11 +93,8 @@ def uv_variables(
             # As pip does: all indexes are one. The lock file's hashes keep a stranger's package
             # out.
             added["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-        links = [
-            link
-            for link in settings.get("find-links", "").split()
-            if "://" in link or Path(link).is_dir()
-        ]
+        named = settings.get("find-links", "").split()
+        links = [link for link in named if "://" in link or Path(link).is_dir()]
         if links and not environ.get("UV_FIND_LINKS"):
             added["UV_FIND_LINKS"] = ",".join(links)
         if "trusted-host" in settings and not environ.get("UV_INSECURE_HOST"):

@@ -22,9 +22,7 @@ with (
 options = zip(("--port", "--rest-api-port", "--web-port"), ports, strict=True)
 command = [sys.executable, "-m", "serving.launch", "--server", "embedded", "--output", sys.argv[1]]
 with subprocess.Popen(
-    [*command, *(part for option in options for part in option)],
-    stdout=subprocess.PIPE,
-    text=True,
+    [*command, *(part for option in options for part in option)], stdout=subprocess.PIPE, text=True
 ) as server:
     try:
         for line in server.stdout or ():

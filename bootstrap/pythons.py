@@ -50,14 +50,11 @@ class NoPython(Exception):  # noqa: N818 (it is what is missing, not a fault)
 
 
 def probe(command: str) -> Optional[Facts]:
-    """Asks a Python what it is.
-
-    Args:
-        command: name or path of a Python interpreter.
+    """Asks a Python, given by name or path, what it is.
 
     Returns:
-        The facts as a dict (see `_PROBE`); for a virtual environment, those of the interpreter that
-        it was made with. None if there is no such command or it does not run.
+        The facts (see `_PROBE`); for a virtual environment, those of the interpreter that it was
+        made with. None if there is no such command or it does not run.
     """
     path = shutil.which(command)
     if path is None:
@@ -120,10 +117,7 @@ def choose(
     Args:
         requested: the interpreter that the user named; empty to take the first that fits.
         environ: the environment variables, those of this process by default.
-        ask: the function that gives the facts about an interpreter.
-
-    Returns:
-        The facts about the chosen interpreter, as `probe` gives them.
+        ask: gives the facts about an interpreter, see `probe`.
 
     Raises:
         NoPython: nothing fits; the message names what was found and what to install.

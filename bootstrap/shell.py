@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,18 +39,12 @@ class SetupError(Exception):
 def clean_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Gives the environment variables for the programs that the set-up starts.
 
-    Args:
-        environ: the variables to start from, those of this process by default.
-
-    Returns:
-        A copy without those that redirect Python, pip or uv. Index, certificate and proxy settings
-        stay.
+    They are those of this process or the given ones, without those that redirect Python, pip or uv.
+    Index, certificate and proxy settings stay.
     """
-    kept = {
-        k: v for k, v in (os.environ if environ is None else environ).items() if k not in _DROPPED
-    }
+    given = os.environ if environ is None else environ
     return {
-        **kept,
+        **{name: value for name, value in given.items() if name not in _DROPPED},
         "PIP_USER": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
@@ -80,11 +73,7 @@ class Log:
     """A file for everything, and a few plain lines on the terminal for the user."""
 
     def __init__(self, path: Path) -> None:
-        """Starts a log.
-
-        Args:
-            path: the log file; its folder is made, what it held before is replaced.
-        """
+        """Starts the log file anew; its folder is made."""
         self.path = path
         self._start = time.monotonic()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +101,7 @@ class Log:
             cwd: its working directory.
 
         Raises:
-            SetupError: the program could not be started or failed; with its last lines and the
-            log's path.
+            SetupError: the program could not be started or failed.
         """
         self._write("+ " + " ".join(str(part) for part in argv))
         try:
@@ -136,9 +124,3 @@ class Log:
     def _write(self, line: str) -> None:
         with self.path.open("a", encoding="utf-8") as log:
             log.write(line + "\n")
-
-
-def fail(error: Exception) -> int:
-    """Prints an error as the command line does and returns the exit status for it."""
-    print(f"error: {error}", file=sys.stderr)
-    return 2

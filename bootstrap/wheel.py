@@ -13,11 +13,7 @@ from bootstrap.environment import LOCK, OVERRIDES
 from bootstrap.shell import Log, SetupError, clean_environ, output_of
 from bootstrap.tools import Tools
 
-_COMMANDS = (
-    ("ordained", "--help"),
-    ("ordained-ingest", "--help"),
-    ("ordained-predict", "--help"),
-)
+_COMMANDS = ("ordained", "ordained-ingest", "ordained-predict")
 
 _QUICK = """\
 hparams:
@@ -44,9 +40,6 @@ def test(root: Path) -> None:
     One environment holds the client alone, which is the base of setup.py; the other all extras for
     users. Versions and hashes are those of the lock file; development tools are in neither.
 
-    Args:
-        root: a checkout whose environment is set up.
-
     Raises:
         SetupError: the wheel lacks a file, or something in it does not run.
     """
@@ -58,78 +51,42 @@ def test(root: Path) -> None:
     log = Log(folder / "wheel.log")
     tools = Tools(own, base, log)
 
-    log.say(f"Building the wheel in {folder}")
-    sources = _copy_sources(root, folder / "source")
-    log.run(
-        [
-            *(
-                tools.uv,
-                "build",
-                "--quiet",
-                "--no-build-isolation",
-                "--python",
-                environment.python_of(own),
-            ),
-            *("--out-dir", folder / "dist", folder / "source"),
-        ],
-        "building the wheel",
-        tools.environ,
-    )
-    (wheel,) = (folder / "dist").glob("*.whl")
-
     empty = folder / "empty"
     empty.mkdir()
+
+    def run(what: str, *argv: str | Path) -> None:
+        log.run(argv, what, clean_environ(), cwd=empty)
+
+    log.say(f"Building the wheel in {folder}")
+    sources = _copy_sources(root, folder / "source")
+    build: list[str | Path] = [tools.uv, "build", "--quiet", "--no-build-isolation"]
+    build += ["--python", environment.python_of(own), "--out-dir", folder / "dist"]
+    log.run([*build, folder / "source"], "building the wheel", tools.environ)
+    (wheel,) = (folder / "dist").glob("*.whl")
+
     log.say(f"Installing {wheel.name} without extras: the client alone")
     alone = _installed(f"ordained @ {wheel.as_uri()}", folder / "client", root, base, tools, log)
-    log.run(
-        [environment.python_of(alone), "-I", "-c", _CLIENT_ALONE],
-        "the client without TensorFlow",
-        clean_environ(),
-        cwd=empty,
-    )
-    log.run(
-        [alone / "bin" / "ordained-predict", "--help"],
-        "`ordained-predict` without extras",
-        clean_environ(),
-        cwd=empty,
-    )
+    python = environment.python_of(alone)
+    run("the client without TensorFlow", python, "-I", "-c", _CLIENT_ALONE)
+    run("`ordained-predict` without extras", alone / "bin" / "ordained-predict", "--help")
 
     log.say(f"Installing {wheel.name} with all extras for users")
     clean = _installed(f"ordained[all] @ {wheel.as_uri()}", folder / "all", root, base, tools, log)
     python = environment.python_of(clean)
     log.say("Importing every module and asking the commands for help")
-    log.run(
-        [python, "-I", _INSIDE, *sources],
-        "importing the wheel's modules",
-        clean_environ(),
-        cwd=empty,
-    )
-    for command, *arguments in _COMMANDS:
-        log.run(
-            [clean / "bin" / command, *arguments],
-            f"`{command}` from the wheel",
-            clean_environ(),
-            cwd=empty,
-        )
+    run("importing the wheel's modules", python, "-I", _INSIDE, *sources)
+    for command in _COMMANDS:
+        run(f"`{command}` from the wheel", clean / "bin" / command, "--help")
     log.say("Running the pipeline from the wheel on the bundled sample")
     (folder / "quick.yaml").write_text(_QUICK, encoding="utf-8")
     output = folder / "output"
-    log.run(
-        [
-            *(clean / "bin" / "ordained", "--data", root / "data" / "sample"),
-            *("--output", output, "--config", folder / "quick.yaml"),
-        ],
+    run(
         "the pipeline from the wheel",
-        clean_environ(),
-        cwd=empty,
+        *(clean / "bin" / "ordained", "--data", root / "data" / "sample"),
+        *("--output", output, "--config", folder / "quick.yaml"),
     )
     log.say("Serving the model from the wheel")
-    log.run(
-        [python, "-I", _SERVING, output],
-        "serving from the wheel",
-        clean_environ(),
-        cwd=empty,
-    )
+    run("serving from the wheel", python, "-I", _SERVING, output)
     shutil.rmtree(folder)  # Kept on a failure, to look at.
     print(f"The wheel {wheel.name} is whole and works", flush=True)
 
@@ -143,16 +100,9 @@ def _installed(
     if (own / glibc.FOLDER).is_dir():
         shutil.copytree(own / glibc.FOLDER, folder / glibc.FOLDER)
         glibc.apply(folder, base["executable"], tools.patchelf, log)
-    log.run(
-        [
-            *(tools.uv, "pip", "install", "--python", environment.python_of(folder)),
-            *("-b", LOCK, "-c", LOCK, "--override", OVERRIDES),
-            requirement,
-        ],
-        f"installing {requirement}",
-        tools.environ,
-        cwd=root,
-    )
+    install = tools.install_into(environment.python_of(folder))
+    install += ["-b", LOCK, "-c", LOCK, "--override", OVERRIDES, requirement]
+    log.run(install, f"installing {requirement}", tools.environ, cwd=root)
     return folder
 
 
@@ -168,13 +118,6 @@ def _copy_sources(root: Path, target: Path) -> list[str]:
         if not name.startswith("data/"):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, target / name)
-    packages = tuple(f"{name}/" for name in _top_packages(root))
-    return [name for name in files if name.startswith(packages)]
-
-
-def _top_packages(root: Path) -> list[str]:
-    """Gives the names of the packages that go into the wheel."""
-    beside = {"bootstrap", "benchmarks", "tests"}
-    return [
-        path.parent.name for path in root.glob("*/__init__.py") if path.parent.name not in beside
-    ]
+    beside = ("bootstrap", "benchmarks", "tests")
+    packages = {path.parent.name for path in root.glob("*/__init__.py")}.difference(beside)
+    return [name for name in files if name.partition("/")[0] in packages]

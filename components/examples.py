@@ -11,9 +11,7 @@ from tfx import types
 from tfx.types import artifact_utils
 
 from schema import features as raw
-
-COMPRESSION: Final = "GZIP"
-"""How ExampleGen and Transform write their TFRecord files."""
+from schema.names import EXAMPLES_COMPRESSION
 
 _BATCH_SIZE: Final = 4096
 
@@ -34,7 +32,7 @@ def serialized(examples: types.Artifact, split: str) -> tf.data.Dataset:
     Returns:
         a dataset of string scalars, each a `tf.train.Example`.
     """
-    return tf.data.TFRecordDataset(files(examples, split), compression_type=COMPRESSION)
+    return tf.data.TFRecordDataset(files(examples, split), compression_type=EXAMPLES_COMPRESSION)
 
 
 def columns(

@@ -25,7 +25,7 @@ from rich.progress import (
 )
 
 from ingest.builder import build
-from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, FetchSettings, fetch
+from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, fetch
 from ingest.report import tables
 from ingest.settings import IngestSettings
 from schema import command
@@ -64,49 +64,42 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
     usual = IngestSettings()
-    parser.set_defaults(run=_build)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder of the dumps", metavar="DIR"
+    parser.set_defaults(
+        run=_build, **(usual.model_dump() | {"title_types": ",".join(usual.title_types)})
     )
-    parser.add_argument(
-        "--output", type=Path, required=True, help="folder for the movies", metavar="DIR"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="DIR", help="folder of the dumps")
+    add("--output", type=Path, required=True, metavar="DIR", help="folder for the movies")
+    add(
         "--plots",
         type=Path,
         metavar="PATH",
         help="file or folder of plots (default: the one with plot in its name beside the dumps)",
     )
-    parser.add_argument(
+    add(
         "--title-types",
-        default=",".join(usual.title_types),
         metavar="LIST",
         help="IMDb's title types to keep, joined by commas (default: %(default)s)",
     )
-    parser.add_argument("--include-adult", action="store_true", help="keep adult titles")
-    parser.add_argument(
+    add("--include-adult", action="store_true", help="keep adult titles")
+    add(
         "--max-reject-share",
         type=float,
-        default=usual.max_reject_share,
         metavar="SHARE",
         help="stop above this share of malformed lines in a file (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--rows-per-shard",
         type=int,
-        default=usual.rows_per_shard,
         metavar="N",
         help="movies in one CSV file, at most (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--memory-limit",
-        default=usual.memory_limit,
         metavar="SIZE",
         help="what the join may hold in memory before it spills to disk (default: %(default)s)",
     )
-    parser.add_argument(
-        "--threads", type=int, default=usual.threads, metavar="N", help="default: all cores"
-    )
+    add("--threads", type=int, metavar="N", help="default: all cores")
 
 
 def _build(options: argparse.Namespace) -> None:
@@ -130,29 +123,24 @@ def _build(options: argparse.Namespace) -> None:
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_fetch)
-    parser.add_argument(
-        "--output", type=Path, required=True, help="folder for the files", metavar="DIR"
-    )
-    parser.add_argument(
-        "--accept-terms", action="store_true", help="agree to the terms of use without being asked"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
+    add("--accept-terms", action="store_true", help="agree to the terms without being asked")
+    add(
         "--imdb-url",
         default=IMDB_URL,
         metavar="URL",
         help="folder of the dumps (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--corpus-url",
         default=CORPUS_URL,
         metavar="URL",
         help="archive of the CMU Movie Summary Corpus (default: %(default)s)",
     )
-    parser.add_argument("--no-corpus", action="store_true", help="download the dumps alone")
-    parser.add_argument(
-        "--refresh", action="store_true", help="download also what is there already"
-    )
-    parser.add_argument(
+    add("--no-corpus", action="store_true", help="download the dumps alone")
+    add("--refresh", action="store_true", help="download also what is there already")
+    add(
         "--sha256",
         action="append",
         default=[],
@@ -168,23 +156,20 @@ def _fetch(options: argparse.Namespace) -> None:
             raise UserError(f"--sha256 {name}: expected NAME=HEX with 64 hexadecimal digits")
     print(TERMS)
     if not options.accept_terms:
-        _require_agreement()
-    settings = FetchSettings(
-        imdb_url=options.imdb_url,
-        corpus_url=None if options.no_corpus else options.corpus_url,
-        sha256={name: digest for name, _, digest in digests},
-        refresh=options.refresh,
-    )
+        if not sys.stdin.isatty():
+            raise UserError("nothing was downloaded: agree to these terms with --accept-terms")
+        if input("Do you agree? [yes/no] ").strip().lower() not in ("y", "yes"):
+            raise UserError("nothing was downloaded: the terms were not agreed to")
     with _bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as show:
-        fetched = fetch(options.output, settings, show)
+        fetched = fetch(
+            options.output,
+            options.imdb_url,
+            None if options.no_corpus else options.corpus_url,
+            {name: digest for name, _, digest in digests},
+            show,
+            refresh=options.refresh,
+        )
     print(f"{options.output}: {', '.join(fetched) or 'nothing'} downloaded; the rest was there")
-
-
-def _require_agreement() -> None:
-    if not sys.stdin.isatty():
-        raise UserError("nothing was downloaded: agree to these terms with --accept-terms")
-    if input("Do you agree? [yes/no] ").strip().lower() not in ("y", "yes"):
-        raise UserError("nothing was downloaded: the terms were not agreed to")
 
 
 @contextmanager
@@ -200,15 +185,14 @@ def _bars(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int], None]]
         tasks: dict[str, TaskID] = {}
 
         def finish_last() -> None:
-            if progress.tasks and not progress.tasks[-1].finished:
-                last = progress.tasks[-1]
+            for last in progress.tasks[-1:]:
                 end = last.completed or 1
                 progress.update(last.id, completed=end, total=end)
 
         def show(name: str, done: int, total: int) -> None:
             if name not in tasks:
                 finish_last()
-                tasks[name] = progress.add_task(name, total=total or None)
+                tasks[name] = progress.add_task(name)
             progress.update(tasks[name], completed=done, total=total or None)
 
         yield show

@@ -5,17 +5,17 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from ingest.dumps import DUMPS
+from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
-from ingest.lines import CountBytes, RejectLog, sha256
+from ingest.lines import Progress, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
 from ingest.publish import Workplace, workplace
 from ingest.report import IngestReport
@@ -25,17 +25,12 @@ from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
 from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many bytes of its file are read and how many there are (0:
-unknown).
-"""
-
 
 def build(
     data_dir: Path,
     output_dir: Path,
     settings: IngestSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
 ) -> IngestReport:
     """Makes the movies CSV shards of a folder of IMDb dumps.
 
@@ -51,9 +46,6 @@ def build(
         settings: The user's choices; None takes the defaults.
         progress: Told how far the build is.
 
-    Returns:
-        The account of the build.
-
     Raises:
         UserError: An input is missing, damaged or malformed beyond the allowed share; or the
             output cannot be written. What `output_dir` held is still there; rejects are then in
@@ -66,9 +58,9 @@ def build(
     sources, plots, inputs = _inputs(data_dir, settings)
     try:
         with workplace(output_dir) as place:
-            earlier = _earlier(place.output, settings, inputs)
-            if earlier is not None:
-                return earlier
+            if not _changes(place.output, settings, inputs):
+                earlier = _record(place.output)["report"]
+                return IngestReport(**{**earlier, "reused": True})
             return _build(place, settings, sources, plots, inputs, progress)
     except OSError as error:
         message = f"{error.filename or output_dir}: {error.strerror or error}"
@@ -100,7 +92,7 @@ def changes(data_dir: Path, output_dir: Path, settings: IngestSettings) -> list[
     return _changes(output_dir, settings, _inputs(data_dir, settings)[2])
 
 
-def _inputs(data_dir: Path, settings: IngestSettings) -> tuple[dict[Any, Path], Path, list[Path]]:
+def _inputs(data_dir: Path, settings: IngestSettings) -> tuple[dict[Dump, Path], Path, list[Path]]:
     """The dumps, the plots, and all files of both."""
     sources = {dump: dump.find(data_dir) for dump in DUMPS}
     plots = settings.plots or find_plots(data_dir)
@@ -110,13 +102,23 @@ def _inputs(data_dir: Path, settings: IngestSettings) -> tuple[dict[Any, Path], 
 def _build(
     place: Workplace,
     settings: IngestSettings,
-    sources: dict[Any, Path],
+    sources: dict[Dump, Path],
     plots: Path,
     inputs: list[Path],
-    progress: Progress | None,
+    progress: Progress,
 ) -> IngestReport:
     start = time.monotonic()
-    made_from = _made_from(settings) | {"inputs": [_identity(path) for path in inputs]}
+    made_from = _made_from(settings) | {
+        "inputs": [
+            {
+                "name": path.name,
+                "size": path.stat().st_size,
+                "modified_ns": path.stat().st_mtime_ns,
+                "sha256": sha256(path),
+            }
+            for path in inputs
+        ]
+    }
     log = RejectLog(place.fresh / REJECTS_FILE, place.kept_rejects)
     try:
         with (
@@ -124,31 +126,36 @@ def _build(
             duckdb.connect(
                 config={
                     "memory_limit": settings.memory_limit,
-                    "threads": settings.thread_count,
+                    "threads": settings.threads or os.cpu_count() or 1,
                     "temp_directory": str(place.spool / "duckdb"),
                     "preserve_insertion_order": True,
                     "autoinstall_known_extensions": False,
                 }
             ) as con,
         ):
-            join = Join(con, settings, place.spool, log, _steps(progress))
+            join = Join(con, settings, place.spool, log, progress)
             join.run(sources, plots)
             shards = join.write(place.fresh)
             accounts = join.accounts()
     except UserError:
         log.close()
-        if log.counts:
+        if any(log.counts.values()):
             place.keep_rejects()
         raise
     finally:
         log.close()
-    report = IngestReport(**accounts, shards=shards, seconds=round(time.monotonic() - start, 1))
-    if report.titles != report.movies + sum(report.dropped.values()) + sum(
-        report.rejected.get(inputs[0].name, {}).values()
-    ):
+    basics = inputs[0].name
+    report = IngestReport(
+        titles=join.lines[basics],
+        **accounts,
+        shards=shards,
+        seconds=round(time.monotonic() - start, 1),
+    )
+    accounted = report.movies + sum(report.dropped.values()) + log.counts[basics].total()
+    if report.titles != accounted:
         raise RuntimeError(f"titles got lost: {report}")
     sizes = {path.name: path.stat().st_size for path in place.fresh.iterdir()}
-    record = {"report": report.to_json(), "made_from": made_from, "sizes": sizes}
+    record = {"report": asdict(report), "made_from": made_from, "sizes": sizes}
     (place.fresh / INGEST_REPORT_FILE).write_text(
         json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
@@ -167,78 +174,48 @@ def _interrupt_as_such() -> Iterator[None]:
         raise
 
 
-def _steps(progress: Progress | None) -> Callable[[str, Path | None], CountBytes]:
-    """What the join tells its steps to, in the terms of `progress`."""
-
-    def step(name: str, path: Path | None) -> CountBytes:
-        done, total = 0, path.stat().st_size if path else 0
-
-        def count_bytes(count: int) -> None:
-            nonlocal done
-            done += count
-            if progress:
-                progress(name, done, total)
-
-        count_bytes(0)
-        return count_bytes
-
-    return step
-
-
 def _made_from(settings: IngestSettings) -> dict[str, Any]:
-    """All but the inputs that the written files depend on."""
+    """What the written files depend on, without the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         code.update(path.read_bytes())
     return {"code": code.hexdigest(), "settings": settings.that_shape_rows()}
 
 
-def _identity(path: Path) -> dict[str, Any]:
-    status = path.stat()
-    return {
-        "name": path.name,
-        "size": status.st_size,
-        "modified_ns": status.st_mtime_ns,
-        "sha256": sha256(path),
-    }
-
-
-def _earlier(output: Path, settings: IngestSettings, inputs: list[Path]) -> IngestReport | None:
-    """The report of the build in `output`, None if a build now would make something else."""
-    if _changes(output, settings, inputs):
-        return None
-    record = json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
-    return replace(IngestReport.from_json(record["report"]), reused=True)
+def _record(output: Path) -> Any:
+    """What a build wrote about itself."""
+    return json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
 
 
 def _changes(output: Path, settings: IngestSettings, inputs: list[Path]) -> list[str]:
     """What is not as it was in the build in `output`."""
     try:
-        record = json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
-        report = IngestReport.from_json(record["report"])
+        record = _record(output)
+        report = IngestReport(**record["report"])
         made_from, now = record["made_from"], _made_from(settings)
         known = {one["name"]: one for one in made_from["inputs"]}
-        found = [f"{name} changed" for name in now if made_from.get(name) != now[name]]
-        found += [
-            f"{name} has more malformed lines than max_reject_share allows now"
-            for name, reasons in report.rejected.items()
-            if sum(reasons.values()) > settings.max_reject_share * report.lines[name]
-        ]
-        found += [
-            f"{path.name} changed"
-            for path in inputs
-            if path.name not in known or not _is_same(known[path.name], path)
-        ]
         names = {path.name for path in inputs}
-        found += [f"{name} is no longer read" for name in known if name not in names]
-        found += [
-            f"{name} was changed or deleted"
-            for name, size in record["sizes"].items()
-            if not (output / name).is_file() or (output / name).stat().st_size != size
+        return [
+            *(f"{name} changed" for name in now if made_from.get(name) != now[name]),
+            *(
+                f"{name} has more malformed lines than max_reject_share allows now"
+                for name, reasons in report.rejected.items()
+                if sum(reasons.values()) > settings.max_reject_share * report.lines[name]
+            ),
+            *(
+                f"{path.name} changed"
+                for path in inputs
+                if path.name not in known or not _is_same(known[path.name], path)
+            ),
+            *(f"{name} is no longer read" for name in known if name not in names),
+            *(
+                f"{name} was changed or deleted"
+                for name, size in record["sizes"].items()
+                if not (output / name).is_file() or (output / name).stat().st_size != size
+            ),
         ]
     except (OSError, ValueError, KeyError, TypeError):
         return ["there is no earlier build, or its record is damaged"]
-    return found
 
 
 def _is_same(known: dict[str, Any], path: Path) -> bool:

@@ -55,13 +55,9 @@ def tidy(text: str) -> str:
 
 
 def clean_plot(text: str) -> str:
-    """The story alone: no HTML, placeholder, cut-off marker or signature; empty if nothing is left.
+    """The story alone, as one line: no HTML, placeholder, cut-off marker or signature.
 
-    Args:
-        text: A plot as some site or corpus has it.
-
-    Returns:
-        One line of tidy text with at least one letter, or "".
+    It is empty if no letter is left.
 
     >>> clean_plot("<p>A ship sinks.[2]</p> Written by Anonymous")
     'A ship sinks.'

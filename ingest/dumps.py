@@ -1,18 +1,12 @@
-"""IMDb's dumps: their columns, and their lines checked and handed to DuckDB."""
+"""IMDb's dumps: their columns, what each column holds, and their lines in blocks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
-from ingest import lines
-from ingest.lines import Block, CountBytes, Reject, RejectLog
+from ingest.lines import Block, CountBytes, blocks
 from schema.errors import UserError
-
-FEW: Final = 100_000
-"""Below this many rejects a file is read to its end before their share is judged."""
 
 _TITLE: Final = r"tt(\d{7}|[1-9]\d{7,9})"
 _NAME: Final = r"nm(\d{7}|[1-9]\d{7,9})"
@@ -22,7 +16,7 @@ _ANY: Final = r"[^\t]*"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the pattern (RE2) that a whole value matches, and what that is in words."""
+    """A column: the pattern (RE2) that a whole value matches, and what that is in words."""
 
     name: str
     pattern: str = _ANY
@@ -46,17 +40,16 @@ class Dump:
         """What every further line matches in full (RE2)."""
         return r"\t".join(f"({column.pattern})" for column in self.columns)
 
-    def sql_value(self, name: str) -> str:
-        """SQL for a column's text, NULL for IMDb's null, in the table `lines`."""
-        at = [column.name for column in self.columns].index(name) + 1
-        return rf"nullif(split_part(text, chr(9), {at}), '\N')"
-
-    def sql_id(self, name: str) -> str:
-        """SQL for the number in a column's tconst or nconst, NULL if there is none."""
-        return f"try_cast(substr({self.sql_value(name)}, 3) AS BIGINT)"
+    def sql_columns(self) -> str:
+        """SQL for what `text` holds: the columns, and as `id` the number in the first of them."""
+        values = [
+            rf"nullif(split_part(text, chr(9), {at}), '\N') AS {column.name}"
+            for at, column in enumerate(self.columns, 1)
+        ]
+        return ", ".join([*values, f"try_cast(substr({self.columns[0].name}, 3) AS BIGINT) AS id"])
 
     def sql_reason(self) -> str:
-        """SQL that says why a line of the table `lines` does not match `pattern`."""
+        """SQL that says why `text` does not match `pattern`."""
         tabs = r"(length(text) - length(replace(text, chr(9), '')))"
         cases = [
             f"WHEN {tabs} <> {len(self.columns) - 1} "
@@ -150,65 +143,19 @@ NAMES: Final = Dump(
 DUMPS: Final = (BASICS, RATINGS, CREW, PRINCIPALS, NAMES)
 
 
-def load(
-    con: duckdb.DuckDBPyConnection,
-    dump: Dump,
-    path: Path,
-    statements: Sequence[str],
-    spool: Path,
-    log: RejectLog,
-    max_reject_share: float,
-    count_bytes: CountBytes,
-) -> int:
-    """Runs SQL on all well-formed lines of a dump, a block at a time.
-
-    Each statement sees a table `lines` (line BIGINT, text VARCHAR, ok BOOLEAN): the lines with
-    their numbers and whether they match the dump's pattern. The others are rejected with a reason.
-
-    Args:
-        con: The database.
-        dump: Which dump the file holds.
-        path: The file.
-        statements: What to run on each block.
-        spool: Folder for one or two blocks at a time.
-        log: Takes the rejects.
-        max_reject_share: Reading stops when many lines, and more than this share, are rejected.
-        count_bytes: Called with the number of bytes read from disk.
-
-    Returns:
-        The number of lines below the header.
-
-    Raises:
-        UserError: The file is damaged, has another header, or too many malformed lines.
-    """
-    total = 0
-    for block, part in lines.ahead(_spooled(dump, path, spool, count_bytes)):
-        total += block.count
-        con.execute(f"""
-            CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT row_number() OVER () + {block.first - 1} AS line, text,
-                regexp_full_match(text, '{dump.pattern}') AS ok
-            FROM read_csv('{quoted(part)}', columns = {{'text': 'VARCHAR'}}, auto_detect = false,
-                header = false, quote = '', escape = '', new_line = '\\n',
-                delim = '{lines.FIELD_FREE}', nullstr = '{lines.TAKEN_OUT}')
-        """)
-        part.unlink()
-        for statement in statements:
-            con.execute(statement)
-        bad = con.execute(
-            f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
-        ).fetchall()
-        log.add(block.rejects + [Reject(path.name, *row) for row in bad])
-        judge_rejects(path.name, total, log, max_reject_share, at_least=FEW)
-    return total
-
-
-def _spooled(
+def spooled(
     dump: Dump, path: Path, spool: Path, count_bytes: CountBytes
 ) -> Iterator[tuple[Block, Path]]:
-    """Each block without the header, and the file that it was written to."""
+    """The lines of a dump in blocks.
+
+    Yields:
+        Each block without the header, and the file in the folder `spool` that it was written to.
+
+    Raises:
+        UserError: The file is damaged, empty or has another header.
+    """
     block = None
-    for number, block in enumerate(lines.blocks(path, count_bytes)):
+    for number, block in enumerate(blocks(path, count_bytes)):
         if block.first == 1:
             header, _, block.data = block.data.partition(b"\n")
             block.first = 2
@@ -223,27 +170,6 @@ def _spooled(
         yield block, part
     if block is None:
         raise UserError(f"{path}: the file is empty; fetch or copy it again")
-
-
-def judge_rejects(
-    file: str, total: int, log: RejectLog, max_reject_share: float, at_least: int = 0
-) -> None:
-    """Stops the build where too large a share of a file is malformed.
-
-    Raises:
-        UserError: Of `total` lines more than `at_least` and the allowed share are rejected.
-    """
-    rejected = log.of(file)
-    if rejected > at_least and rejected > max_reject_share * total:
-        (_, reason), _ = max(
-            ((key, count) for key, count in log.counts.items() if key[0] == file),
-            key=lambda item: item[1],
-        )
-        raise UserError(
-            f"{file}: {rejected:,} of {total:,} lines are malformed, more than the allowed share "
-            f"{max_reject_share:g} (mostly: {reason}); see {log.shown_path}, mend the file or "
-            "raise --max-reject-share"
-        )
 
 
 def quoted(path: Path) -> str:

@@ -1,8 +1,8 @@
 """Downloads IMDb's dumps and an open corpus of plots: whole files or none.
 
 Bytes go to `NAME.part`; what is known of the remote file goes to `NAME.part.json`, so that a broken
-download goes on where it stopped, and only if the remote file is still the same. The rename to
-NAME comes last, after the checks of size, gzip and, where one is given, SHA-256.
+download continues where it stopped if the remote file is still the same. The rename to NAME comes
+last, after the checks of size, gzip and, where one is given, SHA-256.
 """
 
 import http.client
@@ -13,15 +13,15 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from email.message import Message
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from ingest.dumps import DUMPS
-from ingest.lines import is_gzip, raw_bytes, sha256
+from ingest.lines import Progress, is_gzip, raw_bytes, sha256
 from ingest.plots import CMU_FILMS, CMU_PLOTS
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.files import lock, move, sync, write_text
@@ -36,70 +36,60 @@ resold, nor used to build another database of films. The terms in full:
 https://developer.imdb.com/non-commercial-datasets/
 The CMU Movie Summary Corpus is under the Creative Commons licence Attribution-ShareAlike."""
 
+TRIES: Final = 6
+"""Failures in a row, without a byte gained, before giving up."""
+FIRST_WAIT: Final = 1.0
+"""Seconds before the second try; doubled for each further one, up to `LONGEST_WAIT`."""
+LONGEST_WAIT: Final = 60.0
+TIMEOUT: Final = 30.0
+"""Seconds without a byte before a connection counts as broken."""
+
 _PIECE: Final = 1 << 16
-_LONGEST_WAIT: Final = 60.0
-
-Progress = Callable[[str, int, int], None]
-"""Called with a file's name, the bytes on disk and the bytes in all (0: unknown)."""
+_BROKEN: Final = (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError)
 
 
-@dataclass(frozen=True)
-class FetchSettings:
-    """Choices of a download.
-
-    Attributes:
-        imdb_url: Folder of IMDb's dumps, with the last slash.
-        corpus_url: The corpus of plots (a .tar.gz), None for no corpus.
-        sha256: Expected SHA-256 (hexadecimal) by file name, for those to be checked.
-        refresh: Download also what is there already.
-        tries: Failures in a row, without a byte gained, before giving up.
-        wait: Seconds before the second try; doubled for each further one, up to a minute.
-        timeout: Seconds without a byte before a connection counts as broken.
-    """
-
-    imdb_url: str = IMDB_URL
-    corpus_url: str | None = CORPUS_URL
-    sha256: Mapping[str, str] = field(default_factory=dict)
-    refresh: bool = False
-    tries: int = 6
-    wait: float = 1.0
-    timeout: float = 30.0
-
-
-def fetch(output: Path, settings: FetchSettings, progress: Progress) -> list[str]:
-    """Downloads the dumps and the corpus into a folder. The user must have agreed to `TERMS`
-    before.
+def fetch(
+    output: Path,
+    imdb_url: str,
+    corpus_url: str | None,
+    digests: Mapping[str, str],
+    progress: Progress,
+    *,
+    refresh: bool = False,
+) -> list[str]:
+    """Downloads the dumps and the corpus. The user must have agreed to `TERMS` before.
 
     Args:
         output: The folder; made if need be. What is there already is left as it is.
-        settings: The user's choices.
+        imdb_url: Folder of IMDb's dumps.
+        corpus_url: The corpus of plots (a .tar.gz), None for no corpus.
+        digests: Expected SHA-256 (hexadecimal) by file name, for those to be checked.
         progress: Told how far each file is.
+        refresh: Download also what is there already.
 
     Returns:
         The names of what was downloaded now.
 
     Raises:
-        UserError: The server refuses, or a file cannot be written. Files that were complete stay;
-            for the others the next call goes on where this one stopped.
+        UserError: The server refuses, or a file cannot be written.
         TryAgainError: The tries are used up, another process downloads, or the disk is full.
     """
     names = [f"{dump.name}.tsv.gz" for dump in DUMPS]
-    corpus = settings.corpus_url.rpartition("/")[2] if settings.corpus_url else None
-    if unknown := sorted(settings.sha256.keys() - {*names, corpus}):
+    corpus = (corpus_url or "").rpartition("/")[2]
+    if unknown := sorted(digests.keys() - {*names, corpus}):
         raise UserError(f"--sha256 names {', '.join(unknown)}, which is not among the downloads")
     fetched = []
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name in names:
-            if settings.refresh or not (output / name).exists():
-                url = settings.imdb_url.rstrip("/") + "/" + name
-                download(url, output / name, settings, progress)
+            if refresh or not (output / name).exists():
+                url = imdb_url.rstrip("/") + "/" + name
+                download(url, output / name, digests.get(name), progress)
                 fetched.append(name)
         folder = output / CORPUS_FOLDER
-        if settings.corpus_url and corpus and (settings.refresh or not folder.exists()):
-            download(settings.corpus_url, output / corpus, settings, progress)
+        if corpus_url and corpus and (refresh or not folder.exists()):
+            download(corpus_url, output / corpus, digests.get(corpus), progress)
             _unpack_corpus(output / corpus, folder)
-            (output / corpus).unlink()
             fetched.append(CORPUS_FOLDER)
     except OSError as error:
         message = f"{error.filename or output}: {error.strerror or error}"
@@ -112,9 +102,9 @@ class _Remote:
     """What is known of a remote file: enough to know it again."""
 
     url: str
-    etag: str = ""
-    modified: str = ""
-    size: int = 0
+    etag: str
+    modified: str
+    size: int
 
     @property
     def condition(self) -> str:
@@ -130,8 +120,14 @@ class _FailedTryError(Exception):
         self.wait = wait
 
 
-def download(url: str, target: Path, settings: FetchSettings, progress: Progress) -> None:
+def download(url: str, target: Path, digest: str | None, progress: Progress) -> None:
     """Downloads one gzip file, which is then complete and undamaged or not there at all.
+
+    Args:
+        url: Of the file.
+        target: Where to.
+        digest: Its SHA-256 (hexadecimal); None checks none.
+        progress: Told how far the file is.
 
     Raises:
         UserError: The server refuses.
@@ -144,56 +140,50 @@ def download(url: str, target: Path, settings: FetchSettings, progress: Progress
     with lock(part, held_message), part.open("ab") as file:
         while True:
             try:
-                remote = _receive(url, file, note, settings, target.name, progress)
-                _check(part, target.name, remote, settings.sha256.get(target.name))
+                remote = _receive(url, file, note, target.name, progress)
+                _check(part, target.name, remote, digest)
                 break
             except _FailedTryError as failure:
                 held = os.fstat(file.fileno()).st_size
                 failures = 1 if held > most else failures + 1
                 most = max(most, held)
-                if failures >= settings.tries:
+                if failures >= TRIES:
                     raise TryAgainError(
                         f"{url}: {failure} ({failures} tries in a row gained nothing); "
                         "run the same command again later to go on"
                     ) from failure
-                wait = settings.wait * 2 ** (failures - 1)
-                time.sleep(min(max(wait, failure.wait), _LONGEST_WAIT))
+                wait = FIRST_WAIT * 2 ** (failures - 1)
+                time.sleep(min(max(wait, failure.wait), LONGEST_WAIT))
         sync(part)
         move(part, target)
         note.unlink(missing_ok=True)
 
 
-def _receive(
-    url: str, file: BinaryIO, note: Path, settings: FetchSettings, name: str, progress: Progress
-) -> _Remote:
-    """One request: appends to the part file what is missing, or starts it anew.
-
-    Raises:
-        _FailedTryError: The connection broke or the server was busy.
-        UserError: The server refuses.
-    """
+def _receive(url: str, file: BinaryIO, note: Path, name: str, progress: Progress) -> _Remote:
+    """One request: appends to the part file what is missing, or starts it anew."""
     held = os.fstat(file.fileno()).st_size
     known = _known(url, note)
     if known and held and held == known.size:
         return known
     headers = {"Accept-Encoding": "identity", "User-Agent": "ordained-ingest"}
-    resume = bool(held and known and known.condition)
-    if resume and known:
+    if held and known and known.condition:
         headers |= {"Range": f"bytes={held}-", "If-Range": known.condition}
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=settings.timeout
-        ) as response:
-            remote = _remote(url, response.headers)
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             if response.status == 206 and known and _continues(response.headers, held, known):
                 remote = known
-            elif response.status == 206:
-                file.truncate(0)
-                raise _FailedTryError("the server sent another part than was asked for")
             else:
-                held = 0
                 file.truncate(0)
-                _require_room(note.parent, remote)
+                if response.status == 206:
+                    raise _FailedTryError("the server sent another part than was asked for")
+                etag, modified = (response.headers.get(h, "") for h in ("ETag", "Last-Modified"))
+                held, remote = 0, _Remote(url, etag, modified, response.length or 0)
+                free = shutil.disk_usage(note.parent).free
+                if remote.size > free:
+                    raise TryAgainError(
+                        f"{note.parent}: {remote.size:,} bytes are needed there, {free:,} are free"
+                    )
                 write_text(note, json.dumps(asdict(remote)))
             while piece := response.read1(_PIECE):
                 file.write(piece)
@@ -204,16 +194,11 @@ def _receive(
             file.truncate(0)
             raise _FailedTryError("the server has less than was downloaded before") from error
         if error.code in (408, 425, 429) or error.code >= 500:
-            raise _FailedTryError(
-                f"the server answers {error.code}", _retry_after(error.headers)
-            ) from error
+            seconds = error.headers.get("Retry-After", "")
+            wait = float(seconds) if seconds.isdecimal() else 0.0
+            raise _FailedTryError(f"the server answers {error.code}", wait) from error
         raise UserError(f"{url}: the server answers {error.code} {error.reason}") from error
-    except (
-        http.client.HTTPException,
-        urllib.error.URLError,
-        ConnectionError,
-        TimeoutError,
-    ) as error:
+    except _BROKEN as error:
         raise _FailedTryError(f"the connection broke ({error})") from error
     finally:
         file.flush()
@@ -225,21 +210,25 @@ def _check(part: Path, name: str, remote: _Remote, digest: str | None) -> None:
     held = part.stat().st_size
     if held < remote.size:
         raise _FailedTryError(f"the connection broke after {held:,} of {remote.size:,} bytes")
-    try:
-        if remote.size and held > remote.size:
-            raise _FailedTryError(f"the server promised {remote.size:,} bytes and sent {held:,}")
-        if not is_gzip(part):
-            raise _FailedTryError("what came is no gzip")
-        try:
-            for _ in raw_bytes(part):
-                pass
-        except UserError as error:
-            raise _FailedTryError("what came is damaged or cut short") from error
-        if digest and sha256(part) != digest.lower():
-            raise _FailedTryError(f"{name} has the SHA-256 {sha256(part)}, expected {digest}")
-    except _FailedTryError:
+    fault = ""
+    if remote.size and held > remote.size:
+        fault = f"the server promised {remote.size:,} bytes and sent {held:,}"
+    elif not is_gzip(part):
+        fault = "what came is no gzip"
+    elif not _is_whole(part):
+        fault = "what came is damaged or cut short"
+    elif digest and (found := sha256(part)) != digest.lower():
+        fault = f"{name} has the SHA-256 {found}, expected {digest}"
+    if fault:
         os.truncate(part, 0)
-        raise
+        raise _FailedTryError(fault)
+
+
+def _is_whole(part: Path) -> bool:
+    try:
+        return all(raw_bytes(part))
+    except UserError:
+        return False
 
 
 def _known(url: str, note: Path) -> _Remote | None:
@@ -247,16 +236,6 @@ def _known(url: str, note: Path) -> _Remote | None:
         remote = _Remote(**json.loads(note.read_text("utf-8")))
         return remote if remote.url == url else None
     return None
-
-
-def _remote(url: str, headers: Message) -> _Remote:
-    size = headers.get("Content-Length", "")
-    return _Remote(
-        url,
-        headers.get("ETag", ""),
-        headers.get("Last-Modified", ""),
-        int(size) if size.isdecimal() else 0,
-    )
 
 
 def _continues(headers: Message, held: int, known: _Remote) -> bool:
@@ -269,19 +248,8 @@ def _continues(headers: Message, held: int, known: _Remote) -> bool:
     )
 
 
-def _require_room(folder: Path, remote: _Remote) -> None:
-    free = shutil.disk_usage(folder).free
-    if remote.size > free:
-        raise TryAgainError(f"{folder}: {remote.size:,} bytes are needed there, {free:,} are free")
-
-
-def _retry_after(headers: Message) -> float:
-    seconds = headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else 0.0
-
-
 def _unpack_corpus(archive: Path, folder: Path) -> None:
-    """The two files that `ingest build` reads, in a folder that is there whole or not at all."""
+    """Replaces the archive by a folder with the two files of it that `ingest build` reads."""
     fresh = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
@@ -299,3 +267,4 @@ def _unpack_corpus(archive: Path, folder: Path) -> None:
         raise UserError(f"{archive}: holds no {' and no '.join(missing)}")
     shutil.rmtree(folder, ignore_errors=True)
     move(fresh, folder)
+    archive.unlink()

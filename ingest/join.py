@@ -4,7 +4,6 @@ Films are chosen first; the millions of lines about other titles are checked and
 go by. Ids are joined as the numbers in them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,19 +12,21 @@ import duckdb
 import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
 from duckdb.sqltypes import VARCHAR
 
-from ingest import clean, dumps, split_key
-from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump
-from ingest.lines import LONGEST_LINE, CountBytes, Reject, RejectLog
+from ingest import clean, lines, split_key
+from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, quoted, spooled
+from ingest.lines import CountBytes, Progress, Reject, RejectLog
 from ingest.plots import plot_files, read_plots
 from ingest.settings import IngestSettings
+from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.genres import GENRES
+from schema.names import MOVIES_SHARD
 
 CAST_CATEGORIES: Final = ("actor", "actress", "self")
 """Who counts as cast; "self" is whom a documentary shows."""
 
-CountStep = Callable[[str, Path | None], CountBytes]
-"""Told of each step and of the file that it reads, if any; returns what counts the bytes."""
+FEW: Final = 100_000
+"""Below this many rejects a file is read to its end before their share is judged."""
 
 
 @dataclass
@@ -37,8 +38,7 @@ class Join:
         settings: The user's choices.
         spool: Folder for files of the moment.
         log: Takes the rejects.
-        step: Told what is being done.
-        titles: Lines read of title.basics.
+        progress: Told what is being done.
         lines: Lines or records read, by file.
         dropped: Titles dropped, by reason.
     """
@@ -47,8 +47,7 @@ class Join:
     settings: IngestSettings
     spool: Path
     log: RejectLog
-    step: CountStep
-    titles: int = 0
+    progress: Progress
     lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -71,81 +70,98 @@ class Join:
         self._assemble()
 
     def _count(self, sql: str) -> dict[str, int]:
+        """Counts by name, from a query of two columns."""
         return dict(self.con.execute(sql).fetchall())
 
-    def _load(self, dump: Dump, path: Path, *statements: str) -> None:
-        self.lines[path.name] = dumps.load(
-            self.con,
-            dump,
-            path,
-            statements,
-            self.spool,
-            self.log,
-            self.settings.max_reject_share,
-            self.step(f"reading {path.name}", path),
-        )
+    def _follow(self, path: Path) -> CountBytes:
+        """Tells how far a file is read."""
+        size = path.stat().st_size
+        return lambda done: self.progress(f"reading {path.name}", done, size)
 
-    def _judge(self, path: Path) -> None:
-        dumps.judge_rejects(
-            path.name, self.lines[path.name], self.log, self.settings.max_reject_share
-        )
+    def _load(self, dump: Dump, path: Path, **tables: str) -> None:
+        """Makes tables from a dump, a block of lines at a time, and rejects malformed lines.
+
+        Each table is given as a query of `rows`: the columns of the dump, NULL for IMDb's null;
+        `id`, the number in the first column; and `line`, the number of the line.
+        """
+        self.lines[path.name] = 0
+        self.con.execute(f"""
+            CREATE OR REPLACE TEMP VIEW rows AS
+            SELECT line, {dump.sql_columns()} FROM lines WHERE ok
+        """)
+        verb = "CREATE TABLE {} AS"
+        for block, part in lines.ahead(spooled(dump, path, self.spool, self._follow(path))):
+            self.lines[path.name] += block.count
+            self.con.execute(f"""
+                CREATE OR REPLACE TEMP TABLE lines AS
+                SELECT row_number() OVER () + {block.first - 1} AS line, text,
+                    regexp_full_match(text, '{dump.pattern}') AS ok
+                FROM read_csv('{quoted(part)}', columns = {{'text': 'VARCHAR'}},
+                    auto_detect = false, header = false, quote = '', escape = '',
+                    new_line = '\\n', delim = '{lines.FIELD_FREE}', nullstr = '{lines.TAKEN_OUT}')
+            """)
+            part.unlink()
+            for name, query in tables.items():
+                self.con.execute(verb.format(name) + query)
+            verb = "INSERT INTO {}"
+            malformed = self.con.execute(
+                f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
+            ).fetchall()
+            self.log.add(block.rejects + [Reject(path.name, *row) for row in malformed])
+            self._judge(path, at_least=FEW)
+
+    def _judge(self, path: Path, at_least: int = 0) -> None:
+        """Stops the build where more lines than `at_least` and the allowed share are malformed."""
+        reasons, total = self.log.counts[path.name], self.lines[path.name]
+        allowed = self.settings.max_reject_share
+        if reasons.total() > max(at_least, allowed * total):
+            raise UserError(
+                f"{path.name}: {reasons.total():,} of {total:,} lines are malformed, more than the "
+                f"allowed share {allowed:g} (mostly: {reasons.most_common(1)[0][0]}); see "
+                f"{self.log.shown_path}, mend the file or raise --max-reject-share"
+            )
 
     def _reject_repeats(self, table: str, dump: Dump, path: Path) -> None:
         """Keeps the first line of each id in a table (id, line), and judges the file."""
-        repeats = f"""
-            SELECT line FROM {table} QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
-        """
         prefix, name = ("nm", "nconst") if dump is NAMES else ("tt", "tconst")
-        rows = self.con.execute(f"""
-            SELECT line, format('{prefix}{{:07d}}', id)
-            FROM {table} WHERE line IN ({repeats})
+        repeats = self.con.execute(f"""
+            DELETE FROM {table} WHERE line IN (
+                SELECT line FROM {table}
+                QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
+            ) RETURNING line, id
         """).fetchall()
-        self.log.add(
-            Reject(path.name, line, f"repeats the {name} of an earlier line", text)
-            for line, text in rows
-        )
-        if rows:
-            self.con.execute(f"DELETE FROM {table} WHERE line IN ({repeats})")
+        reason = f"repeats the {name} of an earlier line"
+        self.log.add(Reject(path.name, line, reason, f"{prefix}{id_:07}") for line, id_ in repeats)
         self._judge(path)
 
     def _read_films(self, path: Path) -> None:
-        types = ", ".join(f"'{name}'" for name in self.settings.title_types)
-        adult = (
-            "false"
-            if self.settings.include_adult
-            else f"{BASICS.sql_value('isAdult')} = '1' OR list_contains(labels, 'Adult')"
-        )
-        self.con.execute(f"""
-            CREATE TABLE films (id BIGINT, line BIGINT, tconst VARCHAR, primary_title VARCHAR,
-                original_title VARCHAR, year INTEGER, runtime INTEGER, labels VARCHAR[]);
-            CREATE TABLE dropped (reason VARCHAR, count BIGINT);
-            CREATE TEMP VIEW titles AS
-            SELECT line, text, string_split({BASICS.sql_value("genres")}, ',') AS labels,
-                CASE WHEN coalesce({BASICS.sql_value("titleType")} NOT IN ({types}), true)
+        adult = "false" if self.settings.include_adult else "isAdult = '1' OR 'Adult' IN labels"
+        types = list(self.settings.title_types)
+        titles = f"""(
+            SELECT *, string_split(genres, ',') AS labels,
+                CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN 'another title type'
                     WHEN coalesce({adult}, false) THEN 'adult'
                     WHEN labels IS NULL THEN 'no genre'
                     WHEN NOT list_has_any(labels, {list(GENRES)})
                         THEN 'only genres outside the list'
                 END AS reason
-            FROM lines WHERE ok
-        """)
+            FROM rows
+        )"""
         self._load(
             BASICS,
             path,
-            f"""
-            INSERT INTO films SELECT {BASICS.sql_id("tconst")}, line, {BASICS.sql_value("tconst")},
-                {BASICS.sql_value("primaryTitle")}, {BASICS.sql_value("originalTitle")},
-                {BASICS.sql_value("startYear")}::INTEGER,
-                nullif({BASICS.sql_value("runtimeMinutes")}::INTEGER, 0), labels
-            FROM titles WHERE reason IS NULL
+            films=f"""
+                SELECT id, line, tconst, primaryTitle AS primary_title,
+                    originalTitle AS original_title, startYear::INTEGER AS year,
+                    nullif(runtimeMinutes::INTEGER, 0) AS runtime, labels
+                FROM {titles} WHERE reason IS NULL
             """,
-            """
-            INSERT INTO dropped
-            SELECT reason, count(*) FROM titles WHERE reason IS NOT NULL GROUP BY reason
+            dropped=f"""
+                SELECT reason, count(*) AS count FROM {titles}
+                WHERE reason IS NOT NULL GROUP BY reason
             """,
         )
-        self.titles = self.lines[path.name]
         self._reject_repeats("films", BASICS, path)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
@@ -156,7 +172,7 @@ class Join:
         part = self.spool / "plots.tsv"
         records = 0
         with part.open("w", encoding="utf-8", newline="\n") as file:
-            for record in read_plots(source, self.step(f"reading {path.name}", path)):
+            for record in read_plots(source, self._follow(path)):
                 records += 1
                 if isinstance(record, Reject):
                     self.log.add([record])
@@ -167,16 +183,16 @@ class Join:
         self._judge(path)
         self.con.execute(f"""
             CREATE TABLE plots AS
-            FROM read_csv('{dumps.quoted(part)}', auto_detect = false, header = false,
+            FROM read_csv('{quoted(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {8 * LONGEST_LINE}, columns = {{'line': 'BIGINT', 'film': 'BIGINT',
-                'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR'}})
+                max_line_size = {8 * lines.LONGEST_LINE}, columns = {{'line': 'BIGINT',
+                'film': 'BIGINT', 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR'}})
         """)
         part.unlink()
 
     def _choose_movies(self) -> None:
         """Films with a plot of their own, numbered by tconst: the table `chosen`."""
-        self.step("joining plots", None)
+        self.progress("joining plots", 0, 0)
         self.con.execute("""
             CREATE TABLE keys AS
             SELECT title, year, min(id) AS id, count(DISTINCT id) AS films
@@ -216,56 +232,38 @@ class Join:
         self.dropped |= {"no plot": films - told, "plot of an earlier film": told - chosen}
 
     def _read_ratings(self, path: Path) -> None:
-        self.con.execute(
-            "CREATE TABLE ratings (id BIGINT, line BIGINT, rating DECIMAL(3, 1), votes BIGINT)"
-        )
         self._load(
             RATINGS,
             path,
-            f"""
-            INSERT INTO ratings
-            SELECT {RATINGS.sql_id("tconst")} AS id, line,
-                nullif(try_cast({RATINGS.sql_value("averageRating")} AS DECIMAL(3, 1)), 0),
-                nullif(try_cast({RATINGS.sql_value("numVotes")} AS BIGINT), 0)
-            FROM lines WHERE ok AND id IN (SELECT id FROM chosen)
+            ratings="""
+                SELECT id, line, nullif(try_cast(averageRating AS DECIMAL(3, 1)), 0) AS rating,
+                    nullif(try_cast(numVotes AS BIGINT), 0) AS votes
+                FROM rows WHERE id IN (SELECT id FROM chosen)
             """,
         )
         self._reject_repeats("ratings", RATINGS, path)
 
     def _read_credits(self, crew: Path, principals: Path) -> None:
-        """The table `credits`: people by film and role; those of title.crew go before
-        title.principals.
-        """
-        self.con.execute("""
-            CREATE TABLE crew (id BIGINT, line BIGINT, directors VARCHAR, writers VARCHAR);
-            CREATE TABLE principals (
-                id BIGINT, line BIGINT, position INTEGER, person BIGINT, role VARCHAR)
-        """)
+        """People by film and role: the table `credits`. title.crew goes before title.principals."""
         self._load(
             CREW,
             crew,
-            f"""
-            INSERT INTO crew
-            SELECT {CREW.sql_id("tconst")} AS id, line, {CREW.sql_value("directors")},
-                {CREW.sql_value("writers")}
-            FROM lines WHERE ok AND id IN (SELECT id FROM chosen)
+            crew="""
+                SELECT id, line, directors, writers
+                FROM rows WHERE id IN (SELECT id FROM chosen)
             """,
         )
         self._reject_repeats("crew", CREW, crew)
-        cast = ", ".join(f"'{category}'" for category in CAST_CATEGORIES)
         self._load(
             PRINCIPALS,
             principals,
-            f"""
-            INSERT INTO principals
-            SELECT {PRINCIPALS.sql_id("tconst")} AS id, line,
-                try_cast({PRINCIPALS.sql_value("ordering")} AS INTEGER),
-                {PRINCIPALS.sql_id("nconst")},
-                CASE WHEN category IN ({cast}) THEN 'cast'
-                    WHEN category = 'director' THEN 'directors'
-                    WHEN category = 'writer' THEN 'writers' END AS role
-            FROM (SELECT *, {PRINCIPALS.sql_value("category")} AS category FROM lines)
-            WHERE ok AND role IS NOT NULL AND id IN (SELECT id FROM chosen)
+            principals=f"""
+                SELECT id, line, try_cast(ordering AS INTEGER) AS position,
+                    try_cast(substr(nconst, 3) AS BIGINT) AS person,
+                    CASE WHEN category IN {CAST_CATEGORIES} THEN 'cast'
+                        WHEN category = 'director' THEN 'directors'
+                        WHEN category = 'writer' THEN 'writers' END AS role
+                FROM rows WHERE role IS NOT NULL AND id IN (SELECT id FROM chosen)
             """,
         )
         self._judge(principals)
@@ -284,25 +282,20 @@ class Join:
         """)
 
     def _read_names(self, path: Path) -> None:
-        self.con.execute("""
-            CREATE TABLE people AS SELECT DISTINCT person AS id FROM credits;
-            CREATE TABLE names (id BIGINT, line BIGINT, name VARCHAR)
-        """)
         self._load(
             NAMES,
             path,
-            f"""
-            INSERT INTO names
-            SELECT {NAMES.sql_id("nconst")} AS id, line,
-                nullif(tidy(replace({NAMES.sql_value("primaryName")}, '{LIST_SEPARATOR}', ' ')), '')
-            FROM lines WHERE ok AND id IN (SELECT id FROM people)
+            names=f"""
+                SELECT id, line,
+                    nullif(tidy(replace(primaryName, '{LIST_SEPARATOR}', ' ')), '') AS name
+                FROM rows WHERE id IN (SELECT person FROM credits)
             """,
         )
         self._reject_repeats("names", NAMES, path)
 
     def _group(self) -> None:
         """The table `keys_of`: the split key of each chosen film."""
-        self.step("grouping remakes and sequels", None)
+        self.progress("grouping remakes and sequels", 0, 0)
         films = self.con.execute("""
             SELECT tconst, coalesce(primary_title, original_title, '')
             FROM chosen JOIN films USING (id) ORDER BY n
@@ -320,20 +313,16 @@ class Join:
             )
             SELECT DISTINCT first, n FROM phrases JOIN shared USING (phrase) WHERE n > first
         """).fetchall()
-        part = self.spool / "keys.tsv"
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            for n, key in enumerate(split_key.split_keys(films, copies)):
-                file.write(f"{n}\t{key}\n")
-        self.con.execute(f"""
+        self.con.execute(
+            """
             CREATE TABLE keys_of AS
-            FROM read_csv('{dumps.quoted(part)}', auto_detect = false, header = false,
-                delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                columns = {{'n': 'BIGINT', 'split_key': 'VARCHAR'}})
-        """)
-        part.unlink()
+            SELECT unnest(range(len($keys))) AS n, unnest($keys::VARCHAR[]) AS split_key
+            """,
+            {"keys": split_key.split_keys(films, copies)},
+        )
 
     def _assemble(self) -> None:
-        self.step("joining", None)
+        self.progress("joining", 0, 0)
         self.con.execute(f"""
             CREATE TABLE movies AS
             WITH named AS (
@@ -356,62 +345,55 @@ class Join:
 
     def write(self, folder: Path) -> list[str]:
         """Writes the CSV shards; returns their names."""
-        self.step("writing", None)
+        self.progress("writing", 0, 0)
         (count,) = self.con.execute("SELECT count(*) FROM movies").fetchone() or (0,)
         size = self.settings.rows_per_shard
         shards = max(1, -(-count // size))
         columns = ", ".join(f'"{name}"' for name in CSV_COLUMNS)
-        names = [f"movies-{shard:05}-of-{shards:05}.csv" for shard in range(shards)]
+        names = [MOVIES_SHARD.format(shard, shards) for shard in range(shards)]
         for shard, name in enumerate(names):
             self.con.execute(f"""
                 COPY (SELECT {columns} FROM movies
                     WHERE n >= {shard * size} AND n < {(shard + 1) * size} ORDER BY n)
-                TO '{dumps.quoted(folder / name)}' (FORMAT csv, HEADER, DELIMITER ',')
+                TO '{quoted(folder / name)}' (FORMAT csv, HEADER, DELIMITER ',')
             """)
         return names
 
     def accounts(self) -> dict[str, Any]:
-        """What the report says of the rows, by the names of its fields."""
-        columns = [name for name in CSV_COLUMNS if name not in ("tconst", "split_key")]
-        filled = self.con.execute(
-            "SELECT count(*), " + ", ".join(f'count("{name}")' for name in columns) + " FROM movies"
-        ).fetchone() or (0,) * (len(columns) + 1)
-        groups = self.con.execute("""
-            SELECT count(*), max(size), sum(size) FILTER (size > 1)
-            FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
-        """).fetchone() or (0, 0, 0)
+        """What the report says of titles and movies, by the names of its fields."""
+        (movies,) = self.con.execute("SELECT count(*) FROM movies").fetchone() or (0,)
         labels = self._count("""
             SELECT label, count(*)
             FROM (SELECT unnest(labels) AS label FROM chosen JOIN films USING (id))
             GROUP BY label ORDER BY label
         """)
-        rejected: dict[str, dict[str, int]] = {}
-        for (file, reason), times in sorted(self.log.counts.items()):
-            rejected.setdefault(file, {})[reason] = times
         return {
-            "titles": self.titles,
-            "movies": filled[0],
+            "movies": movies,
             "dropped": self.dropped,
             "lines": self.lines,
-            "rejected": rejected,
+            "rejected": {
+                file: dict(sorted(reasons.items()))
+                for file, reasons in sorted(self.log.counts.items())
+                if reasons
+            },
             "plots": self._count("SELECT fate, count(*) FROM matched GROUP BY 1 ORDER BY 2 DESC"),
             "credits": self._count("""
                 SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
                     count(*)
                 FROM credits LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
             """),
-            "filled": dict(zip(columns, filled[1:], strict=True)),
+            "filled": self._count("""
+                UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (n, tconst, split_key))) FROM movies)
+                ON COLUMNS(*)
+            """),
             "genres": {name: labels.get(name, 0) for name in GENRES},
             "other_genres": {name: n for name, n in labels.items() if name not in GENRES},
-            "split_groups": dict(
-                zip(
-                    ("groups", "largest", "films in groups of two or more"),
-                    map(_whole, groups),
-                    strict=True,
-                )
-            ),
+            "split_groups": self._count("""
+                UNPIVOT (
+                    SELECT count(*) AS groups, coalesce(max(size), 0) AS largest,
+                        coalesce(sum(size) FILTER (size > 1), 0)::BIGINT
+                            AS "films in groups of two or more"
+                    FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
+                ) ON COLUMNS(*)
+            """),
         }
-
-
-def _whole(value: Any) -> int:
-    return int(value or 0)

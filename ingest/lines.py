@@ -5,9 +5,10 @@ not UTF-8, control characters) is taken out and rejected by line number; a damag
 build.
 """
 
+import gzip
 import hashlib
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from schema.errors import UserError
 
 Item = TypeVar("Item")
 CountBytes = Callable[[int], None]
+"""Called with the bytes of a file that are read from disk so far."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, its bytes that are done, and its bytes in all (0: unknown)."""
 
 LONGEST_LINE: Final = 1 << 20
 """Bytes; a longer line is rejected."""
@@ -31,6 +35,7 @@ FIELD_FREE: Final = "\x1e"
 _READ: Final = 1 << 18
 _BLOCK: Final = 1 << 26
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_CONTROL: Final = (b"\0", FIELD_FREE.encode(), TAKEN_OUT.encode())
 
 
 class Reject(NamedTuple):
@@ -43,12 +48,17 @@ class Reject(NamedTuple):
 
 
 class RejectLog:
-    """The rejects file: tab-separated `file`, `line`, `reason`, `text` (the line's beginning)."""
+    """The rejects file: tab-separated `file`, `line`, `reason`, `text` (the line's beginning).
+
+    Attributes:
+        shown_path: Where a user will find the file.
+        counts: The number of rejects so far, by file and reason.
+    """
 
     def __init__(self, path: Path, shown_path: Path) -> None:
-        """Starts the file at `path`; `shown_path` is where a user will find it."""
+        """Starts the file at `path`."""
         self.shown_path = shown_path
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._file = path.open("w", encoding="utf-8", newline="\n")
         self._file.write("file\tline\treason\ttext\n")
 
@@ -57,62 +67,34 @@ class RejectLog:
         for file, line, reason, text in sorted(rejects):
             shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:200])
             self._file.write(f"{file}\t{line}\t{reason}\t{shown}\n")
-            self.counts[file, reason] += 1
-
-    def of(self, file: str) -> int:
-        """The number of rejects of a file so far."""
-        return sum(count for (name, _), count in self.counts.items() if name == file)
+            self.counts[file][reason] += 1
 
     def close(self) -> None:
         """Ends the file."""
         self._file.close()
 
 
-def _uncounted(_count: int) -> None:
-    """For a reading that nobody follows."""
-
-
-def raw_bytes(path: Path, count_bytes: CountBytes = _uncounted) -> Iterator[bytes]:
+def raw_bytes(path: Path, count_bytes: CountBytes = lambda _: None) -> Iterator[bytes]:
     """The decompressed bytes of a file, gzip (known by its first bytes) or plain.
-
-    Args:
-        path: The file.
-        count_bytes: Called with the number of bytes read from disk.
 
     Raises:
         UserError: The file cannot be read, or its gzip is damaged or cut short.
     """
     try:
         with path.open("rb") as file:
-            if file.peek(2).startswith(_GZIP_MAGIC):
-                yield from _gunzip(path, iter(lambda: file.read(_READ), b""), count_bytes)
-            else:
-                while data := file.read(_READ):
-                    count_bytes(len(data))
-                    yield data
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _gunzip(path: Path, pieces: Iterator[bytes], count_bytes: CountBytes) -> Iterator[bytes]:
-    member = zlib.decompressobj(wbits=31)
-    try:
-        for piece in pieces:
-            count_bytes(len(piece))
-            while piece:
-                if member.eof:
-                    piece = piece.lstrip(b"\0")
-                    if not piece:
-                        break
-                    member = zlib.decompressobj(wbits=31)
-                yield member.decompress(piece)
-                piece = member.unused_data
-    except zlib.error as error:
+            is_compressed = file.peek(2).startswith(_GZIP_MAGIC)
+            content = gzip.GzipFile(fileobj=file) if is_compressed else file
+            while data := content.read(_READ):
+                count_bytes(file.tell())
+                yield data
+    except EOFError as error:
+        raise UserError(f"{path}: the gzip is cut short; fetch or copy the file again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise UserError(
             f"{path}: the gzip is damaged ({error}); fetch or copy the file again"
         ) from error
-    if not member.eof:
-        raise UserError(f"{path}: the gzip is cut short; fetch or copy the file again")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 @dataclass
@@ -171,44 +153,42 @@ def _judged(file: str, first: int, data: bytes) -> Block:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     if _sound(data):
         return Block(first, data)
-    block = Block(first, b"")
-    kept = []
+    kept, rejects = [], []
     for number, line in enumerate(data[:-1].split(b"\n"), first):
         if reason := _fault(line):
-            shown = line[:800].decode("utf-8", "replace")
-            block.rejects.append(Reject(file, number, reason, shown))
+            rejects.append(Reject(file, number, reason, line[:800].decode("utf-8", "replace")))
             line = TAKEN_OUT.encode()
         kept.append(line)
-    block.data = b"\n".join(kept) + b"\n"
-    return block
+    return Block(first, b"\n".join(kept) + b"\n", rejects)
 
 
 def _sound(data: bytes) -> bool:
-    """Whether no line has a fault, by a few fast passes over them all."""
-    if data.startswith(b"\n") or any(odd in data for odd in (b"\n\n", b"\0", b"\x1e", b"\x1f")):
-        return False
+    """Whether no line has a fault, by a few fast passes over all lines."""
     half = LONGEST_LINE // 2
-    if any(data.find(b"\n", at, at + half) < 0 for at in range(0, len(data) - half, half)):
-        return False
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return not (
+        data.startswith(b"\n")
+        or any(odd in data for odd in (b"\n\n", *_CONTROL))
+        or any(data.find(b"\n", at, at + half) < 0 for at in range(0, len(data) - half, half))
+        or not _is_utf8(data)
+    )
 
 
 def _fault(line: bytes) -> str | None:
     if not line:
         return "empty line"
-    if any(odd in line for odd in (b"\0", b"\x1e", b"\x1f")):
+    if any(odd in line for odd in _CONTROL):
         return "control character"
     if len(line) > LONGEST_LINE:
         return f"longer than {LONGEST_LINE:,} bytes"
+    return None if _is_utf8(line) else "invalid UTF-8"
+
+
+def _is_utf8(data: bytes) -> bool:
     try:
-        line.decode()
+        data.decode()
     except UnicodeDecodeError:
-        return "invalid UTF-8"
-    return None
+        return False
+    return True
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:

@@ -74,11 +74,8 @@ def find_plots(folder: Path) -> Path:
     found = [
         path
         for path in sorted(folder.iterdir())
-        if (path.is_dir() and (path / CMU_PLOTS).is_file())
-        or (
-            path.is_file()
-            and ("plot" in path.name.lower() or path.name.startswith("movies_metadata."))
-        )
+        if (path / CMU_PLOTS).is_file()
+        or (path.is_file() and re.search("plot|^movies_metadata[.]", path.name.lower()))
     ]
     if not found:
         raise UserError(
@@ -98,11 +95,8 @@ def plot_files(source: Path) -> list[Path]:
     Raises:
         UserError: One of them is missing.
     """
-    if source.is_dir():
-        source = source / CMU_PLOTS
-    files = [source]
-    if source.name == CMU_PLOTS:
-        files.append(source.with_name(CMU_FILMS))
+    first = source / CMU_PLOTS if source.is_dir() else source
+    files = [first, *([first.with_name(CMU_FILMS)] if first.name == CMU_PLOTS else [])]
     for file in files:
         if not file.is_file():
             raise UserError(f"{file}: not found; the plots are to be read from there")
@@ -114,7 +108,7 @@ def read_plots(source: Path, count_bytes: CountBytes) -> Iterator[Plot | Reject]
 
     Args:
         source: A file, or a folder of the CMU Movie Summary Corpus.
-        count_bytes: Called with the number of bytes read from disk.
+        count_bytes: Told how far each file is read.
 
     Raises:
         UserError: A file is missing, damaged or not of an accepted layout.
@@ -126,19 +120,21 @@ def read_plots(source: Path, count_bytes: CountBytes) -> Iterator[Plot | Reject]
         records = _cmu_records(path, numbered, count_bytes)
     elif kind in ("jsonl", "ndjson"):
         records = _json_records(path, numbered)
-    elif kind in ("csv", "tsv", "txt"):
-        rows = (
-            _csv_rows(numbered)
-            if kind == "csv"
-            else ((n, line.split("\t")) for n, line in numbered)
-        )
-        records = _table_records(path, rows)
+    elif kind == "csv":
+        records = _table_records(path, _csv_rows(numbered))
+    elif kind in ("tsv", "txt"):
+        records = _table_records(path, ((n, line.split("\t")) for n, line in numbered))
     else:
         raise UserError(
             f"{path}: unknown kind of file; expected .csv, .tsv, .txt or .jsonl (or .gz)"
         )
     for number, record in records:
-        yield _plot(path, number, record)
+        plot = record if isinstance(record, tuple) else _plot(number, record)
+        if isinstance(plot, Plot):
+            yield plot
+        else:
+            reason, text = plot
+            yield Reject(path.name, number, reason, _encodable(text))
 
 
 Record = Mapping[str, Any]
@@ -149,19 +145,17 @@ Malformed = tuple[str, str]
 
 def _text_lines(path: Path, count_bytes: CountBytes) -> Numbered:
     """Numbered lines without their ends; bytes that are not UTF-8 become lone surrogates."""
-    number, rest = 0, b""
-    for piece in raw_bytes(path, count_bytes):
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            number += 1
-            yield number, _decoded(line, number)
-    if rest:
-        yield number + 1, _decoded(rest, number + 1)
 
+    def lines() -> Iterator[bytes]:
+        rest = b""
+        for piece in raw_bytes(path, count_bytes):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+        yield from [rest] if rest else []
 
-def _decoded(line: bytes, number: int) -> str:
-    text = line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
-    return text.removeprefix("\ufeff") if number == 1 else text
+    for number, line in enumerate(lines(), 1):
+        text = line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
+        yield number, text.removeprefix("\ufeff") if number == 1 else text
 
 
 def _csv_rows(numbered: Numbered) -> Iterator[tuple[int, list[str] | Malformed]]:
@@ -189,16 +183,16 @@ def _csv_rows(numbered: Numbered) -> Iterator[tuple[int, list[str] | Malformed]]
             if row is None:
                 return
             width = width or len(row)
-            broken = f"has {len(row)} columns, expected {width}" if len(row) != width else ""
+            reason = f"has {len(row)} columns, expected {width}"
         except csv.Error:
-            row, broken = [], "broken quoting"
+            row, reason = [], "broken quoting"
         number, text = record[0]
-        if not broken:
+        if row and len(row) == width:
             yield number, row
-        elif text.strip():
-            yield number, (broken, text)
-        if broken:
-            waiting.extendleft(reversed(record[1:]))
+            continue
+        if text.strip():
+            yield number, (reason, text)
+        waiting.extendleft(reversed(record[1:]))
 
 
 def _table_records(
@@ -285,45 +279,30 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).casefold()
 
 
-def _plot(path: Path, number: int, record: Record | Malformed) -> Plot | Reject:
-    if isinstance(record, tuple):
-        return _reject(path, number, *record)
-    text = _first(record, PLOT_NAMES)
-    title = _first(record, TITLE_NAMES)
-    if not _is_utf8(text + title):
-        return _reject(path, number, "invalid UTF-8", title or text)
+def _plot(number: int, record: Record) -> Plot | Malformed:
+    text, title = _first(record, PLOT_NAMES), _first(record, TITLE_NAMES)
+    if _encodable(text + title) != text + title:
+        return "invalid UTF-8", title or text
     if len(text) > LONGEST_LINE:
-        return _reject(path, number, f"longer than {LONGEST_LINE:,} characters", title or text)
+        return f"longer than {LONGEST_LINE:,} characters", title or text
     film = None
     if key := _first(record, ID_NAMES):
         match = _FILM_ID.fullmatch(key)
         if match is None:
-            return _reject(path, number, "is for no title id such as tt0111161", key)
+            return "is for no title id such as tt0111161", key
         film = int(match[1])
     year = _LEADING_YEAR.match(_first(record, YEAR_NAMES))
-    return Plot(
-        number,
-        film,
-        clean.words(title),
-        int(year[0]) if year else None,
-        clean.clean_plot(text),
-    )
+    title_words, plot = clean.words(title), clean.clean_plot(text)
+    return Plot(number, film, title_words, int(year[0]) if year else None, plot)
 
 
-def _reject(path: Path, number: int, reason: str, text: str) -> Reject:
-    return Reject(path.name, number, reason, text.encode("utf-8", "replace").decode())
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _encodable(text: str) -> str:
+    """The text with `?` in place of what was no UTF-8 in its file."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _first(record: Record, names: tuple[str, ...]) -> str:
-    """The text of the first named column that has one, "" if none has."""
+    """The text of the first named column that has a value, "" if none has."""
     for name in names:
         value = record.get(name)
         if isinstance(value, str | int) and (text := str(value).strip()) and text != r"\N":

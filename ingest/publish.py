@@ -2,21 +2,19 @@
 
 import filecmp
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
 from schema.errors import UserError
 from schema.files import lock, move, sync
-from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
+from schema.names import INGEST_REPORT_FILE, MOVIES_SHARD, REJECTS_FILE
 
-_OURS: Final = re.compile(
-    rf"movies-\d+-of-\d+\.csv|{re.escape(INGEST_REPORT_FILE)}|{re.escape(REJECTS_FILE)}"
-)
+_OURS: Final = (INGEST_REPORT_FILE, REJECTS_FILE, MOVIES_SHARD.replace("{:05}", "[0-9]" * 5))
 
 
 @dataclass(frozen=True)
@@ -27,27 +25,19 @@ class Workplace:
         output: The directory as the user sees it.
         fresh: Its next contents.
         spool: For files that nobody needs afterwards.
+        kept_rejects: Where the rejects file is kept if the build stops.
     """
 
     output: Path
     fresh: Path
     spool: Path
-
-    @property
-    def _old(self) -> Path:
-        return self.fresh.with_name("old")
-
-    @property
-    def kept_rejects(self) -> Path:
-        """Where the rejects file is kept if the build stops."""
-        return self.output.with_name(f"{self.output.name}.{REJECTS_FILE}")
+    kept_rejects: Path
 
     def recover(self) -> None:
-        """Brings the old contents back where a process was killed between the two renames of
-        `publish`.
-        """
-        if self._old.exists() and not self.output.exists():
-            move(self._old, self.output)
+        """Brings the old contents back if a process was killed between `publish`'s two renames."""
+        old = self.fresh.with_name("old")
+        if old.exists() and not self.output.exists():
+            move(old, self.output)
         shutil.rmtree(self.fresh.parent, ignore_errors=True)
         self.fresh.mkdir(parents=True)
         self.spool.mkdir()
@@ -64,7 +54,7 @@ class Workplace:
             sync(path)
         sync(self.fresh)
         if self.output.exists():
-            move(self.output, self._old)
+            move(self.output, self.fresh.with_name("old"))
         move(self.fresh, self.output)
         self.kept_rejects.unlink(missing_ok=True)
 
@@ -85,10 +75,11 @@ def workplace(output: Path) -> Iterator[Workplace]:
     output = output.absolute()
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = output.with_name(f".{output.name}.partial")
+    rejects = output.with_name(f"{output.name}.{REJECTS_FILE}")
     lock_file = output.with_name(f".{output.name}.lock")
     with lock(lock_file, f"{output}: another build is writing there; wait for its end"):
         try:
-            place = Workplace(output, folder / "fresh", folder / "spool")
+            place = Workplace(output, folder / "fresh", folder / "spool", rejects)
             place.recover()
             _require_ours(output)
             yield place
@@ -98,11 +89,10 @@ def workplace(output: Path) -> Iterator[Workplace]:
 
 
 def _require_ours(output: Path) -> None:
-    if not output.exists():
-        return
-    if not output.is_dir():
+    if output.exists() and not output.is_dir():
         raise UserError(f"{output}: is a file; name a folder for the movies")
-    others = sorted(path.name for path in output.iterdir() if not _OURS.fullmatch(path.name))
+    names = sorted(path.name for path in output.glob("*"))
+    others = [name for name in names if not any(fnmatch(name, ours) for ours in _OURS)]
     if others:
         raise UserError(
             f"{output}: holds files that are not of a build ({', '.join(others[:5])}); its "

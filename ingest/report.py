@@ -1,11 +1,9 @@
 """What a build did: counts for the console and, as JSON, for the record."""
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 
 
 @dataclass(frozen=True)
@@ -46,47 +44,24 @@ class IngestReport:
     seconds: float
     reused: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "IngestReport":
-        """The report that `to_json` wrote."""
-        return cls(**values)
-
-    def __str__(self) -> str:
-        """The report as indented JSON."""
-        return json.dumps(self.to_json(), indent=2, ensure_ascii=False)
-
 
 def tables(report: IngestReport) -> RenderableType:
     """The report for a terminal."""
-    titles = Table(title="Titles", title_justify="left")
-    titles.add_column("")
-    titles.add_column("count", justify="right")
-    titles.add_row("read from title.basics", f"{report.titles:,}")
-    for reason, count in report.dropped.items():
-        titles.add_row(f"dropped: {reason}", f"{-count:,}")
-    rejected = report.titles - report.movies - sum(report.dropped.values())
-    titles.add_row("rejected: malformed line", f"{-rejected:,}", end_section=True)
-    titles.add_row("movies written", f"{report.movies:,}", style="bold")
-
-    files = Table(title="Files", title_justify="left")
-    files.add_column("")
-    files.add_column("read", justify="right")
-    files.add_column("rejected", justify="right")
-    files.add_column("reasons")
+    dropped = {f"dropped: {reason}": -count for reason, count in report.dropped.items()}
+    titles = {
+        "read from title.basics": report.titles,
+        **dropped,
+        "rejected: malformed line": report.movies - report.titles - sum(dropped.values()),
+        "movies written": report.movies,
+    }
+    read, rejected = (Column(header, justify="right") for header in ("read", "rejected"))
+    files = Table("", read, rejected, "reasons", title="Files", title_justify="left")
     for name, count in report.lines.items():
         reasons = report.rejected.get(name, {})
-        files.add_row(
-            name,
-            f"{count:,}",
-            f"{sum(reasons.values()):,}",
-            ", ".join(f"{reason} ({times:,})" for reason, times in reasons.items()),
-        )
+        why = ", ".join(f"{reason} ({times:,})" for reason, times in reasons.items())
+        files.add_row(name, f"{count:,}", f"{sum(reasons.values()):,}", why)
     return Group(
-        titles,
+        _counts("Titles", titles),
         files,
         _counts("Plots", report.plots),
         _counts("Credits", report.credits),
@@ -97,10 +72,7 @@ def tables(report: IngestReport) -> RenderableType:
 
 
 def _counts(title: str, counts: dict[str, int], of: int = 0) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
+    table = Table("", Column(justify="right"), title=title, title_justify="left", show_header=False)
     for name, count in counts.items():
-        share = (f"{count / of:.1%}",) if of else ()
-        table.add_row(name, f"{count:,}", *share)
+        table.add_row(name, f"{count:,}", *([f"{count / of:.1%}"] if of else []))
     return table

@@ -1,6 +1,5 @@
 """What a user may choose about the building of the movies CSV."""
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,11 +53,6 @@ class IngestSettings(Settings):
     rows_per_shard: Count = 25_000
     memory_limit: Annotated[str, AfterValidator(_size)] = "2GB"
     threads: int = Field(default=0, ge=0)
-
-    @property
-    def thread_count(self) -> int:
-        """The number of threads after 0 is resolved."""
-        return self.threads or os.cpu_count() or 1
 
     def that_shape_rows(self) -> dict[str, Any]:
         """The settings on which the written files depend, ready for JSON."""

@@ -1,12 +1,12 @@
-"""The options of `python pipeline/run_local.py`."""
+"""The options of `python pipeline/run_local.py` and of the commands around it."""
 
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import Final
 
-from pipeline import options
 from schema.errors import ExitStatus, exit_status_help
 
 SAMPLE: Final = Path(__file__).resolve().parent.parent / "data" / "sample"
@@ -22,6 +22,15 @@ EPILOG: Final = exit_status_help(
         ExitStatus.TRY_AGAIN: "another run is at work there, or the disk is full: try again\n"
         "       later",
         ExitStatus.INTERRUPTED: "interrupted; the same command goes on",
+    }
+)
+_COMMAND_EPILOG: Final = exit_status_help(
+    {
+        ExitStatus.OK: "the command did its work",
+        ExitStatus.USER_ERROR: "a mistake in the input or the options",
+        ExitStatus.TRY_AGAIN: "another process is at work there, or the disk is full: try again\n"
+        "       later",
+        ExitStatus.INTERRUPTED: "interrupted",
     }
 )
 _EXAMPLES: Final = """\
@@ -43,14 +52,14 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--data",
-        type=options.path,
+        type=path,
         default=SAMPLE,
         metavar="DIR",
         help="folder with title.basics, title.ratings, title.crew, title.principals, name.basics "
         "and plots (default: the bundled sample)",
     )
-    options.add_output(made, "folder for everything that the run makes (default: output)")
-    options.add_config(made)
+    _add_output(made, "folder for everything that the run makes (default: output)")
+    add_config(made)
     made.add_argument(
         "--tune",
         action=argparse.BooleanOptionalAction,
@@ -82,8 +91,41 @@ def parser() -> argparse.ArgumentParser:
         help="take data unlike the last as the new reference, once",
     )
     made.add_argument(
-        "--republish",
-        action="store_true",
-        help="push a model that was rolled back before, once",
+        "--republish", action="store_true", help="push a model that was rolled back before, once"
     )
     return made
+
+
+def command_parser(module: str, description: str) -> argparse.ArgumentParser:
+    """A parser with the option `--output`, for a module that is a command."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=textwrap.fill(description, 78),
+        epilog=_COMMAND_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_output(made, "output directory of the runs (default: output)")
+    return made
+
+
+def path(text: str) -> Path:
+    """A path of the command line; shells leave the `~` of `--data=~/imdb` as it is."""
+    return Path(text).expanduser()
+
+
+def _add_output(to: argparse.ArgumentParser, words: str) -> None:
+    """Add the option `--output`, a directory, with what `--help` says of it."""
+    to.add_argument("--output", type=path, default=Path("output"), metavar="DIR", help=words)
+
+
+def add_config(to: argparse.ArgumentParser) -> None:
+    """Add the option `--config`: a list of files, as `pipeline.config.load` reads them."""
+    to.add_argument(
+        "--config",
+        type=path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="YAML settings; given more than once, the last file that sets a value counts "
+        "(default: ordained.yaml in the data folder, where there is one)",
+    )

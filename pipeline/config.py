@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from components.anomaly_gate.decision import Limits
@@ -14,7 +14,7 @@ from ingest.settings import IngestSettings
 from pipeline import removed, yaml_file
 from schema import features
 from schema.errors import UserError
-from schema.names import METADATA_FILE, MODEL_NAME, SERVING_FOLDER
+from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_NAME, MOVIES_FOLDER, SERVING_FOLDER
 from schema.settings import Count, Settings, dotted, mistake
 from trainer.hparams import HParams
 from transform.features import TransformConfig
@@ -135,7 +135,7 @@ class RunConfig(Sections):
     @property
     def movies(self) -> Path:
         """Where the movies CSV shards are."""
-        return self.output / "movies"
+        return self.output / MOVIES_FOLDER
 
     @property
     def curated_schema(self) -> Path:
@@ -174,12 +174,7 @@ class RunConfig(Sections):
     @property
     def logs(self) -> Path:
         """Logs of the runs and of TensorBoard."""
-        return self.output / "logs"
-
-
-_MODELS: Final = {
-    name: cast(type[BaseModel], field.annotation) for name, field in Sections.model_fields.items()
-}
+        return self.output / LOGS_FOLDER
 
 
 def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -> RunConfig:
@@ -188,13 +183,10 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
     Args:
         data: directory with IMDb's dumps and plots.
         output: directory for everything that the run makes.
-        files: YAML files; of a setting that several of them have the last one counts. Without any,
+        files: YAML files; of a setting that several have the last counts. Without any,
             `ordained.yaml` in `data` is read if it is there.
         **options: fields of `RunConfig`, and `tune`: True searches anew, False does without a
             search, whatever `tuner.enabled` is. None leaves the default.
-
-    Returns:
-        The configuration, validated.
 
     Raises:
         UserError: a file cannot be read, or settings are unknown or not allowed; the message has
@@ -208,13 +200,8 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
     if tune is not None:
         tuner = sections.tuner.model_copy(update={"enabled": tune})
         sections = sections.model_copy(update={"tuner": tuner})
-    return RunConfig(
-        data=data,
-        output=output,
-        search_anew=bool(tune),
-        **options,
-        **{name: getattr(sections, name) for name in _MODELS},
-    )
+    given = dict(sections) | options
+    return RunConfig(data=data, output=output, search_anew=bool(tune), **given)
 
 
 def _sections(files: Sequence[Path]) -> Sections:
@@ -225,10 +212,10 @@ def _sections(files: Sequence[Path]) -> Sections:
         for section, settings in yaml_file.read(file).items():
             origins.setdefault((section,), []).append(file)
             if isinstance(settings, dict):
-                given = {
-                    str(name): _located(section, str(name), value, file.parent)
-                    for name, value in settings.items()
-                }
+                given = {str(name): value for name, value in settings.items()}
+                # The one path is relative to the file that it stands in.
+                if section == "ingest" and isinstance(plots := given.get("plots"), str):
+                    given["plots"] = (file.parent / Path(plots).expanduser()).resolve()
                 values[section] = values.get(section, {}) | given
                 origins |= {(section, name): [file] for name in given}
             elif settings is not None:
@@ -244,15 +231,6 @@ def _sections(files: Sequence[Path]) -> Sections:
         raise UserError("\n".join(lines)) from error
 
 
-def _located(section: str, name: str, value: Any, folder: Path) -> Any:
-    """A setting as it is, but for a path: that is relative to the file that it stands in."""
-    model = _MODELS.get(section)
-    field = model.model_fields.get(name) if model else None
-    if field and Path in get_args(field.annotation) and isinstance(value, str):
-        return (folder / Path(value).expanduser()).resolve()
-    return value
-
-
 def _mistake(error: ErrorDetails) -> str:
     """What is wrong with a setting; one that is unknown was perhaps known before."""
     name = dotted(error["loc"])
@@ -262,6 +240,7 @@ def _mistake(error: ErrorDetails) -> str:
         return f"{name} {change}"
     section, *inside = error["loc"]
     if not inside:
-        return f"{name} is no section of the configuration. Known: {', '.join(_MODELS)}"
-    known = _MODELS[str(section)].model_fields
-    return f"{name} is no setting. Known: {', '.join(known)}"
+        known = ", ".join(Sections.model_fields)
+        return f"{name} is no section of the configuration. Known: {known}"
+    known = ", ".join(dict(getattr(Sections(), str(section))))
+    return f"{name} is no setting. Known: {known}"

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Final, TextIO
@@ -44,13 +44,11 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
         The standard output as it was, for what a person should see.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    screen = os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8", errors="replace")
-    with log_file.open("a", buffering=1, encoding="utf-8", errors="replace") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    with (
+        os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace") as screen,
+        log_file.open("a", buffering=1, encoding="utf-8", errors="replace") as log,
+        _sent_to(log, 1, 2),
+    ):
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root = logging.getLogger()
@@ -60,23 +58,31 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
         try:
             yield screen
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
             root.handlers[:], root.level = before
-            os.dup2(saved[0], 1)
-            os.dup2(saved[1], 2)
-            for descriptor in saved:
-                os.close(descriptor)
-            screen.close()
+
+
+@contextlib.contextmanager
+def _sent_to(file: TextIO, *descriptors: int) -> Iterator[None]:
+    """Send what is written to descriptors of this process to a file while the block runs."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(one) for one in descriptors]
+    for one in descriptors:
+        os.dup2(file.fileno(), one)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for one, before in zip(descriptors, saved, strict=True):
+            os.dup2(before, one)
+            os.close(before)
 
 
 def print_lines(console: Console, *lines: str, title: str = "") -> None:
-    """Print lines, wrapped between words on a terminal only: elsewhere each stays one line.
+    """Print lines without markup, below a title in red if one is given.
 
-    Args:
-        console: where to.
-        lines: text without markup.
-        title: a line in red before them.
+    They are wrapped between words on a terminal only: elsewhere each stays one line.
     """
     if title:
         console.print(f"\n{title}", style="bold red")
@@ -93,15 +99,8 @@ def hush() -> None:
 
 def import_tensorflow() -> None:
     """Import TensorFlow without what it writes to the standard error before it heeds a setting."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
+    with Path(os.devnull).open("w") as nowhere, _sent_to(nowhere, 2):
         import tensorflow  # noqa: F401
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 @dataclass
@@ -114,19 +113,16 @@ class _Row:
     last_line: float = -math.inf
 
 
-@dataclass(eq=False)
 class Board(logging.Handler):
     """The nodes of a run as a table that grows; plain lines, fewer, where there is no terminal.
 
     A logging handler as well: the last line that a running node logs stands beside it.
     """
 
-    console: Console
-    rows: list[_Row] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Be a handler for the project's own log lines."""
+    def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
+        self.console = console
+        self.rows: list[_Row] = []
         # The refreshing thread reads the rows while the run changes them.
         self._guard = threading.Lock()
         self._spinner = Spinner("dots")
@@ -134,19 +130,6 @@ class Board(logging.Handler):
     @contextlib.contextmanager
     def shown(self) -> Iterator["Board"]:
         """Show the table while the block runs, and leave it standing after."""
-        loggers = [logging.getLogger(name) for name in OUR_LOGGERS]
-        for logger in loggers:
-            logger.addHandler(self)
-        try:
-            if self.console.is_terminal:
-                yield from self._live()
-            else:
-                yield self
-        finally:
-            for logger in loggers:
-                logger.removeHandler(self)
-
-    def _live(self) -> Iterator["Board"]:
         live = Live(
             console=self.console,
             get_renderable=self._latest,
@@ -156,11 +139,14 @@ class Board(logging.Handler):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        try:
-            with live:
-                yield self
-        finally:
-            self.console.print(self._table(self.rows))
+        with contextlib.ExitStack() as at_the_end:
+            for name in OUR_LOGGERS:
+                logging.getLogger(name).addHandler(self)
+                at_the_end.callback(logging.getLogger(name).removeHandler, self)
+            if self.console.is_terminal:
+                at_the_end.callback(lambda: self.console.print(self._table(self.rows)))
+                at_the_end.enter_context(live)
+            yield self
 
     def begin(self, name: str) -> None:
         """A step starts."""
@@ -173,7 +159,7 @@ class Board(logging.Handler):
             row = self.rows[-1]
             row.status, row.seconds, row.words = status, monotonic() - row.started, words
         if not self.console.is_terminal:
-            self._line(f"{row.name:<24}{row.status:<8}{_clock(row.seconds):>7}  {row.words}")
+            self._line(row.name, row.status, row.seconds, row.words)
 
     def progress(self, words: str) -> None:
         """Say how far the step that runs is; only where a line can be overwritten."""
@@ -192,10 +178,11 @@ class Board(logging.Handler):
             if self.console.is_terminal or soon:
                 return
             row.last_line = now
-        self._line(f"{row.name:<24}{'…':<8}{_clock(now - row.started):>7}  {message}")
+        self._line(row.name, "…", now - row.started, message)
 
-    def _line(self, text: str) -> None:
-        self.console.print(Text(text.rstrip()), soft_wrap=True)
+    def _line(self, name: str, status: str, seconds: float, words: str) -> None:
+        text = f"{name:<24}{status:<8}{_clock(seconds):>7}  {words}".rstrip()
+        self.console.print(Text(text), soft_wrap=True)
 
     def _latest(self) -> RenderableType:
         """The rows that a terminal has room for, the one that runs last."""

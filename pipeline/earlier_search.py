@@ -6,7 +6,7 @@ configuration sets go before them.
 
 import json
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -20,22 +20,8 @@ from trainer.hparams import HParams
 RESULT_FILE: Final = "best_hyperparameters.txt"
 """TFX's name of the file with Keras Tuner's hyperparameters, JSON."""
 
-_RESULT_TYPE: Final = "HyperParameters"
 
-
-class Resolved(NamedTuple):
-    """A configuration that knows of earlier searches.
-
-    Attributes:
-        config: what the run is made with.
-        notes: what the user should know, a sentence each.
-    """
-
-    config: RunConfig
-    notes: tuple[str, ...]
-
-
-def resolved(config: RunConfig) -> Resolved:
+def resolved(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     """Join the configuration with what earlier searches in its output directory found.
 
     Args:
@@ -44,48 +30,43 @@ def resolved(config: RunConfig) -> Resolved:
     Returns:
         The configuration, whose `over_search` holds what goes before the latest search, whose
         `ignore_search` is true if that search cannot be used, and whose `search_anew` is false if
-        the search that was asked for is already done, by a run that was interrupted after it.
+        the search that was asked for is already done, by a run that was interrupted after it; and
+        what the user should know, a sentence each.
     """
     if not config.metadata.is_file():
-        return Resolved(config, ())
+        return config, ()
     history = metadata.read(config.metadata)
-    found = [one for one in history.artifacts.values() if one.type == _RESULT_TYPE]
+    found = [one for one in history.artifacts.values() if one.type == "HyperParameters"]
     if not found:
-        return Resolved(config, ())
+        return config, ()
     latest = max(found, key=lambda one: one.id)
     if config.tuner.enabled:
         if config.search_anew and not _ended_with(history, latest.id):
             config = config.model_copy(update={"search_anew": False})
-        return Resolved(config, ())
+        return config, ()
     if config.ignore_search:
-        return Resolved(config, ())
+        return config, ()
     try:
         values = json.loads(Path(latest.uri, RESULT_FILE).read_text(encoding="utf-8"))["values"]
-        over = conflicts(config.hparams, values)
+        over = _conflicts(config.hparams, values)
     except (OSError, ValueError, KeyError) as error:
         note = f"what an earlier search found is not used: {_reason(error)} (--tune searches anew)"
-        return Resolved(config.model_copy(update={"ignore_search": True}), (note,))
+        return config.model_copy(update={"ignore_search": True}), (note,)
     notes = [
         "the hyperparameters are those that an earlier search found (--tune searches anew, "
         "--ignore-search does without)"
     ]
     if over:
-        notes.append(
-            "the configuration goes before the search: "
-            + ", ".join(f"{name} is {one}, not {values[name]}" for name, one in over.items())
-        )
-    return Resolved(config.model_copy(update={"over_search": over}), tuple(notes))
+        pairs = (f"{name} is {value}, not {values[name]}" for name, value in over.items())
+        notes.append("the configuration goes before the search: " + ", ".join(pairs))
+    return config.model_copy(update={"over_search": over}), tuple(notes)
 
 
-def conflicts(hparams: HParams, found: dict[str, Any]) -> dict[str, Any]:
-    """The explicit settings that differ from what a search found.
-
-    Args:
-        hparams: of the configuration; explicit is what its files set.
-        found: the values that the search found, by name.
+def _conflicts(hparams: HParams, found: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the configuration's files that differ from what a search found.
 
     Raises:
-        ValidationError: what the search found and the explicit settings cannot be trained together.
+        ValidationError: what the search found and these settings cannot be trained together.
     """
     explicit = {name: getattr(hparams, name) for name in sorted(hparams.model_fields_set)}
     HParams.model_validate(found | explicit)

@@ -20,7 +20,6 @@ from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
 from report import facts, page
-from schema import files
 from schema.errors import UserError
 from schema.names import MODEL_NAME, Node
 
@@ -38,56 +37,33 @@ def render(
     error: Exception,
     reasons: Sequence[str],
 ) -> str:
-    """The page of a run that ended early. It has all sections if the model had been judged.
+    """The HTML page of a run that ended early. It has all sections if the model had been judged.
 
     Args:
-        config: configuration of the run.
-        pipeline: the pipeline that ran.
+        config: of the run.
+        pipeline: of the run.
         movies: what ingest read.
         ended: the nodes that ended, the one that failed last.
         error: what that node raised.
         reasons: the error in words, one line each.
-
-    Returns:
-        HTML.
     """
     nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)
     if isinstance(error, AnomaliesFound):
         findings = [facts.Finding(**asdict(one)) for one in error.findings]
-        return page.render_refused(MODEL_NAME, now, findings, nodes, movies.to_json())
+        return page.render_refused(MODEL_NAME, now, findings, nodes, asdict(movies))
     # Once the Evaluator has ended, everything is there that the report of a model needs.
     if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
         outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
         try:
-            return page.render(replace(_about_model(config.metadata, pipeline), outcome=outcome))
+            run = metadata.read(config.metadata).newest_run
+            given = runner.inputs(pipeline, Node.MODEL_REPORT, run)
+            model = gather(given, str(config.movies), str(config.metadata))
+            return page.render(replace(model, outcome=outcome))
         except Exception:
             # What ended the run, such as a full disk, may make this fail as well.
             log.exception("the model could not be reported on")
-    return page.render_failed(MODEL_NAME, now, reasons, nodes, movies.to_json())
-
-
-def write(
-    config: RunConfig,
-    pipeline: tfx.dsl.Pipeline,
-    movies: IngestReport,
-    ended: Sequence[NodeResult],
-    error: Exception,
-    log_file: Path,
-) -> Path | None:
-    """Write the page beside the log; for the arguments see `render`.
-
-    Returns:
-        Its path; None if it cannot be written, for example on a full disk.
-    """
-    path = log_file.with_suffix(".html")
-    page = render(config, pipeline, movies, ended, error, reasons(error, log_file))
-    try:
-        files.write_text(path, page)
-    except OSError:
-        log.exception("there is no report of the run")
-        return None
-    return path
+    return page.render_failed(MODEL_NAME, now, reasons, nodes, asdict(movies))
 
 
 def reasons(error: BaseException, log_file: Path) -> list[str]:
@@ -105,12 +81,3 @@ def is_full_disk(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _about_model(database: Path, pipeline: tfx.dsl.Pipeline) -> facts.Facts:
-    """What the pipeline's last node would have reported."""
-    [node] = [one for one in pipeline.components if one.id == Node.MODEL_REPORT]
-    run = metadata.read(database).newest_run
-    parameters = node.exec_properties
-    given = runner.inputs(pipeline, node.id, run)
-    return gather(given, parameters["movies"], parameters["metadata"])

@@ -8,61 +8,34 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import metadata
-from metadata import Execution, History, Recipe
-from pipeline import options
-from pipeline.arguments import SAMPLE
+from metadata import Execution, History
+from pipeline.arguments import SAMPLE, add_config, command_parser
 from schema import command
-from schema.names import EXTRA_ASSETS, METADATA_FILE, MOVIES_PATTERN, TRAINING_RECORD_FILE
+from schema.names import (
+    EXTRA_ASSETS,
+    METADATA_FILE,
+    MOVIES_PATTERN,
+    MOVIES_SPLIT,
+    TRAINING_RECORD_FILE,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from tfx.proto.orchestration import pipeline_pb2
 
     from pipeline.config import RunConfig
-
-INGEST: Final = "ingest"
 
 _RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
 _DIRECTORY: Final = "destination_token"
 
 
-@dataclass(frozen=True)
-class Again:
-    """A node that a run would not take from the cache, and why, in a few words each."""
-
-    node: str
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the command prints.
-
-    Attributes:
-        version: the version that is served; None if there is none.
-        folder: folder of that version.
-        recipe: what it was made from; None if ML Metadata does not know the version.
-        hparams: the hyperparameters that it was trained with, those of a search included.
-        also_used: the other models that were trained on its data, one line each.
-        again: what a run would do again, in the order of the nodes.
-    """
-
-    version: int | None
-    folder: str
-    recipe: Recipe | None
-    hparams: Mapping[str, Any]
-    also_used: tuple[str, ...]
-    again: tuple[Again, ...]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer on the console; returns the exit status."""
-    parser = options.parser(
+    parser = command_parser(
         "pipeline.lineage",
         "Print from ML Metadata which data, code, schema and settings made the model "
         "that is served, what else was made from these data, and what a run would do again.",
@@ -74,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="data that a run would read (default: the bundled sample)",
     )
-    options.add_config(parser)
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -82,74 +55,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(given: argparse.Namespace) -> None:
-    found = answer(given.data.resolve(), given.output.resolve(), given.config)
-    if given.json:
-        print(json.dumps(asdict(found), indent=2, default=str))
-    else:
-        from rich.console import Console
-
-        show(found, Console(highlight=False, markup=False))
-
-
-def answer(data: Path, output: Path, files: Sequence[Path] = ()) -> Answer:
-    """Everything that the command tells.
-
-    Args:
-        data: that a run would read.
-        output: directory of the runs.
-        files: settings that a run would have, see `pipeline.config.load`.
-
-    Raises:
-        UserError: there has been no run, or the settings cannot be read.
-    """
+    output = given.output.resolve()
     history = metadata.read(output / METADATA_FILE)
-    # Importing TFX takes seconds: the errors above come without it.
+    # Importing TFX takes seconds: an error that comes before does without.
     from components.pusher import versions
     from pipeline import config as configuration
     from pipeline import earlier_search
 
-    config, _ = earlier_search.resolved(configuration.load(data, output, files))
+    loaded = configuration.load(given.data.resolve(), output, given.config)
+    config, _ = earlier_search.resolved(loaded)
     version = versions.current(config.model_directory)
-    model = metadata.pushed(history, version) if version is not None else None
     folder = config.model_directory / str(version)
-    return Answer(
-        version=version,
-        folder=str(folder) if version is not None else "",
-        recipe=None if model is None else metadata.recipe(history, model),
-        hparams=_hparams(folder),
-        also_used=() if model is None else tuple(metadata.trained_on_same_data(history, model)),
-        again=tuple(run_again(config, history)),
-    )
+    record = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    model = None if version is None else metadata.pushed(history, version)
+    recipe = None if model is None else metadata.recipe(history, model)
+    found = {
+        "version": version,
+        "folder": "" if version is None else str(folder),
+        "recipe": recipe and asdict(recipe),
+        "hparams": json.loads(record.read_bytes())["hparams"] if record.is_file() else {},
+        "also_used": [] if model is None else metadata.trained_on_same_data(history, model),
+        "again": [
+            {"node": node, "reasons": reasons}
+            for node, reasons in run_again(config, history).items()
+        ],
+    }
+    if given.json:
+        print(json.dumps(found, indent=2, default=str))
+    else:
+        _show(found)
 
 
-def _hparams(folder: Path) -> dict[str, Any]:
-    """The hyperparameters that the Trainer recorded with a model; empty without a record."""
-    path = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
-    found: dict[str, Any] = {}
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))["hparams"]
-    return found
-
-
-def run_again(config: "RunConfig", history: History) -> list[Again]:
-    """What a run with this configuration would not take from the cache.
+def run_again(config: "RunConfig", history: History) -> dict[str, list[str]]:
+    """What a run with this configuration would not take from the cache, given the runs so far.
 
     A node is taken from the cache if an execution with its present parameters, the fingerprint of
     its code among them, took what the nodes before it would give. Resolvers, which only look
     things up, always run and are left out.
 
-    Args:
-        config: of the run.
-        history: of the runs so far.
+    Returns:
+        Why, in a few words each, by node in the order of the nodes.
 
     Raises:
         UserError: the data are not there.
     """
     import ingest
 
-    found = []
+    found: dict[str, list[str]] = {}
     if reasons := ingest.changes(config.data, config.movies, config.ingest):
-        found.append(Again(INGEST, tuple(reasons)))
+        found["ingest"] = reasons
     chosen: dict[str, Execution] = {}
     nodes = _nodes(config)
     resolvers = {name for name, one in nodes.items() if one.node_info.type.name == _RESOLVER}
@@ -157,21 +111,26 @@ def run_again(config: "RunConfig", history: History) -> list[Again]:
         if name in resolvers:
             continue
         parameters = _parameters(node, config)
-        sources = _sources(node)
-        before = [one for one in nodes if one in sources and one not in resolvers]
+        sources = {
+            channel.producer_node_query.id
+            for given in node.inputs.inputs.values()
+            for channel in given.channels
+        }
+        before = [one for one in nodes if one in sources - resolvers]
         earlier = [
             one for one in history.executions if one.node == name and one.state == metadata.COMPLETE
         ]
         fitting = [
             one
             for one in earlier
-            if _equal(parameters, one)
+            if parameters.items() <= one.parameters.items()
             and all(node in chosen and chosen[node].outputs.keys() & one.inputs for node in before)
         ]
         if fitting:
             chosen[name] = fitting[-1]
         else:
-            found.append(Again(name, tuple(_reasons(parameters, earlier, before, found))))
+            after = [one for one in before if one in found]
+            found[name] = _reasons(parameters, earlier, after)
     return found
 
 
@@ -203,7 +162,7 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
             one = given[name].field_value
             values[name] = getattr(one, str(one.WhichOneof("value")))
     if "input_base" in values and config.movies.is_dir():
-        split = example_gen_pb2.Input.Split(name="movies", pattern=MOVIES_PATTERN)
+        split = example_gen_pb2.Input.Split(name=MOVIES_SPLIT, pattern=MOVIES_PATTERN)
         mark, _, _ = utils.calculate_splits_fingerprint_span_and_version(
             str(config.movies), [split]
         )
@@ -211,30 +170,10 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
     return metadata.flat(values)
 
 
-def _sources(node: "pipeline_pb2.PipelineNode") -> set[str]:
-    """Nodes whose artifacts a node takes."""
-    return {
-        channel.producer_node_query.id
-        for given in node.inputs.inputs.values()
-        for channel in given.channels
-    }
-
-
-def _is_again(name: str, found: Sequence[Again]) -> bool:
-    return any(one.node == name for one in found)
-
-
-def _equal(parameters: Mapping[str, Any], execution: Execution) -> bool:
-    return all(execution.parameters.get(name) == value for name, value in parameters.items())
-
-
 def _reasons(
-    parameters: Mapping[str, Any],
-    earlier: Sequence[Execution],
-    before: Sequence[str],
-    found: Sequence[Again],
+    parameters: Mapping[str, Any], earlier: Sequence[Execution], after: Sequence[str]
 ) -> list[str]:
-    """Why a node is not taken from the cache."""
+    """Why a node is not taken from the cache; it comes `after` nodes that are not either."""
     if not earlier:
         return ["it has not run yet"]
     last = earlier[-1].parameters
@@ -243,9 +182,7 @@ def _reasons(
         for name, value in parameters.items()
         if last.get(name) != value
     ]
-    after = [name for name in before if _is_again(name, found)]
-    if after:
-        reasons.append(f"after {', '.join(after)}")
+    reasons += [f"after {', '.join(after)}"] if after else []
     return reasons or ["the nodes before it give something else than at its last run"]
 
 
@@ -259,41 +196,45 @@ def _changed(name: str, before: Any, now: Any) -> str:
     return f"{name}: {before} to {now}"
 
 
-def show(found: Answer, console: "Console") -> None:
+def _show(found: Mapping[str, Any]) -> None:
     """Print an answer for people."""
+    from rich.console import Console
     from rich.table import Table
+
+    console = Console(highlight=False, markup=False)
 
     def lines(*texts: str) -> None:
         for text in texts:
             console.print(text, soft_wrap=not console.is_terminal)
 
     console.print("Served now", style="bold")
-    if found.version is None:
+    recipe = found["recipe"]
+    if found["version"] is None:
         lines("  nothing: no version has been pushed")
-    elif found.recipe is None:
-        lines(f"  {found.folder}", "  ML Metadata does not know how this version was made")
+    elif recipe is None:
+        lines(f"  {found['folder']}", "  ML Metadata does not know how this version was made")
     else:
-        recipe = found.recipe
+        data = recipe["data"]
         lines(
-            f"  version   {found.version} in {found.folder}",
-            f"  trained   {recipe.made:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe.run}",
-            f"  model     {recipe.model}",
-            f"  data      {recipe.data.get('folder', '')}, span {recipe.data.get('span', '')}",
-            f"            {recipe.data.get('fingerprint', '')}",
-            f"  schema    {recipe.schema}",
+            f"  version   {found['version']} in {found['folder']}",
+            f"  trained   {recipe['made']:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe['run']}",
+            f"  model     {recipe['model']}",
+            f"  data      {data.get('folder', '')}, span {data.get('span', '')}",
+            f"            {data.get('fingerprint', '')}",
+            f"  schema    {recipe['schema']}",
+            *(f"  code      {node} {mark}" for node, mark in recipe["code"].items()),
+            "  hparams   " + ", ".join(f"{name} {one}" for name, one in found["hparams"].items()),
         )
-        lines(*(f"  code      {node} {mark}" for node, mark in recipe.code.items()))
-        lines("  hparams   " + ", ".join(f"{name} {one}" for name, one in found.hparams.items()))
     console.print("\nAlso made from these data", style="bold")
-    lines(*(f"  {one}" for one in found.also_used or ("nothing",)))
+    lines(*(f"  {one}" for one in found["also_used"] or ("nothing",)))
     console.print("\nA run would do again", style="bold")
-    if not found.again:
+    if not found["again"]:
         lines("  nothing: every result would come from the cache")
     again = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     again.add_column(no_wrap=True)
     again.add_column(overflow="fold")
-    for one in found.again:
-        again.add_row(one.node, "; ".join(one.reasons))
+    for one in found["again"]:
+        again.add_row(one["node"], "; ".join(one["reasons"]))
     console.print(again)
 
 

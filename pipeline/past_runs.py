@@ -8,6 +8,7 @@ The output directory is the first of these:
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +24,12 @@ VARIABLE: Final = "ORDAINED_OUTPUT"
 
 @dataclass(frozen=True)
 class Written:
-    """One artifact.
+    """An artifact: its folder, and the execution that wrote it.
 
     Attributes:
-        path: where it is.
-        run: id of the execution that wrote it; a later one has a higher id.
-        time: when that execution began, in local time.
+        path: the folder.
+        run: id of the execution; a later one has a higher id.
+        time: when the execution began, in local time.
     """
 
     path: Path
@@ -70,11 +71,7 @@ class PastRuns:
     """The artifacts of all runs in an output directory."""
 
     def __init__(self, output: Path) -> None:
-        """Read ML Metadata.
-
-        Raises:
-            UserError: no run has been made there.
-        """
+        """Read ML Metadata; raises a `UserError` if no run has been made there."""
         self.output = find_output(output)
         self._history = metadata.read(self.output / METADATA_FILE)
 
@@ -88,17 +85,15 @@ class PastRuns:
         Raises:
             UserError: no run got as far as that.
         """
-        return self._written(node, key, {metadata.COMPLETE, metadata.CACHED})[-1]
+        return self.all(node, key, {metadata.COMPLETE, metadata.CACHED})[-1]
 
-    def all(self, node: str, key: str) -> list[Written]:
-        """All that a node has written, the oldest first; for the arguments see `newest`.
+    def all(
+        self, node: str, key: str, states: Collection[str] = (metadata.COMPLETE,)
+    ) -> list[Written]:
+        """The output of a node in all executions that ended in a state, the oldest first.
 
-        Raises:
-            UserError: no run got as far as that.
+        By default it has each artifact once; for the other arguments and errors see `newest`.
         """
-        return self._written(node, key, {metadata.COMPLETE})
-
-    def _written(self, node: str, key: str, states: set[str]) -> list[Written]:
         found = [
             Written(Path(artifact.uri), execution.id, execution.started.astimezone())
             for execution in self._history.executions

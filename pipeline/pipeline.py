@@ -18,7 +18,7 @@ from components.word_vectors.component import WordVectors
 from pipeline.config import RunConfig
 from schema import features as raw
 from schema.fingerprint import fingerprint
-from schema.names import MODEL_NAME, MOVIES_PATTERN, SPLIT_BUCKETS, Node, Split
+from schema.names import MODEL_NAME, MOVIES_PATTERN, MOVIES_SPLIT, SPLIT_BUCKETS, Node, Split
 
 Nodes = dict[str, BaseNode]
 """Nodes by id, in the order in which they run. Ids are plain strings (`Node.X.value`), since TFX's
@@ -26,7 +26,7 @@ InteractiveContext refuses subclasses of `str`."""
 
 
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
-    """The pipeline of a configuration.
+    """The pipeline of a configuration, its nodes in the order in which they run.
 
     Nothing is read but the sources and the schema, for their hashes.
 
@@ -34,9 +34,6 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
         config: of the run.
         destination_token: names the state of the serving directory, see
             `components.pusher.versions.destination_token`.
-
-    Returns:
-        The pipeline, its nodes in the order in which they run.
     """
     nodes = data_stage(config)
     nodes |= feature_stage(config, nodes)
@@ -64,7 +61,7 @@ def data_stage(config: RunConfig) -> Nodes:
     example_gen = tfx.components.CsvExampleGen(
         input_base=str(config.movies),
         input_config=tfx.proto.Input(
-            splits=[tfx.proto.Input.Split(name="movies", pattern=MOVIES_PATTERN)]
+            splits=[tfx.proto.Input.Split(name=MOVIES_SPLIT, pattern=MOVIES_PATTERN)]
         ),
         output_config=tfx.proto.Output(
             split_config=tfx.proto.SplitConfig(partition_feature_name=raw.SPLIT_KEY, splits=splits)

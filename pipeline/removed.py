@@ -1,17 +1,10 @@
 """Settings of earlier versions that have another name now, or that are gone."""
 
+import re
 from typing import Any, Final
 
-_TEXT_ENCODERS: Final = {
-    "cnn": ("cnn", "none"),
-    "rnn": ("rnn", "none"),
-    "cnn_rnn": ("cnn_rnn", "none"),
-    "minilm": ("none", "minilm"),
-    "cnn_rnn_minilm": ("cnn_rnn", "minilm"),
-    "mpnet": ("none", "mpnet"),
-    "cnn_rnn_mpnet": ("cnn_rnn", "mpnet"),
-}
-"""Values of `text_encoder` as values of `word_encoder` and `sentence_encoder`."""
+_TEXT_ENCODER: Final = re.compile("(cnn_rnn|cnn|rnn)?_?(minilm|mpnet)?")
+"""A value of `text_encoder`: one of `word_encoder`, one of `sentence_encoder`, or both."""
 
 _NO_GAIN: Final = "is gone: measured without it, the model was no worse (docs/experiments.md)"
 
@@ -55,7 +48,7 @@ def change(name: str, value: Any) -> str | None:
         The end of a sentence that begins with the name; None for a name that never was a setting.
     """
     words = _CHANGES.get(name)
-    if name == "hparams.text_encoder" and isinstance(value, str) and value in _TEXT_ENCODERS:
-        word, sentence = _TEXT_ENCODERS[value]
+    if name == "hparams.text_encoder" and (match := _TEXT_ENCODER.fullmatch(str(value))):
+        word, sentence = match.groups("none")
         words = f"{words}: write `word_encoder: {word}` and `sentence_encoder: {sentence}`"
     return words

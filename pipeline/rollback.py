@@ -5,17 +5,16 @@ python -m pipeline.rollback --output DIR [--to VERSION]
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from components.pusher import versions
-from pipeline import options
+from pipeline.arguments import command_parser
 from schema import command
 from schema.names import MODEL_NAME, SERVING_FOLDER
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Roll back and say from which version to which; returns the exit status."""
-    parser = options.parser(
+    parser = command_parser(
         "pipeline.rollback",
         "Make an earlier version of the pushed model the served one. A server that "
         "polls the directory follows by itself; the model rolled back is not pushed again unless "
@@ -29,15 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "current)",
     )
     given = parser.parse_args(arguments)
-    return command.run(lambda: _rollback(given.output / SERVING_FOLDER / MODEL_NAME, given.to))
+    base = given.output / SERVING_FOLDER / MODEL_NAME
 
+    def roll_back() -> None:
+        done = versions.rollback(base, given.to)
+        if done.before == done.after:
+            print(f"{base}: version {done.after} is the one served already")
+        else:
+            print(f"{base}: from version {done.before or 'none'} to version {done.after}")
 
-def _rollback(base: Path, to: int | None) -> None:
-    done = versions.rollback(base, to)
-    if done.before == done.after:
-        print(f"{base}: version {done.after} is the one served already")
-    else:
-        print(f"{base}: from version {done.before or 'none'} to version {done.after}")
+    return command.run(roll_back)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,41 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from tfx import v1 as tfx
 
 import ingest
 from components.anomaly_gate.decision import AnomaliesFound
+from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
 from ingest import IngestReport
 from pipeline import config as configuration
-from pipeline import earlier_search, failure, runner, summary
+from pipeline import earlier_search, failure, runner
 from pipeline.config import RunConfig
 from pipeline.console import Board, print_lines
 from pipeline.outcomes import describe
 from pipeline.pipeline import create_pipeline
-from pipeline.runner import NodeResult
+from pipeline.runner import NodeResult, Status
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
+from schema.names import (
+    MODEL_REPORT_FILE,
+    OUTCOME_PROPERTY,
+    PUSHED_DESTINATION_PROPERTY,
+    PUSHED_PROPERTY,
+    PUSHED_VERSION_PROPERTY,
+    REASON_PROPERTY,
+    VERDICT_FILE,
+    Node,
+)
 from trainer.encoder.pretrained import ENCODERS
+
+_PLACES: Final = ("data", "output", "config")
+"""Options that `pipeline.config.load` takes by position."""
 
 log = logging.getLogger(__name__)
 
@@ -41,84 +57,58 @@ def run(
         options: see `pipeline.arguments`.
         output: directory for everything that the run makes.
         log_file: of the run.
-        console: for what a person should see; all other output is already sent to the log.
+        console: for what a person should see; all other output goes to the log already.
         interrupted: is set once the user has interrupted the run.
 
     Raises:
         UserError: see `pipeline.config.load`, `ingest.build` and the components.
         TryAgainError: the disk is full.
     """
+    ended: list[NodeResult] = []
+    movies: IngestReport | None = None
+    board = Board(console)
     try:
-        return _run(options, output, log_file, console, interrupted)
-    except UserError:
-        raise
+        with console.status("reading the settings …"):
+            given = {name: value for name, value in vars(options).items() if name not in _PLACES}
+            loaded = configuration.load(options.data.resolve(), output, options.config, **given)
+            config, notes = earlier_search.resolved(loaded)
+            if config.hparams.reads_sentences:
+                ENCODERS[config.hparams.sentence_encoder].require()
+            token = versions.destination_token(config.model_directory)
+            pipeline = create_pipeline(config, token)
+            if config.from_node is not None:
+                runner.require_node(pipeline, config.from_node)
+        for name, path in (("data", config.data), ("output", output), ("log", log_file)):
+            print_lines(console, f"{name:<8}{path}")
+        print_lines(console, *(f"note: {note}" for note in notes), "")
+        with board.shown():
+            movies = _ingest(config, board)
+            _nodes(config, pipeline, board, log_file, ended)
+        return _show(config, console, movies, ended, log_file)
     except Exception as error:
         if interrupted.is_set():
+            raise
+        reasons = failure.reasons(error, log_file)
+        if movies is not None and ended:
+            try:
+                with console.status("writing the report …"):
+                    page = failure.render(config, pipeline, movies, ended, error, reasons)
+                    files.write_text(log_file.with_suffix(".html"), page)
+                print_lines(console, f"report  {log_file.with_suffix('.html')}")
+            except Exception:
+                log.exception("there is no report of the run")
+        if isinstance(error, AnomaliesFound):
+            print_lines(console, *reasons, title="stopped: the data have anomalies")
+            return ExitStatus.ANOMALIES
+        if isinstance(error, UserError):
             raise
         log.exception("the run failed")
         if failure.is_full_disk(error):
             raise TryAgainError(
                 f"{output}: no space is left on the disk; make room and run the same command again"
             ) from error
-        print_lines(console, *failure.reasons(error, log_file), title="failed:")
+        print_lines(console, *reasons, title="failed:")
         return ExitStatus.FAILED
-
-
-def _run(
-    options: argparse.Namespace,
-    output: Path,
-    log_file: Path,
-    console: Console,
-    interrupted: threading.Event,
-) -> ExitStatus:
-    with console.status("reading the settings …"):
-        config, notes = _configured(options, output)
-        pipeline = _pipeline(config)
-    for name, path in (("data", config.data), ("output", output), ("log", log_file)):
-        print_lines(console, f"{name:<8}{path}")
-    print_lines(console, *(f"note: {note}" for note in notes), "")
-    board = Board(console)
-    ended: list[NodeResult] = []
-    movies: IngestReport | None = None
-    try:
-        with board.shown():
-            movies = _ingest(config, board)
-            _nodes(config, pipeline, board, log_file, ended)
-    except Exception as error:
-        if movies is not None and ended and not interrupted.is_set():
-            with console.status("writing the report …"):
-                page = failure.write(config, pipeline, movies, ended, error, log_file)
-            print_lines(console, *([f"report  {page}"] if page else []))
-        if not isinstance(error, AnomaliesFound):
-            raise
-        findings = failure.reasons(error, log_file)
-        print_lines(console, *findings, title="stopped: the data have anomalies")
-        return ExitStatus.ANOMALIES
-    return summary.show(config, console, movies, ended, log_file)
-
-
-def _configured(options: argparse.Namespace, output: Path) -> earlier_search.Resolved:
-    """The configuration of the options, and notes on earlier searches."""
-    given = dict(vars(options))
-    for name in ("data", "output", "config"):
-        del given[name]
-    loaded = configuration.load(options.data.resolve(), output, options.config, **given)
-    return earlier_search.resolved(loaded)
-
-
-def _pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
-    """The pipeline; what is wrong with `--from` or not installed is found before anything runs.
-
-    Raises:
-        UserError: there is no such node, or the sentence encoder is not installed.
-    """
-    if config.hparams.reads_sentences:
-        ENCODERS[config.hparams.sentence_encoder].require()
-    token = versions.destination_token(config.model_directory)
-    pipeline = create_pipeline(config, token)
-    if config.from_node is not None:
-        runner.require_node(pipeline, config.from_node)
-    return pipeline
 
 
 def _ingest(config: RunConfig, board: Board) -> IngestReport:
@@ -148,40 +138,70 @@ def _nodes(
     log_file: Path,
     ended: list[NodeResult],
 ) -> None:
-    """Run the DAG; a record of its nodes and their times is written beside the log.
-
-    Args:
-        config: of the run.
-        pipeline: its DAG.
-        board: shows each node.
-        log_file: of the run.
-        ended: gets each node as it ends, also the one that fails.
-    """
-
-    class Reporter:
-        def started(self, node: str) -> None:
-            board.begin(node)
-
-        def finished(self, result: NodeResult) -> None:
-            ended.append(result)
-            board.end(result.status.value, describe(result))
-            # The start is recorded too, for whoever watches the process from outside.
-            record.append(
-                {
-                    "node": result.node,
-                    "status": result.status.value,
-                    "started": round(time.time() - result.seconds, 2),
-                    "seconds": round(result.seconds, 2),
-                }
-            )
-            files.write_text(record_file, json.dumps(record, indent=1) + "\n")
-
+    """Run the DAG; `ended` gets each node that ends, and so does a record beside the log."""
     record: list[dict[str, object]] = []
-    record_file = log_file.with_suffix(".json")
+
+    def end(result: NodeResult) -> None:
+        ended.append(result)
+        board.end(result.status.value, describe(result))
+        # The start is recorded too, for whoever watches the process from outside.
+        record.append(
+            {
+                "node": result.node,
+                "status": result.status.value,
+                "started": round(time.time() - result.seconds, 2),
+                "seconds": round(result.seconds, 2),
+            }
+        )
+        files.write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+
     if not config.schema_file.exists():
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(config.schema_file, config.curated_schema.read_text(encoding="utf-8"))
-    runner.run(pipeline, Reporter(), config.from_node, search_anew=config.search_anew)
+    runner.run(pipeline, board.begin, end, config.from_node, search_anew=config.search_anew)
+
+
+def _show(
+    config: RunConfig,
+    console: Console,
+    movies: IngestReport,
+    results: Sequence[NodeResult],
+    log_file: Path,
+) -> ExitStatus:
+    """Print what came of a run whose nodes all ended, the reason of a refusal last."""
+    node = {result.node: result for result in results}
+    blessing = node[Node.EVALUATOR].outputs["blessing"]
+    verdict = read_verdict(blessing)
+    console.print()
+    console.print(verdict_table(verdict))
+    aggregates = ", ".join(
+        f"{name.replace('_', ' ')} {value:.3f}" for name, value in verdict.aggregates.items()
+    )
+    print_lines(
+        console,
+        f"on the test split: {aggregates}",
+        *(f"note: {note}" for note in verdict.notes),
+        f"movies  {movies.movies:,} in {config.movies}",
+        f"verdict {blessing / VERDICT_FILE}",
+        f"report  {node[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
+        f"log     {log_file}",
+    )
+    pushed = node[Node.PUSHER].properties["pushed_model"]
+    if pushed.get(PUSHED_PROPERTY):
+        print_lines(console, f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}")
+        # A push out of the cache was made by an earlier run.
+        is_cached = node[Node.PUSHER].status is Status.CACHED
+        outcome = "unchanged" if is_cached else pushed[OUTCOME_PROPERTY]
+        console.print(f"{outcome}: version {pushed[PUSHED_VERSION_PROPERTY]}", style="bold green")
+        return ExitStatus.OK
+    print_lines(console, f"model   not pushed; {config.model_directory} is as it was")
+    if not verdict.blessed:
+        print_lines(console, *verdict.reasons, title="refused by the gate:")
+    else:
+        tested = node[Node.SMOKE_TEST].properties["blessing"]
+        reason = tested.get(REASON_PROPERTY) or pushed.get(REASON_PROPERTY)
+        print_lines(console, *str(reason).splitlines(), title="not pushed:")
+    return ExitStatus.REFUSED
 
 
 def clear_unfinished(output: Path) -> None:

@@ -8,15 +8,13 @@ with the same launcher, reports each, and first clears away what an earlier run 
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler, constants
@@ -46,13 +44,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of one node.
+    """What became of a node.
 
     Attributes:
         node: its id.
         status: how it ended.
         seconds: how long it took.
-        outputs: directories of the artifacts it gave, by output key.
+        outputs: directories of the artifacts that it gave, by output key.
         properties: what was recorded with those artifacts, by output key.
     """
 
@@ -63,33 +61,22 @@ class NodeResult:
     properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-class Watcher(Protocol):
-    """Who is told what happens."""
-
-    def started(self, node: str) -> None:
-        """A node begins."""
-
-    def finished(self, result: NodeResult) -> None:
-        """A node has ended."""
-
-
 def run(
     pipeline: tfx.dsl.Pipeline,
-    watcher: Watcher,
+    started: Callable[[str], None],
+    ended: Callable[[NodeResult], None],
     from_node: str | None = None,
     *,
     search_anew: bool = False,
-) -> list[NodeResult]:
+) -> None:
     """Run all nodes in order.
 
     Args:
         pipeline: with a SQLite metadata store.
-        watcher: is told of each node.
+        started: called with the id of each node that begins.
+        ended: called with what became of it, also if it failed.
         from_node: this node and all that depend on it do not use the cache.
         search_anew: the Tuner does not use the cache.
-
-    Returns:
-        One result a node, in order.
 
     Raises:
         UserError: there is no node `from_node`; the artifacts have been moved since the run that
@@ -110,10 +97,9 @@ def run(
     _require_in_place(connection, artifacts)
     clear_unfinished(connection, artifacts)
 
-    results = []
     for name, node in nodes.items():
-        watcher.started(name)
-        started = time.monotonic()
+        started(name)
+        start = time.monotonic()
         component = launcher.Launcher(
             pipeline_node=node,
             mlmd_connection=metadata.Metadata(connection),
@@ -125,39 +111,24 @@ def run(
         try:
             execution = component.launch()
         except BaseException:
-            watcher.finished(NodeResult(name, Status.FAILED, time.monotonic() - started))
+            ended(NodeResult(name, Status.FAILED, time.monotonic() - start))
             raise
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - start
         result = _result(connection, name, execution and execution.execution_id, seconds)
-        watcher.finished(result)
+        ended(result)
         if result.status is Status.FAILED:
             raise RuntimeError(f"{name}: its inputs could not be resolved; the log says why")
-        results.append(result)
-    return results
 
 
 def require_node(pipeline: tfx.dsl.Pipeline, name: str) -> None:
-    """Make sure that a pipeline has a node of this name.
-
-    Raises:
-        UserError: it has none.
-    """
+    """Raise a `UserError` if a pipeline has no node of this name."""
     names = [component.id for component in pipeline.components]
     if name not in names:
         raise UserError(f"there is no node {name}. Nodes: {', '.join(names)}")
 
 
 def inputs(pipeline: tfx.dsl.Pipeline, node: str, run_id: str) -> dict[str, Artifact]:
-    """What a node is given in a run that has come as far as the nodes it cannot do without.
-
-    Args:
-        pipeline: with a SQLite metadata store.
-        node: its id.
-        run_id: of the run.
-
-    Returns:
-        The first artifact of each input that has any.
-    """
+    """The first artifact of each input that a node is given in a run, of those that have any."""
     ir = _compiled(pipeline, run_id)
     wanted = next(one.pipeline_node for one in ir.nodes if one.pipeline_node.node_info.id == node)
     with metadata.Metadata(pipeline.metadata_connection_config) as handle:
@@ -177,8 +148,9 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
     Returns:
         Ids of the executions cleared.
     """
-    with _store(connection) as store:
-        stale = [e for e in store.get_executions() if e.last_known_state in _UNFINISHED]
+    with metadata.Metadata(connection) as handle:
+        executions = handle.store.get_executions()
+        stale = [one for one in executions if one.last_known_state in _UNFINISHED]
         for execution in stale:
             log.warning("execution %d was interrupted; clearing what it left", execution.id)
             # Working directories are not named by the execution; nothing that has ended needs one.
@@ -191,18 +163,17 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
                 shutil.rmtree(leftover)
             execution.last_known_state = _Execution.CANCELED
         if stale:
-            store.put_executions(stale)
+            handle.store.put_executions(stale)
     return [execution.id for execution in stale]
 
 
 def _require_in_place(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> None:
     """Refuse artifacts that ML Metadata knows by the path of another place."""
-    with _store(connection) as store:
-        roots = {Path(*Path(a.uri).parts[:-3]) for a in store.get_artifacts()}
-    for root in sorted(roots):
-        if root.name == artifacts.name and root.absolute() != artifacts.absolute():
-            if root.exists() and root.samefile(artifacts):
-                continue
+    known = read(connection).artifacts.values()
+    for root in sorted({Path(*Path(one.uri).parts[:-3]) for one in known}):
+        if root.name != artifacts.name or root.absolute() == artifacts.absolute():
+            continue
+        if not root.exists() or not root.samefile(artifacts):
             raise UserError(
                 f"{artifacts.parent}: this directory was {root.parent} when it was made, and its "
                 "metadata name files there. Move it back, or choose another --output."
@@ -219,13 +190,10 @@ def _compiled(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
 
 def _downstream(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
     """The node and all that depend on it."""
-    found: set[str] = set()
-    waiting = [start]
+    found, waiting = set[str](), {start}
     while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(nodes[name].downstream_nodes)
+        found.add(name := waiting.pop())
+        waiting |= {*nodes[name].downstream_nodes} - found
     return found
 
 
@@ -240,17 +208,10 @@ def _result(
     history = read(connection, execution_id)
     [execution] = history.executions
     outputs = history.outputs(execution)
-    status = {CACHED: Status.CACHED, COMPLETE: Status.DONE}
     return NodeResult(
         node,
-        status.get(execution.state, Status.FAILED),
+        {CACHED: Status.CACHED, COMPLETE: Status.DONE}.get(execution.state, Status.FAILED),
         seconds,
         {key: Path(artifact.uri) for key, artifact in outputs.items()},
         {key: artifact.properties for key, artifact in outputs.items()},
     )
-
-
-@contextmanager
-def _store(connection: metadata_store_pb2.ConnectionConfig) -> Iterator[MetadataStore]:
-    with metadata.Metadata(connection) as handle:
-        yield handle.store

@@ -8,96 +8,91 @@ hand (comparators, environments, presence, the comment at the head of the file) 
 """
 
 import argparse
-import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from pipeline import options
+from pipeline.arguments import command_parser
 from pipeline.past_runs import PastRuns
 from schema import command, files
 from schema.errors import UserError, from_os_error
 from schema.features import SCHEMA_FILE
 from schema.names import STATISTICS_FILE, Node
 
+Statistics = Sequence[statistics_pb2.DatasetFeatureStatisticsList]
+"""StatisticsGen's statistics of each split."""
+
 _TYPE: Final = schema_pb2.FeatureType.Name
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One way in which the data differ from the curated schema.
 
     Attributes:
         feature: name of the feature.
         difference: what differs, without a full stop.
-        accept: makes the change in a schema; None if it is to be made by hand.
+        accepted: the feature that the schema gets; None if the change is to be made by hand.
     """
 
     feature: str
     difference: str
-    accept: Callable[[schema_pb2.Schema], None] | None
+    accepted: schema_pb2.Feature | None = None
 
 
 def differences(
-    curated: schema_pb2.Schema,
-    inferred: schema_pb2.Schema,
-    statistics: Sequence[statistics_pb2.DatasetFeatureStatisticsList],
+    curated: schema_pb2.Schema, inferred: schema_pb2.Schema, statistics: Statistics
 ) -> list[Change]:
     """How data differ from the curated schema.
 
     Args:
         curated: the schema that runs are checked against.
         inferred: what SchemaGen made of the data.
-        statistics: of each split, for the ranges, which SchemaGen does not infer.
+        statistics: of the data, for the ranges, which SchemaGen does not infer.
 
     Returns:
-        The changes that would make the schema fit, by feature in the order of the curated schema,
-        new features last.
+        The changes, in the order of the curated schema, new features last.
     """
     of_data = {feature.name: feature for feature in inferred.feature}
-    known = {feature.name for feature in curated.feature}
     changes: list[Change] = []
     for feature in curated.feature:
-        if feature.name in of_data:
-            changes += _differences_of(feature, of_data[feature.name], statistics)
+        found = of_data.pop(feature.name, None)
+        if found is not None:
+            changes += _differences_of(feature, found, statistics)
         elif feature.presence.min_fraction > 0:
-            changes.append(Change(feature.name, "not in the data, but required", None))
+            changes.append(Change(feature.name, "not in the data, but required"))
         else:
-            changes.append(Change(feature.name, "not in the data (optional)", None))
-    changes += [
-        Change(name, f"new: {_described(feature)}", _addition(feature))
-        for name, feature in of_data.items()
-        if name not in known
-    ]
+            changes.append(Change(feature.name, "not in the data (optional)"))
+    for name, feature in of_data.items():
+        presence = "in every row" if feature.presence.min_fraction == 1.0 else "in some rows"
+        added = schema_pb2.Feature()
+        added.CopyFrom(feature)
+        # Without a shape Transform reads a missing value as one; a domain would need its list of
+        # values.
+        added.ClearField("shape")
+        added.ClearField("domain")
+        changes.append(Change(name, f"new: {_TYPE(feature.type)}, {presence}", added))
     return changes
 
 
 def accepted(curated: schema_pb2.Schema, changes: Sequence[Change]) -> schema_pb2.Schema:
     """A copy of the curated schema with the changes made that can be made."""
-    result = copy.deepcopy(curated)
+    result = schema_pb2.Schema()
+    result.CopyFrom(curated)
+    known = {feature.name: feature for feature in result.feature}
     for change in changes:
-        if change.accept:
-            change.accept(result)
+        if change.accepted is not None:
+            (known.get(change.feature) or result.feature.add()).CopyFrom(change.accepted)
     return result
 
 
 def render(schema: schema_pb2.Schema, header: str) -> str:
     """A schema as the text of schema.pbtxt: the comment at its head and one canonical form."""
     return header + text_format.MessageToString(schema)
-
-
-def split_header(text: str) -> tuple[str, str]:
-    """Split the text of a schema file into the comment at its head, and the rest."""
-    lines = text.splitlines(keepends=True)
-    body = next(
-        (i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines)
-    )
-    return "".join(lines[:body]), "".join(lines[body:])
 
 
 def read_schema(path: Path) -> tuple[str, schema_pb2.Schema]:
@@ -107,29 +102,18 @@ def read_schema(path: Path) -> tuple[str, schema_pb2.Schema]:
         UserError: the file cannot be read or is no schema.
     """
     try:
-        header, body = split_header(path.read_text(encoding="utf-8"))
-        return header, text_format.Parse(body, schema_pb2.Schema())
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines(keepends=True)
+        header = takewhile(lambda line: not line.strip() or line.startswith("#"), lines)
+        return "".join(header), text_format.Parse(text, schema_pb2.Schema())
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except text_format.ParseError as error:
         raise UserError(f"{path}: is not a schema in protobuf text format: {error}") from error
 
 
-@dataclass(frozen=True)
-class NewestData:
-    """What the newest run says of its data.
-
-    Attributes:
-        inferred: SchemaGen's schema.
-        statistics: StatisticsGen's statistics of each split.
-    """
-
-    inferred: schema_pb2.Schema
-    statistics: list[statistics_pb2.DatasetFeatureStatisticsList]
-
-
-def newest_data(output: Path) -> NewestData:
-    """Find what the newest run in an output directory wrote, cache hits included.
+def newest_data(output: Path) -> tuple[schema_pb2.Schema, Statistics]:
+    """What the newest run in an output directory inferred from its data, and their statistics.
 
     Raises:
         UserError: no run there got as far as SchemaGen.
@@ -137,49 +121,50 @@ def newest_data(output: Path) -> NewestData:
     runs = PastRuns(output)
     inferred = runs.newest(Node.SCHEMA_GEN, "schema").path
     statistics = runs.newest(Node.STATISTICS_GEN, "statistics").path
-    return NewestData(
-        read_schema(inferred / SCHEMA_FILE.name)[1],
-        [
-            statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
-            for path in sorted(statistics.glob(f"Split-*/{STATISTICS_FILE}"))
-        ],
-    )
+    return read_schema(inferred / SCHEMA_FILE.name)[1], [
+        statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
+        for path in sorted(statistics.glob(f"Split-*/{STATISTICS_FILE}"))
+    ]
 
 
 def review(
-    schema_file: Path, data: NewestData, *, write: bool, confirm: Callable[[Change], bool]
+    schema_file: Path,
+    inferred: schema_pb2.Schema,
+    statistics: Statistics,
+    *,
+    write: bool,
+    confirm: Callable[[Change], bool],
 ) -> None:
     """Print how the data differ from the schema; write the changes that are confirmed.
 
     Args:
         schema_file: the curated schema.
-        data: what the newest run says of its data.
+        inferred: see `differences`.
+        statistics: see `differences`.
         write: whether anything may be written.
         confirm: asked for each change that can be made.
 
     Raises:
         UserError: the schema cannot be read or written.
-        TryAgainError: the disk is full.
     """
     header, curated = read_schema(schema_file)
-    changes = differences(curated, data.inferred, data.statistics)
+    changes = differences(curated, inferred, statistics)
     shown = schema_file
     if schema_file.is_relative_to(Path.cwd()):
         shown = schema_file.relative_to(Path.cwd())
     print(f"{shown} and the data of the newest run:")
-    names = [feature.name for feature in curated.feature]
-    names += [change.feature for change in changes if change.feature not in names]
-    width = max(map(len, names))
-    for name in dict.fromkeys(names):
+    features = [feature.name for feature in curated.feature] + [one.feature for one in changes]
+    width = max(map(len, features))
+    for name in dict.fromkeys(features):
         of_feature = [change for change in changes if change.feature == name]
         for change in of_feature:
-            hand = "" if change.accept else " [by hand]"
+            hand = " [by hand]" if change.accepted is None else ""
             print(f"  {name:{width}}  {change.difference}{hand}")
         if not of_feature:
             print(f"  {name:{width}}  as in the schema")
 
-    possible = [change for change in changes if change.accept]
-    if any(change.accept is None for change in changes):
+    possible = [change for change in changes if change.accepted is not None]
+    if possible != changes:
         print(f"What is marked [by hand] is yours to change, in the data or in {shown}.")
     if not write:
         if possible:
@@ -199,7 +184,7 @@ def review(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = options.parser(
+    parser = command_parser(
         "pipeline.schema_review",
         "Show how the data of the newest run differ from the curated schema.",
     )
@@ -218,103 +203,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _review(given: argparse.Namespace) -> None:
     if given.write and not given.yes and not sys.stdin.isatty():
         raise UserError("--write asks about each change, and there is no terminal: add --yes.")
-    review(
-        given.schema,
-        newest_data(given.output),
-        write=given.write,
-        confirm=lambda change: given.yes or _asked(change),
-    )
 
+    def confirm(change: Change) -> bool:
+        question = f"Accept {change.feature}: {change.difference}? [y/N] "
+        return given.yes or input(question).strip().lower() in ("y", "yes")
 
-def _asked(change: Change) -> bool:
-    answer = input(f"Accept {change.feature}: {change.difference}? [y/N] ")
-    return answer.strip().lower() in ("y", "yes")
+    review(given.schema, *newest_data(given.output), write=given.write, confirm=confirm)
 
 
 def _differences_of(
-    feature: schema_pb2.Feature,
-    of_data: schema_pb2.Feature,
-    statistics: Sequence[statistics_pb2.DatasetFeatureStatisticsList],
+    feature: schema_pb2.Feature, of_data: schema_pb2.Feature, statistics: Statistics
 ) -> Iterator[Change]:
     """Differences of one feature that both the curated schema and the data have."""
-    common = list(_statistics_of(feature.name, statistics))
-    filled = sum(one.tot_num_values for _, one in common)
+    name = feature.name
+    columns = [
+        getattr(column, str(column.WhichOneof("stats")))
+        for one in statistics
+        for dataset in one.datasets[:1]
+        for column in dataset.features
+        if column.path.step[0] == name
+    ]
+    filled = sum(column.common_stats.tot_num_values for column in columns)
     # A column without any value has no type, and SchemaGen calls it BYTES.
     if filled and feature.type != of_data.type:
         difference = f"{_TYPE(of_data.type)} values, the schema says {_TYPE(feature.type)}"
-        yield Change(feature.name, difference, None)
+        yield Change(name, difference)
         return
     rows = sum(dataset.num_examples for one in statistics for dataset in one.datasets[:1])
+    least = feature.presence.min_fraction
     if feature.value_count.max == 1 and rows:
-        if any(one.max_num_values > 1 for _, one in common):
-            yield Change(feature.name, "several values in some rows, the schema allows one", None)
+        if any(column.common_stats.max_num_values > 1 for column in columns):
+            yield Change(name, "several values in some rows, the schema allows one")
         elif feature.value_count.min == 1 and filled < rows:
-            yield Change(feature.name, f"{rows - filled} of {rows} rows have no value", None)
-        elif filled < feature.presence.min_fraction * rows:
-            least = feature.presence.min_fraction
-            difference = (
-                f"{filled / rows:.1%} of the rows have a value, the schema asks {least:.1%}"
-            )
-            yield Change(feature.name, difference, None)
-    yield from _wider_range(feature, [numbers for numbers, one in common if one.tot_num_values])
+            yield Change(name, f"{rows - filled} of {rows} rows have no value")
+        elif filled < least * rows:
+            share = filled / rows
+            yield Change(name, f"{share:.1%} of the rows have a value, the schema asks {least:.1%}")
+    yield from _wider_range(
+        feature,
+        [
+            column
+            for column in columns
+            if isinstance(column, statistics_pb2.NumericStatistics)
+            and column.common_stats.tot_num_values
+        ],
+    )
 
 
 def _wider_range(
-    feature: schema_pb2.Feature, numbers: Sequence[statistics_pb2.NumericStatistics | None]
+    feature: schema_pb2.Feature, numbers: Sequence[statistics_pb2.NumericStatistics]
 ) -> Iterator[Change]:
     kind = feature.WhichOneof("domain_info")
-    if kind not in ("int_domain", "float_domain"):
+    if kind not in ("int_domain", "float_domain") or not numbers:
         return
-    domain = getattr(feature, kind)
+    wider = schema_pb2.Feature()
+    wider.CopyFrom(feature)
+    before, domain = getattr(feature, kind), getattr(wider, kind)
     number = int if kind == "int_domain" else float
-    values = [one for one in numbers if one is not None]
-    wider = {}
-    if values and domain.HasField("min") and min(one.min for one in values) < domain.min:
-        wider["min"] = number(min(one.min for one in values))
-    if values and domain.HasField("max") and max(one.max for one in values) > domain.max:
-        wider["max"] = number(max(one.max for one in values))
-    if not wider:
-        return
-
-    def accept(schema: schema_pb2.Schema) -> None:
-        mine = next(one for one in schema.feature if one.name == feature.name)
-        for bound, value in wider.items():
-            setattr(getattr(mine, kind), bound, value)
-
-    bounds = ", ".join(
-        f"{bound} {value}, the schema says {getattr(domain, bound)}"
-        for bound, value in wider.items()
-    )
-    yield Change(feature.name, bounds, accept)
-
-
-def _statistics_of(
-    name: str, statistics: Sequence[statistics_pb2.DatasetFeatureStatisticsList]
-) -> Iterator[tuple[statistics_pb2.NumericStatistics | None, statistics_pb2.CommonStatistics]]:
-    """Numeric statistics of a feature, None if it is no number, and common ones, split by split."""
-    for dataset in (one.datasets[0] for one in statistics if one.datasets):
-        for feature in dataset.features:
-            if feature.path.step[0] == name:
-                kind = feature.WhichOneof("stats")
-                numbers = feature.num_stats if kind == "num_stats" else None
-                yield numbers, getattr(feature, kind).common_stats
-
-
-def _described(feature: schema_pb2.Feature) -> str:
-    presence = "in every row" if feature.presence.min_fraction == 1.0 else "in some rows"
-    return f"{_TYPE(feature.type)}, {presence}"
-
-
-def _addition(feature: schema_pb2.Feature) -> Callable[[schema_pb2.Schema], None]:
-    def accept(schema: schema_pb2.Schema) -> None:
-        added = schema.feature.add()
-        added.CopyFrom(feature)
-        # Without a shape Transform reads a missing value as one; a domain would need its list of
-        # values.
-        added.ClearField("shape")
-        added.ClearField("domain")
-
-    return accept
+    bounds = []
+    for bound, pick in (("min", min), ("max", max)):
+        value = number(pick(getattr(one, bound) for one in numbers))
+        known = getattr(before, bound)
+        if before.HasField(bound) and pick(value, known) != known:
+            setattr(domain, bound, value)
+            bounds.append(f"{bound} {value}, the schema says {known}")
+    if bounds:
+        yield Change(feature.name, ", ".join(bounds), wider)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,22 @@ _FLOAT: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads `1e-3` as a number, as YAML 1.2 does; PyYAML wants `1.0e-3`."""
+    """Refuses a name that stands twice in a mapping, of which PyYAML would take the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        names = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in names:
+                raise UserError(
+                    f"{self.name}, line {key.start_mark.line + 1}: {key.value} stands there a "
+                    "second time; put its settings together in one place"
+                )
+            names.add(key.value)
+        return node
 
 
+# `1e-3` is a number in YAML 1.2; PyYAML wants `1.0e-3`.
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
@@ -33,9 +46,7 @@ def read(file: Path) -> dict[str, Any]:
     try:
         loader = _Loader(file.read_text(encoding="utf-8"))
         loader.name = str(file)
-        root = loader.get_single_node()
-        _refuse_repeated_names(root, file)
-        content = loader.construct_document(root) if root else {}
+        content = loader.get_single_data()
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -45,27 +56,3 @@ def read(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{file}: expected sections such as `gate:` at the top")
     return {str(name): value for name, value in content.items()}
-
-
-def _refuse_repeated_names(root: yaml.Node | None, file: Path) -> None:
-    """PyYAML would take the last of them without a word."""
-    waiting, seen = [root], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            names = set()
-            for key, value in node.value:
-                waiting.append(value)
-                if not isinstance(key, yaml.ScalarNode):
-                    continue
-                if key.value in names:
-                    raise UserError(
-                        f"{file}, line {key.start_mark.line + 1}: {key.value} stands there a "
-                        "second time; put its settings together in one place"
-                    )
-                names.add(key.value)

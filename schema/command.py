@@ -16,8 +16,8 @@ def run(command: Callable[[], int | None]) -> int:
         command: does the work; returns an exit status, or None for success.
 
     Returns:
-        The exit status: the command's own, that of the `UserError` that it raised, that of a
-        refusal by the file system, or `ExitStatus.INTERRUPTED` after Ctrl-C.
+        The command's exit status, or that of the `UserError`, the refusal by the file system or
+        the Ctrl-C that ended it.
     """
     try:
         return command() or ExitStatus.OK

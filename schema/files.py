@@ -32,14 +32,12 @@ def move(path: Path, target: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file that is either whole or as it was before.
 
-    The caller writes the path that is yielded, which lies beside `path`. At the end of the block it
-    is flushed to disk and takes the place of `path`; if the block raises, it is deleted.
-
     Args:
         path: the file to write; its folder exists. An existing file passes its permissions on.
 
     Yields:
-        Where to write.
+        Where to write, beside `path`. At the end of the block this file is flushed to disk and
+        takes the place of `path`; if the block raises, it is deleted.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -6,7 +6,6 @@ a stored sentence vector is named by its text: without a hash of the code, both 
 
 import ast
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -59,16 +58,9 @@ def sources(*names: str, root: Path = ROOT) -> set[Path]:
     so a module that reads a template or a style sheet is named together with its package. Of a
     module that is named or imported, it is the module itself and the `__init__.py` of each package
     around it. Imports inside functions and for type checkers count as well.
-
-    Args:
-        *names: see `fingerprint`.
-        root: see `fingerprint`.
-
-    Raises:
-        ModuleNotFoundError: a name is not a module or package of the project.
     """
     found: set[Path] = set()
-    waiting: list[str] = []
+    waiting = list(names)
     for name in names:
         files = _files(name, root)
         if not files:
@@ -77,7 +69,6 @@ def sources(*names: str, root: Path = ROOT) -> set[Path]:
             inside = {path for path in files[-1].parent.rglob("*") if path.suffix in SUFFIXES}
             found |= {path for path in inside if path.suffix != ".py"}
             waiting += [_name(path, root) for path in inside if path.suffix == ".py"]
-        waiting.append(name)
     while waiting:
         for file in _files(waiting.pop(), root):
             if file not in found:
@@ -94,9 +85,7 @@ def _files(name: str, root: Path) -> list[Path]:
     found = []
     for end in range(1, len(parts) + 1):
         place = root.joinpath(*parts[:end])
-        files = [
-            file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()
-        ]
+        files = [one for one in (place / "__init__.py", place.with_suffix(".py")) if one.is_file()]
         # `benchmarks` is a folder of programs without an `__init__.py`.
         if not files and not place.is_dir():
             return []
@@ -112,17 +101,15 @@ def _name(file: Path, root: Path) -> str:
 @cache
 def _imported(file: Path, name: str) -> frozenset[str]:
     """Names that a module imports; some of those `from` a module may not be modules."""
-    return frozenset(_imports(ast.parse(file.read_bytes()), name.rpartition(".")[0]))
-
-
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    for statement in ast.walk(tree):
+    found: set[str] = set()
+    package = name.rpartition(".")[0]
+    for statement in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
+            found |= {alias.name for alias in statement.names}
         elif isinstance(statement, ast.ImportFrom):
             module = resolve_name("." * statement.level + (statement.module or ""), package)
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in statement.names)
+            found |= {module, *(f"{module}.{alias.name}" for alias in statement.names)}
+    return frozenset(found)
 
 
 @cache

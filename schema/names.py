@@ -17,6 +17,12 @@ SERVING_FOLDER: Final = Path("serving")
 METADATA_FILE: Final = "metadata.sqlite"
 """ML Metadata's database in an output directory."""
 
+MOVIES_FOLDER: Final = "movies"
+"""The folder of an output directory into which ingest writes the shards of the joined films."""
+
+LOGS_FOLDER: Final = "logs"
+"""The folder of an output directory with the logs of runs, of servers and of TensorBoard."""
+
 # Signatures of the exported model.
 SERVING_SIGNATURE: Final = "serving_default"
 """Takes `schema.features.MODEL_INPUTS` by name."""
@@ -93,8 +99,14 @@ PUSHED_DESTINATION_PROPERTY: Final = "pushed_destination"
 """As TFX's Pusher names it: the folder of the version."""
 
 # Files inside artifacts.
-MOVIES_PATTERN: Final = "movies-*.csv"
-"""The shards of the joined films, written by ingest and read by CsvExampleGen."""
+MOVIES_SHARD: Final = "movies-{:05}-of-{:05}.csv"
+"""A shard of the joined films, named by its number and the number of shards."""
+MOVIES_PATTERN: Final = MOVIES_SHARD.replace("{:05}-of-{:05}", "*")
+"""All shards of the joined films, written by ingest and read by CsvExampleGen."""
+MOVIES_SPLIT: Final = "movies"
+"""The only input split of CsvExampleGen."""
+EXAMPLES_COMPRESSION: Final = "GZIP"
+"""How ExampleGen and Transform compress their TFRecord files, in the words of TensorFlow."""
 INGEST_REPORT_FILE: Final = "report.json"
 REJECTS_FILE: Final = "rejects.tsv"
 STATISTICS_FILE: Final = "FeatureStats.pb"

@@ -50,9 +50,6 @@ _EXPECTED: Final = {
 }
 """What was expected, by pydantic's type of the error, where pydantic's own words are Python's."""
 
-Place = tuple[int | str, ...]
-"""Where a setting stands in a model: names of fields, keys of mappings and positions in lists."""
-
 
 def mistake(error: ErrorDetails, name: str) -> str:
     """What is wrong with one setting, as a sentence.
@@ -67,15 +64,18 @@ def mistake(error: ErrorDetails, name: str) -> str:
     context = error.get("ctx", {})
     words = str(context.get("error", error["msg"])).removeprefix("Input ")
     expected = _EXPECTED.get(error["type"], words).format_map(context)
-    of_whole_section = error["type"] == "value_error" and isinstance(error["input"], dict)
-    # Such an error names the setting, and what was received, itself.
-    if of_whole_section:
+    # An error of a whole section names the setting, and what was received, itself.
+    if error["type"] == "value_error" and isinstance(error["input"], dict):
         return f"{name}.{expected}"
     return f"{name} {expected}. Received: {shown(error['input'])}"
 
 
-def dotted(place: Place) -> str:
-    """The name of a setting: `gate.genre_floors.Drama`, `item 2 of ingest.title_types`."""
+def dotted(place: tuple[int | str, ...]) -> str:
+    """The name of a setting: `gate.genre_floors.Drama`, `item 2 of ingest.title_types`.
+
+    Args:
+        place: names of fields, keys of mappings and positions in lists.
+    """
     if place[-1:] == ("[key]",):
         return dotted((*place[:-2], str(place[-2])))
     if isinstance(place[-1], int):

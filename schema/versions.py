@@ -15,11 +15,7 @@ def number(name: str) -> int | None:
 
 
 def folders(base: Path) -> dict[int, Path]:
-    """The folders of all versions, the oldest first; none if `base` does not exist.
-
-    Args:
-        base: the folder that a model server watches.
-    """
+    """The folders of all versions in the folder that a model server watches, the oldest first."""
     if not base.is_dir():
         return {}
     found = {number(path.name): path for path in base.iterdir() if _is_folder(path)}

@@ -21,7 +21,7 @@ from typing import Final
 from schema import versions
 from schema.command import run
 from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import LOGS_FOLDER, MODEL_NAME, SERVING_FOLDER
 from serving.client import Client, ServerError
 from serving.ports import listen
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     base = (options.output / SERVING_FOLDER / MODEL_NAME).resolve()
     address = Address(options.host, options.port, options.rest_api_port, options.web_port, base)
-    return run(lambda: _serve(options.server, address, options.output / "logs"))
+    return run(lambda: _serve(options.server, address, options.output / LOGS_FOLDER))
 
 
 def _parser() -> argparse.ArgumentParser:

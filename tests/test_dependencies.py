@@ -25,7 +25,7 @@ EXTRAS = {
     "bootstrap/inside_serving.py": ("all",),
     "components": ("train",),
     "dashboards": ("dashboards",),
-    "data": (),
+    "data": ("ingest",),
     "docs": ("all", "dev"),
     "ingest": ("ingest",),
     "metadata": ("train",),

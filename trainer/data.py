@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from schema.genres import NUM_GENRES
+from schema.names import EXAMPLES_COMPRESSION
 from transform import features as xf
 from transform import minilm
 from transform.wordpiece import WordPieces, basic_words
@@ -209,7 +210,7 @@ def load(
         return inputs, tf.reshape(parsed[xf.LABEL], [-1, NUM_GENRES])
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(READ_BATCH)
+    records = tf.data.TFRecordDataset(files, EXAMPLES_COMPRESSION).batch(READ_BATCH)
     parts: list[Inputs] = []
     labels = [np.zeros([0, NUM_GENRES], np.float32)]
     for serialized in records:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from schema import features as raw
 from schema.examples import serialize
-from schema.names import EXAMPLES_INPUT
+from schema.names import EXAMPLES_COMPRESSION, EXAMPLES_INPUT
 
 LONG_PLOT_WORDS: Final = 100_000
 
@@ -98,7 +98,9 @@ def read_examples(folder: Path, count: int) -> list[bytes]:
     records = (
         record
         for path in sorted(folder.iterdir())
-        for record in tf.data.TFRecordDataset(str(path), "GZIP" if path.suffix == ".gz" else "")
+        for record in tf.data.TFRecordDataset(
+            str(path), EXAMPLES_COMPRESSION if path.suffix == ".gz" else ""
+        )
     )
     return [record.numpy() for record in islice(records, count)]
 

@@ -29,17 +29,6 @@ def test_parse_version(text: str, version: tuple[int, int] | None) -> None:
     assert glibc.parse_version(text) == version
 
 
-def test_parse_os_release() -> None:
-    text = (
-        "# a comment\nPRETTY_NAME=\"Ubuntu 22.04.5 LTS\"\nVERSION_CODENAME=jammy\nID='ubuntu'\n\n"
-    )
-    assert glibc.parse_os_release(text) == {
-        "PRETTY_NAME": "Ubuntu 22.04.5 LTS",
-        "VERSION_CODENAME": "jammy",
-        "ID": "ubuntu",
-    }
-
-
 @pytest.mark.parametrize(
     ("os_release", "name"),
     [

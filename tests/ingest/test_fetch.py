@@ -3,12 +3,14 @@ import hashlib
 import json
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ingest import fetch as module
 from ingest.dumps import DUMPS
-from ingest.fetch import FetchSettings, download, fetch
+from ingest.fetch import download, fetch
 from schema.errors import TryAgainError, UserError
 from tests.data.faulty_server import BODY, OTHER, corpus, serving
 
@@ -19,16 +21,24 @@ def server():
         yield server
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    """Does not wait long before a second try, nor make many."""
+    monkeypatch.setattr(module, "TRIES", 3)
+    monkeypatch.setattr(module, "FIRST_WAIT", 0.0)
+    monkeypatch.setattr(module, "TIMEOUT", 5.0)
+
+
 @pytest.fixture
 def get(server, tmp_path):
     """Downloads f.gz; returns all that was told of its progress."""
 
-    def get(**settings):
+    def get(digest=None):
         told = []
         download(
             server.url + "f.gz",
             tmp_path / "f.gz",
-            FetchSettings(**{"wait": 0.0, "tries": 3, "timeout": 5.0} | settings),
+            digest,
             lambda *progress: told.append(progress),
         )
         return told
@@ -93,8 +103,10 @@ def test_a_busy_server_is_asked_again(server, get, tmp_path, fault):
 def test_waits_grow_and_heed_the_server(server, get, monkeypatch):
     waits = []
     monkeypatch.setattr("ingest.fetch.time.sleep", waits.append)
+    monkeypatch.setattr(module, "TRIES", 9)
+    monkeypatch.setattr(module, "FIRST_WAIT", 20.0)
     server.plan = [503] * 5
-    get(tries=9, wait=20.0)
+    get()
     assert waits == [20.0, 40.0, 60.0, 60.0, 60.0]
 
 
@@ -197,18 +209,19 @@ def test_a_page_instead_of_a_file_is_refused(server, get, tmp_path):
 
 
 def test_the_sha256_is_checked(server, get, tmp_path):
-    get(sha256={"f.gz": hashlib.sha256(BODY).hexdigest().upper()})
+    get(hashlib.sha256(BODY).hexdigest().upper())
     (tmp_path / "f.gz").unlink()
     with pytest.raises(
         UserError, match=rf"f.gz has the SHA-256 [0-9a-f]{{64}}, expected {'0' * 64}"
     ):
-        get(sha256={"f.gz": "0" * 64})
+        get("0" * 64)
     assert not (tmp_path / "f.gz").exists()
 
 
-def test_a_silent_server_times_out(server, get, tmp_path):
+def test_a_silent_server_times_out(server, get, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TIMEOUT", 0.3)
     server.plan = ["waits"]
-    get(timeout=0.3)
+    get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     assert ranges(server)[1] == "bytes=1000-"
 
@@ -230,7 +243,7 @@ def test_a_server_that_is_not_there(tmp_path):
         download(
             "http://127.0.0.1:9/f.gz",
             tmp_path / "f.gz",
-            FetchSettings(wait=0.0, tries=2),
+            None,
             lambda *progress: None,
         )
 
@@ -251,9 +264,12 @@ def everything(server):
         name = f"{dump.name}.tsv.gz"
         server.files[name] = gzip.compress(name.encode())
     server.files["MovieSummaries.tar.gz"] = corpus()
-    return FetchSettings(
-        imdb_url=server.url, corpus_url=server.url + "MovieSummaries.tar.gz", wait=0.0, tries=2
-    )
+    corpus_url = server.url + "MovieSummaries.tar.gz"
+    return partial(fetch, imdb_url=server.url, corpus_url=corpus_url, digests={}, progress=ignore)
+
+
+def ignore(*progress):
+    """For a download that nobody follows."""
 
 
 def files(folder):
@@ -269,19 +285,18 @@ ALL = [
 
 def test_everything_is_fetched_once(server, everything, tmp_path):
     output = tmp_path / "data"
-    names = fetch(output, everything, lambda *progress: None)
+    names = everything(output)
     assert sorted(names) == ["MovieSummaries", *sorted(f"{dump.name}.tsv.gz" for dump in DUMPS)]
     assert files(output) == ALL
     assert (output / ALL[1]).read_text() == "plot_summaries.txt"
-    assert fetch(output, everything, lambda *progress: None) == []
+    assert everything(output) == []
     assert set(Counter(name for name, _ in server.requests).values()) == {1}
 
 
 def test_refresh_fetches_again(server, everything, tmp_path):
-    fetch(tmp_path, everything, lambda *progress: None)
+    everything(tmp_path)
     server.files["title.crew.tsv.gz"] = OTHER
-    settings = FetchSettings(imdb_url=server.url, corpus_url=None, refresh=True)
-    assert len(fetch(tmp_path, settings, lambda *progress: None)) == 5
+    assert len(everything(tmp_path, corpus_url=None, refresh=True)) == 5
     assert (tmp_path / "title.crew.tsv.gz").read_bytes() == OTHER
     assert files(tmp_path) == ALL
 
@@ -298,16 +313,15 @@ def test_refresh_fetches_again(server, everything, tmp_path):
 def test_another_archive_is_told(server, everything, tmp_path, archive, message):
     server.files["MovieSummaries.tar.gz"] = archive
     with pytest.raises(UserError, match=message):
-        fetch(tmp_path, everything, lambda *progress: None)
+        everything(tmp_path)
     assert not (tmp_path / "MovieSummaries").exists()
 
 
 def test_a_checksum_for_an_unknown_file_is_told(everything, tmp_path):
-    settings = FetchSettings(sha256={"title.akas.tsv.gz": "0" * 64})
     with pytest.raises(UserError, match=r"--sha256 names title.akas.tsv.gz, which is not among"):
-        fetch(tmp_path, settings, lambda *progress: None)
+        everything(tmp_path, digests={"title.akas.tsv.gz": "0" * 64})
 
 
 def test_a_folder_that_cannot_be_made_is_told(everything):
     with pytest.raises(UserError, match="/proc/nowhere"):
-        fetch(Path("/proc/nowhere"), everything, lambda *progress: None)
+        everything(Path("/proc/nowhere"))

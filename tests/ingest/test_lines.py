@@ -63,7 +63,7 @@ def test_bytes_on_disk_are_counted(tmp_path):
     path.write_bytes(gzip.compress(b"one\n" * 1000))
     counts = []
     assert len(b"".join(raw_bytes(path, counts.append))) == 4000
-    assert sum(counts) == path.stat().st_size
+    assert counts[-1] == path.stat().st_size
 
 
 @pytest.mark.parametrize("lost", [1, 8, 9, 40])
@@ -100,7 +100,7 @@ def test_the_reject_log_is_one_line_a_reject(tmp_path):
         "a\t9\tlate\tx\\ty\\nz\\x00",
         "b\t1\tearly\t",
     ]
-    assert (log.of("a"), log.of("b"), log.of("c")) == (2, 1, 0)
+    assert log.counts == {"a": {"late": 1, "early": 1}, "b": {"early": 1}}
 
 
 def test_ahead_gives_the_same_items_and_errors():

@@ -56,4 +56,3 @@ def test_the_settings_that_shape_rows_are_plain_values() -> None:
         "include_adult": False,
         "rows_per_shard": 25_000,
     }
-    assert settings.thread_count == 3

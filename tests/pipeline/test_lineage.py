@@ -27,9 +27,8 @@ def config(project: Project) -> RunConfig:
     return configuration.load(project.data, project.output)
 
 
-def again(config: RunConfig) -> dict[str, tuple[str, ...]]:
-    history = metadata.read(config.metadata)
-    return {one.node: one.reasons for one in lineage.run_again(config, history)}
+def again(config: RunConfig) -> dict[str, list[str]]:
+    return lineage.run_again(config, metadata.read(config.metadata))
 
 
 def test_nothing_changed(config: RunConfig) -> None:
@@ -45,17 +44,17 @@ def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatc
     narrow = config.transform.model_copy(update={"max_plot_words": 39})
     found = again(config.model_copy(update={"transform": narrow}))
     assert list(found) == TRANSFORMED
-    assert found["Transform"] == ("transform.max_plot_words: 40 to 39",)
+    assert found["Transform"] == ["transform.max_plot_words: 40 to 39"]
     found = again(config.model_copy(update={"hparams": config.hparams.changed({"epochs": 3})}))
     assert found == {
-        "Trainer": ("hparams.epochs: 2 to 3",),
-        "Evaluator": ("after Trainer",),
-        "SmokeTest": ("after Trainer, Evaluator",),
-        "Pusher": ("after Trainer, Evaluator, SmokeTest",),
-        "ModelReport": ("after Trainer, Evaluator, SmokeTest, Pusher",),
+        "Trainer": ["hparams.epochs: 2 to 3"],
+        "Evaluator": ["after Trainer"],
+        "SmokeTest": ["after Trainer, Evaluator"],
+        "Pusher": ["after Trainer, Evaluator, SmokeTest"],
+        "ModelReport": ["after Trainer, Evaluator, SmokeTest, Pusher"],
     }
     found = again(config.model_copy(update={"republish": True}))
-    assert found["Pusher"] == ("republish: 0 to 1",)
+    assert found["Pusher"] == ["republish: 0 to 1"]
 
     for module, nodes in (
         ("transform.text", TRANSFORMED),
@@ -71,13 +70,13 @@ def test_what_changed_data_would_do(project: Project, config: RunConfig) -> None
     dump = project.data / "title.ratings.tsv"
     dump.write_text(dump.read_text().replace("\t8.", "\t7."))
     # What ingest would write is not known before it has run.
-    assert again(config) == {"ingest": ("title.ratings.tsv changed",)}
+    assert again(config) == {"ingest": ["title.ratings.tsv changed"]}
     [shard] = config.movies.glob("*.csv")
     shard.write_text(shard.read_text() + "\n")
     found = again(config)
-    assert found["ingest"] == ("title.ratings.tsv changed", f"{shard.name} was changed or deleted")
-    assert found["CsvExampleGen"] == ("the movies CSV changed",)
-    assert found["Trainer"] == ("after Transform, WordVectors",)
+    assert found["ingest"] == ["title.ratings.tsv changed", f"{shard.name} was changed or deleted"]
+    assert found["CsvExampleGen"] == ["the movies CSV changed"]
+    assert found["Trainer"] == ["after Transform, WordVectors"]
     assert "SchemaImporter" not in found
 
     shutil.rmtree(versions.served(config.model_directory).popitem()[1])

@@ -63,12 +63,14 @@ class Notes:
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.results: list[NodeResult] = []
 
     def started(self, node: str) -> None:
         self.events.append(f"{node} started")
 
-    def finished(self, result: NodeResult) -> None:
+    def ended(self, result: NodeResult) -> None:
         self.events.append(f"{result.node} {result.status}")
+        self.results.append(result)
 
 
 def pipeline(
@@ -102,8 +104,9 @@ def connection(folder: Path) -> mlmd.ConnectionConfig:
 
 
 def run(folder: Path, from_node: str | None = None, **arguments: object) -> dict[str, NodeResult]:
-    results = runner.run(pipeline(folder, **arguments), Notes(), from_node)
-    return {result.node: result for result in results}
+    notes = Notes()
+    runner.run(pipeline(folder, **arguments), notes.started, notes.ended, from_node)
+    return {result.node: result for result in notes.results}
 
 
 def statuses(results: dict[str, NodeResult]) -> dict[str, str]:
@@ -124,13 +127,13 @@ def folders(folder: Path) -> list[str]:
 
 def test_the_first_run_does_all_in_order_and_says_so(tmp_path: Path) -> None:
     notes = Notes()
-    results = runner.run(pipeline(tmp_path), notes)
+    runner.run(pipeline(tmp_path), notes.started, notes.ended)
     assert notes.events == [
         f"{node} {what}"
         for node in ("Source", "Left", "Right", "LeftCopy")
         for what in ("started", "done")
     ]
-    source, left = results[:2]
+    source, left = notes.results[:2]
     words = tmp_path / "artifacts" / "Source" / "words" / "1"
     assert source == NodeResult(
         "Source",
@@ -209,7 +212,7 @@ def test_a_failure_is_told_passed_on_and_cleaned_up(
 ) -> None:
     notes = Notes()
     with pytest.raises(error):
-        runner.run(pipeline(tmp_path, end=end), notes)
+        runner.run(pipeline(tmp_path, end=end), notes.started, notes.ended)
     assert notes.events == ["Source started", "Source done", "Left started", "Left failed"]
     assert states(tmp_path) == {"COMPLETE": 1, "FAILED": 1}
     assert not any(name.startswith(("Left/copy", "Left/marks")) for name in folders(tmp_path))
@@ -225,14 +228,14 @@ def test_a_failure_is_told_passed_on_and_cleaned_up(
 def test_inputs_that_are_not_there(tmp_path: Path) -> None:
     notes = Notes()
     with pytest.raises(RuntimeError, match="StrayCopy: its inputs could not be resolved"):
-        runner.run(pipeline(tmp_path, stray=True), notes)
+        runner.run(pipeline(tmp_path, stray=True), notes.started, notes.ended)
     assert notes.events[-2:] == ["StrayCopy started", "StrayCopy failed"]
 
 
 def test_what_an_interruption_leaves_is_cleared(tmp_path: Path) -> None:
     notes = Notes()
     with pytest.raises(KeyboardInterrupt):
-        runner.run(pipeline(tmp_path, end="interrupted"), notes)
+        runner.run(pipeline(tmp_path, end="interrupted"), notes.started, notes.ended)
     assert notes.events[-1] == "Left failed"
     assert states(tmp_path) == {"COMPLETE": 1, "RUNNING": 1}
     left = [name for name in folders(tmp_path) if name.startswith("Left/")]

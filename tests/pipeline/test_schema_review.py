@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 
 from pipeline.schema_review import (
     Change,
-    NewestData,
+    Statistics,
     accepted,
     differences,
     main,
     read_schema,
     review,
-    split_header,
 )
 from schema import features as raw
 from schema.errors import TryAgainError, UserError
@@ -27,18 +27,17 @@ HEADER, CURATED = read_schema(raw.SCHEMA_FILE)
 GOOD = movies(200)
 
 
-def data(*splits: Sequence[Row]) -> NewestData:
+def data(*splits: Sequence[Row]) -> tuple[schema_pb2.Schema, Statistics]:
     """What a run with these splits, the first to train on, would say of its data."""
     computed = [statistics(rows) for rows in splits]
-    return NewestData(tfdv.infer_schema(computed[0], infer_feature_shape=False), computed)
+    return tfdv.infer_schema(computed[0], infer_feature_shape=False), computed
 
 
 def found(*splits: Sequence[Row]) -> list[tuple[str, str, bool]]:
     """Feature, difference and whether it can be accepted, for each change."""
-    newest = data(*splits)
     return [
-        (change.feature, change.difference, change.accept is not None)
-        for change in differences(CURATED, newest.inferred, newest.statistics)
+        (change.feature, change.difference, change.accepted is not None)
+        for change in differences(CURATED, *data(*splits))
     ]
 
 
@@ -74,13 +73,12 @@ def test_a_required_column_that_is_not_there() -> None:
 def test_accepting_keeps_all_that_is_curated() -> None:
     rows = with_values(GOOD, budget=7)
     rows[0] |= {raw.YEAR: 1850}
-    newest = data(rows)
-    changes = differences(CURATED, newest.inferred, newest.statistics)
-    schema = accepted(CURATED, changes)
+    inferred, computed = data(rows)
+    schema = accepted(CURATED, differences(CURATED, inferred, computed))
 
     assert [feature.name for feature in schema.feature] == [*raw.CSV_COLUMNS, "budget"]
     assert not schema.feature[-1].HasField("shape")
-    assert dict(tfdv.validate_statistics(newest.statistics[0], schema).anomaly_info) == {}
+    assert dict(tfdv.validate_statistics(computed[0], schema).anomaly_info) == {}
     del schema.feature[-1]
     schema.feature[4].int_domain.min = 1888
     assert schema == CURATED
@@ -99,11 +97,11 @@ def test_only_what_is_confirmed_is_written(
         asked.append(change.feature)
         return change.feature == raw.YEAR
 
-    review(file, data(rows), write=True, confirm=confirm)
+    review(file, *data(rows), write=True, confirm=confirm)
 
     assert asked == ["year", "budget"]
     text = file.read_text(encoding="utf-8")
-    assert split_header(text)[0] == HEADER
+    assert read_schema(file)[0] == HEADER
     assert text == raw.SCHEMA_FILE.read_text(encoding="utf-8").replace("min: 1888", "min: 1850")
     assert [path.name for path in tmp_path.iterdir()] == ["schema.pbtxt"]
     assert capsys.readouterr().out.splitlines()[-1] == f"Written to {file}: 1 of 2 changes."
@@ -114,7 +112,7 @@ def test_nothing_is_written_unasked(tmp_path: Path, capsys: pytest.CaptureFixtur
     shutil.copy(raw.SCHEMA_FILE, file)
     rows = with_values(GOOD, budget=7, title=None)
 
-    review(file, data(rows), write=False, confirm=lambda change: True)
+    review(file, *data(rows), write=False, confirm=lambda change: True)
     assert file.read_bytes() == raw.SCHEMA_FILE.read_bytes()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{file} and the data of the newest run:"
@@ -124,7 +122,7 @@ def test_nothing_is_written_unasked(tmp_path: Path, capsys: pytest.CaptureFixtur
         f"What is marked [by hand] is yours to change, in the data or in {file}.",
         "Nothing is written. With --write, each other change can be accepted.",
     ]
-    review(file, data(rows), write=True, confirm=lambda change: False)
+    review(file, *data(rows), write=True, confirm=lambda change: False)
     assert file.read_bytes() == raw.SCHEMA_FILE.read_bytes()
     assert capsys.readouterr().out.splitlines()[-1] == "Nothing is written."
 
@@ -155,7 +153,7 @@ def test_a_full_disk_leaves_the_schema_as_it_was(tmp_path: Path) -> None:
     (tmp_path / f".schema.pbtxt.{os.getpid()}.part").symlink_to("/dev/full")
     rows = [{**row, "budget": 5} for row in GOOD]
     with pytest.raises(TryAgainError, match=r"schema\.pbtxt: cannot be written: No space left"):
-        review(file, data(rows), write=True, confirm=lambda change: True)
+        review(file, *data(rows), write=True, confirm=lambda change: True)
     assert file.read_bytes() == raw.SCHEMA_FILE.read_bytes()
     assert list(tmp_path.iterdir()) == [file]
 

@@ -6,13 +6,13 @@ from types import ModuleType
 
 import pytest
 
-from pipeline import lineage, options, rollback, schema_review, show_report
+from pipeline import arguments, lineage, rollback, schema_review, show_report
 from schema.errors import ExitStatus
 
 
 def test_files_of_settings_come_in_the_order_given() -> None:
     parser = argparse.ArgumentParser()
-    options.add_config(parser)
+    arguments.add_config(parser)
     assert parser.parse_args([]).config == []
     found = parser.parse_args(["--config", "a.yaml", "--config", "b/c.yaml"]).config
     assert found == [Path("a.yaml"), Path("b/c.yaml")]
@@ -33,5 +33,5 @@ def test_help_fits_a_terminal_and_names_the_exit_statuses(
 
 def test_a_home_directory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    given = options.parser("pipeline.rollback", "").parse_args(["--output=~/runs"])
+    given = arguments.command_parser("pipeline.rollback", "").parse_args(["--output=~/runs"])
     assert given.output == Path("/home/ada/runs")
