@@ -61,10 +61,12 @@ def measure(scale: float, folder: Path) -> list[str]:
     dumps.mkdir()
     titles, principals, names = generate(dumps, scale)
     build = [sys.executable, "-m", "ingest", "build", "--data", str(dumps)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     start = time.monotonic()
     with subprocess.Popen(
-        [*build, "--output", str(folder / "movies")], cwd=PROJECT, **quiet
+        [*build, "--output", str(folder / "movies")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=PROJECT,
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -234,10 +234,11 @@ class Server(NamedTuple):
     grpc: int
     rest: int
 
-    def states(self) -> dict[int, str]:
-        """State by version."""
+    def has(self, states: Mapping[int, str]) -> bool:
+        """Whether versions are in these states."""
         with Client(f"http://127.0.0.1:{self.rest}") as client:
-            return {one.version: one.state for one in client.status().versions}
+            found = {one.version: one.state for one in client.status().versions}
+        return states.items() <= found.items()
 
     def resident(self) -> float:
         """Megabytes of resident memory."""
@@ -259,11 +260,12 @@ def embedded(base: Path) -> Iterator[Server]:
         *(f"--rest_api_port={rest}", f"--model_name={MODEL_NAME}", f"--model_base_path={base}"),
         *("--enable_batching", f"--batching_parameters_file={PARAMETERS / 'batching.config'}"),
     ]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=PROJECT, **quiet) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=PROJECT
+    ) as process:
         try:
             server = Server(process.pid, grpc_port, rest)
-            until(lambda: "AVAILABLE" in server.states().values())
+            until(partial(server.has, {1: "AVAILABLE"}))
             yield server
         finally:
             process.terminate()
@@ -404,8 +406,7 @@ def swaps(base: Path, model: Path, server: Server, ask: Callable[..., Future[Loa
         shutil.copytree(model, base / ".part")
         move(base / ".part", base / str(version))
         started = time.monotonic()
-        swapped = {version: "AVAILABLE", version - 1: "END"}.items()
-        until(lambda wanted=swapped: wanted <= server.states().items())
+        until(partial(server.has, {version: "AVAILABLE", version - 1: "END"}))
         took.append(time.monotonic() - started)
         sizes.append(server.resident())
         print(f"swap {version - 1} of {SWAPS}: {took[-1]:.1f} s", file=sys.stderr)

@@ -19,6 +19,7 @@ from benchmarks.quality.arms import ARMS
 from benchmarks.quality.features import Features
 from benchmarks.quality.films import ALL_FIELDS, JUDGED, Films
 from benchmarks.quality.leakage import leakage
+from benchmarks.quality.scores import Predictions
 from pipeline.config import RunConfig
 from pipeline.console import Board, quiet
 from schema import command
@@ -114,7 +115,7 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
 
         board.begin("report")
         labels = films.genres(views[JUDGED])
-        shown = {
+        shown: dict[str, Predictions] = {
             arm: outcomes[arm].predictions[ALL_FIELDS]
             for arm in (report.PRACTITIONER, report.MODEL)
             if arm in outcomes

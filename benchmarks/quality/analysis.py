@@ -127,7 +127,7 @@ def _slice_table(films: Films, predictions: Mapping[str, Predictions]) -> str:
             rows.append([f"**{kind}**", *[""] * (len(columns) + 2)])
             kind_before = kind
         of_arms = {
-            arm: scores(labels[chosen], Predictions(*(values[chosen] for values in one)))
+            arm: scores(labels[chosen], Predictions(one.probabilities[chosen], one.decided[chosen]))
             for arm, one in predictions.items()
         }
         listed = labels[chosen].sum(axis=1).mean()

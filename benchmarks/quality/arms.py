@@ -119,7 +119,8 @@ class FieldDropout(keras.layers.Layer):
         names = sorted(set(fields) - {""})
         self.rate = rate
         self.seeds = keras.random.SeedGenerator(seed)
-        self.columns = np.float32([[field == name for field in fields] for name in names])
+        columns = [[field == name for field in fields] for name in names]
+        self.columns = np.array(columns, np.float32)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Zeros in the columns of the fields that are drawn; float32 [N, columns] in and out."""

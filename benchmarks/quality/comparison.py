@@ -66,7 +66,9 @@ def fit(name: str, features: Features, folder: Path) -> tuple[Fit, bool]:
     if isinstance(arm, Blend):
         parts = [(weight, *fit(part, features, folder)) for part, weight in arm.weights.items()]
         logits = {
-            view: sum((np.float32(weight) * one.logits[view] for weight, one, _ in parts), start=0)
+            view: np.sum(
+                [np.float32(weight) * one.logits[view] for weight, one, _ in parts], axis=0
+            )
             for view in parts[0][1].logits
         }
         costs = {key: cost for _, one, _ in parts for key, cost in one.costs.items()}

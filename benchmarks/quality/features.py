@@ -135,7 +135,7 @@ class Directions(TruncatedSVD):
 
     def fit_transform(self, matrix: Matrix, _given: Matrix = None) -> Matrix:
         """Fit; float32 [films, features] in, [films, directions] out."""
-        self.n_components = min(self.n_components, *matrix.shape)
+        self.set_params(n_components=min(self.n_components, *matrix.shape))
         return super().fit_transform(matrix)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ SEED: Final = 1
 SPLITS: Final = tuple(Split)
 SPARSE_CAST: Final = 4
 
-Films = pd.DataFrame
+Films: TypeAlias = pd.DataFrame
 """Films with the columns of `schema.features.CSV_COLUMNS`, numbered from 0 on.
 
 They are `str` objects, empty where not known; numbers are float32, NaN where not known.
@@ -52,7 +52,8 @@ def of_run(examples: Path) -> dict[str, Films]:
     artifact.uri = str(examples)
     artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
     splits: dict[str, Films] = {
-        split: Films(example_files.columns(artifact, split, raw.CSV_COLUMNS)) for split in SPLITS
+        split: pd.DataFrame(example_files.columns(artifact, split, raw.CSV_COLUMNS))
+        for split in SPLITS
     }
     for split, films in splits.items():
         if films.empty:
