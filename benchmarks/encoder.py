@@ -9,13 +9,17 @@ Both are measured in turns in one process, so that other work on the machine mee
 
 import argparse
 import statistics
+import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 from benchmarks.origin import PROJECT, origin
+from benchmarks.tables import table
 from pipeline.console import hush
+from schema import command
 from trainer.encoder.pretrained import ENCODERS
 
 BATCH = 64
@@ -23,14 +27,17 @@ ROUNDS = 3
 
 
 def main() -> int:
-    """Measure, and print one table."""
+    """Measure, and print one table; returns the exit status."""
     parser = argparse.ArgumentParser(description="A sentence encoder in two types.")
     parser.add_argument("--data", type=Path, default=PROJECT / "data" / "sample", metavar="DIR")
     parser.add_argument("--plots", type=int, default=640, help="(default: %(default)s)")
     parser.add_argument("--encoder", choices=ENCODERS, default="minilm")
     options = parser.parse_args()
-
     hush()
+    return command.run(lambda: _measure(options))
+
+
+def _measure(options: argparse.Namespace) -> None:
     import numpy as np
     import tensorflow as tf
 
@@ -50,38 +57,32 @@ def main() -> int:
     layers = ENCODERS[options.encoder].layers
     hparams = HParams(sentence_encoder=options.encoder, encoder_layers=layers)
     signature = [tf.TensorSpec([None, None], tf.int32)]
-    encoders: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
-        dtype: tf.function(
-            SentenceEncoder.of(hparams.changed({"precision": dtype})).call,
-            input_signature=signature,
-        )
-        for dtype in ("float32", "bfloat16")
-    }
-    vectors = {
-        name: np.concatenate([encode(batch).numpy() for batch in batches])
-        for name, encode in encoders.items()
-    }
-    whole: dict[str, list[float]] = {name: [] for name in encoders}
-    single: dict[str, list[float]] = {name: [] for name in encoders}
+    encoders, vectors = {}, {}
+    for dtype in ("float32", "bfloat16"):
+        encoder = SentenceEncoder.of(hparams.changed({"precision": dtype}))
+        encoders[dtype] = tf.function(encoder.call, input_signature=signature)
+        found = np.concatenate([encoders[dtype](batch).numpy() for batch in batches])
+        vectors[dtype] = found / np.linalg.norm(found, axis=1, keepdims=True)
+    whole: dict[str, list[float]] = defaultdict(list)
+    single: dict[str, list[float]] = defaultdict(list)
     for _ in range(ROUNDS):
-        for name, encode in encoders.items():
-            whole[name].append(sum(_seconds(encode, batch) for batch in batches))
-            single[name] += [
+        for dtype, encode in encoders.items():
+            whole[dtype].append(sum(_seconds(encode, batch) for batch in batches))
+            single[dtype] += [
                 _seconds(encode, batch[:1, : int(tf.math.count_nonzero(batch[0]))])
                 for batch in batches
             ]
-    exact, rough = (
-        found / np.linalg.norm(found, axis=1, keepdims=True) for found in vectors.values()
-    )
-    print(f"{heading}, {len(texts)} plots:\n")
-    print("| products in | plots a second in batches of 64 | one plot: ms | least cosine |")
-    print("|---|---:|---:|---:|")
-    for name, cosine in (("float32", 1.0), ("bfloat16", float((exact * rough).sum(1).min()))):
-        rate = len(texts) / statistics.median(whole[name])
-        print(
-            f"| {name} | {rate:.0f} | {1000 * statistics.median(single[name]):.1f} | {cosine:.5f} |"
-        )
-    return 0
+    rows = [
+        [
+            dtype,
+            f"{len(texts) / statistics.median(whole[dtype]):.0f}",
+            f"{1000 * statistics.median(single[dtype]):.1f}",
+            f"{(vectors['float32'] * vectors[dtype]).sum(1).min():.5f}",
+        ]
+        for dtype in encoders
+    ]
+    head = ["products in", "plots a second in batches of 64", "one plot: ms", "least cosine"]
+    print(f"{heading}, {len(texts)} plots:\n\n{table(head, rows)}")
 
 
 def _seconds(encode: Callable[..., object], ids: object) -> float:
@@ -91,4 +92,4 @@ def _seconds(encode: Callable[..., object], ids: object) -> float:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

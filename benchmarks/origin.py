@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -24,29 +25,15 @@ def origin(module: str) -> str:
     # Where a folder is on this machine is of no use to a reader.
     words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
     command = " ".join(["python -m", module, *words])
-    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {machine()}"
-
-
-def commit() -> str:
-    """The commit that is checked out, marked `dirty` where files differ from it."""
-    return subprocess.run(
+    commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
     ).stdout.strip()
-
-
-def machine() -> str:
-    """What the numbers were measured on.
-
-    Processors of one name can differ in what they multiply fastest, and so in a training's time.
-    """
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
+    named = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    processor = named[1].strip() if named else platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    processor = f"{names[0] if names else platform.machine()} in {precision.native()}"
+    # Processors of one name can differ in what they multiply fastest, and so in a training's time.
     return (
-        f"{processor}, {os.cpu_count()} cores, {memory:.0f} GB, "
-        f"{platform.system()}, Python {platform.python_version()}"
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {processor} in "
+        f"{precision.native()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}, "
+        f"Python {platform.python_version()}"
     )

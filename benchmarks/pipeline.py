@@ -17,91 +17,76 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.origin import PROJECT, origin
+from benchmarks.tables import table
+from schema import command
 from schema.names import INGEST_REPORT_FILE, LOGS_FOLDER, MOVIES_FOLDER, Node
 
 BASICS = "title.basics.tsv"
 OUTSIDE = "(start, ingest, end)"
 
 
-@dataclass
-class Run:
+class Run(NamedTuple):
     """One run: rows, exit status, seconds in all, and by node seconds and peak memory in MB."""
 
     films: int
     status: int
     seconds: float
-    nodes: dict[str, float] = field(default_factory=dict)
-    peaks: dict[str, float] = field(default_factory=dict)
+    nodes: dict[str, float]
+    peaks: dict[str, float]
 
 
 def measure(data: Path, output: Path, flags: Sequence[str]) -> Run:
     """Run the pipeline once."""
-    command = [
-        sys.executable,
-        str(PROJECT / "pipeline" / "run_local.py"),
-        "--data",
-        str(data),
-        "--output",
-        str(output),
-        *flags,
-    ]
+    script = str(PROJECT / "pipeline" / "run_local.py")
+    arguments = [sys.executable, script, "--data", str(data), "--output", str(output), *flags]
     samples: list[tuple[float, float]] = []
     started = time.time()
     output.mkdir(parents=True)
     with (
         (output / "console.txt").open("w") as console,
-        subprocess.Popen(command, stdout=console) as process,
+        subprocess.Popen(arguments, stdout=console) as process,
     ):
         while process.poll() is None:
             samples.append((time.time(), largest(process.pid)))
             time.sleep(0.5)
-    run = Run(_films(output), process.returncode, time.time() - started)
+    seconds = time.time() - started
+    report = json.loads((output / MOVIES_FOLDER / INGEST_REPORT_FILE).read_text())["report"]
     record = json.loads(next((output / LOGS_FOLDER).glob("run-*.json")).read_text())
+    nodes, peaks = {}, {}
     for node in record:
         begin, end = node["started"], node["started"] + node["seconds"]
-        run.nodes[node["node"]] = node["seconds"]
-        run.peaks[node["node"]] = max((mb for at, mb in samples if begin <= at <= end), default=0.0)
-    run.nodes[OUTSIDE] = run.seconds - sum(run.nodes.values())
-    run.peaks[OUTSIDE] = max(mb for at, mb in samples if at < record[0]["started"])
-    return run
+        nodes[node["node"]] = node["seconds"]
+        peaks[node["node"]] = max((mb for at, mb in samples if begin <= at <= end), default=0.0)
+    nodes[OUTSIDE] = seconds - sum(nodes.values())
+    peaks[OUTSIDE] = max(mb for at, mb in samples if at < record[0]["started"])
+    return Run(int(report["movies"]), process.returncode, seconds, nodes, peaks)
 
 
 def largest(root: int) -> float:
     """Resident memory, in MB, of the largest process among `root` and its descendants."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                # The name of a process may hold anything; the fields after it do not.
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(fields[1])
+    parents, pages = {}, {root: 0}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # A process may have ended meanwhile.
+        with suppress(OSError):
+            # Its name may hold anything; the fields after it do not.
+            fields = stat.read_text().rpartition(")")[2].split()
+            process = int(stat.parent.name)
+            parents[process], pages[process] = int(fields[1]), int(fields[21])
     family = {root}
     while more := {child for child, parent in parents.items() if parent in family} - family:
         family |= more
-    return max((_resident(pid) for pid in family), default=0.0)
-
-
-def _resident(pid: int) -> float:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _films(output: Path) -> int:
-    report = json.loads((output / MOVIES_FOLDER / INGEST_REPORT_FILE).read_text())["report"]
-    return int(report["movies"])
+    return max(pages[process] for process in family) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def cut(data: Path, folder: Path, titles: int) -> Path:
     """The same dumps with so many titles, taken evenly over the file."""
+    folder.mkdir()
     for dump in data.iterdir():
         if not dump.name.startswith(BASICS):
             (folder / dump.name).symlink_to(dump.resolve())
@@ -114,44 +99,43 @@ def cut(data: Path, folder: Path, titles: int) -> Path:
     return folder
 
 
-def table(runs: Sequence[Run]) -> str:
+def nodes_by_run(runs: Sequence[Run]) -> str:
     """Nodes down, runs across, in Markdown."""
-    head = "| node | " + " | ".join(f"{run.films:,} films: s | MB" for run in runs) + " |"
-    lines = [head, "|---" + "|---:|---:" * len(runs) + "|"]
+    rows = []
     for node in runs[0].nodes:
-        cells = [f"{run.nodes[node]:.1f} | {run.peaks[node]:,.0f}" for run in runs]
         if any(run.nodes[node] >= 0.5 for run in runs):
-            lines.append(f"| {node} | " + " | ".join(cells) + " |")
-    cells = [f"**{run.seconds:.0f}** | **{max(run.peaks.values()):,.0f}**" for run in runs]
-    lines.append("| **in all** | " + " | ".join(cells) + " |")
-    outside = [f"{run.seconds - run.nodes.get(Node.TRAINER, 0):.0f} |" for run in runs]
-    lines.append("| without the Trainer | " + " | ".join(outside) + " |")
-    return "\n".join(lines)
+            cells = ((f"{run.nodes[node]:.1f}", f"{run.peaks[node]:,.0f}") for run in runs)
+            rows.append([node, *chain(*cells)])
+    whole, outside = ["**in all**"], ["without the Trainer"]
+    for run in runs:
+        whole += [f"**{run.seconds:.0f}**", f"**{max(run.peaks.values()):,.0f}**"]
+        outside += [f"{run.seconds - run.nodes.get(Node.TRAINER, 0):.0f}", ""]
+    head = [cell for run in runs for cell in (f"{run.films:,} films: s", "MB")]
+    return table(["node", *head], [*rows, whole, outside])
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure and print; returns the exit status, the highest of the runs'."""
     parser = argparse.ArgumentParser(description="Time and memory of whole runs, node by node.")
     parser.add_argument("--data", type=Path, default=PROJECT / "data" / "sample")
     parser.add_argument("--titles", type=int, nargs="*", help="cut the data to so many titles")
     parser.add_argument("--keep", type=Path, help="keep what the runs write, in this new folder")
     parser.add_argument("flags", nargs="*", help="flags for run_local.py, after --")
     options = parser.parse_args()
+    return command.run(lambda: _measure_all(options))
+
+
+def _measure_all(options: argparse.Namespace) -> int:
     heading = origin("benchmarks.pipeline")
     runs = []
     for titles in options.titles or [0]:
         with tempfile.TemporaryDirectory() as scratch:
-            data = options.data
-            if titles:
-                folder = Path(scratch, "data")
-                folder.mkdir()
-                data = cut(options.data, folder, titles)
+            data = cut(options.data, Path(scratch, "data"), titles) if titles else options.data
             output = (options.keep or Path(scratch)) / f"titles-{titles or 'all'}"
-            run = measure(data, output, options.flags)
-            print(f"{run.films:,} films: exit {run.status}, {run.seconds:.0f} s", file=sys.stderr)
-            runs.append(run)
-    print(f"{heading}:\n")
-    print(table(runs))
+            runs.append(measure(data, output, options.flags))
+        films, status, seconds, *_ = runs[-1]
+        print(f"{films:,} films: exit {status}, {seconds:.0f} s", file=sys.stderr)
+    print(f"{heading}:\n\n{nodes_by_run(runs)}")
     return max(run.status for run in runs)
 
 

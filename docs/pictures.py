@@ -12,9 +12,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import tensorflow_data_validation as tfdv
 import tensorflow_model_analysis as tfma
@@ -31,26 +30,23 @@ DOCS = Path(__file__).resolve().parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """What a picture shows.
 
     Attributes:
         file: where it goes.
         page: what is opened.
         drawn: selector of what is there once the page has been drawn.
+        size: width and height of the screen, in pixels.
         place: selector of what is scrolled to.
-        width: of the screen, in pixels.
-        height: of the screen, in pixels.
         scheme: colours.
     """
 
     file: Path
     page: Path
     drawn: str
-    place: str
-    width: int
-    height: int
+    size: tuple[int, int]
+    place: str = "h1"
     scheme: Literal["light", "dark"] = "light"
 
 
@@ -59,8 +55,8 @@ def of_report(runs: PastRuns) -> list[Picture]:
     report = runs.newest(Node.MODEL_REPORT, "report").path / MODEL_REPORT_FILE
     drawn = "html[data-ready=yes]"
     return [
-        Picture(DOCS / "report.png", report, drawn, "h1", 1000, 1450),
-        Picture(DOCS / "report-dark.png", report, drawn, "#decisions", 1000, 1200, "dark"),
+        Picture(DOCS / "report.png", report, drawn, (1000, 1450)),
+        Picture(DOCS / "report-dark.png", report, drawn, (1000, 1200), "#decisions", "dark"),
     ]
 
 
@@ -76,32 +72,22 @@ def of_dashboards(runs: PastRuns, folder: Path) -> list[Picture]:
     }
     by_genre = dashboards.class_metrics(
         result, class_names=GENRES, weight="support", show="f1_score", title="Metrics by genre"
+    ).save(folder / "metrics.html")
+    side_by_side = dashboards.statistics(splits, title="Statistics by split").save(
+        folder / "statistics.html"
     )
-    side_by_side = dashboards.statistics(splits, title="Statistics by split")
+    metrics_png, statistics_png = (
+        DOCS / "images" / f"{name}.png" for name in ("metrics-by-genre", "statistics-by-split")
+    )
     return [
-        Picture(DOCS / "images" / f"{name}.png", page, drawn, "h1", 1200, 820)
-        for name, page, drawn in (
-            (
-                "metrics-by-genre",
-                by_genre.save(folder / "metrics.html"),
-                "tfma-slice-overview .marks rect",
-            ),
-            (
-                "statistics-by-split",
-                side_by_side.save(folder / "statistics.html"),
-                "facets-overview-chart svg rect",
-            ),
-        )
+        Picture(metrics_png, by_genre, "tfma-slice-overview .marks rect", (1200, 820)),
+        Picture(statistics_png, side_by_side, "facets-overview-chart svg rect", (1200, 820)),
     ]
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser.
-
-    Raises:
-        UserError: there is none.
-    """
+    """A browser; a `UserError` where there is none."""
     with sync_playwright() as playwright:
         found = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
         if not Path(found).exists():
@@ -114,8 +100,9 @@ def chromium() -> Iterator[Browser]:
 
 def take(browser: Browser, picture: Picture) -> None:
     """Take a picture and say where it is."""
+    width, height = picture.size
     page = browser.new_page(
-        viewport={"width": picture.width, "height": picture.height}, color_scheme=picture.scheme
+        viewport={"width": width, "height": height}, color_scheme=picture.scheme
     )
     page.goto(picture.page.as_uri())
     page.locator(picture.drawn).first.wait_for(state="attached")

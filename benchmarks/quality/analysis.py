@@ -2,20 +2,26 @@
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from benchmarks.quality.films import Films
+from benchmarks.quality import leakage
+from benchmarks.quality.films import SEED, Films, genres
+from benchmarks.quality.report import MODEL, SHORT_TITLES, short
 from benchmarks.quality.scores import Predictions, scores
-from ingest.split_key import TOO_COMMON
-from report.metrics import Floats, Labels
+from benchmarks.tables import table
+from ingest.split_key import TOO_COMMON, WINDOW
+from report.metrics import Floats, Labels, confusion, ratio
 from schema import features as raw
 from schema.genres import GENRES
 
+MOST: Final = 15
+"""Rows of the tables of confusions and of doubts."""
 LEAST_FILMS: Final = 30
 """Films that a slice must have to be shown."""
 
@@ -26,132 +32,121 @@ FOREIGN_ARTICLE: Final = re.compile(
     re.IGNORECASE,
 )
 
-
-@dataclass(frozen=True)
-class Slice:
-    """Scores on some films.
-
-    Attributes:
-        kind: what the films are sliced by.
-        name: of the slice.
-        films: how many.
-        listed: genres that a film has, on average.
-        scores: of each arm, as `scores` gives them.
-    """
-
-    kind: str
-    name: str
-    films: int
-    listed: float
-    scores: Mapping[str, Mapping[str, float]]
+Rows = list[list[str]]
+"""Of a table."""
 
 
-@dataclass(frozen=True)
-class Confusion:
-    """Two genres of which one is given in place of the other.
-
-    Attributes:
-        missed: a genre that films have and that was not given.
-        given: one that was given to the same films, which do not have it.
-        films: how many.
-        share: of all films that have the missed genre.
-    """
-
-    missed: str
-    given: str
-    films: int
-    share: float
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A label that the model would bet against.
-
-    Attributes:
-        tconst: of the film.
-        title: of the film.
-        listed: its genres.
-        genre: the one in doubt.
-        probability: of that genre, as the model says.
-    """
-
-    tconst: str
-    title: str
-    listed: str
-    genre: str
-    probability: float
-
-
-def confusions(given: Labels, decided: Labels, count: int) -> list[Confusion]:
-    """The pairs of genres that most films confuse.
+def analysis(
+    splits: Mapping[str, Films], test: Films, predictions: Mapping[str, Predictions]
+) -> str:
+    """Strengths and weaknesses, in Markdown.
 
     Args:
-        given: bool [films, 22].
-        decided: bool [films, 22].
-        count: how many pairs.
+        splits: all films.
+        test: those of the test split.
+        predictions: on these, with all fields, by arm; the model's among them.
     """
-    missed, wrong = given & ~decided, decided & ~given
-    both = missed.astype(int).T @ wrong.astype(int)
+    everything = pd.concat(splits.values(), ignore_index=True)
+    listed = genres(everything).sum(axis=1)
+    probabilities, decided = predictions[MODEL]
+    doubtful = ["film", "title", "listed", "in doubt", "probability"]
+    shared = {
+        f"a stretch of {WINDOW} words of the plot in common": leakage.windows(everything),
+        "the same title stem": leakage.stems(everything),
+    }
+    return "\n\n".join(
+        [
+            "### Genres that are confused",
+            table(
+                ["missed", "given in its place", "films", "share of the missed genre"],
+                confusions(genres(test), decided, MOST),
+                texts=2,
+            ),
+            "### Slices",
+            _slice_table(test, predictions),
+            "### Doubtful labels",
+            "Not listed, and the model is sure of them:",
+            table(doubtful, doubts(test, probabilities, False, MOST), texts=4),
+            "Listed, and the model is sure of the contrary:",
+            table(doubtful, doubts(test, probabilities, True, MOST), texts=4),
+            "### How far labels can be trusted",
+            f"Of {len(listed):,} films, {(listed == 1).mean():.0%} have one genre, "
+            f"{(listed == 2).mean():.0%} two and {(listed >= 3).mean():.0%} three or more. "
+            "Agreement of the genres of two films (mean Jaccard index):",
+            table(
+                ["pairs of films with", "pairs", "agreement", "two films at random"],
+                [[name, *agreement(everything, values)] for name, values in shared.items()],
+            ),
+        ]
+    )
+
+
+def confusions(given: Labels, decided: Labels, count: int) -> Rows:
+    """The pairs of genres that most films confuse: missed, given in its place, films, share."""
+    both, support = confusion(given, decided), given.sum(axis=0)
     order = np.argsort(-both, axis=None, kind="stable")[:count]
-    support = given.sum(axis=0)
     return [
-        Confusion(GENRES[g], GENRES[h], int(both[g, h]), both[g, h] / support[g])
+        [GENRES[g], GENRES[h], str(both[g, h]), f"{both[g, h] / support[g]:.0%}"]
         for g, h in zip(*np.unravel_index(order, both.shape), strict=True)
         if both[g, h]
     ]
 
 
-def doubts(films: Films, probabilities: Floats, listed: bool, count: int) -> list[Doubt]:
-    """The labels of which the model is surest that they are wrong.
+def doubts(films: Films, probabilities: Floats, listed: bool, count: int) -> Rows:
+    """The labels of which the model is surest that they are wrong; a film counts once.
 
     Args:
         films: with their labels.
         probabilities: float [films, 22].
         listed: whether labels that are there are doubted, or such as are not.
-        count: how many; a film counts once.
+        count: how many rows: film, title, listed genres, the one in doubt, and its probability.
     """
     wrong = np.where(listed, 1 - probabilities, probabilities)
-    wrong = np.where(films.labels == listed, wrong, -1.0)
+    wrong = np.where(genres(films) == listed, wrong, -1.0)
     genre = wrong.argmax(axis=1)
     rows = np.argsort(-wrong.max(axis=1), kind="stable")[:count]
     return [
-        Doubt(
+        [
             films[raw.TCONST][row],
-            films[raw.TITLE][row],
+            films[raw.TITLE][row].replace("|", "/"),
             films[raw.GENRES_FIELD][row].replace(raw.LIST_SEPARATOR, ", "),
             GENRES[genre[row]],
-            float(probabilities[row, genre[row]]),
-        )
+            f"{probabilities[row, genre[row]]:.3f}",
+        ]
         for row in rows
     ]
 
 
-def slices(films: Films, predictions: Mapping[str, Predictions]) -> list[Slice]:
-    """Scores by decade, length of plot, language of title, popularity and missing fields.
+def _slice_table(films: Films, predictions: Mapping[str, Predictions]) -> str:
+    columns = [(arm, score) for arm in predictions for score in ("micro-F1", "mAP")]
+    labels = genres(films)
+    rows: Rows = []
+    kind_before = ""
+    for kind, name, chosen in slices(films):
+        if kind != kind_before:
+            rows.append([f"**{kind}**", *[""] * (len(columns) + 2)])
+            kind_before = kind
+        of_arms = {
+            arm: scores(labels[chosen], Predictions(one.probabilities[chosen], one.decided[chosen]))
+            for arm, one in predictions.items()
+        }
+        listed = labels[chosen].sum(axis=1).mean()
+        values = [short(of_arms[arm][score]) for arm, score in columns]
+        rows.append([name, f"{chosen.sum():,}", f"{listed:.1f}", *values])
+    names = [f"{SHORT_TITLES[arm]}: {score.removesuffix('-F1')}" for arm, score in columns]
+    return table(["slice", "films", "genres a film", *names], rows)
 
-    Args:
-        films: of the test split.
-        predictions: of the same films, by arm.
-    """
-    labels = films.labels
-    found = []
-    for kind, name, rows in _slices(films):
-        if (count := int(rows.sum())) >= LEAST_FILMS:
-            of_arms = {
-                arm: scores(labels[rows], Predictions(one.probabilities[rows], one.decided[rows]))
-                for arm, one in predictions.items()
-            }
-            found.append(Slice(kind, name, count, float(labels[rows].sum(axis=1).mean()), of_arms))
-    return found
+
+def slices(films: Films) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
+    """Kind and name of slices with enough films, and which they are, bool [films]."""
+    return [one for one in _slices(films) if one[2].sum() >= LEAST_FILMS]
 
 
 def _slices(films: Films) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    """Kind, name and which films; bool [films]."""
     year, votes = films[raw.YEAR], films[raw.VOTES]
-    for start in (1890, 1920, 1930, 1940, 1950, 1960, 1970, 1980, 1990, 2000, 2010, 2020):
-        end = 1920 if start == 1890 else start + 10
-        name = "before 1920" if start == 1890 else f"{start}s"
-        yield "decade", name, (year >= start) & (year < end)
+    yield "decade", "before 1920", (year >= 1890) & (year < 1920)
+    for start in range(1920, 2030, 10):
+        yield "decade", f"{start}s", (year >= start) & (year < start + 10)
     length = np.array([len(plot.split()) for plot in films[raw.PLOT]])
     yield from _ranges("words of the plot", length, (0, 15, 30, 60, 120))
     language = np.array([title_language(title) for title in films[raw.TITLE]])
@@ -159,24 +154,21 @@ def _slices(films: Films) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
         yield "title", name, language == name
     yield "votes", "none", ~np.isfinite(votes)
     yield from _ranges("votes", votes, (1, 100, 1000, 10_000, 100_000))
-    listed = films.labels.sum(axis=1)
-    for number in (1, 2):
-        yield "genres listed", str(number), listed == number
+    listed = genres(films).sum(axis=1)
+    yield "genres listed", "1", listed == 1
+    yield "genres listed", "2", listed == 2
     yield "genres listed", "3 and more", listed >= 3
-    for field in (raw.RUNTIME, raw.RATING):
-        yield "not known", field, ~np.isfinite(films[field])
-    for field in raw.PEOPLE:
-        yield "not known", field, films[field] == ""
+    for field in (raw.RUNTIME, raw.RATING, *raw.PEOPLE):
+        values = films[field]
+        yield "not known", field, values == "" if field in raw.PEOPLE else np.isnan(values)
 
 
 def _ranges(
     kind: str, values: npt.NDArray[np.number], starts: Sequence[int]
 ) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    for start, end in zip(starts, [*starts[1:], None], strict=True):
-        if end is None:
-            yield kind, f"{start:,} and more", values >= start
-        else:
-            yield kind, f"{start:,} to {end - 1:,}", (values >= start) & (values < end)
+    for start, end in itertools.pairwise(starts):
+        yield kind, f"{start:,} to {end - 1:,}", (values >= start) & (values < end)
+    yield kind, f"{starts[-1]:,} and more", values >= starts[-1]
 
 
 def title_language(title: str) -> str:
@@ -186,52 +178,26 @@ def title_language(title: str) -> str:
     return "with a foreign article first" if FOREIGN_ARTICLE.match(title) else "all others"
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How far the genres of like films agree.
+def agreement(films: Films, shared: Iterable[set[str]]) -> list[str]:
+    """How far the labels of films agree that share a value, of which each film has a set.
 
-    Attributes:
-        pairs: of films.
-        same: mean Jaccard index of the genres of each pair; NaN without pairs.
-        chance: the same for films paired at random.
+    Returns:
+        The number of pairs, the mean Jaccard index of the genres of each, and the same for films
+        paired at random.
     """
-
-    pairs: int
-    same: float
-    chance: float
-
-
-def agreement(films: Films, shared: Iterable[set[str]], seed: int) -> Agreement:
-    """How far the labels of films agree that share something.
-
-    Args:
-        films: all there are.
-        shared: of each film what it may share with others, such as its title stem.
-        seed: of the random pairs.
-    """
-    groups: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = defaultdict(list)
     for row, values in enumerate(shared):
         for value in values:
-            groups.setdefault(value, []).append(row)
+            groups[value].append(row)
     # Neighbours in a group alone: a large group does not outweigh the others by its square.
-    pairs = {
-        pair
-        for rows in groups.values()
-        if len(rows) <= TOO_COMMON
-        for pair in itertools.pairwise(rows)
-    }
-    labels = films.labels
-    random = np.random.default_rng(seed).integers(0, len(labels), (RANDOM_PAIRS, 2))
-    return Agreement(
-        len(pairs),
-        _jaccard(labels, np.array(sorted(pairs), int).reshape(-1, 2)),
-        _jaccard(labels, random),
-    )
+    few = (rows for rows in groups.values() if len(rows) <= TOO_COMMON)
+    pairs = sorted({pair for rows in few for pair in itertools.pairwise(rows)})
+    random = np.random.default_rng(SEED).integers(0, len(films), (RANDOM_PAIRS, 2))
+    return [f"{len(pairs):,}", *(short(_jaccard(genres(films), one)) for one in (pairs, random))]
 
 
-def _jaccard(labels: Labels, pairs: npt.NDArray[np.int64]) -> float:
-    if not len(pairs):
-        return float("nan")
-    one, other = labels[pairs[:, 0]], labels[pairs[:, 1]]
-    union = np.maximum((one | other).sum(axis=1), 1)
-    return float(((one & other).sum(axis=1) / union).mean())
+def _jaccard(labels: Labels, pairs: npt.ArrayLike) -> float:
+    """Mean index of the labels of pairs of rows; NaN without pairs."""
+    one, other = labels[np.array(pairs, int).reshape(-1, 2).T]
+    indices = ratio((one & other).sum(axis=1), (one | other).sum(axis=1))
+    return float(indices.mean()) if len(indices) else float("nan")

@@ -4,18 +4,19 @@ import json
 import pickle
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import NamedTuple
 
+import joblib
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.quality.arms import ARMS, BLENDS, Arm, Logits
-from benchmarks.quality.features import JUDGED, Cost, Features, View
-from benchmarks.quality.films import ALL_FIELDS, INPUTS, Films
+from benchmarks.quality.arms import ARMS, Arm, Blend, Logits
+from benchmarks.quality.features import Cost, Features
+from benchmarks.quality.films import ALL_FIELDS, INPUTS, JUDGED, TRAINING, Films, View, genres
 from benchmarks.quality.scores import Predictions, decide
 from schema import features as raw
+from schema.files import replacing
 from schema.names import (
     EXTRA_ASSETS,
     PREDICTED_OUTPUT,
@@ -25,18 +26,12 @@ from schema.names import (
     Split,
 )
 
-MODEL_BATCH: Final = 64
-WARM_UP: Final = 3
-"""Batches before the clock starts."""
 
-
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What an arm comes to on the test split.
 
     Attributes:
         title: for tables.
-        plot_only: whether it reads the plot alone.
         predictions: by input, with thresholds that were chosen for that input.
         carried: by input, with the thresholds for all fields.
         training: seconds.
@@ -45,164 +40,114 @@ class Outcome:
     """
 
     title: str
-    plot_only: bool
     predictions: Mapping[str, Predictions]
     carried: Mapping[str, Predictions]
     training: float
-    size: int
+    size: float
     rate: float
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A fitted arm on all views but that of the training films.
-
-    Attributes:
-        logits: float32 [films, 22] by view.
-        costs: by the names of its parts, so that arms with a part in common count it once.
-    """
+class Fit(NamedTuple):
+    """Logits of a fitted arm, float32 [films, 22], by view; costs by the names of its parts."""
 
     logits: Mapping[View, Logits]
     costs: Mapping[str, Cost]
 
 
-def fit(name: str, features: Callable[[], Features], folder: Path) -> tuple[Fit, bool]:
-    """A fitted arm of `ARMS`, or of `BLENDS` from its parts.
+def fit(name: str, features: Features, folder: Path) -> tuple[Fit, bool]:
+    """A fitted arm of `ARMS`, and whether it was all kept from an earlier time.
 
     Args:
         name: of the arm.
-        features: what the arms read, asked for only if something has to be fitted.
+        features: what the arms read.
         folder: keeps the results; its name stands for the films and the code.
-
-    Returns:
-        The arm, and whether it was all kept from an earlier time.
     """
-    if name in BLENDS:
-        weights = BLENDS[name].weights
-        parts = {part: fit(part, features, folder) for part in weights}
-        mixed = np.array(list(weights.values()), np.float32)
+    arm = ARMS[name]
+    if isinstance(arm, Blend):
+        parts = [(weight, *fit(part, features, folder)) for part, weight in arm.weights.items()]
         logits = {
-            view: np.tensordot(mixed, [one.logits[view] for one, _ in parts.values()], axes=1)
-            for view in next(iter(parts.values()))[0].logits
+            view: np.sum(
+                [np.float32(weight) * one.logits[view] for weight, one, _ in parts], axis=0
+            )
+            for view in parts[0][1].logits
         }
-        costs = {key: cost for part, _ in parts.values() for key, cost in part.costs.items()}
-        return Fit(logits, costs), all(kept for _, kept in parts.values())
-    file = folder / f"{name}.npz"
+        costs = {key: cost for _, one, _ in parts for key, cost in one.costs.items()}
+        return Fit(logits, costs), all(kept for *_, kept in parts)
+    file = folder / f"{name}.joblib"
     if file.exists():
-        return _read(file), True
-    fitted = _fit(name, ARMS[name], features())
-    _write(file, fitted)
+        return joblib.load(file), True
+    fitted = _fit(name, arm, features)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as part:
+        joblib.dump(fitted, part)
     return fitted, False
 
 
 def _fit(name: str, arm: Arm, features: Features) -> Fit:
-    for recipe in arm.recipes:
-        features.get(recipe, JUDGED)
+    # Matrices first: what they take is counted apart.
+    matrices = {
+        view: {recipe: features.get(recipe, view) for recipe in arm.recipes}
+        for view in features.views
+    }
     started = time.monotonic()
-    trained = arm.fit(features, arm)
+    compute, keep = arm.fit(matrices.pop(TRAINING), features.given)
     training = time.monotonic() - started
-    logits = {}
-    predicting = 0.0
-    for view in features.views:
-        if view[0] in (Split.EVAL, Split.TEST):
-            for recipe in arm.recipes:
-                features.get(recipe, view)
-            started = time.monotonic()
-            logits[view] = np.asarray(trained.logits(view), np.float32)
-            if view == JUDGED:
-                predicting = time.monotonic() - started
-    own = Cost(training, predicting, len(pickle.dumps(trained.kept)))
+    logits, seconds = {}, {}
+    for view, parts in matrices.items():
+        started = time.monotonic()
+        logits[view] = np.asarray(compute(parts), np.float32)
+        seconds[view] = time.monotonic() - started
+    own = Cost(training, seconds[JUDGED], len(pickle.dumps(keep)))
     return Fit(logits, {f"arm {name}": own, **features.costs(arm.recipes)})
-
-
-def _write(file: Path, fitted: Fit) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part.npz")
-    costs = {name: asdict(cost) for name, cost in fitted.costs.items()}
-    logits = {"|".join(view): values for view, values in fitted.logits.items()}
-    arrays: dict[str, Any] = {"costs": np.array(json.dumps(costs)), **logits}
-    np.savez(part, **arrays)
-    part.replace(file)
-
-
-def _read(file: Path) -> Fit:
-    with np.load(file) as kept:
-        costs = json.loads(str(kept["costs"]))
-        logits = {}
-        for key in kept.files:
-            if key != "costs":
-                split, _, known = key.partition("|")
-                logits[split, known] = kept[key]
-    return Fit(logits, {name: Cost(**cost) for name, cost in costs.items()})
 
 
 def judge(name: str, fitted: Fit, views: Mapping[View, Films]) -> Outcome:
     """Decide for the test films, with thresholds from the eval split."""
-    arm = ARMS[name] if name in ARMS else BLENDS[name]
-    labels = views[Split.EVAL, ALL_FIELDS].labels
-    films = len(views[JUDGED])
+    labels = genres(views[Split.EVAL, ALL_FIELDS])
 
     def decided(tuned_on: str, known: str) -> Predictions:
         return decide(fitted.logits[Split.EVAL, tuned_on], labels, fitted.logits[Split.TEST, known])
 
-    costs = fitted.costs.values()
+    training, predicting, size = map(sum, zip(*fitted.costs.values(), strict=True))
     return Outcome(
-        arm.title,
-        arm.plot_only,
-        {known: decided(known, known) for known in INPUTS},
-        {known: decided(ALL_FIELDS, known) for known in INPUTS},
-        sum(cost.training for cost in costs),
-        sum(cost.size for cost in costs),
-        films / max(sum(cost.predicting for cost in costs), 1e-9),
+        ARMS[name].title,
+        predictions={known: decided(known, known) for known in INPUTS},
+        carried={known: decided(ALL_FIELDS, known) for known in INPUTS},
+        training=training,
+        size=size,
+        rate=len(views[JUDGED]) / max(predicting, 1e-9),
     )
 
 
-def judge_model(
-    folder: Path, views: Mapping[View, Films], progress: Callable[[str], None]
-) -> Outcome:
-    """Ask the pipeline's model, which decides by itself.
-
-    Args:
-        folder: of a version of the served model.
-        views: of which those of the test split are asked.
-        progress: is told how far the work is.
-    """
+def judge_model(folder: Path, views: Mapping[View, Films]) -> Outcome:
+    """Ask the pipeline's model, a version in this folder, which decides by itself."""
     model = tf.saved_model.load(str(folder))
-    answer = model.signatures[SERVING_SIGNATURE]
-    predictions, rate = {}, 0.0
+    predictions, seconds = {}, {}
     for known in INPUTS:
-        predictions[known], seconds = _ask(answer, views[Split.TEST, known])
-        if known == ALL_FIELDS:
-            rate = len(views[Split.TEST, known]) / seconds
-        progress(f"{known} asked")
+        films = views[Split.TEST, known]
+        predictions[known], seconds[known] = _ask(model.signatures[SERVING_SIGNATURE], films)
     record = json.loads((folder / EXTRA_ASSETS / TRAINING_RECORD_FILE).read_text(encoding="utf-8"))
     return Outcome(
         "**the pipeline's model**",
-        False,
-        predictions,
-        predictions,
-        record["seconds"] + record["seconds_before"],
-        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
-        rate,
+        predictions=predictions,
+        carried=predictions,
+        training=record["seconds"] + record["seconds_before"],
+        size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        rate=len(views[JUDGED]) / seconds[ALL_FIELDS],
     )
 
 
 def _ask(answer: Callable[..., Mapping[str, tf.Tensor]], films: Films) -> tuple[Predictions, float]:
-    """Predictions and the seconds for all films, in batches of `MODEL_BATCH`."""
-    batches = [
-        {
-            name: tf.constant(
-                films[name][start : start + MODEL_BATCH],
-                tf.float32 if name in raw.NUMBERS else tf.string,
-            )
-            for name in raw.MODEL_INPUTS
-        }
-        for start in range(0, len(films), MODEL_BATCH)
-    ]
-    for batch in batches[:WARM_UP]:
+    """Predictions and the seconds for all films, in batches as a server has them."""
+    columns = tf.data.Dataset.from_tensor_slices(dict(films[list(raw.MODEL_INPUTS)]))
+    batches = list(columns.batch(64))
+    for batch in batches[:3]:
+        # Before the clock starts.
         answer(**batch)
     started = time.monotonic()
     answers = [answer(**batch) for batch in batches]
-    probabilities = np.concatenate([one[PROBABILITIES_OUTPUT].numpy() for one in answers])
-    decided = np.concatenate([one[PREDICTED_OUTPUT].numpy() for one in answers])
+    probabilities, decided = (
+        np.concatenate([one[output].numpy() for one in answers])
+        for output in (PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
+    )
     return Predictions(probabilities, decided), time.monotonic() - started

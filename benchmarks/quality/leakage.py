@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from benchmarks.quality.films import Films
 from ingest.clean import words
@@ -11,15 +11,10 @@ from ingest.split_key import TOO_COMMON, WINDOW, stem
 from schema import features as raw
 
 
-@dataclass(frozen=True)
-class Leakage:
-    """What stands in two splits or more, counted.
+class Leakage(NamedTuple):
+    """Split keys, title stems, plots with the same words, and stretches of `WINDOW` words.
 
-    Attributes:
-        keys: split keys.
-        stems: title stems.
-        plots: plots with the same words.
-        windows: stretches of `WINDOW` words that at most `TOO_COMMON` films share.
+    Counted are those in two splits or more; stretches that at most `TOO_COMMON` films share.
     """
 
     keys: int
@@ -33,7 +28,7 @@ def leakage(splits: Mapping[str, Films]) -> Leakage:
     return Leakage(
         _straddling(splits, lambda films: ({key} for key in films[raw.SPLIT_KEY])),
         _straddling(splits, stems),
-        _straddling(splits, plots),
+        _straddling(splits, lambda films: ({words(plot)} - {""} for plot in films[raw.PLOT])),
         _straddling(splits, windows, TOO_COMMON),
     )
 
@@ -41,11 +36,6 @@ def leakage(splits: Mapping[str, Films]) -> Leakage:
 def stems(films: Films) -> Iterable[set[str]]:
     """The title stem of each film; none of a title without letters and digits."""
     return ({stem(title)} - {""} for title in films[raw.TITLE])
-
-
-def plots(films: Films) -> Iterable[set[str]]:
-    """The words of each plot as one text."""
-    return ({words(plot)} - {""} for plot in films[raw.PLOT])
 
 
 def windows(films: Films) -> Iterable[set[str]]:
@@ -58,18 +48,12 @@ def windows(films: Films) -> Iterable[set[str]]:
 def _straddling(
     splits: Mapping[str, Films],
     values: Callable[[Films], Iterable[set[str]]],
-    too_common: int | None = None,
+    too_common: float = float("inf"),
 ) -> int:
     """How many values films of two splits have, but for those of more than `too_common` films."""
-    seen: dict[bytes, list[int]] = defaultdict(lambda: [0, 0])
-    for number, films in enumerate(splits.values()):
+    seen: dict[bytes, list[str]] = defaultdict(list)
+    for split, films in splits.items():
         for of_film in values(films):
             for value in of_film:
-                counted = seen[hashlib.blake2b(value.encode(), digest_size=8).digest()]
-                counted[0] += 1
-                counted[1] |= 1 << number
-    return sum(
-        where.bit_count() > 1
-        for count, where in seen.values()
-        if too_common is None or count <= too_common
-    )
+                seen[hashlib.blake2b(value.encode(), digest_size=8).digest()].append(split)
+    return sum(len(set(found)) > 1 and len(found) <= too_common for found in seen.values())

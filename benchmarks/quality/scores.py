@@ -1,16 +1,17 @@
 """Scores of multi-label predictions, and how sure they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 from sklearn.metrics import (
     average_precision_score,
     f1_score,
     label_ranking_average_precision_score,
 )
 
+from benchmarks.quality.films import SEED
 from components.simple_baseline.model import evaluate
 from report.metrics import Floats, Labels, ratio
 from trainer.ensemble import thresholds
@@ -22,21 +23,14 @@ RESAMPLES: Final = 1000
 LEVEL: Final = 0.95
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """What an arm says of some films.
-
-    Attributes:
-        probabilities: float [films, 22].
-        decided: bool [films, 22].
-    """
+class Predictions(NamedTuple):
+    """What an arm says of some films: float [films, 22], and bool of the same shape."""
 
     probabilities: Floats
     decided: Labels
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """A number with its 95% bootstrap interval."""
 
     value: float
@@ -60,7 +54,7 @@ def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions
     weights, shift = thresholds.weigh(tuning[:, np.newaxis], given)
 
     def calibrated(values: Floats) -> Floats:
-        return 1 / (1 + np.exp(-thresholds.weighed(values[:, np.newaxis], weights, shift)))
+        return np.asarray(expit(thresholds.weighed(values[:, np.newaxis], weights, shift)))
 
     chosen = thresholds.choose_thresholds(calibrated(tuning), given)
     probabilities = calibrated(logits)
@@ -68,33 +62,16 @@ def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions
 
 
 def scores(given: Labels, predictions: Predictions) -> dict[str, float]:
-    """All summary scores, by their names in the tables.
-
-    Args:
-        given: genres of the films, bool [films, 22].
-        predictions: of the same films.
-
-    Returns:
-        Means over genres go over those that a film has.
-    """
-    counted = evaluate(given, predictions.decided)
+    """All summary scores by their names in the tables; means over the genres that a film has."""
+    probabilities, decided = predictions
+    counted = evaluate(given, decided)
     present = given.any(axis=0)
-    probabilities = predictions.probabilities
     return {
         "macro-F1": counted["macro_f1"],
         "micro-F1": counted["micro_f1"],
-        "weighted F1": float(
-            f1_score(given, predictions.decided, average="weighted", zero_division=0)
-        ),
+        "weighted F1": float(f1_score(given, decided, average="weighted", zero_division=0)),
         "samples F1": counted["samples_f1"],
-        "mAP": float(
-            np.mean(
-                [
-                    average_precision_score(given[:, genre], probabilities[:, genre])
-                    for genre in np.flatnonzero(present)
-                ]
-            )
-        ),
+        "mAP": float(average_precision_score(given[:, present], probabilities[:, present])),
         "LRAP": float(label_ranking_average_precision_score(given, probabilities)),
         "subset accuracy": counted["subset_accuracy"],
         "Hamming loss": 1 - counted["hamming_accuracy"],
@@ -104,49 +81,31 @@ def scores(given: Labels, predictions: Predictions) -> dict[str, float]:
 
 def by_genre(given: Labels, predictions: Predictions) -> Floats:
     """F1 of each genre, float64 [22]; 0 where no film has or gets it."""
-    hits = (given & predictions.decided).sum(axis=0)
-    return ratio(2 * hits, given.sum(axis=0) + predictions.decided.sum(axis=0))
+    return np.asarray(f1_score(given, predictions.decided, average=None, zero_division=0))
 
 
 def calibration_errors(given: Labels, probabilities: Floats) -> Floats:
-    """Expected calibration error of each genre.
+    """Expected calibration error of each genre, float64 [22].
 
     The films are put into bins of equal width by their probability; the error is the mean over the
     films of the distance between their bin's mean probability and its share of films that have the
     genre.
-
-    Args:
-        given: bool [films, 22].
-        probabilities: float [films, 22].
-
-    Returns:
-        float64 [22].
     """
-    errors = np.zeros(given.shape[1])
     place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
-    for genre in range(given.shape[1]):
-        away = probabilities[:, genre].astype(np.float64) - given[:, genre]
-        sums = np.bincount(place[:, genre], weights=away, minlength=BINS)
-        errors[genre] = np.abs(sums).sum() / len(given)
-    return errors
+    away = probabilities.astype(np.float64) - given
+    sums = [np.bincount(*of_genre) for of_genre in zip(place.T, away.T, strict=True)]
+    return np.array([np.abs(one).sum() for one in sums]) / len(given)
 
 
-def resampled_macro_f1(
-    given: Labels, predictions: Mapping[str, Predictions], seed: int
-) -> dict[str, Floats]:
-    """Macro-F1 on the films and on resamples of them, the same resamples for all.
-
-    Args:
-        given: bool [films, 22].
-        predictions: by arm.
-        seed: of the resampling.
+def resampled_macro_f1(given: Labels, predictions: Mapping[str, Predictions]) -> dict[str, Floats]:
+    """Macro-F1 on the films and on resamples of them, the same resamples for all arms.
 
     Returns:
         For each arm float64 [1 + RESAMPLES]; the first is that of the films themselves. The mean of
         each goes over the genres that one of its films has.
     """
     films = len(given)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(SEED)
     drawn = generator.multinomial(films, np.full(films, 1 / films), RESAMPLES)
     weights = np.vstack([np.ones((1, films)), drawn])
     support = weights @ given

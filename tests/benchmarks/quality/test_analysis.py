@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.analysis import (
-    Confusion,
+    _slice_table,
     agreement,
     confusions,
     doubts,
     slices,
     title_language,
 )
+from benchmarks.quality.films import genres
 from benchmarks.quality.scores import Predictions
 from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
@@ -23,8 +24,8 @@ DRAMA, HORROR, WESTERN = (GENRES.index(name) for name in ("Drama", "Horror", "We
 def of(*rows: set[int]) -> np.ndarray:
     """Labels of films, each a set of genres."""
     given = np.zeros((len(rows), NUM_GENRES), bool)
-    for row, genres in enumerate(rows):
-        given[row, list(genres)] = True
+    for row, listed in enumerate(rows):
+        given[row, list(listed)] = True
     return given
 
 
@@ -32,13 +33,13 @@ def test_a_confusion_is_a_miss_and_a_wrong_genre_in_one_film() -> None:
     given = of({DRAMA}, {DRAMA}, {DRAMA, WESTERN}, {HORROR})
     decided = of({HORROR}, {HORROR}, {WESTERN}, {HORROR, WESTERN})
     # The third film misses a genre and has no wrong one; the fourth the other way round.
-    assert confusions(given, decided, 10) == [Confusion("Drama", "Horror", 2, 2 / 3)]
+    assert confusions(given, decided, 10) == [["Drama", "Horror", "2", "67%"]]
 
 
 def test_the_most_frequent_confusions_come_first() -> None:
     given = of({DRAMA}, {DRAMA}, {WESTERN})
     decided = of({HORROR}, {HORROR}, {HORROR})
-    assert [one.missed for one in confusions(given, decided, 10)] == ["Drama", "Western"]
+    assert [missed for missed, *_ in confusions(given, decided, 10)] == ["Drama", "Western"]
     assert len(confusions(given, decided, 1)) == 1
 
 
@@ -48,15 +49,14 @@ def test_doubts_are_the_surest_errors_one_a_film() -> None:
     probabilities[:, DRAMA], probabilities[:, WESTERN] = [0.9, 0.2, 0.1], [0.9, 0.05, 0.9]
     probabilities[:, HORROR] = [0.0, 0.8, 0.6]
     wrong = doubts(films(rows), probabilities, listed=False, count=2)
-    assert [(one.tconst, one.genre, one.probability) for one in wrong] == [
-        (rows[1][raw.TCONST], "Horror", 0.8),
-        (rows[2][raw.TCONST], "Horror", 0.6),
+    assert wrong == [
+        [rows[1][raw.TCONST], rows[1][raw.TITLE], "Drama, Western", "Horror", "0.800"],
+        [rows[2][raw.TCONST], rows[2][raw.TITLE], "Drama, Western", "Horror", "0.600"],
     ]
-    assert wrong[0].listed == "Drama, Western"
     there = doubts(films(rows), probabilities, listed=True, count=2)
-    assert [(one.tconst, one.genre, one.probability) for one in there] == [
-        (rows[1][raw.TCONST], "Western", 0.05),
-        (rows[2][raw.TCONST], "Drama", 0.1),
+    assert [(film, genre, probability) for film, *_, genre, probability in there] == [
+        (rows[1][raw.TCONST], "Western", "0.050"),
+        (rows[2][raw.TCONST], "Drama", "0.100"),
     ]
 
 
@@ -82,9 +82,7 @@ def test_slices_cover_what_their_name_says() -> None:
         row[raw.PLOT] = "word " * (10 if number < 60 else 200)
         row[raw.WRITERS] = "" if number < 70 else "Somebody"
     some = films(rows)
-    right = Predictions(np.where(some.labels, 0.9, 0.1), some.labels)
-    found = {(one.kind, one.name): one for one in slices(some, {"arm": right})}
-    assert {name: one.films for name, one in found.items()} == {
+    assert {(kind, name): int(chosen.sum()) for kind, name, chosen in slices(some)} == {
         ("decade", "1930s"): 40,
         ("decade", "1990s"): 160,
         ("words of the plot", "0 to 14"): 60,
@@ -96,8 +94,14 @@ def test_slices_cover_what_their_name_says() -> None:
         ("not known", raw.RATING): 50,
         ("not known", raw.WRITERS): 70,
     }
-    assert all(one.scores["arm"]["micro-F1"] == 1 for one in found.values())
-    assert all(one.listed == 1 for one in found.values())
+    right = Predictions(np.where(genres(some), 0.9, 0.1), genres(some))
+    table = _slice_table(some, {"model": right}).splitlines()
+    assert table[0] == "| slice | films | genres a film | model: micro | model: mAP |"
+    assert table[2:5] == [
+        "| **decade** |  |  |  |  |",
+        "| 1930s | 40 | 1.0 | 1.000 | 1.000 |",
+        "| 1990s | 160 | 1.0 | 1.000 | 1.000 |",
+    ]
 
 
 def test_agreement_is_the_jaccard_index_of_pairs() -> None:
@@ -106,11 +110,8 @@ def test_agreement_is_the_jaccard_index_of_pairs() -> None:
         {**row, raw.GENRES_FIELD: listed} for row, listed in zip(movies(5), genres, strict=True)
     ]
     shared = [{"a"}, {"a", "b"}, {"c", "d"}, {"c", "d"}, set()]
-    found = agreement(films(rows), shared, seed=1)
-    # What two films share twice counts once.
-    assert found.pairs == 2
-    assert found.same == pytest.approx((1 / 2 + 1) / 2)
-    assert 0 < found.chance < 0.6
-    alone = agreement(films(rows), [set()] * 5, seed=1)
-    assert alone.pairs == 0
-    assert np.isnan(alone.same)
+    pairs, same, chance = agreement(films(rows), shared)
+    # What two films share twice counts once: the mean of 1/2 and 1.
+    assert (pairs, same) == ("2", ".750")
+    assert 0 < float(chance) < 0.6
+    assert agreement(films(rows), [set()] * 5)[:2] == ["0", "–"]

@@ -1,21 +1,17 @@
 """What the baselines read: nothing of a film's own genres, and nothing where fields are hidden."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from benchmarks.quality.features import (
     PRIOR_FILMS,
-    RECIPES,
-    TRAINING,
     Features,
-    Sentences,
     encode_out_of_fold,
     encode_people,
+    recipes,
 )
-from benchmarks.quality.films import PLOT_AND_TITLE, SPLITS, views
+from benchmarks.quality.films import JUDGED, PLOT_AND_TITLE, SPLITS, TRAINING, views
 from schema import features as raw
 from schema.genres import NUM_GENRES
 from tests.benchmarks.quality.test_films import films
@@ -25,13 +21,12 @@ HIDDEN = ("eval", PLOT_AND_TITLE)
 
 
 @pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Features:
+def features() -> Features:
     splits = {
         name: films([{**row, raw.TITLE: row[raw.PLOT][:30]} for row in movies(60, seed=seed)])
         for seed, name in enumerate(SPLITS)
     }
-    sentences = Sentences(tmp_path_factory.mktemp("sentences"), lambda words: None)
-    return Features(views(splits), sentences, seed=1)
+    return Features(views(splits))
 
 
 def made_up(films: int, persons: int) -> tuple[sp.csr_matrix, np.ndarray]:
@@ -79,7 +74,7 @@ def test_labels_by_chance_teach_nothing_out_of_fold() -> None:
     assert not encode_out_of_fold(people, given, np.arange(200) % 5).any()
 
 
-@pytest.mark.parametrize("name", sorted(set(RECIPES) - {"sentences"}))
+@pytest.mark.parametrize("name", sorted(set(recipes()) - {"sentences"}))
 def test_each_recipe_fits_small_data(features: Features, name: str) -> None:
     train, hidden = features.get(name, TRAINING), features.get(name, HIDDEN)
     assert train.shape == (60, hidden.shape[1])
@@ -106,23 +101,22 @@ def test_what_is_hidden_is_zero(features: Features, name: str) -> None:
 
 
 def test_costs_name_all_that_a_recipe_needs(features: Features) -> None:
-    features.get("people directions", TRAINING)
+    for name in ("people directions", "numbers"):
+        features.get(name, JUDGED)
     costs = features.costs(["people directions", "numbers"])
     assert set(costs) == {"people directions", "weighted people", "numbers"}
-    assert all(cost.training > 0 and cost.size > 0 for cost in costs.values())
+    assert all(cost.training > 0 and cost.predicting > 0 for cost in costs.values())
+    assert all(cost.size > 0 for cost in costs.values())
 
 
-def test_sentences_are_encoded_once(tmp_path: Path) -> None:
-    said: list[str] = []
-    texts = ["A sheriff rides.", "A robot wakes up in orbit.", "A sheriff rides."]
-    first = Sentences(tmp_path, said.append)
-    vectors, kept = first.encode(texts)
-    assert vectors.shape == (3, 384)
-    assert np.array_equal(vectors[0], vectors[2])
-    assert said == ["sentence 0 of 2"]
-    assert kept == 0
-
-    again, seconds = Sentences(tmp_path, said.append).encode(texts[::-1])
-    assert np.array_equal(again, vectors[::-1])
-    assert said == ["sentence 0 of 2"]
-    assert seconds > 0
+def test_sentences_are_vectors_of_the_plot(features: Features) -> None:
+    vectors = features.get("sentences", TRAINING)
+    assert vectors.shape == (60, 384)
+    assert vectors.dtype == np.float32
+    plots = features.views[TRAINING][raw.PLOT].to_numpy()
+    same = plots[:, np.newaxis] == plots
+    cosine = vectors @ vectors.T / np.outer(*[np.linalg.norm(vectors, axis=1)] * 2)
+    assert cosine[same].min() > 0.999 > cosine[~same].max()
+    [cost] = features.costs(["sentences"]).values()
+    # The encoder's weights, without the vectors.
+    assert 90e6 < cost.size < 92e6

@@ -25,4 +25,4 @@ def test_a_folder_without_a_run_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert trials.main(["--output", str(tmp_path)]) == 2
-    assert "run the pipeline first" in capsys.readouterr().err
+    assert "Run the pipeline with --tune" in capsys.readouterr().err
