@@ -40,7 +40,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
     last_blessed_model: InputArtifact[standard_artifacts.Model] = None,
     simple_baseline: InputArtifact[SimpleBaselineMetrics] = None,
     min_slice_size: Parameter[int] = 1,
-    reset_baseline: Parameter[bool] = False,
+    ignore_blessed_model: Parameter[bool] = False,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
@@ -59,7 +59,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         last_blessed_model: the model that was blessed last, if there is one.
         simple_baseline: figures of the simple baseline.
         min_slice_size: number of examples that a slice must have to be shown.
-        reset_baseline: leave the last blessed model out of the comparison.
+        ignore_blessed_model: leave the last blessed model out of the comparison.
         code_fingerprint: hash of the node's sources; part of the cache key only.
         beam_pipeline: given by TFX.
 
@@ -67,7 +67,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         UserError: the last blessed model cannot be compared, the test split is empty, or figures of
             the simple baseline are missing.
     """
-    last_blessed = None if reset_baseline else last_blessed_model
+    last_blessed = None if ignore_blessed_model else last_blessed_model
     baseline_f1 = None if simple_baseline is None else read_simple_baseline(simple_baseline.uri)
     folders = [_serving_folder(model)]
     measurement.require_outputs(
@@ -78,7 +78,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         measurement.require_outputs(
             folders[1],
             measurement.PREDICTIONS,
-            "run once with --reset-baseline to do without it",
+            "run once with --ignore-blessed-model to do without it",
         )
     measurement.measure(
         beam_pipeline,
@@ -93,7 +93,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         measurement.read_scores(evaluation.uri, tfma.BASELINE_KEY) if last_blessed else None,
         baseline_f1,
         GateConfig.from_json(gate),
-        reset_baseline=reset_baseline,
+        ignore_blessed_model=ignore_blessed_model,
     )
     _write_blessing(blessing, verdict, model, last_blessed)
     logging.info("Evaluator: %s", "blessed" if verdict.blessed else "not blessed")

@@ -122,7 +122,7 @@ class Verdict:
         last_blessed_macro_f1: the same of the last blessed model; None where there is none.
         simple_baseline_macro_f1: the same of the simple baseline; None where there is none.
         aggregates: the candidate's other figures over all genres, by name.
-        reset_baseline: whether the last blessed model was left out on the user's demand.
+        ignore_blessed_model: whether the last blessed model was left out on the user's demand.
         config: what was demanded.
     """
 
@@ -135,7 +135,7 @@ class Verdict:
     last_blessed_macro_f1: float | None
     simple_baseline_macro_f1: float | None
     aggregates: Mapping[str, float]
-    reset_baseline: bool
+    ignore_blessed_model: bool
     config: GateConfig
 
     def to_json(self) -> str:
@@ -162,7 +162,7 @@ def judge(
     simple_baseline: Mapping[str, float] | None,
     config: GateConfig,
     *,
-    reset_baseline: bool = False,
+    ignore_blessed_model: bool = False,
 ) -> Verdict:
     """Decide whether a model may go out.
 
@@ -171,12 +171,12 @@ def judge(
         last_blessed: figures of the last blessed model on the same examples, if there is one.
         simple_baseline: F1 of the simple baseline on the same examples by genre, if there is one.
         config: what is demanded.
-        reset_baseline: leave the last blessed model out, once.
+        ignore_blessed_model: leave the last blessed model out, once.
 
     Raises:
         KeyError: figures of a genre are missing.
     """
-    if reset_baseline:
+    if ignore_blessed_model:
         last_blessed = None
 
     rows, reasons = [], []
@@ -215,14 +215,16 @@ def judge(
     return Verdict(
         blessed=not reasons,
         reasons=tuple(reasons),
-        notes=_notes(rows, last_blessed, simple_baseline, config, reset_baseline=reset_baseline),
+        notes=_notes(
+            rows, last_blessed, simple_baseline, config, ignore_blessed_model=ignore_blessed_model
+        ),
         examples=candidate.examples,
         genres=tuple(rows),
         macro_f1=macro_f1,
         last_blessed_macro_f1=last_macro,
         simple_baseline_macro_f1=simple_macro,
         aggregates=dict(candidate.aggregates),
-        reset_baseline=reset_baseline,
+        ignore_blessed_model=ignore_blessed_model,
         config=config,
     )
 
@@ -269,11 +271,13 @@ def _notes(
     simple_baseline: Mapping[str, float] | None,
     config: GateConfig,
     *,
-    reset_baseline: bool,
+    ignore_blessed_model: bool,
 ) -> tuple[str, ...]:
     notes = []
-    if reset_baseline:
-        notes.append("the last blessed model was left out of the comparison (--reset-baseline)")
+    if ignore_blessed_model:
+        notes.append(
+            "the last blessed model was left out of the comparison (--ignore-blessed-model)"
+        )
     elif last_blessed is None:
         notes.append(
             "no other model has been blessed yet: the floors and the simple baseline decide alone"
