@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.evaluator.decision import Verdict
 from components.evaluator.verdict import read_verdict, verdict_table
 from ingest import IngestReport
 from pipeline.config import RunConfig
@@ -22,6 +21,7 @@ from schema.names import (
     VERDICT_FILE,
     Node,
 )
+from schema.verdict import Verdict
 
 
 def show(

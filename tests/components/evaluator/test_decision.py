@@ -6,16 +6,10 @@ from collections.abc import Mapping
 import pytest
 from pydantic import ValidationError
 
-from components.evaluator.decision import (
-    GateConfig,
-    GenreScores,
-    Judgement,
-    Scores,
-    Verdict,
-    judge,
-)
+from components.evaluator.decision import GateConfig, Scores, judge
 from schema.genres import GENRES
 from schema.settings import dotted, mistake
+from schema.verdict import GenreScores, Judgement, Verdict
 
 CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
 FIRST_RUN = "no other model has been blessed yet: the floors and the simple baseline decide alone"
