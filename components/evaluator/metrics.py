@@ -119,8 +119,11 @@ class _Combiner(beam.CombineFn):
         return sums
 
     def merge_accumulators(self, accumulators: Iterable[_Sums]) -> _Sums:
-        every = (vars(one).values() for one in (self.create_accumulator(), *accumulators))
-        return _Sums(*map(sum, zip(*every, strict=True)))
+        merged = self.create_accumulator()
+        for one in accumulators:
+            for name, value in vars(one).items():
+                setattr(merged, name, getattr(merged, name) + value)
+        return merged
 
     def extract_output(self, sums: _Sums) -> dict[metric_types.MetricKey, Any]:
         def named(
@@ -162,7 +165,7 @@ def _metrics(sums: _Sums) -> tuple[dict[str, Floats], dict[str, float]]:
     wrong = decided + true - 2 * hits
     decisions = examples * len(support)
     # TFMA's own mark of an average would give its views the name "micro_average: true\n_f1_score".
-    overall = {
+    overall: dict[str, Any] = {
         **{f"micro_{name}": value for name, value in _rates(hits, decided, true).items()},
         **{f"macro_{name}": value for name, value in macro.items()},
         EXAMPLE_COUNT: examples,
