@@ -15,6 +15,13 @@ from schema.names import EXAMPLES_COMPRESSION
 
 _BATCH_SIZE: Final = 4096
 
+_TYPES: Final = (
+    dict.fromkeys(raw.CSV_COLUMNS, tf.string)
+    | dict.fromkeys(raw.NUMBERS, tf.int64)
+    | {raw.RATING: tf.float32}
+)
+"""Of raw features in examples, by name."""
+
 
 def files(examples: types.Artifact, split: str) -> list[str]:
     """Paths of the TFRecord files of one split, in order.
@@ -27,11 +34,7 @@ def files(examples: types.Artifact, split: str) -> list[str]:
 
 
 def serialized(examples: types.Artifact, split: str) -> tf.data.Dataset:
-    """The serialized examples of one split, in the order of the files.
-
-    Returns:
-        a dataset of string scalars, each a `tf.train.Example`.
-    """
+    """The serialized examples of one split, in the order of the files: string scalars."""
     return tf.data.TFRecordDataset(files(examples, split), compression_type=EXAMPLES_COMPRESSION)
 
 
@@ -49,20 +52,19 @@ def columns(
         For each name an array [rows]: `str` objects, empty where missing; for numbers float32, NaN
         where missing.
     """
-    spec = {name: tf.io.VarLenFeature(_dtype(name)) for name in names}
-    parsed = (
-        serialized(examples, split)
-        .batch(_BATCH_SIZE)
-        .map(lambda batch: tf.io.parse_example(batch, spec))
-    )
-    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
-    for batch in parsed:
-        for name in names:
-            parts[name].append(_column(batch[name]))
-    return {
-        name: np.concatenate(parts[name]) if parts[name] else _column(_nothing(name))
-        for name in names
-    }
+    spec = {name: tf.io.RaggedFeature(_TYPES[name]) for name in names}
+    parsed = _parsed(examples, split, spec)
+    found: dict[str, npt.NDArray[Any]] = {}
+    for name in names:
+        filled = parsed[name].row_lengths().numpy() > 0
+        values = parsed[name].flat_values.numpy()
+        if name in raw.NUMBERS:
+            found[name] = np.full(len(filled), np.nan, np.float32)
+        else:
+            found[name] = np.full(len(filled), "", object)
+            values = [value.decode("utf-8", "replace") for value in values]
+        found[name][filled] = values
+    return found
 
 
 def id_lists(examples: types.Artifact, split: str, name: str) -> tf.RaggedTensor:
@@ -71,35 +73,13 @@ def id_lists(examples: types.Artifact, split: str, name: str) -> tf.RaggedTensor
     Returns:
         int64 [rows, (ids)], in the order of the files.
     """
-    spec = {name: tf.io.RaggedFeature(tf.int64)}
-    parsed = (
-        serialized(examples, split)
-        .batch(_BATCH_SIZE)
-        .map(lambda batch: tf.io.parse_example(batch, spec)[name])
-    )
-    batches = list(parsed)
-    if not batches:
-        return tf.RaggedTensor.from_row_splits(tf.zeros([0], tf.int64), tf.zeros([1], tf.int64))
-    return tf.concat(batches, axis=0)
+    return _parsed(examples, split, {name: tf.io.RaggedFeature(tf.int64)})[name]
 
 
-def _dtype(name: str) -> tf.DType:
-    if name not in raw.NUMBERS:
-        return tf.string
-    return tf.float32 if name == raw.RATING else tf.int64
-
-
-def _nothing(name: str) -> tf.SparseTensor:
-    return tf.sparse.from_dense(tf.zeros([0, 1], _dtype(name)))
-
-
-def _column(values: tf.SparseTensor) -> npt.NDArray[Any]:
-    rows = int(values.dense_shape[0])
-    positions = values.indices.numpy()[:, 0]
-    if values.dtype == tf.string:
-        texts = np.full(rows, "", dtype=object)
-        texts[positions] = [value.decode("utf-8", "replace") for value in values.values.numpy()]
-        return texts
-    numbers = np.full(rows, np.nan, dtype=np.float32)
-    numbers[positions] = values.values.numpy()
-    return numbers
+def _parsed(
+    examples: types.Artifact, split: str, spec: dict[str, tf.io.RaggedFeature]
+) -> dict[str, tf.RaggedTensor]:
+    """Features of all rows of a split, of which there may be none."""
+    batches = serialized(examples, split).batch(_BATCH_SIZE).as_numpy_iterator()
+    rows = np.concatenate([np.array([], object), *batches])
+    return tf.io.parse_example(tf.constant(rows, tf.string), spec)

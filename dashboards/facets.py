@@ -22,17 +22,6 @@ _FILE: Final = "static/wit_jupyter.html"
 _FONTS: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 """They would be asked for at the notebook's server, which has none."""
 
-_STYLE: Final = """<style>
-  /* Narrower than this Facets cuts its charts off, where scrolling does not reach them. */
-  facets-overview { display: block; min-width: 960px; }
-  #sideways { overflow-x: auto; }
-  /* Its colours are pale: turned round for the dark they need more light to be seen. */
-  @media (prefers-color-scheme: dark) {
-    html { filter: invert(0.95) brightness(2) hue-rotate(180deg); }
-  }
-  @media print { html { filter: none; } }
-</style>"""
-
 
 def statistics(
     datasets: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
@@ -58,23 +47,13 @@ def statistics(
     for name, one in datasets.items():
         if not one.datasets or not one.datasets[0].num_examples:
             raise ValueError(f"the statistics {name!r} are of no example")
+        of_all_examples = (part for part in one.datasets if part.name == "All Examples")
         copied = together.datasets.add()
-        copied.CopyFrom(_over_all(one))
+        copied.CopyFrom(next(of_all_examples, one.datasets[0]))
         copied.name = name
     encoded = base64.b64encode(together.SerializeToString()).decode()
-    element = (
-        f'<div id="sideways" tabindex="0"><facets-overview proto-input="{encoded}">'
-        "</facets-overview></div>"
-    )
-    return page.of_parts(title, "\n".join((_components(), _STYLE, element)), height)
-
-
-def _over_all(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList,
-) -> statistics_pb2.DatasetFeatureStatistics:
-    """Of several slices, that of all examples."""
-    whole = (one for one in statistics.datasets if one.name == "All Examples")
-    return next(whole, statistics.datasets[0])
+    body = page.template("facets.html").substitute(components=_components(), statistics=encoded)
+    return page.of_parts(title, body, height)
 
 
 @cache

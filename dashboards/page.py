@@ -6,13 +6,12 @@ import base64
 import gzip
 import html
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-FOLDER: Final = Path(__file__).resolve().parent
+_FOLDER: Final = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class View:
     def standalone(self) -> str:
         """The page as HTML that unpacks itself, about a third of the size."""
         zipped = gzip.compress(self.page.encode(), mtime=0)
-        return _template("loader.html").substitute(
+        return template("loader.html").substitute(
             title=html.escape(self.title), zipped=base64.b64encode(zipped).decode()
         )
 
@@ -66,20 +65,9 @@ class View:
         return f"<View {self.title!r}: show it in a notebook, or save(path) and open that>"
 
 
-def of_parts(title: str, body: str, height: int, notes: Sequence[str] = ()) -> View:
-    """A view of a heading, notes and a body.
-
-    Args:
-        title: plain text.
-        body: HTML.
-        height: of the iframe, in pixels.
-        notes: sentences above the body, plain text.
-    """
-    page = _template("view.html").substitute(
-        title=html.escape(title),
-        notes="\n".join(f'<p class="note">{html.escape(note)}</p>' for note in notes),
-        body=body,
-    )
+def of_parts(title: str, body: str, height: int) -> View:
+    """A view of a heading, plain text, and a body, HTML; the height of its iframe in pixels."""
+    page = template("view.html").substitute(title=html.escape(title), body=body)
     return View(title, page, height)
 
 
@@ -91,7 +79,7 @@ def script(code: str) -> str:
 
 def own_script(name: str) -> str:
     """A script of this package as an element."""
-    return script((FOLDER / name).read_text(encoding="utf-8"))
+    return script((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 def data_element(value: Any) -> str:
@@ -100,19 +88,11 @@ def data_element(value: Any) -> str:
     Raises:
         TypeError: JSON has no form for a value.
     """
-    text = json.dumps(_finite(value), allow_nan=False).replace("<", "\\u003c")
+    finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
+    text = json.dumps(finite).replace("<", "\\u003c")
     return f'<script type="application/json" id="data">{text}</script>'
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return None
-    return value
-
-
-def _template(name: str) -> Template:
-    return Template((FOLDER / name).read_text(encoding="utf-8"))
+def template(name: str) -> Template:
+    """A file of this package in which names such as `$title` are to be replaced."""
+    return Template((_FOLDER / name).read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """The one reader of ML Metadata: executions and artifacts as plain data."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,14 +24,7 @@ _OUTPUT: Final = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact.
-
-    Attributes:
-        id: its id.
-        type: name of its type, such as `Model`.
-        uri: its folder.
-        properties: what was recorded with it, by name.
-    """
+    """An artifact: its type, such as `Model`, its folder, and what was recorded with it."""
 
     id: int
     type: str
@@ -45,8 +38,7 @@ class Execution:
 
     Attributes:
         id: its id; a later execution has a higher one.
-        node: id of the node, as it was when the execution was recorded: nodes that are no longer
-            in the pipeline occur as well.
+        node: id of the node; nodes that are no longer in the pipeline occur as well.
         state: `COMPLETE`, `CACHED`, or another name of `ml_metadata.proto.Execution.State`.
         started: when it began, in UTC.
         seconds: how long it took.
@@ -127,11 +119,9 @@ def read(source: Path | mlmd.ConnectionConfig, execution: int | None = None) -> 
         events[event.execution_id].append(event)
         named.add(event.artifact_id)
     artifacts = store.get_artifacts() if ids is None else store.get_artifacts_by_id(list(named))
+    recorded.sort(key=lambda one: one.id)
     return History(
-        tuple(
-            _execution(store, one, events[one.id])
-            for one in sorted(recorded, key=lambda one: one.id)
-        ),
+        tuple(_execution(store, one, events[one.id]) for one in recorded),
         {
             one.id: Artifact(
                 one.id, one.type, one.uri, _values(one.properties) | _values(one.custom_properties)
@@ -146,11 +136,23 @@ def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
     What TFX adds about the types of parameters is left out.
     """
-    found: dict[str, Any] = {}
-    for name, value in parameters.items():
-        if not name.startswith("__"):
-            found |= _flat_value(name, _unpacked(value))
-    return found
+    named = {name: value for name, value in parameters.items() if not name.startswith("__")}
+    return dict(pair for name, value in named.items() for pair in _flat(name, _unpacked(value)))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            yield from _flat(key if name == "custom_config" else f"{name}.{key}", inside)
+    else:
+        yield name, value
+
+
+def _unpacked(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+    except ValueError:
+        return value
 
 
 def _read_only(database: Path) -> mlmd.ConnectionConfig:
@@ -182,24 +184,6 @@ def _execution(
             if event.type in _OUTPUT
         },
     )
-
-
-def _flat_value(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {name: value}
-    inside: dict[str, Any] = {}
-    for key, one in value.items():
-        inside |= _flat_value(key if name == "custom_config" else f"{name}.{key}", one)
-    return inside
-
-
-def _unpacked(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _values(properties: Mapping[str, mlmd.Value]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from metadata.history import CACHED, COMPLETE, Artifact, Execution, History
+from metadata.history import CACHED, COMPLETE, Execution, History
 from schema.names import PUSHED_VERSION_PROPERTY
 
 CODE_PARAMETERS: Final = frozenset({"code", "code_fingerprint", "code_hash"})
@@ -49,13 +49,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long it took to make the result of a node.
-
-    Attributes:
-        node: id of the node.
-        seconds: duration of the execution that made the result.
-        cached: whether this run took the result of an earlier one.
-    """
+    """How many seconds it took to make a node's result, and whether an earlier run had made it."""
 
     node: str
     seconds: float
@@ -63,21 +57,23 @@ class Timing:
 
 
 def recipe(history: History, model: int) -> Recipe | None:
-    """What a model was made from; None if ML Metadata does not know its training.
-
-    Args:
-        history: all executions.
-        model: id of the Model artifact.
-    """
+    """What the Model artifact of an id was made from; None if its training is not recorded."""
     trainer = history.maker(model)
     if trainer is None:
         return None
-    behind = history.behind(model)
-    ingested = next((one for one in behind if _reads_data(one)), None)
-    imported = next((one for one in behind if "schema_file" in one.parameters), None)
+    data: dict[str, Any] = {}
+    schema = ""
     code, settings = {}, {}
-    for execution in behind:
-        for name, value in execution.parameters.items():
+    for execution in history.behind(model):
+        given = execution.parameters
+        if _reads_data(execution) and not data:
+            data = {
+                "fingerprint": given.get("input_fingerprint", ""),
+                "span": given.get("span", 0),
+                "folder": given["input_base"],
+            }
+        schema = schema or str(given.get("schema_file", ""))
+        for name, value in given.items():
             if name.split(".")[-1] in CODE_PARAMETERS:
                 code[execution.node] = str(value)
             elif name not in _PLACES:
@@ -86,14 +82,8 @@ def recipe(history: History, model: int) -> Recipe | None:
         model=history.artifacts[model].uri,
         made=trainer.started,
         run=trainer.run,
-        data={
-            "fingerprint": ingested.parameters.get("input_fingerprint", ""),
-            "span": ingested.parameters.get("span", 0),
-            "folder": ingested.parameters["input_base"],
-        }
-        if ingested
-        else {},
-        schema=str(imported.parameters["schema_file"]) if imported else "",
+        data=data,
+        schema=schema,
         code=code,
         settings=settings,
     )
@@ -101,12 +91,11 @@ def recipe(history: History, model: int) -> Recipe | None:
 
 def changes(before: Recipe, after: Recipe) -> list[Change]:
     """How the recipes of two models differ: in data, schema, code and settings."""
+    sources = [
+        {"data": one.data.get("fingerprint"), "schema": one.schema} for one in (before, after)
+    ]
     found = [
-        *differences(
-            "",
-            {"data": before.data.get("fingerprint"), "schema": before.schema},
-            {"data": after.data.get("fingerprint"), "schema": after.schema},
-        ),
+        *differences("", *sources),
         *differences("code of ", before.code, after.code),
         *differences("", before.settings, after.settings),
     ]
@@ -124,18 +113,19 @@ def differences(prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]
 
 def trained_on_same_data(history: History, model: int) -> list[str]:
     """The other models trained on the data of a model, one line each, the newest first."""
-    data = {
-        artifact for one in history.behind(model) if _reads_data(one) for artifact in one.outputs
-    }
+
+    def data(artifact: int) -> set[int]:
+        behind = history.behind(artifact)
+        return {found for one in behind if _reads_data(one) for found in one.outputs}
+
+    used = data(model)
     lines = []
     for artifact in sorted(history.artifacts.values(), key=lambda one: -one.id):
         trainer = history.maker(artifact.id)
-        if trainer is None or "run_fn" not in trainer.parameters:
+        if artifact.type != "Model" or artifact.id == model or trainer is None:
             continue
-        if artifact.type == "Model" and artifact.id != model:
-            used = {one for past in history.behind(artifact.id) for one in past.outputs}
-            if data & used:
-                lines.append(f"the model of {trainer.started:%Y-%m-%d %H:%M} UTC: {artifact.uri}")
+        if "run_fn" in trainer.parameters and data(artifact.id) & used:
+            lines.append(f"the model of {trainer.started:%Y-%m-%d %H:%M} UTC: {artifact.uri}")
     return lines
 
 
@@ -143,15 +133,11 @@ def timings(history: History, run: str) -> list[Timing]:
     """How long it took to make the results of a run's nodes, whichever run made them."""
     found = []
     for execution in history.executions:
-        if execution.run != run:
-            continue
-        if execution.state == COMPLETE:
+        if execution.run == run and execution.state == COMPLETE:
             found.append(Timing(execution.node, execution.seconds, cached=False))
-        elif execution.state == CACHED:
-            makers = [history.maker(artifact) for artifact in sorted(execution.outputs)]
-            maker = next((one for one in makers if one is not None), None)
-            if maker is not None:
-                found.append(Timing(execution.node, maker.seconds, cached=True))
+        elif execution.run == run and execution.state == CACHED:
+            makers = filter(None, map(history.maker, sorted(execution.outputs)))
+            found += [Timing(execution.node, one.seconds, cached=True) for one in [*makers][:1]]
     return found
 
 
@@ -159,19 +145,11 @@ def pushed(history: History, version: int) -> int | None:
     """Id of the Model artifact that was pushed as a version; None if none was."""
     for execution in reversed(history.executions):
         given = [history.artifacts[one] for one in execution.outputs]
-        if execution.state == COMPLETE and any(_is_version(one, version) for one in given):
-            models = [one for one in sorted(execution.inputs) if _is_model(history.artifacts[one])]
-            return next(iter(models), None)
+        versions = [one.properties.get(PUSHED_VERSION_PROPERTY) for one in given]
+        if execution.state == COMPLETE and str(version) in map(str, versions):
+            models = [one for one in execution.inputs if history.artifacts[one].type == "Model"]
+            return min(models, default=None)
     return None
-
-
-def _is_version(artifact: Artifact, version: int) -> bool:
-    recorded = str(artifact.properties.get(PUSHED_VERSION_PROPERTY))
-    return artifact.type == "PushedModel" and recorded == str(version)
-
-
-def _is_model(artifact: Artifact) -> bool:
-    return artifact.type == "Model"
 
 
 def _reads_data(execution: Execution) -> bool:

@@ -41,6 +41,14 @@ examples:
 """
 
 
+class _Renamed(argparse.Action):
+    """Refuses an option of earlier versions, with its new name."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """End with a usage error; `const` is the new name."""
+        parser.error(f"{self.option_strings[0]} is now called {self.const}")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line; see `pipeline.config.load` for what the options do."""
     made = argparse.ArgumentParser(
@@ -81,9 +89,17 @@ def parser() -> argparse.ArgumentParser:
         help="run this node and what depends on it again, whatever the cache holds",
     )
     made.add_argument(
-        "--reset-baseline",
+        "--ignore-blessed-model",
         action="store_true",
         help="do not compare with the last blessed model, once",
+    )
+    made.add_argument(
+        "--reset-baseline",
+        action=_Renamed,
+        nargs=0,
+        const="--ignore-blessed-model",
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
     )
     made.add_argument(
         "--accept-drift",

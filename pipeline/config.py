@@ -112,7 +112,7 @@ class RunConfig(Sections):
         output: directory for everything that the run makes.
         cache: take results of earlier runs where nothing has changed.
         from_node: run this node and all that depends on it again, whatever the cache holds.
-        reset_baseline: do not compare with the last blessed model, once.
+        ignore_blessed_model: do not compare with the last blessed model, once.
         accept_drift: take data that drifted as the new reference, once.
         republish: push a model that was rolled back before, once.
         search_anew: search even if the cache has the result of an equal search.
@@ -125,7 +125,7 @@ class RunConfig(Sections):
     output: Path
     cache: bool = True
     from_node: str | None = None
-    reset_baseline: bool = False
+    ignore_blessed_model: bool = False
     accept_drift: bool = False
     republish: bool = False
     search_anew: bool = False

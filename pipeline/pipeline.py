@@ -208,7 +208,7 @@ def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         gate=config.gate.to_json(),
         last_blessed_model=last_blessed.outputs["model"],
         simple_baseline=nodes[Node.SIMPLE_BASELINE].outputs["metrics"],
-        reset_baseline=config.reset_baseline,
+        ignore_blessed_model=config.ignore_blessed_model,
         code_fingerprint=fingerprint("components.evaluator.component"),
     ).with_id(Node.EVALUATOR.value)
     smoke_test = SmokeTest(

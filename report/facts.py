@@ -10,30 +10,21 @@ import numpy.typing as npt
 from metadata import Recipe, Timing
 from report import metrics
 from report.metrics import Floats, Labels
+from schema import verdict
 
 _ENCODERS: Final = {"minilm": "MiniLM", "mpnet": "MPNet"}
 
 
 @dataclass(frozen=True)
-class Genre:
-    """One genre in the verdict of the gate, see `components.evaluator.decision.GenreVerdict`.
+class Genre(verdict.GenreVerdict):
+    """One genre in the verdict of the gate.
 
     `hits` and `predicted` count the test films that have the genre and were predicted to, and those
     that were predicted to.
     """
 
-    genre: str
-    support: int
     hits: int
     predicted: int
-    f1: float
-    precision: float
-    recall: float
-    auc_pr: float
-    floor: float
-    last_blessed: float | None
-    simple_baseline: float | None
-    judgement: str
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -43,18 +34,10 @@ class Genre:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the gate decided, see `components.evaluator.decision.Verdict`."""
+class Verdict(verdict.Verdict):
+    """What the gate decided, with the counts of each genre."""
 
-    blessed: bool
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-    examples: int
     genres: tuple[Genre, ...]
-    macro_f1: float
-    last_blessed_macro_f1: float | None
-    simple_baseline_macro_f1: float | None
-    aggregates: Mapping[str, float]
 
 
 @dataclass(frozen=True)

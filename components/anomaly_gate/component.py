@@ -62,7 +62,7 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
         limits: `Limits` as JSON.
         previous: statistics of the last accepted data, from a Resolver with
             `LastAcceptedStrategy`; none on the first run.
-        code_fingerprint: hash of the node's sources; part of the cache key only.
+        code_fingerprint: see `components`.
 
     Raises:
         AnomaliesFound: the data do not fit.
@@ -79,7 +79,11 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
             split: figures.violations(figures.load_anomalies(anomalies, split))
             for split in artifact_utils.decode_split_names(anomalies.split_names)
         },
-        min_filled=figures.min_filled(curated),
+        min_filled={
+            feature.name: feature.presence.min_fraction
+            for feature in curated.feature
+            if not feature.value_count.min
+        },
         drift=None
         if previous is None
         else figures.compare(train, figures.load_accepted(previous.uri), curated, skew=False),

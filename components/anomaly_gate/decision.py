@@ -1,5 +1,6 @@
 """Decides from figures of the data whether the run may go on."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -68,11 +69,7 @@ class Finding:
 
 
 class AnomaliesFound(UserError):  # noqa: N818 (it is what happened, not an error of the gate)
-    """The data do not fit the schema, or are unlike the data before.
-
-    Attributes:
-        findings: at least one `Finding`; the message has one line for each.
-    """
+    """The data do not fit the schema, or are unlike the data before; a line for each finding."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         """Take the findings, of which there is at least one."""
@@ -102,10 +99,8 @@ class Limits(Settings):
 class Violation:
     """Something that TFDV found in one split by the schema.
 
-    Attributes:
-        feature: name of the feature, or `WHOLE_SPLIT`.
-        kind: TFDV's name of the kind (`AnomalyInfo.Type`).
-        problem: TFDV's description, without a full stop.
+    `feature` may be `WHOLE_SPLIT`. `kind` is TFDV's name of the kind (`AnomalyInfo.Type`), and
+    `problem` its description, without a full stop.
     """
 
     feature: str
@@ -120,8 +115,7 @@ class SplitFigures:
     Attributes:
         rows: number of rows.
         values: number of values, by feature.
-        filled: share of rows that hold a value, by feature; features with lists of values are left
-            out.
+        filled: share of rows that hold a value, by feature, but for features with lists of values.
         absent: features that TFDV itself counts as missing in every row.
         plot_bytes: mean length of the plots in bytes; 0 without plots.
     """
@@ -137,12 +131,8 @@ class SplitFigures:
 class Distance:
     """How far the values of a feature are from those of other rows.
 
-    Attributes:
-        feature: its name.
-        kind: TFDV's name of the measure, in lower case.
-        value: the distance.
-        limit: the largest that the schema allows.
-        most_different: the value whose share differs most, where TFDV names it.
+    `kind` is TFDV's name of the measure, in lower case, and `limit` the largest distance that the
+    schema allows. `most_different` is the value whose share differs most, where TFDV names it.
     """
 
     feature: str
@@ -154,13 +144,10 @@ class Distance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows beside the rows that they should be like.
+    """The rows that are examined beside the rows that they should be like.
 
-    Attributes:
-        current: figures of the rows that are examined.
-        reference: figures of the other rows.
-        distances: one entry for each comparator of the schema, with its value and its limit.
-        row_problems: TFDV's descriptions of unexpected numbers of rows, one sentence each.
+    There is a distance for each comparator of the schema. `row_problems` has TFDV's descriptions of
+    unexpected numbers of rows, one sentence each.
     """
 
     current: SplitFigures
@@ -179,25 +166,29 @@ def examine(
 ) -> tuple[list[Finding], dict[str, Any]]:
     """Look for everything that is wrong with the data.
 
-    Args:
-        splits: figures by split.
-        violations: what TFDV found by the schema, by split.
-        min_filled: smallest share of rows that must hold a value, by feature, for the features that
-            the schema does not require in every row.
-        drift: the train split beside the one that was accepted last; None if there is none.
-        skew: each other split beside the train split.
-        limits: limits beside those of the schema.
+    Figures and TFDV's violations are by split. `min_filled` is the smallest share of rows that must
+    hold a value, by feature, for the features that the schema does not require in every row.
+    `drift` is the train split beside the one that was accepted last, if there is one, and `skew`
+    each other split beside the train split.
 
     Returns:
-        The findings, equal ones of several splits as one, and a report that JSON can hold: for each
-        split its rows, the share of rows that hold a value, and the distances measured with their
-        limits.
+        The findings, equal ones of several splits as one, and a report that JSON can hold: rows and
+        filled shares of each split, and the distances measured with their limits.
     """
-    findings: list[Finding] = []
-    for split, found in violations.items():
-        findings += _violations(split, found, splits[split])
+    # Names of splits by feature, problem and remedy.
+    found: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for split, of_split in violations.items():
+        for fault in _violations(of_split, splits[split]):
+            found[fault].append(split)
+    # TFDV counts a feature as present in a row even if it has no values there, and CsvExampleGen
+    # writes every empty cell so.
     for split, figures in splits.items():
-        findings += _too_few_filled(split, figures, min_filled)
+        for feature, least in min_filled.items():
+            share = figures.filled.get(feature, 1.0)
+            if share < least and feature not in figures.absent:
+                few = f"{share:.1%} of the rows have one, at least {least:.1%} must"
+                fault = (feature, f"Missing values: {few}", _REMEDIES[_TOO_FEW_FILLED])
+                found[fault].append(split)
 
     report: dict[str, Any] = {
         "limits": limits.model_dump(),
@@ -209,7 +200,7 @@ def examine(
         "skew": {},
     }
     # A value far out of range stretches a histogram: of such a feature, distances say nothing more.
-    wrong = {finding.feature for finding in findings}
+    wrong = {feature for feature, *_ in found}
     compared = [(split, f"the {Split.TRAIN} split", one) for split, one in skew.items()]
     if drift is not None:
         compared.insert(0, (Split.TRAIN, "the data accepted last", drift))
@@ -219,20 +210,19 @@ def examine(
             report["drift"], remedy = measured, _DRIFT_REMEDY
         else:
             report["skew"][split], remedy = measured, _SKEW_REMEDY
-        findings += [
-            Finding((split,), feature, f"unlike {other}: {problem}", remedy)
-            for feature, problem in problems
-            if feature not in wrong
-        ]
-    return _merged(findings), report
+        for feature, problem in problems:
+            if feature not in wrong:
+                fault = (feature, f"unlike {other}: {problem}", remedy)
+                found[fault].append(split)
+    return [Finding(tuple(names), *fault) for fault, names in found.items()], report
 
 
 def _violations(
-    split: str, violations: Sequence[Violation], figures: SplitFigures
-) -> Iterator[Finding]:
-    """The findings that follow from TFDV's violations in one split."""
+    violations: Sequence[Violation], figures: SplitFigures
+) -> Iterator[tuple[str, str, str]]:
+    """Feature, problem and remedy of what follows from TFDV's violations in one split."""
     if not figures.rows:
-        yield Finding((split,), WHOLE_SPLIT, "there are no rows", "Give more films")
+        yield WHOLE_SPLIT, "there are no rows", "Give more films"
         return
     wrong_type = {one.feature for one in violations if one.kind == _TYPE_CHANGED}
     for one in violations:
@@ -241,27 +231,7 @@ def _violations(
         # TFDV takes 0 for the smallest value of a feature that has none in this split.
         empty = one.kind in _OUT_OF_RANGE and not figures.values.get(one.feature)
         if not follows and not empty:
-            remedy = _REMEDIES.get(one.kind, _OTHER_REMEDY)
-            yield Finding((split,), one.feature, one.problem, remedy)
-
-
-def _too_few_filled(
-    split: str, figures: SplitFigures, min_filled: Mapping[str, float]
-) -> Iterator[Finding]:
-    """Features with fewer values than the schema demands.
-
-    TFDV counts a feature as present in a row even if it has no values there, and CsvExampleGen
-    writes every empty cell so.
-    """
-    for feature, least in min_filled.items():
-        share = figures.filled.get(feature)
-        if share is not None and share < least and feature not in figures.absent:
-            yield Finding(
-                (split,),
-                feature,
-                f"Missing values: {share:.1%} of the rows have one, at least {least:.1%} must",
-                _REMEDIES[_TOO_FEW_FILLED],
-            )
+            yield one.feature, one.problem, _REMEDIES.get(one.kind, _OTHER_REMEDY)
 
 
 def _compare(
@@ -304,12 +274,3 @@ def _compare(
     if abs(length - other) > limits.max_plot_length_change * other:
         problems.append((raw.PLOT, f"mean length {length:.0f} bytes, {other:.0f} there"))
     return problems, measured
-
-
-def _merged(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings that differ in the split only become one; the order is that of the first ones."""
-    splits: dict[tuple[str, str, str], list[str]] = {}
-    for finding in findings:
-        key = (finding.feature, finding.problem, finding.remedy)
-        splits.setdefault(key, []).extend(finding.splits)
-    return [Finding(tuple(names), *key) for key, names in splits.items()]

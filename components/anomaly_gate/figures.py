@@ -1,7 +1,6 @@
 """Reads TFDV's statistics and anomalies into plain figures for the decision."""
 
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,18 +10,11 @@ from tfx.components.example_validator import executor as example_validator
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.anomaly_gate.decision import (
-    WHOLE_SPLIT,
-    Comparison,
-    Distance,
-    SplitFigures,
-    Violation,
-)
+from components.anomaly_gate import decision
 from schema import features as raw
 from schema.names import STATISTICS_FILE
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
-_Reason: TypeAlias = anomalies_pb2.AnomalyInfo.Reason
 
 _ROWS_COMPARED = (
     anomalies_pb2.AnomalyInfo.COMPARATOR_LOW_NUM_EXAMPLES,
@@ -43,18 +35,16 @@ def load_anomalies(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:
     )
 
 
-def split_figures(statistics: Statistics) -> SplitFigures:
+def split_figures(statistics: Statistics) -> decision.SplitFigures:
     """The figures of one split."""
     if not statistics.datasets:
-        return SplitFigures(rows=0)
-    rows = statistics.datasets[0].num_examples
-    common = dict(_common_statistics(statistics))
-    plots = [
-        feature.string_stats.avg_length
-        for feature in statistics.datasets[0].features
-        if feature.path.step[0] == raw.PLOT
-    ]
-    return SplitFigures(
+        return decision.SplitFigures(rows=0)
+    rows, features = statistics.datasets[0].num_examples, statistics.datasets[0].features
+    common = {
+        one.path.step[0]: getattr(one, one.WhichOneof("stats")).common_stats for one in features
+    }
+    plots = (one.string_stats.avg_length for one in features if one.path.step[0] == raw.PLOT)
+    return decision.SplitFigures(
         rows=rows,
         values={name: one.tot_num_values for name, one in common.items()},
         filled={
@@ -67,46 +57,35 @@ def split_figures(statistics: Statistics) -> SplitFigures:
     )
 
 
-def violations(anomalies: anomalies_pb2.Anomalies) -> list[Violation]:
+def violations(anomalies: anomalies_pb2.Anomalies) -> list[decision.Violation]:
     """What TFDV found in one split, whole-split anomalies first, then by feature."""
-    found = [(WHOLE_SPLIT, reason) for reason in anomalies.dataset_anomaly_info.reason]
+    found = [(decision.WHOLE_SPLIT, reason) for reason in anomalies.dataset_anomaly_info.reason]
     for feature in sorted(anomalies.anomaly_info):
         found += [(feature, reason) for reason in anomalies.anomaly_info[feature].reason]
     return [
-        Violation(feature, anomalies_pb2.AnomalyInfo.Type.Name(reason.type), _description(reason))
+        decision.Violation(
+            feature, anomalies_pb2.AnomalyInfo.Type.Name(reason.type), _description(reason)
+        )
         for feature, reason in found
     ]
 
 
-def min_filled(schema: schema_pb2.Schema) -> Mapping[str, float]:
-    """`presence.min_fraction` of the features that the schema does not require in every row."""
-    return {
-        feature.name: feature.presence.min_fraction
-        for feature in schema.feature
-        if not feature.value_count.min
-    }
-
-
 def compare(
     current: Statistics, reference: Statistics, schema: schema_pb2.Schema, *, skew: bool
-) -> Comparison:
-    """Measure rows beside others by the schema's comparators.
+) -> decision.Comparison:
+    """Measure rows beside those that they should be like.
 
-    Args:
-        current: statistics of the rows that are examined.
-        reference: statistics of the rows that they should be like.
-        schema: its `skew_comparator` or `drift_comparator` says what is compared, and how.
-        skew: use the skew comparators, not those of drift.
+    What is compared, and how, is said by the schema's comparators of skew, or else of drift.
     """
     if skew:
         anomalies = tfdv.validate_statistics(reference, schema, serving_statistics=current)
     else:
         anomalies = tfdv.validate_statistics(current, schema, previous_statistics=reference)
-    return Comparison(
+    return decision.Comparison(
         current=split_figures(current),
         reference=split_figures(reference),
         distances=[
-            Distance(
+            decision.Distance(
                 feature=info.path.step[0],
                 kind=anomalies_pb2.DriftSkewInfo.Measurement.Type.Name(measured.type).lower(),
                 value=round(measured.value, 6),
@@ -124,15 +103,7 @@ def compare(
     )
 
 
-def _common_statistics(
-    statistics: Statistics,
-) -> Iterator[tuple[str, statistics_pb2.CommonStatistics]]:
-    """Name and common statistics of each feature."""
-    for feature in statistics.datasets[0].features:
-        yield feature.path.step[0], getattr(feature, feature.WhichOneof("stats")).common_stats
-
-
-def _description(reason: _Reason) -> str:
+def _description(reason: anomalies_pb2.AnomalyInfo.Reason) -> str:
     text = " ".join(reason.description.split()).replace("(upto six significant digits)", "")
     return f"{reason.short_description}: {text.rstrip('. ')}"
 

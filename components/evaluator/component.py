@@ -23,11 +23,10 @@ from tfx.utils import path_utils
 
 from components import examples as example_files
 from components.evaluator import measurement
-from components.evaluator.decision import GateConfig, Verdict, judge
+from components.evaluator.decision import GateConfig, judge
 from components.simple_baseline.component import SimpleBaselineMetrics, load
-from schema.errors import UserError
-from schema.genres import GENRES
-from schema.names import VERDICT_FILE, Node, Split
+from schema.names import VERDICT_FILE, Split
+from schema.verdict import Verdict
 
 
 @component(use_beam=True)
@@ -39,8 +38,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
     gate: Parameter[str],
     last_blessed_model: InputArtifact[standard_artifacts.Model] = None,
     simple_baseline: InputArtifact[SimpleBaselineMetrics] = None,
-    min_slice_size: Parameter[int] = 1,
-    reset_baseline: Parameter[bool] = False,
+    ignore_blessed_model: Parameter[bool] = False,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
@@ -58,67 +56,41 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         gate: `GateConfig` as JSON: what the candidate must reach.
         last_blessed_model: the model that was blessed last, if there is one.
         simple_baseline: figures of the simple baseline.
-        min_slice_size: number of examples that a slice must have to be shown.
-        reset_baseline: leave the last blessed model out of the comparison.
-        code_fingerprint: hash of the node's sources; part of the cache key only.
+        ignore_blessed_model: leave the last blessed model out of the comparison.
+        code_fingerprint: see `components`.
         beam_pipeline: given by TFX.
 
     Raises:
-        UserError: the last blessed model cannot be compared, the test split is empty, or figures of
-            the simple baseline are missing.
+        UserError: the last blessed model cannot be compared, or the test split is empty.
+        KeyError: the simple baseline has no figures for a genre.
     """
-    last_blessed = None if reset_baseline else last_blessed_model
-    baseline_f1 = None if simple_baseline is None else read_simple_baseline(simple_baseline.uri)
-    folders = [_serving_folder(model)]
+    last_blessed = None if ignore_blessed_model else last_blessed_model
+    folders = [Path(path_utils.serving_model_path(model.uri))]
     measurement.require_outputs(
         folders[0], measurement.OUTPUTS, "train it again with this version of the project"
     )
     if last_blessed is not None:
-        folders.append(_serving_folder(last_blessed))
+        folders.append(Path(path_utils.serving_model_path(last_blessed.uri)))
         measurement.require_outputs(
             folders[1],
             measurement.PREDICTIONS,
-            "run once with --reset-baseline to do without it",
+            "run once with --ignore-blessed-model to do without it",
         )
-    measurement.measure(
-        beam_pipeline,
-        example_files.files(examples, Split.TEST),
-        folders,
-        measurement.eval_config(min_slice_size, has_baseline=last_blessed is not None),
-        evaluation.uri,
-    )
+    files = example_files.files(examples, Split.TEST)
+    measurement.measure(beam_pipeline, files, folders, evaluation.uri)
     candidate_name = tfma.CANDIDATE_KEY if last_blessed else ""
+    rows = load(simple_baseline.uri)["genres"] if simple_baseline else None
     verdict = judge(
         measurement.read_scores(evaluation.uri, candidate_name),
         measurement.read_scores(evaluation.uri, tfma.BASELINE_KEY) if last_blessed else None,
-        baseline_f1,
+        None if rows is None else {genre: row["f1"] for genre, row in rows.items()},
         GateConfig.from_json(gate),
-        reset_baseline=reset_baseline,
+        ignore_blessed_model=ignore_blessed_model,
     )
     _write_blessing(blessing, verdict, model, last_blessed)
     logging.info("Evaluator: %s", "blessed" if verdict.blessed else "not blessed")
     for line in verdict.reasons + verdict.notes:
         logging.info("Evaluator: %s", line)
-
-
-def read_simple_baseline(uri: str) -> dict[str, float]:
-    """F1 by genre from a SimpleBaselineMetrics artifact at `uri`.
-
-    Raises:
-        UserError: a genre is missing.
-    """
-    genres = load(uri)["genres"]
-    missing = [genre for genre in GENRES if genre not in genres]
-    if missing:
-        raise UserError(
-            f"the simple baseline in {uri} has no figures for {', '.join(missing)}: run again with "
-            f"--from {Node.SIMPLE_BASELINE}"
-        )
-    return {genre: float(genres[genre]["f1"]) for genre in GENRES}
-
-
-def _serving_folder(model: types.Artifact) -> Path:
-    return Path(path_utils.serving_model_path(model.uri))
 
 
 def _write_blessing(
@@ -128,29 +100,19 @@ def _write_blessing(
     last_blessed: types.Artifact | None,
 ) -> None:
     """The blessing as TFX's own Evaluator writes it, and the verdict beside."""
-    strings = {
-        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY: model.uri,
-        constants.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY: "\n".join(
-            verdict.reasons + verdict.notes
-        ),
-    }
-    numbers = {
-        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY: model.id,
-        constants.ARTIFACT_PROPERTY_BLESSED_KEY: (
-            constants.BLESSED_VALUE if verdict.blessed else constants.NOT_BLESSED_VALUE
-        ),
-    }
+    value, flag = constants.NOT_BLESSED_VALUE, constants.NOT_BLESSED_FILE_NAME
+    if verdict.blessed:
+        value, flag = constants.BLESSED_VALUE, constants.BLESSED_FILE_NAME
+    message = "\n".join(verdict.reasons + verdict.notes)
+    set_text, set_number = blessing.set_string_custom_property, blessing.set_int_custom_property
+    set_number(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    set_text(constants.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY, message)
+    set_text(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    set_number(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
     if last_blessed is not None:
-        strings[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY] = last_blessed.uri
-        numbers[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY] = last_blessed.id
-    for key, text in strings.items():
-        blessing.set_string_custom_property(key, text)
-    for key, number in numbers.items():
-        blessing.set_int_custom_property(key, number)
+        set_text(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, last_blessed.uri)
+        set_number(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, last_blessed.id)
     folder = Path(blessing.uri)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / VERDICT_FILE).write_text(verdict.to_json(), encoding="utf-8")
-    (
-        folder
-        / (constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME)
-    ).touch()
+    (folder / flag).touch()

@@ -9,17 +9,13 @@ A ratio whose denominator is zero counts as 0.0, as in scikit-learn.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import apache_beam as beam
 import numpy as np
 from scipy.special import expit, logit
-from tensorflow_model_analysis.metrics import (
-    calibration_plot,
-    confusion_matrix_plot,
-    metric_types,
-)
+from tensorflow_model_analysis.metrics import calibration_plot, confusion_matrix_plot, metric_types
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from report.metrics import Counts, Floats, ratio
@@ -30,8 +26,8 @@ PRECISION: Final = "precision"
 RECALL: Final = "recall"
 AUC_PR: Final = "auc_precision_recall"
 SUPPORT: Final = "support"
-MICRO: Final = "micro"
-MACRO: Final = "macro"
+MICRO_F1: Final = f"micro_{F1}"
+MACRO_AUC_PR: Final = f"macro_{AUC_PR}"
 EXAMPLE_COUNT: Final = "example_count"
 """TFMA's own name: its views show a slice's size by it."""
 
@@ -51,56 +47,23 @@ _CALIBRATION_BUCKETS: Final = 20
 
 
 @dataclass
-class _Accumulator:
+class _Sums:
     """Sums over examples.
 
     Attributes:
-        examples: how many.
-        true_positives: int64 [genres], as the next two.
-        decided: examples that the model gave the genre.
-        support: examples that have the genre.
-        correct: decisions that are right, over all genres.
-        exact: examples with all decisions right.
-        samples_f1: sum of the examples' own F1.
+        hits: examples that have the genre and were given it; int64 [genres].
+        decided: examples that the model gave the genre; int64 [genres].
         ranks: examples by label (0, 1), genre and bucket of the probability;
             int64 [2, genres, buckets].
+        exact: number of examples with all decisions right.
+        samples_f1: sum of the examples' own F1.
     """
 
-    genres: int
-    examples: int = 0
-    correct: int = 0
+    hits: Counts
+    decided: Counts
+    ranks: Counts
     exact: int = 0
     samples_f1: float = 0.0
-    true_positives: Counts = field(init=False)
-    decided: Counts = field(init=False)
-    support: Counts = field(init=False)
-    ranks: Counts = field(init=False)
-
-    def __post_init__(self) -> None:
-        for name in ("true_positives", "decided", "support"):
-            setattr(self, name, np.zeros(self.genres, np.int64))
-        self.ranks = np.zeros((2, self.genres, _BUCKETS), np.int64)
-
-    def add(self, labels: Floats, decision_scores: Floats, probabilities: Floats) -> None:
-        """Count one example; each argument [genres]."""
-        truth, decided = labels > 0.5, decision_scores > 0.5
-        hits = truth & decided
-        correct = int(np.count_nonzero(truth == decided))
-        both = int(np.count_nonzero(truth)) + int(np.count_nonzero(decided))
-        self.examples += 1
-        self.true_positives += hits
-        self.decided += decided
-        self.support += truth
-        self.correct += correct
-        self.exact += correct == self.genres
-        self.samples_f1 += 2 * int(np.count_nonzero(hits)) / both if both else 0.0
-        self.ranks[truth.astype(np.int64), np.arange(self.genres), buckets(probabilities)] += 1
-
-    def merge(self, other: "_Accumulator") -> None:
-        """Add the counts of other examples."""
-        for name in vars(self):
-            if name != "genres":
-                setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 class GenreMetrics(metric_types.Metric):
@@ -112,12 +75,7 @@ class GenreMetrics(metric_types.Metric):
     """
 
     def __init__(self, genres: int, name: str = "genre_metrics") -> None:
-        """Make the metric.
-
-        Args:
-            genres: number of genres, the length of labels and predictions.
-            name: name of the metric in the configuration; the values have names of their own.
-        """
+        """Make the metric for a number of genres; the name is TFMA's, values have their own."""
         super().__init__(_computations, genres=genres, name=name)
 
 
@@ -125,13 +83,14 @@ def _computations(
     genres: int, name: str, model_names: list[str] | None = None
 ) -> list[metric_types.MetricComputation]:
     del name
+    combiners = [_Combiner(genres, model) for model in model_names or [""]]
     return [
         metric_types.MetricComputation(
-            keys=[*_values(_Accumulator(genres), model), *_plots(_Accumulator(genres), model)],
+            keys=[*combiner.extract_output(combiner.create_accumulator())],
             preprocessors=None,
-            combiner=_Combiner(genres, model),
+            combiner=combiner,
         )
-        for model in model_names or [""]
+        for combiner in combiners
     ]
 
 
@@ -142,92 +101,88 @@ class _Combiner(beam.CombineFn):
         self._genres = genres
         self._model_name = model_name
 
-    def create_accumulator(self) -> _Accumulator:
-        return _Accumulator(self._genres)
+    def create_accumulator(self) -> _Sums:
+        hits, decided = np.zeros((2, self._genres), np.int64)
+        return _Sums(hits, decided, np.zeros((2, self._genres, _BUCKETS), np.int64))
 
-    def add_input(
-        self, accumulator: _Accumulator, element: metric_types.StandardMetricInputs
-    ) -> _Accumulator:
+    def add_input(self, sums: _Sums, element: metric_types.StandardMetricInputs) -> _Sums:
         predictions = element.get_predictions(self._model_name or None)
-        accumulator.add(
-            element.get_labels(), predictions[SCORES_OUTPUT], predictions[PROBABILITIES_OUTPUT]
-        )
-        return accumulator
+        truth, decided = element.get_labels() > 0.5, predictions[SCORES_OUTPUT] > 0.5
+        hits = truth & decided
+        places = buckets(predictions[PROBABILITIES_OUTPUT])
+        sums.hits += hits
+        sums.decided += decided
+        sums.ranks[truth.astype(np.int64), np.arange(self._genres), places] += 1
+        sums.exact += bool((truth == decided).all())
+        both = np.count_nonzero(truth) + np.count_nonzero(decided)
+        sums.samples_f1 += 2 * np.count_nonzero(hits) / both if both else 0.0
+        return sums
 
-    def merge_accumulators(self, accumulators: Iterable[_Accumulator]) -> _Accumulator:
+    def merge_accumulators(self, accumulators: Iterable[_Sums]) -> _Sums:
         merged = self.create_accumulator()
-        for accumulator in accumulators:
-            merged.merge(accumulator)
+        for one in accumulators:
+            for name, value in vars(one).items():
+                setattr(merged, name, getattr(merged, name) + value)
         return merged
 
-    def extract_output(self, accumulator: _Accumulator) -> dict[metric_types.MetricKey, Any]:
-        return {
-            **_values(accumulator, self._model_name),
-            **_plots(accumulator, self._model_name),
-        }
+    def extract_output(self, sums: _Sums) -> dict[metric_types.MetricKey, Any]:
+        def named(
+            values: Mapping[str, Any], genre: int | None = None, kind: Any = metric_types.MetricKey
+        ) -> dict[metric_types.MetricKey, Any]:
+            sub_key = None if genre is None else metric_types.SubKey(class_id=genre)
+            return {
+                kind(name, model_name=self._model_name, sub_key=sub_key): value
+                for name, value in values.items()
+            }
+
+        by_genre, overall = _metrics(sums)
+        results = named(overall)
+        for genre in range(self._genres):
+            ranks = sums.ranks[:, genre]
+            results |= named({name: float(of[genre]) for name, of in by_genre.items()}, genre)
+            plots = {
+                confusion_matrix_plot.CONFUSION_MATRIX_PLOT_NAME: _curve(ranks),
+                calibration_plot.CALIBRATION_PLOT_NAME: _calibration(ranks),
+            }
+            results |= named(plots, genre, metric_types.PlotKey)
+        return results
 
 
-def _values(counts: _Accumulator, model_name: str) -> dict[metric_types.MetricKey, float]:
-    """All metrics of one model in one slice."""
-    by_genre = {
-        F1: ratio(2 * counts.true_positives, counts.decided + counts.support),
-        PRECISION: ratio(counts.true_positives, counts.decided),
-        RECALL: ratio(counts.true_positives, counts.support),
-        AUC_PR: average_precision(counts.ranks),
-        SUPPORT: counts.support.astype(np.float64),
+def _metrics(sums: _Sums) -> tuple[dict[str, Floats], dict[str, float]]:
+    """All metrics of one slice by name: of the genres, float64 [genres], and over all of them."""
+    support = sums.ranks[1].sum(axis=1)
+    examples = int(sums.ranks[:, 0].sum())
+    by_genre = _rates(sums.hits, sums.decided, support) | {
+        AUC_PR: average_precision(sums.ranks),
+        SUPPORT: support.astype(np.float64),
     }
-    hits, decided, support = (
-        int(total.sum()) for total in (counts.true_positives, counts.decided, counts.support)
-    )
-    micro = {
-        F1: ratio(2 * hits, decided + support),
-        PRECISION: ratio(hits, decided),
-        RECALL: ratio(hits, support),
-    }
-    present = counts.support > 0
+    present = support > 0
     macro = {
         name: ratio(by_genre[name][present].sum(), present.sum())
         for name in (F1, PRECISION, RECALL, AUC_PR)
     }
-    overall = {
-        EXAMPLE_COUNT: np.float64(counts.examples),
-        SAMPLES_F1: ratio(counts.samples_f1, counts.examples),
-        SUBSET_ACCURACY: ratio(counts.exact, counts.examples),
-        HAMMING_ACCURACY: ratio(counts.correct, counts.examples * counts.genres),
-    }
-    values: dict[metric_types.MetricKey, float] = {}
-
-    def put(named: Mapping[str, Any], sub_key: metric_types.SubKey | None = None) -> None:
-        for name, value in named.items():
-            values[metric_types.MetricKey(name, model_name=model_name, sub_key=sub_key)] = float(
-                value
-            )
-
-    for genre in range(counts.genres):
-        put(
-            {name: of_genres[genre] for name, of_genres in by_genre.items()},
-            metric_types.SubKey(class_id=genre),
-        )
+    hits, decided, true = sums.hits.sum(), sums.decided.sum(), support.sum()
+    wrong = decided + true - 2 * hits
+    decisions = examples * len(support)
     # TFMA's own mark of an average would give its views the name "micro_average: true\n_f1_score".
-    put({f"{MICRO}_{name}": value for name, value in micro.items()})
-    put({f"{MACRO}_{name}": value for name, value in macro.items()})
-    put(overall)
-    return values
+    overall: dict[str, Any] = {
+        **{f"micro_{name}": value for name, value in _rates(hits, decided, true).items()},
+        **{f"macro_{name}": value for name, value in macro.items()},
+        EXAMPLE_COUNT: examples,
+        SAMPLES_F1: ratio(sums.samples_f1, examples),
+        SUBSET_ACCURACY: ratio(sums.exact, examples),
+        HAMMING_ACCURACY: ratio(decisions - wrong, decisions),
+    }
+    return by_genre, {name: float(value) for name, value in overall.items()}
 
 
-def _plots(counts: _Accumulator, model_name: str) -> dict[metric_types.PlotKey, Any]:
-    """What TFMA's views plot of each genre in one slice: curves by threshold, and calibration."""
-
-    def key(name: str, genre: int) -> metric_types.PlotKey:
-        sub_key = metric_types.SubKey(class_id=genre)
-        return metric_types.PlotKey(name, model_name=model_name, sub_key=sub_key)
-
-    plots: dict[metric_types.PlotKey, Any] = {}
-    for genre in range(counts.genres):
-        ranks = counts.ranks[:, genre]
-        plots[key(confusion_matrix_plot.CONFUSION_MATRIX_PLOT_NAME, genre)] = _curve(ranks)
-        plots[key(calibration_plot.CALIBRATION_PLOT_NAME, genre)] = _calibration(ranks)
-    return plots
+def _rates(hits: Any, decided: Any, support: Any) -> dict[str, Floats]:
+    """F1, precision and recall of counts, of their shape."""
+    return {
+        F1: ratio(2 * hits, decided + support),
+        PRECISION: ratio(hits, decided),
+        RECALL: ratio(hits, support),
+    }
 
 
 def _curve(ranks: Counts) -> metrics_for_slice_pb2.ConfusionMatrixAtThresholds:
@@ -237,29 +192,20 @@ def _curve(ranks: Counts) -> metrics_for_slice_pb2.ConfusionMatrixAtThresholds:
     thresholds[0], thresholds[-1] = 0.0, 1.0
     above = np.concatenate([np.cumsum(ranks[:, ::-1], axis=1)[:, ::-1], np.zeros((2, 1))], axis=1)
     negatives, positives = above[:, 0]
-    false_positives, true_positives = above[:, starts]
-    matrices = zip(
-        thresholds,
-        true_positives,
-        false_positives,
-        ratio(true_positives, true_positives + false_positives),
-        ratio(true_positives, np.full_like(true_positives, positives)),
-        strict=True,
-    )
-    return metrics_for_slice_pb2.ConfusionMatrixAtThresholds(
-        matrices=[
-            metrics_for_slice_pb2.ConfusionMatrixAtThresholds.ConfusionMatrixAtThreshold(
-                threshold=threshold,
-                true_positives=hits,
-                false_positives=alarms,
-                true_negatives=negatives - alarms,
-                false_negatives=positives - hits,
-                precision=precision,
-                recall=recall,
-            )
-            for threshold, hits, alarms, precision, recall in matrices
-        ]
-    )
+    false, true = above[:, starts]
+    columns = {
+        "threshold": thresholds,
+        "true_positives": true,
+        "false_positives": false,
+        "true_negatives": negatives - false,
+        "false_negatives": positives - true,
+        "precision": ratio(true, true + false),
+        "recall": ratio(true, positives),
+    }
+    curve = metrics_for_slice_pb2.ConfusionMatrixAtThresholds()
+    for row in zip(*columns.values(), strict=True):
+        curve.matrices.add(**dict(zip(columns, row, strict=True)))
+    return curve
 
 
 def _calibration(ranks: Counts) -> metrics_for_slice_pb2.CalibrationHistogramBuckets:
@@ -270,30 +216,24 @@ def _calibration(ranks: Counts) -> metrics_for_slice_pb2.CalibrationHistogramBuc
     """
     middles = probability_of(np.arange(_BUCKETS) + 0.5)
     places = (middles * _CALIBRATION_BUCKETS).astype(np.int64)
-    examples, labels, predictions = (
+    counted = [
         np.bincount(places, weights, _CALIBRATION_BUCKETS)
         for weights in (ranks.sum(axis=0), ranks[1], ranks.sum(axis=0) * middles)
-    )
+    ]
     edges = np.linspace(0, 1, _CALIBRATION_BUCKETS + 1)
-    bucket = metrics_for_slice_pb2.CalibrationHistogramBuckets.Bucket
-    rows = zip(edges[:-1], edges[1:], examples, labels, predictions, strict=True)
-    return metrics_for_slice_pb2.CalibrationHistogramBuckets(
-        buckets=[
-            # TFMA's views expect a bucket below 0 and one above 1.
-            bucket(lower_threshold_inclusive=-np.inf, upper_threshold_exclusive=0.0),
-            *(
-                bucket(
-                    lower_threshold_inclusive=low,
-                    upper_threshold_exclusive=high,
-                    num_weighted_examples={"value": count},
-                    total_weighted_label={"value": label},
-                    total_weighted_refined_prediction={"value": prediction},
-                )
-                for low, high, count, label, prediction in rows
-            ),
-            bucket(lower_threshold_inclusive=1.0, upper_threshold_exclusive=np.inf),
-        ]
-    )
+    histogram = metrics_for_slice_pb2.CalibrationHistogramBuckets()
+    # TFMA's views expect a bucket below 0 and one above 1.
+    histogram.buckets.add(lower_threshold_inclusive=-np.inf, upper_threshold_exclusive=0.0)
+    for low, high, examples, label, prediction in zip(edges[:-1], edges[1:], *counted, strict=True):
+        histogram.buckets.add(
+            lower_threshold_inclusive=low,
+            upper_threshold_exclusive=high,
+            num_weighted_examples={"value": examples},
+            total_weighted_label={"value": label},
+            total_weighted_refined_prediction={"value": prediction},
+        )
+    histogram.buckets.add(lower_threshold_inclusive=1.0, upper_threshold_exclusive=np.inf)
+    return histogram
 
 
 def buckets(probabilities: Floats) -> Counts:

@@ -6,9 +6,9 @@ from typing import Final
 from rich import box
 from rich.table import Table
 
-from components.evaluator.decision import Judgement, Verdict
 from schema.errors import UserError
 from schema.names import VERDICT_FILE, Node, Split
+from schema.verdict import Judgement, Verdict
 
 _STYLES: Final = {
     Judgement.PASS: "green",
@@ -30,7 +30,7 @@ def read_verdict(blessing: Path) -> Verdict:
         raise UserError(f"{path} is missing: {remedy}")
     try:
         return Verdict.from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError, KeyError) as error:
+    except ValueError as error:
         raise UserError(
             f"{path} was written by another version of the project, or is damaged: {remedy}"
         ) from error

@@ -47,39 +47,26 @@ def ModelReport(  # noqa: N802 (TFX names the node after the function)
 ) -> None:
     """Write one HTML file about a model and the run that made it.
 
-    Args:
-        report: the file.
-        examples: raw examples.
-        model: the candidate.
-        evaluation: TFMA's results of the Evaluator.
-        blessing: the Evaluator's blessing, with the verdict.
-        infra_blessing: the blessing of the smoke test.
-        pushed_model: what the Pusher recorded.
-        last_blessed: the last blessed model; may hold none.
-        anomalies: what the ExampleValidator found.
-        accepted: the statistics that the AnomalyGate accepted.
-        movies: folder of the joined films, with ingest's report.
-        metadata: ML Metadata's SQLite database; lineage and times are left out if it is empty.
-        code_fingerprint: part of the cache key, so that the node runs again after an edit of the
-            code; not used otherwise.
+    The inputs are outputs of the nodes before; `examples` are raw, and `blessing` is the
+    Evaluator's, with the verdict. `movies` is the folder of the joined films, with ingest's report,
+    and `metadata` ML Metadata's SQLite database; lineage and times are left out if it is empty.
 
     Raises:
         UserError: the verdict or the record of the training is missing.
     """
     started = time.monotonic()
-    given = {
-        "examples": examples,
-        "model": model,
-        "evaluation": evaluation,
-        "blessing": blessing,
-        "infra_blessing": infra_blessing,
-        "pushed_model": pushed_model,
-        "last_blessed": last_blessed,
-        "anomalies": anomalies,
-        "accepted": accepted,
-    }
     facts = gather(
-        {key: artifact for key, artifact in given.items() if artifact is not None},
+        {
+            "examples": examples,
+            "model": model,
+            "evaluation": evaluation,
+            "blessing": blessing,
+            "infra_blessing": infra_blessing,
+            "pushed_model": pushed_model,
+            "last_blessed": last_blessed,
+            "anomalies": anomalies,
+            "accepted": accepted,
+        },
         movies,
         metadata,
     )

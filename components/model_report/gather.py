@@ -1,9 +1,8 @@
 """Reads what the nodes of a run made, for its report."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,48 +18,30 @@ import metadata
 from components import examples as example_files
 from components.anomaly_gate.figures import load_anomalies
 from components.evaluator import metrics
-from components.evaluator.decision import Verdict
+from components.evaluator.measurement import read_metrics
 from components.evaluator.verdict import read_verdict
 from components.pusher import versions
+from components.simple_baseline.model import labels
 from report import examples as shown
 from report import facts
 from report.metrics import Floats
 from report.occlusion import Film
 from schema import features as raw
+from schema import names
 from schema.errors import UserError
 from schema.examples import serialize
-from schema.genres import GENRES, NUM_GENRES
-from schema.names import (
-    ANOMALY_REPORT_FILE,
-    EVALUATE_SIGNATURE,
-    EXAMPLES_INPUT,
-    EXTRA_ASSETS,
-    INGEST_REPORT_FILE,
-    MODEL_NAME,
-    OUTCOME_PROPERTY,
-    PROBABILITIES_OUTPUT,
-    PUSHED_DESTINATION_PROPERTY,
-    PUSHED_PROPERTY,
-    PUSHED_VERSION_PROPERTY,
-    REASON_PROPERTY,
-    SCORES_OUTPUT,
-    TRAINING_RECORD_FILE,
-    Split,
-)
+from schema.genres import NUM_GENRES
+from schema.verdict import Verdict
 from transform import features as xf
 
-BATCH_SIZE: Final = 256
-"""Films of a batch that is read from files."""
-
-ROWS_AT_ONCE: Final = 64
-"""Films of a batch that explains an example."""
+_BATCH_SIZE: Final = 256
 
 
 def gather(given: Mapping[str, types.Artifact], movies: str, database: str) -> facts.Facts:
     """Read everything that the report contains.
 
     Args:
-        given: the inputs of `ModelReport` by name; those that are missing are left out.
+        given: the inputs of `ModelReport` by name; those that are missing are left out or None.
         movies: folder of the joined films, with ingest's report; may be empty.
         database: ML Metadata's SQLite database; lineage and times are left out if it is empty.
 
@@ -72,20 +53,36 @@ def gather(given: Mapping[str, types.Artifact], movies: str, database: str) -> f
     last = given.get("last_blessed") if judged.last_blessed_macro_f1 is not None else None
     training = _training(folder)
     last_training = _training(Path(path_utils.serving_model_path(last.uri))) if last else None
-    evaluate = _evaluate(tf.saved_model.load(str(folder)))
-    columns = example_files.columns(given["examples"], Split.TEST, [raw.TCONST, *raw.MODEL_INPUTS])
-    films = _films(evaluate, given["examples"], columns)
+    model = tf.saved_model.load(str(folder))
+    columns = example_files.columns(
+        given["examples"], names.Split.TEST, [raw.TCONST, *raw.MODEL_INPUTS]
+    )
+    evaluated = _evaluated(model, example_files.serialized(given["examples"], names.Split.TEST))
+    films = facts.Films(
+        tconst=columns[raw.TCONST],
+        title=columns[raw.TITLE],
+        labels=evaluated[xf.LABEL] > 0.5,
+        predicted=evaluated[names.SCORES_OUTPUT] > 0.5,
+        probabilities=evaluated[names.PROBABILITIES_OUTPUT],
+        scores=evaluated[names.SCORES_OUTPUT],
+    )
+
+    def ask(asked: Sequence[Film]) -> Floats:
+        """Probabilities of films, float [films, genres]."""
+        rows = tf.data.Dataset.from_tensor_slices([serialize(film) for film in asked])
+        return _evaluated(model, rows)[names.PROBABILITIES_OUTPUT]
+
     history = metadata.read(Path(database)) if database else metadata.History((), {})
     return facts.Facts(
-        name=MODEL_NAME,
+        name=names.MODEL_NAME,
         written=datetime.now(UTC),
         model=str(folder),
         fingerprint=versions.fingerprint(folder),
         verdict=_verdict(judged, films),
         outcome=_outcome(given.get("infra_blessing"), given.get("pushed_model")),
         films=films,
-        slices=tuple(read_slices(given["evaluation"].uri, tfma.CANDIDATE_KEY if last else "")),
-        examples=tuple(shown.examples(films, columns, _ask(evaluate))),
+        slices=tuple(_slices(given["evaluation"].uri, tfma.CANDIDATE_KEY if last else "")),
+        examples=tuple(shown.examples(films, columns, ask)),
         training=training,
         last_training=last_training,
         data=_data(given, Path(movies) if movies else None),
@@ -96,112 +93,67 @@ def gather(given: Mapping[str, types.Artifact], movies: str, database: str) -> f
     )
 
 
+def _evaluated(model: Any, rows: tf.data.Dataset) -> dict[str, Floats]:
+    """Labels, probabilities and scores that the model gives serialized examples, by output.
+
+    The signature `evaluate` runs on the whole test split anyway; the first call of another one
+    would take seconds.
+    """
+    ask = model.signatures[names.EVALUATE_SIGNATURE]
+    answers = [ask(**{names.EXAMPLES_INPUT: batch}) for batch in rows.batch(_BATCH_SIZE)]
+    return {
+        name: np.concatenate([answer[name] for answer in answers])
+        for name in (xf.LABEL, names.PROBABILITIES_OUTPUT, names.SCORES_OUTPUT)
+    }
+
+
 def _verdict(judged: Verdict, films: facts.Films) -> facts.Verdict:
     """The verdict with the counts of each genre, which its shares do not contain."""
     hits = (films.labels & films.predicted).sum(axis=0).tolist()
     predicted = films.predicted.sum(axis=0).tolist()
     genres = tuple(
-        facts.Genre(**asdict(row) | {"judgement": row.judgement.value}, hits=both, predicted=given)
+        facts.Genre(**vars(row), hits=both, predicted=given)
         for row, both, given in zip(judged.genres, hits, predicted, strict=True)
     )
-    values = {field.name: getattr(judged, field.name) for field in fields(facts.Verdict)}
-    return facts.Verdict(**values | {"genres": genres})
+    return facts.Verdict(**vars(judged) | {"genres": genres})
 
 
 def _outcome(
     infra_blessing: types.Artifact | None, pushed_model: types.Artifact | None
 ) -> facts.Outcome:
     """What happened to the model; the smoke test's reasons come before the Pusher's."""
-    if pushed_model is not None and pushed_model.get_int_custom_property(PUSHED_PROPERTY):
+    if pushed_model is not None and pushed_model.get_int_custom_property(names.PUSHED_PROPERTY):
         return facts.Outcome(
-            version=pushed_model.get_string_custom_property(PUSHED_VERSION_PROPERTY),
-            destination=pushed_model.get_string_custom_property(PUSHED_DESTINATION_PROPERTY),
+            version=pushed_model.get_string_custom_property(names.PUSHED_VERSION_PROPERTY),
+            destination=pushed_model.get_string_custom_property(names.PUSHED_DESTINATION_PROPERTY),
         )
     for artifact in (infra_blessing, pushed_model):
-        reason = artifact and artifact.get_string_custom_property(REASON_PROPERTY)
+        reason = artifact and artifact.get_string_custom_property(names.REASON_PROPERTY)
         if reason:
             return facts.Outcome(reasons=tuple(reason.splitlines()))
     if pushed_model is None:
         return facts.Outcome(reasons=("the Pusher did not run",))
-    outcome = pushed_model.get_string_custom_property(OUTCOME_PROPERTY)
+    outcome = pushed_model.get_string_custom_property(names.OUTCOME_PROPERTY)
     return facts.Outcome(reasons=(outcome or "no reason is given",))
 
 
-Evaluate = Callable[[Any], Mapping[str, Floats]]
-"""From serialized examples, string [N], to the outputs of the signature `evaluate`."""
-
-
-def _evaluate(model: Any) -> Evaluate:
-    """A call of the model's signature `evaluate`."""
-    signature = model.signatures[EVALUATE_SIGNATURE]
-
-    def evaluate(serialized: Any) -> Mapping[str, Floats]:
-        outputs = signature(**{EXAMPLES_INPUT: tf.constant(serialized)})
-        return {name: value.numpy() for name, value in outputs.items()}
-
-    return evaluate
-
-
-def _ask(evaluate: Evaluate) -> Callable[[Sequence[Film]], Floats]:
-    """Probabilities of films, float [films, genres]."""
-
-    # `evaluate` has predicted the whole split before: the first call of another signature would
-    # take seconds.
-    def ask(films: Sequence[Film]) -> Floats:
-        rows = [serialize(film) for film in films]
-        starts = range(0, len(rows), ROWS_AT_ONCE)
-        answers = [evaluate(rows[start : start + ROWS_AT_ONCE]) for start in starts]
-        return np.concatenate([answer[PROBABILITIES_OUTPUT] for answer in answers])
-
-    return ask
-
-
-def _films(evaluate: Evaluate, examples: types.Artifact, columns: Mapping[str, Any]) -> facts.Films:
-    """The model's predictions on the test split."""
-    batches = example_files.serialized(examples, Split.TEST).batch(BATCH_SIZE)
-    answers = [evaluate(batch) for batch in batches]
-    nothing = np.zeros((0, NUM_GENRES), np.float32)
-    labels, probabilities, scores = (
-        np.concatenate([nothing, *(answer[name] for answer in answers)])
-        for name in (xf.LABEL, PROBABILITIES_OUTPUT, SCORES_OUTPUT)
-    )
-    return facts.Films(
-        tconst=columns[raw.TCONST],
-        title=columns[raw.TITLE],
-        labels=labels > 0.5,
-        predicted=scores > 0.5,
-        probabilities=probabilities,
-        scores=scores,
-    )
-
-
-def read_slices(evaluation: str, model_name: str) -> list[facts.Slice]:
-    """Metrics by slice from TFMA's results, without those of the whole split.
-
-    Args:
-        evaluation: folder of TFMA's results.
-        model_name: TFMA's name of the model; empty if only one model was evaluated.
-    """
-    results = tfma.load_eval_result(evaluation, model_name=model_name or None).slicing_metrics
+def _slices(evaluation: str, model_name: str) -> list[facts.Slice]:
+    """Metrics by slice, without those of the whole split; for the arguments see `read_metrics`."""
     found = []
-    for key, values in results:
-        if key == ():
-            continue
-        [(kind, name)] = key
-        of_genres = [values[""][f"classId:{column}"] for column in range(NUM_GENRES)]
-        overall = values[""][""]
-        found.append(
-            facts.Slice(
-                kind=str(kind),
-                name=str(name),
-                films=round(overall[metrics.EXAMPLE_COUNT]["doubleValue"]),
-                micro_f1=float(overall[f"{metrics.MICRO}_{metrics.F1}"]["doubleValue"]),
-                f1=np.array([one[metrics.F1]["doubleValue"] for one in of_genres]),
-                support=np.array([round(one[metrics.SUPPORT]["doubleValue"]) for one in of_genres]),
+    for key, measured in read_metrics(evaluation, model_name).items():
+        for kind, name in key:
+            of_genres = [measured[f"classId:{column}"] for column in range(NUM_GENRES)]
+            found.append(
+                facts.Slice(
+                    kind=kind,
+                    name=name,
+                    films=round(measured[""][metrics.EXAMPLE_COUNT]),
+                    micro_f1=measured[""][metrics.MICRO_F1],
+                    f1=np.array([one[metrics.F1] for one in of_genres]),
+                    support=np.array([round(one[metrics.SUPPORT]) for one in of_genres]),
+                )
             )
-        )
-    order = {kind: place for place, kind in enumerate(xf.SLICES)}
-    return sorted(found, key=lambda one: (order.get(one.kind, len(order)), one.name))
+    return sorted(found, key=lambda one: (xf.SLICES.index(one.kind), one.name))
 
 
 def _training(folder: Path) -> facts.Training:
@@ -210,40 +162,33 @@ def _training(folder: Path) -> facts.Training:
     Raises:
         UserError: there is none.
     """
-    path = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    path = folder / names.EXTRA_ASSETS / names.TRAINING_RECORD_FILE
     if not path.is_file():
         raise UserError(f"{path} is missing: train the model again (--from Trainer)")
     record = _json(path)
     # Records of earlier versions of the project have fewer fields.
-    names = {field.name for field in fields(facts.Training)} & record.keys()
-    return facts.Training(**{name: record[name] for name in names})
+    known = {field.name for field in fields(facts.Training)} & record.keys()
+    return facts.Training(**{name: record[name] for name in known})
 
 
 def _data(given: Mapping[str, types.Artifact], movies: Path | None) -> facts.Data:
     examples = given["examples"]
-    genres = {
-        split: example_files.columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
-        for split in artifact_utils.decode_split_names(examples.split_names)
-    }
-    ingest = movies and movies / INGEST_REPORT_FILE
+    anomalies, accepted = given.get("anomalies"), given.get("accepted")
+    genres = {}
+    for split in artifact_utils.decode_split_names(examples.split_names):
+        joined = example_files.columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
+        genres[split] = labels(joined.tolist())
+    ingest = movies and movies / names.INGEST_REPORT_FILE
     return facts.Data(
         span=examples.get_int_custom_property("span"),
         fingerprint=examples.get_string_custom_property("input_fingerprint"),
         folder=str(movies or ""),
         films={split: len(rows) for split, rows in genres.items()},
-        genres={split: _genre_counts(rows) for split, rows in genres.items()},
-        anomalies=tuple(_anomalies(given["anomalies"])) if "anomalies" in given else (),
-        distances=tuple(_distances(Path(given["accepted"].uri))) if "accepted" in given else (),
+        genres={split: rows.sum(axis=0) for split, rows in genres.items()},
+        anomalies=tuple(_anomalies(anomalies)) if anomalies else (),
+        distances=tuple(_distances(Path(accepted.uri))) if accepted else (),
         ingest=_json(ingest)["report"] if ingest and ingest.is_file() else {},
     )
-
-
-def _genre_counts(rows: Iterable[str]) -> Floats:
-    """How many films have each genre, int64 [genres], from their joined genres."""
-    counts = Counter(
-        name for row in rows for name in {one.strip() for one in row.split(raw.LIST_SEPARATOR)}
-    )
-    return np.array([counts[genre] for genre in GENRES])
 
 
 def _anomalies(artifact: types.Artifact) -> list[str]:
@@ -257,7 +202,7 @@ def _anomalies(artifact: types.Artifact) -> list[str]:
 
 def _distances(accepted: Path) -> list[facts.Distance]:
     """The distances that the AnomalyGate measured."""
-    report = _json(accepted / ANOMALY_REPORT_FILE)
+    report = _json(accepted / names.ANOMALY_REPORT_FILE)
     compared = {f"{split} and train": measured for split, measured in report["skew"].items()}
     if report["drift"]:
         compared["train and the data before"] = report["drift"]

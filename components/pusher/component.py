@@ -6,10 +6,8 @@ properties of the same artifact, but leaves the model directory to `versions`.
 """
 
 from pathlib import Path
-from typing import Final
 
 from absl import logging
-from tfx import types
 from tfx.components.util import model_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
@@ -18,16 +16,8 @@ from tfx.utils import io_utils, path_utils
 
 from components.pusher import versions
 from components.pusher.decision import Outcome, refusal
+from schema import names
 from schema.errors import UserError
-from schema.names import (
-    OUTCOME_PROPERTY,
-    PUSHED_DESTINATION_PROPERTY,
-    PUSHED_PROPERTY,
-    PUSHED_VERSION_PROPERTY,
-    REASON_PROPERTY,
-)
-
-NOT_BLESSED: Final = "not blessed"
 
 
 @component
@@ -61,41 +51,37 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
         UserError: as `versions.publish`.
     """
     base = _local(base_directory)
+    outcome = "not blessed"
     reason = refusal(
         None if model_blessing is None else model_utils.is_model_blessed(model_blessing),
         None if infra_blessing is None else model_utils.is_infra_validated(infra_blessing),
-        infra_blessing.get_string_custom_property(REASON_PROPERTY) if infra_blessing else "",
+        infra_blessing.get_string_custom_property(names.REASON_PROPERTY) if infra_blessing else "",
     )
+    folder = path_utils.serving_model_path(model.uri)
     if reason:
         versions.record_token(base, destination_token)
-        _not_pushed(pushed_model, NOT_BLESSED, reason)
-        return
-    folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-    push = versions.publish(
-        _local(folder), base, keep_old=keep_old, republish=republish, token=destination_token
-    )
-    if push.outcome is Outcome.ROLLED_BACK:
-        reason = (
-            f"this very model was version {push.version}, which was rolled back; it goes out "
-            "again only with --republish"
+    else:
+        push = versions.publish(
+            _local(folder), base, keep_old=keep_old, republish=republish, token=destination_token
         )
-        _not_pushed(pushed_model, push.outcome.value, reason)
+        outcome = push.outcome.value
+        if push.outcome is Outcome.ROLLED_BACK:
+            reason = (
+                f"this very model was version {push.version}, which was rolled back; it goes out "
+                "again only with --republish"
+            )
+    set_text = pushed_model.set_string_custom_property
+    set_text(names.OUTCOME_PROPERTY, outcome)
+    pushed_model.set_int_custom_property(names.PUSHED_PROPERTY, int(not reason))
+    if reason:
+        set_text(names.REASON_PROPERTY, reason)
+        logging.warning("Pusher: not pushed: %s", reason)
         return
     io_utils.copy_dir(folder, pushed_model.uri)
-    pushed_model.set_int_custom_property(PUSHED_PROPERTY, 1)
-    pushed_model.set_string_custom_property(
-        PUSHED_DESTINATION_PROPERTY, str(base / str(push.version))
-    )
-    pushed_model.set_string_custom_property(PUSHED_VERSION_PROPERTY, str(push.version))
-    pushed_model.set_string_custom_property(OUTCOME_PROPERTY, push.outcome.value)
-    logging.info("Pusher: %s: %s", base / str(push.version), push.outcome.value)
-
-
-def _not_pushed(pushed_model: types.Artifact, outcome: str, reason: str) -> None:
-    pushed_model.set_int_custom_property(PUSHED_PROPERTY, 0)
-    pushed_model.set_string_custom_property(OUTCOME_PROPERTY, outcome)
-    pushed_model.set_string_custom_property(REASON_PROPERTY, reason)
-    logging.warning("Pusher: not pushed: %s", reason)
+    destination = str(base / str(push.version))
+    set_text(names.PUSHED_DESTINATION_PROPERTY, destination)
+    set_text(names.PUSHED_VERSION_PROPERTY, str(push.version))
+    logging.info("Pusher: %s: %s", destination, outcome)
 
 
 def _local(uri: str) -> Path:

@@ -21,28 +21,19 @@ class Outcome(Enum):
 class Push:
     """The result of a push.
 
-    Attributes:
-        outcome: what happened.
-        version: the version that holds the model: the new one, the current one that equals it, or
-            the one that was rolled back.
+    `version` is the version that holds the model: the new one, the current one that equals it, or
+    the one that was rolled back.
     """
 
     outcome: Outcome
     version: int
 
 
-def refusal(
-    model_blessed: bool | None, infra_blessed: bool | None, smoke_test_reason: str = ""
-) -> str:
-    """Why a model must not be pushed.
+def refusal(model_blessed: bool | None, infra_blessed: bool | None, smoke_test_reason: str) -> str:
+    """Why a model must not be pushed; empty if it may.
 
-    Args:
-        model_blessed: whether the Evaluator blessed it; None if it was not asked.
-        infra_blessed: whether the smoke test blessed it; None if it was not asked.
-        smoke_test_reason: why the smoke test did not.
-
-    Returns:
-        The reason; empty if the model may be pushed.
+    `model_blessed` is the Evaluator's verdict and `infra_blessed` the smoke test's; each is None if
+    that node was not asked.
     """
     if model_blessed is False:
         return "the Evaluator did not bless the model"
@@ -62,6 +53,9 @@ def choose_version(
 ) -> Push:
     """Choose what is done with a model that may be pushed.
 
+    The number of a new version is the time, or one more than the highest number if that is greater:
+    numbers increase even if the clock goes back.
+
     Args:
         model: its fingerprint.
         current: version and fingerprint of the current version; None if there is none.
@@ -69,10 +63,6 @@ def choose_version(
         highest: the highest number that was ever used.
         now: the time in seconds since 1970.
         republish: push the model even if it was rolled back before.
-
-    Returns:
-        The outcome. The number of a new version is the time, or one more than the highest number if
-        that is greater: numbers increase even if the clock goes back.
     """
     if current is not None and current[1] == model:
         return Push(Outcome.UNCHANGED, current[0])
@@ -84,13 +74,9 @@ def choose_version(
 def choose_rollback(
     base: object, to: int | None, visible: Collection[int], hidden: Collection[int]
 ) -> int:
-    """Choose the version that a rollback serves.
+    """Choose the version that a rollback serves: the one wanted, or the one before the current.
 
-    Args:
-        base: names the folder of the versions, for the errors.
-        to: the version wanted; by default the one before the current.
-        visible: the versions that a server sees.
-        hidden: the versions that were rolled back.
+    A server sees the `visible` versions; the `hidden` ones were rolled back. Errors name `base`.
 
     Raises:
         UserError: there is no such version.

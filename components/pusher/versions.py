@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from components.pusher.decision import Outcome, Push, choose_rollback, choose_version
 from schema.errors import UserError, from_os_error
@@ -33,22 +33,21 @@ from schema.files import lock, move, sync, write_text
 from schema.names import SAVED_MODEL_FILE
 from schema.versions import folders, number
 
-ROLLED_BACK: Final = ".rolled_back"
-STATE_FILE: Final = ".versions.json"
-LOCK_FILE: Final = ".lock"
-STAGING_PREFIX: Final = ".staging-"
-TRASH_PREFIX: Final = ".trash-"
-UNFINISHED_STATE: Final = f".{STATE_FILE}."
-"""Begins the names of state files that a killed process left half written."""
+_ROLLED_BACK: Final = ".rolled_back"
+_STATE_FILE: Final = ".versions.json"
+_LOCK_FILE: Final = ".lock"
+_STAGING: Final = ".staging-"
+_TRASH: Final = ".trash-"
+_UNFINISHED: Final = (_STAGING, _TRASH, f".{_STATE_FILE}.")
+"""Begin the names of what a killed process leaves; the last is a state file half written."""
 
 LOCK_TIMEOUT_SECONDS: Final = 600.0
 
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Rollback:
-    """The result of `rollback`: the versions served before and after it."""
+class Rollback(NamedTuple):
+    """The versions served before and after a rollback."""
 
     before: int
     after: int
@@ -78,7 +77,7 @@ def served(base: Path) -> dict[int, Path]:
 
 def rolled_back(base: Path) -> dict[int, Path]:
     """The versions that rollbacks took out of sight and that are still kept, oldest first."""
-    return folders(base / ROLLED_BACK)
+    return folders(base / _ROLLED_BACK)
 
 
 def current(base: Path) -> int | None:
@@ -114,20 +113,13 @@ def publish(
 ) -> Push:
     """Make a model the current version, unless it is so already or was rolled back.
 
-    The new version's number is the clock's second or one more than the highest ever used, whichever
-    is greater, so that numbers increase when the clock goes back, too.
-
     Args:
         source: folder of a SavedModel.
         base: folder of the versions; made if absent.
-        keep_old: how many versions before the current one are kept, at least 1; as many rolled-back
-            ones are kept.
+        keep_old: how many old versions are kept, and how many rolled-back ones; at least 1.
         republish: push the model even if it was rolled back before.
         token: destination token to record (see `destination_token`).
         clock: gives the time in seconds since 1970.
-
-    Returns:
-        What happened, and the version that holds the model.
 
     Raises:
         TryAgainError: another process has held the lock for ten minutes, or the disk is full.
@@ -146,11 +138,13 @@ def publish(
         state = _read_state(base)
         model = fingerprint(source)
         latest = current(base)
+        # A number may be taken by a file of a user as well.
+        taken = [*base.iterdir(), *rolled_back(base).values()]
         push = choose_version(
             model,
             None if latest is None else (latest, fingerprint(served(base)[latest])),
             state.rolled_back,
-            highest=max(state.highest, *_used_numbers(base), 0),
+            highest=max(state.highest, *(number(path.name) or 0 for path in taken)),
             now=int(clock()),
             republish=republish,
         )
@@ -158,7 +152,7 @@ def publish(
             marks = {mark: version for mark, version in state.rolled_back.items() if mark != model}
             _add(source, model, base, _State(push.version, marks, token, push.version))
         else:
-            _write_state(base, replace(state, token=token, token_current=current(base)))
+            _write_state(base, replace(state, token=token, token_current=latest))
         _prune(base, keep_old)
     return push
 
@@ -172,14 +166,10 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
 
     Args:
         base: folder of the versions.
-        to: the version wanted; by default the one before the current.
-
-    Returns:
-        The versions served before and after; equal if `to` was served already.
+        to: the version wanted, which may be served already; by default the one before the current.
 
     Raises:
-        UserError: there is no such version, another process has held the lock for ten minutes, or
-            the file system refuses.
+        UserError: there is no such version, or as `publish`, for lock and file system.
     """
     if current(base) is None and not rolled_back(base):
         raise UserError(f"{base} holds no version: nothing has been pushed there")
@@ -197,9 +187,9 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
         if after not in visible:
             move(hidden[after], base / str(after))
         if above:
-            (base / ROLLED_BACK).mkdir(exist_ok=True)
+            (base / _ROLLED_BACK).mkdir(exist_ok=True)
         for version in above:
-            move(visible[version], base / ROLLED_BACK / str(version))
+            move(visible[version], base / _ROLLED_BACK / str(version))
     return Rollback(before, after)
 
 
@@ -230,13 +220,6 @@ def record_token(base: Path, token: str) -> None:
         _write_state(base, replace(_read_state(base), token=token, token_current=current(base)))
 
 
-def _used_numbers(base: Path) -> Iterator[int]:
-    """Every number that is taken, by a version, a rolled-back one or a file of a user."""
-    for parent in (base, base / ROLLED_BACK):
-        if parent.is_dir():
-            yield from filter(None, (number(path.name) for path in parent.iterdir()))
-
-
 def _contents(folder: Path) -> list[Path]:
     """All files and folders below `folder`, in the order of their names."""
     paths = sorted(folder.rglob("*"))
@@ -252,7 +235,7 @@ def _add(source: Path, model: str, base: Path, state: _State) -> None:
     The state is written before the version appears: a number that was written down is never given
     out again, and a token that names a version which did not appear is not valid.
     """
-    staging = _new_name(base, STAGING_PREFIX)
+    staging = base / f"{_STAGING}{uuid.uuid4().hex}"
     try:
         _copy(source, staging)
         if fingerprint(staging) != model:
@@ -271,28 +254,21 @@ def _copy(source: Path, target: Path) -> None:
     able to read what was exported into somebody's private folder.
     """
     target.mkdir()
-    copied = [target]
     for path in _contents(source):
         copy = target / path.relative_to(source)
         if path.is_dir():
             copy.mkdir()
-            copied.append(copy)
         else:
             shutil.copyfile(path, copy)
-            sync(copy)
-    for folder in copied:
-        sync(folder)
-
-
-def _new_name(base: Path, prefix: str) -> Path:
-    return base / f"{prefix}{uuid.uuid4().hex}"
+    for path in (target, *_contents(target)):
+        sync(path)
 
 
 def _prune(base: Path, keep_old: int) -> None:
     """Delete the oldest versions; a failure costs disk space only, so it is logged, not raised."""
     old = [*served(base).values()][: -keep_old - 1] + [*rolled_back(base).values()][:-keep_old]
     for path in old:
-        trash = _new_name(base, TRASH_PREFIX)
+        trash = base / f"{_TRASH}{uuid.uuid4().hex}"
         try:
             move(path, trash)
             shutil.rmtree(trash)
@@ -303,7 +279,7 @@ def _prune(base: Path, keep_old: int) -> None:
 def _remove_leftovers(base: Path) -> None:
     """Delete what killed processes left behind; under the lock, so that nobody is at work on it."""
     for path in base.iterdir():
-        if path.name.startswith((STAGING_PREFIX, TRASH_PREFIX, UNFINISHED_STATE)):
+        if path.name.startswith(_UNFINISHED):
             try:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             except OSError as error:
@@ -311,7 +287,7 @@ def _remove_leftovers(base: Path) -> None:
 
 
 def _read_state(base: Path) -> _State:
-    path = base / STATE_FILE
+    path = base / _STATE_FILE
     try:
         return _State(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -324,7 +300,7 @@ def _read_state(base: Path) -> _State:
 
 
 def _write_state(base: Path, state: _State) -> None:
-    write_text(base / STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n")
+    write_text(base / _STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n")
 
 
 @contextmanager
@@ -336,7 +312,7 @@ def _changing(base: Path, action: str) -> Iterator[None]:
     )
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with lock(base / LOCK_FILE, held, wait_seconds=LOCK_TIMEOUT_SECONDS):
+        with lock(base / _LOCK_FILE, held, wait_seconds=LOCK_TIMEOUT_SECONDS):
             yield
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""

@@ -12,13 +12,7 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact, Property, PropertyType
 
 from components import examples as example_files
-from components.simple_baseline.model import (
-    best_thresholds,
-    decide,
-    evaluate,
-    fit_predict,
-    labels,
-)
+from components.simple_baseline.model import best_thresholds, decide, evaluate, fit_predict, labels
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import SIMPLE_BASELINE_FILE, Split
@@ -49,7 +43,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
         examples: raw examples with these splits.
         metrics: output: figures on the test split.
         seed: of the solver.
-        code_fingerprint: hash of the node's sources; part of the cache key only.
+        code_fingerprint: see `components`.
 
     Raises:
         UserError: a split has no films, or their plots share no words.

@@ -9,16 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
+from sklearn import metrics
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import (
-    accuracy_score,
-    f1_score,
-    hamming_loss,
-    precision_recall_curve,
-    precision_recall_fscore_support,
-)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import MultiLabelBinarizer
 
@@ -43,13 +36,10 @@ Probabilities = npt.NDArray[np.float64]
 
 
 def labels(genres: Sequence[str]) -> Labels:
-    """Which genres each film has.
+    """Which genres each film has, bool [films, 22], in the order of `GENRES`.
 
     Args:
         genres: joined names, one string a film; names not in `GENRES` count for nothing.
-
-    Returns:
-        bool [films, 22], in the order of `GENRES`.
     """
     known = [
         {name.strip() for name in joined.split(raw.LIST_SEPARATOR)} & set(GENRES)
@@ -64,11 +54,7 @@ def fit_predict(
 ) -> list[Probabilities]:
     """Fit TF-IDF of one- and two-word n-grams and one logistic regression a genre.
 
-    Args:
-        texts: of the films to fit on.
-        given: their genres, bool [films, 22].
-        others: lists of texts to predict.
-        seed: of the solver.
+    The given genres are those of the texts to fit on, bool [films, 22].
 
     Returns:
         For each of `others` the probabilities, float64 [films, 22]. A genre that no film to fit on
@@ -92,7 +78,6 @@ def fit_predict(
             f"No word occurs in {MIN_FILMS} of the {len(texts)} plots of the {Split.TRAIN} split. "
             "Give more films."
         ) from error
-    unseen = scipy.sparse.vstack([vectorizer.transform(one) for one in others], format="csr")
     # The dual form takes a seventh of the time of the primal on such sparse rows.
     model = OneVsRestClassifier(
         LogisticRegression(
@@ -106,25 +91,23 @@ def fit_predict(
     with warnings.catch_warnings():
         # Scikit-learn warns of a genre that no film or every film has; its probability is constant.
         warnings.filterwarnings("ignore", "Label .* is present in all", UserWarning)
-        probabilities: Probabilities = model.fit(features, given).predict_proba(unseen)
-    return np.split(probabilities, np.cumsum([len(one) for one in others])[:-1])
+        model.fit(features, given)
+        return [model.predict_proba(vectorizer.transform(one)) for one in others]
 
 
 def best_thresholds(probabilities: Probabilities, given: Labels) -> npt.NDArray[np.float64]:
-    """For each genre the threshold with the highest F1.
+    """For each genre the threshold with the highest F1, float64 [22], above 0.
 
-    Args:
-        probabilities: float64 [films, 22].
-        given: the genres of these films, bool [films, 22].
-
-    Returns:
-        float64 [22], above 0. A genre that none of the films has gets 0.5.
+    Probabilities are float64 [films, 22], the given genres of these films bool [films, 22]. A genre
+    that none of the films has gets 0.5.
     """
     thresholds = np.full(NUM_GENRES, 0.5)
     for genre in np.flatnonzero(given.any(axis=0)):
         # Each probability that occurs is a place to cut, in ascending order; of equal F1s the
         # highest cut counts.
-        precision, recall, cuts = precision_recall_curve(given[:, genre], probabilities[:, genre])
+        precision, recall, cuts = metrics.precision_recall_curve(
+            given[:, genre], probabilities[:, genre]
+        )
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         best = len(cuts) - 1 - int(f1[:-1][::-1].argmax())
         below = cuts[best - 1] if best else 0.0
@@ -135,12 +118,8 @@ def best_thresholds(probabilities: Probabilities, given: Labels) -> npt.NDArray[
 def decide(probabilities: Probabilities, thresholds: npt.NDArray[np.float64]) -> Labels:
     """The genres above their thresholds; the one nearest to its threshold where there is none.
 
-    Args:
-        probabilities: float64 [films, 22].
-        thresholds: float64 [22], above 0.
-
-    Returns:
-        bool [films, 22], at least one in each row.
+    Probabilities are float64 [films, 22], thresholds float64 [22] and above 0. Returns bool
+    [films, 22].
     """
     decided = probabilities >= thresholds
     nearest = (probabilities / thresholds).argmax(axis=1)
@@ -150,35 +129,26 @@ def decide(probabilities: Probabilities, thresholds: npt.NDArray[np.float64]) ->
 
 
 def evaluate(given: Labels, decided: Labels) -> dict[str, Any]:
-    """Compare decisions with the truth.
-
-    Args:
-        given: bool [films, 22].
-        decided: bool [films, 22].
+    """Compare decisions with the given genres, each bool [films, 22].
 
     Returns:
         `films`; `macro_f1`, `micro_f1`, `samples_f1`, `subset_accuracy` and `hamming_accuracy`; and
         under `genres` for each name its `f1`, `precision`, `recall` and `support`. What is divided
         by zero is 0. The macro mean goes over the genres that at least one film has.
     """
-    precision, recall, f1, support = precision_recall_fscore_support(
+    by_genre = metrics.precision_recall_fscore_support(
         given, decided, average=None, zero_division=0
     )
-    present = np.flatnonzero(support)
+    names = ("precision", "recall", "f1", "support")
+    rows = zip(*(values.tolist() for values in by_genre), strict=True)
+    genres = [dict(zip(names, row, strict=True)) for row in rows]
+    present = [row["f1"] for row in genres if row["support"]]
     return {
         "films": len(given),
-        "macro_f1": float(f1[present].mean()) if len(present) else 0.0,
-        "micro_f1": float(f1_score(given, decided, average="micro", zero_division=0)),
-        "samples_f1": float(f1_score(given, decided, average="samples", zero_division=0)),
-        "subset_accuracy": float(accuracy_score(given, decided)),
-        "hamming_accuracy": 1.0 - float(hamming_loss(given, decided)),
-        "genres": {
-            name: {
-                "f1": float(f1[genre]),
-                "precision": float(precision[genre]),
-                "recall": float(recall[genre]),
-                "support": int(support[genre]),
-            }
-            for genre, name in enumerate(GENRES)
-        },
+        "macro_f1": sum(present) / max(len(present), 1),
+        "micro_f1": float(metrics.f1_score(given, decided, average="micro", zero_division=0)),
+        "samples_f1": float(metrics.f1_score(given, decided, average="samples", zero_division=0)),
+        "subset_accuracy": float(metrics.accuracy_score(given, decided)),
+        "hamming_accuracy": 1.0 - float(metrics.hamming_loss(given, decided)),
+        "genres": dict(zip(GENRES, genres, strict=True)),
     }

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
 
 from absl import logging
 from tfx.components.util import model_utils
@@ -22,16 +21,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.smoke_test import probe
-from schema.names import (
-    NOT_PASSED_FILE,
-    PASSED_FILE,
-    REASON_PROPERTY,
-    SMOKE_TEST_LOG_FILE,
-    SMOKE_TEST_REPORT_FILE,
-    Split,
-)
-
-BLESSED_PROPERTY: Final = "blessed"
+from schema import names
 
 
 @component
@@ -54,7 +44,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         model_blessing: the Evaluator's; a model that it did not bless is refused without a test.
         rows: number of rows of the test split, from the first, that the model is asked about.
         time_limit_seconds: for the whole process, its start included.
-        code_fingerprint: hash of the node's sources; part of the cache key only.
+        code_fingerprint: see `components`.
     """
     folder = Path(blessing.uri)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,77 +52,58 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         reasons = ["not asked, since the Evaluator did not bless the model"]
     else:
         reasons = run_probe(
-            path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
-            artifact_utils.get_split_uri([examples], Split.TEST),
+            path_utils.serving_model_path(model.uri),
+            artifact_utils.get_split_uri([examples], names.Split.TEST),
             folder,
             rows=rows,
             time_limit_seconds=time_limit_seconds,
         )
     for reason in reasons:
         logging.error("SmokeTest: %s", reason)
-    blessing.set_int_custom_property(BLESSED_PROPERTY, int(not reasons))
-    blessing.set_string_custom_property(REASON_PROPERTY, "\n".join(reasons))
-    (folder / (NOT_PASSED_FILE if reasons else PASSED_FILE)).touch()
+    blessing.set_int_custom_property("blessed", int(not reasons))
+    blessing.set_string_custom_property(names.REASON_PROPERTY, "\n".join(reasons))
+    (folder / (names.NOT_PASSED_FILE if reasons else names.PASSED_FILE)).touch()
 
 
 def run_probe(
     model: str, examples: str, folder: Path, *, rows: int, time_limit_seconds: int
 ) -> list[str]:
-    """Run the probe in a process of its own.
+    """What speaks against a model, by `probe` in a process that is killed after the time limit.
 
-    Args:
-        model: folder of the SavedModel.
-        examples: folder of TFRecord files with raw examples.
-        folder: gets `report.json` and `probe.log`.
-        rows: how many examples are asked about.
-        time_limit_seconds: after that the process is killed.
-
-    Returns:
-        What speaks against the model; nothing if it passed.
+    `folder` gets `report.json` and `probe.log`; the other folders are those that the probe takes.
     """
-    report, log = folder / SMOKE_TEST_REPORT_FILE, folder / SMOKE_TEST_LOG_FILE
+    report, log = folder / names.SMOKE_TEST_REPORT_FILE, folder / names.SMOKE_TEST_LOG_FILE
     command = [sys.executable, "-m", probe.__name__]
     command += ["--model", model, "--examples", examples, "--report", str(report)]
     command += ["--rows", str(rows), "--time-limit", str(time_limit_seconds)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-        )
-        try:
-            status = process.wait(timeout=time_limit_seconds)
-        except subprocess.TimeoutExpired:
-            status = -signal.SIGALRM
-        finally:
-            process.kill()
-            process.wait()
+    # The project is importable wherever this process was started from.
+    project = str(Path(__file__).resolve().parents[2])
+    paths = filter(None, (project, os.environ.get("PYTHONPATH")))
+    settings = {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    try:
+        with log.open("wb") as output:
+            status = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | settings,
+                timeout=time_limit_seconds,
+                check=False,
+            ).returncode
+    except subprocess.TimeoutExpired:
+        status = -signal.SIGALRM
     if status == 0:
         reasons: list[str] = json.loads(report.read_text(encoding="utf-8"))["reasons"]
         return reasons
     return [_failure(status, log, time_limit_seconds)]
 
 
-def _environment() -> dict[str, str]:
-    """This process's environment, with the project importable wherever it was started from."""
-    project = str(Path(__file__).resolve().parents[2])
-    paths = [project, os.environ.get("PYTHONPATH", "")]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
-
-
 def _failure(status: int, log: Path, time_limit_seconds: int) -> str:
     """Why there is no report, in one sentence."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    stages = [
-        line.removeprefix(probe.STAGE_MARK) for line in lines if line.startswith(probe.STAGE_MARK)
-    ]
-    stage = stages[-1] if stages else "starting"
+    mark = probe.STAGE_MARK
+    stage = ["starting", *(line.removeprefix(mark) for line in lines if line.startswith(mark))][-1]
     if status == -signal.SIGALRM:
         return f"{stage}: no answer within {time_limit_seconds} s (see {log})"
     if status < 0:

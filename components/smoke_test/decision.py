@@ -30,41 +30,37 @@ _EXTREME: Final = 1e-7
 """Probabilities and scores nearer to 0 or 1 than this count as this far away."""
 
 
-def check_answer(signature: str, answer: Answer, rows: Sequence[str]) -> list[str]:
-    """Check one answer of `serving_default` or `examples`.
+def check_answer(what: str, answer: Answer, rows: Sequence[str]) -> list[str]:
+    """Check one answer of `serving_default` or `examples` by itself.
 
     Args:
-        signature: names the answer.
+        what: names the answer.
         answer: genres, probabilities and predicted.
         rows: names of the N rows.
 
     Returns:
-        A sentence for each kind of fault, naming the first row.
+        A sentence for each kind of fault, which names the first row.
     """
     shape = (len(rows), len(GENRES))
     wrong = {key: array.shape for key, array in answer.items() if array.shape != shape}
     if wrong:
         return [
-            f"{signature}: '{key}' has the shape {list(found)}. Expected: {list(shape)}"
+            f"{what}: '{key}' has the shape {list(found)}. Expected: {list(shape)}"
             for key, found in wrong.items()
         ]
     probabilities = answer[PROBABILITIES_OUTPUT]
     finite = np.isfinite(probabilities)
-    in_range = ~finite | ((probabilities >= 0) & (probabilities <= 1))
+    outside = (probabilities < 0) | (probabilities > 1)
     names = np.array([name.encode() for name in GENRES], object)
-    right_genre = np.asarray(answer[GENRES_OUTPUT] == names, dtype=np.bool_)
-    some_genre = np.asarray(answer[PREDICTED_OUTPUT].any(axis=1, keepdims=True))
-    demands: dict[str, npt.NDArray[Any]] = {
-        "genres are not those of schema.genres.GENRES in their order": right_genre,
-        "probabilities are not finite": finite,
-        "probabilities lie outside of 0 to 1": in_range,
-        "no genre is predicted": some_genre,
+    faults = {
+        "genres are not those of schema.genres.GENRES in their order": (
+            answer[GENRES_OUTPUT] != names
+        ),
+        "probabilities are not finite": ~finite,
+        "probabilities lie outside of 0 to 1": finite & outside,
+        "no genre is predicted": ~answer[PREDICTED_OUTPUT].any(axis=1, keepdims=True),
     }
-    return [
-        f"{signature}: {fault} in {_where(~met, rows)}"
-        for fault, met in demands.items()
-        if not met.all()
-    ]
+    return _told(what, faults, rows)
 
 
 def check_probabilities(
@@ -74,7 +70,7 @@ def check_probabilities(
 
     Args:
         what: names the answer.
-        answer: found sound by `check_answer`.
+        answer: found sound by `check_answer`, as in `check_decisions`.
         expected: the answer for the same rows among all rows together.
         rows: names of the N rows.
         tolerance: how far two probabilities may lie apart.
@@ -83,14 +79,12 @@ def check_probabilities(
         What is wrong, and the largest absolute difference of two probabilities.
     """
     difference = np.abs(answer[PROBABILITIES_OUTPUT] - expected[PROBABILITIES_OUTPUT])
-    apart = ~(difference <= tolerance)
-    if not apart.any():
-        return [], float(difference.max())
-    return [
-        f"{what}: probabilities are up to {difference.max():.2g} away from those of "
-        f"{SERVING_SIGNATURE} for all rows together (allowed: {tolerance:g}) in "
-        f"{_where(apart, rows)}"
-    ], float(difference.max())
+    largest = float(difference.max())
+    fault = (
+        f"probabilities are up to {largest:.2g} away from those of {SERVING_SIGNATURE} for all "
+        f"rows together (allowed: {tolerance:g})"
+    )
+    return _told(what, {fault: ~(difference <= tolerance)}, rows), largest
 
 
 def check_decisions(
@@ -105,15 +99,8 @@ def check_decisions(
     threshold by more than the tolerance, the model predicts the one genre that comes nearest, which
     the thresholds do not tell: in such a row any single genre passes.
 
-    Args:
-        what: names the answer.
-        answer: found sound by `check_answer`.
-        evaluated: probabilities and scores of the signature `evaluate` for the same rows.
-        rows: names of the N rows.
-        tolerance: how far two probabilities for the same row may lie apart.
-
-    Returns:
-        What is wrong.
+    Arguments and result are those of `check_probabilities`; `evaluated` has probabilities and
+    scores of the signature `evaluate` for the same rows.
     """
     scores, probabilities = (
         logit(np.clip(evaluated[name].astype(np.float64), _EXTREME, 1 - _EXTREME))
@@ -124,22 +111,21 @@ def check_decisions(
     predicted = answer[PREDICTED_OUTPUT]
     nearest_only = ~(clear & (above > 0)).any(axis=1) & (predicted.sum(axis=1) == 1)
     wrong = clear & (predicted != (above > 0)) & ~nearest_only[:, np.newaxis]
-    if not wrong.any():
-        return []
-    return [
-        f"{what}: decisions do not follow from the probabilities and the thresholds of "
-        f"{EVALUATE_SIGNATURE} in {_where(wrong, rows)}"
-    ]
+    fault = (
+        f"decisions do not follow from the probabilities and the thresholds of {EVALUATE_SIGNATURE}"
+    )
+    return _told(what, {fault: wrong}, rows)
 
 
-def _where(faulty: npt.NDArray[Any], rows: Sequence[str]) -> str:
-    """Names the rows that hold a fault: how many, and the first with its genre.
+def _told(what: str, faults: Mapping[str, npt.NDArray[Any]], rows: Sequence[str]) -> list[str]:
+    """A sentence for each fault that any of N rows has, which names the first row and its genre.
 
-    Args:
-        faulty: bool [N, genres], or [N, 1] for a fault of the row as a whole.
-        rows: names of the N rows.
+    A fault is bool [N, genres], or [N, 1] if it is one of the row as a whole.
     """
-    row, column = (int(position) for position in np.argwhere(faulty)[0])
-    genre = f", {GENRES[column]}" if faulty.shape[1] > 1 else ""
-    count = int(faulty.any(axis=1).sum())
-    return f"{count} of {len(rows)} rows, first {rows[row]}{genre}"
+    told = []
+    for fault, faulty in faults.items():
+        for row, column in np.argwhere(faulty)[:1]:
+            genre = f", {GENRES[column]}" if faulty.shape[1] > 1 else ""
+            count = faulty.any(axis=1).sum()
+            told.append(f"{what}: {fault} in {count} of {len(rows)} rows, first {rows[row]}{genre}")
+    return told

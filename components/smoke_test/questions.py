@@ -3,8 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -13,11 +11,15 @@ import tensorflow as tf
 
 from schema import features as raw
 from schema.examples import serialize
-from schema.names import EXAMPLES_COMPRESSION, EXAMPLES_INPUT
+from schema.names import EXAMPLES_INPUT
 
 LONG_PLOT_WORDS: Final = 100_000
 
 Value = bytes | float
+
+_UNKNOWN: Final[dict[str, Value]] = {
+    name: math.nan if name in raw.NUMBERS else b"" for name in raw.MODEL_INPUTS
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Question:
 
     Attributes:
         name: what a report calls the row.
-        features: the named features, all of them; empty text or NaN where nothing is known.
+        features: all named features; empty text or NaN where nothing is known.
         example: the same row as a serialized `tf.train.Example`.
     """
 
@@ -67,7 +69,7 @@ def edge_questions() -> list[Question]:
         "huge numbers": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, float(2**30)),
     }
     return [
-        Question(f"edge row '{name}'", _filled_up(features), serialize(features))
+        Question(f"edge row '{name}'", _UNKNOWN | features, serialize(features))
         for name, features in rows.items()
     ]
 
@@ -87,22 +89,10 @@ def question_of_example(serialized: bytes, position: int) -> Question:
         if values:
             known[key] = values[0] if kind == "bytes_list" else float(values[0])
     tconst = known.pop(raw.TCONST, b"")
-    name = f"row {position}" + (
-        f" ({tconst.decode()})" if isinstance(tconst, bytes) and tconst else ""
-    )
-    return Question(name, _filled_up(known), serialized)
-
-
-def read_examples(folder: Path, count: int) -> list[bytes]:
-    """The first serialized examples of a split: TFRecord files, gzipped where the name says so."""
-    records = (
-        record
-        for path in sorted(folder.iterdir())
-        for record in tf.data.TFRecordDataset(
-            str(path), EXAMPLES_COMPRESSION if path.suffix == ".gz" else ""
-        )
-    )
-    return [record.numpy() for record in islice(records, count)]
+    name = f"row {position}"
+    if isinstance(tconst, bytes) and tconst:
+        name += f" ({tconst.decode()})"
+    return Question(name, _UNKNOWN | known, serialized)
 
 
 def named_inputs(
@@ -121,9 +111,3 @@ def named_inputs(
 def example_inputs(questions: Sequence[Question]) -> dict[str, npt.NDArray[Any]]:
     """The questions as the input of the signatures that take examples: bytes [N]."""
     return {EXAMPLES_INPUT: np.array([question.example for question in questions], dtype=object)}
-
-
-def _filled_up(known: dict[str, Value]) -> dict[str, Value]:
-    """All named features: those that are known, and empty text or NaN for the others."""
-    unknown = {key: math.nan if key in raw.NUMBERS else b"" for key in raw.MODEL_INPUTS}
-    return unknown | known

@@ -8,10 +8,8 @@ Tuner take it as `base_model`.
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow_transform as tft
 from absl import logging
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -20,7 +18,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components import examples as example_files
-from components.word_vectors.vectors import Vectors, from_glove, from_plots
+from components.word_vectors.vectors import from_glove, from_plots
 from schema.names import WORD_VECTORS_FILE, WORD_VECTORS_INFO_FILE, Split
 from transform import features as xf
 
@@ -41,16 +39,16 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
     Args:
         transform_graph: for its vocabulary of plot words.
         examples: transformed examples; only the split `train` is read.
-        model: output: `vectors.npy` and `info.json`; read them with `load(fn_args.base_model)`.
+        model: output: `vectors.npy`, float32 [ids, dimensions], row i that of id i in the feature
+            `plot_words`; and `info.json`, which says how they were made.
         source: `glove` (50 dimensions) or `word2vec`.
         dimensions: length of Word2Vec's vectors.
         epochs: passes of Word2Vec's training over the plots.
         seed: of whatever is random.
-        code_fingerprint: hash of the node's sources; part of the cache key only.
+        code_fingerprint: see `components`.
 
     Raises:
         UserError: there are too few plots, or GloVe is not installed.
-        ValueError: the source is not known.
     """
     started = time.monotonic()
     transform = tft.TFTransformOutput(transform_graph.uri)
@@ -59,21 +57,20 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
     plots = example_files.id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
     if source == "glove":
         vectors, known = from_glove(words, num_ids, seed)
-    elif source == "word2vec":
-        vectors, known = from_plots(plots.to_list(), num_ids, dimensions, epochs, seed)
     else:
-        raise ValueError(f"source must be glove or word2vec. Received: {source!r}")
+        vectors, known = from_plots(plots.to_list(), num_ids, dimensions, epochs, seed)
 
     counts = np.bincount(plots.flat_values.numpy(), minlength=num_ids)
-    in_vocabulary = np.arange(num_ids) < len(words)
+    has_vector = known[: len(words)]
+    running = counts[: len(words)] @ has_vector
     info = {
         "source": source,
         "dimensions": int(vectors.shape[1]),
         "seed": seed,
         "words": len(words),
         "coverage": {
-            "vocabulary": _share(known & in_vocabulary, in_vocabulary.astype(np.int64)),
-            "running_words": _share(known & in_vocabulary, counts),
+            "vocabulary": round(float(has_vector.sum() / max(len(words), 1)), 6),
+            "running_words": round(float(running / max(counts.sum(), 1)), 6),
         },
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -84,25 +81,3 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
         json.dumps(info, indent=2) + "\n", encoding="utf-8"
     )
     logging.info("Word vectors: %s", info)
-
-
-def load(path: str) -> tuple[Vectors, dict[str, Any]]:
-    """Read what `WordVectors` wrote.
-
-    Args:
-        path: the folder that holds the files, such as `fn_args.base_model`.
-
-    Returns:
-        The vectors, float32 [vocabulary size + OOV_BUCKETS, dimensions], row i that of id i in the
-        feature `plot_words`; and how they were made: `source`, `dimensions`, `seed`, `words`,
-        `coverage` and `seconds`.
-    """
-    folder = Path(path)
-    info = json.loads((folder / WORD_VECTORS_INFO_FILE).read_text(encoding="utf-8"))
-    return np.load(folder / WORD_VECTORS_FILE), info
-
-
-def _share(chosen: npt.NDArray[np.bool_], weights: npt.NDArray[np.int64]) -> float:
-    """Share of the weight that is on the chosen ones; 0 where there is no weight at all."""
-    total = int(weights.sum())
-    return round(float(weights[chosen].sum()) / total, 6) if total else 0.0

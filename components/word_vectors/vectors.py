@@ -4,6 +4,7 @@ import unicodedata
 import zlib
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -32,12 +33,9 @@ Vectors = npt.NDArray[np.float32]
 def from_glove(
     words: Sequence[str], num_ids: int, seed: int
 ) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-    """Look words up in GloVe.
+    """Look up in GloVe the words of the first ids, normalized as `transform.text` does it.
 
-    Args:
-        words: of each id, normalized as `transform.text` does it.
-        num_ids: number of ids, out-of-vocabulary buckets included.
-        seed: of the vectors of ids that GloVe does not have.
+    The other ids are out-of-vocabulary buckets. `seed` is of the vectors that GloVe does not have.
 
     Returns:
         The vectors, float32 [num_ids, 50], and for each id whether its word is GloVe's.
@@ -46,23 +44,21 @@ def from_glove(
         UserError: the package with the vectors is not installed.
     """
     try:
-        folder = resources.files(_GLOVE_PACKAGE) / "data"
+        folder = Path(str(resources.files(_GLOVE_PACKAGE)), "data")
     except ModuleNotFoundError as error:
         raise UserError(
             "The GloVe vectors are not installed. Run `make setup`, or set word_vectors.source to "
             "word2vec."
         ) from error
-    with resources.as_file(folder / _GLOVE_WORDS) as path:
-        glove_words = pyarrow.parquet.read_table(path).column(0).to_pylist()
+    glove_words = pyarrow.parquet.read_table(folder / _GLOVE_WORDS).column(0).to_pylist()
     rows = {word: row for row, word in enumerate(glove_words)}
-    with resources.as_file(folder / _GLOVE_VECTORS) as path:
-        glove = np.load(path, mmap_mode="r")
-        vectors = _unknown(num_ids, glove.shape[1], seed)
-        known = np.zeros(num_ids, dtype=np.bool_)
-        for i, word in enumerate(words):
-            row = next((rows[form] for form in _forms(word) if form in rows), None)
-            if row is not None:
-                vectors[i], known[i] = glove[row], True
+    glove = np.load(folder / _GLOVE_VECTORS, mmap_mode="r")
+    vectors = _unknown(num_ids, glove.shape[1], seed)
+    known = np.zeros(num_ids, dtype=np.bool_)
+    for i, word in enumerate(words):
+        row = next((rows[form] for form in _forms(word) if form in rows), None)
+        if row is not None:
+            vectors[i], known[i] = glove[row], True
     return vectors, known
 
 
@@ -71,12 +67,7 @@ def from_plots(
 ) -> tuple[Vectors, npt.NDArray[np.bool_]]:
     """Train Word2Vec (skip-gram with negative sampling) on plots; the same input, the same bytes.
 
-    Args:
-        plots: word ids in reading order.
-        num_ids: number of ids, out-of-vocabulary buckets included.
-        dimensions: length of a vector.
-        epochs: passes over the plots.
-        seed: of the training, and of the vectors of ids that no plot holds.
+    Plots are word ids in reading order; the number of ids includes out-of-vocabulary buckets.
 
     Returns:
         The vectors, float32 [num_ids, dimensions], and for each id whether a plot holds it.
@@ -101,7 +92,7 @@ def from_plots(
         seed=seed,
         # Several threads take turns by chance, and Python's own hash differs from run to run.
         workers=1,
-        hashfxn=_hash,
+        hashfxn=lambda text: zlib.crc32(text.encode()),
     )
     vectors = _unknown(num_ids, dimensions, seed)
     known = np.zeros(num_ids, dtype=np.bool_)
@@ -126,7 +117,3 @@ def _unknown(rows: int, dimensions: int, seed: int) -> Vectors:
     """Small random vectors, float32 [rows, dimensions]."""
     generator = np.random.default_rng(seed)
     return generator.normal(0.0, _UNKNOWN_DEVIATION, (rows, dimensions)).astype(np.float32)
-
-
-def _hash(text: str) -> int:
-    return zlib.crc32(text.encode("utf-8"))

@@ -10,8 +10,6 @@ from components.resolvers import (
     LastAcceptedStrategy,
     LastOtherBlessedModel,
     LatestIfAny,
-    choose_accepted,
-    choose_blessed,
 )
 
 
@@ -34,9 +32,15 @@ def test_the_latest_of_several_or_none() -> None:
 
 def chosen(current: int, *accepted: tuple[int, int, int], accept_drift: bool = False) -> int | None:
     """The choice among (id, statistics_id, previous_id)."""
-    return choose_accepted(
-        {current}, {one: (of, before) for one, of, before in accepted}, accept_drift=accept_drift
-    )
+    previous = []
+    for number, of, before in accepted:
+        one = made(AcceptedStatistics, number)
+        one.statistics_id, one.previous_id = of, before
+        previous.append(one)
+    statistics = [made(standard_artifacts.ExampleStatistics, current)]
+    resolved = ids(LastAcceptedStrategy(accept_drift), statistics=statistics, previous=previous)
+    assert resolved["statistics"] == [current]
+    return next(iter(resolved["previous"]), None)
 
 
 def test_what_data_are_compared_with() -> None:
@@ -55,39 +59,37 @@ def test_what_data_are_compared_with() -> None:
     assert chosen(2, (11, 2, 10)) is None
 
 
-def test_the_accepted_statistics_are_resolved_by_their_properties() -> None:
-    accepted = [made(AcceptedStatistics, number) for number in (10, 11)]
-    for one, (of, before) in zip(accepted, [(1, 0), (2, 10)], strict=True):
-        one.statistics_id, one.previous_id = of, before
-    statistics = [made(standard_artifacts.ExampleStatistics, 2)]
-    given = {"statistics": statistics, "previous": accepted}
-    assert ids(LastAcceptedStrategy(), **given) == {"statistics": [2], "previous": [10]}
-    assert ids(LastAcceptedStrategy(accept_drift=True), **given)["previous"] == []
+def blessed(
+    candidate: int,
+    models: list[int],
+    blessings: dict[int, int],
+    refusals: dict[int, int] | None = None,
+) -> tuple[int, int] | None:
+    """The model that a candidate is compared with, and its blessing; blessings by id."""
+    given = []
+    for numbers, value in ((blessings, 1), (refusals or {}, 0)):
+        for number, model in numbers.items():
+            one = made(standard_artifacts.ModelBlessing, number)
+            # As the Evaluator writes them.
+            one.set_int_custom_property("current_model_id", model)
+            one.set_int_custom_property("blessed", value)
+            given.append(one)
+    resolved = ids(
+        LastOtherBlessedModel(),
+        candidate=[made(standard_artifacts.Model, candidate)],
+        model=[made(standard_artifacts.Model, number) for number in models],
+        model_blessing=given,
+    )
+    assert resolved["candidate"] == [candidate]
+    return next(zip(resolved["model"], resolved["model_blessing"], strict=True), None)
 
 
 def test_a_model_is_compared_with_the_latest_other_one_that_was_blessed() -> None:
-    assert choose_blessed({3}, [1, 2, 3], {}) is None
-    assert choose_blessed({3}, [1, 2, 3], {21: 1}) == (1, 21)
+    assert blessed(3, [1, 2, 3], {}) is None
+    assert blessed(3, [1, 2, 3], {21: 1}) == (1, 21)
+    assert blessed(3, [1, 2, 3], {21: 1}, refusals={22: 2}) == (1, 21)
     # The candidate itself, blessed in the run before, does not count; nor does a deleted model.
-    assert choose_blessed({3}, [3, 2, 1], {21: 1, 22: 2, 23: 3, 24: 9}) == (2, 22)
+    assert blessed(1, [1, 2, 3], {21: 1}) is None
+    assert blessed(3, [3, 2, 1], {21: 1, 22: 2, 23: 3, 24: 9}) == (2, 22)
     # Of several blessings of one model the latest counts.
-    assert choose_blessed({3}, [1, 3], {30: 1, 21: 1}) == (1, 30)
-
-
-def test_blessings_are_read_as_the_evaluator_writes_them() -> None:
-    blessings = [made(standard_artifacts.ModelBlessing, number) for number in (21, 22)]
-    for blessing, model, blessed in zip(blessings, (1, 2), (1, 0), strict=True):
-        blessing.set_int_custom_property("current_model_id", model)
-        blessing.set_int_custom_property("blessed", blessed)
-    models = [made(standard_artifacts.Model, number) for number in (1, 2, 3)]
-    given = {"model": models, "model_blessing": blessings}
-    assert ids(LastOtherBlessedModel(), candidate=models[2:], **given) == {
-        "candidate": [3],
-        "model": [1],
-        "model_blessing": [21],
-    }
-    assert ids(LastOtherBlessedModel(), candidate=models[:1], **given) == {
-        "candidate": [1],
-        "model": [],
-        "model_blessing": [],
-    }
+    assert blessed(3, [1, 3], {30: 1, 21: 1}) == (1, 30)

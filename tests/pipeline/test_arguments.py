@@ -35,3 +35,14 @@ def test_a_home_directory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     given = arguments.command_parser("pipeline.rollback", "").parse_args(["--output=~/runs"])
     assert given.output == Path("/home/ada/runs")
+
+
+def test_an_option_of_earlier_versions_is_refused_with_its_new_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert not hasattr(arguments.parser().parse_args([]), "reset_baseline")
+    with pytest.raises(SystemExit) as ended:
+        arguments.parser().parse_args(["--reset-baseline"])
+    assert ended.value.code == ExitStatus.USER_ERROR
+    told = capsys.readouterr().err
+    assert "error: --reset-baseline is now called --ignore-blessed-model" in told

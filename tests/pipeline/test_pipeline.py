@@ -199,7 +199,7 @@ def test_another_schema(config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("reset_baseline", True, JUDGED),
+        ("ignore_blessed_model", True, JUDGED),
         ("republish", True, PUSHED),
         ("from_node", "Trainer", set()),
         ("search_anew", True, set()),

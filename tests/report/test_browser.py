@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from components.evaluator.decision import Verdict
 from components.evaluator.verdict import read_verdict
+from schema.verdict import Verdict
 from tests.data.chromium import PATIENCE, chromium
 from tests.end_to_end.project import Project, Run
 

@@ -6,16 +6,10 @@ from collections.abc import Mapping
 import pytest
 from pydantic import ValidationError
 
-from components.evaluator.decision import (
-    GateConfig,
-    GenreScores,
-    Judgement,
-    Scores,
-    Verdict,
-    judge,
-)
+from components.evaluator.decision import GateConfig, Scores, judge
 from schema.genres import GENRES
 from schema.settings import dotted, mistake
+from schema.verdict import GenreScores, Judgement, Verdict
 
 CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
 FIRST_RUN = "no other model has been blessed yet: the floors and the simple baseline decide alone"
@@ -164,17 +158,17 @@ def test_without_simple_baseline_the_verdict_says_so() -> None:
     assert verdict.simple_baseline_macro_f1 is None
 
 
-def test_reset_baseline_leaves_the_last_blessed_model_out_and_is_recorded() -> None:
+def test_ignore_blessed_model_leaves_the_last_blessed_model_out_and_is_recorded() -> None:
     last_blessed = scores(dict.fromkeys(GENRES, 0.9))
     assert not judge(scores(), last_blessed, simple(0.4), CONFIG).blessed
-    verdict = judge(scores(), last_blessed, simple(0.4), CONFIG, reset_baseline=True)
+    verdict = judge(scores(), last_blessed, simple(0.4), CONFIG, ignore_blessed_model=True)
     assert verdict.blessed
-    assert verdict.reset_baseline
+    assert verdict.ignore_blessed_model
     assert verdict.notes == (
-        "the last blessed model was left out of the comparison (--reset-baseline)",
+        "the last blessed model was left out of the comparison (--ignore-blessed-model)",
     )
     assert {row.last_blessed for row in verdict.genres} == {None}
-    assert not judge(scores({"War": 0.1}), None, None, CONFIG, reset_baseline=True).blessed
+    assert not judge(scores({"War": 0.1}), None, None, CONFIG, ignore_blessed_model=True).blessed
 
 
 def test_missing_figures_are_an_error_and_no_pass() -> None:

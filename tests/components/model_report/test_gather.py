@@ -13,7 +13,7 @@ from tfx import types
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.evaluator.component import GenreEvaluator
-from components.evaluator.decision import GateConfig, Verdict
+from components.evaluator.decision import GateConfig
 from components.evaluator.verdict import read_verdict
 from components.model_report.component import ModelReport, ReportPage
 from components.model_report.gather import _anomalies, _distances, _outcome, _verdict, gather
@@ -21,6 +21,7 @@ from report.facts import Facts
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
+from schema.verdict import Verdict
 from tests.data.judged_model import FILMS, RARE, save_model, write_films
 
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +12,21 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components import examples as example_files
-from components.word_vectors.component import WordVectors, load
+from components.word_vectors.component import WordVectors
 from components.word_vectors.vectors import from_plots
 from schema import features as raw
-from schema.names import WORD_VECTORS_FILE, Split
+from schema.names import WORD_VECTORS_FILE, WORD_VECTORS_INFO_FILE, Split
 from tests.data.tiny_movies import movies, write_csv
 from transform import features as xf
 
 GLOVE_THE = np.array([0.418, 0.24968, -0.41242, 0.1217], np.float32)
 """The first numbers of GloVe's 50-dimensional vector of `the`."""
+
+
+def load(folder: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """The vectors, and how they were made."""
+    info = json.loads(Path(folder, WORD_VECTORS_INFO_FILE).read_text())
+    return np.load(Path(folder, WORD_VECTORS_FILE)), info
 
 
 def record_base_model(fn_args: tfx.components.FnArgs) -> None:
