@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from report import metrics, occlusion
-from report.facts import Doubt, Example, Films
+from report.facts import Example, Films, ShownFilm
 from schema import features as raw
 from schema.genres import GENRES
 
@@ -25,12 +25,13 @@ def examples(
 
     Args:
         films: the test split.
-        columns: raw values of the same films, by the names of `schema.features.MODEL_INPUTS`.
-        ask: the model.
+        columns: arrays [films] of raw values, by the names of `schema.features.MODEL_INPUTS`.
+        ask: the model, from films to probabilities.
     """
     best, worst = best_and_worst(films, EXAMPLES)
     found = []
-    for good, row in [*((True, row) for row in best), *((False, row) for row in worst)]:
+    for row in (*best, *worst):
+        good = row in best
         genre = explained_genre(films, row, good=good)
         film = {
             name: float(columns[name][row]) if name in raw.NUMBERS else str(columns[name][row])
@@ -55,11 +56,8 @@ def best_and_worst(films: Films, count: int) -> tuple[list[int], list[int]]:
     """Rows of films with the best and the worst predictions.
 
     Best are films whose genres are all correct: those of several genres first, then those with the
-    lowest log loss. Worst are those with the lowest F1, then those with the highest log loss.
-
-    Args:
-        films: the test split.
-        count: how many of each.
+    lowest log loss. Worst are those with the lowest F1, then those with the highest log loss. At
+    most `count` of each are returned.
     """
     losses = metrics.log_losses(films.labels, films.probabilities)
     f1 = metrics.film_f1(films.labels, films.predicted)
@@ -85,21 +83,17 @@ def explained_genre(films: Films, row: int, *, good: bool) -> int:
     return int(np.where(labels & ~predicted, probabilities, 2.0).argmin())
 
 
-def doubtful_labels(films: Films, *, listed: bool) -> list[Doubt]:
+def doubtful_labels(films: Films, *, listed: bool) -> list[ShownFilm]:
     """The labels that are most probably wrong according to the model, at most one of each film.
 
-    Args:
-        films: the test split.
-        listed: whether to look at genres that films are listed under, or at those they are not.
+    With `listed` they are genres that the films are listed under, else genres that they are not.
     """
-    if not len(films.labels):
-        return []
     wrong = np.where(listed, 1 - films.probabilities, films.probabilities)
     wrong = np.where(films.labels == listed, wrong, -1.0)
     genre = wrong.argmax(axis=1)
     rows = np.argsort(-wrong.max(axis=1), kind="stable")[:DOUBTS]
     return [
-        Doubt(
+        ShownFilm(
             tconst=films.tconst[row],
             title=films.title[row],
             genre=GENRES[genre[row]],

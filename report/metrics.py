@@ -35,13 +35,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Predicted probabilities and observed shares, in bins of predictions.
+    """Predicted probabilities and observed shares, in bins of predictions; arrays [bins].
 
     Attributes:
-        predicted: mean probability of each bin, rising; [bins].
+        predicted: mean probability of each bin, rising.
         observed: share of the bin's films that have the genre.
         low: lower end of the share's 95% interval (Wilson's).
-        high: upper end.
+        high: upper end of that interval.
         films: number of films in the bin.
     """
 
@@ -59,11 +59,7 @@ class Calibration:
 
 
 def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """The 95% interval of a share (Wilson 1927).
-
-    Args:
-        hits: number of successes.
-        total: number of trials; if it is 0 the interval is 0 to 1.
+    """The 95% interval of the share `hits` / `total` (Wilson 1927); 0 to 1 if `total` is 0.
 
     Returns:
         Lower and upper ends, float64 of the arguments' shape.
@@ -85,7 +81,7 @@ def f1_interval(
     bootstrap over three correct predictions of three gives an interval of no width.)
 
     Args:
-        hits: number of films that have the genre and were predicted to.
+        hits: number of films that have the genre and were predicted to have it.
         support: number of films that have it.
         predicted: number of films that were predicted to have it.
 
@@ -104,20 +100,16 @@ def threshold_curve(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Cur
     support, chosen = labels.sum(), predicted.sum(axis=0)
     return Curve(
         precision=ratio(hits, chosen),
-        recall=ratio(hits, np.full_like(hits, support)),
+        recall=ratio(hits, support),
         f1=ratio(2 * hits, chosen + support),
     )
 
 
 def thresholds_used(probabilities: Floats, scores: Floats) -> Floats:
-    """The median threshold of each genre, float64 [genres].
+    """The median over films, the first axis, of the thresholds that were used.
 
     Thresholds depend on which fields of a film are known. A decision score is the difference of the
     log-odds of probability and threshold, put through the logistic function.
-
-    Args:
-        probabilities: float [films, genres].
-        scores: decision scores, above one half if the genre is predicted; float [films, genres].
     """
     thresholds = expit(log_odds(probabilities) - log_odds(scores))
     return np.asarray(np.median(thresholds, axis=0))
@@ -144,7 +136,7 @@ def confusion(labels: Labels, predicted: Labels) -> Counts:
     """How many films lack the prediction of one genre and have a wrong one of another.
 
     Returns:
-        int64 [genres, genres]: by the genre that was missed, and the genre wrongly predicted.
+        int64 [genres, genres], by the genre that was missed and the genre wrongly predicted.
     """
     missed, wrong = labels & ~predicted, predicted & ~labels
     return missed.astype(np.int64).T @ wrong.astype(np.int64)
@@ -154,16 +146,6 @@ def together(labels: Labels) -> Counts:
     """How many films have both of two genres, int64 [genres, genres]."""
     whole = labels.astype(np.int64)
     return whole.T @ whole
-
-
-def shares(counts: Counts, totals: Counts) -> Floats:
-    """Each row of counts as shares of the row's total, float64; 0 if the total is 0.
-
-    Args:
-        counts: int64 [genres, genres].
-        totals: int64 [genres].
-    """
-    return ratio(counts, np.broadcast_to(totals[:, np.newaxis], counts.shape))
 
 
 def log_losses(labels: Labels, probabilities: Floats) -> Floats:
@@ -183,6 +165,8 @@ def log_odds(probabilities: Floats) -> Floats:
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
-    """Divide; 0.0 where the denominator is 0. float64, of the arguments' shape."""
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    """Divide in float64; 0.0 where the denominator is 0."""
+    top, bottom = np.broadcast_arrays(
+        np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    )
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)

@@ -27,9 +27,9 @@ def effects(ask: Ask, film: Film, genre: int) -> list[Effect]:
     """The effects of each field, and of each word of title and plot, on a genre.
 
     Args:
-        ask: the model.
-        film: the film it is asked about.
-        genre: column of the genre.
+        ask: the model, from films to probabilities.
+        film: the film that the model is asked about.
+        genre: index of the genre in the model's answer.
 
     Returns:
         The strongest effects first.

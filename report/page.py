@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import jinja2
 import numpy as np
+import plotly.graph_objects as go
 import plotly.offline
 
 from metadata import Change, changes, differences
 from report import charts, examples, summary
 from report.facts import Ended, Facts, Finding, Genre
-from report.theme import TEMPLATES
 from schema import features as raw
 from schema.genres import GENRES
 from schema.names import Split
@@ -52,14 +52,7 @@ _SECTIONS: Final = {
 
 
 def render(facts: Facts) -> str:
-    """The whole page.
-
-    Args:
-        facts: what it contains.
-
-    Returns:
-        HTML of about 2 MB, most of it Plotly's library.
-    """
+    """The whole page: HTML of about 2 MB, most of it Plotly's library."""
     return _render(
         "report.html.j2",
         f"{facts.name}: model report",
@@ -93,19 +86,19 @@ def render_refused(
 
     Args:
         name: name of the model.
-        written: when the page is written.
+        written: time at which the page is written, in UTC.
         findings: the anomalies.
         nodes: the nodes that ran.
         ingest: ingest's report of what was read, dropped and rejected.
     """
     return _render_stopped(
         name,
-        written,
-        "Stopped: the data have anomalies",
-        [f"{one.feature}: {one.problem}" for one in findings],
-        nodes,
-        ingest,
-        findings,
+        written=written,
+        verdict_title="Stopped: the data have anomalies",
+        reasons=[f"{one.feature}: {one.problem}" for one in findings],
+        nodes=nodes,
+        ingest=ingest,
+        findings=findings,
     )
 
 
@@ -120,54 +113,40 @@ def render_failed(
 
     Args:
         name: name of the model.
-        written: when the page is written.
-        reasons: what went wrong, one line each.
+        written: time at which the page is written, in UTC.
+        reasons: causes of the failure, one line each.
         nodes: the nodes that ran, the one that failed last.
         ingest: ingest's report of what was read, dropped and rejected.
     """
-    title = f"Failed: {nodes[-1].node} ended with an error"
-    return _render_stopped(name, written, title, reasons, nodes, ingest)
-
-
-def _render_stopped(
-    name: str,
-    written: datetime,
-    verdict_title: str,
-    reasons: Sequence[str],
-    nodes: Sequence[Ended],
-    ingest: Mapping[str, Any],
-    findings: Sequence[Finding] = (),
-) -> str:
-    return _render(
-        "stopped.html.j2",
-        f"{name}: report of a run that was stopped",
-        figures={},
+    return _render_stopped(
+        name,
         written=written,
-        verdict_title=verdict_title,
+        verdict_title=f"Failed: {nodes[-1].node} ended with an error",
         reasons=reasons,
         nodes=nodes,
         ingest=ingest,
-        findings=findings,
+        findings=(),
     )
 
 
-def _render(template: str, title: str, figures: Mapping[str, charts.Figure], **context: Any) -> str:
-    drawn = {name: figure.to_plotly_json() for name, figure in figures.items()}
-    for one in drawn.values():
-        one["layout"].pop("template", None)
-    embedded = {"figures": _json(drawn), "templates": _json(TEMPLATES), "library": _library()}
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            title=title,
-            css=_file("page.css"),
-            script=_file("page.js"),
-            figures=figures,
-            embedded=embedded if figures else {},
-            **context,
-        )
-    )
+def _render_stopped(name: str, **context: Any) -> str:
+    return _render("stopped.html.j2", f"{name}: report of a run that was stopped", {}, **context)
+
+
+def _render(template: str, title: str, figures: Mapping[str, go.Figure], **context: Any) -> str:
+    embedded = {}
+    if figures:
+        drawn = {name: figure.to_plotly_json() for name, figure in figures.items()}
+        for one in drawn.values():
+            one["layout"].pop("template", None)
+        embedded = {
+            "figures": _json(drawn),
+            "templates": _json(charts.TEMPLATES),
+            "library": _library(),
+        }
+    context |= {"title": title, "css": _file("page.css"), "script": _file("page.js")}
+    page = _environment().get_template(template)
+    return page.render(figures=figures, embedded=embedded, **context)
 
 
 @functools.cache
@@ -187,7 +166,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _figures(facts: Facts) -> dict[str, charts.Figure]:
+def _figures(facts: Facts) -> dict[str, go.Figure]:
     """All charts of the page, by the names that the templates place them by."""
     films = facts.films
     losses, scores = charts.learning_curves(facts.training.history, facts.training.best_pass)
