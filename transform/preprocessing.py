@@ -21,8 +21,7 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     """Turn raw features into what the model reads.
 
     Args:
-        inputs: raw features by name; each a SparseTensor [N, at most one] or a Tensor [N] or [N,
-        1].
+        inputs: SparseTensor [N, at most one] or Tensor [N] or [N, 1] of each raw feature, by name.
             A missing or empty value is allowed everywhere.
         custom_config: `{"transform": fields of TransformConfig}`, as the pipeline passes it.
 
@@ -41,7 +40,7 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     outputs[xf.PLOT_TEXT] = text.head(plot, config.max_plot_characters)
     outputs[xf.TITLE_TEXT] = text.head(title, config.max_plot_characters)
 
-    people = {name: text.names(_strings(inputs[name]), raw.LIST_SEPARATOR) for name in raw.PEOPLE}
+    people = {name: text.names(_strings(inputs[name])) for name in raw.PEOPLE}
     people[raw.CAST] = people[raw.CAST][:, : config.max_cast]
     for name, feature in xf.PEOPLE_IDS.items():
         outputs[feature] = tf.ragged.map_flat_values(_hashes, people[name]).to_sparse()
@@ -71,9 +70,7 @@ def _strings(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
 
 def _number(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
     """One float32 a row, [N]; NaN where there is none or it is not above zero."""
-    if values.dtype != tf.float32:
-        values = tf.cast(values, tf.float32)
-    dense = _dense(values, float("nan"))
+    dense = _dense(tf.cast(values, tf.float32), float("nan"))
     return tf.where(tf.math.is_finite(dense) & (dense > 0), dense, float("nan"))
 
 
@@ -124,13 +121,8 @@ def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale each column to mean 0 and variance 1 over its known values, cut at four deviations.
 
     TensorFlow Transform ignores values that are not finite, and makes one analysis of all columns.
-
-    Args:
-        numbers: float32 [N, columns], NaN where not known.
-
-    Returns:
-        The scaled numbers, 0 where not known or where a column has no variance, and 1.0 where not
-        known; float32 [N, columns] each.
+    float32 [N, columns] in, NaN where not known. Out come the scaled numbers, 0 where not known or
+    where a column has no variance, and 1.0 where not known; float32 [N, columns] each.
     """
     known = tf.math.is_finite(numbers)
     z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)
@@ -140,7 +132,7 @@ def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _multi_hot(joined: tf.Tensor) -> tf.Tensor:
     """1.0 at each genre named, float32 [N, 22]; other names count for nothing."""
-    given = text.names(joined, raw.LIST_SEPARATOR).to_tensor("")
+    given = text.names(joined).to_tensor("")
     matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
     return tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
 
@@ -157,7 +149,6 @@ def _plot_length(count: tf.Tensor) -> tf.Tensor:
 
 
 def _metadata(*, credits_known: tf.Tensor, ratings_known: tf.Tensor) -> tf.Tensor:
+    with_credits = tf.where(ratings_known, "complete", "no rating")
     without_credits = tf.where(ratings_known, "no credits", "plot and title only")
-    return tf.where(
-        credits_known, tf.where(ratings_known, "complete", "no rating"), without_credits
-    )
+    return tf.where(credits_known, with_credits, without_credits)
