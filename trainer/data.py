@@ -19,16 +19,16 @@ MAX_IDS: Final[dict[str, int]] = {
     xf.TITLE_WORDS: 20,
     **dict.fromkeys(xf.PEOPLE_IDS.values(), 20),
 }
-"""How many ids of a feature the model reads; words and pieces are cut in Transform already."""
+"""Number of ids that the model reads of a feature; the words of plots are cut in Transform."""
 
 PIECES: Final = "pieces"
-"""Word pieces of title and plot, one text for the sentence encoder; see `TextPieces`."""
+"""Input with the word pieces of title and plot, one text for the sentence encoder."""
 
 MAX_PIECES: Final = 256
-"""Of title and plot together, marks included; the encoder reads no more."""
+"""Number of word pieces that the encoder reads of title and plot together, marks included."""
 
 MAX_TITLE_PIECES: Final = 24
-"""Of the title alone, without marks."""
+"""Number of word pieces that it reads of the title, without marks."""
 
 READ_BATCH: Final = 1024
 
@@ -43,21 +43,16 @@ class TextPieces(tf.Module):
     """
 
     def __init__(self) -> None:
-        """Make the table of pieces."""
         super().__init__()
         vocabulary = minilm.vocabulary()
         self.pieces = WordPieces(vocabulary)
         self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
 
     def __call__(self, titles: tf.Tensor, plots: tf.Tensor) -> tf.Tensor:
-        """Take texts apart.
-
-        Args:
-            titles: string [N].
-            plots: string [N].
+        """Take texts apart, string [N] each.
 
         Returns:
-            Ids of begin, title, end, plot, end; int32 [N, longest], at most `MAX_PIECES`; 0 is
+            int32 [N, longest], at most `MAX_PIECES`: ids of begin, title, end, plot, end; 0 is
             padding.
         """
         title = self.pieces.ids(basic_words(titles))[:, :MAX_TITLE_PIECES]
@@ -69,11 +64,11 @@ class TextPieces(tf.Module):
 
 
 def without_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
-    """The texts, those of some rows as if their title were not known.
+    """The texts, without the titles of the rows that are chosen.
 
     Args:
         pieces: int32 [N, varying], as `TextPieces` gives them, without padding.
-        rows: bool [N].
+        rows: bool [N], whether the title is left out as if it were not known.
 
     Returns:
         int32 [N, varying].
@@ -95,11 +90,11 @@ def model_inputs(
 
     Args:
         features: transformed features by name, lists of ids as SparseTensors [N, longest].
-        pieces: what makes word pieces; None leaves them out.
+        pieces: the maker of word pieces; None leaves them out.
 
     Returns:
-        For each id feature an int32 Tensor [N, longest], each id plus one, so that 0 is padding;
-        the word pieces likewise; the numbers and their missing indicators as float32 [N, 4].
+        int32 [N, longest] for each id feature, each id plus one, so that 0 is padding; the word
+        pieces likewise; the numbers and their missing indicators as float32 [N, 4].
     """
     inputs: Inputs = {}
     for name in xf.ID_FEATURES:
@@ -152,7 +147,7 @@ class Rows:
         """Batches of one pass over the rows.
 
         Args:
-            size: rows of a batch; the last one may be smaller.
+            size: number of rows of a batch; the last one may be smaller.
             shuffle_seed: seed of a new order on each pass; None keeps the order.
 
         Returns:
@@ -186,15 +181,12 @@ def _dense(values: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
 def load(
     file_patterns: Sequence[str], tft_output: tft.TFTransformOutput, *, with_pieces: bool = False
 ) -> Rows:
-    """Read a split.
+    """Read all rows of a split, in the order of the files.
 
     Args:
-        file_patterns: of gzipped TFRecord files of transformed examples.
-        tft_output: what the Transform component wrote.
+        file_patterns: patterns of gzipped TFRecord files of transformed examples.
+        tft_output: output of the Transform component.
         with_pieces: whether titles and plots are taken apart into word pieces too.
-
-    Returns:
-        All its rows, in the order of the files; see `model_inputs`.
     """
     spec = tft_output.transformed_feature_spec()
     names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.SPLIT_GROUP, xf.LABEL)
@@ -210,22 +202,17 @@ def load(
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(READ_BATCH)
-    parts: list[Inputs] = []
+    parts: list[dict[str, Any]] = []
     labels = [np.zeros([0, NUM_GENRES], np.float32)]
     for serialized in records:
         inputs, truth = parse(serialized)
-        parts.append(
-            {
-                name: tf.RaggedTensor.from_tensor(value, padding=0)
-                if value.dtype == tf.int32
-                else value
-                for name, value in inputs.items()
-            }
-        )
+        for name, value in inputs.items():
+            if value.dtype == tf.int32:
+                inputs[name] = tf.RaggedTensor.from_tensor(value, padding=0)
+        parts.append(inputs)
         labels.append(truth.numpy())
-    together = (
-        {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]} if parts else {}
-    )
+    names_read = parts[0] if parts else ()
+    together = {name: tf.concat([part[name] for part in parts], 0) for name in names_read}
     return Rows(together, np.concatenate(labels))
 
 

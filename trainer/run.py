@@ -37,9 +37,8 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Train on the split `train`; stop, calibrate and choose thresholds on the split `eval`.
 
     Args:
-        fn_args: of the Trainer component. `custom_config` may hold `hparams`, the values that
-            differ from `HParams`' own; what the Tuner found, in `hyperparameters`, goes before
-            them. `base_model` is the directory with the word vectors.
+        fn_args: arguments of the Trainer component; see `resolve_hparams` and `prepare` for those
+            that are used.
 
     Raises:
         UserError: the training split or the eval split has no films.
@@ -51,17 +50,17 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     members, history = train(hparams, prepared, Path(fn_args.model_run_dir))
     decisions = training.decide(members, prepared.evaluation)
     extracted = features.build(prepared.fitted.for_serving(), hparams)
-    encoder = (
-        SentenceEncoder.of(hparams, instead=prepared.finetuned) if hparams.reads_sentences else None
-    )
+    encoder = None
+    if hparams.reads_sentences:
+        encoder = SentenceEncoder.of(hparams, instead=prepared.finetuned)
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    folder = fn_args.serving_model_dir
+    folder = Path(fn_args.serving_model_dir)
     signatures.export(extracted, encoder, members, decisions, tft_output, folder)
 
-    parts = [extracted, members, *([encoder] if encoder else [])]
+    parts = (extracted, members, encoder)
     record = {
         "hparams": hparams.model_dump() | {"precision": precision.resolved(hparams.precision)},
-        "parameters": sum(int(part.count_params()) for part in parts),
+        "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
         "best_pass": training.best_pass(history),
         "decisions": decisions.to_dict(),
@@ -69,9 +68,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         "seconds_before": prepared.seconds_before,
         "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
     }
-    extra = Path(folder, EXTRA_ASSETS)
-    extra.mkdir(exist_ok=True)
-    for place in (Path(fn_args.model_run_dir), extra):
+    for place in (Path(fn_args.model_run_dir), folder / EXTRA_ASSETS):
         (place / TRAINING_RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
 
 
@@ -81,9 +78,10 @@ def resolve_hparams(
     """Join the configuration with what the Tuner found.
 
     Args:
-        custom_config: of the Trainer or Tuner component, or None. `hparams` holds the values of
-            the configuration, and `over_search` those of them that go before the Tuner's.
-        tuned: a `keras_tuner.HyperParameters` configuration, or None. Its values go before those
+        custom_config: configuration of the Trainer or Tuner component, or None. `hparams` holds the
+            hyperparameters that were set, and `over_search` those of them that go before the
+            Tuner's.
+        tuned: configuration of a `keras_tuner.HyperParameters`, or None. Its values go before those
             of `hparams`.
 
     Raises:
@@ -101,12 +99,10 @@ class Prepared:
     Attributes:
         train: the training split with all features, out of fold.
         evaluation: the eval split with all features.
-        fitted: see `trainer.features.network`.
-        grown: see `trainer.ensemble.trees`.
-        scales: see `trainer.ensemble.network.scaling`.
+        scales: mean and variance of each feature, by name.
         word_vectors: float32 [ids of `plot_words`, dimensions].
-        finetuned: weights of the sentence encoder, see `trainer.encoder.finetuning`.
-        seconds_before: seconds that an earlier training took to make what was found in a cache.
+        finetuned: weights of the sentence encoder, empty without fine-tuning.
+        seconds_before: duration of an earlier training's fine-tuning, if its result was found.
     """
 
     train: data.Rows
@@ -123,22 +119,17 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     """Read both splits, fit what is fitted before any gradient, and compute all features.
 
     Args:
-        fn_args: of the Trainer or Tuner component; `base_model` is the directory with the word
-            vectors. `custom_config` may hold `sentence_store`, the directory of sentence vectors
-            that are already made.
-        hparams: see `HParams`.
+        fn_args: arguments of the Trainer or Tuner component. `base_model` is the directory with the
+            word vectors; `sentence_store` in `custom_config`, if given, that of the sentence
+            vectors that are already made.
+        hparams: hyperparameters of the training.
 
     Raises:
         UserError: a split has no films.
     """
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train, evaluation = (
-        _read(split, files, tft_output, hparams)
-        for split, files in (
-            (Split.TRAIN, fn_args.train_files),
-            (Split.EVAL, fn_args.eval_files),
-        )
-    )
+    train = _read(Split.TRAIN, fn_args.train_files, tft_output, hparams)
+    evaluation = _read(Split.EVAL, fn_args.eval_files, tft_output, hparams)
     fitted = features.fit(train, hparams)
     extract = features.build(fitted, hparams)
     of_train = features.compute(extract, train, features.folds_of(train, hparams))
@@ -183,12 +174,7 @@ def _read(
 def train(
     hparams: HParams, prepared: Prepared, log_directory: Path
 ) -> tuple[keras.Model, training.History]:
-    """Build and train one model.
-
-    Args:
-        hparams: see `HParams`.
-        prepared: see `Prepared`.
-        log_directory: for TensorBoard's logs.
+    """Build and train one model; TensorBoard's logs go to `log_directory`.
 
     Returns:
         Both members, see `trainer.ensemble.network.members`, and the learning curves.
@@ -196,7 +182,5 @@ def train(
     log_odds = prepared.train.log_odds()
     deep = network.build(hparams, prepared.word_vectors, log_odds, prepared.scales)
     members = network.members(deep, prepared.grown)
-    history = training.fit(
-        deep, members, hparams, prepared.train, prepared.evaluation, log_directory
-    )
-    return members, history
+    splits = prepared.train, prepared.evaluation
+    return members, training.fit(deep, members, hparams, *splits, log_directory)

@@ -41,8 +41,7 @@ def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
     twice.
 
     Args:
-        defaults: the configured settings, which are among the choices and are the first trial. What
-            is not searched stays as it is here.
+        defaults: the configured settings. They are among the choices and are the first trial.
     """
     space = keras_tuner.HyperParameters()
     for name, choices in SEARCHED.items():
@@ -55,12 +54,9 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     """A search over `search_space` for the best mean average precision.
 
     Args:
-        fn_args: of the Tuner component. `custom_config` must hold `trials`, the number of settings
-            that are tried, the defaults first; and may hold `hparams`, as for the Trainer, and
+        fn_args: arguments of the Tuner component. `custom_config` must hold `trials`, the number of
+            settings that are tried, and may hold `hparams`, as for the Trainer, and
             `log_directory`, where TensorBoard finds each trial, in a folder a search.
-
-    Returns:
-        The tuner; its trials share what no setting of the search space changes.
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
@@ -81,17 +77,14 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
 
 
 def oracle(defaults: HParams, trials: int, earlier: int = 0) -> "DefaultsFirst":
-    """What chooses the settings of each trial.
+    """The oracle that chooses the settings of each trial by the highest `val_map`.
 
     Args:
-        defaults: of the first trial. They seed the others: once what a search found has become the
-            defaults, the next search does not try the same settings again.
-        trials: how many; of the first half all but the defaults are drawn by chance.
+        defaults: settings of the first trial. They seed the others: once what a search found has
+            become the defaults, the next search does not try the same settings again.
+        trials: number of trials; of the first half all but the defaults are drawn by chance.
         earlier: number of searches before this one. It is part of the seed, so that a search that
             is made again tries other settings.
-
-    Returns:
-        A search for the highest `val_map`, see `TrainingTuner.run_trial`.
     """
     return DefaultsFirst(
         objective=keras_tuner.Objective(training.MONITORED, "max"),
@@ -133,9 +126,7 @@ class TrainingTuner(keras_tuner.Tuner):
         log_directory: Path,
         **kwargs: Any,
     ) -> None:
-        self.prepared = prepared
-        self.defaults = defaults
-        self.log_directory = log_directory
+        self.prepared, self.defaults, self.log_directory = prepared, defaults, log_directory
         super().__init__(**kwargs)
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:

@@ -20,10 +20,10 @@ def mixed(
     """Attention within each of some texts, padded to the longest of them.
 
     Args:
-        asked: query, key and value of all heads, [tokens, 3 * dimensions], text after text.
-        lengths: int32 [N], tokens of each text; one text at least.
-        heads: how many.
-        bias: float32 [classes, heads], what is added to the scores of two tokens by `distance`;
+        asked: float [tokens, 3 * dimensions], query, key and value of all heads, text after text.
+        lengths: int32 [N], number of tokens of each text; there is one text at least.
+        heads: number of heads.
+        bias: float32 [classes, heads], which is added to the scores of two tokens by `distance`;
             None adds nothing.
 
     Returns:
@@ -59,15 +59,9 @@ def mixed(
 def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
     """Classes of how far a token reads from another, as Raffel et al. 2020 (arXiv:1910.10683).
 
-    Half of them are for what comes before; near ones have one each, farther ones share theirs by
-    the logarithm.
-
-    Args:
-        places: int32, of the token that is read, from the one that reads.
-        classes: how many there are.
-
-    Returns:
-        int32 like `places`, from 0.
+    Half of the `classes` are for what comes before; near places have one each, farther ones share
+    theirs by the logarithm. `places` are int32, of the token that is read, from the one that reads;
+    the classes are int32 of the same shape.
     """
     half, near = classes // 2, classes // 4
     away = tf.abs(places)
@@ -91,20 +85,17 @@ def _moved(
     back: tf.Tensor,
     there: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """The heads' parts of tokens in another order.
+    """The heads' parts of tokens in another order, [*index.shape, size].
 
     A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
 
     Args:
-        values: [..., `size` or a multiple of it].
+        values: float [..., `size` or a multiple of it].
         index: int32 [...], the row of `values`, of `size` numbers each, that comes to each place.
-        size: of a head.
+        size: number of values of a head.
         back: int32 [...], the place of the result at which each row of `values` came.
-        there: 1 for rows of `values` that went anywhere, 0 for padding, whose place in `back` means
-            nothing; None if there is none.
-
-    Returns:
-        [*index.shape, size].
+        there: float, 1 for rows of `values` that went anywhere, 0 for padding, whose place in
+            `back` means nothing; None if there is none.
     """
 
     @tf.custom_gradient

@@ -1,6 +1,5 @@
 """The pretrained sentence encoders."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,15 +19,15 @@ class Pretrained:
     """An encoder of the BERT family, over the word pieces of `transform.minilm`.
 
     Attributes:
-        name: for people.
-        layers: how many it has.
-        dimensions: of a token's state.
-        heads: of its attention.
-        epsilon: what its normalization adds to a variance.
-        read: its file of weights, in the format of safetensors.
-        arranged: what is in that file, by the names that BERT has for it.
-        packages: that carry them.
-        installed_by: the command that installs these.
+        name: name as users see it.
+        layers: number of its layers.
+        dimensions: number of values of a token's state.
+        heads: number of heads of its attention.
+        epsilon: number that its normalization adds to a variance.
+        read: function that reads its file of weights, in the format of safetensors.
+        arranged: function that gives the arrays of that file the names that BERT has for them.
+        packages: names of the packages that hold the file.
+        installed_by: command that installs these.
     """
 
     name: str
@@ -47,19 +46,8 @@ class Pretrained:
         Raises:
             UserError: they are not installed, or not those that are expected.
         """
-        return self.arranged(load(self._content()))
-
-    def digest(self) -> bytes:
-        """The SHA-256 of the file of weights.
-
-        Raises:
-            UserError: as `weights`.
-        """
-        return hashlib.sha256(self._content()).digest()
-
-    def _content(self) -> bytes:
         self.require()
-        return self.read()
+        return self.arranged(load(self.read()))
 
     def require(self) -> None:
         """Make sure that the weights are installed, without reading them.
