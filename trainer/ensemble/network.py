@@ -24,18 +24,18 @@ SENTENCE: Final = "sentence"
 float32 [N, 2 * dimensions]."""
 
 LIMIT: Final = 5.0
-"""Features are cut at so many standard deviations."""
+"""Number of standard deviations at which features are cut."""
 
 MEMBERS: Final = ("deep", "trees")
 
 Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def scaling(features: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def scaling(features: Mapping[str, np.ndarray]) -> Scaling:
     """Mean and variance of features, by which the network scales them.
 
     Args:
-        features: of the training split, float [rows, dimensions] by name.
+        features: float [rows, dimensions] by name, features of the training split.
 
     Returns:
         Mean and variance, float32 [dimensions] each. Features that can be unknown are not centred,
@@ -56,11 +56,11 @@ def build(
     """Build the deep member, not compiled.
 
     Args:
-        hparams: see `HParams`.
+        hparams: hyperparameters of the training.
         word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
-        log_odds: float32 [22], of each genre among the training films; the initial biases.
-        scales: see `scaling`; its names are the features that the network reads. That of
-            `SENTENCE` is ignored without a sentence encoder.
+        log_odds: float32 [22], log odds of each genre among the training films; the initial biases.
+        scales: mean and variance of each feature that the network reads, see `scaling`. Those of
+            `SENTENCE` are ignored without a sentence encoder.
 
     Returns:
         A model from inputs of `trainer.data.model_inputs` and features to logits, float32 [N, 22].
@@ -76,7 +76,10 @@ def build(
     for name, (mean, _) in scales.items():
         inputs[name] = keras.Input(mean.shape, dtype="float32", name=name)
     known = fields.FieldDropout(hparams.field_dropout, hparams.seed, name="field_dropout")(inputs)
-    read = [_scaled(name, known[name], *scales[name]) for name in scales]
+    read = []
+    for name, (mean, variance) in scales.items():
+        scaled = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
+        read.append(ops.clip(scaled(known[name]), -LIMIT, LIMIT))
     read += [known[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING)]
     if hparams.reads_words:
         inputs[xf.PLOT_WORDS] = keras.Input((None,), dtype="int32", name=xf.PLOT_WORDS)
@@ -86,21 +89,13 @@ def build(
     x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(x)
     x = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(x)
     logits = keras.layers.Dense(
-        NUM_GENRES,
-        bias_initializer=keras.initializers.Constant(log_odds),
-        name="logits",
+        NUM_GENRES, bias_initializer=keras.initializers.Constant(log_odds), name="logits"
     )(x)
     return keras.Model(inputs, logits, name="deep")
 
 
 def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
-    """Set loss and optimizer.
-
-    Args:
-        network: as `build` returns it.
-        hparams: see `HParams`.
-        steps: number of steps of the whole training, for the schedule of the learning rate.
-    """
+    """Set loss and optimizer; `steps` of the whole training are those of the learning rate."""
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
         decay_steps=max(steps, 1),
@@ -123,10 +118,6 @@ def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
 def members(network: keras.Model, grown: trees.Trees) -> keras.Model:
     """Both members as one model.
 
-    Args:
-        network: as `build` returns it.
-        grown: see `trainer.ensemble.trees`.
-
     Returns:
         A model from the inputs of `network` and of the trees to the logits of each of `MEMBERS`,
         float32 [N, 2, 22]; `trainer.ensemble.thresholds` weighs them.
@@ -137,10 +128,3 @@ def members(network: keras.Model, grown: trees.Trees) -> keras.Model:
     columns = keras.layers.Concatenate(name="columns")([inputs[name] for name in trees.INPUTS])
     logits = [network.output, trees.Forest(grown, name="trees")(columns)]
     return keras.Model(inputs, ops.stack(logits, axis=1), name="members")
-
-
-def _scaled(
-    name: str, values: keras.KerasTensor, mean: np.ndarray, variance: np.ndarray
-) -> keras.KerasTensor:
-    layer = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
-    return ops.clip(layer(values), -LIMIT, LIMIT)

@@ -38,7 +38,7 @@ def export(
     members: keras.Model,
     decisions: Decisions,
     tft_output: tft.TFTransformOutput,
-    directory: Path | str,
+    directory: Path,
 ) -> None:
     """Write a SavedModel with everything from raw features to decisions in it.
 
@@ -57,12 +57,12 @@ def export(
     - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
 
     Args:
-        features: from ids to features, see `trainer.features.network`.
+        features: the network from ids to features, see `trainer.features.network`.
         encoder: the sentence encoder, or None without one.
-        members: from inputs and features to the members' logits, see `trainer.ensemble.network`.
+        members: both members, see `trainer.ensemble.network`.
         decisions: calibration and thresholds.
-        tft_output: what the Transform component wrote.
-        directory: where the SavedModel goes; made if it is not there.
+        tft_output: output of the Transform component.
+        directory: directory of the SavedModel; made if it is not there.
     """
     transform = tft_output.transform_features_layer()
     raw_spec = tft_output.raw_feature_spec()
@@ -80,9 +80,8 @@ def export(
 
     def answer(given: dict[str, Any]) -> Tensors:
         probabilities, margin = decide(transform(given))
-        names = tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1])
         return {
-            GENRES_OUTPUT: names,
+            GENRES_OUTPUT: tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1]),
             PROBABILITIES_OUTPUT: probabilities,
             PREDICTED_OUTPUT: margin >= 0,
         }
@@ -90,11 +89,9 @@ def export(
     def evaluate(examples: tf.Tensor) -> Tensors:
         transformed = transform(tf.io.parse_example(examples, raw_spec))
         probabilities, margin = decide(transformed)
-        # A margin of exactly 0 is a decision for the genre, and the Evaluator asks for more than
-        # one half.
-        scores = tf.where(
-            margin >= 0, tf.maximum(tf.sigmoid(margin), 0.5 + 1e-6), tf.sigmoid(margin)
-        )
+        # A margin of 0 is a decision for the genre, and the Evaluator asks for more than one half.
+        scores = tf.sigmoid(margin)
+        scores = tf.where(margin >= 0, tf.maximum(scores, 0.5 + 1e-6), scores)
         return {
             SCORES_OUTPUT: scores,
             PROBABILITIES_OUTPUT: probabilities,
@@ -102,34 +99,26 @@ def export(
             **{name: tf.reshape(transformed[name], [-1]) for name in xf.SLICES},
         }
 
-    def transform_examples(examples: tf.Tensor) -> Tensors:
-        transformed: Tensors = transform(tf.io.parse_example(examples, raw_spec))
-        return transformed
-
     archive = keras.export.ExportArchive()
     # For their tables of words alone: variables are found through the endpoints, and to track their
     # layers as well would save each of them twice.
     archive.track(transform)
     if pieces:
         archive.track(pieces)
-    archive.add_endpoint(
-        SERVING_SIGNATURE,
-        _named(answer),
-        [
-            tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
-            for name in raw.MODEL_INPUTS
-        ],
-    )
+    named = [
+        tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
+        for name in raw.MODEL_INPUTS
+    ]
+    archive.add_endpoint(SERVING_SIGNATURE, _named(answer), named)
     for name, function in {
         EXAMPLES_SIGNATURE: lambda examples: answer(tf.io.parse_example(examples, input_spec)),
         EVALUATE_SIGNATURE: evaluate,
-        TRANSFORM_SIGNATURE: transform_examples,
+        TRANSFORM_SIGNATURE: lambda examples: transform(tf.io.parse_example(examples, raw_spec)),
     }.items():
-        archive.add_endpoint(
-            name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
-        )
+        signature = [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
+        archive.add_endpoint(name, function, signature)
     archive.write_out(str(directory), verbose=False)
-    warmup.write(Path(directory))
+    warmup.write(directory)
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
@@ -165,13 +154,9 @@ def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors
 
 
 def _same_length(given: Tensors) -> Tensors:
-    """The inputs with one value for each row.
+    """The inputs with one value for each row; string or float32 [N] by name in and out.
 
-    Args:
-        given: string or float32 [N] by name, or [1] with a value that means `not known`.
-
-    Returns:
-        The same, [N] each.
+    An input may be [1] instead, with a value that means `not known`.
 
     Raises:
         tf.errors.InvalidArgumentError: the lengths differ; raised when the graph runs.

@@ -22,7 +22,7 @@ from trainer.hparams import HParams
 from transform import features as xf
 
 TABLE: Final = "table"
-"""Input beside the ids: the table that describes each row, 0 in use; int32 [N, 1]."""
+"""Input beside the ids, int32 [N, 1]: the table that describes each row, 0 in use."""
 
 BATCH: Final = 128
 
@@ -34,8 +34,8 @@ class Fitted:
     """What is fitted on the training split before any gradient.
 
     Attributes:
-        terms: by text feature, see `trainer.features.texts`.
-        people: by people field, see `trainer.features.people`.
+        terms: terms of each text feature.
+        people: people of each people field.
         genre_rates: float32 [22], share of the training films with each genre.
     """
 
@@ -45,26 +45,16 @@ class Fitted:
 
     def for_serving(self) -> "Fitted":
         """Without the tables of single folds, which only training needs."""
+        terms, people = self.terms.items(), self.people.items()
         return replace(
             self,
-            terms={
-                name: replace(one, coefficients=one.coefficients[:1])
-                for name, one in self.terms.items()
-            },
-            people={name: replace(one, counts=one.counts[:1]) for name, one in self.people.items()},
+            terms={name: replace(one, coefficients=one.coefficients[:1]) for name, one in terms},
+            people={name: replace(one, counts=one.counts[:1]) for name, one in people},
         )
 
 
 def folds_of(train: Rows, hparams: HParams) -> np.ndarray:
-    """The fold of each training film; films that belong together are in the same fold.
-
-    Args:
-        train: the training split.
-        hparams: see `HParams`.
-
-    Returns:
-        int32 [rows], from 1 to `hparams.folds`.
-    """
+    """The fold of each training film, int32 [rows] from 1; films that belong together share it."""
     return (1 + np.asarray(train.inputs[xf.SPLIT_GROUP]) % hparams.folds).astype(np.int32)
 
 
@@ -78,10 +68,6 @@ def fit(train: Rows, hparams: HParams) -> Fitted:
 
 def build(fitted: Fitted, hparams: HParams) -> keras.Model:
     """The network from ids to features.
-
-    Args:
-        fitted: see `Fitted`.
-        hparams: see `HParams`.
 
     Returns:
         A model from the hashed inputs of `trainer.data.model_inputs` and `TABLE` to the features
@@ -99,10 +85,8 @@ def build(fitted: Fitted, hparams: HParams) -> keras.Model:
         known = fitted.people[field]
         ids = people.ids_of(inputs, field)
         places = Lookup(known.vocabulary, name=f"{field}_places")(ids)
-        layer = PeopleLift(
-            known.counts, fitted.genre_rates, hparams.people_prior, name=f"{field}_lift"
-        )
-        return layer(places, table)
+        tables = known.counts, fitted.genre_rates, hparams.people_prior
+        return PeopleLift(*tables, name=f"{field}_lift")(places, table)
 
     names = [
         ops.sum(ops.cast(inputs[name] > 0, "float32"), axis=1) for name in xf.PEOPLE_IDS.values()
@@ -122,9 +106,9 @@ def compute(
     """The features of a split.
 
     Args:
-        network: as `build` returns it.
+        network: the network from ids to features.
         rows: a split.
-        folds: int32 [rows], see `folds_of`; by default each row gets the table of all films.
+        folds: int32 [rows], the fold of each row; by default each row gets the table of all films.
 
     Returns:
         float16 [rows, dimensions] by the names of `trainer.features.fields`.

@@ -21,10 +21,10 @@ NUM_LEADS: Final = 3
 """The first names of the cast, which are counted a second time on their own."""
 
 FIELDS: Final = (*xf.PEOPLE_IDS.values(), LEADS)
-"""What is counted, in the order of the columns of `trainer.features.fields.PEOPLE_LIFTS`."""
+"""Fields that are counted, in the order of the columns of `fields.PEOPLE_LIFTS`."""
 
 MOST_PEOPLE: Final = 200_000
-"""People of a field whose films are counted: those with the most films."""
+"""Number of people of a field whose films are counted: those with the most films."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,7 @@ def ids_of(inputs: Any, field: str) -> Any:
 
 
 def fit(train: Rows, folds: np.ndarray) -> dict[str, People]:
-    """Count the films of all people.
-
-    Args:
-        train: the training split.
-        folds: int32 [rows], the fold of each row, counted from 1.
-
-    Returns:
-        The people of each field in `FIELDS`.
-    """
+    """The people of each field in `FIELDS`; `folds` are int32 [rows], counted from 1."""
     found = {}
     for field in FIELDS:
         ids = ids_of(train.inputs, field)
@@ -103,7 +95,7 @@ class PeopleLift(keras.layers.Layer):
             counts: float32 [tables, people + 1, 22 + 1], see `People`.
             genre_rates: float32 [22], share of the training films with each genre.
             prior: strength of the shrinkage, in films.
-            **kwargs: of `keras.layers.Layer`.
+            **kwargs: arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.people = counts.shape[1]
@@ -112,14 +104,11 @@ class PeopleLift(keras.layers.Layer):
         self.counts = fixed(self, "counts", counts.reshape(-1, counts.shape[2]))
 
     def call(self, places: Any, table: Any) -> Any:
-        """Describe films.
+        """Describe films: float32 [N, `fields.LIFT_SIZE`].
 
         Args:
             places: int32 [N, L], places in the vocabulary, 0 for none.
             table: int32 [N, 1], the table of counts for each row.
-
-        Returns:
-            float32 [N, `fields.LIFT_SIZE`].
         """
         found = ops.take(self.counts, places + table * self.people, axis=0)
         by_genre, films = found[..., :-1], found[..., -1:]

@@ -28,13 +28,8 @@ TERMS: Final = {
     xf.PLOT_NGRAMS: {"most": 80_000, "min_films": 4},
     xf.TITLE_WORDS: {"most": 8_000, "min_films": 3},
 }
-"""What is read, with the size of its vocabulary and the films in which a term has to occur."""
-
-STRENGTH: Final = 2.0
-"""Inverse of the regularization."""
-
-TOLERANCE: Final = 0.1
-"""Tolerance at which the solver stops."""
+"""Features that are read, with the size of each vocabulary and the number of films in which a term
+has to occur."""
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +51,12 @@ class Terms:
 
 
 def fit(train: Rows, folds: np.ndarray, seed: int) -> dict[str, Terms]:
-    """Fit all regressions.
+    """The terms of each feature in `TERMS`.
 
     Args:
         train: the training split.
         folds: int32 [rows], the fold of each row, counted from 1.
         seed: seed of the order in which the solver visits the rows.
-
-    Returns:
-        The terms of each feature in `TERMS`.
     """
     vocabularies = {name: most_frequent(train.inputs[name], **TERMS[name]) for name in TERMS}
     columns = {name: incidence(vocabularies[name], train.inputs[name]) for name in TERMS}
@@ -77,11 +69,7 @@ def fit(train: Rows, folds: np.ndarray, seed: int) -> dict[str, Terms]:
 def inverse_frequency(matrix: sparse.csr_matrix) -> np.ndarray:
     """Smoothed log of the inverse share of rows that have a column; 0 if no row has it.
 
-    Args:
-        matrix: [rows, columns], 1.0 where a row has the column.
-
-    Returns:
-        float32 [columns].
+    [rows, columns] in, 1.0 where a row has the column; float32 [columns] out.
     """
     frequency = np.asarray(matrix.sum(0)).ravel()
     weight = np.log((1 + matrix.shape[0]) / (1 + frequency)) + 1
@@ -94,13 +82,13 @@ def out_of_fold(
     """Coefficients from all rows, and from the rows outside of each fold.
 
     Args:
-        terms: weighted terms by feature, float32 [rows, terms + 1].
+        terms: float32 [rows, terms + 1] by feature, weighted terms.
         labels: float32 [rows, 22].
         folds: int32 [rows], counted from 1.
-        seed: as in `fit`.
+        seed: seed of the order in which the solver visits the rows.
 
     Returns:
-        By feature, float32 [1 + folds, terms + 1, 22], see `Terms`. A genre that no row has, or
+        float32 [1 + folds, terms + 1, 22] by feature, see `Terms`. A genre that no row has, or
         each, has coefficients of zero.
     """
     rows = sparse.hstack([*terms.values()], format="csr")
@@ -116,9 +104,7 @@ def out_of_fold(
 
 
 def _coefficients(rows: sparse.csr_matrix, labels: np.ndarray, seed: int) -> np.ndarray:
-    model = LogisticRegression(
-        C=STRENGTH, solver="liblinear", dual=True, tol=TOLERANCE, random_state=seed
-    )
+    model = LogisticRegression(C=2.0, solver="liblinear", dual=True, tol=0.1, random_state=seed)
     # The solver lets other threads run.
     with joblib.parallel_config("threading", n_jobs=-1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Label .* is present in all training examples")
@@ -134,12 +120,6 @@ class TextLogits(keras.layers.Layer):
     """The terms' sum of coefficients, weighted by TF-IDF of unit length."""
 
     def __init__(self, terms: Terms, **kwargs: object) -> None:
-        """Set the tables.
-
-        Args:
-            terms: see `Terms`.
-            **kwargs: of `keras.layers.Layer`.
-        """
         super().__init__(**kwargs)
         self.terms, self.genres = terms.coefficients.shape[1:]
         self.weights_by_term = fixed(self, "weights", terms.weights)
@@ -147,14 +127,11 @@ class TextLogits(keras.layers.Layer):
         self.coefficients = fixed(self, "coefficients", coefficients)
 
     def call(self, places: Any, table: Any) -> Any:
-        """Add up.
+        """Add up: float32 [N, 22].
 
         Args:
             places: int32 [N, L], places in the vocabulary, 0 for none.
             table: int32 [N, 1], the table of coefficients for each row.
-
-        Returns:
-            float32 [N, 22].
         """
         known = tf.where(places > 0)
         found = tf.gather_nd(places, known)
