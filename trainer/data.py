@@ -49,11 +49,9 @@ class TextPieces(tf.Module):
         self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
 
     def __call__(self, titles: tf.Tensor, plots: tf.Tensor) -> tf.Tensor:
-        """Take texts apart, string [N] each.
+        """Take texts, string [N] each, apart into int32 [N, longest], at most `MAX_PIECES` long.
 
-        Returns:
-            int32 [N, longest], at most `MAX_PIECES`: ids of begin, title, end, plot, end; 0 is
-            padding.
+        The ids are those of begin, title, end, plot, end; 0 is padding.
         """
         title = self.pieces.ids(basic_words(titles))[:, :MAX_TITLE_PIECES]
         plot = self.pieces.ids(basic_words(plots))
@@ -64,14 +62,9 @@ class TextPieces(tf.Module):
 
 
 def without_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
-    """The texts, without the titles of the rows that are chosen.
+    """Texts without the titles of the rows that are chosen, as if these were not known.
 
-    Args:
-        pieces: int32 [N, varying], as `TextPieces` gives them, without padding.
-        rows: bool [N], whether the title is left out as if it were not known.
-
-    Returns:
-        int32 [N, varying].
+    `pieces` are int32 [N, varying], as `TextPieces` gives them, without padding; `rows` bool [N].
     """
     end = minilm.vocabulary().index(minilm.END)
     places = tf.ragged.range(pieces.row_lengths())
@@ -115,12 +108,10 @@ def _at_least_one_column(ids: tf.Tensor) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class Rows:
-    """A split in memory.
+    """A split in memory: inputs by name, [rows, ...], and labels, float32 [rows, 22].
 
-    Attributes:
-        inputs: by name, [rows, ...]; lists of ids as int32 RaggedTensors without padding, and
-            `transform.features.SPLIT_GROUP` as int64 [rows], which no network reads.
-        labels: float32 [rows, 22].
+    Lists of ids are int32 RaggedTensors without padding. `transform.features.SPLIT_GROUP`, int64
+    [rows], is among the inputs, though no network reads it.
     """
 
     inputs: dict[str, tf.Tensor | tf.RaggedTensor]
@@ -144,20 +135,16 @@ class Rows:
         return replace(self, inputs={name: self.inputs[name] for name in names})
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """Batches of one pass over the rows.
+        """Batches of `size` rows of one pass, padded; the last one may be smaller.
 
-        Args:
-            size: number of rows of a batch; the last one may be smaller.
-            shuffle_seed: seed of a new order on each pass; None keeps the order.
+        A seed shuffles the rows, in a new order on each pass. Half precision becomes float32.
 
         Returns:
-            Pairs of model inputs (padded; half precision becomes float32) and labels.
+            Pairs of model inputs and labels.
         """
         order = tf.data.Dataset.range(len(self))
         if shuffle_seed is not None:
-            order = order.shuffle(
-                max(len(self), 1), seed=shuffle_seed, reshuffle_each_iteration=True
-            )
+            order = order.shuffle(max(len(self), 1), shuffle_seed, reshuffle_each_iteration=True)
         labels = tf.constant(self.labels)
         # As tensors they are captured: arrays would be written into the graph, anew for each pass.
         inputs = {
@@ -218,12 +205,10 @@ def load(
 
 def input_names(network: keras.Model) -> list[str]:
     """Names of the inputs of a network, which accepts no others."""
-    return [item.name for item in network.inputs]
+    return [one.name for one in network.inputs]
 
 
 def inference(network: keras.Model) -> Callable[[dict[str, tf.Tensor]], Any]:
     """The network as a function of its inputs by name, traced once for all sizes of a batch."""
-    spec = {
-        item.name: tf.TensorSpec(item.shape, item.dtype, name=item.name) for item in network.inputs
-    }
+    spec = {one.name: tf.TensorSpec(one.shape, one.dtype, one.name) for one in network.inputs}
     return tf.function(lambda inputs: network(inputs, training=False), input_signature=[spec])

@@ -23,8 +23,8 @@ def mixed(
         asked: float [tokens, 3 * dimensions], query, key and value of all heads, text after text.
         lengths: int32 [N], number of tokens of each text; there is one text at least.
         heads: number of heads.
-        bias: float32 [classes, heads], which is added to the scores of two tokens by `distance`;
-            None adds nothing.
+        bias: float32 [classes, heads], which is added to the scores of two tokens by their
+            `distance`; None adds nothing.
 
     Returns:
         [tokens, dimensions], of the type of `asked`.
@@ -85,17 +85,12 @@ def _moved(
     back: tf.Tensor,
     there: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """The heads' parts of tokens in another order, [*index.shape, size].
+    """The heads' parts of tokens in another order.
 
     A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
-
-    Args:
-        values: float [..., `size` or a multiple of it].
-        index: int32 [...], the row of `values`, of `size` numbers each, that comes to each place.
-        size: number of values of a head.
-        back: int32 [...], the place of the result at which each row of `values` came.
-        there: float, 1 for rows of `values` that went anywhere, 0 for padding, whose place in
-            `back` means nothing; None if there is none.
+    `index` has the row of `values`, of `size` numbers each, that comes to each place of the result,
+    and `back` the place at which each row came. `there` is 1 for rows that went anywhere, 0 for
+    padding, whose place in `back` means nothing; None if there is none.
     """
 
     @tf.custom_gradient

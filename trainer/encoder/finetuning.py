@@ -58,9 +58,9 @@ log = logging.getLogger(__name__)
 
 
 class Tuned(NamedTuple):
-    """Weights of the layers that were trained, and the texts' vectors, float16 [rows, dimensions].
+    """Weights of the layers that were trained, and the texts' vectors, as `SentenceStore` has them.
 
-    The vectors are those that `SentenceStore.encode` gives.
+    The vectors are float16 [rows, dimensions].
     """
 
     weights: Weights
@@ -68,9 +68,9 @@ class Tuned(NamedTuple):
 
 
 class Finetuned(NamedTuple):
-    """Weights, none if nothing is to be fine-tuned, and the seconds that an earlier training took.
+    """Weights of the layers that were trained, and the seconds that an earlier training took.
 
-    The seconds are 0 if the weights were made now.
+    There are no weights if nothing is to be fine-tuned; 0 seconds if they were made now.
     """
 
     weights: Weights
@@ -80,12 +80,8 @@ class Finetuned(NamedTuple):
 def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned:
     """The weights of `tune`; those that the same films and settings gave before are looked up.
 
-    The texts' vectors go into the `SentenceStore` of the directory.
-
-    Args:
-        rows: the training split with its word pieces.
-        hparams: hyperparameters of the training.
-        directory: where the newest weights are kept; None keeps nothing.
+    The newest weights are kept in the directory, and the texts' vectors in its `SentenceStore`; a
+    directory of None keeps nothing. `rows` are the training split with its word pieces.
     """
     if not hparams.finetuned_layers:
         return Finetuned({}, 0.0)
@@ -98,12 +94,10 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
     started = time.monotonic()
     weights, vectors = tune(rows, hparams)
     directory.mkdir(parents=True, exist_ok=True)
-    exact = {name: np.ascontiguousarray(value) for name, value in weights.items()}
     with replacing(file) as part:
-        save_file(exact, part, {SECONDS: f"{time.monotonic() - started:.1f}"})
-    for other in directory.glob("finetuned-*.safetensors"):
-        if other != file:
-            other.unlink()
+        save_file(dict(weights), part, {SECONDS: f"{time.monotonic() - started:.1f}"})
+    for other in {*directory.glob("finetuned-*.safetensors")} - {file}:
+        other.unlink()
     SentenceStore(directory, hparams, weights).add(rows.inputs[PIECES], vectors)
     return Finetuned(weights, 0.0)
 
@@ -194,10 +188,8 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
                     found = [hide_tokens(states.read(row), random) for row in some]
                     yield _packed(found), labels[some]
 
-        signature = (
-            _packed_spec(states.dimensions),
-            tf.TensorSpec([None, NUM_GENRES], tf.float32),
-        )
+        truth = tf.TensorSpec([None, NUM_GENRES], tf.float32)
+        signature = _packed_spec(states.dimensions), truth
         reader.fit(
             tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2),
             epochs=hparams.finetuning_epochs,
@@ -210,14 +202,9 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
 
 
 def draw(lengths: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
-    """Draw the rows of each batch of one pass.
+    """Rows of each batch of one pass, `BATCH` in all but one; those of a batch are of like length.
 
-    Args:
-        lengths: int [N], number of tokens of each row.
-        random: generator of the order, which is moved on.
-
-    Returns:
-        Row numbers, `BATCH` in each array but one; rows of a batch are of like length.
+    `lengths` are int [N], numbers of tokens; `random` is moved on.
     """
     order = random.permutation(len(lengths))
     batches = []
@@ -238,7 +225,7 @@ def hide_tokens(states: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _packed(texts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths of the texts, int32 [N], and all their tokens, float16 [tokens, dimensions]."""
+    """Lengths of texts, int32 [N], and all their tokens, float16 [tokens, dimensions]."""
     return np.array([len(text) for text in texts], np.int32), np.concatenate(texts)
 
 
@@ -252,8 +239,8 @@ def _read_below(
     """Write what the layers that read all words make of the content words into `states`.
 
     Returns:
-        float16 [rows, dimensions], the means of `encoder.also`; [rows, 0] if it is not among those
-        layers.
+        float16 [rows, dimensions], the means of `encoder.also`, if it is among those layers; else
+        [rows, 0].
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
@@ -277,8 +264,7 @@ def _read_above(encoder: SentenceEncoder, states: TokenStates) -> np.ndarray:
     """Finish the vectors of the texts from what `_read_below` has written.
 
     Returns:
-        float16 [rows, dimensions], or twice as many if `encoder.also` is among the layers that read
-        content words alone.
+        float16 [rows, dimensions], or twice as many if `encoder.also` is among these layers.
     """
 
     @tf.function(input_signature=_packed_spec(states.dimensions))

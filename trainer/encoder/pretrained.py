@@ -20,14 +20,14 @@ class Pretrained:
 
     Attributes:
         name: name as users see it.
-        layers: number of its layers.
+        layers: number of layers.
         dimensions: number of values of a token's state.
-        heads: number of heads of its attention.
-        epsilon: number that its normalization adds to a variance.
-        read: function that reads its file of weights, in the format of safetensors.
+        heads: number of heads of the attention.
+        epsilon: number that the normalization adds to a variance.
+        read: function that reads the file of weights, in the format of safetensors.
         arranged: function that gives the arrays of that file the names that BERT has for them.
         packages: names of the packages that hold the file.
-        installed_by: command that installs these.
+        installed_by: command that installs these packages.
     """
 
     name: str
@@ -41,13 +41,17 @@ class Pretrained:
     installed_by: str
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The weights by the names that BERT has for them, float32 arrays for the most part.
+        """The weights by the names that BERT has for them, kernels [inputs, outputs].
+
+        Most are float32.
 
         Raises:
             UserError: they are not installed, or not those that are expected.
         """
         self.require()
-        return self.arranged(load(self.read()))
+        # The file has kernels by output.
+        stored = self.arranged(load(self.read())).items()
+        return {name: value.T if is_kernel(name, value) else value for name, value in stored}
 
     def require(self) -> None:
         """Make sure that the weights are installed, without reading them.
@@ -63,6 +67,11 @@ class Pretrained:
                     f"the sentence encoder {self.name} is not installed: the package {package} is "
                     f"missing. Run `{self.installed_by}`"
                 ) from error
+
+
+def is_kernel(name: str, value: np.ndarray) -> bool:
+    """Whether a weight is the kernel of a dense layer."""
+    return name.endswith(".weight") and "encoder" in name and value.ndim == 2
 
 
 MINILM: Final = Pretrained(

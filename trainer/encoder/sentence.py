@@ -17,23 +17,18 @@ from trainer import precision
 from trainer.encoder import function_words
 from trainer.encoder.attention import mixed
 from trainer.encoder.mpnet import RELATIVE_BIAS
-from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained
+from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained, is_kernel
 from trainer.hparams import HParams
 
 TEXTS_TOGETHER: Final = 16
 """Number of texts that share their attention: a little faster than 8 or 64 on two cores."""
 
 Weights = Mapping[str, np.ndarray]
-"""Arrays by their names in the file of weights, arranged as the file has them."""
+"""Arrays by their names in the file of weights, kernels [inputs, outputs]."""
 
 
 class Tokens(NamedTuple):
-    """States of the tokens of some texts, without padding.
-
-    Attributes:
-        states: float32 [tokens, dimensions], text after text.
-        lengths: int32 [N], number of tokens of each text.
-    """
+    """States, float32 [tokens, dimensions], text after text, and lengths of texts, int32 [N]."""
 
     states: tf.Tensor
     lengths: tf.Tensor
@@ -68,7 +63,7 @@ class SentenceEncoder(keras.layers.Layer):
             pretrained: the encoder whose layers are used.
             content_from: index of the lowest layer that reads content words alone, as do those
                 above it, see `trainer.encoder.function_words`; None is none of them.
-            instead: weights that take the place of those of the file.
+            instead: weights that take the place of the pretrained ones.
             trainable_layers: indices of the layers that can be trained.
             compute_dtype: `float32` or `bfloat16`, the type in which matrices are multiplied
                 (Micikevicius et al. 2018, arXiv:1710.03740). Sums from layer to layer, and weights
@@ -77,7 +72,6 @@ class SentenceEncoder(keras.layers.Layer):
 
         Raises:
             ValueError: the encoder does not have so many layers.
-            TypeError: TensorFlow has no type of the name `compute_dtype`.
             UserError: the weights are not installed.
         """
         super().__init__(**kwargs)
@@ -90,14 +84,21 @@ class SentenceEncoder(keras.layers.Layer):
         self.content_from = num_layers if content_from is None else content_from
         self.content = tf.constant(function_words.content())
         self.product_dtype = tf.as_dtype(compute_dtype)
-        stored = pretrained.weights() | dict(instead or {})
-        trained = _parts(trainable_layers)
-        self._by_name = {
-            name: self._weight(name, value, trainable=name.startswith(trained))
-            for name, value in sorted(stored.items())
-            if name.startswith(("embeddings.", *_parts(range(num_layers))))
-            and value.dtype == np.float32
-        }
+        used, trained = ("embeddings.", *_parts(range(num_layers))), _parts(trainable_layers)
+        by_name = {}
+        for name, value in sorted((pretrained.weights() | dict(instead or {})).items()):
+            if name.startswith(used) and value.dtype == np.float32:
+                trainable = name.startswith(trained)
+                exact = trainable or not is_kernel(name, value)
+                by_name[name] = self.add_weight(
+                    shape=value.shape,
+                    initializer=keras.initializers.Constant(value),
+                    trainable=trainable,
+                    dtype="float32" if exact else self.product_dtype.name,
+                    autocast=False,
+                    name=name.replace(".", "_"),
+                )
+        self._by_name = by_name
         self.built = True
 
     @classmethod
@@ -112,32 +113,15 @@ class SentenceEncoder(keras.layers.Layer):
             **kwargs,
         )
 
-    def _weight(self, name: str, value: np.ndarray, *, trainable: bool) -> keras.Variable:
-        kernel = _is_kernel(name, value)
-        value = value.T if kernel else value
-        return self.add_weight(
-            shape=value.shape,
-            initializer=keras.initializers.Constant(value),
-            trainable=trainable,
-            dtype=self.product_dtype.name if kernel and not trainable else "float32",
-            autocast=False,
-            name=name.replace(".", "_"),
-        )
-
     def trained_weights(self) -> dict[str, np.ndarray]:
         """The weights of the trainable layers, for `instead`."""
-        trained = {name: one.numpy() for name, one in self._by_name.items() if one.trainable}
-        return {name: one.T if _is_kernel(name, one) else one for name, one in trained.items()}
+        return {name: one.numpy() for name, one in self._by_name.items() if one.trainable}
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """Encode texts.
+        """Encode texts: float32 [N, dimensions], or twice as many with the lower layer.
 
-        Args:
-            ids: int32 [N, L], word pieces with begin and end; 0 is padding. Each text needs one
-                token at least.
-
-        Returns:
-            float32 [N, dimensions], or twice as many with the lower layer.
+        `ids` are int32 [N, L], word pieces with begin and end; 0 is padding. Each text needs one
+        token at least.
         """
         # Neighbours share their attention, see `_attend`.
         order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
@@ -167,13 +151,10 @@ class SentenceEncoder(keras.layers.Layer):
     def through(
         self, tokens: Tokens, numbers: range, kept: tf.Tensor | None = None
     ) -> tuple[Tokens, list[tf.Tensor]]:
-        """Send tokens through some layers.
+        """Send tokens through the layers of some indices; neighbours should be of like length.
 
-        Args:
-            tokens: tokens of texts; neighbours should be of like length.
-            numbers: indices of the layers.
-            kept: bool [tokens], those that the last of the layers gives, or that are given if there
-                is no layer; None is all.
+        `kept` are the tokens, bool [tokens], that the last of the layers gives, or that are given
+        if there is no layer; None is all.
 
         Returns:
             The tokens that are kept, and the mean over them after `also` if it is among the layers.
@@ -196,18 +177,15 @@ class SentenceEncoder(keras.layers.Layer):
         alike: bool = False,
         kept: tf.Tensor | None = None,
     ) -> Tokens:
-        """Send tokens through a layer.
+        """Send tokens through a layer; neighbours should be of like length.
 
         Args:
-            tokens: tokens of texts; neighbours should be of like length.
+            tokens: tokens of texts.
             number: index of the layer.
             dropout: rate on what the layer adds to the tokens.
             alike: whether all texts are of like length and share their attention.
             kept: bool [tokens], those that are given; None is all. Others are read by these and
                 spared what comes after the attention.
-
-        Returns:
-            The tokens that are kept, with other states.
         """
         part = f"encoder.layer.{number}"
 
@@ -295,8 +273,3 @@ def _text_of(tokens: Tokens) -> tf.Tensor:
 def _parts(layers: Collection[int]) -> tuple[str, ...]:
     """What the names of the weights of some layers begin with."""
     return tuple(f"encoder.layer.{number}." for number in layers)
-
-
-def _is_kernel(name: str, value: np.ndarray) -> bool:
-    """Whether a weight is of a dense layer: stored by output, and a product reads it by input."""
-    return name.endswith(".weight") and "encoder" in name and value.ndim == 2

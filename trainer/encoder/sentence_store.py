@@ -38,7 +38,7 @@ class SentenceStore:
 
         Args:
             directory: where vectors are kept; made when there are some. None keeps nothing.
-            hparams: the encoder, the number of its layers, and the type of its products.
+            hparams: hyperparameters of the training.
             finetuned: weights that take the place of the pretrained ones.
         """
         self.hparams, self.finetuned = hparams, finetuned or {}
@@ -70,11 +70,8 @@ class SentenceStore:
     def encode(self, pieces: tf.RaggedTensor) -> np.ndarray:
         """The vectors of texts; those once made are looked up.
 
-        Args:
-            pieces: int32 [N, varying], ids of word pieces, see `SentenceEncoder.call`.
-
-        Returns:
-            float16 [N, dimensions], or twice as many with the lower layer.
+        int32 [N, varying] in, ids of word pieces as for `SentenceEncoder.call`; float16 [N,
+        dimensions] out, or twice as many with the lower layer.
         """
         texts = texts_of(pieces)
         keys = _keys(texts)
@@ -120,9 +117,8 @@ class SentenceStore:
                 vectors=np.stack(list(self._known.values())),
             )
         if self.finetuned:
-            for other in self._file.parent.glob("*-finetuned-*.npz"):
-                if other != self._file:
-                    other.unlink()
+            for other in {*self._file.parent.glob("*-finetuned-*.npz")} - {self._file}:
+                other.unlink()
 
 
 def texts_of(pieces: tf.RaggedTensor) -> list[np.ndarray]:

@@ -32,14 +32,10 @@ Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def scaling(features: Mapping[str, np.ndarray]) -> Scaling:
-    """Mean and variance of features, by which the network scales them.
+    """Mean and variance, float32 [dimensions] each, by which the network scales features.
 
-    Args:
-        features: float [rows, dimensions] by name, features of the training split.
-
-    Returns:
-        Mean and variance, float32 [dimensions] each. Features that can be unknown are not centred,
-        so that what is unknown stays zero.
+    `features` of the training split are float [rows, dimensions] by name. Those that can be unknown
+    are not centred, so that what is unknown stays zero.
     """
     found = {}
     for name, values in features.items():
@@ -59,8 +55,8 @@ def build(
         hparams: hyperparameters of the training.
         word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
         log_odds: float32 [22], log odds of each genre among the training films; the initial biases.
-        scales: mean and variance of each feature that the network reads, see `scaling`. Those of
-            `SENTENCE` are ignored without a sentence encoder.
+        scales: mean and variance of each feature that the network reads. Those of `SENTENCE` are
+            ignored without a sentence encoder.
 
     Returns:
         A model from inputs of `trainer.data.model_inputs` and features to logits, float32 [N, 22].
@@ -118,9 +114,8 @@ def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
 def members(network: keras.Model, grown: trees.Trees) -> keras.Model:
     """Both members as one model.
 
-    Returns:
-        A model from the inputs of `network` and of the trees to the logits of each of `MEMBERS`,
-        float32 [N, 2, 22]; `trainer.ensemble.thresholds` weighs them.
+    It goes from the inputs of `network` and of the trees to the logits of each of `MEMBERS`,
+    float32 [N, 2, 22]; `trainer.ensemble.thresholds` weighs them.
     """
     inputs = {item.name: item for item in network.inputs}
     for name, size in trees.INPUTS.items():

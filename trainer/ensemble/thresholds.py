@@ -72,15 +72,15 @@ class Decisions:
         }
 
     def margins(self, members: tf.Tensor, pattern: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Probabilities, and how far each genre is above its threshold.
+        """Probabilities, and how far each genre is above its threshold in logits.
 
         Args:
             members: float32 [N, members, 22], logits of the members.
             pattern: int32 [N], index of `PATTERNS`.
 
         Returns:
-            Probabilities, float32 [N, 22], and margins in logits, float32 [N, 22]; a genre is
-            predicted where its margin is at least 0. Each row has at least one such genre.
+            float32 [N, 22] each. A genre is predicted where its margin is at least 0; each row has
+            at least one such genre.
         """
         weights, shift = tf.gather(self.weights, pattern), tf.gather(self.shift, pattern)
         calibrated = tf.reduce_sum(members * weights, axis=1) + shift
@@ -110,11 +110,8 @@ def hide(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
 def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisions:
     """Weigh the members and choose thresholds for every pattern.
 
-    Args:
-        logits: float32 [rows, members, 22] by pattern, logits of the members from rows that have
-            that pattern.
-        labels: float32 [rows, 22] by pattern. A pattern may have no rows: it then takes what all
-            rows together give.
+    `logits` of the members, float32 [rows, members, 22], and `labels`, float32 [rows, 22], are by
+    pattern. A pattern may have no rows: it then takes what all rows together give.
     """
     everything = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
     weights, shift, threshold = [], [], []
@@ -134,12 +131,8 @@ def weigh(members: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
     best), and calibrates them at once, as Platt 1999 does a single one. Each genre is pulled
     towards one regression of all genres, that one a little towards the members' mean.
 
-    Args:
-        members: float [N, members, 22], logits of the members.
-        labels: float [N, 22].
-
-    Returns:
-        Weights, float32 [members, 22], and shift, float32 [22].
+    Logits of the members, float [N, members, 22], and labels, float [N, 22], in; weights, float32
+    [members, 22], and shift, float32 [22], out.
     """
     count = members.shape[1]
     mean = np.append(np.full(count, 1 / count), 0.0)
@@ -168,12 +161,7 @@ def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     no positives to be seen (Lipton, Elkan and Naryanaswamy 2014, arXiv:1402.1892). The weight of
     the former is `n / (n + SHRINKAGE)` for n positives.
 
-    Args:
-        probabilities: float [N, 22], calibrated.
-        labels: float [N, 22].
-
-    Returns:
-        float32 [22], each in [0.02, 0.95].
+    Calibrated probabilities and labels, float [N, 22], in; float32 [22] out, each in [0.02, 0.95].
     """
     chosen = np.empty(labels.shape[1], np.float32)
     for g in range(labels.shape[1]):
@@ -186,12 +174,7 @@ def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
 
 
 def predict(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-    """Decide, at least one genre a row: bool [N, 22].
-
-    Args:
-        probabilities: float [N, 22].
-        threshold: float [22] or [N, 22].
-    """
+    """Decide, at least one genre a row: bool [N, 22]; the threshold is float [22] or [N, 22]."""
     margin = _logit(probabilities) - _logit(threshold)
     return (margin >= 0) | (margin >= margin.max(axis=1, keepdims=True))
 

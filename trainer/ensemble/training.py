@@ -39,7 +39,7 @@ def fit(
 
     Args:
         deep: the deep member, which is compiled and trained in place.
-        members: both members, with `deep` among them.
+        members: both members, `deep` among them.
         hparams: hyperparameters of the training.
         train: the training split with all features.
         evaluation: the eval split with all features.
@@ -133,14 +133,9 @@ def _rows_of_pattern(evaluation: tf.data.Dataset, pattern: int) -> tf.data.Datas
 def predict(
     infer: Callable[[Inputs], Any], batches: Iterable[tuple[Inputs, Any]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits of the members and labels, in the order of the batches.
+    """Logits of the members, float32 [rows, members, 22], and labels, [rows, 22], of all batches.
 
-    Args:
-        infer: the members as a function of their inputs, see `trainer.data.inference`.
-        batches: pairs of model inputs and labels.
-
-    Returns:
-        float32 [rows, members, 22] and [rows, 22].
+    `infer` is the members as `trainer.data.inference` returns them.
     """
     logits = [np.zeros((0, len(network.MEMBERS), NUM_GENRES), np.float32)]
     labels = [np.zeros((0, NUM_GENRES), np.float32)]

@@ -68,16 +68,14 @@ class Trees:
 def fit(train: Rows, hparams: HParams) -> Trees:
     """Grow the trees of all genres; a genre that no row has, or each, has a bias alone.
 
-    Args:
-        train: the training split with the features of `INPUTS`, computed out of fold. Fields are
-            hidden at the same rates as from the deep member.
-        hparams: hyperparameters of the training.
+    `train` is the training split with the features of `INPUTS`, computed out of fold. Fields are
+    hidden at the same rates as from the deep member.
     """
     hide = fields.FieldDropout(hparams.field_dropout, hparams.seed)
     known = hide({name: tf.cast(train.inputs[name], tf.float32) for name in INPUTS}, training=True)
     rows = np.concatenate([known[name] for name in INPUTS], axis=1)
     labels = train.labels
-    shape = (len(GENRES), hparams.trees)
+    shape = NUM_GENRES, hparams.trees
     column = np.zeros((*shape, INNER), np.int32)
     limit = np.zeros((*shape, INNER), np.float32)
     value = np.zeros((*shape, INNER + 1), np.float32)
@@ -134,9 +132,7 @@ class Forest(keras.layers.Layer):
     def call(self, rows: Any) -> Any:
         """Columns of `INPUTS` in, float32 [N, columns]; float32 [N, 22] out."""
         trees = tf.range(self.genres * self.trees)
-        column, limit, value = (
-            tf.convert_to_tensor(table) for table in (self.column, self.limit, self.value)
-        )
+        column, limit, value = map(tf.convert_to_tensor, (self.column, self.limit, self.value))
         node = tf.zeros([tf.shape(rows)[0], tf.size(trees)], tf.int32)
         for _ in range(DEPTH):
             asked = trees * INNER + node

@@ -21,15 +21,12 @@ POOLING_BEFORE_RNN: Final = 4
 def plot_vector(
     ids: keras.KerasTensor, hparams: HParams, word_vectors: np.ndarray
 ) -> keras.KerasTensor:
-    """The plot as one vector.
+    """The plot as one vector, float32 [N, units].
 
     Args:
         ids: int32 [N, L], word ids plus one.
         hparams: hyperparameters; `word_encoder` is not `none`.
         word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
-
-    Returns:
-        float32 [N, units].
     """
     convolutions = "cnn" in hparams.word_encoder
     recurrence = "rnn" in hparams.word_encoder

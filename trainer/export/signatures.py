@@ -56,13 +56,7 @@ def export(
       [N, G]) and the slice keys (string [N] each) that `transform.features` names.
     - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
 
-    Args:
-        features: the network from ids to features, see `trainer.features.network`.
-        encoder: the sentence encoder, or None without one.
-        members: both members, see `trainer.ensemble.network`.
-        decisions: calibration and thresholds.
-        tft_output: output of the Transform component.
-        directory: directory of the SavedModel; made if it is not there.
+    `features` is the network from ids to features; `encoder` is None if there is none.
     """
     transform = tft_output.transform_features_layer()
     raw_spec = tft_output.raw_feature_spec()
@@ -125,7 +119,8 @@ def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors
     """The answer as a function of named features, each with a default of one value for all rows."""
     unknown_text, unknown_number = tf.constant([""]), tf.constant([float("nan")])
 
-    # A signature takes its names and defaults from the parameters of the function itself.
+    # A signature takes its names and defaults from the parameters of the function itself, which are
+    # in the order of `MODEL_INPUTS`.
     def serve(
         plot: tf.Tensor = unknown_text,
         title: tf.Tensor = unknown_text,
@@ -137,18 +132,10 @@ def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors
         writers: tf.Tensor = unknown_text,
         cast: tf.Tensor = unknown_text,
     ) -> Tensors:
-        given = {
-            raw.PLOT: plot,
-            raw.TITLE: title,
-            raw.YEAR: year,
-            raw.RUNTIME: runtime_minutes,
-            raw.RATING: average_rating,
-            raw.VOTES: num_votes,
-            raw.DIRECTORS: directors,
-            raw.WRITERS: writers,
-            raw.CAST: cast,
-        }
-        return answer({name: _optional(name, value) for name, value in _same_length(given).items()})
+        numbers = year, runtime_minutes, average_rating, num_votes
+        values = plot, title, *numbers, directors, writers, cast
+        given = _same_length(dict(zip(raw.MODEL_INPUTS, values, strict=True)))
+        return answer({name: _optional(name, value) for name, value in given.items()})
 
     return serve
 

@@ -31,10 +31,9 @@ MOST_PEOPLE: Final = 200_000
 class People:
     """The people of one field.
 
-    Attributes:
-        vocabulary: int32 [people], ascending hashes of their names.
-        counts: float32 [1 + folds, people + 1, 22 + 1], films of each genre, and films; the first
-            table counts all training films, table f + 1 those outside of fold f. Row 0 is empty.
+    `vocabulary` has the ascending hashes of their names, int32 [people]. `counts`, float32 [1 +
+    folds, people + 1, 22 + 1], has the films of each genre, and films; the first table counts all
+    training films, table f + 1 those outside of fold f. Row 0 is empty.
     """
 
     vocabulary: np.ndarray
@@ -57,22 +56,15 @@ def fit(train: Rows, folds: np.ndarray) -> dict[str, People]:
 
 
 def count(matrix: sparse.csr_matrix, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Films of each person by genre, all and those outside of each fold.
+    """Films of each person by genre, all and those outside of each fold, as in `People`.
 
-    Args:
-        matrix: float32 [films, people], 1.0 where a film has a person.
-        labels: float32 [films, 22].
-        folds: int32 [films], counted from 1.
-
-    Returns:
-        float32 [1 + folds, people, 22 + 1]; the last column counts films.
+    `matrix` is float32 [films, people], 1.0 where a film has a person; `labels` are float32 [films,
+    22]; `folds` int32 [films], counted from 1.
     """
     counted = np.concatenate([labels, np.ones((len(labels), 1), np.float32)], axis=1)
     whole = matrix.T @ counted
-    parts = [
-        whole - matrix[folds == fold].T @ counted[folds == fold]
-        for fold in range(1, folds.max(initial=0) + 1)
-    ]
+    inside = (folds == fold for fold in range(1, folds.max(initial=0) + 1))
+    parts = [whole - matrix[rows].T @ counted[rows] for rows in inside]
     return np.stack([whole, *parts]).astype(np.float32)
 
 
@@ -94,7 +86,7 @@ class PeopleLift(keras.layers.Layer):
         Args:
             counts: float32 [tables, people + 1, 22 + 1], see `People`.
             genre_rates: float32 [22], share of the training films with each genre.
-            prior: strength of the shrinkage, in films.
+            prior: number of average films that are added, against chance.
             **kwargs: arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
@@ -106,9 +98,8 @@ class PeopleLift(keras.layers.Layer):
     def call(self, places: Any, table: Any) -> Any:
         """Describe films: float32 [N, `fields.LIFT_SIZE`].
 
-        Args:
-            places: int32 [N, L], places in the vocabulary, 0 for none.
-            table: int32 [N, 1], the table of counts for each row.
+        `places` in the vocabulary are int32 [N, L], 0 for none; `table` is int32 [N, 1], that of
+        the counts for each row.
         """
         found = ops.take(self.counts, places + table * self.people, axis=0)
         by_genre, films = found[..., :-1], found[..., -1:]

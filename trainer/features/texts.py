@@ -51,13 +51,7 @@ class Terms:
 
 
 def fit(train: Rows, folds: np.ndarray, seed: int) -> dict[str, Terms]:
-    """The terms of each feature in `TERMS`.
-
-    Args:
-        train: the training split.
-        folds: int32 [rows], the fold of each row, counted from 1.
-        seed: seed of the order in which the solver visits the rows.
-    """
+    """The terms of each feature in `TERMS`; `folds` are int32 [rows], counted from 1."""
     vocabularies = {name: most_frequent(train.inputs[name], **TERMS[name]) for name in TERMS}
     columns = {name: incidence(vocabularies[name], train.inputs[name]) for name in TERMS}
     weights = {name: inverse_frequency(columns[name]) for name in TERMS}
@@ -79,17 +73,15 @@ def inverse_frequency(matrix: sparse.csr_matrix) -> np.ndarray:
 def out_of_fold(
     terms: Mapping[str, sparse.csr_matrix], labels: np.ndarray, folds: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    """Coefficients from all rows, and from the rows outside of each fold.
+    """Coefficients by feature from all rows, and from those outside of each fold, as in `Terms`.
+
+    A genre that no row has, or each, has coefficients of zero.
 
     Args:
         terms: float32 [rows, terms + 1] by feature, weighted terms.
         labels: float32 [rows, 22].
         folds: int32 [rows], counted from 1.
         seed: seed of the order in which the solver visits the rows.
-
-    Returns:
-        float32 [1 + folds, terms + 1, 22] by feature, see `Terms`. A genre that no row has, or
-        each, has coefficients of zero.
     """
     rows = sparse.hstack([*terms.values()], format="csr")
     last = folds.max(initial=0)
@@ -109,11 +101,9 @@ def _coefficients(rows: sparse.csr_matrix, labels: np.ndarray, seed: int) -> np.
     with joblib.parallel_config("threading", n_jobs=-1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Label .* is present in all training examples")
         estimators = OneVsRestClassifier(model).fit(rows, labels).estimators_
-    constant = np.zeros(rows.shape[1], np.float32)
-    return np.stack(
-        [one.coef_[0] if isinstance(one, LogisticRegression) else constant for one in estimators],
-        axis=1,
-    )
+    # Of a genre that no row has, or each, the estimator is a constant.
+    zero = np.zeros((1, rows.shape[1]), np.float32)
+    return np.concatenate([getattr(one, "coef_", zero) for one in estimators]).T
 
 
 class TextLogits(keras.layers.Layer):
@@ -129,9 +119,8 @@ class TextLogits(keras.layers.Layer):
     def call(self, places: Any, table: Any) -> Any:
         """Add up: float32 [N, 22].
 
-        Args:
-            places: int32 [N, L], places in the vocabulary, 0 for none.
-            table: int32 [N, 1], the table of coefficients for each row.
+        `places` in the vocabulary are int32 [N, L], 0 for none; `table` is int32 [N, 1], that of
+        the coefficients for each row.
         """
         known = tf.where(places > 0)
         found = tf.gather_nd(places, known)
