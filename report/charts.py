@@ -48,11 +48,7 @@ _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "x": 0, "y": 1, "yanchor":
 
 
 def f1_by_genre(genres: Sequence[Genre]) -> go.Figure:
-    """F1 of each genre with its 95% interval, its floor, the last blessed model and the baseline.
-
-    Args:
-        genres: rows of the gate's verdict; the best one is drawn on top.
-    """
+    """F1 by genre with 95% intervals, beside floors, simple baseline and last blessed model."""
     rows = sorted(genres, key=lambda row: row.f1)
     names = _counted((row.genre for row in rows), (row.support for row in rows))
     low, high = np.array([row.interval for row in rows]).T
@@ -97,10 +93,7 @@ def f1_by_genre(genres: Sequence[Genre]) -> go.Figure:
 def threshold_curve(genre: Genre, films: Films, column: int) -> go.Figure:
     """Precision, recall and F1 of one genre at all thresholds, and the threshold that was used.
 
-    Args:
-        genre: its row of the verdict.
-        films: the test split.
-        column: index of the genre in the arrays of `films`.
+    `column` is the index of the genre in the arrays of `films`.
     """
     probabilities = films.probabilities[:, column]
     curve = metrics.threshold_curve(films.labels[:, column], probabilities)
@@ -111,22 +104,10 @@ def threshold_curve(genre: Genre, films: Films, column: int) -> go.Figure:
         ("recall", LAST_BLESSED, "dash", curve.recall),
         ("F1", MODEL, "solid", curve.f1),
     ):
-        figure.add_scatter(
-            name=name,
-            x=metrics.THRESHOLDS,
-            y=values,
-            mode="lines",
-            line={"color": colour, "dash": dash, "width": 2},
-            hovertemplate=f"at %{{x:.2f}}: {name} %{{y:.3f}}<extra></extra>",
-        )
-    figure.add_scatter(
-        name="threshold used (median over films)",
-        x=[used, used],
-        y=[0, 1],
-        mode="lines",
-        line={"color": FLOOR, "width": 1.5},
-        hovertemplate=f"threshold used {used:.3f}<extra></extra>",
-    )
+        hover = f"at %{{x:.2f}}: {name} %{{y:.3f}}<extra></extra>"
+        _line(figure, name, metrics.THRESHOLDS, values, hover, color=colour, dash=dash)
+    hover = f"threshold used {used:.3f}<extra></extra>"
+    _line(figure, "threshold used (median over films)", [used, used], [0, 1], hover, color=FLOOR)
     _axes(figure, "threshold (probability)", "score (0 to 1)")
     return _small(figure, f"{genre.genre} ({genre.support:,} films)")
 
@@ -141,14 +122,7 @@ def calibration(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
     """
     found = metrics.calibration(labels, probabilities)
     figure = go.Figure()
-    figure.add_scatter(
-        name="as it should be",
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": FLOOR, "width": 1, "dash": "dash"},
-        hoverinfo="skip",
-    )
+    _line(figure, "as it should be", [0, 1], [0, 1], color=FLOOR, width=1, dash="dash")
     figure.add_scatter(
         name="films in bins of equal size, with 95% intervals",
         x=found.predicted,
@@ -168,21 +142,12 @@ def calibration(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
 
 
 def confusion(films: Films, names: Sequence[str]) -> go.Figure:
-    """Which genre is predicted in place of which other one.
-
-    Args:
-        films: the test split.
-        names: names of the genres, in the order of the arrays' columns.
-    """
+    """Which genre is predicted in place of which other one; `names` are those of the columns."""
     counts = metrics.confusion(films.labels, films.predicted)
     support = films.labels.sum(axis=0)
-    figure = _heatmap(
-        100 * metrics.ratio(counts, support[:, np.newaxis]),
-        names,
-        _counted(names, support),
-        counts,
-        "%{y} missed, %{x} given instead:<br>%{customdata:,} films, %{z:.1f}%<extra></extra>",
-    )
+    share = 100 * metrics.ratio(counts, support[:, np.newaxis])
+    hover = "%{y} missed, %{x} given instead:<br>%{customdata:,} films, %{z:.1f}%<extra></extra>"
+    figure = _heatmap(share, names, _counted(names, support), counts, hover)
     _axes(figure, "genre given without reason", "genre missed (test films that have it)", 28)
     return figure
 
@@ -205,12 +170,9 @@ def co_occurrence(labels: Labels, names: Sequence[str]) -> go.Figure:
 
 
 def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> go.Figure:
-    """F1 by slice and genre.
+    """F1 by slice, the first on top, and genre.
 
-    Args:
-        found: the slices, one for each row, the first on top.
-        names: names of the genres.
-        least: number of films of a genre that a slice must have for its F1 to be shown.
+    A slice must have `least` films of a genre for its F1 to be shown.
     """
     f1 = [[one.micro_f1, *np.where(one.support >= least, one.f1, np.nan)] for one in found]
     counts = [[one.films, *one.support] for one in found]
@@ -225,14 +187,11 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> go.Figur
 def learning_curves(
     history: Mapping[str, Sequence[float]], kept: int
 ) -> tuple[go.Figure, go.Figure]:
-    """Losses and scores of each pass of the training.
+    """Losses, and scores, of each pass of the training.
 
     Args:
-        history: learning curves by name, one value a pass, see `report.facts.Training`.
+        history: learning curves by name, one value a pass.
         kept: index of the pass whose weights were kept.
-
-    Returns:
-        Losses, scores.
     """
     losses = {"loss": ("training loss", BASELINE), "val_loss": ("loss on eval", MODEL)}
     scores = {
@@ -307,14 +266,9 @@ def _curves(
     figure = go.Figure()
     for key, (name, colour) in lines.items():
         if values := history.get(key):
-            figure.add_scatter(
-                name=name,
-                x=list(range(1, len(values) + 1)),
-                y=values,
-                mode="lines+markers",
-                line={"color": colour, "width": 2},
-                hovertemplate=f"pass %{{x}}: {name} %{{y:.4f}}<extra></extra>",
-            )
+            passes = list(range(1, len(values) + 1))
+            hover = f"pass %{{x}}: {name} %{{y:.4f}}<extra></extra>"
+            _line(figure, name, passes, values, hover, "lines+markers", color=colour)
     _axes(figure, "pass over the training split", unit)
     figure.update_xaxes(dtick=1)
     figure.update_layout(height=300, legend=_LEGEND, margin=_MARGIN)
@@ -323,6 +277,27 @@ def _curves(
         x=kept + 1, y=1, yref="paper", yshift=8, text="kept", showarrow=False, font={"size": 11}
     )
     return figure
+
+
+def _line(
+    figure: go.Figure,
+    name: str,
+    x: Sequence[float] | Floats,
+    y: Sequence[float] | Floats,
+    hover: str = "",
+    mode: str = "lines",
+    **style: Any,
+) -> None:
+    """Draw a line, without a hover text if `hover` is empty."""
+    figure.add_scatter(
+        name=name,
+        x=x,
+        y=y,
+        mode=mode,
+        line={"width": 2, **style},
+        hovertemplate=hover or None,
+        hoverinfo=None if hover else "skip",
+    )
 
 
 def _heatmap(

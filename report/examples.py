@@ -23,10 +23,8 @@ def examples(
 ) -> list[Example]:
     """The films that the model did best and worst on, each with what decided.
 
-    Args:
-        films: the test split.
-        columns: arrays [films] of raw values, by the names of `schema.features.MODEL_INPUTS`.
-        ask: the model, from films to probabilities.
+    `columns` are arrays [films] of raw values by the names of `schema.features.MODEL_INPUTS`; `ask`
+    is the model.
     """
     best, worst = best_and_worst(films, EXAMPLES)
     found = []

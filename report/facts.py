@@ -76,13 +76,9 @@ class Outcome:
 class Films:
     """The films of the test split with the model's predictions.
 
-    Attributes:
-        tconst: str objects [films], IMDb's ids.
-        title: str objects [films].
-        labels: bool [films, genres], the films' own genres.
-        predicted: bool [films, genres], the predicted genres.
-        probabilities: float [films, genres].
-        scores: float [films, genres], decision scores, above one half if predicted.
+    `tconst` and `title` are str objects [films]; the films' own genres, `labels`, and those that
+    were predicted are bool [films, genres]; probabilities and decision scores, above one half if
+    predicted, float [films, genres].
     """
 
     tconst: npt.NDArray[Any]
@@ -110,12 +106,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class Effect:
-    """What leaving something out of a film changes for a genre.
+    """What leaving out a word, or a whole field if `text` is empty, changes for a genre.
 
-    Attributes:
-        field: a raw feature.
-        text: the word; empty if the whole field is left out.
-        difference: difference of the genre's log-odds, positive for what speaks for the genre.
+    `difference` is that of the genre's log-odds, positive for what speaks for the genre.
     """
 
     field: str
@@ -136,12 +129,9 @@ class ShownFilm:
 
 @dataclass(frozen=True)
 class Example(ShownFilm):
-    """A film with a good or a bad prediction, explained by the effects on one genre.
+    """A film with a good or a bad prediction, explained by its effects on `genre`.
 
-    Attributes:
-        predicted: the genres that the model predicted.
-        good: whether the prediction is a good one.
-        effects: the effects on `genre`, the strongest first.
+    The strongest effects come first.
     """
 
     predicted: tuple[str, ...]
@@ -240,10 +230,7 @@ class Facts:
     """Everything that a report contains.
 
     Attributes:
-        name: name of the model.
-        written: time at which the report is written, in UTC.
-        model: folder of the model.
-        fingerprint: SHA-256 of that folder.
+        model: folder of the model, whose SHA-256 is the fingerprint.
         films: the test split.
         last_training: how the last blessed model was trained; None if there is no such model.
         recipe: what the model was made from; None without ML Metadata.

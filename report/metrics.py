@@ -59,10 +59,9 @@ class Calibration:
 
 
 def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """The 95% interval of the share `hits` / `total` (Wilson 1927); 0 to 1 if `total` is 0.
+    """The ends of the 95% interval of the share `hits` / `total` (Wilson 1927), float64.
 
-    Returns:
-        Lower and upper ends, float64 of the arguments' shape.
+    The interval is 0 to 1 if `total` is 0.
     """
     successes, trials = np.asarray(hits, np.float64), np.asarray(total, np.float64)
     middle = (successes + Z**2 / 2) / (trials + Z**2)
@@ -74,7 +73,7 @@ def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
 def f1_interval(
     hits: npt.ArrayLike, support: npt.ArrayLike, predicted: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """A 95% interval of F1 that also holds if films are few.
+    """A 95% interval of F1 that also holds if films are few; ends, float64 of the arguments' shape.
 
     F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the films that have the genre
     or were predicted to, those that are both. So its ends are those of Wilson's interval of J. (A
@@ -84,9 +83,6 @@ def f1_interval(
         hits: number of films that have the genre and were predicted to have it.
         support: number of films that have it.
         predicted: number of films that were predicted to have it.
-
-    Returns:
-        Lower and upper ends, float64 of the arguments' shape.
     """
     both = np.asarray(hits)
     low, high = wilson(both, np.asarray(support) + np.asarray(predicted) - both)
@@ -98,11 +94,7 @@ def threshold_curve(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Cur
     predicted = probabilities[:, np.newaxis] >= THRESHOLDS
     hits = (predicted & labels[:, np.newaxis]).sum(axis=0)
     support, chosen = labels.sum(), predicted.sum(axis=0)
-    return Curve(
-        precision=ratio(hits, chosen),
-        recall=ratio(hits, support),
-        f1=ratio(2 * hits, chosen + support),
-    )
+    return Curve(ratio(hits, chosen), ratio(hits, support), ratio(2 * hits, chosen + support))
 
 
 def thresholds_used(probabilities: Floats, scores: Floats) -> Floats:
@@ -123,20 +115,14 @@ def calibration(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Calibra
     films = np.array([len(part) for part in parts], np.int64)
     hits = np.array([truth[part].sum() for part in parts], np.int64)
     low, high = wilson(hits, films)
-    return Calibration(
-        predicted=np.array([ranked[part].mean() for part in parts], np.float64),
-        observed=ratio(hits, films),
-        low=low,
-        high=high,
-        films=films,
-    )
+    predicted = np.array([ranked[part].mean() for part in parts], np.float64)
+    return Calibration(predicted, ratio(hits, films), low, high, films)
 
 
 def confusion(labels: Labels, predicted: Labels) -> Counts:
     """How many films lack the prediction of one genre and have a wrong one of another.
 
-    Returns:
-        int64 [genres, genres], by the genre that was missed and the genre wrongly predicted.
+    int64 [genres, genres], by the genre that was missed and the genre wrongly predicted.
     """
     missed, wrong = labels & ~predicted, predicted & ~labels
     return missed.astype(np.int64).T @ wrong.astype(np.int64)

@@ -26,13 +26,7 @@ _WORD: Final = re.compile(r"\w+(?:['’]\w+)*")
 def effects(ask: Ask, film: Film, genre: int) -> list[Effect]:
     """The effects of each field, and of each word of title and plot, on a genre.
 
-    Args:
-        ask: the model, from films to probabilities.
-        film: the film that the model is asked about.
-        genre: index of the genre in the model's answer.
-
-    Returns:
-        The strongest effects first.
+    `genre` is the index of the genre in the model's answer. The strongest effects come first.
     """
     without = list(_without_parts(film))
     odds = log_odds(ask([film, *(rest for _, _, rest in without)])[:, genre])

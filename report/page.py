@@ -13,7 +13,6 @@ from importlib import resources
 from typing import Any, Final
 
 import jinja2
-import numpy as np
 import plotly.graph_objects as go
 import plotly.offline
 
@@ -84,12 +83,7 @@ def render_refused(
 ) -> str:
     """The page of a run that was stopped by anomalies of its data before the training.
 
-    Args:
-        name: name of the model.
-        written: time at which the page is written, in UTC.
-        findings: the anomalies.
-        nodes: the nodes that ran.
-        ingest: ingest's report of what was read, dropped and rejected.
+    `nodes` are those that ran, and `ingest` is the report of what was read, dropped and rejected.
     """
     return _render_stopped(
         name,
@@ -109,14 +103,9 @@ def render_failed(
     nodes: Sequence[Ended],
     ingest: Mapping[str, Any],
 ) -> str:
-    """The page of a run in which a node failed before there was a model to report on.
+    """The page of a run in which a node, the last of `nodes`, failed before there was a model.
 
-    Args:
-        name: name of the model.
-        written: time at which the page is written, in UTC.
-        reasons: causes of the failure, one line each.
-        nodes: the nodes that ran, the one that failed last.
-        ingest: ingest's report of what was read, dropped and rejected.
+    `reasons` have one line each; `ingest` is the report of what was read, dropped and rejected.
     """
     return _render_stopped(
         name,
@@ -183,11 +172,9 @@ def _figures(facts: Facts) -> dict[str, go.Figure]:
         for column, row in enumerate(facts.verdict.genres):
             if row.support:
                 found[f"threshold-{row.genre}"] = charts.threshold_curve(row, films, column)
-                found[f"calibration-{row.genre}"] = charts.calibration(
-                    f"{row.genre} ({row.support:,})",
-                    films.labels[:, column],
-                    films.probabilities[:, column],
-                )
+                cases = films.labels[:, column], films.probabilities[:, column]
+                title = f"{row.genre} ({row.support:,})"
+                found[f"calibration-{row.genre}"] = charts.calibration(title, *cases)
     if facts.slices:
         found["slices"] = charts.slices(facts.slices, GENRES, LEAST_IN_SLICE)
     if facts.data.distances:
@@ -239,10 +226,9 @@ def _genre_counts(facts: Facts) -> dict[str, list[int]]:
 def _training_shares(facts: Facts) -> list[tuple[str, float]]:
     """The share of the training films that has each genre; empty if there are no such films."""
     films = facts.data.films.get(Split.TRAIN)
-    counts = facts.data.genres.get(Split.TRAIN)
-    if not films or counts is None:
+    if not films or Split.TRAIN not in facts.data.genres:
         return []
-    return list(zip(GENRES, (np.asarray(counts) / films).tolist(), strict=True))
+    return list(zip(GENRES, facts.data.genres[Split.TRAIN] / films, strict=True))
 
 
 def _score(value: float | None) -> str:
