@@ -18,15 +18,12 @@ Raw = dict[str, tf.Tensor | tf.SparseTensor]
 
 
 def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[str, Any]:
-    """Turn raw features into what the model reads.
+    """Turn raw features into those that `transform.features` names, with label and slice keys.
 
     Args:
         inputs: SparseTensor [N, at most one] or Tensor [N] or [N, 1] of each raw feature, by name.
             A missing or empty value is allowed everywhere.
         custom_config: `{"transform": fields of TransformConfig}`, as the pipeline passes it.
-
-    Returns:
-        The features that `transform.features` names, with the label and the slice keys.
     """
     config = xf.TransformConfig.model_validate((custom_config or {}).get("transform", {}))
     outputs: dict[str, Any] = {}
@@ -54,11 +51,19 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
 
     outputs[xf.LABEL] = _multi_hot(_strings(inputs[raw.GENRES_FIELD]))
 
-    outputs[xf.DECADE] = _decade(values[raw.YEAR])
-    outputs[xf.PLOT_LENGTH] = _plot_length(plot_words.row_lengths())
-    outputs[xf.METADATA] = _metadata(
-        credits_known=tf.add_n([names.row_lengths() for names in people.values()]) > 0,
-        ratings_known=~tf.math.is_nan(values[raw.RATING]) & ~tf.math.is_nan(values[raw.VOTES]),
+    year = values[raw.YEAR]
+    start = tf.cast(tf.where(tf.math.is_nan(year), 0.0, year), tf.int64) // 10 * 10
+    decade = tf.strings.as_string(start) + "s"
+    outputs[xf.DECADE] = tf.where(tf.math.is_nan(year), "unknown", decade)
+    length = plot_words.row_lengths()
+    longer = tf.where(length < LONG_PLOT_WORDS, "medium", "long")
+    outputs[xf.PLOT_LENGTH] = tf.where(length < SHORT_PLOT_WORDS, "short", longer)
+    credits_known = tf.add_n([names.row_lengths() for names in people.values()]) > 0
+    ratings_known = ~tf.math.is_nan(values[raw.RATING]) & ~tf.math.is_nan(values[raw.VOTES])
+    outputs[xf.METADATA] = tf.where(
+        credits_known,
+        tf.where(ratings_known, "complete", "no rating"),
+        tf.where(ratings_known, "no credits", "plot and title only"),
     )
     return outputs
 
@@ -76,11 +81,8 @@ def _number(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
 
 def _dense(values: tf.Tensor | tf.SparseTensor, default: str | float) -> tf.Tensor:
     if isinstance(values, tf.SparseTensor):
-        one_column = tf.SparseTensor(
-            values.indices,
-            values.values,
-            tf.stack([values.dense_shape[0], tf.constant(1, tf.int64)]),
-        )
+        shape = tf.stack([values.dense_shape[0], tf.constant(1, tf.int64)])
+        one_column = tf.SparseTensor(values.indices, values.values, shape)
         values = tf.sparse.to_dense(one_column, default_value=default)
     return tf.reshape(values, [-1])
 
@@ -110,11 +112,9 @@ def _hashes(strings: tf.Tensor) -> tf.Tensor:
 
 def _distinct_hashes(tokens: tf.RaggedTensor) -> tf.SparseTensor:
     """Hashes of the tokens, each once a row, in the order of their first places."""
-    row = tokens.value_rowids()
-    once, _ = tf.unique(row * xf.HASHES + _hashes(tokens.flat_values))
-    return tf.RaggedTensor.from_value_rowids(
-        once % xf.HASHES, once // xf.HASHES, nrows=tokens.nrows()
-    ).to_sparse()
+    once, _ = tf.unique(tokens.value_rowids() * xf.HASHES + _hashes(tokens.flat_values))
+    hashes, rows = once % xf.HASHES, once // xf.HASHES
+    return tf.RaggedTensor.from_value_rowids(hashes, rows, nrows=tokens.nrows()).to_sparse()
 
 
 def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -135,20 +135,3 @@ def _multi_hot(joined: tf.Tensor) -> tf.Tensor:
     given = text.names(joined).to_tensor("")
     matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
     return tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
-
-
-def _decade(year: tf.Tensor) -> tf.Tensor:
-    known = ~tf.math.is_nan(year)
-    start = tf.cast(tf.where(known, year, 0.0), tf.int64) // 10 * 10
-    return tf.where(known, tf.strings.as_string(start) + "s", "unknown")
-
-
-def _plot_length(count: tf.Tensor) -> tf.Tensor:
-    longer = tf.where(count < LONG_PLOT_WORDS, "medium", "long")
-    return tf.where(count < SHORT_PLOT_WORDS, "short", longer)
-
-
-def _metadata(*, credits_known: tf.Tensor, ratings_known: tf.Tensor) -> tf.Tensor:
-    with_credits = tf.where(ratings_known, "complete", "no rating")
-    without_credits = tf.where(ratings_known, "no credits", "plot and title only")
-    return tf.where(credits_known, with_credits, without_credits)

@@ -55,10 +55,7 @@ class WordPieces(tf.Module):
     """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
-        """Make the table of ids.
-
-        Args:
-            vocabulary: strings, the pieces in the order of their ids.
+        """Make the table of the pieces, which are in the order of their ids.
 
         Raises:
             ValueError: the vocabulary lacks `UNKNOWN`.
@@ -68,12 +65,9 @@ class WordPieces(tf.Module):
             raise ValueError(f"Expected {UNKNOWN!r} among the word pieces.")
         self.unknown = list(vocabulary).index(UNKNOWN)
         self._longest = max(len(piece.removeprefix(CONTINUES)) for piece in vocabulary)
-        self._table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(list(vocabulary)), tf.range(len(vocabulary), dtype=tf.int64)
-            ),
-            default_value=-1,
-        )
+        ids = tf.range(len(vocabulary), dtype=tf.int64)
+        rows = tf.lookup.KeyValueTensorInitializer(tf.constant(list(vocabulary)), ids)
+        self._table = tf.lookup.StaticHashTable(rows, default_value=-1)
 
     def ids(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
         """Ids of the words' pieces; string [N, (words)] in, int64 [N, (pieces)] out."""
@@ -83,11 +77,9 @@ class WordPieces(tf.Module):
         # Most words are pieces themselves; only the rest are taken apart.
         apart = self._take_apart(tf.gather(distinct, rare))
         pieces = tf.concat([tf.RaggedTensor.from_tensor(whole[:, tf.newaxis]), apart], axis=0)
-        row = tf.tensor_scatter_nd_update(
-            tf.range(tf.size(distinct, tf.int64)),
-            rare[:, tf.newaxis],
-            tf.size(distinct, tf.int64) + tf.range(tf.size(rare, tf.int64)),
-        )
+        size = tf.size(distinct, tf.int64)
+        places_apart = size + tf.range(tf.size(rare, tf.int64))
+        row = tf.tensor_scatter_nd_update(tf.range(size), rare[:, tf.newaxis], places_apart)
         by_word = tf.gather(pieces, tf.gather(row, places))
         return words.with_flat_values(by_word).merge_dims(1, 2)
 
