@@ -1,7 +1,6 @@
 """`run_fn` of the Trainer component: train, calibrate, choose thresholds, export."""
 
 import json
-import logging
 import time
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,7 +16,7 @@ from tfx import v1 as tfx
 from schema.errors import UserError
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, WORD_VECTORS_FILE, Split
 from trainer import data, precision
-from trainer.encoder.finetuning import finetuned
+from trainer.encoder.finetuning import Finetuned, finetuned
 from trainer.encoder.sentence import SentenceEncoder, Weights
 from trainer.encoder.sentence_store import SentenceStore
 from trainer.ensemble import network, training, trees
@@ -30,15 +29,11 @@ UNTITLED: Final = 0.1
 
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
 
-log = logging.getLogger(__name__)
-
 
 def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Train on the split `train`; stop, calibrate and choose thresholds on the split `eval`.
 
-    Args:
-        fn_args: arguments of the Trainer component; see `resolve_hparams` and `prepare` for those
-            that are used.
+    See `resolve_hparams` and `prepare` for the arguments of the Trainer component that are used.
 
     Raises:
         UserError: the training split or the eval split has no films.
@@ -75,14 +70,12 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 def resolve_hparams(
     custom_config: dict[str, Any] | None, tuned: dict[str, Any] | None = None
 ) -> HParams:
-    """Join the configuration with what the Tuner found.
+    """Join the configuration with what the Tuner found, each None if there is none.
 
     Args:
-        custom_config: configuration of the Trainer or Tuner component, or None. `hparams` holds the
-            hyperparameters that were set, and `over_search` those of them that go before the
-            Tuner's.
-        tuned: configuration of a `keras_tuner.HyperParameters`, or None. Its values go before those
-            of `hparams`.
+        custom_config: `hparams` holds the hyperparameters that were set, and `over_search` those of
+            them that go before the Tuner's.
+        tuned: configuration of a `keras_tuner.HyperParameters`, which goes before `hparams`.
 
     Raises:
         pydantic.ValidationError: a value is unknown or not allowed.
@@ -99,7 +92,6 @@ class Prepared:
     Attributes:
         train: the training split with all features, out of fold.
         evaluation: the eval split with all features.
-        scales: mean and variance of each feature, by name.
         word_vectors: float32 [ids of `plot_words`, dimensions].
         finetuned: weights of the sentence encoder, empty without fine-tuning.
         seconds_before: duration of an earlier training's fine-tuning, if its result was found.
@@ -135,8 +127,7 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     of_train = features.compute(extract, train, features.folds_of(train, hparams))
     of_evaluation = features.compute(extract, evaluation)
     grown = trees.fit(train.joined(of_train), hparams)
-    weights: Weights = {}
-    seconds_before = 0.0
+    weights, seconds_before = Finetuned({}, 0.0)
     if hparams.reads_sentences:
         untitled = np.random.default_rng(hparams.seed).random(len(train)) < UNTITLED
         pieces = data.without_titles(train.inputs[data.PIECES], untitled)
@@ -174,10 +165,9 @@ def _read(
 def train(
     hparams: HParams, prepared: Prepared, log_directory: Path
 ) -> tuple[keras.Model, training.History]:
-    """Build and train one model; TensorBoard's logs go to `log_directory`.
+    """Train both members, and return them with the learning curves.
 
-    Returns:
-        Both members, see `trainer.ensemble.network.members`, and the learning curves.
+    TensorBoard's logs go to `log_directory`.
     """
     log_odds = prepared.train.log_odds()
     deep = network.build(hparams, prepared.word_vectors, log_odds, prepared.scales)

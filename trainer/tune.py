@@ -34,14 +34,10 @@ log = logging.getLogger(__name__)
 
 
 def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
-    """What the Tuner may change; every combination can be trained.
+    """Choices of the Tuner, the defaults among them; every combination can be trained.
 
-    All are choices between values as they are written: steps from a lowest number give
-    0.30000000000000004 beside 0.3, another setting to Keras Tuner, which would try the defaults
-    twice.
-
-    Args:
-        defaults: the configured settings. They are among the choices and are the first trial.
+    Values are chosen as they are written: steps from a lowest number give 0.30000000000000004
+    beside 0.3, another setting to Keras Tuner, which would try the defaults twice.
     """
     space = keras_tuner.HyperParameters()
     for name, choices in SEARCHED.items():
@@ -53,10 +49,9 @@ def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
 def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     """A search over `search_space` for the best mean average precision.
 
-    Args:
-        fn_args: arguments of the Tuner component. `custom_config` must hold `trials`, the number of
-            settings that are tried, and may hold `hparams`, as for the Trainer, and
-            `log_directory`, where TensorBoard finds each trial, in a folder a search.
+    `custom_config` must hold `trials`, the number of settings that are tried, and may hold
+    `hparams`, as for the Trainer, and `log_directory`, where TensorBoard finds each trial, in a
+    folder a search.
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
@@ -120,11 +115,7 @@ class TrainingTuner(keras_tuner.Tuner):
     """Trains each trial exactly as the Trainer does."""
 
     def __init__(
-        self,
-        prepared: run.Prepared,
-        defaults: HParams,
-        log_directory: Path,
-        **kwargs: Any,
+        self, prepared: run.Prepared, defaults: HParams, log_directory: Path, **kwargs: Any
     ) -> None:
         self.prepared, self.defaults, self.log_directory = prepared, defaults, log_directory
         super().__init__(**kwargs)

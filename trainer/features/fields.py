@@ -72,7 +72,7 @@ def without_role(inputs: Mapping[str, Any], roles: Any) -> dict[str, Any]:
 
     `roles` is a mask, float32 [N, 3], in the order of `schema.features.PEOPLE`.
     """
-    kept = keep(inputs, people=1.0, names=roles)
+    kept = keep(inputs, names=roles)
     if PEOPLE_LIFTS in kept:
         fields = ops.concatenate([roles, roles[:, _CAST : _CAST + 1]], axis=1)
         kept[PEOPLE_LIFTS] *= ops.repeat(fields, LIFT_SIZE, axis=1)

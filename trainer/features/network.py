@@ -33,10 +33,7 @@ log = logging.getLogger(__name__)
 class Fitted:
     """What is fitted on the training split before any gradient.
 
-    Attributes:
-        terms: terms of each text feature.
-        people: people of each people field.
-        genre_rates: float32 [22], share of the training films with each genre.
+    `genre_rates` are the share of the training films with each genre, float32 [22].
     """
 
     terms: dict[str, Terms]
@@ -61,17 +58,15 @@ def folds_of(train: Rows, hparams: HParams) -> np.ndarray:
 def fit(train: Rows, hparams: HParams) -> Fitted:
     """Fit everything on the training split."""
     folds = folds_of(train, hparams)
-    return Fitted(
-        texts.fit(train, folds, hparams.seed), people.fit(train, folds), train.labels.mean(0)
-    )
+    terms, counted = texts.fit(train, folds, hparams.seed), people.fit(train, folds)
+    return Fitted(terms, counted, train.labels.mean(0))
 
 
 def build(fitted: Fitted, hparams: HParams) -> keras.Model:
     """The network from ids to features.
 
-    Returns:
-        A model from the hashed inputs of `trainer.data.model_inputs` and `TABLE` to the features
-        that `trainer.features.fields` names.
+    It goes from the hashed inputs of `trainer.data.model_inputs` and `TABLE` to the features that
+    `trainer.features.fields` names.
     """
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in xf.HASHED_FEATURES}
     inputs[TABLE] = table = keras.Input((1,), dtype="int32", name=TABLE)
@@ -103,15 +98,9 @@ def build(fitted: Fitted, hparams: HParams) -> keras.Model:
 def compute(
     network: keras.Model, rows: Rows, folds: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """The features of a split.
+    """The features of a split, float16 [rows, dimensions] by the names of `fields`.
 
-    Args:
-        network: the network from ids to features.
-        rows: a split.
-        folds: int32 [rows], the fold of each row; by default each row gets the table of all films.
-
-    Returns:
-        float16 [rows, dimensions] by the names of `trainer.features.fields`.
+    `folds`, int32 [rows], are those of `folds_of`; by default each row gets the table of all films.
     """
     tables = np.zeros(len(rows), np.int32) if folds is None else folds
     infer = inference(network)

@@ -12,15 +12,10 @@ _BEYOND: Final = np.int32(2**31 - 1)
 
 
 def most_frequent(ids: tf.RaggedTensor, *, most: int, min_films: int) -> np.ndarray:
-    """The ids that occur in the most films.
+    """The ids, int32 [films, varying], that occur in the most films, `min_films` at least.
 
-    Args:
-        ids: int32 [films, varying].
-        most: largest number of ids; of equally frequent ones those with the lower id are chosen.
-        min_films: number of films in which an id has to occur.
-
-    Returns:
-        int32 [chosen ids], ascending.
+    `most` of them are chosen at most, of equally frequent ones those with the lower id. Out comes
+    int32 [chosen ids], ascending.
     """
     # A film and an id in one number, since unique pairs would take several times as long.
     pairs = np.unique(ids.value_rowids().numpy() * 2**31 + ids.flat_values.numpy())
