@@ -33,22 +33,6 @@ _AGGREGATES: Final = {
     "macro_auc_precision_recall": "mean AUC-PR",
 }
 
-_SECTIONS: Final = {
-    "summary": "In short",
-    "gate": "The gate",
-    "decisions": "Thresholds and probabilities",
-    "confusions": "What is taken for what",
-    "slices": "Slices",
-    "films": "Films",
-    "data": "Data",
-    "training": "Training",
-    "changes": "Since the last blessed model",
-    "lineage": "Lineage",
-    "time": "Time",
-    "card": "Model card",
-}
-"""Headings of the sections, by the names of their templates."""
-
 
 def render(facts: Facts) -> str:
     """The whole page: HTML of about 2 MB, most of it Plotly's library."""
@@ -58,7 +42,6 @@ def render(facts: Facts) -> str:
         figures=_figures(facts),
         facts=facts,
         verdict=facts.verdict,
-        sections=_SECTIONS,
         scores=_scores(facts),
         strengths=summary.strengths(facts.verdict, facts.films),
         weaknesses=summary.weaknesses(facts.verdict, facts.films, facts.slices, GENRES),

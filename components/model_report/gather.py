@@ -24,8 +24,8 @@ from components.evaluator.verdict import read_verdict
 from components.pusher import versions
 from report import examples as shown
 from report import facts
+from report.examples import Film
 from report.metrics import Floats
-from report.occlusion import Film
 from schema import features as raw
 from schema.errors import UserError
 from schema.examples import serialize
