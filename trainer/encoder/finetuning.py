@@ -133,18 +133,17 @@ class GenreReader(keras.Model):
         self.layers_above = range(hparams.first_finetuned or 0, hparams.encoder_layers)
         self.encoder = SentenceEncoder.of(hparams, trainable_layers=self.layers_above)
         self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=hparams.seed)
+        bias = keras.initializers.Constant(log_odds)
         self.head = keras.layers.Dense(
-            NUM_GENRES,
-            kernel_initializer="zeros",
-            bias_initializer=keras.initializers.Constant(log_odds),
+            NUM_GENRES, kernel_initializer="zeros", bias_initializer=bias
         )
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
         """Logits, of lengths int32 [N] and what is below, float16 [tokens, dimensions]."""
         lengths, states = inputs
         tokens = Tokens(tf.cast(states, tf.float32), lengths)
+        dropout = LAYER_DROPOUT if training else 0.0
         for number in self.layers_above:
-            dropout = LAYER_DROPOUT if training else 0.0
             tokens = self.encoder.layer(tokens, number, dropout, alike=True)
         return self.head(HEAD_SCALE * self.dropout(mean(tokens), training=training))
 
@@ -269,9 +268,8 @@ def _read_above(encoder: SentenceEncoder, states: TokenStates) -> np.ndarray:
 
     @tf.function(input_signature=_packed_spec(states.dimensions))
     def read(lengths: tf.Tensor, below: tf.Tensor) -> tf.Tensor:
-        numbers = range(encoder.content_from, encoder.num_layers)
-        tokens = Tokens(tf.cast(below, tf.float32), lengths)
-        tokens, lower = encoder.through(tokens, numbers)
+        above = range(encoder.content_from, encoder.num_layers)
+        tokens, lower = encoder.through(Tokens(tf.cast(below, tf.float32), lengths), above)
         return _joined([*lower, mean(tokens)], tf.shape(lengths)[0])
 
     vectors: dict[int, np.ndarray] = {}

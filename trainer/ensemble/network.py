@@ -84,9 +84,8 @@ def build(
     x = keras.layers.Dropout(hparams.input_dropout, seed=hparams.seed)(x)
     x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(x)
     x = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(x)
-    logits = keras.layers.Dense(
-        NUM_GENRES, bias_initializer=keras.initializers.Constant(log_odds), name="logits"
-    )(x)
+    bias = keras.initializers.Constant(log_odds)
+    logits = keras.layers.Dense(NUM_GENRES, bias_initializer=bias, name="logits")(x)
     return keras.Model(inputs, logits, name="deep")
 
 
