@@ -121,8 +121,8 @@ def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale each column to mean 0 and variance 1 over its known values, cut at four deviations.
 
     TensorFlow Transform ignores values that are not finite, and makes one analysis of all columns.
-    float32 [N, columns] in, NaN where not known. Out come the scaled numbers, 0 where not known or
-    where a column has no variance, and 1.0 where not known; float32 [N, columns] each.
+    Numbers, float32 [N, columns], are NaN where not known; scaled ones are 0 there, and where a
+    column has no variance. The second result is 1.0 where a number is not known.
     """
     known = tf.math.is_finite(numbers)
     z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)

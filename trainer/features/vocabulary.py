@@ -14,8 +14,8 @@ _BEYOND: Final = np.int32(2**31 - 1)
 def most_frequent(ids: tf.RaggedTensor, *, most: int, min_films: int) -> np.ndarray:
     """The ids, int32 [films, varying], that occur in the most films, `min_films` at least.
 
-    `most` of them are chosen at most, of equally frequent ones those with the lower id. Out comes
-    int32 [chosen ids], ascending.
+    `most` of them are chosen at most, of equally frequent ones those with the lower id; the result
+    is int32 [chosen ids], ascending.
     """
     # A film and an id in one number, since unique pairs would take several times as long.
     pairs = np.unique(ids.value_rowids().numpy() * 2**31 + ids.flat_values.numpy())
@@ -37,8 +37,8 @@ def places(vocabulary: np.ndarray, ids: np.ndarray) -> np.ndarray:
 def incidence(vocabulary: np.ndarray, ids: tf.RaggedTensor) -> sparse.csr_matrix:
     """Which film has which id of an ascending vocabulary.
 
-    `ids` are int32 [films, varying]. Out comes float32 [films, chosen ids + 1], 1.0 where a film
-    has an id; column 0 is empty.
+    `ids` are int32 [films, varying]; the matrix is float32 [films, chosen ids + 1], 1.0 where a
+    film has an id. Column 0 is empty.
     """
     rows, place = ids.value_rowids().numpy(), places(vocabulary, ids.flat_values.numpy())
     rows, place = rows[place > 0], place[place > 0]
