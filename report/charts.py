@@ -147,9 +147,8 @@ def confusion(films: Films, names: Sequence[str]) -> go.Figure:
     support = films.labels.sum(axis=0)
     share = 100 * metrics.ratio(counts, support[:, np.newaxis])
     hover = "%{y} missed, %{x} given instead:<br>%{customdata:,} films, %{z:.1f}%<extra></extra>"
-    figure = _heatmap(share, names, _counted(names, support), counts, hover)
-    _axes(figure, "genre given without reason", "genre missed (test films that have it)", 28)
-    return figure
+    axes = "genre given without reason", "genre missed (test films that have it)"
+    return _heatmap(share, names, _counted(names, support), counts, hover, axes)
 
 
 def co_occurrence(labels: Labels, names: Sequence[str]) -> go.Figure:
@@ -164,9 +163,8 @@ def co_occurrence(labels: Labels, names: Sequence[str]) -> go.Figure:
     share = 100 * metrics.ratio(counts, support[:, np.newaxis])
     np.fill_diagonal(share, np.nan)
     hover = "%{y} and %{x}: %{customdata:,} films, %{z:.1f}%<extra></extra>"
-    figure = _heatmap(share, names, _counted(names, support), counts, hover, highest=100)
-    _axes(figure, "also has", "of the films with", 28)
-    return figure
+    axes = "also has", "of the films with"
+    return _heatmap(share, names, _counted(names, support), counts, hover, axes, highest=100)
 
 
 def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> go.Figure:
@@ -179,9 +177,8 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> go.Figur
     rows = _counted([f"{plain(one.kind)}: {one.name}" for one in found], [row[0] for row in counts])
     columns = ["all genres (micro)", *names]
     hover = "%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} films<extra></extra>"
-    figure = _heatmap(np.array(f1), columns, rows, np.array(counts), hover, 1, "F1")
-    _axes(figure, "genre", "slice (test films)", 28)
-    return figure
+    axes = "genre", "slice (test films)"
+    return _heatmap(np.array(f1), columns, rows, np.array(counts), hover, axes, 1, "F1")
 
 
 def learning_curves(
@@ -306,6 +303,7 @@ def _heatmap(
     rows: Sequence[str],
     counts: Counts,
     hover: str,
+    axes: tuple[str, str],
     highest: float | None = None,
     unit: str = "% of the films with the genre",
 ) -> go.Figure:
@@ -333,6 +331,7 @@ def _heatmap(
         },
         hovertemplate=hover,
     )
+    _axes(figure, *axes, standoff=28)
     ticks = {"tickmode": "linear", "tickfont": {"size": 10}, "showgrid": False}
     figure.update_xaxes(tickangle=-90, **ticks)
     figure.update_yaxes(autorange="reversed", **ticks)

@@ -30,8 +30,6 @@ MAX_PIECES: Final = 256
 MAX_TITLE_PIECES: Final = 24
 """Number of word pieces that it reads of the title, without marks."""
 
-READ_BATCH: Final = 1024
-
 Inputs = dict[str, tf.Tensor]
 
 
@@ -188,7 +186,7 @@ def load(
         return inputs, tf.reshape(parsed[xf.LABEL], [-1, NUM_GENRES])
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(READ_BATCH)
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(1024)
     parts: list[dict[str, Any]] = []
     labels = [np.zeros([0, NUM_GENRES], np.float32)]
     for serialized in records:

@@ -10,10 +10,6 @@ from schema.genres import GENRES
 from transform import features as xf
 from transform import text
 
-SHORT_PLOT_WORDS = 30
-LONG_PLOT_WORDS = 80
-"""Bounds of the slices `short`, `medium` and `long`, in words."""
-
 Raw = dict[str, tf.Tensor | tf.SparseTensor]
 
 
@@ -55,9 +51,9 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     start = tf.cast(tf.where(tf.math.is_nan(year), 0.0, year), tf.int64) // 10 * 10
     decade = tf.strings.as_string(start) + "s"
     outputs[xf.DECADE] = tf.where(tf.math.is_nan(year), "unknown", decade)
-    length = plot_words.row_lengths()
-    longer = tf.where(length < LONG_PLOT_WORDS, "medium", "long")
-    outputs[xf.PLOT_LENGTH] = tf.where(length < SHORT_PLOT_WORDS, "short", longer)
+    words = plot_words.row_lengths()
+    longer = tf.where(words < 80, "medium", "long")
+    outputs[xf.PLOT_LENGTH] = tf.where(words < 30, "short", longer)
     credits_known = tf.add_n([names.row_lengths() for names in people.values()]) > 0
     ratings_known = ~tf.math.is_nan(values[raw.RATING]) & ~tf.math.is_nan(values[raw.VOTES])
     outputs[xf.METADATA] = tf.where(

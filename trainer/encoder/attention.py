@@ -6,12 +6,9 @@ products need and back, which is several times as fast as padding whole layers
 """
 
 import math
-from typing import Any, Final
+from typing import Any
 
 import tensorflow as tf
-
-FARTHEST: Final = 128
-"""Tokens that are farther apart share one relative bias."""
 
 
 def mixed(
@@ -60,13 +57,13 @@ def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
     """Classes of how far a token reads from another, as Raffel et al. 2020 (arXiv:1910.10683).
 
     Half of the `classes` are for what comes before; near places have one each, farther ones share
-    theirs by the logarithm. `places` are int32, of the token that is read, from the one that reads;
-    the classes are int32 of the same shape.
+    theirs by the logarithm, those beyond 128 tokens the last one. `places` are int32, of the token
+    that is read, from the one that reads; the classes are int32 of the same shape.
     """
     half, near = classes // 2, classes // 4
     away = tf.abs(places)
     far = tf.math.log(tf.cast(tf.maximum(away, near), tf.float32) / near)
-    far = near + tf.cast(far / math.log(FARTHEST / near) * (half - near), tf.int32)
+    far = near + tf.cast(far / math.log(128 / near) * (half - near), tf.int32)
     return tf.where(places > 0, half, 0) + tf.where(away < near, away, tf.minimum(far, half - 1))
 
 

@@ -42,9 +42,6 @@ What the encoder says of its own training films stays nearer to what it says of 
 members that train on it are misled less (docs/experiments.md). A pass takes less time, too.
 """
 
-LAYER_DROPOUT: Final = 0.1
-HEAD_DROPOUT: Final = 0.3
-
 HEAD_SCALE: Final = 10.0
 """Factor on what the new linear layer reads: it learns so much faster than the layers below it."""
 
@@ -132,7 +129,7 @@ class GenreReader(keras.Model):
         super().__init__()
         self.layers_above = range(hparams.first_finetuned or 0, hparams.encoder_layers)
         self.encoder = SentenceEncoder.of(hparams, trainable_layers=self.layers_above)
-        self.dropout = keras.layers.Dropout(HEAD_DROPOUT, seed=hparams.seed)
+        self.dropout = keras.layers.Dropout(0.3, seed=hparams.seed)
         bias = keras.initializers.Constant(log_odds)
         self.head = keras.layers.Dense(
             NUM_GENRES, kernel_initializer="zeros", bias_initializer=bias
@@ -142,7 +139,7 @@ class GenreReader(keras.Model):
         """Logits, of lengths int32 [N] and what is below, float16 [tokens, dimensions]."""
         lengths, states = inputs
         tokens = Tokens(tf.cast(states, tf.float32), lengths)
-        dropout = LAYER_DROPOUT if training else 0.0
+        dropout = 0.1 if training else 0.0
         for number in self.layers_above:
             tokens = self.encoder.layer(tokens, number, dropout, alike=True)
         return self.head(HEAD_SCALE * self.dropout(mean(tokens), training=training))

@@ -23,9 +23,6 @@ SENTENCE: Final = "sentence"
 """Input with the sentence encoder's vectors of title and plot, of a lower layer and the last one;
 float32 [N, 2 * dimensions]."""
 
-LIMIT: Final = 5.0
-"""Number of standard deviations at which features are cut."""
-
 MEMBERS: Final = ("deep", "trees")
 
 Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -75,7 +72,8 @@ def build(
     read = []
     for name, (mean, variance) in scales.items():
         scaled = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
-        read.append(ops.clip(scaled(known[name]), -LIMIT, LIMIT))
+        # Features are cut at five standard deviations.
+        read.append(ops.clip(scaled(known[name]), -5.0, 5.0))
     read += [known[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING)]
     if hparams.reads_words:
         inputs[xf.PLOT_WORDS] = keras.Input((None,), dtype="int32", name=xf.PLOT_WORDS)

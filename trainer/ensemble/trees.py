@@ -39,12 +39,6 @@ DEPTH: Final = 5
 INNER: Final = 2**DEPTH - 1
 """Number of nodes of a whole tree that ask something; those below node n are 2n + 1 and 2n + 2."""
 
-LEAVES: Final = 15
-LEARNING_RATE: Final = 0.1
-COLUMNS_A_SPLIT: Final = 0.3
-FILMS_A_LEAF: Final = 40
-REGULARIZATION: Final = 5.0
-
 log = logging.getLogger(__name__)
 
 
@@ -83,12 +77,12 @@ def fit(train: Rows, hparams: HParams) -> Trees:
     for genre in np.flatnonzero((films > 0) & (films < len(labels))):
         grown = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
-            learning_rate=LEARNING_RATE,
-            max_leaf_nodes=LEAVES,
+            learning_rate=0.1,
+            max_leaf_nodes=15,
             max_depth=DEPTH,
-            min_samples_leaf=FILMS_A_LEAF,
-            l2_regularization=REGULARIZATION,
-            max_features=COLUMNS_A_SPLIT,
+            min_samples_leaf=40,
+            l2_regularization=5.0,
+            max_features=0.3,
             early_stopping=False,
             random_state=hparams.seed,
         ).fit(rows, labels[:, genre] > 0.5)

@@ -15,9 +15,6 @@ from schema import features as raw
 from schema.examples import serialize
 from schema.names import EXAMPLES_INPUT, EXAMPLES_SIGNATURE, SERVING_SIGNATURE, WARMUP_FILE
 
-ROWS: Final = (1, 8)
-"""Number of films in each request."""
-
 _FILM: Final[dict[str, str | float]] = {
     raw.TITLE: "The Long Ford",
     raw.PLOT: "A retired gunman rides into a mining town to find the men who burned his ranch.",
@@ -36,7 +33,7 @@ def write(directory: Path) -> Path:
     file = directory / WARMUP_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for rows in ROWS:
+        for rows in (1, 8):
             for signature, inputs in (
                 (SERVING_SIGNATURE, _named(rows)),
                 (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([serialize(_FILM)] * rows)}),
