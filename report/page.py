@@ -51,7 +51,6 @@ def render(facts: Facts) -> str:
         },
         changes=_changes(facts),
         moved=_moved(facts.verdict.genres),
-        genre_counts=_genre_counts(facts),
         training_shares=_training_shares(facts),
         least_in_slice=LEAST_IN_SLICE,
     )
@@ -198,12 +197,6 @@ def _moved(genres: Sequence[Genre]) -> list[tuple[Genre, float]]:
     pairs = [(row, row.last_blessed) for row in genres if row.last_blessed is not None]
     moved = [(row, before) for row, before in pairs if before != row.f1]
     return sorted(moved, key=lambda pair: pair[0].f1 - pair[1])
-
-
-def _genre_counts(facts: Facts) -> dict[str, list[int]]:
-    """How many films of each split have each genre, in the order of the splits."""
-    counts = [facts.data.genres[split] for split in facts.data.films]
-    return {name: [int(one[column]) for one in counts] for column, name in enumerate(GENRES)}
 
 
 def _training_shares(facts: Facts) -> list[tuple[str, float]]:

@@ -151,16 +151,15 @@ class Rows:
         }
 
         def pick(rows: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-            picked = {name: _dense(tf.gather(value, rows)) for name, value in inputs.items()}
+            picked: Inputs = {}
+            for name, value in inputs.items():
+                found = tf.gather(value, rows)
+                if isinstance(found, tf.RaggedTensor):
+                    found = _at_least_one_column(found.to_tensor())
+                picked[name] = tf.cast(found, tf.float32) if found.dtype == tf.float16 else found
             return picked, tf.gather(labels, rows)
 
         return order.batch(size).map(pick, num_parallel_calls=2).prefetch(2)
-
-
-def _dense(values: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-    if isinstance(values, tf.RaggedTensor):
-        return _at_least_one_column(values.to_tensor())
-    return tf.cast(values, tf.float32) if values.dtype == tf.float16 else values
 
 
 def load(

@@ -45,7 +45,10 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     ]
     outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scaled(tf.stack(numbers, axis=1))
 
-    outputs[xf.LABEL] = _multi_hot(_strings(inputs[raw.GENRES_FIELD]))
+    # Names of no genre count for nothing.
+    given = text.names(_strings(inputs[raw.GENRES_FIELD])).to_tensor("")
+    matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
+    outputs[xf.LABEL] = tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
 
     year = values[raw.YEAR]
     start = tf.cast(tf.where(tf.math.is_nan(year), 0.0, year), tf.int64) // 10 * 10
@@ -124,10 +127,3 @@ def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)
     scaled = tf.where(known, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)
     return scaled, 1.0 - tf.cast(known, tf.float32)
-
-
-def _multi_hot(joined: tf.Tensor) -> tf.Tensor:
-    """1.0 at each genre named, float32 [N, 22]; other names count for nothing."""
-    given = text.names(joined).to_tensor("")
-    matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
-    return tf.cast(tf.reduce_any(matches, axis=1), tf.float32)

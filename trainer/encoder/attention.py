@@ -46,7 +46,9 @@ def mixed(
     scores = tf.matmul(scale * query, key, transpose_b=True)
     away = tf.cast(tf.where(there, 0.0, -1e9), asked.dtype)[:, tf.newaxis, tf.newaxis]
     if bias is not None:
-        scores += tf.cast(_by_distance(bias, longest), asked.dtype)
+        place = tf.range(longest)
+        classes = distance(place - place[:, tf.newaxis], bias.shape[0])
+        scores += tf.cast(tf.transpose(tf.gather(bias, classes), [2, 0, 1]), asked.dtype)
     padded = tf.matmul(tf.nn.softmax(scores + away), value)
     back = token * heads + head[:, tf.newaxis]
     there = tf.cast(there, asked.dtype)[:, tf.newaxis, :, tf.newaxis]
@@ -65,13 +67,6 @@ def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
     far = tf.math.log(tf.cast(tf.maximum(away, near), tf.float32) / near)
     far = near + tf.cast(far / math.log(128 / near) * (half - near), tf.int32)
     return tf.where(places > 0, half, 0) + tf.where(away < near, away, tf.minimum(far, half - 1))
-
-
-def _by_distance(bias: tf.Tensor, longest: tf.Tensor) -> tf.Tensor:
-    """[heads, longest, longest]: what is added to the scores of a text's tokens."""
-    place = tf.range(longest)
-    classes = distance(place - place[:, tf.newaxis], bias.shape[0])
-    return tf.transpose(tf.gather(bias, classes), [2, 0, 1])
 
 
 def _moved(

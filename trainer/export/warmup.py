@@ -34,8 +34,14 @@ def write(directory: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
         for rows in (1, 8):
+            named = {
+                name: tf.constant([_FILM.get(name, math.nan)] * rows, tf.float32)
+                if name in raw.NUMBERS
+                else tf.constant([_FILM.get(name, "")] * rows)
+                for name in raw.MODEL_INPUTS
+            }
             for signature, inputs in (
-                (SERVING_SIGNATURE, _named(rows)),
+                (SERVING_SIGNATURE, named),
                 (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([serialize(_FILM)] * rows)}),
             ):
                 # No model name: it is the server's affair, and a warm-up needs none.
@@ -46,12 +52,3 @@ def write(directory: Path) -> Path:
                     request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
                 writer.write(log.SerializeToString(deterministic=True))
     return file
-
-
-def _named(rows: int) -> dict[str, tf.Tensor]:
-    return {
-        name: tf.constant([_FILM.get(name, math.nan)] * rows, tf.float32)
-        if name in raw.NUMBERS
-        else tf.constant([_FILM.get(name, "")] * rows)
-        for name in raw.MODEL_INPUTS
-    }

@@ -55,7 +55,11 @@ def fit(train: Rows, folds: np.ndarray, seed: int) -> dict[str, Terms]:
     vocabularies = {name: most_frequent(train.inputs[name], **TERMS[name]) for name in TERMS}
     columns = {name: incidence(vocabularies[name], train.inputs[name]) for name in TERMS}
     weights = {name: inverse_frequency(columns[name]) for name in TERMS}
-    scaled = {name: _unit_length(columns[name] @ sparse.diags(weights[name])) for name in TERMS}
+    scaled = {}
+    for name in TERMS:
+        matrix = columns[name] @ sparse.diags(weights[name])
+        lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(1)).ravel())
+        scaled[name] = sparse.diags(1 / np.maximum(lengths, 1e-6)) @ matrix
     tables = out_of_fold(scaled, train.labels, folds, seed)
     return {name: Terms(vocabularies[name], weights[name], tables[name]) for name in TERMS}
 
@@ -140,8 +144,3 @@ class TextLogits(keras.layers.Layer):
         """Shape of the output, which Keras cannot find through the operations above."""
         del table
         return keras.KerasTensor((places.shape[0], self.genres), dtype="float32")
-
-
-def _unit_length(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(1)).ravel())
-    return sparse.diags(1 / np.maximum(lengths, 1e-6)) @ matrix
