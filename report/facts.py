@@ -60,8 +60,7 @@ class Outcome:
     """What happened to the model after the gate.
 
     Attributes:
-        version: the version that it was pushed as; empty if it was not.
-        destination: folder of that version; empty if it was not pushed.
+        version: the version that it was pushed as, with its folder; both are empty if it was not.
         reasons: why a blessed model was not pushed, or the error that ended the run.
         failed: id of the node that ended the run with an error; empty if none did.
     """
@@ -210,7 +209,7 @@ class Data:
     Attributes:
         fingerprint: fingerprint of the files that were read, which are in `folder`.
         films: number of films, by split.
-        genres: number of films of each genre, [genres] by split.
+        genres: number of films of each genre, [genres] by split in the order of `films`.
         anomalies: what TFDV found, one line each.
         ingest: ingest's report of what was read, dropped and rejected; empty if it is not known.
     """

@@ -37,12 +37,8 @@ class Curve:
 class Calibration:
     """Predicted probabilities and observed shares, in bins of predictions; arrays [bins].
 
-    Attributes:
-        predicted: mean probability of each bin, rising.
-        observed: share of the bin's films that have the genre.
-        low: lower end of the share's 95% interval (Wilson's).
-        high: upper end of that interval.
-        films: number of films in the bin.
+    `predicted` is the mean probability of each bin, rising; `observed` the share of its `films`
+    that have the genre, with the ends of the share's 95% interval.
     """
 
     predicted: Floats
@@ -75,14 +71,10 @@ def f1_interval(
 ) -> tuple[Floats, Floats]:
     """A 95% interval of F1 that also holds if films are few; ends, float64 of the arguments' shape.
 
-    F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the films that have the genre
-    or were predicted to, those that are both. So its ends are those of Wilson's interval of J. (A
-    bootstrap over three correct predictions of three gives an interval of no width.)
-
-    Args:
-        hits: number of films that have the genre and were predicted to have it.
-        support: number of films that have it.
-        predicted: number of films that were predicted to have it.
+    F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the `support` films that have
+    the genre or the films that were `predicted` to, the `hits` are both. So its ends are those of
+    Wilson's interval of J. (A bootstrap over three correct predictions of three gives an interval
+    of no width.)
     """
     both = np.asarray(hits)
     low, high = wilson(both, np.asarray(support) + np.asarray(predicted) - both)

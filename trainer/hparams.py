@@ -113,9 +113,5 @@ class HParams(Settings):
         return first if self.finetuned_layers else None
 
     def changed(self, values: dict[str, Any]) -> "HParams":
-        """A validated copy with other values, which `model_copy` would not validate.
-
-        Raises:
-            pydantic.ValidationError: a name is not a hyperparameter or its value is not allowed.
-        """
+        """A validated copy with other values, which `model_copy` would not validate."""
         return HParams.model_validate(self.model_dump(exclude_unset=True) | values)

@@ -19,15 +19,12 @@ class Pretrained:
     """An encoder of the BERT family, over the word pieces of `transform.minilm`.
 
     Attributes:
-        name: name as users see it.
-        layers: number of layers.
         dimensions: number of values of a token's state.
         heads: number of heads of the attention.
         epsilon: number that the normalization adds to a variance.
         read: function that reads the file of weights, in the format of safetensors.
         arranged: function that gives the arrays of that file the names that BERT has for them.
         packages: names of the packages that hold the file.
-        installed_by: command that installs these packages.
     """
 
     name: str
@@ -41,9 +38,7 @@ class Pretrained:
     installed_by: str
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The weights by the names that BERT has for them, kernels [inputs, outputs].
-
-        Most are float32.
+        """The weights, mostly float32, by BERT's names; kernels are [inputs, outputs].
 
         Raises:
             UserError: they are not installed, or not those that are expected.
@@ -54,11 +49,7 @@ class Pretrained:
         return {name: value.T if is_kernel(name, value) else value for name, value in stored}
 
     def require(self) -> None:
-        """Make sure that the weights are installed, without reading them.
-
-        Raises:
-            UserError: they are not.
-        """
+        """Raise a UserError if the weights are not installed, without reading them."""
         for package in self.packages:
             try:
                 metadata.distribution(package)

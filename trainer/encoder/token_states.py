@@ -63,11 +63,7 @@ class TokenStates:
             raise from_os_error(error, message) from error
 
     def read(self, text: int) -> np.ndarray:
-        """The states of one text, float16 [tokens, dimensions]; threads may read side by side.
-
-        Raises:
-            ValueError: the file is closed.
-        """
+        """The states of one text, float16 [tokens, dimensions]; threads may read side by side."""
         start, end = self._starts[text], self._starts[text + 1]
         content = os.pread(self._file.fileno(), end - start, start)
         return np.frombuffer(content, DTYPE).reshape(-1, self.dimensions)

@@ -42,19 +42,8 @@ def export(
 ) -> None:
     """Write a SavedModel with everything from raw features to decisions in it.
 
-    Signatures (N rows, G = 22 genres in the order of `schema.genres.GENRES`):
-
-    - `serving_default`: plot, title, directors, writers, cast as string [N] (names joined by `|`),
-      year, runtime_minutes, average_rating, num_votes as float32 [N]. Empty text and numbers that
-      are NaN, zero or negative mean `not known`; each input has such a default, a single value
-      that stands for all rows. Other inputs must have the same length: anything else is an
-      InvalidArgumentError. Returns genres (string [N, G]), probabilities (float32 [N, G]) and
-      predicted (bool [N, G]).
-    - `examples`: serialized `tf.Example`s, string [N]; the same answer.
-    - `evaluate`: serialized `tf.Example`s with genres; probabilities, and decision_scores (float32
-      [N, G]), above one half exactly where a genre is predicted; beside them the label (float32
-      [N, G]) and the slice keys (string [N] each) that `transform.features` names.
-    - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
+    Its signatures, with their inputs and outputs, are listed in docs/architecture.md. Inputs of
+    different lengths are an InvalidArgumentError, unless those of one value say `not known`.
 
     `features` is the network from ids to features; `encoder` is None if there is none.
     """
@@ -141,12 +130,10 @@ def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors
 
 
 def _same_length(given: Tensors) -> Tensors:
-    """The inputs with one value for each row; string or float32 [N] by name in and out.
+    """The inputs, string or float32 [N] or [1] by name, with one value for each row.
 
-    An input may be [1] instead, with a value that means `not known`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: the lengths differ; raised when the graph runs.
+    Lengths that differ are an InvalidArgumentError when the graph runs, but for inputs of one value
+    that means `not known`.
     """
     sizes = tf.stack([tf.size(value) for value in given.values()])
     rows = tf.reduce_max(sizes)
