@@ -133,12 +133,10 @@ class Rows:
         return replace(self, inputs={name: self.inputs[name] for name in names})
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """Batches of `size` rows of one pass, padded; the last one may be smaller.
+        """Batches of `size` rows of one pass as pairs of padded model inputs and labels.
 
-        A seed shuffles the rows, in a new order on each pass. Half precision becomes float32.
-
-        Returns:
-            Pairs of model inputs and labels.
+        The last one may be smaller. A seed shuffles the rows, in a new order on each pass. Half
+        precision becomes float32.
         """
         order = tf.data.Dataset.range(len(self))
         if shuffle_seed is not None:
@@ -165,12 +163,9 @@ class Rows:
 def load(
     file_patterns: Sequence[str], tft_output: tft.TFTransformOutput, *, with_pieces: bool = False
 ) -> Rows:
-    """Read all rows of a split, in the order of the files.
+    """Read all rows of a split from gzipped TFRecord files of transformed examples, in their order.
 
-    Args:
-        file_patterns: patterns of gzipped TFRecord files of transformed examples.
-        tft_output: output of the Transform component.
-        with_pieces: whether titles and plots are taken apart into word pieces too.
+    With pieces, titles and plots are taken apart into word pieces too.
     """
     spec = tft_output.transformed_feature_spec()
     names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.SPLIT_GROUP, xf.LABEL)

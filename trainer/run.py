@@ -72,10 +72,8 @@ def resolve_hparams(
 ) -> HParams:
     """Join the configuration with what the Tuner found, each None if there is none.
 
-    Args:
-        custom_config: `hparams` holds the hyperparameters that were set, and `over_search` those of
-            them that go before the Tuner's.
-        tuned: configuration of a `keras_tuner.HyperParameters`, which goes before `hparams`.
+    Of `custom_config`, `hparams` are the hyperparameters that were set, and `over_search` those of
+    them that go before the Tuner's, which are the configuration of `keras_tuner.HyperParameters`.
 
     Raises:
         pydantic.ValidationError: a value is unknown or not allowed.
@@ -110,11 +108,8 @@ class Prepared:
 def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     """Read both splits, fit what is fitted before any gradient, and compute all features.
 
-    Args:
-        fn_args: arguments of the Trainer or Tuner component. `base_model` is the directory with the
-            word vectors; `sentence_store` in `custom_config`, if given, that of the sentence
-            vectors that are already made.
-        hparams: hyperparameters of the training.
+    `base_model` is the directory with the word vectors; `sentence_store` in `custom_config`, if
+    given, that of the sentence vectors that are already made.
 
     Raises:
         UserError: a split has no films.

@@ -74,12 +74,10 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
 def oracle(defaults: HParams, trials: int, earlier: int = 0) -> "DefaultsFirst":
     """The oracle that chooses the settings of each trial by the highest `val_map`.
 
-    Args:
-        defaults: settings of the first trial. They seed the others: once what a search found has
-            become the defaults, the next search does not try the same settings again.
-        trials: number of trials; of the first half all but the defaults are drawn by chance.
-        earlier: number of searches before this one. It is part of the seed, so that a search that
-            is made again tries other settings.
+    The defaults are the first trial, and seed the others: once what a search found has become the
+    defaults, the next search does not try the same settings again. Of the first half of the trials
+    all but the defaults are drawn by chance. The number of `earlier` searches is part of the seed
+    too, so that a search that is made again tries other settings.
     """
     return DefaultsFirst(
         objective=keras_tuner.Objective(training.MONITORED, "max"),

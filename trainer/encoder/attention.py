@@ -20,8 +20,7 @@ def mixed(
         asked: float [tokens, 3 * dimensions], query, key and value of all heads, text after text.
         lengths: int32 [N], number of tokens of each text; there is one text at least.
         heads: number of heads.
-        bias: float32 [classes, heads], which is added to the scores of two tokens by their
-            `distance`; None adds nothing.
+        bias: float32 [classes, heads], added to the scores of two tokens by their `distance`.
 
     Returns:
         [tokens, dimensions], of the type of `asked`.

@@ -177,15 +177,11 @@ class SentenceEncoder(keras.layers.Layer):
         alike: bool = False,
         kept: tf.Tensor | None = None,
     ) -> Tokens:
-        """Send tokens through a layer; neighbours should be of like length.
+        """Send tokens through the layer of an index; neighbours should be of like length.
 
-        Args:
-            tokens: tokens of texts.
-            number: index of the layer.
-            dropout: rate on what the layer adds to the tokens.
-            alike: whether all texts are of like length and share their attention.
-            kept: bool [tokens], those that are given; None is all. Others are read by these and
-                spared what comes after the attention.
+        `dropout` is the rate on what the layer adds to the tokens. If all texts are `alike` in
+        length, they share their attention. Tokens that are not `kept`, bool [tokens], are read by
+        the others and spared what comes after the attention; None keeps all.
         """
         part = f"encoder.layer.{number}"
 

@@ -29,18 +29,14 @@ log = logging.getLogger(__name__)
 
 
 class SentenceStore:
-    """Vectors by word pieces."""
+    """Vectors by word pieces, in a directory that is made when there are some; None keeps nothing.
+
+    `finetuned` are weights that take the place of the pretrained ones.
+    """
 
     def __init__(
         self, directory: Path | None, hparams: HParams, finetuned: Weights | None = None
     ) -> None:
-        """Open a store.
-
-        Args:
-            directory: where vectors are kept; made when there are some. None keeps nothing.
-            hparams: hyperparameters of the training.
-            finetuned: weights that take the place of the pretrained ones.
-        """
         self.hparams, self.finetuned = hparams, finetuned or {}
         self._pretrained = ENCODERS[hparams.sentence_encoder]
         self._file = directory / f"{self._kind()}.npz" if directory else None

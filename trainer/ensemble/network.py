@@ -46,7 +46,7 @@ def scaling(features: Mapping[str, np.ndarray]) -> Scaling:
 def build(
     hparams: HParams, word_vectors: np.ndarray, log_odds: np.ndarray, scales: Scaling
 ) -> keras.Model:
-    """Build the deep member, not compiled.
+    """Build the deep member, not compiled, from model inputs and features to logits [N, 22].
 
     Args:
         hparams: hyperparameters of the training.
@@ -54,9 +54,6 @@ def build(
         log_odds: float32 [22], log odds of each genre among the training films; the initial biases.
         scales: mean and variance of each feature that the network reads. Those of `SENTENCE` are
             ignored without a sentence encoder.
-
-    Returns:
-        A model from inputs of `trainer.data.model_inputs` and features to logits, float32 [N, 22].
     """
     keras.utils.set_random_seed(hparams.seed)
     scales = {

@@ -37,13 +37,8 @@ def fit(
 ) -> History:
     """Train until `MONITORED` stops rising; keep the weights of the best pass.
 
-    Args:
-        deep: the deep member, which is compiled and trained in place.
-        members: both members, `deep` among them.
-        hparams: hyperparameters of the training.
-        train: the training split with all features.
-        evaluation: the eval split with all features.
-        log_directory: directory of TensorBoard's logs.
+    `deep`, which is one of `members`, is compiled and trained in place. TensorBoard's logs go to
+    `log_directory`.
 
     Returns:
         Learning curves: `loss`, `val_loss`, `val_map` and `val_macro_f1`, one value for each pass.

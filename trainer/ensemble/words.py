@@ -21,12 +21,9 @@ POOLING_BEFORE_RNN: Final = 4
 def plot_vector(
     ids: keras.KerasTensor, hparams: HParams, word_vectors: np.ndarray
 ) -> keras.KerasTensor:
-    """The plot as one vector, float32 [N, units].
+    """The plot as one vector, float32 [N, units], from word ids plus one, int32 [N, L].
 
-    Args:
-        ids: int32 [N, L], word ids plus one.
-        hparams: hyperparameters; `word_encoder` is not `none`.
-        word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
+    `word_vectors` are the initial ones, float32 [ids of `plot_words`, dimensions].
     """
     convolutions = "cnn" in hparams.word_encoder
     recurrence = "rnn" in hparams.word_encoder

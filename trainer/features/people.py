@@ -75,20 +75,13 @@ class PeopleLift(keras.layers.Layer):
     share of all films, shrunk as if `prior` films more had been average ones. A film gets the mean
     lift of its people, the lift of their films taken together, and the numbers of these people and
     films, both as log(1 + n). A person with no other film is not counted, so a film without known
-    people gets zeros.
+    people gets zeros. `counts` are those of `People`, and `genre_rates` the shares of all films,
+    float32 [22].
     """
 
     def __init__(
         self, counts: np.ndarray, genre_rates: np.ndarray, prior: float, **kwargs: object
     ) -> None:
-        """Set the tables.
-
-        Args:
-            counts: float32 [tables, people + 1, 22 + 1], see `People`.
-            genre_rates: float32 [22], share of the training films with each genre.
-            prior: number of average films that are added, against chance.
-            **kwargs: arguments of `keras.layers.Layer`.
-        """
         super().__init__(**kwargs)
         self.people = counts.shape[1]
         self.prior = prior

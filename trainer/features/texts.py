@@ -79,13 +79,8 @@ def out_of_fold(
 ) -> dict[str, np.ndarray]:
     """Coefficients by feature from all rows, and from those outside of each fold, as in `Terms`.
 
-    A genre that no row has, or each, has coefficients of zero.
-
-    Args:
-        terms: float32 [rows, terms + 1] by feature, weighted terms.
-        labels: float32 [rows, 22].
-        folds: int32 [rows], counted from 1.
-        seed: seed of the order in which the solver visits the rows.
+    `terms` are weighted, float32 [rows, terms + 1] by feature; `labels` float32 [rows, 22]; `folds`
+    int32 [rows], counted from 1. A genre that no row has, or each, has coefficients of zero.
     """
     rows = sparse.hstack([*terms.values()], format="csr")
     last = folds.max(initial=0)
