@@ -9,18 +9,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from schema import features as raw
+from schema import names
 from schema.genres import GENRES
-from schema.names import (
-    EVALUATE_SIGNATURE,
-    EXAMPLES_INPUT,
-    EXAMPLES_SIGNATURE,
-    GENRES_OUTPUT,
-    PREDICTED_OUTPUT,
-    PROBABILITIES_OUTPUT,
-    SCORES_OUTPUT,
-    SERVING_SIGNATURE,
-    TRANSFORM_SIGNATURE,
-)
 from trainer.data import PIECES, TextPieces, input_names, model_inputs
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble.network import SENTENCE
@@ -64,20 +54,20 @@ def export(
     def answer(given: dict[str, Any]) -> Tensors:
         probabilities, margin = decide(transform(given))
         return {
-            GENRES_OUTPUT: tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1]),
-            PROBABILITIES_OUTPUT: probabilities,
-            PREDICTED_OUTPUT: margin >= 0,
+            names.GENRES_OUTPUT: tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1]),
+            names.PROBABILITIES_OUTPUT: probabilities,
+            names.PREDICTED_OUTPUT: margin >= 0,
         }
 
-    def evaluate(examples: tf.Tensor) -> Tensors:
-        transformed = transform(tf.io.parse_example(examples, raw_spec))
+    def evaluate(given: dict[str, Any]) -> Tensors:
+        transformed = transform(given)
         probabilities, margin = decide(transformed)
         # A margin of 0 is a decision for the genre, and the Evaluator asks for more than one half.
         scores = tf.sigmoid(margin)
         scores = tf.where(margin >= 0, tf.maximum(scores, 0.5 + 1e-6), scores)
         return {
-            SCORES_OUTPUT: scores,
-            PROBABILITIES_OUTPUT: probabilities,
+            names.SCORES_OUTPUT: scores,
+            names.PROBABILITIES_OUTPUT: probabilities,
             xf.LABEL: transformed[xf.LABEL],
             **{name: tf.reshape(transformed[name], [-1]) for name in xf.SLICES},
         }
@@ -92,16 +82,22 @@ def export(
         tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
         for name in raw.MODEL_INPUTS
     ]
-    archive.add_endpoint(SERVING_SIGNATURE, _named(answer), named)
-    for name, function in {
-        EXAMPLES_SIGNATURE: lambda examples: answer(tf.io.parse_example(examples, input_spec)),
-        EVALUATE_SIGNATURE: evaluate,
-        TRANSFORM_SIGNATURE: lambda examples: transform(tf.io.parse_example(examples, raw_spec)),
-    }.items():
-        signature = [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
-        archive.add_endpoint(name, function, signature)
+    archive.add_endpoint(names.SERVING_SIGNATURE, _named(answer), named)
+    for name, function, spec in (
+        (names.EXAMPLES_SIGNATURE, answer, input_spec),
+        (names.EVALUATE_SIGNATURE, evaluate, raw_spec),
+        (names.TRANSFORM_SIGNATURE, transform, raw_spec),
+    ):
+        signature = [tf.TensorSpec([None], tf.string, name=names.EXAMPLES_INPUT)]
+        archive.add_endpoint(name, _of_examples(function, spec), signature)
     archive.write_out(str(directory), verbose=False)
     warmup.write(directory)
+
+
+def _of_examples(
+    function: Callable[[dict[str, Any]], Tensors], spec: dict[str, Any]
+) -> Callable[[tf.Tensor], Tensors]:
+    return lambda examples: function(tf.io.parse_example(examples, spec))
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
