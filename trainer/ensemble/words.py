@@ -48,14 +48,14 @@ def plot_vector(
         ]
         sequence = keras.layers.Concatenate()(widths)
     if convolutions and recurrence:
-        pooled.append(masked_max(sequence, mask))
+        pooled.append(MaskedMax(name="convolution_max")([sequence, mask]))
     if recurrence:
         sequence, mask = WindowMean(POOLING_BEFORE_RNN, name="windows")([sequence, mask])
         sequence = keras.layers.Bidirectional(
             keras.layers.GRU(hparams.rnn_units, return_sequences=True), name="recurrent"
         )(sequence, mask=ops.squeeze(mask, -1) > 0)
-    score = keras.layers.Dense(1, name="score")
-    pooled += [masked_max(sequence, mask), attention_pooling(sequence, mask, score)]
+    pooled.append(MaskedMax(name="max")([sequence, mask]))
+    pooled.append(AttentionPooling(name="attention")([sequence, mask]))
     return keras.layers.Concatenate(name="plot")(pooled)
 
 
@@ -107,19 +107,36 @@ class WindowMean(keras.layers.Layer):
         )
 
 
-def masked_max(sequence: Any, mask: Any) -> Any:
-    """Highest value at a position that is not padding; 0 where all is padding.
+class MaskedMax(keras.layers.Layer):
+    """Highest value at a position that is not padding; 0 where all is padding."""
 
-    [N, L, D] and mask [N, L, 1] in, [N, D] out.
-    """
-    highest = ops.max(sequence * mask - 1e4 * (1.0 - mask), axis=1)
-    return highest * ops.max(mask, axis=1)
+    supports_masking = True
+
+    def call(self, inputs: tuple[Any, Any]) -> Any:
+        """[N, L, D] and mask [N, L, 1] in, [N, D] out."""
+        sequence, mask = inputs
+        highest = ops.max(sequence * mask - 1e4 * (1.0 - mask), axis=1)
+        return highest * ops.max(mask, axis=1)
+
+    def compute_mask(self, inputs: object, mask: object = None) -> None:
+        """Positions are gone, and so is their mask."""
 
 
-def attention_pooling(sequence: Any, mask: Any, score: keras.layers.Dense) -> Any:
-    """Average over the positions that are not padding, weighted by a learned score.
+class AttentionPooling(keras.layers.Layer):
+    """Average over the positions that are not padding, weighted by a learned score."""
 
-    [N, L, D] and mask [N, L, 1] in, [N, D] out.
-    """
-    weights = ops.softmax(score(sequence) - 1e4 * (1.0 - mask), axis=1) * mask
-    return ops.sum(weights * sequence, axis=1)
+    supports_masking = True
+
+    def build(self, input_shape: tuple[tuple[int | None, ...], ...]) -> None:
+        """Make the score's weights."""
+        self.score = keras.layers.Dense(1, name="score")
+        self.score.build(input_shape[0])
+
+    def call(self, inputs: tuple[Any, Any]) -> Any:
+        """[N, L, D] and mask [N, L, 1] in, [N, D] out."""
+        sequence, mask = inputs
+        weights = ops.softmax(self.score(sequence) - 1e4 * (1.0 - mask), axis=1) * mask
+        return ops.sum(weights * sequence, axis=1)
+
+    def compute_mask(self, inputs: object, mask: object = None) -> None:
+        """Positions are gone, and so is their mask."""

@@ -4,13 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from trainer.ensemble.words import (
-    IdDropout,
-    WindowMean,
-    attention_pooling,
-    masked_max,
-    plot_vector,
-)
+from trainer.ensemble.words import AttentionPooling, IdDropout, MaskedMax, WindowMean, plot_vector
 from trainer.hparams import HParams
 
 VECTORS = np.arange(5 * 6, dtype=np.float32).reshape(5, 6)
@@ -36,9 +30,11 @@ def test_means_of_windows_leave_padding_out() -> None:
 def test_pooling_leaves_padding_out() -> None:
     sequence = np.array([[[-2.0], [-1.0], [9.0]], [[5.0], [6.0], [7.0]]], np.float32)
     mask = np.array([[[1.0], [1.0], [0.0]], [[0.0], [0.0], [0.0]]], np.float32)
-    np.testing.assert_allclose(masked_max(sequence, mask), [[-1], [0]])
-    alike = keras.layers.Dense(1, kernel_initializer="zeros")
-    np.testing.assert_allclose(attention_pooling(sequence, mask, alike), [[-1.5], [0]])
+    np.testing.assert_allclose(MaskedMax()([sequence, mask]), [[-1], [0]])
+    attention = AttentionPooling()
+    attention.build(((2, 3, 1), (2, 3, 1)))
+    attention.score.set_weights([np.zeros((1, 1)), np.zeros(1)])
+    np.testing.assert_allclose(attention([sequence, mask]), [[-1.5], [0]])
 
 
 @pytest.mark.parametrize(("kind", "units"), [("cnn", 6 + 16 + 16), ("rnn", 6 + 6 + 6)])
