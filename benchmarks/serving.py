@@ -237,7 +237,7 @@ class Server(NamedTuple):
     def has(self, states: Mapping[int, str]) -> bool:
         """Whether versions are in these states."""
         with Client(f"http://127.0.0.1:{self.rest}") as client:
-            found = {one.version: one.state for one in client.status().versions}
+            found = {one.version: one.state for one in client.status()}
         return states.items() <= found.items()
 
     def resident(self) -> float:

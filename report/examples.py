@@ -1,13 +1,15 @@
-"""Which films of the test split the report shows."""
+"""Which films of the test split the report shows, and which of their words and fields decided."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from report import metrics, occlusion
-from report.facts import Doubt, Example, Films
+from report import metrics
+from report.facts import Effect, Example, Films, ShownFilm
+from report.metrics import Floats, log_odds
 from schema import features as raw
 from schema.genres import GENRES
 
@@ -17,20 +19,29 @@ EXAMPLES: Final = 3
 DOUBTS: Final = 10
 """Number of doubtful labels of each kind that are listed."""
 
+MOST_WORDS: Final = 80
+"""Number of different words of a text that are left out, counted from its beginning."""
 
-def examples(
-    films: Films, columns: Mapping[str, npt.NDArray[Any]], ask: occlusion.Ask
-) -> list[Example]:
+Film = Mapping[str, str | float | None]
+"""A film by the names of `schema.features.MODEL_INPUTS`. None, empty text, NaN and numbers that are
+not positive are unknown."""
+
+Ask = Callable[[Sequence[Film]], Floats]
+"""The model, from films to probabilities, float [films, genres]."""
+
+_WORD: Final = re.compile(r"\w+(?:['’]\w+)*")
+
+
+def examples(films: Films, columns: Mapping[str, npt.NDArray[Any]], ask: Ask) -> list[Example]:
     """The films that the model did best and worst on, each with what decided.
 
-    Args:
-        films: the test split.
-        columns: raw values of the same films, by the names of `schema.features.MODEL_INPUTS`.
-        ask: the model.
+    `columns` are arrays [films] of raw values by the names of `schema.features.MODEL_INPUTS`; `ask`
+    is the model.
     """
     best, worst = best_and_worst(films, EXAMPLES)
     found = []
-    for good, row in [*((True, row) for row in best), *((False, row) for row in worst)]:
+    for row in (*best, *worst):
+        good = row in best
         genre = explained_genre(films, row, good=good)
         film = {
             name: float(columns[name][row]) if name in raw.NUMBERS else str(columns[name][row])
@@ -45,7 +56,7 @@ def examples(
                 genre=GENRES[genre],
                 probability=float(films.probabilities[row, genre]),
                 good=good,
-                effects=tuple(occlusion.effects(ask, film, genre)),
+                effects=tuple(effects(ask, film, genre)),
             )
         )
     return found
@@ -55,11 +66,8 @@ def best_and_worst(films: Films, count: int) -> tuple[list[int], list[int]]:
     """Rows of films with the best and the worst predictions.
 
     Best are films whose genres are all correct: those of several genres first, then those with the
-    lowest log loss. Worst are those with the lowest F1, then those with the highest log loss.
-
-    Args:
-        films: the test split.
-        count: how many of each.
+    lowest log loss. Worst are those with the lowest F1, then those with the highest log loss. At
+    most `count` of each are returned.
     """
     losses = metrics.log_losses(films.labels, films.probabilities)
     f1 = metrics.film_f1(films.labels, films.predicted)
@@ -85,21 +93,17 @@ def explained_genre(films: Films, row: int, *, good: bool) -> int:
     return int(np.where(labels & ~predicted, probabilities, 2.0).argmin())
 
 
-def doubtful_labels(films: Films, *, listed: bool) -> list[Doubt]:
+def doubtful_labels(films: Films, *, listed: bool) -> list[ShownFilm]:
     """The labels that are most probably wrong according to the model, at most one of each film.
 
-    Args:
-        films: the test split.
-        listed: whether to look at genres that films are listed under, or at those they are not.
+    With `listed` they are genres that the films are listed under, else genres that they are not.
     """
-    if not len(films.labels):
-        return []
     wrong = np.where(listed, 1 - films.probabilities, films.probabilities)
     wrong = np.where(films.labels == listed, wrong, -1.0)
     genre = wrong.argmax(axis=1)
     rows = np.argsort(-wrong.max(axis=1), kind="stable")[:DOUBTS]
     return [
-        Doubt(
+        ShownFilm(
             tconst=films.tconst[row],
             title=films.title[row],
             genre=GENRES[genre[row]],
@@ -109,6 +113,42 @@ def doubtful_labels(films: Films, *, listed: bool) -> list[Doubt]:
         for row in rows
         if wrong[row, genre[row]] > 0.5
     ]
+
+
+def effects(ask: Ask, film: Film, genre: int) -> list[Effect]:
+    """The effects of each field, and of each word of title and plot, on a genre.
+
+    `genre` is the index of the genre in the model's answer. The strongest effects come first.
+    """
+    without = list(_without_parts(film))
+    odds = log_odds(ask([film, *(rest for _, _, rest in without)])[:, genre])
+    found = [
+        Effect(field, text, float(odds[0] - other))
+        for (field, text, _), other in zip(without, odds[1:], strict=True)
+    ]
+    return sorted(found, key=lambda effect: -abs(effect.difference))
+
+
+def _without_parts(film: Film) -> Iterator[tuple[str, str, Film]]:
+    """Field, word (empty for the whole field) and the film without it."""
+    for name in raw.MODEL_INPUTS:
+        if known(film[name]):
+            yield name, "", {**film, name: None}
+    for name in raw.TEXTS:
+        text = str(film[name] or "")
+        words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
+        for word in words[:MOST_WORDS] if len(words) > 1 else []:
+            yield name, word, {**film, name: without_word(text, word)}
+
+
+def known(value: str | float | None) -> bool:
+    """Whether a field holds something."""
+    return value > 0 and bool(np.isfinite(value)) if isinstance(value, float) else bool(value)
+
+
+def without_word(text: str, word: str) -> str:
+    """The text without any occurrence of a word, in upper or lower case."""
+    return _WORD.sub(lambda found: "" if found[0].lower() == word else found[0], text)
 
 
 def _names(labels: Iterable[bool]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy.typing as npt
 
@@ -11,8 +11,6 @@ from metadata import Recipe, Timing
 from report import metrics
 from report.metrics import Floats, Labels
 from schema import verdict
-
-_ENCODERS: Final = {"minilm": "MiniLM", "mpnet": "MPNet"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,7 @@ class Outcome:
     """What happened to the model after the gate.
 
     Attributes:
-        version: the version that it was pushed as; empty if it was not.
-        destination: folder of that version; empty if it was not pushed.
+        version: the version that it was pushed as, with its folder; both are empty if it was not.
         reasons: why a blessed model was not pushed, or the error that ended the run.
         failed: id of the node that ended the run with an error; empty if none did.
     """
@@ -61,13 +58,9 @@ class Outcome:
 class Films:
     """The films of the test split with the model's predictions.
 
-    Attributes:
-        tconst: IMDb's ids, str objects [films].
-        title: titles, str objects [films].
-        labels: the films' genres, bool [films, genres].
-        predicted: the predicted genres, bool [films, genres].
-        probabilities: float [films, genres].
-        scores: decision scores, float [films, genres], above one half if predicted.
+    `tconst` and `title` are str objects [films]; the films' own genres, `labels`, and those that
+    were predicted are bool [films, genres]; probabilities and decision scores, above one half if
+    predicted, float [films, genres].
     """
 
     tconst: npt.NDArray[Any]
@@ -80,15 +73,9 @@ class Films:
 
 @dataclass(frozen=True)
 class Slice:
-    """Metrics on a slice of the test films.
+    """Metrics on a slice of the test films; `kind` is what they are sliced by, such as `decade`.
 
-    Attributes:
-        kind: what the films are sliced by.
-        name: name of the slice.
-        films: number of films.
-        micro_f1: micro-F1 over all genres.
-        f1: F1 of each genre, [genres].
-        support: number of films of each genre, [genres].
+    `f1` and the number of films, `support`, are arrays [genres].
     """
 
     kind: str
@@ -101,12 +88,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class Effect:
-    """What leaving something out of a film changes for a genre.
+    """What leaving out a word, or a whole field if `text` is empty, changes for a genre.
 
-    Attributes:
-        field: a raw feature.
-        text: the word; empty if the whole field is left out.
-        difference: difference of the genre's log-odds, positive for what speaks for the genre.
+    `difference` is that of the genre's log-odds, positive for what speaks for the genre.
     """
 
     field: str
@@ -115,47 +99,26 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Example:
-    """A film with a good or a bad prediction.
-
-    Attributes:
-        tconst: IMDb's id.
-        title: its title.
-        listed: its genres.
-        predicted: the genres that the model predicted.
-        genre: the genre that is explained.
-        probability: probability of that genre.
-        good: whether the prediction is a good one.
-        effects: the effects on that genre, the strongest first.
-    """
+class ShownFilm:
+    """A film, the genres it is listed under, and the probability of one `genre`."""
 
     tconst: str
     title: str
     listed: tuple[str, ...]
-    predicted: tuple[str, ...]
     genre: str
     probability: float
-    good: bool
-    effects: tuple[Effect, ...]
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """A film whose label is wrong according to the model.
+class Example(ShownFilm):
+    """A film with a good or a bad prediction, explained by its effects on `genre`.
 
-    Attributes:
-        tconst: IMDb's id.
-        title: its title.
-        genre: the genre in doubt.
-        listed: its genres.
-        probability: probability of the genre in doubt.
+    The strongest effects come first.
     """
 
-    tconst: str
-    title: str
-    genre: str
-    listed: tuple[str, ...]
-    probability: float
+    predicted: tuple[str, ...]
+    good: bool
+    effects: tuple[Effect, ...]
 
 
 @dataclass(frozen=True)
@@ -163,13 +126,10 @@ class Training:
     """How the model was trained, as `training.json` has it.
 
     Attributes:
-        hparams: hyperparameters.
         history: learning curves by name, one value for each pass.
-        parameters: number of parameters.
-        seconds: how long it took.
-        versions: versions of libraries.
-        seconds_before: how long an earlier training took to fine-tune the sentence encoder, if its
-            result was used.
+        parameters: number of the model's parameters.
+        seconds_before: duration of an earlier training's fine-tuning of the sentence encoder, if
+            its result was used.
         best_pass: index of the pass whose weights were kept.
     """
 
@@ -185,17 +145,14 @@ class Training:
     def encoders(self) -> str:
         """The settings of what reads the plot; records of older models name `text_encoder`."""
         names = ("word_encoder", "sentence_encoder", "text_encoder")
-        return ", ".join(
-            f"{name.replace('_', ' ')} {self.hparams[name]}"
-            for name in names
-            if name in self.hparams
-        )
+        given = {name: self.hparams[name] for name in names if name in self.hparams}
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given.items())
 
     @property
     def finetuned(self) -> str:
         """Name of the sentence encoder."""
-        recorded = str(self.hparams.get("sentence_encoder"))
-        return _ENCODERS.get(recorded, "the sentence encoder")
+        names = {"minilm": "MiniLM", "mpnet": "MPNet"}
+        return names.get(str(self.hparams.get("sentence_encoder")), "the sentence encoder")
 
 
 @dataclass(frozen=True)
@@ -233,13 +190,10 @@ class Data:
     """The data that the model was trained and judged on.
 
     Attributes:
-        span: span of the examples.
-        fingerprint: fingerprint of the files that were read.
-        folder: folder of these files.
+        fingerprint: fingerprint of the files that were read, which are in `folder`.
         films: number of films, by split.
-        genres: number of films of each genre, [genres] by split.
+        genres: number of films of each genre, [genres] by split in the order of `films`.
         anomalies: what TFDV found, one line each.
-        distances: distances between data sets.
         ingest: ingest's report of what was read, dropped and rejected; empty if it is not known.
     """
 
@@ -258,22 +212,13 @@ class Facts:
     """Everything that a report contains.
 
     Attributes:
-        name: name of the model.
-        written: when the report was written.
-        model: folder of the model.
-        fingerprint: SHA-256 of that folder.
-        verdict: what the gate decided.
-        outcome: what happened after the gate.
+        model: folder of the model, whose SHA-256 is the fingerprint.
         films: the test split.
-        slices: slices of the test split.
-        examples: films with good and with bad predictions.
-        training: how the model was trained.
-        last_training: how the last blessed model was trained, if there is one.
-        data: the data of this run.
+        last_training: how the last blessed model was trained; None if there is no such model.
         recipe: what the model was made from; None without ML Metadata.
-        last_recipe: what the last blessed model was made from; None without ML Metadata.
+        last_recipe: the same of the last blessed model.
         also_used: the other models that were trained on the same data, one line each.
-        timings: duration of the run's nodes.
+        timings: duration of each of the run's nodes.
     """
 
     name: str

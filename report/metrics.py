@@ -35,14 +35,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Predicted probabilities and observed shares, in bins of predictions.
+    """Predicted probabilities and observed shares, in bins of predictions; arrays [bins].
 
-    Attributes:
-        predicted: mean probability of each bin, rising; [bins].
-        observed: share of the bin's films that have the genre.
-        low: lower end of the share's 95% interval (Wilson's).
-        high: upper end.
-        films: number of films in the bin.
+    `predicted` is the mean probability of each bin, rising; `observed` the share of its `films`
+    that have the genre, with the ends of the share's 95% interval.
     """
 
     predicted: Floats
@@ -59,14 +55,9 @@ class Calibration:
 
 
 def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """The 95% interval of a share (Wilson 1927).
+    """The ends of the 95% interval of the share `hits` / `total` (Wilson 1927), float64.
 
-    Args:
-        hits: number of successes.
-        total: number of trials; if it is 0 the interval is 0 to 1.
-
-    Returns:
-        Lower and upper ends, float64 of the arguments' shape.
+    The interval is 0 to 1 if `total` is 0.
     """
     successes, trials = np.asarray(hits, np.float64), np.asarray(total, np.float64)
     middle = (successes + Z**2 / 2) / (trials + Z**2)
@@ -78,19 +69,12 @@ def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
 def f1_interval(
     hits: npt.ArrayLike, support: npt.ArrayLike, predicted: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """A 95% interval of F1 that also holds if films are few.
+    """A 95% interval of F1 that also holds if films are few; ends, float64 of the arguments' shape.
 
-    F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the films that have the genre
-    or were predicted to, those that are both. So its ends are those of Wilson's interval of J. (A
-    bootstrap over three correct predictions of three gives an interval of no width.)
-
-    Args:
-        hits: number of films that have the genre and were predicted to.
-        support: number of films that have it.
-        predicted: number of films that were predicted to have it.
-
-    Returns:
-        Lower and upper ends, float64 of the arguments' shape.
+    F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the `support` films that have
+    the genre or the films that were `predicted` to, the `hits` are both. So its ends are those of
+    Wilson's interval of J. (A bootstrap over three correct predictions of three gives an interval
+    of no width.)
     """
     both = np.asarray(hits)
     low, high = wilson(both, np.asarray(support) + np.asarray(predicted) - both)
@@ -102,22 +86,14 @@ def threshold_curve(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Cur
     predicted = probabilities[:, np.newaxis] >= THRESHOLDS
     hits = (predicted & labels[:, np.newaxis]).sum(axis=0)
     support, chosen = labels.sum(), predicted.sum(axis=0)
-    return Curve(
-        precision=ratio(hits, chosen),
-        recall=ratio(hits, np.full_like(hits, support)),
-        f1=ratio(2 * hits, chosen + support),
-    )
+    return Curve(ratio(hits, chosen), ratio(hits, support), ratio(2 * hits, chosen + support))
 
 
 def thresholds_used(probabilities: Floats, scores: Floats) -> Floats:
-    """The median threshold of each genre, float64 [genres].
+    """The median over films, the first axis, of the thresholds that were used.
 
     Thresholds depend on which fields of a film are known. A decision score is the difference of the
     log-odds of probability and threshold, put through the logistic function.
-
-    Args:
-        probabilities: float [films, genres].
-        scores: decision scores, above one half if the genre is predicted; float [films, genres].
     """
     thresholds = expit(log_odds(probabilities) - log_odds(scores))
     return np.asarray(np.median(thresholds, axis=0))
@@ -131,20 +107,14 @@ def calibration(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Calibra
     films = np.array([len(part) for part in parts], np.int64)
     hits = np.array([truth[part].sum() for part in parts], np.int64)
     low, high = wilson(hits, films)
-    return Calibration(
-        predicted=np.array([ranked[part].mean() for part in parts], np.float64),
-        observed=ratio(hits, films),
-        low=low,
-        high=high,
-        films=films,
-    )
+    predicted = np.array([ranked[part].mean() for part in parts], np.float64)
+    return Calibration(predicted, ratio(hits, films), low, high, films)
 
 
 def confusion(labels: Labels, predicted: Labels) -> Counts:
     """How many films lack the prediction of one genre and have a wrong one of another.
 
-    Returns:
-        int64 [genres, genres]: by the genre that was missed, and the genre wrongly predicted.
+    int64 [genres, genres], by the genre that was missed and the genre wrongly predicted.
     """
     missed, wrong = labels & ~predicted, predicted & ~labels
     return missed.astype(np.int64).T @ wrong.astype(np.int64)
@@ -154,16 +124,6 @@ def together(labels: Labels) -> Counts:
     """How many films have both of two genres, int64 [genres, genres]."""
     whole = labels.astype(np.int64)
     return whole.T @ whole
-
-
-def shares(counts: Counts, totals: Counts) -> Floats:
-    """Each row of counts as shares of the row's total, float64; 0 if the total is 0.
-
-    Args:
-        counts: int64 [genres, genres].
-        totals: int64 [genres].
-    """
-    return ratio(counts, np.broadcast_to(totals[:, np.newaxis], counts.shape))
 
 
 def log_losses(labels: Labels, probabilities: Floats) -> Floats:
@@ -183,6 +143,8 @@ def log_odds(probabilities: Floats) -> Floats:
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
-    """Divide; 0.0 where the denominator is 0. float64, of the arguments' shape."""
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    """Divide in float64; 0.0 where the denominator is 0."""
+    top, bottom = np.broadcast_arrays(
+        np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    )
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)

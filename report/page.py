@@ -13,13 +13,12 @@ from importlib import resources
 from typing import Any, Final
 
 import jinja2
-import numpy as np
+import plotly.graph_objects as go
 import plotly.offline
 
 from metadata import Change, changes, differences
 from report import charts, examples, summary
 from report.facts import Ended, Facts, Finding, Genre
-from report.theme import TEMPLATES
 from schema import features as raw
 from schema.genres import GENRES
 from schema.names import Split
@@ -34,39 +33,15 @@ _AGGREGATES: Final = {
     "macro_auc_precision_recall": "mean AUC-PR",
 }
 
-_SECTIONS: Final = {
-    "summary": "In short",
-    "gate": "The gate",
-    "decisions": "Thresholds and probabilities",
-    "confusions": "What is taken for what",
-    "slices": "Slices",
-    "films": "Films",
-    "data": "Data",
-    "training": "Training",
-    "changes": "Since the last blessed model",
-    "lineage": "Lineage",
-    "time": "Time",
-    "card": "Model card",
-}
-"""Headings of the sections, by the names of their templates."""
-
 
 def render(facts: Facts) -> str:
-    """The whole page.
-
-    Args:
-        facts: what it contains.
-
-    Returns:
-        HTML of about 2 MB, most of it Plotly's library.
-    """
+    """The whole page: HTML of about 2 MB, most of it Plotly's library."""
     return _render(
         "report.html.j2",
         f"{facts.name}: model report",
         figures=_figures(facts),
         facts=facts,
         verdict=facts.verdict,
-        sections=_SECTIONS,
         scores=_scores(facts),
         strengths=summary.strengths(facts.verdict, facts.films),
         weaknesses=summary.weaknesses(facts.verdict, facts.films, facts.slices, GENRES),
@@ -76,7 +51,6 @@ def render(facts: Facts) -> str:
         },
         changes=_changes(facts),
         moved=_moved(facts.verdict.genres),
-        genre_counts=_genre_counts(facts),
         training_shares=_training_shares(facts),
         least_in_slice=LEAST_IN_SLICE,
     )
@@ -91,21 +65,16 @@ def render_refused(
 ) -> str:
     """The page of a run that was stopped by anomalies of its data before the training.
 
-    Args:
-        name: name of the model.
-        written: when the page is written.
-        findings: the anomalies.
-        nodes: the nodes that ran.
-        ingest: ingest's report of what was read, dropped and rejected.
+    `nodes` are those that ran, and `ingest` is the report of what was read, dropped and rejected.
     """
     return _render_stopped(
         name,
-        written,
-        "Stopped: the data have anomalies",
-        [f"{one.feature}: {one.problem}" for one in findings],
-        nodes,
-        ingest,
-        findings,
+        written=written,
+        verdict_title="Stopped: the data have anomalies",
+        reasons=[f"{one.feature}: {one.problem}" for one in findings],
+        nodes=nodes,
+        ingest=ingest,
+        findings=findings,
     )
 
 
@@ -116,58 +85,39 @@ def render_failed(
     nodes: Sequence[Ended],
     ingest: Mapping[str, Any],
 ) -> str:
-    """The page of a run in which a node failed before there was a model to report on.
+    """The page of a run in which a node, the last of `nodes`, failed before there was a model.
 
-    Args:
-        name: name of the model.
-        written: when the page is written.
-        reasons: what went wrong, one line each.
-        nodes: the nodes that ran, the one that failed last.
-        ingest: ingest's report of what was read, dropped and rejected.
+    `reasons` have one line each; `ingest` is the report of what was read, dropped and rejected.
     """
-    title = f"Failed: {nodes[-1].node} ended with an error"
-    return _render_stopped(name, written, title, reasons, nodes, ingest)
-
-
-def _render_stopped(
-    name: str,
-    written: datetime,
-    verdict_title: str,
-    reasons: Sequence[str],
-    nodes: Sequence[Ended],
-    ingest: Mapping[str, Any],
-    findings: Sequence[Finding] = (),
-) -> str:
-    return _render(
-        "stopped.html.j2",
-        f"{name}: report of a run that was stopped",
-        figures={},
+    return _render_stopped(
+        name,
         written=written,
-        verdict_title=verdict_title,
+        verdict_title=f"Failed: {nodes[-1].node} ended with an error",
         reasons=reasons,
         nodes=nodes,
         ingest=ingest,
-        findings=findings,
+        findings=(),
     )
 
 
-def _render(template: str, title: str, figures: Mapping[str, charts.Figure], **context: Any) -> str:
-    drawn = {name: figure.to_plotly_json() for name, figure in figures.items()}
-    for one in drawn.values():
-        one["layout"].pop("template", None)
-    embedded = {"figures": _json(drawn), "templates": _json(TEMPLATES), "library": _library()}
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            title=title,
-            css=_file("page.css"),
-            script=_file("page.js"),
-            figures=figures,
-            embedded=embedded if figures else {},
-            **context,
-        )
-    )
+def _render_stopped(name: str, **context: Any) -> str:
+    return _render("stopped.html.j2", f"{name}: report of a run that was stopped", {}, **context)
+
+
+def _render(template: str, title: str, figures: Mapping[str, go.Figure], **context: Any) -> str:
+    embedded = {}
+    if figures:
+        drawn = {name: figure.to_plotly_json() for name, figure in figures.items()}
+        for one in drawn.values():
+            one["layout"].pop("template", None)
+        embedded = {
+            "figures": _json(drawn),
+            "templates": _json(charts.TEMPLATES),
+            "library": _library(),
+        }
+    context |= {"title": title, "css": _file("page.css"), "script": _file("page.js")}
+    page = _environment().get_template(template)
+    return page.render(figures=figures, embedded=embedded, **context)
 
 
 @functools.cache
@@ -187,7 +137,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _figures(facts: Facts) -> dict[str, charts.Figure]:
+def _figures(facts: Facts) -> dict[str, go.Figure]:
     """All charts of the page, by the names that the templates place them by."""
     films = facts.films
     losses, scores = charts.learning_curves(facts.training.history, facts.training.best_pass)
@@ -204,11 +154,9 @@ def _figures(facts: Facts) -> dict[str, charts.Figure]:
         for column, row in enumerate(facts.verdict.genres):
             if row.support:
                 found[f"threshold-{row.genre}"] = charts.threshold_curve(row, films, column)
-                found[f"calibration-{row.genre}"] = charts.calibration(
-                    f"{row.genre} ({row.support:,})",
-                    films.labels[:, column],
-                    films.probabilities[:, column],
-                )
+                cases = films.labels[:, column], films.probabilities[:, column]
+                title = f"{row.genre} ({row.support:,})"
+                found[f"calibration-{row.genre}"] = charts.calibration(title, *cases)
     if facts.slices:
         found["slices"] = charts.slices(facts.slices, GENRES, LEAST_IN_SLICE)
     if facts.data.distances:
@@ -251,19 +199,12 @@ def _moved(genres: Sequence[Genre]) -> list[tuple[Genre, float]]:
     return sorted(moved, key=lambda pair: pair[0].f1 - pair[1])
 
 
-def _genre_counts(facts: Facts) -> dict[str, list[int]]:
-    """How many films of each split have each genre, in the order of the splits."""
-    counts = [facts.data.genres[split] for split in facts.data.films]
-    return {name: [int(one[column]) for one in counts] for column, name in enumerate(GENRES)}
-
-
 def _training_shares(facts: Facts) -> list[tuple[str, float]]:
     """The share of the training films that has each genre; empty if there are no such films."""
     films = facts.data.films.get(Split.TRAIN)
-    counts = facts.data.genres.get(Split.TRAIN)
-    if not films or counts is None:
+    if not films or Split.TRAIN not in facts.data.genres:
         return []
-    return list(zip(GENRES, (np.asarray(counts) / films).tolist(), strict=True))
+    return list(zip(GENRES, facts.data.genres[Split.TRAIN] / films, strict=True))
 
 
 def _score(value: float | None) -> str:

@@ -9,46 +9,34 @@ from report import metrics
 from report.facts import Films, Genre, Slice, Verdict
 
 FEW: Final = 3
-"""How many of a kind are named."""
+"""Number of genres or confusions that a sentence names."""
 
 LEAST_FILMS: Final = 10
-"""Films that a slice must have to be called weak, or a genre to be called confused."""
+"""Number of films that a slice must have to be called weak."""
 
 NOTABLE: Final = 0.05
 """A difference in F1 or in a share of films that is worth a sentence."""
 
 
 def strengths(verdict: Verdict, films: Films) -> list[str]:
-    """What the model is good at, one sentence each.
-
-    Args:
-        verdict: of the gate.
-        films: of the test split.
-    """
+    """What the model is good at, one sentence each."""
     present = [row for row in verdict.genres if row.support]
     sentences = []
     if present:
         best = sorted(present, key=lambda row: -row.interval[0])[:FEW]
-        sentences.append(
-            "Surest genres, by the lower end of the interval: " + _listing(map(_figure, best)) + "."
-        )
+        figures = _listing(map(_figure, best))
+        sentences.append(f"Surest genres, by the lower end of the interval: {figures}.")
     gains = _differences(present, "simple_baseline")
-    better = [row for row, gain in gains if gain > NOTABLE]
     if gains:
+        better = sum(gain > NOTABLE for _, gain in gains)
+        most = f", most of all in {_named(gains)}" if better else ""
         sentences.append(
-            f"Better than the simple baseline by more than {NOTABLE:.2f} in {len(better)} of "
-            f"{len(gains)} genres"
-            + (
-                ", most of all in "
-                + _listing(f"{row.genre} ({gain:+.2f})" for row, gain in gains[:FEW])
-                if better
-                else ""
-            )
-            + "."
+            f"Better than the simple baseline by more than {NOTABLE:.2f} in {better} of "
+            f"{len(gains)} genres{most}."
         )
-    exact = int((films.labels == films.predicted).all(axis=1).sum())
     total = len(films.labels)
     if total:
+        exact = int((films.labels == films.predicted).all(axis=1).sum())
         touched = int((films.labels & films.predicted).any(axis=1).sum())
         sentences.append(
             f"All genres right for {exact:,} of {total:,} test films ({exact / total:.0%}), at "
@@ -63,43 +51,32 @@ def weaknesses(
     """What the model is bad at, and what cannot be said, one sentence each.
 
     Args:
-        verdict: of the gate.
-        films: of the test split.
-        slices: of it.
-        names: of the genres, in the order of the arrays' columns.
+        verdict: the verdict of the gate.
+        films: the test split.
+        slices: slices of the test split.
+        names: names of the genres, in the order of the arrays' columns.
     """
     present = [row for row in verdict.genres if row.support]
     sentences = []
     if present:
         worst = sorted(present, key=lambda row: row.interval[1])[:FEW]
-        sentences.append(
-            "Weakest genres, by the upper end of the interval: "
-            + _listing(map(_figure, worst))
-            + "."
-        )
-    below = [pair for pair in reversed(_differences(present, "simple_baseline")) if pair[1] < 0]
-    if below:
-        sentences.append(
-            "Below the simple baseline in "
-            + _listing(f"{row.genre} ({gain:+.2f})" for row, gain in below[:FEW])
-            + "."
-        )
-    lost = [pair for pair in reversed(_differences(present, "last_blessed")) if pair[1] < -NOTABLE]
-    if lost:
-        sentences.append(
-            "Below the last blessed model in "
-            + _listing(f"{row.genre} ({gain:+.2f})" for row, gain in lost[:FEW])
-            + "."
-        )
+        figures = _listing(map(_figure, worst))
+        sentences.append(f"Weakest genres, by the upper end of the interval: {figures}.")
+    for rival, field, least in (
+        ("simple baseline", "simple_baseline", 0.0),
+        ("last blessed model", "last_blessed", NOTABLE),
+    ):
+        lost = [pair for pair in reversed(_differences(present, field)) if pair[1] < -least]
+        if lost:
+            sentences.append(f"Below the {rival} in {_named(lost)}.")
     sentences += _confusions(films, names)
     sentences += _slices(slices, verdict.aggregates.get("micro_f1_score"))
     sentences += _trust(films)
     unsure = [row for row in present if row.interval[1] - row.interval[0] > 0.4]
     if unsure:
+        few = _listing(f"{row.genre} ({row.support:,})" for row in unsure)
         sentences.append(
-            "Too few test films to say much of "
-            + _listing(f"{row.genre} ({row.support:,})" for row in unsure)
-            + ": each interval is wider than 0.4."
+            f"Too few test films to say much of {few}: each interval is wider than 0.4."
         )
     absent = [row.genre for row in verdict.genres if not row.support]
     if absent:
@@ -161,9 +138,12 @@ def _figure(row: Genre) -> str:
     return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {row.support:,} {films})"
 
 
+def _named(differences: Sequence[tuple[Genre, float]]) -> str:
+    """The first genres with their differences."""
+    return _listing(f"{row.genre} ({difference:+.2f})" for row, difference in differences[:FEW])
+
+
 def _listing(parts: Iterable[str]) -> str:
-    """Parts as people list them."""
-    found = list(parts)
-    return (
-        ", ".join(found[:-1]) + (" and " if len(found) > 1 else "") + (found[-1] if found else "")
-    )
+    """Parts as people list them: `a, b and c`."""
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last

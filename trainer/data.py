@@ -20,18 +20,16 @@ MAX_IDS: Final[dict[str, int]] = {
     xf.TITLE_WORDS: 20,
     **dict.fromkeys(xf.PEOPLE_IDS.values(), 20),
 }
-"""How many ids of a feature the model reads; words and pieces are cut in Transform already."""
+"""Number of ids that the model reads of a feature; the words of plots are cut in Transform."""
 
 PIECES: Final = "pieces"
-"""Word pieces of title and plot, one text for the sentence encoder; see `TextPieces`."""
+"""Input with the word pieces of title and plot, one text for the sentence encoder."""
 
 MAX_PIECES: Final = 256
-"""Of title and plot together, marks included; the encoder reads no more."""
+"""Number of word pieces that the encoder reads of title and plot together, marks included."""
 
 MAX_TITLE_PIECES: Final = 24
-"""Of the title alone, without marks."""
-
-READ_BATCH: Final = 1024
+"""Number of word pieces that it reads of the title, without marks."""
 
 Inputs = dict[str, tf.Tensor]
 
@@ -44,22 +42,15 @@ class TextPieces(tf.Module):
     """
 
     def __init__(self) -> None:
-        """Make the table of pieces."""
         super().__init__()
         vocabulary = minilm.vocabulary()
         self.pieces = WordPieces(vocabulary)
         self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
 
     def __call__(self, titles: tf.Tensor, plots: tf.Tensor) -> tf.Tensor:
-        """Take texts apart.
+        """Take texts, string [N] each, apart into int32 [N, longest], at most `MAX_PIECES` long.
 
-        Args:
-            titles: string [N].
-            plots: string [N].
-
-        Returns:
-            Ids of begin, title, end, plot, end; int32 [N, longest], at most `MAX_PIECES`; 0 is
-            padding.
+        The ids are those of begin, title, end, plot, end; 0 is padding.
         """
         title = self.pieces.ids(basic_words(titles))[:, :MAX_TITLE_PIECES]
         plot = self.pieces.ids(basic_words(plots))
@@ -70,14 +61,9 @@ class TextPieces(tf.Module):
 
 
 def without_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
-    """The texts, those of some rows as if their title were not known.
+    """Texts without the titles of the rows that are chosen, as if these were not known.
 
-    Args:
-        pieces: int32 [N, varying], as `TextPieces` gives them, without padding.
-        rows: bool [N].
-
-    Returns:
-        int32 [N, varying].
+    `pieces` are int32 [N, varying], as `TextPieces` gives them, without padding; `rows` bool [N].
     """
     end = minilm.vocabulary().index(minilm.END)
     places = tf.ragged.range(pieces.row_lengths())
@@ -96,11 +82,11 @@ def model_inputs(
 
     Args:
         features: transformed features by name, lists of ids as SparseTensors [N, longest].
-        pieces: what makes word pieces; None leaves them out.
+        pieces: the maker of word pieces; None leaves them out.
 
     Returns:
-        For each id feature an int32 Tensor [N, longest], each id plus one, so that 0 is padding;
-        the word pieces likewise; the numbers and their missing indicators as float32 [N, 4].
+        int32 [N, longest] for each id feature, each id plus one, so that 0 is padding; the word
+        pieces likewise; the numbers and their missing indicators as float32 [N, 4].
     """
     inputs: Inputs = {}
     for name in xf.ID_FEATURES:
@@ -121,12 +107,10 @@ def _at_least_one_column(ids: tf.Tensor) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class Rows:
-    """A split in memory.
+    """A split in memory: inputs by name, [rows, ...], and labels, float32 [rows, 22].
 
-    Attributes:
-        inputs: by name, [rows, ...]; lists of ids as int32 RaggedTensors without padding, and
-            `transform.features.SPLIT_GROUP` as int64 [rows], which no network reads.
-        labels: float32 [rows, 22].
+    Lists of ids are int32 RaggedTensors without padding. `transform.features.SPLIT_GROUP`, int64
+    [rows], is among the inputs, though no network reads it.
     """
 
     inputs: dict[str, tf.Tensor | tf.RaggedTensor]
@@ -150,20 +134,14 @@ class Rows:
         return replace(self, inputs={name: self.inputs[name] for name in names})
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """Batches of one pass over the rows.
+        """Batches of `size` rows of one pass as pairs of padded model inputs and labels.
 
-        Args:
-            size: rows of a batch; the last one may be smaller.
-            shuffle_seed: seed of a new order on each pass; None keeps the order.
-
-        Returns:
-            Pairs of model inputs (padded; half precision becomes float32) and labels.
+        The last one may be smaller. A seed shuffles the rows, in a new order on each pass. Half
+        precision becomes float32.
         """
         order = tf.data.Dataset.range(len(self))
         if shuffle_seed is not None:
-            order = order.shuffle(
-                max(len(self), 1), seed=shuffle_seed, reshuffle_each_iteration=True
-            )
+            order = order.shuffle(max(len(self), 1), shuffle_seed, reshuffle_each_iteration=True)
         labels = tf.constant(self.labels)
         # As tensors they are captured: arrays would be written into the graph, anew for each pass.
         inputs = {
@@ -172,30 +150,23 @@ class Rows:
         }
 
         def pick(rows: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-            picked = {name: _dense(tf.gather(value, rows)) for name, value in inputs.items()}
+            picked: Inputs = {}
+            for name, value in inputs.items():
+                found = tf.gather(value, rows)
+                if isinstance(found, tf.RaggedTensor):
+                    found = _at_least_one_column(found.to_tensor())
+                picked[name] = tf.cast(found, tf.float32) if found.dtype == tf.float16 else found
             return picked, tf.gather(labels, rows)
 
         return order.batch(size).map(pick, num_parallel_calls=2).prefetch(2)
 
 
-def _dense(values: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-    if isinstance(values, tf.RaggedTensor):
-        return _at_least_one_column(values.to_tensor())
-    return tf.cast(values, tf.float32) if values.dtype == tf.float16 else values
-
-
 def load(
     file_patterns: Sequence[str], tft_output: tft.TFTransformOutput, *, with_pieces: bool = False
 ) -> Rows:
-    """Read a split.
+    """Read all rows of a split from gzipped TFRecord files of transformed examples, in their order.
 
-    Args:
-        file_patterns: of gzipped TFRecord files of transformed examples.
-        tft_output: what the Transform component wrote.
-        with_pieces: whether titles and plots are taken apart into word pieces too.
-
-    Returns:
-        All its rows, in the order of the files; see `model_inputs`.
+    With pieces, titles and plots are taken apart into word pieces too.
     """
     spec = tft_output.transformed_feature_spec()
     names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.SPLIT_GROUP, xf.LABEL)
@@ -210,34 +181,27 @@ def load(
         return inputs, tf.reshape(parsed[xf.LABEL], [-1, NUM_GENRES])
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
-    records = tf.data.TFRecordDataset(files, EXAMPLES_COMPRESSION).batch(READ_BATCH)
-    parts: list[Inputs] = []
+    records = tf.data.TFRecordDataset(files, EXAMPLES_COMPRESSION).batch(1024)
+    parts: list[dict[str, Any]] = []
     labels = [np.zeros([0, NUM_GENRES], np.float32)]
     for serialized in records:
         inputs, truth = parse(serialized)
-        parts.append(
-            {
-                name: tf.RaggedTensor.from_tensor(value, padding=0)
-                if value.dtype == tf.int32
-                else value
-                for name, value in inputs.items()
-            }
-        )
+        for name, value in inputs.items():
+            if value.dtype == tf.int32:
+                inputs[name] = tf.RaggedTensor.from_tensor(value, padding=0)
+        parts.append(inputs)
         labels.append(truth.numpy())
-    together = (
-        {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]} if parts else {}
-    )
+    names_read = parts[0] if parts else ()
+    together = {name: tf.concat([part[name] for part in parts], 0) for name in names_read}
     return Rows(together, np.concatenate(labels))
 
 
 def input_names(network: keras.Model) -> list[str]:
     """Names of the inputs of a network, which accepts no others."""
-    return [item.name for item in network.inputs]
+    return [one.name for one in network.inputs]
 
 
 def inference(network: keras.Model) -> Callable[[dict[str, tf.Tensor]], Any]:
     """The network as a function of its inputs by name, traced once for all sizes of a batch."""
-    spec = {
-        item.name: tf.TensorSpec(item.shape, item.dtype, name=item.name) for item in network.inputs
-    }
+    spec = {one.name: tf.TensorSpec(one.shape, one.dtype, one.name) for one in network.inputs}
     return tf.function(lambda inputs: network(inputs, training=False), input_signature=[spec])

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from schema.settings import Count, Settings
 
 ENCODER_LAYERS: Final = {"minilm": 6, "mpnet": 12}
-"""How many layers each pretrained sentence encoder has."""
+"""Number of layers of each pretrained sentence encoder."""
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -17,39 +17,39 @@ class HParams(Settings):
     """What defines one training.
 
     Attributes:
-        word_encoder: what reads the plot's words through their word vectors: `cnn` convolutions,
-            `rnn` a recurrent layer, `cnn_rnn` the recurrent layer on top of the convolutions, or
-            `none`.
-        sentence_encoder: the pretrained encoder that reads title and plot as word pieces. MPNet is
+        word_encoder: layers that read the plot's words through their word vectors: `cnn`
+            convolutions, `rnn` a recurrent layer, `cnn_rnn` the recurrent layer on top of the
+            convolutions, or `none`.
+        sentence_encoder: pretrained encoder that reads title and plot as word pieces. MPNet is
             larger, better and slower than MiniLM (docs/quality.md), and installed separately.
         encoder_layers: number of the sentence encoder's layers that are used, counted from the
             lowest. MiniLM has 6, MPNet 12.
         finetuned_layers: number of these layers, counted from the highest, that are fine-tuned on
             the genres of the training films before the network is trained; 0 leaves the pretrained
-            weights. See `trainer.encoder.finetuning`.
-        finetuning_epochs: passes over the training split of the fine-tuning.
+            weights.
+        finetuning_epochs: number of passes over the training split in the fine-tuning.
         finetuning_rate: highest learning rate of the fine-tuning.
         precision: number type of the sentence encoder's matrix products; `auto` is the fastest one
-            on the machine that trains, see `trainer.precision`. A model is served in the type in
-            which it was trained.
-        filters: filters of each convolution width.
-        rnn_units: units of the recurrent layer in each direction.
-        folds: parts of the training split for features that are computed out of fold.
+            on the machine that trains. A model is served in the type in which it was trained.
+        filters: number of filters of each convolution width.
+        rnn_units: number of units of the recurrent layer in each direction.
+        folds: number of parts of the training split for features that are computed out of fold.
         people_prior: number of average films added to each person's films, against chance.
-        trees: boosted trees of each genre, see `trainer.ensemble.trees`.
-        hidden_units: units of the deep network's hidden layer.
+        trees: number of boosted trees of each genre.
+        hidden_units: number of units of the deep network's hidden layer.
         input_dropout: dropout rate on the inputs of the hidden layer.
         dropout: dropout rate on its outputs.
         word_dropout: rate at which whole words of the plot are hidden from the word encoder.
         field_dropout: rate at which all credits, all numbers and the title of a film are hidden,
             each independently of the others.
-        optimizer: the Keras optimizer.
+        optimizer: name of the Keras optimizer.
         learning_rate: highest learning rate; it rises during the warm-up and then falls along a
             cosine to a fiftieth of this.
         weight_decay: decoupled weight decay of `adamw`.
-        batch_size: rows of a training step.
-        epochs: most passes over the training split.
-        patience: passes without a better result on the eval split after which training stops.
+        batch_size: number of rows of a training step.
+        epochs: largest number of passes over the training split.
+        patience: number of passes without a better result on the eval split after which training
+            stops.
         seed: seed of weights, dropout, folds and order.
     """
 
@@ -109,14 +109,9 @@ class HParams(Settings):
     @property
     def first_finetuned(self) -> int | None:
         """The lowest encoder layer, counted from 0, that is fine-tuned; None if there is none."""
-        if not self.finetuned_layers:
-            return None
-        return max(0, self.encoder_layers - self.finetuned_layers)
+        first = max(0, self.encoder_layers - self.finetuned_layers)
+        return first if self.finetuned_layers else None
 
     def changed(self, values: dict[str, Any]) -> "HParams":
-        """A validated copy with other values, which `model_copy` would not validate.
-
-        Raises:
-            pydantic.ValidationError: a name is not a hyperparameter or its value is not allowed.
-        """
+        """A validated copy with other values, which `model_copy` would not validate."""
         return HParams.model_validate(self.model_dump(exclude_unset=True) | values)

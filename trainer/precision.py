@@ -5,12 +5,6 @@ from typing import Final
 
 CPU_INFO: Final = Path("/proc/cpuinfo")
 
-_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""What Linux calls the instructions: of AVX-512, of Intel's tiles, of Arm."""
-
-_SLOW: Final = ("GenuineIntel", "avx512_bf16")
-"""Vendor whose processors gain nothing by the flag after it."""
-
 
 def resolved(precision: str) -> str:
     """The number type of a `precision` setting; for `auto` it is `native`."""
@@ -24,21 +18,15 @@ def native(cpu_info: Path = CPU_INFO) -> str:
     slower (docs/architecture.md). Elsewhere it would have to be imitated.
 
     Args:
-        cpu_info: what Linux tells of the processor; a machine without such a file has `float32`.
-
-    Returns:
-        `bfloat16` or `float32`.
+        cpu_info: path of the file in which Linux describes the processor. A machine without such a
+            file has `float32`.
     """
-    try:
-        lines = cpu_info.read_text(errors="replace").splitlines()
-    except OSError:
-        return "float32"
-    said: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        said.setdefault(name.strip().lower(), value.strip())
-    flags = _FLAGS & set(f"{said.get('flags', '')} {said.get('features', '')}".split())
-    vendor, slow = _SLOW
-    if said.get("vendor_id") == vendor:
-        flags -= {slow}
-    return "bfloat16" if flags else "float32"
+    lines = cpu_info.read_text(errors="replace").splitlines() if cpu_info.exists() else []
+    # The first processor's lines come last, and count.
+    pairs = (line.partition(":") for line in reversed(lines))
+    said = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    fast = {"amx_bf16", "bf16"}
+    if said.get("vendor_id") != "GenuineIntel":
+        fast.add("avx512_bf16")
+    flags = f"{said.get('flags', '')} {said.get('features', '')}".split()
+    return "float32" if fast.isdisjoint(flags) else "bfloat16"

@@ -1,7 +1,6 @@
 """`run_fn` of the Trainer component: train, calibrate, choose thresholds, export."""
 
 import json
-import logging
 import time
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,7 +16,7 @@ from tfx import v1 as tfx
 from schema.errors import UserError
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, WORD_VECTORS_FILE, Split
 from trainer import data, precision
-from trainer.encoder.finetuning import finetuned
+from trainer.encoder.finetuning import Finetuned, finetuned
 from trainer.encoder.sentence import SentenceEncoder, Weights
 from trainer.encoder.sentence_store import SentenceStore
 from trainer.ensemble import network, training, trees
@@ -30,16 +29,11 @@ UNTITLED: Final = 0.1
 
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
 
-log = logging.getLogger(__name__)
-
 
 def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Train on the split `train`; stop, calibrate and choose thresholds on the split `eval`.
 
-    Args:
-        fn_args: of the Trainer component. `custom_config` may hold `hparams`, the values that
-            differ from `HParams`' own; what the Tuner found, in `hyperparameters`, goes before
-            them. `base_model` is the directory with the word vectors.
+    See `resolve_hparams` and `prepare` for the arguments of the Trainer component that are used.
 
     Raises:
         UserError: the training split or the eval split has no films.
@@ -51,17 +45,17 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     members, history = train(hparams, prepared, Path(fn_args.model_run_dir))
     decisions = training.decide(members, prepared.evaluation)
     extracted = features.build(prepared.fitted.for_serving(), hparams)
-    encoder = (
-        SentenceEncoder.of(hparams, instead=prepared.finetuned) if hparams.reads_sentences else None
-    )
+    encoder = None
+    if hparams.reads_sentences:
+        encoder = SentenceEncoder.of(hparams, instead=prepared.finetuned)
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    folder = fn_args.serving_model_dir
+    folder = Path(fn_args.serving_model_dir)
     signatures.export(extracted, encoder, members, decisions, tft_output, folder)
 
-    parts = [extracted, members, *([encoder] if encoder else [])]
+    parts = (extracted, members, encoder)
     record = {
         "hparams": hparams.model_dump() | {"precision": precision.resolved(hparams.precision)},
-        "parameters": sum(int(part.count_params()) for part in parts),
+        "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
         "best_pass": training.best_pass(history),
         "decisions": decisions.to_dict(),
@@ -69,22 +63,17 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         "seconds_before": prepared.seconds_before,
         "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
     }
-    extra = Path(folder, EXTRA_ASSETS)
-    extra.mkdir(exist_ok=True)
-    for place in (Path(fn_args.model_run_dir), extra):
+    for place in (Path(fn_args.model_run_dir), folder / EXTRA_ASSETS):
         (place / TRAINING_RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def resolve_hparams(
     custom_config: dict[str, Any] | None, tuned: dict[str, Any] | None = None
 ) -> HParams:
-    """Join the configuration with what the Tuner found.
+    """Join the configuration with what the Tuner found, each None if there is none.
 
-    Args:
-        custom_config: of the Trainer or Tuner component, or None. `hparams` holds the values of
-            the configuration, and `over_search` those of them that go before the Tuner's.
-        tuned: a `keras_tuner.HyperParameters` configuration, or None. Its values go before those
-            of `hparams`.
+    Of `custom_config`, `hparams` are the hyperparameters that were set, and `over_search` those of
+    them that go before the Tuner's, which are the configuration of `keras_tuner.HyperParameters`.
 
     Raises:
         pydantic.ValidationError: a value is unknown or not allowed.
@@ -101,12 +90,9 @@ class Prepared:
     Attributes:
         train: the training split with all features, out of fold.
         evaluation: the eval split with all features.
-        fitted: see `trainer.features.network`.
-        grown: see `trainer.ensemble.trees`.
-        scales: see `trainer.ensemble.network.scaling`.
         word_vectors: float32 [ids of `plot_words`, dimensions].
-        finetuned: weights of the sentence encoder, see `trainer.encoder.finetuning`.
-        seconds_before: seconds that an earlier training took to make what was found in a cache.
+        finetuned: weights of the sentence encoder, empty without fine-tuning.
+        seconds_before: duration of an earlier training's fine-tuning, if its result was found.
     """
 
     train: data.Rows
@@ -122,30 +108,21 @@ class Prepared:
 def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     """Read both splits, fit what is fitted before any gradient, and compute all features.
 
-    Args:
-        fn_args: of the Trainer or Tuner component; `base_model` is the directory with the word
-            vectors. `custom_config` may hold `sentence_store`, the directory of sentence vectors
-            that are already made.
-        hparams: see `HParams`.
+    `base_model` is the directory with the word vectors; `sentence_store` in `custom_config`, if
+    given, that of the sentence vectors that are already made.
 
     Raises:
         UserError: a split has no films.
     """
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train, evaluation = (
-        _read(split, files, tft_output, hparams)
-        for split, files in (
-            (Split.TRAIN, fn_args.train_files),
-            (Split.EVAL, fn_args.eval_files),
-        )
-    )
+    train = _read(Split.TRAIN, fn_args.train_files, tft_output, hparams)
+    evaluation = _read(Split.EVAL, fn_args.eval_files, tft_output, hparams)
     fitted = features.fit(train, hparams)
     extract = features.build(fitted, hparams)
     of_train = features.compute(extract, train, features.folds_of(train, hparams))
     of_evaluation = features.compute(extract, evaluation)
     grown = trees.fit(train.joined(of_train), hparams)
-    weights: Weights = {}
-    seconds_before = 0.0
+    weights, seconds_before = Finetuned({}, 0.0)
     if hparams.reads_sentences:
         untitled = np.random.default_rng(hparams.seed).random(len(train)) < UNTITLED
         pieces = data.without_titles(train.inputs[data.PIECES], untitled)
@@ -183,20 +160,12 @@ def _read(
 def train(
     hparams: HParams, prepared: Prepared, log_directory: Path
 ) -> tuple[keras.Model, training.History]:
-    """Build and train one model.
+    """Train both members, and return them with the learning curves.
 
-    Args:
-        hparams: see `HParams`.
-        prepared: see `Prepared`.
-        log_directory: for TensorBoard's logs.
-
-    Returns:
-        Both members, see `trainer.ensemble.network.members`, and the learning curves.
+    TensorBoard's logs go to `log_directory`.
     """
     log_odds = prepared.train.log_odds()
     deep = network.build(hparams, prepared.word_vectors, log_odds, prepared.scales)
     members = network.members(deep, prepared.grown)
-    history = training.fit(
-        deep, members, hparams, prepared.train, prepared.evaluation, log_directory
-    )
-    return members, history
+    splits = prepared.train, prepared.evaluation
+    return members, training.fit(deep, members, hparams, *splits, log_directory)

@@ -34,15 +34,10 @@ log = logging.getLogger(__name__)
 
 
 def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
-    """What the Tuner may change; every combination can be trained.
+    """Choices of the Tuner, the defaults among them; every combination can be trained.
 
-    All are choices between values as they are written: steps from a lowest number give
-    0.30000000000000004 beside 0.3, another setting to Keras Tuner, which would try the defaults
-    twice.
-
-    Args:
-        defaults: the configured settings, which are among the choices and are the first trial. What
-            is not searched stays as it is here.
+    Values are chosen as they are written: steps from a lowest number give 0.30000000000000004
+    beside 0.3, another setting to Keras Tuner, which would try the defaults twice.
     """
     space = keras_tuner.HyperParameters()
     for name, choices in SEARCHED.items():
@@ -54,13 +49,9 @@ def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
 def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     """A search over `search_space` for the best mean average precision.
 
-    Args:
-        fn_args: of the Tuner component. `custom_config` must hold `trials`, the number of settings
-            that are tried, the defaults first; and may hold `hparams`, as for the Trainer, and
-            `log_directory`, where TensorBoard finds each trial, in a folder a search.
-
-    Returns:
-        The tuner; its trials share what no setting of the search space changes.
+    `custom_config` must hold `trials`, the number of settings that are tried, and may hold
+    `hparams`, as for the Trainer, and `log_directory`, where TensorBoard finds each trial, in a
+    folder a search.
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
@@ -81,17 +72,12 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
 
 
 def oracle(defaults: HParams, trials: int, earlier: int = 0) -> "DefaultsFirst":
-    """What chooses the settings of each trial.
+    """The oracle that chooses the settings of each trial by the highest `val_map`.
 
-    Args:
-        defaults: of the first trial. They seed the others: once what a search found has become the
-            defaults, the next search does not try the same settings again.
-        trials: how many; of the first half all but the defaults are drawn by chance.
-        earlier: number of searches before this one. It is part of the seed, so that a search that
-            is made again tries other settings.
-
-    Returns:
-        A search for the highest `val_map`, see `TrainingTuner.run_trial`.
+    The defaults are the first trial, and seed the others: once what a search found has become the
+    defaults, the next search does not try the same settings again. Of the first half of the trials
+    all but the defaults are drawn by chance. The number of `earlier` searches is part of the seed
+    too, so that a search that is made again tries other settings.
     """
     return DefaultsFirst(
         objective=keras_tuner.Objective(training.MONITORED, "max"),
@@ -127,15 +113,9 @@ class TrainingTuner(keras_tuner.Tuner):
     """Trains each trial exactly as the Trainer does."""
 
     def __init__(
-        self,
-        prepared: run.Prepared,
-        defaults: HParams,
-        log_directory: Path,
-        **kwargs: Any,
+        self, prepared: run.Prepared, defaults: HParams, log_directory: Path, **kwargs: Any
     ) -> None:
-        self.prepared = prepared
-        self.defaults = defaults
-        self.log_directory = log_directory
+        self.prepared, self.defaults, self.log_directory = prepared, defaults, log_directory
         super().__init__(**kwargs)
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:

@@ -10,7 +10,7 @@ PLOT_WORDS: Final = "plot_words"
 
 PLOT_TEXT: Final = "plot_text"
 TITLE_TEXT: Final = "title_text"
-TEXTS: Final[tuple[str, ...]] = (PLOT_TEXT, TITLE_TEXT)
+TEXTS: Final = (PLOT_TEXT, TITLE_TEXT)
 """Plot and title as they are, valid UTF-8, for encoders with words of their own; string [N]."""
 
 PLOT_NGRAMS: Final = "plot_ngrams"
@@ -61,12 +61,12 @@ class TransformConfig(Settings):
     """Sizes of the vocabularies and lengths.
 
     Attributes:
-        max_plot_words: words of a plot that the sequence encoder reads.
-        max_plot_characters: characters of a plot that are read at all, by the n-grams too, which
-            bounds the cost of one request.
-        max_cast: names of the cast that are read, in billing order.
-        max_words: size of the plot's word vocabulary, by frequency.
-        min_word_count: occurrences that a word must have.
+        max_plot_words: number of a plot's words that the word encoder reads.
+        max_plot_characters: number of a text's characters that are read at all, which bounds the
+            cost of one request.
+        max_cast: number of names of the cast that are read, in billing order.
+        max_words: size of the plots' vocabulary, which has the most frequent words.
+        min_word_count: number of occurrences that a word must have to be in the vocabulary.
     """
 
     max_plot_words: Count = 64

@@ -24,10 +24,7 @@ _SHA256: Final[dict[str, str]] = {
 
 
 def read(name: str) -> bytes:
-    """A file of the model, checked.
-
-    Args:
-        name: `WEIGHTS` or `VOCABULARY`.
+    """A file of the model, `WEIGHTS` or `VOCABULARY`.
 
     Raises:
         UserError: the package is not installed, or the file is not the one that is expected.

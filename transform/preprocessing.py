@@ -10,24 +10,16 @@ from schema.genres import GENRES
 from transform import features as xf
 from transform import text
 
-SHORT_PLOT_WORDS = 30
-LONG_PLOT_WORDS = 80
-"""Bounds of the slices `short`, `medium` and `long`, in words."""
-
 Raw = dict[str, tf.Tensor | tf.SparseTensor]
 
 
 def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[str, Any]:
-    """Turn raw features into what the model reads.
+    """Turn raw features into those that `transform.features` names, with label and slice keys.
 
     Args:
-        inputs: raw features by name; each a SparseTensor [N, at most one] or a Tensor [N] or [N,
-        1].
+        inputs: SparseTensor [N, at most one] or Tensor [N] or [N, 1] of each raw feature, by name.
             A missing or empty value is allowed everywhere.
         custom_config: `{"transform": fields of TransformConfig}`, as the pipeline passes it.
-
-    Returns:
-        The features that `transform.features` names, with the label and the slice keys.
     """
     config = xf.TransformConfig.model_validate((custom_config or {}).get("transform", {}))
     outputs: dict[str, Any] = {}
@@ -41,7 +33,7 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     outputs[xf.PLOT_TEXT] = text.head(plot, config.max_plot_characters)
     outputs[xf.TITLE_TEXT] = text.head(title, config.max_plot_characters)
 
-    people = {name: text.names(_strings(inputs[name]), raw.LIST_SEPARATOR) for name in raw.PEOPLE}
+    people = {name: text.names(_strings(inputs[name])) for name in raw.PEOPLE}
     people[raw.CAST] = people[raw.CAST][:, : config.max_cast]
     for name, feature in xf.PEOPLE_IDS.items():
         outputs[feature] = tf.ragged.map_flat_values(_hashes, people[name]).to_sparse()
@@ -53,13 +45,24 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     ]
     outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scaled(tf.stack(numbers, axis=1))
 
-    outputs[xf.LABEL] = _multi_hot(_strings(inputs[raw.GENRES_FIELD]))
+    # Names of no genre count for nothing.
+    given = text.names(_strings(inputs[raw.GENRES_FIELD])).to_tensor("")
+    matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
+    outputs[xf.LABEL] = tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
 
-    outputs[xf.DECADE] = _decade(values[raw.YEAR])
-    outputs[xf.PLOT_LENGTH] = _plot_length(plot_words.row_lengths())
-    outputs[xf.METADATA] = _metadata(
-        credits_known=tf.add_n([names.row_lengths() for names in people.values()]) > 0,
-        ratings_known=~tf.math.is_nan(values[raw.RATING]) & ~tf.math.is_nan(values[raw.VOTES]),
+    year = values[raw.YEAR]
+    start = tf.cast(tf.where(tf.math.is_nan(year), 0.0, year), tf.int64) // 10 * 10
+    decade = tf.strings.as_string(start) + "s"
+    outputs[xf.DECADE] = tf.where(tf.math.is_nan(year), "unknown", decade)
+    words = plot_words.row_lengths()
+    longer = tf.where(words < 80, "medium", "long")
+    outputs[xf.PLOT_LENGTH] = tf.where(words < 30, "short", longer)
+    credits_known = tf.add_n([names.row_lengths() for names in people.values()]) > 0
+    ratings_known = ~tf.math.is_nan(values[raw.RATING]) & ~tf.math.is_nan(values[raw.VOTES])
+    outputs[xf.METADATA] = tf.where(
+        credits_known,
+        tf.where(ratings_known, "complete", "no rating"),
+        tf.where(ratings_known, "no credits", "plot and title only"),
     )
     return outputs
 
@@ -71,19 +74,14 @@ def _strings(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
 
 def _number(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
     """One float32 a row, [N]; NaN where there is none or it is not above zero."""
-    if values.dtype != tf.float32:
-        values = tf.cast(values, tf.float32)
-    dense = _dense(values, float("nan"))
+    dense = _dense(tf.cast(values, tf.float32), float("nan"))
     return tf.where(tf.math.is_finite(dense) & (dense > 0), dense, float("nan"))
 
 
 def _dense(values: tf.Tensor | tf.SparseTensor, default: str | float) -> tf.Tensor:
     if isinstance(values, tf.SparseTensor):
-        one_column = tf.SparseTensor(
-            values.indices,
-            values.values,
-            tf.stack([values.dense_shape[0], tf.constant(1, tf.int64)]),
-        )
+        shape = tf.stack([values.dense_shape[0], tf.constant(1, tf.int64)])
+        one_column = tf.SparseTensor(values.indices, values.values, shape)
         values = tf.sparse.to_dense(one_column, default_value=default)
     return tf.reshape(values, [-1])
 
@@ -113,51 +111,19 @@ def _hashes(strings: tf.Tensor) -> tf.Tensor:
 
 def _distinct_hashes(tokens: tf.RaggedTensor) -> tf.SparseTensor:
     """Hashes of the tokens, each once a row, in the order of their first places."""
-    row = tokens.value_rowids()
-    once, _ = tf.unique(row * xf.HASHES + _hashes(tokens.flat_values))
-    return tf.RaggedTensor.from_value_rowids(
-        once % xf.HASHES, once // xf.HASHES, nrows=tokens.nrows()
-    ).to_sparse()
+    once, _ = tf.unique(tokens.value_rowids() * xf.HASHES + _hashes(tokens.flat_values))
+    hashes, rows = once % xf.HASHES, once // xf.HASHES
+    return tf.RaggedTensor.from_value_rowids(hashes, rows, nrows=tokens.nrows()).to_sparse()
 
 
 def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale each column to mean 0 and variance 1 over its known values, cut at four deviations.
 
     TensorFlow Transform ignores values that are not finite, and makes one analysis of all columns.
-
-    Args:
-        numbers: float32 [N, columns], NaN where not known.
-
-    Returns:
-        The scaled numbers, 0 where not known or where a column has no variance, and 1.0 where not
-        known; float32 [N, columns] each.
+    Numbers, float32 [N, columns], are NaN where not known; scaled ones are 0 there, and where a
+    column has no variance. The second result is 1.0 where a number is not known.
     """
     known = tf.math.is_finite(numbers)
     z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)
     scaled = tf.where(known, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)
     return scaled, 1.0 - tf.cast(known, tf.float32)
-
-
-def _multi_hot(joined: tf.Tensor) -> tf.Tensor:
-    """1.0 at each genre named, float32 [N, 22]; other names count for nothing."""
-    given = text.names(joined, raw.LIST_SEPARATOR).to_tensor("")
-    matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
-    return tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
-
-
-def _decade(year: tf.Tensor) -> tf.Tensor:
-    known = ~tf.math.is_nan(year)
-    start = tf.cast(tf.where(known, year, 0.0), tf.int64) // 10 * 10
-    return tf.where(known, tf.strings.as_string(start) + "s", "unknown")
-
-
-def _plot_length(count: tf.Tensor) -> tf.Tensor:
-    longer = tf.where(count < LONG_PLOT_WORDS, "medium", "long")
-    return tf.where(count < SHORT_PLOT_WORDS, "short", longer)
-
-
-def _metadata(*, credits_known: tf.Tensor, ratings_known: tf.Tensor) -> tf.Tensor:
-    without_credits = tf.where(ratings_known, "no credits", "plot and title only")
-    return tf.where(
-        credits_known, tf.where(ratings_known, "complete", "no rating"), without_credits
-    )

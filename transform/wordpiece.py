@@ -12,33 +12,31 @@ from typing import Final
 import tensorflow as tf
 
 CONTINUES: Final = "##"
-"""What a piece begins with that is not the beginning of its word."""
+"""Prefix of a piece that is not the first one of its word."""
+
+UNKNOWN: Final = "[UNK]"
+"""The piece that stands for a word without pieces."""
 
 MAX_WORD_CHARACTERS: Final = 100
 """A longer word is unknown as a whole, as for BERT."""
-
-_LATIN: Final = range(0x00C0, 0x0250), range(0x1E00, 0x1F00)
 
 
 def _accented() -> dict[str, str]:
     """Letters of the Latin script that are an ASCII letter with marks, by that letter."""
     found: dict[str, str] = defaultdict(str)
-    for code in (code for block in _LATIN for code in block):
-        decomposed = unicodedata.normalize("NFD", chr(code))
-        marks = all(unicodedata.category(mark) == "Mn" for mark in decomposed[1:])
-        if len(decomposed) > 1 and marks and decomposed[0].isascii() and decomposed[0].islower():
-            found[decomposed[0]] += chr(code)
+    for code in (*range(0x00C0, 0x0250), *range(0x1E00, 0x1F00)):
+        letter, *marks = unicodedata.normalize("NFD", chr(code))
+        only_marks = all(unicodedata.category(mark) == "Mn" for mark in marks)
+        if marks and only_marks and letter.isascii() and letter.islower():
+            found[letter] += chr(code)
     return dict(found)
 
 
 def basic_words(text: tf.Tensor) -> tf.RaggedTensor:
     """Lower the case, take marks off Latin letters, and split at blanks and around punctuation.
 
-    Args:
-        text: string [N], UTF-8; invalid bytes are replaced.
-
-    Returns:
-        string [N, (words)]; each mark of punctuation and each Chinese character is a word.
+    string [N] of UTF-8 in, of which invalid bytes are replaced; string [N, (words)] out, where each
+    mark of punctuation and each Chinese character is a word.
     """
     text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
     text = tf.strings.lower(text, encoding="utf-8")
@@ -56,48 +54,32 @@ class WordPieces(tf.Module):
         unknown: id of a word that has no pieces.
     """
 
-    def __init__(self, vocabulary: Sequence[str], unknown: str = "[UNK]") -> None:
-        """Make the table of ids.
-
-        Args:
-            vocabulary: the pieces, in the order of their ids.
-            unknown: the piece that stands for a word without pieces.
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        """Make the table of the pieces, which are in the order of their ids.
 
         Raises:
-            ValueError: the vocabulary lacks `unknown`.
+            ValueError: the vocabulary lacks `UNKNOWN`.
         """
         super().__init__()
-        if unknown not in vocabulary:
-            raise ValueError(f"Expected {unknown!r} among the word pieces.")
-        self.unknown = list(vocabulary).index(unknown)
+        if UNKNOWN not in vocabulary:
+            raise ValueError(f"Expected {UNKNOWN!r} among the word pieces.")
+        self.unknown = list(vocabulary).index(UNKNOWN)
         self._longest = max(len(piece.removeprefix(CONTINUES)) for piece in vocabulary)
-        self._table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(list(vocabulary)), tf.range(len(vocabulary), dtype=tf.int64)
-            ),
-            default_value=-1,
-        )
+        ids = tf.range(len(vocabulary), dtype=tf.int64)
+        rows = tf.lookup.KeyValueTensorInitializer(tf.constant(list(vocabulary)), ids)
+        self._table = tf.lookup.StaticHashTable(rows, default_value=-1)
 
     def ids(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Ids of the pieces of each word, in order.
-
-        Args:
-            words: string [N, (words)].
-
-        Returns:
-            int64 [N, (pieces)].
-        """
+        """Ids of the words' pieces; string [N, (words)] in, int64 [N, (pieces)] out."""
         distinct, places = tf.unique(words.flat_values)
         whole = self._table.lookup(distinct)
         rare = tf.where(whole < 0)[:, 0]
         # Most words are pieces themselves; only the rest are taken apart.
         apart = self._take_apart(tf.gather(distinct, rare))
         pieces = tf.concat([tf.RaggedTensor.from_tensor(whole[:, tf.newaxis]), apart], axis=0)
-        row = tf.tensor_scatter_nd_update(
-            tf.range(tf.size(distinct, tf.int64)),
-            rare[:, tf.newaxis],
-            tf.size(distinct, tf.int64) + tf.range(tf.size(rare, tf.int64)),
-        )
+        size = tf.size(distinct, tf.int64)
+        places_apart = size + tf.range(tf.size(rare, tf.int64))
+        row = tf.tensor_scatter_nd_update(tf.range(size), rare[:, tf.newaxis], places_apart)
         by_word = tf.gather(pieces, tf.gather(row, places))
         return words.with_flat_values(by_word).merge_dims(1, 2)
 

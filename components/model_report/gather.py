@@ -24,8 +24,8 @@ from components.pusher import versions
 from components.simple_baseline.model import labels
 from report import examples as shown
 from report import facts
+from report.examples import Film
 from report.metrics import Floats
-from report.occlusion import Film
 from schema import features as raw
 from schema import names
 from schema.errors import UserError

@@ -42,7 +42,7 @@ class OverGrpc(Transport):
 
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One Predict call with all the movies."""
-        answer = self._call(self._predict, _request(movies, self.model), timeout)
+        answer = self._call(self._predict, request(movies, self.model), timeout)
         return self.predictions(lambda name: _rows(answer.outputs[name]))
 
     def status(self, timeout: float) -> list[VersionStatus]:
@@ -84,7 +84,7 @@ def _spec(model: ModelName, signature: str = "") -> Any:
     )
 
 
-def _request(movies: Sequence[Movie], model: ModelName) -> Any:
+def request(movies: Sequence[Movie], model: ModelName) -> Any:
     """A PredictRequest: string [N] for texts and names, float32 [N] for numbers."""
     made = protos.PredictRequest(model_spec=_spec(model, SERVING_SIGNATURE))
     for name, values in columns(movies).items():

@@ -85,7 +85,7 @@ def test_confusion_and_co_occurrence() -> None:
     # Film 1 lacks genre 2 and was given genre 1; film 2 lacks genre 0 and was given none wrongly.
     assert metrics.confusion(LABELS, PREDICTED).tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0]]
     assert metrics.together(LABELS).tolist() == [[3, 1, 1], [1, 2, 0], [1, 0, 1]]
-    shares = metrics.shares(metrics.together(LABELS), np.array([3, 2, 0]))
+    shares = metrics.ratio(metrics.together(LABELS), np.array([3, 2, 0])[:, np.newaxis])
     assert shares.tolist() == [[1.0, 1 / 3, 1 / 3], [0.5, 1.0, 0.0], [0.0, 0.0, 0.0]]
 
 

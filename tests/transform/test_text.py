@@ -36,5 +36,5 @@ def test_ngrams_has_words_then_pairs() -> None:
 
 
 def test_names_drops_blanks_and_empty_names() -> None:
-    found = text.names(tf.constant(["Ann Lee| Bo Dahl ||", "", "|"]), "|")
+    found = text.names(tf.constant(["Ann Lee| Bo Dahl ||", "", "|"]))
     assert found.to_list() == [[b"Ann Lee", b"Bo Dahl"], [], []]

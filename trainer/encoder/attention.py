@@ -6,12 +6,9 @@ products need and back, which is several times as fast as padding whole layers
 """
 
 import math
-from typing import Any, Final
+from typing import Any
 
 import tensorflow as tf
-
-FARTHEST: Final = 128
-"""Tokens that are farther apart share one relative bias."""
 
 
 def mixed(
@@ -20,11 +17,10 @@ def mixed(
     """Attention within each of some texts, padded to the longest of them.
 
     Args:
-        asked: query, key and value of all heads, [tokens, 3 * dimensions], text after text.
-        lengths: int32 [N], tokens of each text; one text at least.
-        heads: how many.
-        bias: float32 [classes, heads], what is added to the scores of two tokens by `distance`;
-            None adds nothing.
+        asked: float [tokens, 3 * dimensions], query, key and value of all heads, text after text.
+        lengths: int32 [N], number of tokens of each text; there is one text at least.
+        heads: number of heads.
+        bias: float32 [classes, heads], added to the scores of two tokens by their `distance`.
 
     Returns:
         [tokens, dimensions], of the type of `asked`.
@@ -49,7 +45,9 @@ def mixed(
     scores = tf.matmul(scale * query, key, transpose_b=True)
     away = tf.cast(tf.where(there, 0.0, -1e9), asked.dtype)[:, tf.newaxis, tf.newaxis]
     if bias is not None:
-        scores += tf.cast(_by_distance(bias, longest), asked.dtype)
+        place = tf.range(longest)
+        classes = distance(place - place[:, tf.newaxis], bias.shape[0])
+        scores += tf.cast(tf.transpose(tf.gather(bias, classes), [2, 0, 1]), asked.dtype)
     padded = tf.matmul(tf.nn.softmax(scores + away), value)
     back = token * heads + head[:, tf.newaxis]
     there = tf.cast(there, asked.dtype)[:, tf.newaxis, :, tf.newaxis]
@@ -59,28 +57,15 @@ def mixed(
 def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
     """Classes of how far a token reads from another, as Raffel et al. 2020 (arXiv:1910.10683).
 
-    Half of them are for what comes before; near ones have one each, farther ones share theirs by
-    the logarithm.
-
-    Args:
-        places: int32, of the token that is read, from the one that reads.
-        classes: how many there are.
-
-    Returns:
-        int32 like `places`, from 0.
+    Half of the `classes` are for what comes before; near places have one each, farther ones share
+    theirs by the logarithm, those beyond 128 tokens the last one. `places` are int32, of the token
+    that is read, from the one that reads; the classes are int32 of the same shape.
     """
     half, near = classes // 2, classes // 4
     away = tf.abs(places)
     far = tf.math.log(tf.cast(tf.maximum(away, near), tf.float32) / near)
-    far = near + tf.cast(far / math.log(FARTHEST / near) * (half - near), tf.int32)
+    far = near + tf.cast(far / math.log(128 / near) * (half - near), tf.int32)
     return tf.where(places > 0, half, 0) + tf.where(away < near, away, tf.minimum(far, half - 1))
-
-
-def _by_distance(bias: tf.Tensor, longest: tf.Tensor) -> tf.Tensor:
-    """[heads, longest, longest]: what is added to the scores of a text's tokens."""
-    place = tf.range(longest)
-    classes = distance(place - place[:, tf.newaxis], bias.shape[0])
-    return tf.transpose(tf.gather(bias, classes), [2, 0, 1])
 
 
 def _moved(
@@ -94,17 +79,9 @@ def _moved(
     """The heads' parts of tokens in another order.
 
     A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
-
-    Args:
-        values: [..., `size` or a multiple of it].
-        index: int32 [...], the row of `values`, of `size` numbers each, that comes to each place.
-        size: of a head.
-        back: int32 [...], the place of the result at which each row of `values` came.
-        there: 1 for rows of `values` that went anywhere, 0 for padding, whose place in `back` means
-            nothing; None if there is none.
-
-    Returns:
-        [*index.shape, size].
+    `index` has the row of `values`, of `size` numbers each, that comes to each place of the result,
+    and `back` the place at which each row came. `there` is 1 for rows that went anywhere, 0 for
+    padding, whose place in `back` means nothing; None if there is none.
     """
 
     @tf.custom_gradient

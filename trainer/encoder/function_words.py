@@ -38,15 +38,11 @@ _PUNCTUATION: Final = re.compile(r"(##)?[^\w\[]+")
 
 @cache
 def content() -> np.ndarray:
-    """Which of MiniLM's word pieces are neither function words nor punctuation.
+    """Whether each of MiniLM's word pieces is neither a function word nor punctuation.
 
-    Returns:
-        Bool [pieces], by id. Padding, the marks of begin and end and unknown pieces count as
-        content.
+    Bool [pieces], by id. Padding, the marks of begin and end and unknown pieces count as content.
     """
+    pieces = minilm.vocabulary()
     return np.array(
-        [
-            piece not in FUNCTION_WORDS and not _PUNCTUATION.fullmatch(piece)
-            for piece in minilm.vocabulary()
-        ]
+        [one not in FUNCTION_WORDS and not _PUNCTUATION.fullmatch(one) for one in pieces]
     )

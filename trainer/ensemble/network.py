@@ -23,23 +23,16 @@ SENTENCE: Final = "sentence"
 """Input with the sentence encoder's vectors of title and plot, of a lower layer and the last one;
 float32 [N, 2 * dimensions]."""
 
-LIMIT: Final = 5.0
-"""Features are cut at so many standard deviations."""
-
 MEMBERS: Final = ("deep", "trees")
 
 Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def scaling(features: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean and variance of features, by which the network scales them.
+def scaling(features: Mapping[str, np.ndarray]) -> Scaling:
+    """Mean and variance, float32 [dimensions] each, by which the network scales features.
 
-    Args:
-        features: of the training split, float [rows, dimensions] by name.
-
-    Returns:
-        Mean and variance, float32 [dimensions] each. Features that can be unknown are not centred,
-        so that what is unknown stays zero.
+    `features` of the training split are float [rows, dimensions] by name. Those that can be unknown
+    are not centred, so that what is unknown stays zero.
     """
     found = {}
     for name, values in features.items():
@@ -53,17 +46,14 @@ def scaling(features: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, n
 def build(
     hparams: HParams, word_vectors: np.ndarray, log_odds: np.ndarray, scales: Scaling
 ) -> keras.Model:
-    """Build the deep member, not compiled.
+    """Build the deep member, not compiled, from model inputs and features to logits [N, 22].
 
     Args:
-        hparams: see `HParams`.
+        hparams: hyperparameters of the training.
         word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
-        log_odds: float32 [22], of each genre among the training films; the initial biases.
-        scales: see `scaling`; its names are the features that the network reads. That of
-            `SENTENCE` is ignored without a sentence encoder.
-
-    Returns:
-        A model from inputs of `trainer.data.model_inputs` and features to logits, float32 [N, 22].
+        log_odds: float32 [22], log odds of each genre among the training films; the initial biases.
+        scales: mean and variance of each feature that the network reads. Those of `SENTENCE` are
+            ignored without a sentence encoder.
     """
     keras.utils.set_random_seed(hparams.seed)
     scales = {
@@ -76,7 +66,11 @@ def build(
     for name, (mean, _) in scales.items():
         inputs[name] = keras.Input(mean.shape, dtype="float32", name=name)
     known = fields.FieldDropout(hparams.field_dropout, hparams.seed, name="field_dropout")(inputs)
-    read = [_scaled(name, known[name], *scales[name]) for name in scales]
+    read = []
+    for name, (mean, variance) in scales.items():
+        scaled = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
+        # Features are cut at five standard deviations.
+        read.append(ops.clip(scaled(known[name]), -5.0, 5.0))
     read += [known[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING)]
     if hparams.reads_words:
         inputs[xf.PLOT_WORDS] = keras.Input((None,), dtype="int32", name=xf.PLOT_WORDS)
@@ -85,22 +79,13 @@ def build(
     x = keras.layers.Dropout(hparams.input_dropout, seed=hparams.seed)(x)
     x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(x)
     x = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(x)
-    logits = keras.layers.Dense(
-        NUM_GENRES,
-        bias_initializer=keras.initializers.Constant(log_odds),
-        name="logits",
-    )(x)
+    bias = keras.initializers.Constant(log_odds)
+    logits = keras.layers.Dense(NUM_GENRES, bias_initializer=bias, name="logits")(x)
     return keras.Model(inputs, logits, name="deep")
 
 
 def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
-    """Set loss and optimizer.
-
-    Args:
-        network: as `build` returns it.
-        hparams: see `HParams`.
-        steps: number of steps of the whole training, for the schedule of the learning rate.
-    """
+    """Set loss and optimizer; `steps` of the whole training are those of the learning rate."""
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
         decay_steps=max(steps, 1),
@@ -123,13 +108,8 @@ def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
 def members(network: keras.Model, grown: trees.Trees) -> keras.Model:
     """Both members as one model.
 
-    Args:
-        network: as `build` returns it.
-        grown: see `trainer.ensemble.trees`.
-
-    Returns:
-        A model from the inputs of `network` and of the trees to the logits of each of `MEMBERS`,
-        float32 [N, 2, 22]; `trainer.ensemble.thresholds` weighs them.
+    It goes from the inputs of `network` and of the trees to the logits of each of `MEMBERS`,
+    float32 [N, 2, 22]; `trainer.ensemble.thresholds` weighs them.
     """
     inputs = {item.name: item for item in network.inputs}
     for name, size in trees.INPUTS.items():
@@ -137,10 +117,3 @@ def members(network: keras.Model, grown: trees.Trees) -> keras.Model:
     columns = keras.layers.Concatenate(name="columns")([inputs[name] for name in trees.INPUTS])
     logits = [network.output, trees.Forest(grown, name="trees")(columns)]
     return keras.Model(inputs, ops.stack(logits, axis=1), name="members")
-
-
-def _scaled(
-    name: str, values: keras.KerasTensor, mean: np.ndarray, variance: np.ndarray
-) -> keras.KerasTensor:
-    layer = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
-    return ops.clip(layer(values), -LIMIT, LIMIT)

@@ -29,14 +29,12 @@ PATTERNS: Final[tuple[str, ...]] = (
 """Index = 2 * (people known whose other films are known) + (rating and votes known)."""
 
 SHRINKAGE: Final = 300.0
-"""Positives on the eval split at which the threshold that is best on the labels weighs as much as
-the one that is best by the probabilities.
-"""
+"""Number of positives on the eval split at which the threshold that is best on the labels weighs as
+much as the one that is best by the probabilities."""
 
 PULL: Final = 3.0
-"""Of a genre's weights towards those of all genres: log loss, summed over the films, by squared
-distance.
-"""
+"""Strength by which a genre's weights are pulled towards those of all genres: log loss, summed over
+the films, by squared distance."""
 
 _RATING, _VOTES = raw.NUMBERS.index(raw.RATING), raw.NUMBERS.index(raw.VOTES)
 
@@ -64,7 +62,7 @@ class Decisions:
         return {
             pattern: {
                 genre: {
-                    "weights": [float(weight) for weight in self.weights[p, :, g]],
+                    "weights": self.weights[p, :, g].tolist(),
                     "shift": float(self.shift[p, g]),
                     "threshold": float(self.threshold[p, g]),
                 }
@@ -74,15 +72,15 @@ class Decisions:
         }
 
     def margins(self, members: tf.Tensor, pattern: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Probabilities, and how far each genre is above its threshold.
+        """Probabilities, and how far each genre is above its threshold in logits.
 
         Args:
-            members: logits of the members, float32 [N, members, 22].
-            pattern: int32 [N], see `PATTERNS`.
+            members: float32 [N, members, 22], logits of the members.
+            pattern: int32 [N], index of `PATTERNS`.
 
         Returns:
-            Probabilities, float32 [N, 22], and margins in logits, float32 [N, 22]; a genre is
-            predicted where its margin is at least 0. Each row has at least one such genre.
+            float32 [N, 22] each. A genre is predicted where its margin is at least 0; each row has
+            at least one such genre.
         """
         weights, shift = tf.gather(self.weights, pattern), tf.gather(self.shift, pattern)
         calibrated = tf.reduce_sum(members * weights, axis=1) + shift
@@ -93,14 +91,7 @@ class Decisions:
 
 
 def pattern_of(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Which fields of each row are known.
-
-    Args:
-        inputs: model inputs with features, see `trainer.features.fields`.
-
-    Returns:
-        int32 [N], an index of `PATTERNS`.
-    """
+    """Which fields of each row are known: int32 [N], an index of `PATTERNS`."""
     missing = inputs[xf.NUMBERS_MISSING]
     numbers = (missing[:, _RATING] < 0.5) & (missing[:, _VOTES] < 0.5)
     return 2 * tf.cast(fields.anyone_known(inputs), tf.int32) + tf.cast(numbers, tf.int32)
@@ -112,38 +103,24 @@ def hide(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
     Without credits and numbers the year and the running time are hidden too: `plot and title only`.
     """
     lost = {0: raw.NUMBERS, 1: (), 2: (raw.RATING, raw.VOTES), 3: ()}[pattern]
-    kept: dict[str, tf.Tensor] = fields.keep(
-        inputs,
-        people=float(pattern & 2 > 0),
-        numbers=tf.constant([float(name not in lost) for name in raw.NUMBERS]),
-    )
-    return kept
+    numbers = tf.constant([float(name not in lost) for name in raw.NUMBERS])
+    return fields.keep(inputs, people=float(pattern & 2 > 0), numbers=numbers)
 
 
 def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisions:
     """Weigh the members and choose thresholds for every pattern.
 
-    Args:
-        logits: of the members, float32 [rows, members, 22] by pattern, from rows that have that
-            pattern.
-        labels: float32 [rows, 22] by pattern. A pattern may have no rows: it then takes what all
-            rows together give.
-
-    Returns:
-        The decisions.
+    `logits` of the members, float32 [rows, members, 22], and `labels`, float32 [rows, 22], are by
+    pattern. A pattern may have no rows: it then takes what all rows together give.
     """
-    all_logits = np.concatenate(list(logits.values()))
-    all_labels = np.concatenate(list(labels.values()))
+    everything = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
     weights, shift, threshold = [], [], []
     for pattern in range(len(PATTERNS)):
-        x, y = logits[pattern], labels[pattern]
-        if not len(x):
-            x, y = all_logits, all_labels
+        x, y = (logits[pattern], labels[pattern]) if len(labels[pattern]) else everything
         of_members, constant = weigh(x, y)
-        probabilities = expit(weighed(x, of_members, constant))
         weights.append(of_members)
         shift.append(constant)
-        threshold.append(choose_thresholds(probabilities, y))
+        threshold.append(choose_thresholds(expit(weighed(x, of_members, constant)), y))
     return Decisions(np.stack(weights), np.stack(shift), np.stack(threshold))
 
 
@@ -154,12 +131,8 @@ def weigh(members: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
     best), and calibrates them at once, as Platt 1999 does a single one. Each genre is pulled
     towards one regression of all genres, that one a little towards the members' mean.
 
-    Args:
-        members: logits, float [N, members, 22].
-        labels: float [N, 22].
-
-    Returns:
-        Weights, float32 [members, 22], and shift, float32 [22].
+    Logits of the members, float [N, members, 22], and labels, float [N, 22], in; weights, float32
+    [members, 22], and shift, float32 [22], out.
     """
     count = members.shape[1]
     mean = np.append(np.full(count, 1 / count), 0.0)
@@ -188,12 +161,7 @@ def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     no positives to be seen (Lipton, Elkan and Naryanaswamy 2014, arXiv:1402.1892). The weight of
     the former is `n / (n + SHRINKAGE)` for n positives.
 
-    Args:
-        probabilities: float [N, 22], calibrated.
-        labels: float [N, 22].
-
-    Returns:
-        float32 [22], each in [0.02, 0.95].
+    Calibrated probabilities and labels, float [N, 22], in; float32 [22] out, each in [0.02, 0.95].
     """
     chosen = np.empty(labels.shape[1], np.float32)
     for g in range(labels.shape[1]):
@@ -201,21 +169,12 @@ def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
         weight = positives / (positives + SHRINKAGE)
         expected = _best_threshold(probabilities[:, g], probabilities[:, g])
         own = _best_threshold(probabilities[:, g], labels[:, g]) if positives else expected
-        mixed = weight * _logit(own) + (1 - weight) * _logit(expected)
-        chosen[g] = expit(mixed)
+        chosen[g] = expit(weight * _logit(own) + (1 - weight) * _logit(expected))
     return np.clip(chosen, 0.02, 0.95)
 
 
 def predict(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-    """Decide, at least one genre a row.
-
-    Args:
-        probabilities: float [N, 22].
-        threshold: float [22] or [N, 22].
-
-    Returns:
-        bool [N, 22].
-    """
+    """Decide, at least one genre a row: bool [N, 22]; the threshold is float [22] or [N, 22]."""
     margin = _logit(probabilities) - _logit(threshold)
     return (margin >= 0) | (margin >= margin.max(axis=1, keepdims=True))
 
@@ -225,9 +184,7 @@ def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
     present = np.flatnonzero(labels.any(0))
     if not len(present):
         return 0.0
-    return float(
-        f1_score(labels > 0.5, predicted, labels=present, average="macro", zero_division=0)
-    )
+    return f1_score(labels > 0.5, predicted, labels=present, average="macro", zero_division=0)
 
 
 def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -250,16 +207,9 @@ def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def _regression(
     logits: np.ndarray, labels: np.ndarray, prior: np.ndarray, pull: float
 ) -> np.ndarray:
-    """Logistic regression whose weights are not negative, pulled towards others.
+    """Logistic regression whose weights are not negative, pulled towards those of `prior`.
 
-    Args:
-        logits: float [rows, columns].
-        labels: float [rows], 0 or 1.
-        prior: weights and shift, float [columns + 1].
-        pull: log loss, summed over the rows, by squared distance from `prior`.
-
-    Returns:
-        Weights and shift, float [columns + 1].
+    `logits` are float [rows, columns]; weights and shift, here and in `prior`, [columns + 1].
     """
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:

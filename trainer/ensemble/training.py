@@ -20,7 +20,7 @@ from trainer.hparams import HParams
 EVAL_BATCH: Final = 256
 
 MONITORED: Final = "val_map"
-"""The score by which a pass is better than another."""
+"""Name of the score by which one pass is better than another."""
 
 History = dict[str, list[float]]
 
@@ -37,13 +37,8 @@ def fit(
 ) -> History:
     """Train until `MONITORED` stops rising; keep the weights of the best pass.
 
-    Args:
-        deep: see `trainer.ensemble.network.build`; compiled and trained in place.
-        members: see `trainer.ensemble.network.members`, with `deep` in it.
-        hparams: see `HParams`.
-        train: the training split with all features.
-        evaluation: the eval split with all features.
-        log_directory: TensorBoard's logs go there: hyperparameters, and what this returns.
+    `deep`, which is one of `members`, is compiled and trained in place. TensorBoard's logs go to
+    `log_directory`.
 
     Returns:
         Learning curves: `loss`, `val_loss`, `val_map` and `val_macro_f1`, one value for each pass.
@@ -61,10 +56,7 @@ def fit(
             # First, since the others read its scores.
             GenreScores(members, evaluation),
             keras.callbacks.EarlyStopping(
-                monitor=MONITORED,
-                mode="max",
-                patience=hparams.patience,
-                restore_best_weights=True,
+                MONITORED, mode="max", patience=hparams.patience, restore_best_weights=True
             ),
             keras.callbacks.TensorBoard(str(log_directory), update_freq="epoch", write_graph=False),
         ],
@@ -80,7 +72,7 @@ def best_pass(history: History) -> int:
 class GenreScores(keras.callbacks.Callback):
     """Adds the eval split's scores to the logs of each pass.
 
-    `val_loss` is the cross entropy; `val_map` the mean over genres of average precision; and
+    `val_loss` is the cross entropy, `val_map` the mean over genres of average precision, and
     `val_macro_f1` the mean of their F1. The members are weighed, and thresholds chosen, on the same
     split, so the scores are a little too good.
     """
@@ -92,38 +84,27 @@ class GenreScores(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score, and log how far the training is."""
+        logs = {} if logs is None else logs
         members, labels = predict(self.infer, self.evaluation)
         logits = thresholds.weighed(members, *thresholds.weigh(members, labels))
         probabilities = expit(logits)
         chosen = thresholds.choose_thresholds(probabilities, labels)
-        scores = {
+        logs |= {
             "val_loss": float(np.mean(np.logaddexp(0, logits) - labels * logits)),
             MONITORED: mean_average_precision(probabilities, labels),
             "val_macro_f1": thresholds.macro_f1(thresholds.predict(probabilities, chosen), labels),
         }
-        if logs is not None:
-            logs.update(scores)
         log.info(
             "epoch %d of %d: loss %.4f, eval loss %.4f, mAP %.3f, macro-F1 %.3f",
             epoch + 1,
             self.params["epochs"],
-            (logs or {}).get("loss", float("nan")),
-            scores["val_loss"],
-            scores[MONITORED],
-            scores["val_macro_f1"],
+            logs.get("loss", float("nan")),
+            *(logs[name] for name in ("val_loss", MONITORED, "val_macro_f1")),
         )
 
 
 def decide(members: keras.Model, evaluation: Rows) -> thresholds.Decisions:
-    """Weights and thresholds for each pattern of known fields, from the eval split.
-
-    Args:
-        members: see `trainer.ensemble.network.members`.
-        evaluation: the eval split with all features.
-
-    Returns:
-        See `trainer.ensemble.thresholds`.
-    """
+    """Weights and thresholds for each pattern of known fields, from the eval split."""
     batches = evaluation.only(input_names(members)).batches(EVAL_BATCH)
     infer = inference(members)
     logits, labels = {}, {}
@@ -147,14 +128,9 @@ def _rows_of_pattern(evaluation: tf.data.Dataset, pattern: int) -> tf.data.Datas
 def predict(
     infer: Callable[[Inputs], Any], batches: Iterable[tuple[Inputs, Any]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits of the members and labels, in the order of the batches.
+    """Logits of the members, float32 [rows, members, 22], and labels, [rows, 22], of all batches.
 
-    Args:
-        infer: the members as `trainer.data.inference` returns them.
-        batches: pairs of model inputs and labels.
-
-    Returns:
-        float32 [rows, members, 22] and [rows, 22].
+    `infer` is the members as `trainer.data.inference` returns them.
     """
     logits = [np.zeros((0, len(network.MEMBERS), NUM_GENRES), np.float32)]
     labels = [np.zeros((0, NUM_GENRES), np.float32)]

@@ -32,18 +32,12 @@ INPUTS: Final = {
     fields.PLOT_LOGITS: NUM_GENRES,
     fields.TITLE_LOGITS: NUM_GENRES,
 }
-"""What the trees read, in the order of their columns, and the number of columns of each. None of it
-has seen a film's own genres."""
+"""Features that the trees read, in the order of their columns, with the number of columns of each.
+None of them has seen a film's own genres."""
 
 DEPTH: Final = 5
 INNER: Final = 2**DEPTH - 1
-"""Nodes of a whole tree that ask something; those below node n are 2n + 1 and 2n + 2."""
-
-LEAVES: Final = 15
-LEARNING_RATE: Final = 0.1
-COLUMNS_A_SPLIT: Final = 0.3
-FILMS_A_LEAF: Final = 40
-REGULARIZATION: Final = 5.0
+"""Number of nodes of a whole tree that ask something; those below node n are 2n + 1 and 2n + 2."""
 
 log = logging.getLogger(__name__)
 
@@ -66,21 +60,16 @@ class Trees:
 
 
 def fit(train: Rows, hparams: HParams) -> Trees:
-    """Grow the trees of all genres.
+    """Grow the trees of all genres; a genre that no row has, or each, has a bias alone.
 
-    Args:
-        train: the training split with the features of `INPUTS`, computed out of fold. Fields are
-            hidden at the same rates as from the deep member.
-        hparams: see `HParams`.
-
-    Returns:
-        The trees. A genre that no row has, or each, has a bias alone.
+    `train` is the training split with the features of `INPUTS`, computed out of fold. Fields are
+    hidden at the same rates as from the deep member.
     """
     hide = fields.FieldDropout(hparams.field_dropout, hparams.seed)
     known = hide({name: tf.cast(train.inputs[name], tf.float32) for name in INPUTS}, training=True)
     rows = np.concatenate([known[name] for name in INPUTS], axis=1)
     labels = train.labels
-    shape = (len(GENRES), hparams.trees)
+    shape = NUM_GENRES, hparams.trees
     column = np.zeros((*shape, INNER), np.int32)
     limit = np.zeros((*shape, INNER), np.float32)
     value = np.zeros((*shape, INNER + 1), np.float32)
@@ -88,12 +77,12 @@ def fit(train: Rows, hparams: HParams) -> Trees:
     for genre in np.flatnonzero((films > 0) & (films < len(labels))):
         grown = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
-            learning_rate=LEARNING_RATE,
-            max_leaf_nodes=LEAVES,
+            learning_rate=0.1,
+            max_leaf_nodes=15,
             max_depth=DEPTH,
-            min_samples_leaf=FILMS_A_LEAF,
-            l2_regularization=REGULARIZATION,
-            max_features=COLUMNS_A_SPLIT,
+            min_samples_leaf=40,
+            l2_regularization=5.0,
+            max_features=0.3,
             early_stopping=False,
             random_state=hparams.seed,
         ).fit(rows, labels[:, genre] > 0.5)
@@ -101,50 +90,32 @@ def fit(train: Rows, hparams: HParams) -> Trees:
         bias[genre] = grown._baseline_prediction.item()
         for number, (tree,) in enumerate(grown._predictors):
             place = genre, number
-            _fill(tree.nodes, 0, 0, column[place], limit[place], value[place])
+            column[place], limit[place], value[place] = _whole(tree.nodes)
         log.info("trees of %s: %d", GENRES[genre], len(grown._predictors))
     return Trees(column, limit, value, bias)
 
 
-def _fill(
-    nodes: np.ndarray,
-    node: int,
-    place: int,
-    column: np.ndarray,
-    limit: np.ndarray,
-    value: np.ndarray,
-) -> None:
-    """Write what is below a node of scikit-learn's into the whole tree, from a place downwards.
+def _whole(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One of scikit-learn's trees, a structured array, as a whole tree: column, limit and value.
 
-    Args:
-        nodes: scikit-learn's tree, a structured array [nodes].
-        node: row of it.
-        place: node of the whole tree, from 0; from `INNER` on it is a leaf.
-        column: written, int32 [INNER].
-        limit: written, float32 [INNER].
-        value: written, float32 [INNER + 1].
+    Level by level, a leaf takes the place of both nodes that would be below it.
     """
-    if place >= INNER:
-        value[place - INNER] = nodes[node]["value"]
-        return
-    left = right = node
-    if not nodes[node]["is_leaf"]:
-        column[place], limit[place] = nodes[node]["feature_idx"], nodes[node]["num_threshold"]
-        left, right = int(nodes[node]["left"]), int(nodes[node]["right"])
-    for below, further in ((left, 2 * place + 1), (right, 2 * place + 2)):
-        _fill(nodes, below, further, column, limit, value)
+    columns, limits = [], []
+    level = np.zeros(1, np.int64)
+    for _ in range(DEPTH):
+        found = nodes[level]
+        leaf = found["is_leaf"].astype(bool)
+        columns.append(np.where(leaf, 0, found["feature_idx"]))
+        limits.append(np.where(leaf, 0.0, found["num_threshold"]))
+        below = [np.where(leaf, level, found[side]) for side in ("left", "right")]
+        level = np.stack(below, axis=1).ravel()
+    return np.concatenate(columns), np.concatenate(limits), nodes[level]["value"]
 
 
 class Forest(keras.layers.Layer):
     """Logits by the trees."""
 
     def __init__(self, trees: Trees, **kwargs: object) -> None:
-        """Set the tables.
-
-        Args:
-            trees: see `Trees`.
-            **kwargs: of `keras.layers.Layer`.
-        """
         super().__init__(**kwargs)
         self.genres, self.trees = trees.value.shape[:2]
         self.column = fixed(self, "column", trees.column.ravel())
@@ -155,9 +126,7 @@ class Forest(keras.layers.Layer):
     def call(self, rows: Any) -> Any:
         """Columns of `INPUTS` in, float32 [N, columns]; float32 [N, 22] out."""
         trees = tf.range(self.genres * self.trees)
-        column, limit, value = (
-            tf.convert_to_tensor(table) for table in (self.column, self.limit, self.value)
-        )
+        column, limit, value = map(tf.convert_to_tensor, (self.column, self.limit, self.value))
         node = tf.zeros([tf.shape(rows)[0], tf.size(trees)], tf.int32)
         for _ in range(DEPTH):
             asked = trees * INNER + node

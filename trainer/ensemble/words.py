@@ -21,15 +21,9 @@ POOLING_BEFORE_RNN: Final = 4
 def plot_vector(
     ids: keras.KerasTensor, hparams: HParams, word_vectors: np.ndarray
 ) -> keras.KerasTensor:
-    """The plot as one vector.
+    """The plot as one vector, float32 [N, units], from word ids plus one, int32 [N, L].
 
-    Args:
-        ids: int32 [N, L], word ids plus one.
-        hparams: see `HParams`; `word_encoder` is not `none`.
-        word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
-
-    Returns:
-        float32 [N, units].
+    `word_vectors` are the initial ones, float32 [ids of `plot_words`, dimensions].
     """
     convolutions = "cnn" in hparams.word_encoder
     recurrence = "rnn" in hparams.word_encoder
@@ -82,7 +76,7 @@ class IdDropout(keras.layers.Layer):
 
 
 class WindowMean(keras.layers.Layer):
-    """Mean over windows of positions, of those in it that are not padding.
+    """Mean over the positions of each window that are not padding.
 
     Windows are counted from the first position, so that a row does not depend on its batch's
     longest one.

@@ -9,18 +9,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from schema import features as raw
+from schema import names
 from schema.genres import GENRES
-from schema.names import (
-    EVALUATE_SIGNATURE,
-    EXAMPLES_INPUT,
-    EXAMPLES_SIGNATURE,
-    GENRES_OUTPUT,
-    PREDICTED_OUTPUT,
-    PROBABILITIES_OUTPUT,
-    SCORES_OUTPUT,
-    SERVING_SIGNATURE,
-    TRANSFORM_SIGNATURE,
-)
 from trainer.data import PIECES, TextPieces, input_names, model_inputs
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble.network import SENTENCE
@@ -38,31 +28,14 @@ def export(
     members: keras.Model,
     decisions: Decisions,
     tft_output: tft.TFTransformOutput,
-    directory: Path | str,
+    directory: Path,
 ) -> None:
     """Write a SavedModel with everything from raw features to decisions in it.
 
-    Signatures (N rows, G = 22 genres in the order of `schema.genres.GENRES`):
+    Its signatures, with their inputs and outputs, are listed in docs/architecture.md. Inputs of
+    different lengths are an InvalidArgumentError, unless those of one value say `not known`.
 
-    - `serving_default`: plot, title, directors, writers, cast as string [N] (names joined by `|`),
-      year, runtime_minutes, average_rating, num_votes as float32 [N]. Empty text and numbers that
-      are NaN, zero or negative mean `not known`; each input has such a default, a single value
-      that stands for all rows. Other inputs must have the same length: anything else is an
-      InvalidArgumentError. Returns genres (string [N, G]), probabilities (float32 [N, G]) and
-      predicted (bool [N, G]).
-    - `examples`: serialized `tf.Example`s, string [N]; the same answer.
-    - `evaluate`: serialized `tf.Example`s with genres; probabilities, and decision_scores (float32
-      [N, G]), above one half exactly where a genre is predicted; beside them the label (float32
-      [N, G]) and the slice keys (string [N] each) that `transform.features` names.
-    - `transform_features`: serialized `tf.Example`s; the transformed features, label and slices.
-
-    Args:
-        features: from ids to features, see `trainer.features.network`.
-        encoder: the sentence encoder, or None without one.
-        members: from inputs and features to the members' logits, see `trainer.ensemble.network`.
-        decisions: calibration and thresholds.
-        tft_output: what the Transform component wrote.
-        directory: where the SavedModel goes; made if it is not there.
+    `features` is the network from ids to features; `encoder` is None if there is none.
     """
     transform = tft_output.transform_features_layer()
     raw_spec = tft_output.raw_feature_spec()
@@ -80,31 +53,24 @@ def export(
 
     def answer(given: dict[str, Any]) -> Tensors:
         probabilities, margin = decide(transform(given))
-        names = tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1])
         return {
-            GENRES_OUTPUT: names,
-            PROBABILITIES_OUTPUT: probabilities,
-            PREDICTED_OUTPUT: margin >= 0,
+            names.GENRES_OUTPUT: tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1]),
+            names.PROBABILITIES_OUTPUT: probabilities,
+            names.PREDICTED_OUTPUT: margin >= 0,
         }
 
-    def evaluate(examples: tf.Tensor) -> Tensors:
-        transformed = transform(tf.io.parse_example(examples, raw_spec))
+    def evaluate(given: dict[str, Any]) -> Tensors:
+        transformed = transform(given)
         probabilities, margin = decide(transformed)
-        # A margin of exactly 0 is a decision for the genre, and the Evaluator asks for more than
-        # one half.
-        scores = tf.where(
-            margin >= 0, tf.maximum(tf.sigmoid(margin), 0.5 + 1e-6), tf.sigmoid(margin)
-        )
+        # A margin of 0 is a decision for the genre, and the Evaluator asks for more than one half.
+        scores = tf.sigmoid(margin)
+        scores = tf.where(margin >= 0, tf.maximum(scores, 0.5 + 1e-6), scores)
         return {
-            SCORES_OUTPUT: scores,
-            PROBABILITIES_OUTPUT: probabilities,
+            names.SCORES_OUTPUT: scores,
+            names.PROBABILITIES_OUTPUT: probabilities,
             xf.LABEL: transformed[xf.LABEL],
             **{name: tf.reshape(transformed[name], [-1]) for name in xf.SLICES},
         }
-
-    def transform_examples(examples: tf.Tensor) -> Tensors:
-        transformed: Tensors = transform(tf.io.parse_example(examples, raw_spec))
-        return transformed
 
     archive = keras.export.ExportArchive()
     # For their tables of words alone: variables are found through the endpoints, and to track their
@@ -112,31 +78,34 @@ def export(
     archive.track(transform)
     if pieces:
         archive.track(pieces)
-    archive.add_endpoint(
-        SERVING_SIGNATURE,
-        _named(answer),
-        [
-            tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
-            for name in raw.MODEL_INPUTS
-        ],
-    )
-    for name, function in {
-        EXAMPLES_SIGNATURE: lambda examples: answer(tf.io.parse_example(examples, input_spec)),
-        EVALUATE_SIGNATURE: evaluate,
-        TRANSFORM_SIGNATURE: transform_examples,
-    }.items():
-        archive.add_endpoint(
-            name, function, [tf.TensorSpec([None], tf.string, name=EXAMPLES_INPUT)]
-        )
+    named = [
+        tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
+        for name in raw.MODEL_INPUTS
+    ]
+    archive.add_endpoint(names.SERVING_SIGNATURE, _named(answer), named)
+    for name, function, spec in (
+        (names.EXAMPLES_SIGNATURE, answer, input_spec),
+        (names.EVALUATE_SIGNATURE, evaluate, raw_spec),
+        (names.TRANSFORM_SIGNATURE, transform, raw_spec),
+    ):
+        signature = [tf.TensorSpec([None], tf.string, name=names.EXAMPLES_INPUT)]
+        archive.add_endpoint(name, _of_examples(function, spec), signature)
     archive.write_out(str(directory), verbose=False)
-    warmup.write(Path(directory))
+    warmup.write(directory)
+
+
+def _of_examples(
+    function: Callable[[dict[str, Any]], Tensors], spec: dict[str, Any]
+) -> Callable[[tf.Tensor], Tensors]:
+    return lambda examples: function(tf.io.parse_example(examples, spec))
 
 
 def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
     """The answer as a function of named features, each with a default of one value for all rows."""
     unknown_text, unknown_number = tf.constant([""]), tf.constant([float("nan")])
 
-    # A signature takes its names and defaults from the parameters of the function itself.
+    # A signature takes its names and defaults from the parameters of the function itself, which are
+    # in the order of `MODEL_INPUTS`.
     def serve(
         plot: tf.Tensor = unknown_text,
         title: tf.Tensor = unknown_text,
@@ -148,33 +117,19 @@ def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors
         writers: tf.Tensor = unknown_text,
         cast: tf.Tensor = unknown_text,
     ) -> Tensors:
-        given = {
-            raw.PLOT: plot,
-            raw.TITLE: title,
-            raw.YEAR: year,
-            raw.RUNTIME: runtime_minutes,
-            raw.RATING: average_rating,
-            raw.VOTES: num_votes,
-            raw.DIRECTORS: directors,
-            raw.WRITERS: writers,
-            raw.CAST: cast,
-        }
-        return answer({name: _optional(name, value) for name, value in _same_length(given).items()})
+        numbers = year, runtime_minutes, average_rating, num_votes
+        values = plot, title, *numbers, directors, writers, cast
+        given = _same_length(dict(zip(raw.MODEL_INPUTS, values, strict=True)))
+        return answer({name: _optional(name, value) for name, value in given.items()})
 
     return serve
 
 
 def _same_length(given: Tensors) -> Tensors:
-    """The inputs with one value for each row.
+    """The inputs, string or float32 [N] or [1] by name, with one value for each row.
 
-    Args:
-        given: string or float32 [N] by name, or [1] with a value that means `not known`.
-
-    Returns:
-        The same, [N] each.
-
-    Raises:
-        tf.errors.InvalidArgumentError: the lengths differ; raised when the graph runs.
+    Lengths that differ are an InvalidArgumentError when the graph runs, but for inputs of one value
+    that means `not known`.
     """
     sizes = tf.stack([tf.size(value) for value in given.values()])
     rows = tf.reduce_max(sizes)

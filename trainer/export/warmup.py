@@ -1,23 +1,19 @@
 """Requests that a server answers before it serves a version, so that no person waits for the first.
 
 TensorFlow Serving reads them from the SavedModel itself. The first call of a graph is many times
-slower than those that follow: it is then that TensorFlow plans how to run it.
+slower than those that follow, since TensorFlow then plans how to run it.
 """
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 
 from schema import features as raw
 from schema.examples import serialize
 from schema.names import EXAMPLES_INPUT, EXAMPLES_SIGNATURE, SERVING_SIGNATURE, WARMUP_FILE
-
-ROWS: Final = (1, 8)
-"""Sizes of the requests."""
 
 _FILM: Final[dict[str, str | float]] = {
     raw.TITLE: "The Long Ford",
@@ -33,36 +29,26 @@ _FILM: Final[dict[str, str | float]] = {
 
 
 def write(directory: Path) -> Path:
-    """Write the warm-up file of a SavedModel.
-
-    Args:
-        directory: of the SavedModel.
-
-    Returns:
-        The file: a TFRecord of PredictionLogs.
-    """
+    """Write the warm-up file of a SavedModel, a TFRecord of PredictionLogs, and return its path."""
     file = directory / WARMUP_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for rows in ROWS:
+        for rows in (1, 8):
+            named = {
+                name: tf.constant([_FILM.get(name, math.nan)] * rows, tf.float32)
+                if name in raw.NUMBERS
+                else tf.constant([_FILM.get(name, "")] * rows)
+                for name in raw.MODEL_INPUTS
+            }
             for signature, inputs in (
-                (SERVING_SIGNATURE, dict(_named(rows))),
+                (SERVING_SIGNATURE, named),
                 (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([serialize(_FILM)] * rows)}),
             ):
                 # No model name: it is the server's affair, and a warm-up needs none.
-                request = predict_pb2.PredictRequest()
+                log = prediction_log_pb2.PredictionLog()
+                request = log.predict_log.request
                 request.model_spec.signature_name = signature
                 for name, values in inputs.items():
                     request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
-                log = prediction_log_pb2.PredictionLog()
-                log.predict_log.request.CopyFrom(request)
                 writer.write(log.SerializeToString(deterministic=True))
     return file
-
-
-def _named(rows: int) -> Iterator[tuple[str, tf.Tensor]]:
-    for name in raw.MODEL_INPUTS:
-        if name in raw.NUMBERS:
-            yield name, tf.constant([_FILM.get(name, math.nan)] * rows, tf.float32)
-        else:
-            yield name, tf.constant([_FILM.get(name, "")] * rows)

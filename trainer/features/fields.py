@@ -15,21 +15,21 @@ from schema.genres import NUM_GENRES
 from transform import features as xf
 
 PLOT_LOGITS: Final = "plot_logits"
-"""What the plot's n-grams add to the log odds of each genre, by regressions that have not seen the
-film, see `trainer.features.texts`; float32 [N, 22]."""
+"""float32 [N, 22], what the plot's n-grams add to the log odds of each genre, by regressions that
+have not seen the film, see `trainer.features.texts`."""
 
 TITLE_LOGITS: Final = "title_logits"
-"""The same of the title's words; float32 [N, 22]."""
+"""float32 [N, 22], the same of the title's words."""
 
 PEOPLE_LIFTS: Final = "people_lifts"
-"""Genres of the people's other films, see `trainer.features.people`; float32 [N, 4 * 46] for
-directors, writers, cast and leads."""
+"""float32 [N, 4 * 46] for directors, writers, cast and leads, the genres of these people's other
+films, see `trainer.features.people`."""
 
 CREDIT_COUNTS: Final = "credit_counts"
-"""Number of names in each people field, known ones or not, as log(1 + n); float32 [N, 3]."""
+"""float32 [N, 3], number of names in each people field, known ones or not, as log(1 + n)."""
 
 LIFT_SIZE: Final = 2 * NUM_GENRES + 2
-"""Columns of one people field among the lifts."""
+"""Number of columns of one people field among the lifts."""
 
 _CAST: Final = raw.PEOPLE.index(raw.CAST)
 
@@ -42,19 +42,15 @@ def keep(
     title: Any = 1.0,
     numbers: Any = 1.0,
 ) -> dict[str, Any]:
-    """Hide fields of films.
+    """Model inputs with fields of films hidden; a mask of 1 keeps a field, and 0 hides it.
 
     Args:
         inputs: model inputs by name, any of them.
-        people: 1 keeps and 0 hides who the people are; a number, or float32 [N, 1].
-        names: 1 keeps and 0 hides how many people there are; a number, or float32 [N, 3] for each
-            people field. By default as `people`. A film whose people made no other film has names
-            without people.
-        title: 1 keeps and 0 hides the title, as `people`.
-        numbers: 1 keeps and 0 hides the numbers; a number, or float32 [4] or [N, 4] for each.
-
-    Returns:
-        The same inputs.
+        people: number or float32 [N, 1], mask of who the people are.
+        names: number or float32 [N, 3], mask of how many people there are in each field; as
+            `people` by default. A film whose people made no other film has names without people.
+        title: number or float32 [N, 1], mask of the title.
+        numbers: number, float32 [4] or float32 [N, 4], mask of the numbers.
     """
     kept = dict(inputs)
     masks = {
@@ -74,14 +70,9 @@ def keep(
 def without_role(inputs: Mapping[str, Any], roles: Any) -> dict[str, Any]:
     """Hide single people fields, as in catalogues that do not list them.
 
-    Args:
-        inputs: as in `keep`.
-        roles: float32 [N, 3], 0 hides a people field, in the order of `schema.features.PEOPLE`.
-
-    Returns:
-        The same inputs.
+    `roles` is a mask, float32 [N, 3], in the order of `schema.features.PEOPLE`.
     """
-    kept = keep(inputs, people=1.0, names=roles)
+    kept = keep(inputs, names=roles)
     if PEOPLE_LIFTS in kept:
         fields = ops.concatenate([roles, roles[:, _CAST : _CAST + 1]], axis=1)
         kept[PEOPLE_LIFTS] *= ops.repeat(fields, LIFT_SIZE, axis=1)
@@ -98,12 +89,9 @@ class FieldDropout(keras.layers.Layer):
 
     All credits together, all numbers together, and the title are hidden at `rate` each. Half of the
     films without credits keep the number of names, as films do whose people made no other film. At
-    a share of `rate`, single people fields are hidden as well, and rating and votes without year
+    a third of `rate`, single people fields are hidden as well, and rating and votes without year
     and running time.
     """
-
-    SINGLE: Final = 1 / 3
-    """That share."""
 
     def __init__(self, rate: float, seed: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -120,9 +108,10 @@ class FieldDropout(keras.layers.Layer):
             drawn = keras.random.uniform((rows, columns), seed=self.seeds)
             return ops.cast(drawn >= rate, "float32")
 
-        people, rated = draw(self.rate), draw(self.rate * self.SINGLE)
+        single = self.rate * (1 / 3)
+        people, rated = draw(self.rate), draw(single)
         judged = np.isin(raw.NUMBERS, (raw.RATING, raw.VOTES)).astype(np.float32)
-        known = without_role(inputs, draw(self.rate * self.SINGLE, len(raw.PEOPLE)))
+        known = without_role(inputs, draw(single, len(raw.PEOPLE)))
         return keep(
             known,
             people=people,

@@ -22,7 +22,7 @@ from trainer.hparams import HParams
 from transform import features as xf
 
 TABLE: Final = "table"
-"""Input beside the ids: the table that describes each row, 0 in use; int32 [N, 1]."""
+"""Input beside the ids, int32 [N, 1]: the table that describes each row, 0 in use."""
 
 BATCH: Final = 128
 
@@ -33,10 +33,7 @@ log = logging.getLogger(__name__)
 class Fitted:
     """What is fitted on the training split before any gradient.
 
-    Attributes:
-        terms: by text feature, see `trainer.features.texts`.
-        people: by people field, see `trainer.features.people`.
-        genre_rates: float32 [22], share of the training films with each genre.
+    `genre_rates` are the share of the training films with each genre, float32 [22].
     """
 
     terms: dict[str, Terms]
@@ -45,47 +42,31 @@ class Fitted:
 
     def for_serving(self) -> "Fitted":
         """Without the tables of single folds, which only training needs."""
+        terms, people = self.terms.items(), self.people.items()
         return replace(
             self,
-            terms={
-                name: replace(one, coefficients=one.coefficients[:1])
-                for name, one in self.terms.items()
-            },
-            people={name: replace(one, counts=one.counts[:1]) for name, one in self.people.items()},
+            terms={name: replace(one, coefficients=one.coefficients[:1]) for name, one in terms},
+            people={name: replace(one, counts=one.counts[:1]) for name, one in people},
         )
 
 
 def folds_of(train: Rows, hparams: HParams) -> np.ndarray:
-    """The fold of each training film; films that belong together are in the same fold.
-
-    Args:
-        train: the training split.
-        hparams: see `HParams`.
-
-    Returns:
-        int32 [rows], from 1 to `hparams.folds`.
-    """
+    """The fold of each training film, int32 [rows] from 1; films that belong together share it."""
     return (1 + np.asarray(train.inputs[xf.SPLIT_GROUP]) % hparams.folds).astype(np.int32)
 
 
 def fit(train: Rows, hparams: HParams) -> Fitted:
     """Fit everything on the training split."""
     folds = folds_of(train, hparams)
-    return Fitted(
-        texts.fit(train, folds, hparams.seed), people.fit(train, folds), train.labels.mean(0)
-    )
+    terms, counted = texts.fit(train, folds, hparams.seed), people.fit(train, folds)
+    return Fitted(terms, counted, train.labels.mean(0))
 
 
 def build(fitted: Fitted, hparams: HParams) -> keras.Model:
     """The network from ids to features.
 
-    Args:
-        fitted: see `Fitted`.
-        hparams: see `HParams`.
-
-    Returns:
-        A model from the hashed inputs of `trainer.data.model_inputs` and `TABLE` to the features
-        that `trainer.features.fields` names.
+    It goes from the hashed inputs of `trainer.data.model_inputs` and `TABLE` to the features that
+    `trainer.features.fields` names.
     """
     inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in xf.HASHED_FEATURES}
     inputs[TABLE] = table = keras.Input((1,), dtype="int32", name=TABLE)
@@ -99,10 +80,8 @@ def build(fitted: Fitted, hparams: HParams) -> keras.Model:
         known = fitted.people[field]
         ids = people.ids_of(inputs, field)
         places = Lookup(known.vocabulary, name=f"{field}_places")(ids)
-        layer = PeopleLift(
-            known.counts, fitted.genre_rates, hparams.people_prior, name=f"{field}_lift"
-        )
-        return layer(places, table)
+        tables = known.counts, fitted.genre_rates, hparams.people_prior
+        return PeopleLift(*tables, name=f"{field}_lift")(places, table)
 
     names = [
         ops.sum(ops.cast(inputs[name] > 0, "float32"), axis=1) for name in xf.PEOPLE_IDS.values()
@@ -119,15 +98,9 @@ def build(fitted: Fitted, hparams: HParams) -> keras.Model:
 def compute(
     network: keras.Model, rows: Rows, folds: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """The features of a split.
+    """The features of a split, float16 [rows, dimensions] by the names of `fields`.
 
-    Args:
-        network: as `build` returns it.
-        rows: a split.
-        folds: int32 [rows], see `folds_of`; by default each row gets the table of all films.
-
-    Returns:
-        float16 [rows, dimensions] by the names of `trainer.features.fields`.
+    `folds`, int32 [rows], are those of `folds_of`; by default each row gets the table of all films.
     """
     tables = np.zeros(len(rows), np.int32) if folds is None else folds
     infer = inference(network)

@@ -21,20 +21,19 @@ NUM_LEADS: Final = 3
 """The first names of the cast, which are counted a second time on their own."""
 
 FIELDS: Final = (*xf.PEOPLE_IDS.values(), LEADS)
-"""What is counted, in the order of the columns of `trainer.features.fields.PEOPLE_LIFTS`."""
+"""Fields that are counted, in the order of the columns of `fields.PEOPLE_LIFTS`."""
 
 MOST_PEOPLE: Final = 200_000
-"""People of a field whose films are counted: those with the most films."""
+"""Number of people of a field whose films are counted: those with the most films."""
 
 
 @dataclass(frozen=True)
 class People:
     """The people of one field.
 
-    Attributes:
-        vocabulary: int32 [people], ascending hashes of their names.
-        counts: float32 [1 + folds, people + 1, 22 + 1], films of each genre, and films; the first
-            table counts all training films, table f + 1 those outside of fold f. Row 0 is empty.
+    `vocabulary` has the ascending hashes of their names, int32 [people]. `counts`, float32 [1 +
+    folds, people + 1, 22 + 1], has the films of each genre, and films; the first table counts all
+    training films, table f + 1 those outside of fold f. Row 0 is empty.
     """
 
     vocabulary: np.ndarray
@@ -47,15 +46,7 @@ def ids_of(inputs: Any, field: str) -> Any:
 
 
 def fit(train: Rows, folds: np.ndarray) -> dict[str, People]:
-    """Count the films of all people.
-
-    Args:
-        train: the training split.
-        folds: int32 [rows], the fold of each row, counted from 1.
-
-    Returns:
-        The people of each field in `FIELDS`.
-    """
+    """The people of each field in `FIELDS`; `folds` are int32 [rows], counted from 1."""
     found = {}
     for field in FIELDS:
         ids = ids_of(train.inputs, field)
@@ -65,22 +56,15 @@ def fit(train: Rows, folds: np.ndarray) -> dict[str, People]:
 
 
 def count(matrix: sparse.csr_matrix, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Films of each person by genre, all and those outside of each fold.
+    """Films of each person by genre, all and those outside of each fold, as in `People`.
 
-    Args:
-        matrix: float32 [films, people], 1.0 where a film has a person.
-        labels: float32 [films, 22].
-        folds: int32 [films], counted from 1.
-
-    Returns:
-        float32 [1 + folds, people, 22 + 1]; the last column counts films.
+    `matrix` is float32 [films, people], 1.0 where a film has a person; `labels` are float32 [films,
+    22]; `folds` int32 [films], counted from 1.
     """
     counted = np.concatenate([labels, np.ones((len(labels), 1), np.float32)], axis=1)
     whole = matrix.T @ counted
-    parts = [
-        whole - matrix[folds == fold].T @ counted[folds == fold]
-        for fold in range(1, folds.max(initial=0) + 1)
-    ]
+    inside = (folds == fold for fold in range(1, folds.max(initial=0) + 1))
+    parts = [whole - matrix[rows].T @ counted[rows] for rows in inside]
     return np.stack([whole, *parts]).astype(np.float32)
 
 
@@ -91,20 +75,13 @@ class PeopleLift(keras.layers.Layer):
     share of all films, shrunk as if `prior` films more had been average ones. A film gets the mean
     lift of its people, the lift of their films taken together, and the numbers of these people and
     films, both as log(1 + n). A person with no other film is not counted, so a film without known
-    people gets zeros.
+    people gets zeros. `counts` are those of `People`, and `genre_rates` the shares of all films,
+    float32 [22].
     """
 
     def __init__(
         self, counts: np.ndarray, genre_rates: np.ndarray, prior: float, **kwargs: object
     ) -> None:
-        """Set the tables.
-
-        Args:
-            counts: float32 [tables, people + 1, 22 + 1], see `People`.
-            genre_rates: float32 [22], share of the training films with each genre.
-            prior: strength of the shrinkage, in films.
-            **kwargs: of `keras.layers.Layer`.
-        """
         super().__init__(**kwargs)
         self.people = counts.shape[1]
         self.prior = prior
@@ -112,14 +89,10 @@ class PeopleLift(keras.layers.Layer):
         self.counts = fixed(self, "counts", counts.reshape(-1, counts.shape[2]))
 
     def call(self, places: Any, table: Any) -> Any:
-        """Describe films.
+        """Describe films: float32 [N, `fields.LIFT_SIZE`].
 
-        Args:
-            places: int32 [N, L], places in the vocabulary, 0 for none.
-            table: int32 [N, 1], the table of counts for each row.
-
-        Returns:
-            float32 [N, `fields.LIFT_SIZE`].
+        `places` in the vocabulary are int32 [N, L], 0 for none; `table` is int32 [N, 1], that of
+        the counts for each row.
         """
         found = ops.take(self.counts, places + table * self.people, axis=0)
         by_genre, films = found[..., :-1], found[..., -1:]

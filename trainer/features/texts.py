@@ -28,13 +28,8 @@ TERMS: Final = {
     xf.PLOT_NGRAMS: {"most": 80_000, "min_films": 4},
     xf.TITLE_WORDS: {"most": 8_000, "min_films": 3},
 }
-"""What is read, with the size of its vocabulary and the films in which a term has to occur."""
-
-STRENGTH: Final = 2.0
-"""Inverse of the regularization."""
-
-TOLERANCE: Final = 0.1
-"""Tolerance at which the solver stops."""
+"""Features that are read, with the size of each vocabulary and the number of films in which a term
+has to occur."""
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +51,15 @@ class Terms:
 
 
 def fit(train: Rows, folds: np.ndarray, seed: int) -> dict[str, Terms]:
-    """Fit all regressions.
-
-    Args:
-        train: the training split.
-        folds: int32 [rows], the fold of each row, counted from 1.
-        seed: seed of the order in which the solver visits the rows.
-
-    Returns:
-        The terms of each feature in `TERMS`.
-    """
+    """The terms of each feature in `TERMS`; `folds` are int32 [rows], counted from 1."""
     vocabularies = {name: most_frequent(train.inputs[name], **TERMS[name]) for name in TERMS}
     columns = {name: incidence(vocabularies[name], train.inputs[name]) for name in TERMS}
     weights = {name: inverse_frequency(columns[name]) for name in TERMS}
-    scaled = {name: _unit_length(columns[name] @ sparse.diags(weights[name])) for name in TERMS}
+    scaled = {}
+    for name in TERMS:
+        matrix = columns[name] @ sparse.diags(weights[name])
+        lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(1)).ravel())
+        scaled[name] = sparse.diags(1 / np.maximum(lengths, 1e-6)) @ matrix
     tables = out_of_fold(scaled, train.labels, folds, seed)
     return {name: Terms(vocabularies[name], weights[name], tables[name]) for name in TERMS}
 
@@ -77,11 +67,7 @@ def fit(train: Rows, folds: np.ndarray, seed: int) -> dict[str, Terms]:
 def inverse_frequency(matrix: sparse.csr_matrix) -> np.ndarray:
     """Smoothed log of the inverse share of rows that have a column; 0 if no row has it.
 
-    Args:
-        matrix: [rows, columns], 1.0 where a row has the column.
-
-    Returns:
-        float32 [columns].
+    [rows, columns] in, 1.0 where a row has the column; float32 [columns] out.
     """
     frequency = np.asarray(matrix.sum(0)).ravel()
     weight = np.log((1 + matrix.shape[0]) / (1 + frequency)) + 1
@@ -91,17 +77,10 @@ def inverse_frequency(matrix: sparse.csr_matrix) -> np.ndarray:
 def out_of_fold(
     terms: Mapping[str, sparse.csr_matrix], labels: np.ndarray, folds: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    """Coefficients from all rows, and from the rows outside of each fold.
+    """Coefficients by feature from all rows, and from those outside of each fold, as in `Terms`.
 
-    Args:
-        terms: weighted terms by feature, float32 [rows, terms + 1].
-        labels: float32 [rows, 22].
-        folds: int32 [rows], counted from 1.
-        seed: as in `fit`.
-
-    Returns:
-        By feature, float32 [1 + folds, terms + 1, 22], see `Terms`. A genre that no row has, or
-        each, has coefficients of zero.
+    `terms` are weighted, float32 [rows, terms + 1] by feature; `labels` float32 [rows, 22]; `folds`
+    int32 [rows], counted from 1. A genre that no row has, or each, has coefficients of zero.
     """
     rows = sparse.hstack([*terms.values()], format="csr")
     last = folds.max(initial=0)
@@ -116,30 +95,20 @@ def out_of_fold(
 
 
 def _coefficients(rows: sparse.csr_matrix, labels: np.ndarray, seed: int) -> np.ndarray:
-    model = LogisticRegression(
-        C=STRENGTH, solver="liblinear", dual=True, tol=TOLERANCE, random_state=seed
-    )
+    model = LogisticRegression(C=2.0, solver="liblinear", dual=True, tol=0.1, random_state=seed)
     # The solver lets other threads run.
     with joblib.parallel_config("threading", n_jobs=-1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Label .* is present in all training examples")
         estimators = OneVsRestClassifier(model).fit(rows, labels).estimators_
-    constant = np.zeros(rows.shape[1], np.float32)
-    return np.stack(
-        [one.coef_[0] if isinstance(one, LogisticRegression) else constant for one in estimators],
-        axis=1,
-    )
+    # Of a genre that no row has, or each, the estimator is a constant.
+    zero = np.zeros((1, rows.shape[1]), np.float32)
+    return np.concatenate([getattr(one, "coef_", zero) for one in estimators]).T
 
 
 class TextLogits(keras.layers.Layer):
     """The terms' sum of coefficients, weighted by TF-IDF of unit length."""
 
     def __init__(self, terms: Terms, **kwargs: object) -> None:
-        """Set the tables.
-
-        Args:
-            terms: see `Terms`.
-            **kwargs: of `keras.layers.Layer`.
-        """
         super().__init__(**kwargs)
         self.terms, self.genres = terms.coefficients.shape[1:]
         self.weights_by_term = fixed(self, "weights", terms.weights)
@@ -147,14 +116,10 @@ class TextLogits(keras.layers.Layer):
         self.coefficients = fixed(self, "coefficients", coefficients)
 
     def call(self, places: Any, table: Any) -> Any:
-        """Add up.
+        """Add up: float32 [N, 22].
 
-        Args:
-            places: int32 [N, L], places in the vocabulary, 0 for none.
-            table: int32 [N, 1], the table of coefficients for each row.
-
-        Returns:
-            float32 [N, 22].
+        `places` in the vocabulary are int32 [N, L], 0 for none; `table` is int32 [N, 1], that of
+        the coefficients for each row.
         """
         known = tf.where(places > 0)
         found = tf.gather_nd(places, known)
@@ -174,8 +139,3 @@ class TextLogits(keras.layers.Layer):
         """Shape of the output, which Keras cannot find through the operations above."""
         del table
         return keras.KerasTensor((places.shape[0], self.genres), dtype="float32")
-
-
-def _unit_length(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(1)).ravel())
-    return sparse.diags(1 / np.maximum(lengths, 1e-6)) @ matrix

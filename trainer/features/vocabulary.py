@@ -12,15 +12,10 @@ _BEYOND: Final = np.int32(2**31 - 1)
 
 
 def most_frequent(ids: tf.RaggedTensor, *, most: int, min_films: int) -> np.ndarray:
-    """The ids that occur in the most films.
+    """The ids, int32 [films, varying], that occur in the most films, `min_films` at least.
 
-    Args:
-        ids: int32 [films, varying].
-        most: how many are chosen at most; of equally frequent ones those with the lower id.
-        min_films: number of films in which an id has to occur.
-
-    Returns:
-        int32 [chosen ids], ascending.
+    `most` of them are chosen at most, of equally frequent ones those with the lower id; the result
+    is int32 [chosen ids], ascending.
     """
     # A film and an id in one number, since unique pairs would take several times as long.
     pairs = np.unique(ids.value_rowids().numpy() * 2**31 + ids.flat_values.numpy())
@@ -30,14 +25,9 @@ def most_frequent(ids: tf.RaggedTensor, *, most: int, min_films: int) -> np.ndar
 
 
 def places(vocabulary: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """The place of each id in a vocabulary, counted from 1; 0 for an id that is not in it.
+    """The place of each id in an ascending vocabulary, counted from 1; 0 if it is not in it.
 
-    Args:
-        vocabulary: int32 [chosen ids], ascending.
-        ids: int32, of any shape.
-
-    Returns:
-        int64 of the shape of `ids`.
+    int32 ids of any shape in, int64 of the same shape out.
     """
     table = np.append(vocabulary, _BEYOND)
     place = np.searchsorted(table, ids)
@@ -45,14 +35,10 @@ def places(vocabulary: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 def incidence(vocabulary: np.ndarray, ids: tf.RaggedTensor) -> sparse.csr_matrix:
-    """Which film has which id of the vocabulary.
+    """Which film has which id of an ascending vocabulary.
 
-    Args:
-        vocabulary: int32 [chosen ids], ascending.
-        ids: int32 [films, varying].
-
-    Returns:
-        float32 [films, chosen ids + 1], 1.0 where a film has an id; column 0 is empty.
+    `ids` are int32 [films, varying]; the matrix is float32 [films, chosen ids + 1], 1.0 where a
+    film has an id. Column 0 is empty.
     """
     rows, place = ids.value_rowids().numpy(), places(vocabulary, ids.flat_values.numpy())
     rows, place = rows[place > 0], place[place > 0]
@@ -66,12 +52,6 @@ class Lookup(keras.layers.Layer):
     """`places` in TensorFlow operations: int32 [N, L] to int32 [N, L]."""
 
     def __init__(self, vocabulary: np.ndarray, **kwargs: object) -> None:
-        """Set the table.
-
-        Args:
-            vocabulary: int32 [chosen ids], ascending.
-            **kwargs: of `keras.layers.Layer`.
-        """
         super().__init__(**kwargs)
         self.table = fixed(self, "table", np.append(vocabulary, _BEYOND))
 

@@ -10,15 +10,17 @@ import tensorflow as tf
 from schema.genres import NUM_GENRES
 from trainer.data import PIECES, Rows
 from trainer.encoder import finetuning, function_words
-from trainer.encoder.finetuning import Tuned, finetuned, tune
-from trainer.encoder.genre_reader import (
+from trainer.encoder.finetuning import (
     BATCH,
     HEAD_SCALE,
     SORTED_BATCHES,
     TOKEN_DROPOUT,
     GenreReader,
+    Tuned,
     draw,
+    finetuned,
     hide_tokens,
+    tune,
 )
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.encoder.sentence_store import SentenceStore
