@@ -25,7 +25,8 @@ def _accented() -> dict[str, str]:
     """Letters of the Latin script that are an ASCII letter with marks, by that letter."""
     found: dict[str, str] = defaultdict(str)
     for code in (*range(0x00C0, 0x0250), *range(0x1E00, 0x1F00)):
-        letter, *marks = unicodedata.normalize("NFD", chr(code))
+        decomposed = unicodedata.normalize("NFD", chr(code))
+        letter, marks = decomposed[0], decomposed[1:]
         only_marks = all(unicodedata.category(mark) == "Mn" for mark in marks)
         if marks and only_marks and letter.isascii() and letter.islower():
             found[letter] += chr(code)
