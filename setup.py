@@ -44,6 +44,7 @@ CLIENT = [
     "httpx",
     "protobuf",
     "rich>=14",
+    "typer",
 ]
 
 INGEST = [
@@ -52,6 +53,7 @@ INGEST = [
     "pydantic>=2",
     "pydantic-core",
     "rich>=14",
+    "typer",
     "scipy",
 ]
 
@@ -143,6 +145,11 @@ DEV = [
     "notebook>=7.4",
     # Benchmarks
     "flask",
+    # Documentation
+    "furo",
+    "myst-parser",
+    "sphinx",
+    "sphinx-click",
     # Checks
     "import-linter",
     "mypy",

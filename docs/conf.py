@@ -1,0 +1,12 @@
+"""Settings of Sphinx, which builds the documentation site: `make docs`."""
+
+project = "ordained"
+copyright = "the authors of ordained"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+source_suffix = {".md": "markdown"}
+html_theme = "furo"
+html_title = "ordained"
+myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence"]
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
