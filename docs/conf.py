@@ -1,7 +1,7 @@
 """Settings of Sphinx, which builds the documentation site: `make docs`."""
 
 project = "ordained"
-copyright = "the authors of ordained"
+html_show_copyright = False
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 source_suffix = {".md": "markdown"}
 html_theme = "furo"
