@@ -7,23 +7,22 @@ server of `serving.server`. The web page is started beside it.
 import argparse
 import contextlib
 import importlib.util
-import json
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from schema import versions
-from schema.command import failed
+from schema.command import run
 from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
 from schema.names import MODEL_NAME, SERVING_FOLDER
+from serving.client import Client, ServerError
 from serving.ports import listen
 
 PARAMETERS: Final = Path(__file__).resolve().with_name("parameters")
@@ -31,33 +30,20 @@ PARAMETERS: Final = Path(__file__).resolve().with_name("parameters")
 
 BINARY: Final = "tensorflow_model_server"
 IMAGE: Final = "tensorflow/serving"
-SERVERS: Final = ("binary", "docker", "embedded")
+SERVERS: Final = {
+    "binary": f"TensorFlow Serving ({BINARY})",
+    "docker": f"TensorFlow Serving (the image {IMAGE})",
+    "embedded": "the embedded server",
+}
 """Each is tried in turn."""
 
 START_SECONDS: Final = 300.0
 STOP_SECONDS: Final = 20.0
 
-EPILOG: Final = exit_status_help(
-    {
-        ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
-        ExitStatus.FAILED: "the server or the web page ended by itself; the log says why",
-        ExitStatus.USER_ERROR: "no model has been pushed, or an option is wrong",
-        ExitStatus.TRY_AGAIN: "another process listens on one of the ports, or the disk is full",
-    }
-)
-
 
 @dataclass(frozen=True)
 class Address:
-    """Where things listen, and what is served.
-
-    Attributes:
-        host: of all ports.
-        grpc: port of gRPC.
-        rest: port of REST.
-        web: port of the web page.
-        base: folder with the versions.
-    """
+    """The host and the ports to listen on, and the folder with the versions."""
 
     host: str
     grpc: int
@@ -72,23 +58,11 @@ class Address:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C.
-
-    Returns:
-        The exit status (see `EPILOG`).
-    """
+    """Serve until SIGTERM or Ctrl-C; returns the exit status."""
     options = _parser().parse_args(arguments)
     base = (options.output / SERVING_FOLDER / MODEL_NAME).resolve()
     address = Address(options.host, options.port, options.rest_api_port, options.web_port, base)
-    try:
-        require_version(base)
-        ports = {"gRPC": address.grpc, "REST": address.rest, "the web page": address.web}
-        for name, port in ports.items():
-            listen(name, address.host, port).close()
-        kind = options.server or choose()
-        return _serve(kind, address, options.output / "logs")
-    except UserError as error:
-        return failed(error)
+    return run(lambda: _serve(options.server, address, options.output / "logs"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,17 +70,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m serving.launch",
         description="Serve the pushed model over gRPC and REST, with a web page: by TensorFlow "
         "Serving where there is one, else by the embedded server.",
-        epilog=EPILOG,
+        epilog=exit_status_help(
+            {
+                ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
+                ExitStatus.FAILED: "the server or the web page ended by itself; the log says why",
+                ExitStatus.USER_ERROR: "no model has been pushed, or an option is wrong",
+                ExitStatus.TRY_AGAIN: "another process listens on one of the ports, or the disk "
+                "is full",
+            }
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--output",
-        type=Path,
-        default=Path("output"),
-        metavar="DIR",
-        help="output directory of the run (default: output)",
-    )
+    add("--output", type=Path, default="output", metavar="DIR", help="of the run (default: output)")
     add("--server", choices=SERVERS, help="(default: the first of these that is there)")
     add("--host", default="127.0.0.1", help="(default: this machine only)")
     add("--port", type=int, default=8500, help="gRPC (default: %(default)s)")
@@ -115,43 +91,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def require_version(base: Path) -> None:
-    """Refuse to serve nothing.
-
-    Raises:
-        UserError: no version has been pushed.
-    """
-    if not versions.folders(base):
-        raise UserError(f"{base}: no model has been pushed yet; run the pipeline first")
-
-
 def choose() -> str:
     """The first of `SERVERS` that this machine has."""
     if shutil.which(BINARY):
         return "binary"
-    return "docker" if _docker_answers() else "embedded"
-
-
-def _docker_answers() -> bool:
-    """Whether an engine does: the command alone runs nothing."""
-    try:
-        asked = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        # The command alone runs nothing: an engine has to answer.
+        asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+        subprocess.run(asked, capture_output=True, timeout=10, check=True)
+        return "docker"
+    return "embedded"
 
 
 def command(kind: str, address: Address) -> list[str]:
-    """What starts a server.
-
-    Args:
-        kind: one of `SERVERS`.
-        address: where it shall listen.
-    """
+    """What starts a server, one of `SERVERS`."""
     if kind == "docker":
         return [
             *("docker", "run", "--rm", "--init"),
@@ -163,13 +116,9 @@ def command(kind: str, address: Address) -> list[str]:
             *_parameters(Path("/parameters")),
         ]
     # TensorFlow Serving itself listens on every address.
-    start = (
-        [BINARY]
-        if kind == "binary"
-        else [sys.executable, "-m", "serving.server", f"--host={address.host}"]
-    )
+    embedded = [sys.executable, "-m", "serving.server", f"--host={address.host}"]
     return [
-        *start,
+        *([BINARY] if kind == "binary" else embedded),
         f"--port={address.grpc}",
         f"--rest_api_port={address.rest}",
         f"--model_name={MODEL_NAME}",
@@ -196,18 +145,20 @@ def web_command(address: Address) -> list[str]:
     ]
 
 
-def _serve(kind: str, address: Address, logs: Path) -> int:
-    names = {
-        "binary": f"TensorFlow Serving ({BINARY})",
-        "docker": f"TensorFlow Serving (the image {IMAGE})",
-        "embedded": "the embedded server",
-    }
-    print(f"starting {names[kind]} …", flush=True)
+def _serve(kind: str | None, address: Address, logs: Path) -> int:
+    if not versions.folders(address.base):
+        raise UserError(f"{address.base}: no model has been pushed yet; run the pipeline first")
+    ports = {"gRPC": address.grpc, "REST": address.rest, "the web page": address.web}
+    for name, port in ports.items():
+        listen(name, address.host, port).close()
+    kind = kind or choose()
+    print(f"starting {SERVERS[kind]} …", flush=True)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     log = logs / "serve.log"
-    with _child(command(kind, address), log) as server:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(_child(command(kind, address), log))
         if not _ready(server, address, stopped):
             if stopped.is_set():
                 return ExitStatus.OK
@@ -217,30 +168,25 @@ def _serve(kind: str, address: Address, logs: Path) -> int:
         print(f"REST      {address.rest_url}/v1/models/{MODEL_NAME}")
         print(f"metrics   {address.rest_url}/monitoring/prometheus/metrics")
         children = [("server", server, log)]
-        with contextlib.ExitStack() as stack:
-            # The page is an extra: a machine that only serves need not have its libraries.
-            if importlib.util.find_spec("fastapi"):
-                web_log = logs / "web.log"
-                web = stack.enter_context(_child(web_command(address), web_log))
-                children.append(("web page", web, web_log))
-                print(f"web page  http://{address.host}:{address.web}")
-            else:
-                print("web page  not started: it needs `pip install ordained[web]`")
-            print(f"log       {log}\nCtrl-C ends it", flush=True)
-            while not stopped.wait(0.5):
-                for name, process, said in children:
-                    if process.poll() is not None:
-                        return _tell_failure(name, said)
+        # The page is an extra: a machine that only serves need not have its libraries.
+        if importlib.util.find_spec("fastapi"):
+            web_log = logs / "web.log"
+            web = stack.enter_context(_child(web_command(address), web_log))
+            children.append(("web page", web, web_log))
+            print(f"web page  http://{address.host}:{address.web}")
+        else:
+            print("web page  not started: it needs `pip install ordained[web]`")
+        print(f"log       {log}\nCtrl-C ends it", flush=True)
+        while not stopped.wait(0.5):
+            for name, process, said in children:
+                if process.poll() is not None:
+                    return _tell_failure(name, said, "ended")
     return ExitStatus.OK
 
 
 @contextlib.contextmanager
 def _child(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process for as long as the block runs; what it prints goes into a file.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
+    """A process for as long as the block runs; what it prints goes into a file."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         said = log.open("wb")
@@ -265,17 +211,15 @@ def _child(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
 def _ready(server: subprocess.Popen[bytes], address: Address, stopped: threading.Event) -> bool:
     """Wait for a version to be served; False when the server ended, or took too long."""
     end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None and not stopped.wait(0.3):
-        with contextlib.suppress(OSError, ValueError):
-            url = f"{address.rest_url}/v1/models/{MODEL_NAME}"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                statuses = json.load(answer)["model_version_status"]
-            if any(status["state"] == "AVAILABLE" for status in statuses):
-                return True
+    with Client(address.rest_url, seconds=5) as client:
+        while time.monotonic() < end and server.poll() is None and not stopped.wait(0.3):
+            with contextlib.suppress(ServerError):
+                if any(version.state == "AVAILABLE" for version in client.status()):
+                    return True
     return False
 
 
-def _tell_failure(name: str, log: Path, what: str = "ended") -> int:
+def _tell_failure(name: str, log: Path, what: str) -> int:
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     print(f"the {name} {what}: {last[0][:300]}\nthe whole story is in {log}", file=sys.stderr)
     return ExitStatus.FAILED

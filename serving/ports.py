@@ -9,12 +9,7 @@ BACKLOG = 2048
 
 
 def listen(name: str, host: str, port: int) -> socket.socket:
-    """Listen on a TCP port.
-
-    Args:
-        name: what the port is for, for messages.
-        host: name or address of this machine.
-        port: number, or 0 for any port that is free.
+    """Listen on a TCP port, on any that is free for 0; `name` stands in messages.
 
     Raises:
         TryAgainError: another process listens on the port.

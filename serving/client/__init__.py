@@ -8,12 +8,11 @@
 It needs no TensorFlow, and talks to any TensorFlow Serving.
 """
 
-from serving.client.client import Client, Patience, predict
+from serving.client.client import Client, predict
 from serving.client.movies import FieldError, Movie
 from serving.client.transport import (
     Genre,
     ModelName,
-    ModelStatus,
     Prediction,
     ServerError,
     VersionStatus,
@@ -24,9 +23,7 @@ __all__ = [
     "FieldError",
     "Genre",
     "ModelName",
-    "ModelStatus",
     "Movie",
-    "Patience",
     "Prediction",
     "ServerError",
     "VersionStatus",

@@ -3,28 +3,20 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TextColumn
 
 from schema import features as raw
 from schema.command import failed
 from schema.errors import ExitStatus, UserError, exit_status_help
 from serving.client import batch, files, lines, render
-from serving.client.client import ROWS_PER_REQUEST, Client, Patience
-from serving.client.movies import Movie
-from serving.client.stream import Answer, answers
+from serving.client.client import ROWS_PER_REQUEST, SECONDS, Client
+from serving.client.stream import answers
 from serving.client.transport import ModelName
 
 STATUSES: Final = exit_status_help(
@@ -50,11 +42,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask a served model.
-
-    Returns:
-        The exit status (see `STATUSES`).
-    """
+    """Ask a served model; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
@@ -73,24 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     model = ModelName(options.model, options.version, options.label)
-    flags = {
+    movie = {
         name: value for name in raw.MODEL_INPUTS if (value := getattr(options, name)) is not None
     }
-    _require_one_task(options, flags)
-    with Client(options.server, model, Patience(options.timeout)) as client:
-        if options.status:
-            print("\n".join(render.status(client.address, model.name, client.status())))
-            return ExitStatus.OK
-        if options.file is None:
-            return _one(client, flags, options.json)
-        if options.output is None:
-            return _print_file(client, options)
-        return _write_file(client, options)
-
-
-def _require_one_task(options: argparse.Namespace, flags: dict[str, str]) -> None:
-    given = [bool(options.status), options.file is not None, bool(flags)]
-    if sum(given) != 1:
+    if [options.status, options.file is not None, bool(movie)].count(True) != 1:
         raise UserError(
             "say what to ask about, in one way: a file, or flags such as --title, or --status"
         )
@@ -98,49 +72,43 @@ def _require_one_task(options: argparse.Namespace, flags: dict[str, str]) -> Non
         raise UserError("--resume and --rejects belong to --output FILE")
     if options.file is None and (options.output or options.keep):
         raise UserError("--output and --keep belong to a file of movies")
-
-
-def _one(client: Client, movie: Movie, as_json: bool) -> int:
-    [prediction] = client.predict([movie])
-    if as_json:
-        print(json.dumps(prediction.as_json(), ensure_ascii=False))
-    else:
-        Console(highlight=False).print(render.one_film(prediction))
+    with Client(options.server, model, options.timeout) as client:
+        if options.status:
+            print(render.status(client.address, model.name, client.status()))
+        elif options.output:
+            return _write_file(client, options)
+        elif options.file:
+            return _print_file(client, options)
+        else:
+            [prediction] = client.predict([movie])
+            if options.json:
+                print(json.dumps(prediction.as_json(), ensure_ascii=False))
+            else:
+                Console(highlight=False).print(render.one_film(prediction))
     return ExitStatus.OK
 
 
 def _print_file(client: Client, options: argparse.Namespace) -> int:
     """Answer a file on the standard output, the bad rows on the standard error."""
     client.predict([{}])
-    rejected = 0
+    status = ExitStatus.OK
     if not options.json:
         print(render.HEAD)
     with files.opened(options.file, options.keep) as (rows, _):
         for group in answers(client, rows, options.rows_per_request, options.requests):
             for answer in group:
+                row = answer.row
                 if answer.prediction is None:
-                    rejected += 1
-                    print(_reject(options.file, answer), file=sys.stderr)
+                    status = ExitStatus.REFUSED
+                    where = f"{options.file}: row {row.number} (line {row.line})"
+                    print(f"{where}: {row.error}", file=sys.stderr)
+                elif options.json:
+                    print(lines.json_answer(row, answer.prediction), end="")
                 else:
-                    print(_answer(answer, options.json), flush=False)
-    return ExitStatus.REFUSED if rejected else ExitStatus.OK
-
-
-def _answer(answer: Answer, as_json: bool) -> str:
-    row, prediction = answer.row, answer.prediction
-    assert prediction is not None
-    if as_json:
-        return lines.json_answer(answer).rstrip("\n")
-    title = str((row.movie or {}).get(raw.TITLE, ""))
-    name = " ".join(filter(None, [*row.carried.values(), title]))
-    return render.line(row.number, name, prediction)
-
-
-def _reject(path: Path, answer: Answer) -> str:
-    row = answer.row
-    return f"{path}: row {row.number} (line {row.line}): " + ": ".join(
-        filter(None, [row.field, row.reason])
-    )
+                    title = str((row.movie or {}).get(raw.TITLE, ""))
+                    name = " ".join(filter(None, [*row.carried.values(), title]))
+                    print(render.line(row.number, name, answer.prediction))
+    return status
 
 
 def _write_file(client: Client, options: argparse.Namespace) -> int:
@@ -166,17 +134,11 @@ def _write_file(client: Client, options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _bar(name: str) -> Iterator[Callable[[batch.Done, int, int], None]]:
+def _bar(name: str) -> Iterator[batch.Show]:
     """A progress bar on the standard error, where that is a terminal."""
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+    counts = TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected")
+    columns = (*Progress.get_default_columns(), counts)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None, rows=0, rejected=0)
 
@@ -195,67 +157,37 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("file", nargs="?", type=Path, metavar="FILE", help="movies: .csv, .jsonl or .ndjson")
-    _add_server(parser)
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="movies: .csv, .jsonl or .ndjson"
+    )
+    server = parser.add_argument_group("server")
     movie = parser.add_argument_group("one movie (what is left out is not known)")
+    output = parser.add_argument_group("output")
     for name in raw.MODEL_INPUTS:
         people = "names joined by |" if name in raw.PEOPLE else None
         flag = f"--{name.replace('_', '-')}"
         movie.add_argument(flag, dest=name, metavar="TEXT" if people else None, help=people)
-    _add_output(parser)
-    return parser
-
-
-def _add_server(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("server")
-    add = group.add_argument
-    add(
-        "--server",
-        default="localhost:8500",
-        metavar="ADDRESS",
-        help="HOST:PORT for gRPC, http://HOST:PORT for REST (default: %(default)s)",
+    options: tuple[tuple[Any, str, Any, Any, str, str], ...] = (
+        (server, "server", str, "localhost:8500", "HOST:PORT", "gRPC; for REST http://HOST:PORT"),
+        (server, "model", str, ModelName.name, "NAME", "the model to ask"),
+        (server, "version", int, None, "N", "of the model (default: the one served)"),
+        (server, "label", str, "", "NAME", "of a version, in place of its number"),
+        (server, "timeout", float, SECONDS, "SECONDS", "for an answer, further tries included"),
+        (output, "output", Path, None, "FILE", "write to .csv or .jsonl"),
+        (output, "rejects", Path, None, "FILE", "rows without an answer (default: OUTPUT.rejects)"),
+        (output, "rows-per-request", _count, ROWS_PER_REQUEST, "N", "at most"),
+        (output, "requests", _count, 4, "N", "at once"),
     )
-    add("--model", default=ModelName.name, metavar="NAME", help="(default: %(default)s)")
-    add("--version", type=int, metavar="N", help="of the model (default: the one served)")
-    add("--label", default="", metavar="NAME", help="of a version, in place of its number")
-    add(
-        "--timeout",
-        type=float,
-        default=Patience.seconds,
-        metavar="SECONDS",
-        help="for an answer, further tries included (default: %(default)s)",
-    )
-    add("--status", action="store_true", help="print the versions of the model")
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("output")
-    add = group.add_argument
+    for group, name, kind, default, metavar, words in options:
+        shown = f"{words} (default: %(default)s)" if default else words
+        group.add_argument(f"--{name}", type=kind, default=default, metavar=metavar, help=shown)
+    server.add_argument("--status", action="store_true", help="print the versions of the model")
+    add = output.add_argument
     add("--json", action="store_true", help="print JSON, a line a film, in place of a table")
-    add("--output", type=Path, metavar="FILE", help="write to .csv or .jsonl")
     add("--resume", action="store_true", help="go on where an earlier run to this output stopped")
-    add(
-        "--rejects",
-        type=Path,
-        metavar="FILE",
-        help="rows that could not be answered, as JSON lines (default: <output>.rejects)",
-    )
-    add(
-        "--keep",
-        action="append",
-        default=[],
-        metavar="COLUMN",
-        help="carry a further column into the output; may be repeated",
-    )
-    add(
-        "--rows-per-request",
-        type=_count,
-        default=ROWS_PER_REQUEST,
-        metavar="N",
-        help="(default: %(default)s)",
-    )
-    add("--requests", type=_count, default=4, metavar="N", help="at once (default: %(default)s)")
+    keep = "carry a further column into the output; may be repeated"
+    add("--keep", action="append", default=[], metavar="COLUMN", help=keep)
+    return parser
 
 
 def _count(text: str) -> int:

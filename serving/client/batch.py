@@ -8,8 +8,9 @@ replaced as a whole, after they were written. So a run that goes on cuts them to
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,26 +19,17 @@ from schema.errors import UserError, from_os_error
 from schema.files import move, write_text
 from serving.client import files, lines
 from serving.client.client import ROWS_PER_REQUEST, Client
-from serving.client.files import Row
-from serving.client.stream import Answer, answers
+from serving.client.stream import answers
 
 SECONDS_BETWEEN_SAVES: Final = 1.0
-
-OUTPUTS: Final = (".csv", ".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to do.
+    """What to do; `keep` names further columns to carry into the output.
 
-    Attributes:
-        source: CSV or JSON lines.
-        output: CSV or JSON lines, by its ending.
-        rejects: JSON lines with what was wrong in which row.
-        keep: further columns to carry into the output.
-        rows_per_request: at most.
-        requests: in flight at once.
-        resume: go on where an earlier run stopped.
+    Raises:
+        UserError: a name ends wrongly, a column is there twice, or files are the same.
     """
 
     source: Path
@@ -49,15 +41,11 @@ class Job:
     resume: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            UserError: a name ends wrongly, a column is there twice, or files are the same.
-        """
-        if self.output.suffix.lower() not in OUTPUTS:
-            raise UserError(f"{self.output}: expected a name that ends in {', '.join(OUTPUTS)}")
-        taken = {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep)
-        if taken:
+        """Refuse what cannot be."""
+        if self.output.suffix.lower() not in files.SUFFIXES:
+            ends = ", ".join(files.SUFFIXES)
+            raise UserError(f"{self.output}: expected a name that ends in {ends}")
+        if taken := {"row", "probabilities", *lines.ANSWER_COLUMNS}.intersection(self.keep):
             raise UserError(f"--keep {min(taken)}: the output has a column of that name")
         if len({self.source.resolve(), self.output.resolve(), self.rejects.resolve()}) < 3:
             raise UserError("input, output and rejects must be three different files")
@@ -65,14 +53,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """How far a run is.
-
-    Attributes:
-        rows: of the input, good and bad.
-        rejected: the bad ones among them.
-        output: bytes of the output.
-        rejects: bytes of the rejects.
-    """
+    """How far a run is: rows of the input, the bad ones among them, bytes of both outputs."""
 
     rows: int = 0
     rejected: int = 0
@@ -104,78 +85,74 @@ def run(job: Job, client: Client, show: Show) -> Done:
         raise from_os_error(error, message) from error
 
 
-def _run(
-    job: Job, client: Client, rows: Iterable[Row], position: Callable[[], int], show: Show
-) -> Done:
-    identity = _identity(job)
-    if job.resume:
-        done = _earlier(job, identity)
-    else:
-        done = Done()
-        _progress(job.output).unlink(missing_ok=True)
-    with (
-        _opened(_part(job.output), done.output) as output,
-        _opened(_part(job.rejects), done.rejects) as rejects,
-    ):
-        if not done.rows:
-            output.write(_head(job).encode())
-        first = done.rows
-        left = (row for row in rows if row.number > first)
-        saved = time.monotonic()
-        try:
-            for group in answers(client, left, job.rows_per_request, job.requests):
-                output.write("".join(_line(job, answer) for answer in group).encode())
-                rejects.write("".join(map(lines.json_reject, group)).encode())
-                done = Done(
-                    done.rows + len(group),
-                    done.rejected + sum(answer.prediction is None for answer in group),
-                    output.tell(),
-                    rejects.tell(),
-                )
-                if time.monotonic() >= saved + SECONDS_BETWEEN_SAVES:
-                    _save(job, identity, done, (output, rejects))
-                    saved = time.monotonic()
-                show(done, position(), identity["bytes"])
-        finally:
-            if done.rows:
-                _save(job, identity, done, (output, rejects))
-    move(_part(job.output), job.output)
-    _publish_rejects(job, done)
-    _progress(job.output).unlink(missing_ok=True)
-    return done
-
-
 def can_resume(output: Path) -> bool:
     """Whether an unfinished run to this output has left something to go on with."""
     return _progress(output).exists()
 
 
-def _publish_rejects(job: Job, done: Done) -> None:
-    """The rejects of this run, or none from an earlier one."""
-    if done.rejected:
-        move(_part(job.rejects), job.rejects)
-    else:
-        _part(job.rejects).unlink()
-        job.rejects.unlink(missing_ok=True)
-
-
-def _identity(job: Job) -> dict[str, Any]:
-    """What has to be the same for a run to go on."""
+def _run(
+    job: Job, client: Client, rows: Iterable[files.Row], position: Callable[[], int], show: Show
+) -> Done:
     stat = job.source.stat()
-    return {
+    # What has to be the same for a run to go on.
+    identity = {
         "source": str(job.source.resolve()),
         "bytes": stat.st_size,
         "modified": stat.st_mtime_ns,
         "keep": list(job.keep),
     }
+    carried = (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
+    head, line = "", lines.json_answer
+    if job.output.suffix.lower() == ".csv":
+        head = lines.csv_line(["row", *carried, *lines.ANSWER_COLUMNS])
+        line = partial(lines.csv_answer, carried)
+    progress = _progress(job.output)
+    if job.resume:
+        done = _earlier(job, identity)
+    else:
+        done = Done()
+        progress.unlink(missing_ok=True)
+    parts = [path.with_name(f"{path.name}.part") for path in (job.output, job.rejects)]
+    with _opened(parts[0], done.output) as output, _opened(parts[1], done.rejects) as rejects:
+
+        def save() -> None:
+            for file in (output, rejects):
+                file.flush()
+                os.fsync(file.fileno())
+            write_text(progress, json.dumps({"of": identity, "done": asdict(done)}))
+
+        if not done.rows:
+            output.write(head.encode())
+        first = done.rows
+        left = (row for row in rows if row.number > first)
+        saved = time.monotonic()
+        try:
+            for group in answers(client, left, job.rows_per_request, job.requests):
+                good = (line(a.row, a.prediction) for a in group if a.prediction)
+                output.write("".join(good).encode())
+                bad = [answer.row for answer in group if not answer.prediction]
+                rejects.write("".join(map(lines.json_reject, bad)).encode())
+                rows_done, rejected = done.rows + len(group), done.rejected + len(bad)
+                done = Done(rows_done, rejected, output.tell(), rejects.tell())
+                if time.monotonic() >= saved + SECONDS_BETWEEN_SAVES:
+                    save()
+                    saved = time.monotonic()
+                show(done, position(), stat.st_size)
+        finally:
+            if done.rows:
+                save()
+    move(parts[0], job.output)
+    if done.rejected:
+        move(parts[1], job.rejects)
+    else:
+        parts[1].unlink()
+        job.rejects.unlink(missing_ok=True)
+    progress.unlink(missing_ok=True)
+    return done
 
 
 def _earlier(job: Job, identity: dict[str, Any]) -> Done:
-    """How far an earlier run came.
-
-    Raises:
-        UserError: there is none, or it had another input.
-    """
+    """How far an earlier run with the same input came."""
     path = _progress(job.output)
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -185,51 +162,20 @@ def _earlier(job: Job, identity: dict[str, Any]) -> Done:
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: is damaged; leave out --resume to start anew") from None
     if saved["of"] != identity:
-        raise UserError(
-            f"{job.source}: has changed since that run, or other columns are kept; leave out "
-            "--resume to start anew"
-        )
+        changed = f"{job.source}: has changed since that run, or other columns are kept"
+        raise UserError(f"{changed}; leave out --resume to start anew")
     return done
 
 
 def _opened(path: Path, length: int) -> IO[bytes]:
     """A file of the given length at least, cut to it, to write on at its end."""
     file = path.open("r+b" if length else "wb")
-    file.seek(0, os.SEEK_END)
-    if file.tell() < length:
+    if file.seek(0, os.SEEK_END) < length:
         file.close()
         raise UserError(f"{path}: is shorter than it was; leave out --resume to start anew")
-    file.truncate(length)
-    file.seek(length)
+    file.truncate(file.seek(length))
     return file
-
-
-def _save(job: Job, identity: dict[str, Any], done: Done, outputs: Sequence[IO[bytes]]) -> None:
-    for file in outputs:
-        file.flush()
-        os.fsync(file.fileno())
-    write_text(_progress(job.output), json.dumps({"of": identity, "done": asdict(done)}))
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part")
 
 
 def _progress(output: Path) -> Path:
     return output.with_name(f"{output.name}.progress")
-
-
-def _carried(job: Job) -> tuple[str, ...]:
-    return (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
-
-
-def _is_csv(job: Job) -> bool:
-    return job.output.suffix.lower() == ".csv"
-
-
-def _head(job: Job) -> str:
-    return lines.csv_line(["row", *_carried(job), *lines.ANSWER_COLUMNS]) if _is_csv(job) else ""
-
-
-def _line(job: Job, answer: Answer) -> str:
-    return lines.csv_answer(_carried(job), answer) if _is_csv(job) else lines.json_answer(answer)

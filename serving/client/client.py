@@ -2,49 +2,27 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from collections.abc import Sequence
+from typing import Final, Self
 
 from schema.errors import UserError
 from serving.client.movies import Movie
 from serving.client.transport import (
     ModelName,
-    ModelStatus,
     Prediction,
     ServerError,
     Transport,
     Trouble,
+    VersionStatus,
 )
 
 ROWS_PER_REQUEST: Final = 64
 
-T = TypeVar("T")
+SECONDS: Final = 30.0
+"""How long to wait for an answer, further tries included."""
 
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait, and how to ask again.
-
-    Attributes:
-        seconds: from the first try to giving up.
-        first_pause: seconds before the second try; doubled for each further one.
-        longest_pause: seconds.
-    """
-
-    seconds: float = 30.0
-    first_pause: float = 0.05
-    longest_pause: float = 2.0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            UserError: no time is allowed.
-        """
-        if not self.seconds > 0:
-            raise UserError("the time to wait for an answer must be above 0 seconds")
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds before the second try, doubled for each further one, and at most."""
 
 
 class Client:
@@ -53,20 +31,22 @@ class Client:
     Args:
         server: `HOST:PORT` (or `unix:PATH`) for gRPC, `http://HOST:PORT` for REST.
         model: which model; default the served version of `movie_genres`.
-        patience: how long to wait for a server that is busy, or gone since it last answered.
+        seconds: how long to wait for an answer of a server that is busy, or gone since it last
+            answered.
+
+    Raises:
+        UserError: the address is none, or no time is allowed.
     """
 
     def __init__(
-        self, server: str, model: ModelName | None = None, patience: Patience | None = None
+        self, server: str, model: ModelName | None = None, seconds: float = SECONDS
     ) -> None:
+        if not seconds > 0:
+            raise UserError("the time to wait for an answer must be above 0 seconds")
         self._transport = _way(server, model or ModelName())
-        self._patience = patience or Patience()
+        self.address = self._transport.address
+        self._seconds = seconds
         self._met = False
-
-    @property
-    def address(self) -> str:
-        """Where the server is."""
-        return self._transport.address
 
     def predict(self, movies: Sequence[Movie]) -> list[Prediction]:
         """The genres of each movie, in the same order; one request with all of them.
@@ -77,15 +57,30 @@ class Client:
         """
         if not movies:
             return []
-        return self._patiently(lambda timeout: self._transport.predict(movies, timeout))
+        end = time.monotonic() + self._seconds
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                answer = self._transport.predict(movies, max(end - time.monotonic(), 0.001))
+                self._met = True
+                return answer
+            except ServerError as error:
+                # A server that has answered before is being restarted; another is not there.
+                retried = {Trouble.BUSY, Trouble.AWAY} if self._met else {Trouble.BUSY}
+                # Half to all of the pause: clients that were refused together come back apart.
+                wait = pause * random.uniform(0.5, 1)
+                if error.trouble not in retried or time.monotonic() + wait >= end:
+                    raise
+            time.sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
-    def status(self) -> ModelStatus:
-        """The versions of the model on the server, asked once.
+    def status(self) -> list[VersionStatus]:
+        """The versions of the model on the server, the newest first; asked once.
 
         Raises:
             ServerError: the server refuses, or does not answer in time.
         """
-        return self._transport.status(self._patience.seconds)
+        return self._transport.status(self._seconds)
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -95,51 +90,21 @@ class Client:
         """For `with`."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go of all connections."""
         self.close()
-
-    def _patiently(self, call: Callable[[float], T]) -> T:
-        """Call with the seconds that are left, again and again while it may help."""
-        end = time.monotonic() + self._patience.seconds
-        pause = self._patience.first_pause
-        while True:
-            try:
-                answer = call(max(end - time.monotonic(), 0.001))
-            except ServerError as error:
-                # A server that has answered before is being restarted; another is not there.
-                retried = error.trouble is Trouble.BUSY or (
-                    error.trouble is Trouble.AWAY and self._met
-                )
-                # Half to all of the pause: clients that were refused together come back apart.
-                wait = pause * random.uniform(0.5, 1)
-                if not retried or time.monotonic() + wait >= end:
-                    raise
-            else:
-                self._met = True
-                return answer
-            time.sleep(wait)
-            pause = min(2 * pause, self._patience.longest_pause)
 
 
 def predict(
     movies: Sequence[Movie], server: str, model: ModelName | None = None
 ) -> list[Prediction]:
-    """The genres of movies, with probabilities.
+    """The genres of movies, with probabilities, in the same order.
 
     Args:
         movies: any number of them, each a mapping from names of `schema.features.MODEL_INPUTS` to
             values (`serving.client.movies`).
         server: `HOST:PORT` for gRPC, `http://HOST:PORT` for REST.
         model: which model; default the served version of `movie_genres`.
-
-    Returns:
-        A prediction for each movie, in the same order.
 
     Raises:
         FieldError: a movie has a field that there is not, or a value that does not fit.

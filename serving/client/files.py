@@ -34,9 +34,9 @@ class Row:
         number: from 1, the header not counted.
         line: line of the file that it begins in, from 1.
         carried: values for the output, by column: tconst and what was asked to be kept.
-        movie: what it says, or None.
+        movie: what it says, or None where the row is wrong.
         field: of the value that is wrong; empty where it is the row as a whole.
-        reason: what is wrong; empty where the row is sound.
+        reason: what is wrong.
     """
 
     number: int
@@ -46,23 +46,23 @@ class Row:
     field: str = ""
     reason: str = ""
 
+    @property
+    def error(self) -> str:
+        """What is wrong, the field before it; empty where the row is sound."""
+        return ": ".join(filter(None, [self.field, self.reason]))
+
 
 @contextlib.contextmanager
 def opened(
     path: Path, keep: Sequence[str] = ()
 ) -> Iterator[tuple[Iterator[Row], Callable[[], int]]]:
-    """The rows of a CSV (with a header) or of JSON lines, read in bounded memory.
-
-    Args:
-        path: the file; its ending says what it holds.
-        keep: further columns to carry into the output.
+    """The rows of a CSV (with a header) or of JSON lines, by its ending, in bounded memory.
 
     Yields:
         The rows, and a function that tells how many bytes of the file have been read.
 
     Raises:
-        UserError: the name ends in none of `SUFFIXES`, the file cannot be read, or its header does
-            not fit.
+        UserError: the name ends wrongly, the file cannot be read, or its header does not fit.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
@@ -72,7 +72,7 @@ def opened(
         raise UserError(f"{path}: {error.strerror}") from error
     with file:
         if path.suffix.lower() != ".csv":
-            yield read_json_lines(file, keep), file.tell
+            yield _json_rows(file, keep), file.tell
             return
         with io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
             yield read_csv(str(path), text, keep), file.tell
@@ -83,7 +83,7 @@ def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row
 
     Args:
         name: of the file, for messages.
-        text: the file, opened with newline="", bytes that are not UTF-8 as surrogates.
+        text: opened with newline="", bytes that are not UTF-8 as surrogates.
         keep: further columns to carry into the output.
 
     Raises:
@@ -91,13 +91,11 @@ def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row
     """
     csv.field_size_limit(LONGEST)
     first = text.readline(LONGEST)
-    reader = csv.reader(
-        itertools.chain([first] if first else [], text), delimiter=max(DELIMITERS, key=first.count)
-    )
+    if not first:
+        raise UserError(f"{name}: is empty; expected a header and rows")
+    reader = csv.reader(itertools.chain([first], text), delimiter=max(DELIMITERS, key=first.count))
     try:
         header = [column.strip() for column in next(reader)]
-    except StopIteration:
-        raise UserError(f"{name}: is empty; expected a header and rows") from None
     except csv.Error as error:
         raise UserError(f"{name}: line 1: {error}") from error
     _check(name, header, keep)
@@ -107,50 +105,50 @@ def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row
 def _csv_rows(reader: Any, header: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:
     number = 0
     while True:
-        line = reader.line_num + 1
+        line, reason = reader.line_num + 1, ""
+        cells: list[str] = []
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            number += 1
-            yield Row(number, line, {}, reason=str(error))
-            continue
-        if not cells:
-            continue
+            reason = str(error)
+        else:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                reason = f"expected {len(header)} cells as in the header, not {len(cells)}"
         number += 1
-        if len(cells) != len(header):
-            reason = f"expected {len(header)} cells as in the header, not {len(cells)}"
+        if reason:
             yield Row(number, line, {}, reason=reason)
-            continue
-        yield _row(number, line, dict(zip(header, cells, strict=True)), keep)
+        else:
+            yield _row(number, line, dict(zip(header, cells, strict=True)), keep)
 
 
-def read_json_lines(file: IO[bytes], keep: Sequence[str] = ()) -> Iterator[Row]:
-    """The rows of a file with a JSON object a line; empty lines are passed over."""
+def _json_rows(file: IO[bytes], keep: Sequence[str]) -> Iterator[Row]:
     number = line = 0
     while text := file.readline(LONGEST + 1):
         line += 1
         if text.isspace():
             continue
         number += 1
-        if len(text) > LONGEST:
-            while text and not text.endswith(b"\n"):
-                text = file.readline(LONGEST)
-            yield Row(number, line, {}, reason=f"the line is longer than {LONGEST} bytes")
-            continue
+        record, reason = None, "expected a JSON object"
         try:
-            # A mark that some programs put at the beginning of a file.
-            record = json.loads(text.decode("utf-8-sig" if line == 1 else "utf-8"))
-        except UnicodeDecodeError:
-            yield Row(number, line, {}, reason="is not valid UTF-8")
-        except (ValueError, RecursionError) as error:
-            yield Row(number, line, {}, reason=f"is not JSON ({error})")
-        else:
-            if isinstance(record, dict):
-                yield _row(number, line, record, keep)
+            if len(text) > LONGEST:
+                reason = f"the line is longer than {LONGEST} bytes"
+                while text and not text.endswith(b"\n"):
+                    text = file.readline(LONGEST)
             else:
-                yield Row(number, line, {}, reason="expected a JSON object")
+                # A mark that some programs put at the beginning of a file.
+                record = json.loads(text.decode("utf-8-sig" if line == 1 else "utf-8"))
+        except UnicodeDecodeError:
+            reason = "is not valid UTF-8"
+        except (ValueError, RecursionError) as error:
+            reason = f"is not JSON ({error})"
+        if isinstance(record, dict):
+            yield _row(number, line, record, keep)
+        else:
+            yield Row(number, line, {}, reason=reason)
 
 
 def _row(number: int, line: int, record: dict[str, object], keep: Sequence[str]) -> Row:
@@ -176,8 +174,8 @@ def _check(name: str, header: Sequence[str], keep: Sequence[str]) -> None:
             raise UserError(f"{name}: the column {column!r} is there twice")
         if column not in known and column not in keep:
             raise UserError(f"{name}: column {column!r}: {unknown_name(column, known)}")
-    missing = [column for column in keep if column not in header]
-    if missing:
-        raise UserError(f"{name}: --keep {missing[0]}: there is no such column")
+    for column in keep:
+        if column not in header:
+            raise UserError(f"{name}: --keep {column}: there is no such column")
     if not set(header) & set(raw.MODEL_INPUTS):
         raise UserError(f"{name}: the header has none of the columns {', '.join(raw.MODEL_INPUTS)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from schema import features as raw
 from schema.genres import GENRES
-from serving.client.stream import Answer
+from serving.client.files import Row
 from serving.client.transport import Prediction
 
 ANSWER_COLUMNS = ("predicted", *GENRES)
@@ -28,26 +28,19 @@ def csv_line(cells: Iterable[str]) -> str:
     return text.getvalue()
 
 
-def csv_answer(carried: Sequence[str], answer: Answer) -> str:
-    """Number of the row, carried columns, and the answer, of a row that was answered."""
-    if answer.prediction is None:
-        return ""
-    cells = [answer.row.carried.get(name, "") for name in carried]
-    return csv_line([str(answer.row.number), *cells, *answer_cells(answer.prediction)])
+def csv_answer(carried: Sequence[str], row: Row, prediction: Prediction) -> str:
+    """Number of the row, carried columns, and the answer."""
+    cells = [row.carried.get(name, "") for name in carried]
+    return csv_line([str(row.number), *cells, *answer_cells(prediction)])
 
 
-def json_answer(answer: Answer) -> str:
+def json_answer(row: Row, prediction: Prediction) -> str:
     """The same as a JSON object."""
-    if answer.prediction is None:
-        return ""
-    return _json({"row": answer.row.number} | answer.row.carried | answer.prediction.as_json())
+    return _json({"row": row.number} | row.carried | prediction.as_json())
 
 
-def json_reject(answer: Answer) -> str:
+def json_reject(row: Row) -> str:
     """What was wrong with a row that was not answered, as a JSON object."""
-    if answer.prediction is not None:
-        return ""
-    row = answer.row
     return _json({"row": row.number, "line": row.line, "field": row.field, "reason": row.reason})
 
 

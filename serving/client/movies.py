@@ -6,7 +6,7 @@ not known; everything may be.
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from schema import features as raw
@@ -19,17 +19,11 @@ Movie = Mapping[str, Any]
 
 
 class FieldError(UserError):
-    """A value that cannot be what its field holds.
-
-    Attributes:
-        field: name of the field.
-        reason: what is wrong with the value, and what was expected.
-    """
+    """A value that cannot be what its field holds; `reason` says what was expected."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
+        self.field, self.reason = field, reason
 
 
 def checked(movie: Movie) -> dict[str, str | float]:
@@ -41,11 +35,14 @@ def checked(movie: Movie) -> dict[str, str | float]:
     Raises:
         FieldError: a name is none of `MODEL_INPUTS`, or a value does not fit.
     """
-    for name in movie:
+    values: dict[str, str | float] = {}
+    for name, value in movie.items():
         if name not in raw.MODEL_INPUTS:
             raise FieldError(str(name), unknown_name(str(name), raw.MODEL_INPUTS))
-    values = {name: _value(name, value) for name, value in movie.items()}
-    return {name: value for name, value in values.items() if value}
+        read: Callable[[str, Any], str | float] = _people if name in raw.PEOPLE else _text
+        if known := (_number if name in raw.NUMBERS else read)(name, value):
+            values[name] = known
+    return values
 
 
 def columns(movies: Iterable[Movie]) -> dict[str, list[str | float]]:
@@ -72,23 +69,11 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
 
 
 def require_utf8(name: str, text: str) -> None:
-    """Check that a text can be sent.
-
-    Raises:
-        FieldError: it came from bytes that are not UTF-8.
-    """
+    """Raise a `FieldError` if a text came from bytes that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise FieldError(name, "is not valid UTF-8") from None
-
-
-def _value(name: str, value: Any) -> str | float:
-    if name in raw.NUMBERS:
-        return _number(name, value)
-    if name in raw.PEOPLE:
-        return raw.LIST_SEPARATOR.join(_people(name, value))
-    return _text(name, value)
 
 
 def _text(name: str, value: Any) -> str:
@@ -100,14 +85,14 @@ def _text(name: str, value: Any) -> str:
     return value.strip()
 
 
-def _people(name: str, value: Any) -> list[str]:
+def _people(name: str, value: Any) -> str:
     listed = isinstance(value, list | tuple)
     parts = value if listed else _text(name, value).split(raw.LIST_SEPARATOR)
     texts = [_text(name, part) for part in parts]
     for text in texts:
         if listed and raw.LIST_SEPARATOR in text:
             raise FieldError(name, f"a name in a list must not hold |, as {_shown(text)} does")
-    return [text for text in texts if text]
+    return raw.LIST_SEPARATOR.join(filter(None, texts))
 
 
 def _number(name: str, value: Any) -> float:

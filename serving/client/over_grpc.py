@@ -1,7 +1,6 @@
 """The way over gRPC."""
 
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
@@ -10,16 +9,7 @@ from schema import features as raw
 from schema.names import SERVING_SIGNATURE
 from serving.client import protos
 from serving.client.movies import Movie, columns
-from serving.client.transport import (
-    OUTPUTS,
-    ModelName,
-    ModelStatus,
-    Prediction,
-    Trouble,
-    VersionStatus,
-    predictions,
-    told,
-)
+from serving.client.transport import ModelName, Prediction, Transport, Trouble, VersionStatus
 
 _FLOAT, _STRING, _BOOL = (
     protos.DataType[name].number for name in ("DT_FLOAT", "DT_STRING", "DT_BOOL")
@@ -41,40 +31,30 @@ _OPTIONS: Final = (
 )
 
 
-class OverGrpc:
-    """A way to one model over gRPC."""
+class OverGrpc(Transport):
+    """The way over gRPC."""
 
     def __init__(self, address: str, model: ModelName) -> None:
-        self._address = address
-        self._model = model
+        super().__init__(address, model)
         self._channel = grpc.insecure_channel(address, _OPTIONS)
         self._predict = protos.method(self._channel, "PredictionService", "Predict")
         self._status = protos.method(self._channel, "ModelService", "GetModelStatus")
 
-    @property
-    def address(self) -> str:
-        """HOST:PORT, for messages."""
-        return self._address
-
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One Predict call with all the movies."""
-        answer = self._call(self._predict, request(movies, self._model), timeout)
-        try:
-            return predictions(*(list(rows(answer.outputs[name])) for name in OUTPUTS))
-        except (ValueError, struct.error) as error:
-            said = f"the answer is not that of a genre model ({error})"
-            raise told(Trouble.MODEL, self._address, self._model, said) from error
+        answer = self._call(self._predict, _request(movies, self.model), timeout)
+        return self.predictions(lambda name: _rows(answer.outputs[name]))
 
-    def status(self, timeout: float) -> ModelStatus:
+    def status(self, timeout: float) -> list[VersionStatus]:
         """One GetModelStatus call."""
-        wanted = protos.GetModelStatusRequest(model_spec=spec(self._model))
+        wanted = protos.GetModelStatusRequest(model_spec=_spec(self.model))
         answer = self._call(self._status, wanted, timeout)
         states = protos.ModelVersionStatus.State
         found = [
             VersionStatus(one.version, states.Name(one.state), one.status.error_message)
             for one in answer.model_version_status
         ]
-        return ModelStatus(tuple(sorted(found, key=lambda one: -one.version)))
+        return sorted(found, key=lambda one: -one.version)
 
     def close(self) -> None:
         """Close the channel."""
@@ -91,23 +71,22 @@ class OverGrpc:
                 trouble = Trouble.ROWS
             if trouble in (Trouble.AWAY, Trouble.LATE):
                 said = ""
-            raise told(trouble, self._address, self._model, said) from error
+            raise self.error(trouble, said) from error
 
 
-def spec(model: ModelName) -> Any:
-    """A ModelSpec without a signature."""
-    made = protos.ModelSpec(name=model.name)
-    if model.version is not None:
-        made.version.value = model.version
-    elif model.label:
-        made.version_label = model.label
-    return made
+def _spec(model: ModelName, signature: str = "") -> Any:
+    # What is None is left out.
+    return protos.ModelSpec(
+        name=model.name,
+        version=None if model.version is None else {"value": model.version},
+        version_label=model.label or None,
+        signature_name=signature,
+    )
 
 
-def request(movies: Sequence[Movie], model: ModelName) -> Any:
+def _request(movies: Sequence[Movie], model: ModelName) -> Any:
     """A PredictRequest: string [N] for texts and names, float32 [N] for numbers."""
-    made = protos.PredictRequest(model_spec=spec(model))
-    made.model_spec.signature_name = SERVING_SIGNATURE
+    made = protos.PredictRequest(model_spec=_spec(model, SERVING_SIGNATURE))
     for name, values in columns(movies).items():
         tensor = made.inputs[name]
         tensor.tensor_shape.dim.add(size=len(values))
@@ -120,28 +99,25 @@ def request(movies: Sequence[Movie], model: ModelName) -> Any:
     return made
 
 
-def rows(tensor: Any) -> Iterator[list[Any]]:
+def _rows(tensor: Any) -> list[list[Any]]:
     """The rows of a TensorProto [N, M] of strings, float32 or bool, however it is encoded.
 
     Raises:
-        ValueError: it is none of these.
-        struct.error: its content does not fit its shape.
+        TypeError, ValueError: it is none of these, or contradicts itself.
     """
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    kinds = {
-        _STRING: ([value.decode() for value in tensor.string_val], ""),
-        _FLOAT: (list(tensor.float_val), "f"),
-        _BOOL: (list(tensor.bool_val), "?"),
-    }
+    kinds: Any = {_STRING: ("string", ""), _FLOAT: ("float", "f"), _BOOL: ("bool", "?")}
     if len(sizes) != 2 or tensor.dtype not in kinds:
         raise ValueError(f"a tensor of type {tensor.dtype} and shape {sizes}")
-    values, code = kinds[tensor.dtype]
+    field, code = kinds[tensor.dtype]
     count = sizes[0] * sizes[1]
     if tensor.tensor_content and code:
-        values = list(struct.unpack(f"<{count}{code}", tensor.tensor_content))
-    # In this encoding the last value stands for all that follow.
-    values += values[-1:] * (count - len(values))
+        values = list(memoryview(tensor.tensor_content).cast(code))
+    else:
+        given = getattr(tensor, f"{field}_val")
+        values = list(given) if code else [value.decode() for value in given]
+        # In this encoding the last value stands for all that follow.
+        values += values[-1:] * (count - len(values))
     if len(values) != count:
         raise ValueError(f"{len(values)} values for shape {sizes}")
-    for start in range(0, count, sizes[1] or 1):
-        yield values[start : start + sizes[1]]
+    return [values[start : start + sizes[1]] for start in range(0, count, sizes[1] or 1)]

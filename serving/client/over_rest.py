@@ -1,6 +1,5 @@
 """The way over REST."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -10,17 +9,7 @@ import httpx
 from schema.errors import UserError
 from schema.names import SERVING_SIGNATURE
 from serving.client.movies import Movie, columns
-from serving.client.transport import (
-    OUTPUTS,
-    ModelName,
-    ModelStatus,
-    Prediction,
-    ServerError,
-    Trouble,
-    VersionStatus,
-    predictions,
-    told,
-)
+from serving.client.transport import ModelName, Prediction, Transport, Trouble, VersionStatus
 
 _TROUBLES: Final = {
     400: Trouble.ROWS,
@@ -33,46 +22,31 @@ _TROUBLES: Final = {
 }
 
 
-class OverRest:
-    """A way to one model over REST.
-
-    Raises:
-        UserError: the URL names no server.
-    """
+class OverRest(Transport):
+    """The way over REST; a `UserError` if the URL names no server."""
 
     def __init__(self, url: str, model: ModelName) -> None:
-        self._url = url.rstrip("/")
+        super().__init__(url.rstrip("/"), model)
         try:
             usable = bool(httpx.URL(url).host)
         except httpx.InvalidURL:
             usable = False
         if not usable:
             raise UserError(f"{url}: expected http://HOST:PORT")
-        self._model = model
         # The environment's proxies are for the world outside.
         self._http = httpx.Client(
             trust_env=False, limits=httpx.Limits(max_connections=None, max_keepalive_connections=64)
         )
 
-    @property
-    def address(self) -> str:
-        """The URL of the server, for messages."""
-        return self._url
-
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One POST with all the movies, in column form."""
         body = {"signature_name": SERVING_SIGNATURE, "inputs": columns(movies)}
-        answer = self._call("POST", ":predict", json.dumps(body).encode(), timeout)
-        try:
-            outputs = answer["outputs"]
-            return predictions(*(outputs[name] for name in OUTPUTS))
-        except (KeyError, TypeError, ValueError) as error:
-            said = "the answer is not that of a genre model"
-            raise told(Trouble.MODEL, self._url, self._model, said) from error
+        answer = self._call("POST", ":predict", timeout, body)
+        return self.predictions(lambda name: answer["outputs"][name])
 
-    def status(self, timeout: float) -> ModelStatus:
+    def status(self, timeout: float) -> list[VersionStatus]:
         """One GET of the model."""
-        answer = self._call("GET", "", None, timeout)
+        answer = self._call("GET", "", timeout)
         try:
             found = [
                 VersionStatus(int(one["version"]), one["state"], one["status"]["error_message"])
@@ -80,34 +54,31 @@ class OverRest:
             ]
         except (KeyError, TypeError, ValueError) as error:
             said = "the answer is not that of TensorFlow Serving"
-            raise told(Trouble.OTHER, self._url, self._model, said) from error
-        return ModelStatus(tuple(sorted(found, key=lambda one: -one.version)))
+            raise self.error(Trouble.OTHER, said) from error
+        return sorted(found, key=lambda one: -one.version)
 
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
 
-    def _call(self, method: str, action: str, body: bytes | None, timeout: float) -> Any:
-        version = f"/versions/{self._model.version}" if self._model.version is not None else ""
-        label = f"/labels/{quote(self._model.label, '')}" if self._model.label else ""
-        url = f"{self._url}/v1/models/{quote(self._model.name, '')}{version}{label}{action}"
+    def _call(self, method: str, action: str, timeout: float, body: Any = None) -> Any:
+        version = f"/versions/{self.model.version}" if self.model.version is not None else ""
+        label = f"/labels/{quote(self.model.label, '')}" if self.model.label else ""
+        url = f"{self.address}/v1/models/{quote(self.model.name, '')}{version}{label}{action}"
         try:
-            answer = self._http.request(method, url, content=body, timeout=timeout)
+            answer = self._http.request(method, url, json=body, timeout=timeout)
         except httpx.TimeoutException as error:
             trouble = Trouble.AWAY if isinstance(error, httpx.ConnectTimeout) else Trouble.LATE
-            raise self._told(trouble) from error
+            raise self.error(trouble) from error
         except httpx.RequestError as error:
-            raise self._told(Trouble.AWAY) from error
+            raise self.error(Trouble.AWAY) from error
         if answer.status_code != httpx.codes.OK:
             trouble = _TROUBLES.get(answer.status_code, Trouble.OTHER)
-            raise self._told(trouble, _said(answer))
+            raise self.error(trouble, _said(answer))
         try:
             return answer.json()
         except ValueError as error:
-            raise self._told(Trouble.OTHER, "the answer is not JSON") from error
-
-    def _told(self, trouble: Trouble, said: str = "") -> ServerError:
-        return told(trouble, self._url, self._model, said)
+            raise self.error(Trouble.OTHER, "the answer is not JSON") from error
 
 
 def _said(answer: httpx.Response) -> str:

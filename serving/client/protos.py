@@ -5,7 +5,7 @@ The few messages that the client uses are described in `protos.pbtxt` instead, a
 pool of their own, so that a process may import TensorFlow's as well.
 """
 
-from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -20,7 +20,7 @@ from google.protobuf import (
 PACKAGE: Final = "tensorflow.serving"
 
 FILE: Final = text_format.Parse(
-    resources.files("serving.client").joinpath("protos.pbtxt").read_text(encoding="utf-8"),
+    Path(__file__).with_name("protos.pbtxt").read_text(encoding="utf-8"),
     descriptor_pb2.FileDescriptorProto(),
 )
 """Describes messages and services, all in the package `tensorflow.serving`."""
@@ -43,16 +43,7 @@ DataType: Final = _POOL.FindEnumTypeByName(f"{PACKAGE}.DataType").values_by_name
 
 
 def method(channel: grpc.Channel, service: str, name: str) -> Any:
-    """Give the function that calls a method of a server.
-
-    Args:
-        channel: to the server.
-        service: `PredictionService` or `ModelService`.
-        name: of the method.
-
-    Returns:
-        A `grpc.UnaryUnaryMultiCallable`.
-    """
+    """The `grpc.UnaryUnaryMultiCallable` of a method of `PredictionService` or `ModelService`."""
     described = _POOL.FindServiceByName(f"{PACKAGE}.{service}").methods_by_name[name]
     answer = message_factory.GetMessageClass(described.output_type)
     return channel.unary_unary(

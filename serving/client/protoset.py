@@ -10,35 +10,27 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2, wrappers_pb2
 
-from schema.command import failed
-from schema.errors import ExitStatus, from_os_error
+from schema import command
 from serving.client import protos
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file.
-
-    Returns:
-        The exit status: 0, or 2 or 75 if the file cannot be written.
-    """
+    """Write the file; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.client.protoset",
         description="Write a file that describes TensorFlow Serving to grpcurl -protoset.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     path = parser.parse_args(arguments).file
-    try:
-        path.write_bytes(protoset().SerializeToString())
-    except OSError as error:
-        return failed(from_os_error(error, f"{path}: {error.strerror}"))
-    return ExitStatus.OK
+    return command.run(lambda: _write(path))
 
 
-def protoset() -> descriptor_pb2.FileDescriptorSet:
-    """The messages and services that the client uses, after the one file that they refer to."""
+def _write(path: Path) -> None:
     wrappers = descriptor_pb2.FileDescriptorProto()
     wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
-    return descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE])
+    # The one file that the messages refer to comes before them.
+    described = descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE])
+    path.write_bytes(described.SerializeToString())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from serving.client.transport import ModelStatus, Prediction
+from serving.client.transport import Prediction, VersionStatus
 
 BAR = 24
 
@@ -36,16 +36,12 @@ def one_film(prediction: Prediction) -> RenderableType:
 
 def line(number: int, name: str, prediction: Prediction) -> str:
     """A film in one line, under `HEAD`: what was predicted, the most probable first."""
-    decided = [g for g in prediction.likeliest if g.predicted]
-    told = ", ".join(f"{genre.name} {genre.probability:.2f}" for genre in decided)
+    told = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.likeliest if g.predicted)
     short = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
     return f"{number:>7}  {short:<{NAME}}  {told}"
 
 
-def status(address: str, model: str, found: ModelStatus) -> Sequence[str]:
+def status(address: str, model: str, versions: Sequence[VersionStatus]) -> str:
     """The versions of a model, a line each."""
-    lines = [
-        f"version {one.version}  {one.state.lower()}  {one.message}".rstrip()
-        for one in found.versions
-    ]
-    return [f"{model} on {address}", *(lines or ["no version"])]
+    lines = [f"version {v.version}  {v.state.lower()}  {v.message}".rstrip() for v in versions]
+    return "\n".join([f"{model} on {address}", *(lines or ["no version"])])

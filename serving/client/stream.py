@@ -22,16 +22,10 @@ class Answer:
 def answers(
     client: Client, rows: Iterable[Row], rows_per_request: int, requests: int
 ) -> Iterator[list[Answer]]:
-    """Answers to rows, some at a time, in the order of the rows.
+    """Answers to rows, some at a time, in the order of the rows, with so many requests in flight.
 
     A row that the server refuses becomes one with a reason; its neighbours are asked again without
     it.
-
-    Args:
-        client: whom to ask.
-        rows: sound ones and bad ones.
-        rows_per_request: at most.
-        requests: in flight at once.
 
     Raises:
         ServerError: the server fails in a way that no row is to blame for.
@@ -66,8 +60,7 @@ def _ask(client: Client, rows: Sequence[Row]) -> list[Answer]:
         if error.trouble is not Trouble.ROWS:
             raise
         if len(rows) == 1:
-            refused = replace(rows[0], movie=None, reason=str(error))
-            return [Answer(refused, None)]
+            return [Answer(replace(rows[0], movie=None, reason=str(error)), None)]
         middle = len(rows) // 2
         return _ask(client, rows[:middle]) + _ask(client, rows[middle:])
     return [Answer(*pair) for pair in zip(rows, predictions, strict=True)]

@@ -1,46 +1,38 @@
-"""What a way to the server gives, whichever protocol it speaks."""
+"""What is asked of a server and what comes back, whichever protocol is spoken."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import GENRES_OUTPUT, MODEL_NAME, PREDICTED_OUTPUT, PROBABILITIES_OUTPUT
 from serving.client.movies import Movie
 
 OUTPUTS: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
-"""What is read of an answer, in the order in which `predictions` takes it."""
+"""What is read of an answer."""
 
 
 class Trouble(Enum):
-    """What a server's refusal means for the one who asked."""
+    """What a server's refusal means for the one who asked; the values say it."""
 
-    ROWS = "rows"
-    """Something in the request; another request may do."""
-    BUSY = "busy"
-    """The same request may do in a moment."""
-    AWAY = "away"
-    """Nobody answers; someone may in a moment."""
-    LATE = "late"
-    """The time allowed is over."""
-    MODEL = "model"
+    ROWS = "the server refuses the request"
+    """Another request may do."""
+    BUSY = "the server at {address} is too busy; ask again later, or with less at once"
+    AWAY = "no server answers at {address}; is it running there?"
+    LATE = "the server at {address} did not answer in time"
+    MODEL = "the server at {address} cannot serve the model {model} as asked"
     """There is no such model, version or signature."""
-    OTHER = "other"
+    OTHER = "the server at {address} failed"
 
 
 class ServerError(UserError):
-    """The server refused, failed, or cannot be reached.
+    """The server refused, failed, or cannot be reached; `trouble` says which."""
 
-    Attributes:
-        trouble: what kind of failure it is.
-        said: the server's own words.
-    """
-
-    def __init__(self, trouble: Trouble, message: str, said: str = "") -> None:
+    def __init__(self, trouble: Trouble, message: str) -> None:
         super().__init__(message)
         self.trouble = trouble
-        self.said = said
 
 
 class UnavailableError(ServerError, TryAgainError):
@@ -55,13 +47,7 @@ class FailedServerError(ServerError):
 
 @dataclass(frozen=True)
 class Genre:
-    """One genre of one film.
-
-    Attributes:
-        name: the genre.
-        probability: from 0 to 1.
-        predicted: whether the model decides for it, at a threshold of its own.
-    """
+    """One genre of one film: its probability, from 0 to 1, and whether the model decides for it."""
 
     name: str
     probability: float
@@ -97,7 +83,6 @@ class VersionStatus:
     """A version of the model on the server.
 
     Attributes:
-        version: its number.
         state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
         message: why it is not well; empty where it is.
     """
@@ -108,25 +93,15 @@ class VersionStatus:
 
 
 @dataclass(frozen=True)
-class ModelStatus:
-    """All versions of the model, the newest first."""
-
-    versions: tuple[VersionStatus, ...]
-
-    @property
-    def served(self) -> int | None:
-        """The version that answers when none is asked for; None where no version does."""
-        return next((v.version for v in self.versions if v.state == "AVAILABLE"), None)
-
-
-@dataclass(frozen=True)
 class ModelName:
     """Which model to ask.
 
     Attributes:
-        name: of the model.
         version: a number, or None for the one served.
         label: of a version, or empty.
+
+    Raises:
+        UserError: both a version and a label are given.
     """
 
     name: str = MODEL_NAME
@@ -134,22 +109,18 @@ class ModelName:
     label: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            UserError: both a version and a label are given.
-        """
+        """Refuse what cannot be."""
         if self.version is not None and self.label:
             raise UserError("give a version or a label of the model, not both")
 
 
-class Transport(Protocol):
+class Transport(ABC):
     """A way to one model on one server; may be used from several threads."""
 
-    @property
-    def address(self) -> str:
-        """Where the server is, for messages."""
+    def __init__(self, address: str, model: ModelName) -> None:
+        self.address, self.model = address, model
 
+    @abstractmethod
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """One request with all the movies.
 
@@ -157,48 +128,32 @@ class Transport(Protocol):
             ServerError: there is no answer within `timeout` seconds, or none that is a prediction.
         """
 
-    def status(self, timeout: float) -> ModelStatus:
-        """The versions of the model.
+    @abstractmethod
+    def status(self, timeout: float) -> list[VersionStatus]:
+        """The versions of the model, the newest first; raises as `predict`."""
 
-        Raises:
-            ServerError: as above.
-        """
-
+    @abstractmethod
     def close(self) -> None:
         """Let go of all connections."""
 
+    def error(self, trouble: Trouble, said: str = "") -> ServerError:
+        """The error of a failed call, in plain words followed by the server's own."""
+        kind = ServerError
+        if trouble in (Trouble.BUSY, Trouble.AWAY, Trouble.LATE):
+            kind = UnavailableError
+        elif trouble is Trouble.OTHER:
+            kind = FailedServerError
+        plain = trouble.value.format(address=self.address, model=self.model.name)
+        first = said.strip().partition("\n")[0]
+        return kind(trouble, f"{plain}: {first}" if first else plain)
 
-def predictions(
-    genres: Sequence[Sequence[str]],
-    probabilities: Sequence[Sequence[float]],
-    predicted: Sequence[Sequence[bool]],
-) -> list[Prediction]:
-    """Predictions from the three outputs, each [N, G].
-
-    Raises:
-        ValueError: the shapes do not fit one another.
-    """
-    return [
-        Prediction(tuple(Genre(*one) for one in zip(*row, strict=True)))
-        for row in zip(genres, probabilities, predicted, strict=True)
-    ]
-
-
-def told(trouble: Trouble, address: str, model: ModelName, said: str) -> ServerError:
-    """The error of a failed call, in plain words followed by the server's own."""
-    plain = {
-        Trouble.ROWS: "the server refuses the request",
-        Trouble.BUSY: f"the server at {address} is too busy; ask again later, or with less at once",
-        Trouble.AWAY: f"no server answers at {address}; is it running there?",
-        Trouble.LATE: f"the server at {address} did not answer in time",
-        Trouble.MODEL: f"the server at {address} cannot serve the model {model.name} as asked",
-        Trouble.OTHER: f"the server at {address} failed",
-    }[trouble]
-    kind = {
-        Trouble.BUSY: UnavailableError,
-        Trouble.AWAY: UnavailableError,
-        Trouble.LATE: UnavailableError,
-        Trouble.OTHER: FailedServerError,
-    }.get(trouble, ServerError)
-    first = said.strip().partition("\n")[0]
-    return kind(trouble, f"{plain}: {first}" if first else plain, first)
+    def predictions(self, read: Callable[[str], Sequence[Sequence[Any]]]) -> list[Prediction]:
+        """Predictions from the outputs that `read` gives by their names, each [N, G]."""
+        try:
+            rows = zip(*map(read, OUTPUTS), strict=True)
+            return [
+                Prediction(tuple(Genre(*one) for one in zip(*row, strict=True))) for row in rows
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            said = f"the answer is not that of a genre model ({error})"
+            raise self.error(Trouble.MODEL, said) from error

@@ -1,7 +1,6 @@
 """A server over SavedModels that speaks TensorFlow Serving's gRPC and REST interfaces."""
 
-from serving.server.app import Server, ServerConfig, default_batching, running
-from serving.server.models import Polling
-from serving.server.text_config import Batching, Ssl
+from serving.server.app import Server
+from serving.server.config import Batching, ServerConfig
 
-__all__ = ["Batching", "Polling", "Server", "ServerConfig", "Ssl", "default_batching", "running"]
+__all__ = ["Batching", "Server", "ServerConfig"]

@@ -1,5 +1,6 @@
 """Requests that arrive together are answered by one call of the model."""
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -11,8 +12,8 @@ from typing import Final
 import grpc
 import numpy as np
 
+from serving.server.config import Batching
 from serving.server.errors import ServingError, from_exception
-from serving.server.text_config import Batching
 
 Arrays = dict[str, np.ndarray]
 
@@ -41,9 +42,13 @@ class _Task:
     arrays: Arrays
     rows: int
     deadline: float
-    key: tuple[tuple[int, ...], ...]
     queued: float = field(default_factory=time.monotonic)
     answer: Future[Arrays] = field(default_factory=Future)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of a row of each input."""
+        return [array.shape[1:] for array in self.arrays.values()]
 
 
 class Batcher:
@@ -56,10 +61,6 @@ class Batcher:
     The first request waits for others, `batch_timeout_micros` at most, and only until as many rows
     are there as the largest of the last calls had: who asks alone does not wait, and who asks among
     many waits for all of them.
-
-    Args:
-        run: answers arrays with rows in their first dimension.
-        settings: sizes and waiting time.
     """
 
     def __init__(self, run: Callable[[Arrays], Arrays], settings: Batching) -> None:
@@ -73,18 +74,12 @@ class Batcher:
             threading.Thread(target=self._work, name="batch", daemon=True).start()
 
     def submit(self, arrays: Arrays, rows: int, deadline: float) -> Future[Arrays]:
-        """Queue a request.
-
-        Args:
-            arrays: the inputs.
-            rows: see `rows_of`.
-            deadline: of `time.monotonic`; after it the request is dropped.
+        """Queue a request, with its `rows_of`; it is dropped after the deadline.
 
         Raises:
             ServingError: RESOURCE_EXHAUSTED, the queue is full.
         """
-        key = tuple(array.shape[1:] for array in arrays.values())
-        task = _Task(arrays, rows, deadline, key)
+        task = _Task(arrays, rows, deadline)
         room = self._settings.max_batch_size * self._settings.max_enqueued_batches
         with self._changed:
             if self._closed:
@@ -105,38 +100,33 @@ class Batcher:
     def _work(self) -> None:
         while tasks := self._next():
             now = time.monotonic()
-            alive = [task for task in tasks if task.deadline > now]
             for task in tasks:
                 if task.deadline <= now:
                     task.answer.set_exception(expired())
-            if alive:
+            if alive := [task for task in tasks if task.deadline > now]:
                 self._answer(alive)
 
     def _next(self) -> list[_Task]:
         """The requests of the next call, or none when the queue is closed and empty."""
-        limit = self._settings.max_batch_size
+        queue, limit = self._queue, self._settings.max_batch_size
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._queue or self._closed)
-                if not self._queue:
+                self._changed.wait_for(lambda: queue or self._closed)
+                if not queue:
                     return []
-                wait = self._settings.batch_timeout_micros / 1e6 - (
-                    time.monotonic() - self._queue[0].queued
-                )
+                waited = time.monotonic() - queue[0].queued
+                wait = self._settings.batch_timeout_micros / 1e6 - waited
                 if self._rows >= max(self._recent) or wait <= 0 or self._closed:
                     break
                 self._changed.wait(wait)
-            tasks: list[_Task] = []
-            rows = 0
-            while self._queue and (
-                not tasks
-                or (self._queue[0].key == tasks[0].key and rows + self._queue[0].rows <= limit)
-            ):
-                tasks.append(self._queue.popleft())
+            tasks = [queue.popleft()]
+            rows = tasks[0].rows
+            while queue and queue[0].shapes == tasks[0].shapes and rows + queue[0].rows <= limit:
+                tasks.append(queue.popleft())
                 rows += tasks[-1].rows
             self._rows -= rows
             self._recent.append(min(rows, limit))
-            if self._queue:
+            if queue:
                 self._changed.notify()
         return tasks
 
@@ -144,11 +134,11 @@ class Batcher:
         try:
             answers = self._together(tasks)
         except Exception as error:
-            if len(tasks) > 1:
-                for task in tasks:
-                    self._answer([task])
-            else:
+            if len(tasks) == 1:
                 tasks[0].answer.set_exception(from_exception(error))
+                return
+            for task in tasks:
+                self._answer([task])
             return
         for task, answer in zip(tasks, answers, strict=True):
             task.answer.set_result(answer)
@@ -174,8 +164,8 @@ class Batcher:
                 grpc.StatusCode.FAILED_PRECONDITION,
                 "Batched output tensor's 0th dimension does not equal the number of rows",
             )
-        answers, start = [], 0
-        for task in tasks:
-            answers.append({n: a[start : start + task.rows] for n, a in outputs.items()})
-            start += task.rows
-        return answers
+        ends = itertools.accumulate(task.rows for task in tasks)
+        return [
+            {name: array[end - task.rows : end] for name, array in outputs.items()}
+            for task, end in zip(tasks, ends, strict=True)
+        ]

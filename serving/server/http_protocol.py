@@ -10,13 +10,10 @@ HEAD_LIMIT: Final = 64 << 10
 
 
 def patient(seconds: float) -> type[asyncio.Protocol]:
-    """A class of connections that are closed when the head of a request takes too long.
+    """A class of connections that are closed when the head of a request takes so many seconds.
 
     uvicorn limits neither the time nor the size of a head: a client that sends one a byte a minute
     would keep its connection, and one that never ends its head would fill the memory.
-
-    Args:
-        seconds: from the connection, or the first byte of a further request, to the end of a head.
     """
 
     class Patient(HttpToolsProtocol):

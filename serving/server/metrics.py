@@ -1,40 +1,11 @@
 """Figures for Prometheus, by TensorFlow Serving's names."""
 
-import threading
-from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
-REQUEST_COUNT: Final = ":tensorflow:serving:request_count"
-REQUEST_LATENCY: Final = ":tensorflow:serving:request_latency"
-LOAD_COUNT: Final = ":tensorflow:cc:saved_model:load_attempt_count"
-LOAD_LATENCY: Final = ":tensorflow:cc:saved_model:load_latency"
 _BUCKETS: Final = tuple(10 * 1.8**power for power in range(33))
 """Microseconds, with TensorFlow Serving's bounds."""
-
-
-class _Counted:
-    """A counter with the labels and without the suffix that prometheus-client gives its own."""
-
-    def __init__(self, name: str, words: str, labels: tuple[str, ...]) -> None:
-        self._name, self._words, self._labels = name, words, labels
-        self._counts: Counter[tuple[str, ...]] = Counter()
-        self._guard = threading.Lock()
-
-    def add(self, *values: str, amount: float = 1) -> None:
-        with self._guard:
-            self._counts[values] += amount  # type: ignore[assignment]
-
-    def collect(self) -> Iterator[Metric]:
-        metric = Metric(self._name, self._words, "unknown")
-        with self._guard:
-            counts = dict(self._counts)
-        for values, count in counts.items():
-            metric.add_sample(self._name, dict(zip(self._labels, values, strict=True)), count)
-        yield metric
 
 
 class Metrics:
@@ -42,19 +13,22 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._requests = _Counted(
-            REQUEST_COUNT, "The total number of requests.", ("model_name", "status")
+
+        # The library's Counter would add `_total` to the names.
+        def counter(name: str, words: str, *labels: str) -> Gauge:
+            return Gauge(f":tensorflow:{name}", words, labels, registry=self._registry)
+
+        self._requests = counter(
+            "serving:request_count", "The total number of requests.", "model_name", "status"
         )
-        self._loads = _Counted(
-            LOAD_COUNT, "The number of times a SavedModel was loaded.", ("model_path", "status")
+        self._loads = counter(
+            "cc:saved_model:load_attempt_count", "Attempts to load.", "model_path", "status"
         )
-        self._load_time = _Counted(
-            LOAD_LATENCY, "Microseconds spent loading SavedModels.", ("model_path",)
+        self._load_time = counter(
+            "cc:saved_model:load_latency", "Microseconds spent loading SavedModels.", "model_path"
         )
-        for one in (self._requests, self._loads, self._load_time):
-            self._registry.register(one)  # type: ignore[arg-type]
         self._latency = Histogram(
-            REQUEST_LATENCY,
+            ":tensorflow:serving:request_latency",
             "Distribution of wall time spent answering, in microseconds.",
             ["model_name", "API", "entrypoint"],
             buckets=_BUCKETS,
@@ -62,29 +36,17 @@ class Metrics:
         )
 
     def answered(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
-        """Count a request.
+        """Count a request for an API such as `Predict` by an entrypoint, `GRPC` or `REST`.
 
-        Args:
-            model: its name, empty where no such model is served: names that people make up must
-                not become series.
-            api: such as Predict.
-            entrypoint: GRPC or REST.
-            status: name of the status code.
-            seconds: from the request to the answer.
+        The model is empty where it is not served: names that people make up must not become series.
         """
-        self._requests.add(model, status)
+        self._requests.labels(model, status).inc()
         self._latency.labels(model, api, entrypoint).observe(seconds * 1e6)
 
     def loaded(self, path: str, *, success: bool, seconds: float) -> None:
-        """Count an attempt to load a version.
-
-        Args:
-            path: of the version.
-            success: whether it can be served.
-            seconds: that the attempt took, its warm-up included.
-        """
-        self._loads.add(path, "success" if success else "fail")
-        self._load_time.add(path, amount=seconds * 1e6)
+        """Count an attempt to load a version, which took so long, its warm-up included."""
+        self._loads.labels(path, "success" if success else "fail").inc()
+        self._load_time.labels(path).inc(seconds * 1e6)
 
     def page(self) -> bytes:
         """The page that Prometheus reads."""

@@ -8,19 +8,15 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import grpc
 from google.protobuf import json_format
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    model_pb2,
-    predict_pb2,
-)
+from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, model_pb2
 
 from serving.server import inference, json_form
-from serving.server.errors import ServingError, from_exception, invalid
+from serving.server.config import THREADS, ServerConfig
+from serving.server.errors import from_exception, invalid
 from serving.server.metrics import Metrics
-from serving.server.models import DEFAULT_SIGNATURE, Models
+from serving.server.models import Models
+from serving.server.saved_model import DEFAULT_SIGNATURE
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -33,8 +29,12 @@ _STATUS: Final = re.compile(
     rf"/v1/models(?:/(?P<name>[^/:]+))?{_CHOICE}(?P<metadata>/metadata)?", re.IGNORECASE
 )
 _OURS: Final = re.compile("/v1/.*", re.IGNORECASE | re.DOTALL)
-_JSON: Final = "application/json"
+
+REQUESTS_A_THREAD: Final = 8
+"""Requests that may wait or run, for each thread; above it they are answered 429."""
+
 BODIES_AT_A_TIME: Final = 8
+"""Bodies of the largest size allowed that are held; above as many bytes the answer is 429."""
 
 
 class _RefusedError(Exception):
@@ -46,32 +46,12 @@ class _RefusedError(Exception):
 
 
 class RestApi:
-    """Answers HTTP requests; bodies are read on the event loop, models run in threads.
+    """Answers HTTP requests; bodies are read on the event loop, models run in threads."""
 
-    Args:
-        models: what is served.
-        metrics: what is counted in.
-        pool: runs the requests.
-        in_flight: requests that may wait or run; above it they are answered 429, and so they are
-            when the bodies that are held come to `BODIES_AT_A_TIME` of the largest allowed.
-        limit: largest body in bytes.
-        seconds: for a body to arrive, and for an answer.
-        metrics_path: where Prometheus reads, or None.
-    """
-
-    def __init__(
-        self,
-        models: Models,
-        metrics: Metrics,
-        pool: ThreadPoolExecutor,
-        in_flight: int,
-        limit: int,
-        seconds: float,
-        metrics_path: str | None,
-    ) -> None:
-        self._models, self._metrics, self._pool = models, metrics, pool
-        self._in_flight, self._limit, self._seconds = in_flight, limit, seconds
-        self._metrics_path = metrics_path
+    def __init__(self, models: Models, metrics: Metrics, config: ServerConfig) -> None:
+        self._models, self._metrics, self._config = models, metrics, config
+        self._seconds = config.rest_api_timeout_in_ms / 1000
+        self.pool = ThreadPoolExecutor(THREADS, "rest")
         self._busy = self._held = 0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -79,7 +59,7 @@ class RestApi:
         if scope["type"] != "http":
             return
         path, method = scope["path"], scope["method"]
-        if path == self._metrics_path and method == "GET":
+        if path == self._config.metrics_path and method == "GET":
             await _send(send, 200, self._metrics.page(), "text/plain; version=0.0.4")
             return
         if not _OURS.fullmatch(path):
@@ -104,13 +84,16 @@ class RestApi:
         Raises:
             _RefusedError: it is too large, or all bodies together are.
         """
+        limit = self._config.body_limit
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         size = int(declared) if declared.isdigit() else 0
         more = True
-        while more:
-            if max(size, len(body)) > self._limit:
-                raise _RefusedError(413, f"The body is larger than {self._limit} bytes")
-            if self._held > self._limit * BODIES_AT_A_TIME:
+        while True:
+            if max(size, len(body)) > limit:
+                raise _RefusedError(413, f"The body is larger than {limit} bytes")
+            if not more:
+                return True
+            if self._held > limit * BODIES_AT_A_TIME:
                 raise _RefusedError(429, "Too many large requests are waiting")
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -119,17 +102,14 @@ class RestApi:
             body += part
             self._held += len(part)
             more = message.get("more_body", False)
-        if len(body) > self._limit:
-            raise _RefusedError(413, f"The body is larger than {self._limit} bytes")
-        return True
 
     async def _run(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        if self._busy >= self._in_flight:
+        if self._busy >= THREADS * REQUESTS_A_THREAD:
             raise _RefusedError(429, "Too many requests are waiting")
         self._busy += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._answer, method, path, body, time.monotonic()
+                self.pool, self._answer, method, path, body, time.monotonic()
             )
         finally:
             self._busy -= 1
@@ -161,14 +141,14 @@ class RestApi:
         spec = _spec(found)
         spec.signature_name = json_form.signature_name(document)
         if kind == "predict":
-            request = predict_pb2.PredictRequest(model_spec=spec)
             with self._models.acquire(spec) as version:
                 key = spec.signature_name or DEFAULT_SIGNATURE
                 if key not in version.signatures:
                     raise invalid(f'Serving signature name: "{key}" not found in signature def')
-                rows = json_form.fill_predict(document, version.signatures[key], request)
-                response = inference.predict(version, request, deadline)
-            answer = json_form.predictions(response, rows=rows)
+                signature = version.signatures[key]
+                inputs = json_form.inputs_of(document, signature)
+                outputs = signature.run(inputs, deadline)
+            answer = json_form.predictions(outputs, rows="instances" in document)
         else:
             examples = classification_pb2.ClassificationRequest(model_spec=spec)
             json_form.fill_examples(document, examples.input)
@@ -197,14 +177,10 @@ class RestApi:
 
 def _spec(found: re.Match[str]) -> model_pb2.ModelSpec:
     spec = model_pb2.ModelSpec(name=found["name"])
-    if found["version"]:
-        number = int(found["version"]) if len(found["version"]) < 20 else 2**63
-        if number >= 2**63:
-            raise ServingError(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"Failed to convert version: {found['version']} to numeric.",
-            )
-        spec.version.value = number
+    if digits := found["version"]:
+        if len(digits) > 19 or int(digits) >= 2**63:
+            raise invalid(f"Failed to convert version: {digits} to numeric.")
+        spec.version.value = int(digits)
     elif found["label"]:
         spec.version_label = found["label"]
     return spec
@@ -215,7 +191,7 @@ def _error(message: str) -> bytes:
 
 
 async def _send(
-    send: Send, status: int, body: bytes, kind: str = _JSON, *, close: bool = False
+    send: Send, status: int, body: bytes, kind: str = "application/json", *, close: bool = False
 ) -> None:
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
     if close:

@@ -10,12 +10,9 @@ from tensorflow.core.framework import tensor_pb2
 from serving.server.errors import invalid
 
 _FIELDS: Final = {
+    **dict.fromkeys((tf.int8, tf.uint8, tf.int16, tf.int32), "int_val"),
     tf.float32: "float_val",
     tf.float64: "double_val",
-    tf.int32: "int_val",
-    tf.int16: "int_val",
-    tf.int8: "int_val",
-    tf.uint8: "int_val",
     tf.int64: "int64_val",
     tf.uint32: "uint32_val",
     tf.uint64: "uint64_val",
@@ -39,11 +36,7 @@ def type_name(dtype: tf.DType) -> str:
 
 
 def from_proto(name: str, proto: Any) -> np.ndarray:
-    """The array of a TensorProto; strings as objects.
-
-    Raises:
-        ServingError: it contradicts itself.
-    """
+    """The array of a TensorProto, strings as objects; a ServingError if it contradicts itself."""
     shape = [dim.size for dim in proto.tensor_shape.dim]
     size = math.prod(shape)
     if proto.dtype not in _KINDS or min(shape, default=0) < 0 or not 0 <= size <= LARGEST:
@@ -67,11 +60,7 @@ def from_proto(name: str, proto: Any) -> np.ndarray:
 
 
 def to_proto(array: np.ndarray, dtype: tf.DType) -> Any:
-    """A TensorProto with one value a field, as TensorFlow Serving answers.
-
-    Raises:
-        ServingError: the type cannot be answered.
-    """
+    """A TensorProto with one value a field, as TensorFlow Serving answers."""
     if dtype not in _FIELDS:
         return tf.make_tensor_proto(array, dtype)
     proto = tensor_pb2.TensorProto(dtype=dtype.as_datatype_enum)

@@ -7,62 +7,53 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from schema.command import failed
-from schema.errors import ExitStatus, UserError, exit_status_help
+from schema import command
+from schema.errors import ExitStatus, exit_status_help
 from schema.names import MODEL_NAME
-from serving.client import Client, ModelName, Patience
+from serving.client import Client, ModelName
 from serving.ports import listen
 from serving.web.app import create_app
 
 SECONDS_TO_ANSWER = 20.0
 
-EPILOG = exit_status_help(
-    {
-        ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
-        ExitStatus.USER_ERROR: "a mistake in the options",
-        ExitStatus.TRY_AGAIN: "another process listens on the port",
-    }
-)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page until SIGTERM or Ctrl-C.
-
-    Returns:
-        The exit status (see `EPILOG`).
-    """
+    """Serve the page until SIGTERM or Ctrl-C; returns the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        client = Client(
-            options.grpc or options.rest_url,
-            ModelName(options.model_name),
-            Patience(SECONDS_TO_ANSWER),
-        )
+    return command.run(lambda: _serve(options))
+
+
+def _serve(options: argparse.Namespace) -> None:
+    model = ModelName(options.model_name)
+    with Client(options.grpc or options.rest_url, model, SECONDS_TO_ANSWER) as client:
         listening = listen("the web page", options.host, options.port)
-    except UserError as error:
-        return failed(error)
-    config = uvicorn.Config(
-        create_app(client, options.model_name),
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
-    # From before the address is printed until the end: uvicorn's own handlers come later and go
-    # earlier, and a KeyboardInterrupt between them could be lost where Python ignores exceptions.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, server.handle_exit)
-    with client:
+        config = uvicorn.Config(
+            create_app(client, options.model_name),
+            access_log=False,
+            log_level="warning",
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        # From before the address is printed until the end: uvicorn's own handlers come later and
+        # go earlier, and a KeyboardInterrupt between them could be lost where Python ignores
+        # exceptions.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.handle_exit)
         print(f"web page on http://{options.host}:{listening.getsockname()[1]}", flush=True)
         server.run([listening])
-    return ExitStatus.OK
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m serving.web",
         description="A web page in front of TensorFlow Serving.",
-        epilog=EPILOG,
+        epilog=exit_status_help(
+            {
+                ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
+                ExitStatus.USER_ERROR: "a mistake in the options",
+                ExitStatus.TRY_AGAIN: "another process listens on the port",
+            }
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

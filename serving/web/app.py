@@ -1,7 +1,10 @@
 """The page's application: answers of the model server, errors in plain words."""
 
+import io
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -9,11 +12,14 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from schema import features as raw
 from schema.errors import UserError
 from serving.client import Client, FieldError, ServerError
+from serving.client.files import read_csv
+from serving.client.lines import ANSWER_COLUMNS, answer_cells, csv_line
+from serving.client.stream import answers
 from serving.client.transport import Trouble
 from serving.web.explain import explain
-from serving.web.table import answer_table
 
 PAGE: Final = Path(__file__).with_name("page")
 
@@ -21,6 +27,12 @@ LARGEST_BODY: Final = 4 << 20
 """Bytes of a request."""
 
 SECONDS_TO_EXPLAIN: Final = 8.0
+
+MOST_ROWS: Final = 1000
+"""Of a table; more is for the command line."""
+
+ROWS_PER_REQUEST: Final = 32
+REQUESTS: Final = 2
 
 HEADERS: Final = {
     # The page needs nothing but itself; what a film is called can never become code in it.
@@ -32,14 +44,8 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
-_STATUS_OF: Final = {
-    Trouble.ROWS: 400,
-    Trouble.BUSY: 503,
-    Trouble.AWAY: 503,
-    Trouble.LATE: 504,
-    Trouble.MODEL: 502,
-    Trouble.OTHER: 502,
-}
+_STATUS_OF: Final = {Trouble.ROWS: 400, Trouble.BUSY: 503, Trouble.AWAY: 503, Trouble.LATE: 504}
+"""Whatever is not here is 502."""
 
 
 class TooLargeError(UserError):
@@ -47,12 +53,7 @@ class TooLargeError(UserError):
 
 
 def create_app(client: Client, model_name: str) -> FastAPI:
-    """The application.
-
-    Args:
-        client: asks the model server; is not closed.
-        model_name: what the page calls the model.
-    """
+    """The application; the page calls the model by `model_name`."""
     # FastAPI's own pages of documentation would load scripts from the network.
     app = FastAPI(title="ordained", openapi_url=None)
     app.middleware("http")(_add_headers)
@@ -61,27 +62,24 @@ def create_app(client: Client, model_name: str) -> FastAPI:
     @app.get("/api/status")
     def status() -> Response:
         """The served version of the model; 503 where there is none."""
-        told: dict[str, Any] = {"model": model_name, "version": None, "error": ""}
+        served, problem = None, ""
         try:
             found = client.status()
         except ServerError as error:
-            return JSONResponse(told | {"error": str(error)}, 503)
-        if found.served is None:
-            states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in found.versions)
-            error_text = f"no version of the model is ready ({states or 'there is none'})"
-            return JSONResponse(told | {"error": error_text}, 503)
-        return JSONResponse(told | {"version": str(found.served)})
+            problem = str(error)
+        else:
+            served = next((str(v.version) for v in found if v.state == "AVAILABLE"), None)
+            states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in found)
+            if served is None:
+                problem = f"no version of the model is ready ({states or 'there is none'})"
+        told = {"model": model_name, "version": served, "error": problem}
+        return JSONResponse(told, 503 if problem else 200)
 
     @app.post("/api/predict")
     def predict(movie: Movie) -> dict[str, Any]:
         """All genres of a film, the most probable first."""
         [prediction] = client.predict([movie])
-        return {
-            "genres": [
-                {"name": g.name, "probability": g.probability, "predicted": g.predicted}
-                for g in prediction.likeliest
-            ]
-        }
+        return {"genres": [asdict(genre) for genre in prediction.likeliest]}
 
     @app.post("/api/explain")
     def explanation(movie: Movie) -> dict[str, Any]:
@@ -101,20 +99,14 @@ def create_app(client: Client, model_name: str) -> FastAPI:
         """The genres of all films of a CSV."""
         if not isinstance(body, dict) or not isinstance(text := body.get("csv"), str):
             raise UserError('expected {"csv": "..."}')
-        answered = answer_table(client, text)
-        return {"rows": answered.rows, "csv": answered.csv}
+        return answer_table(client, text)
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
 
 
 async def read_json(request: Request) -> Any:
-    """The body of a request.
-
-    Raises:
-        UserError: it is not JSON.
-        TooLargeError: it is too long.
-    """
+    """The body of a request; a `UserError` if it is not JSON, or too long."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -127,11 +119,7 @@ async def read_json(request: Request) -> Any:
 
 
 def read_movie(body: "Body") -> dict[str, Any]:
-    """A movie as a JSON object.
-
-    Raises:
-        UserError: it is none.
-    """
+    """A movie as a JSON object; a `UserError` if it is none."""
     if not isinstance(body, dict):
         raise UserError("expected a JSON object with the fields of a film")
     return body
@@ -154,5 +142,35 @@ def _tell(_: Request, error: Exception) -> Response:
     if isinstance(error, FieldError):
         told["field"] = error.field
     if isinstance(error, ServerError):
-        return JSONResponse(told, _STATUS_OF[error.trouble])
+        return JSONResponse(told, _STATUS_OF.get(error.trouble, 502))
     return JSONResponse(told, 413 if isinstance(error, TooLargeError) else 400)
+
+
+def answer_table(client: Client, text: str) -> dict[str, Any]:
+    """Answer each row of a CSV with a header; bad rows come back with what is wrong.
+
+    Returns:
+        `rows`, one for each film, as the page shows it; and `csv`, the same with all probabilities,
+        to be downloaded.
+    """
+    if not text.strip():
+        raise UserError("the table is empty: paste a header and a line for each film")
+    rows = list(islice(read_csv("the table", io.StringIO(text.lstrip(), "")), MOST_ROWS + 1))
+    if not rows:
+        raise UserError("the table has a header and no films")
+    if len(rows) > MOST_ROWS:
+        other = "ordained-predict answers files of any length"
+        raise UserError(f"the table has more than {MOST_ROWS:,} films: {other}")
+    shown, lines = [], [csv_line(["row", raw.TITLE, *ANSWER_COLUMNS, "error"])]
+    for group in answers(client, rows, ROWS_PER_REQUEST, REQUESTS):
+        for answer in group:
+            row, prediction = answer.row, answer.prediction
+            title = str((row.movie or {}).get(raw.TITLE) or row.carried.get(raw.TCONST, ""))
+            genres = prediction.likeliest if prediction else ()
+            predicted = [asdict(genre) for genre in genres if genre.predicted]
+            shown.append(
+                {"row": row.number, "title": title, "predicted": predicted, "error": row.error}
+            )
+            cells = answer_cells(prediction) if prediction else [""] * len(ANSWER_COLUMNS)
+            lines.append(csv_line([str(row.number), title, *cells, row.error]))
+    return {"rows": shown, "csv": "".join(lines)}

@@ -41,7 +41,6 @@ class Part:
     """Something that can be left out of a movie.
 
     Attributes:
-        field: one of `schema.features.MODEL_INPUTS`.
         text: the word, in lower case, or the name; empty where it is the whole field.
         rest: the movie without it.
     """
@@ -53,12 +52,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a part does.
-
-    Attributes:
-        part: what was left out.
-        by_genre: difference of the log-odds, in the order of the prediction's genres.
-    """
+    """What a part does: differences of the log-odds, in the order of the prediction's genres."""
 
     part: Part
     by_genre: tuple[float, ...]
@@ -66,13 +60,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was found.
-
-    Attributes:
-        genres: names, in the order of each effect's `by_genre`.
-        effects: of the parts that were tried.
-        untried: number of the parts for which time ran out.
-    """
+    """Names of the genres, effects of the parts, and how many parts there was no time for."""
 
     genres: tuple[str, ...]
     effects: tuple[Effect, ...]
@@ -80,12 +68,7 @@ class Explanation:
 
 
 def explain(predict: Predict, movie: Movie, seconds: float) -> Explanation:
-    """Leave out each field, name and word in turn.
-
-    Args:
-        predict: asks the model.
-        movie: what was asked about.
-        seconds: after which no further request is begun.
+    """Leave out each field, name and word in turn; after so many seconds no more are tried.
 
     Raises:
         UserError: the movie is too long, or has a value that does not fit.

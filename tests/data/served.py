@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from schema import features as raw
-from serving.server import Server
+from serving.server import Server, ServerConfig
 
 FILM: dict[str, Any] = {
     name: 1957.0 if name in raw.NUMBERS else f"some {name}" for name in raw.MODEL_INPUTS
@@ -101,6 +103,16 @@ def corrupt(base: Path, version: int) -> Path:
     folder.mkdir()
     (folder / "saved_model.pb").write_bytes(os.urandom(64))
     return folder
+
+
+@contextmanager
+def running(config: ServerConfig) -> Iterator[Server]:
+    """A server for as long as the block runs."""
+    server = Server(config)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def channel(server: Server) -> grpc.Channel:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schema.names import MODEL_NAME
-from serving.server import Batching, Server, ServerConfig, running
+from serving.server import Batching, Server, ServerConfig
+from tests.data.served import running
 from tests.data.tiny_model import save_tiny_model
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from schema.errors import UserError
 from schema.genres import GENRES
-from serving.client import Client, ModelName, Patience, ServerError, predict
+from serving.client import Client, ModelName, ServerError, predict
 from serving.client.batch import Done, Job, can_resume, run
 from tests.data.tiny_server import Served, serving_tiny_model
 
@@ -90,8 +90,7 @@ def test_json_lines_hold_the_same(served: Served, tmp_path: Path) -> None:
 
 def test_a_run_goes_on_after_the_server_was_gone(tmp_path: Path) -> None:
     task = job(tmp_path, bad=(3, 150))
-    quick = Patience(seconds=2)
-    with serving_tiny_model(tmp_path) as served, Client(served.rest, patience=quick) as client:
+    with serving_tiny_model(tmp_path) as served, Client(served.rest, seconds=2) as client:
         # The first answer of a server can take longer than that.
         predict([{}], served.rest)
 

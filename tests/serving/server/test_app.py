@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from schema.errors import TryAgainError, UserError
-from serving.server import Batching, Server, ServerConfig, running
+from serving.server import Batching, Server, ServerConfig
 from serving.server.__main__ import channel_arguments, main
 from serving.server.http_protocol import HEAD_LIMIT
-from tests.data.served import channel, get, post, request_of, save_echo, slow_request, stub
+from tests.data.served import channel, get, post, request_of, running, save_echo, slow_request, stub
 
 SEED = 20
 REST_INPUTS = 1500

@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from schema import features as raw
-from serving.server import Batching, Server, ServerConfig, running
+from serving.server import Batching, Server, ServerConfig
 from tests.data.served import (
     FILM,
     channel,
@@ -32,6 +32,7 @@ from tests.data.served import (
     management,
     post,
     request_of,
+    running,
     save_echo,
     save_scores,
     slow_request,
@@ -73,13 +74,18 @@ def reload_request(folder: Path, *names: str, **labels: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def socket_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    # The path of a socket may have a hundred characters.
+    return str(tmp_path_factory.mktemp("s") / "s")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, socket_path: str) -> Iterator[Server]:
     config = ServerConfig(
         model_name="films",
         model_base_path=folder / "films",
         batching=Batching(max_batch_size=4, max_enqueued_batches=1, num_batch_threads=1),
-        # The path of a socket may have a hundred characters.
-        grpc_socket_path=str(tmp_path_factory.mktemp("s") / "s"),
+        grpc_socket_path=socket_path,
         body_limit=16 << 20,
     )
     with running(config) as one:
@@ -353,8 +359,8 @@ def test_health(server: Server) -> None:
     assert len(seen) <= 1
 
 
-def test_the_unix_socket_answers(server: Server) -> None:
-    with grpc.insecure_channel(f"unix:{server.socket_path}") as over:
+def test_the_unix_socket_answers(server: Server, socket_path: str) -> None:
+    with grpc.insecure_channel(f"unix:{socket_path}") as over:
         answer = prediction_service_pb2_grpc.PredictionServiceStub(over).Predict(
             request_of("echo", ALL)
         )

@@ -17,11 +17,16 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from schema.errors import UserError
 from schema.names import WARMUP_FILE
-from serving.server import Batching, Polling, Server, ServerConfig, running
-from serving.server.models import model_configs, wanted_versions
-from tests.data.served import corrupt, get, post, request_of, save_echo, slow_request, stub
+from serving.server import Batching, Server, ServerConfig
+from serving.server.config import model_configs
+from serving.server.models import wanted_versions
+from tests.data.served import corrupt, get, post, request_of, running, save_echo, slow_request, stub
 
-OFTEN = Polling(seconds=0.05, retries=1000, retry_seconds=0.05)
+OFTEN = {
+    "file_system_poll_wait_seconds": 0.05,
+    "max_num_load_retries": 1000,
+    "load_retry_interval_micros": 50_000,
+}
 ONE = {"number": [1.0]}
 WHOLE = {"instances": [{"text": "a", "number": [1], "whole": 1, "flag": True}]}
 
@@ -34,7 +39,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def serve(base: Path, **changes: Any) -> Any:
-    config = {"model_name": "echo", "model_base_path": base, "polling": OFTEN} | changes
+    config = {"model_name": "echo", "model_base_path": base} | OFTEN | changes
     return running(ServerConfig(**config))
 
 
@@ -181,6 +186,14 @@ def test_a_version_is_served_once_its_warm_up_has_passed(base: Path, tmp_path: P
         bad.rename(base / "3")
         wait_for(lambda: "no such signature" in get(server, "/v1/models/echo/versions/3").text)
         assert served(server) == [2]
+
+
+def test_a_version_whose_warm_up_fails_is_let_go(base: Path) -> None:
+    warmup(save_echo(base, 1), request_of("", ONE, "no such signature"))
+    once = {"load_retry_interval_micros": 3_600_000_000}
+    with serve(base, batching=Batching(), **once) as server:
+        assert not server.models.available()
+        wait_for(lambda: all(thread.name != "batch" for thread in threading.enumerate()))
 
 
 def test_a_version_drains_before_it_goes(base: Path) -> None:

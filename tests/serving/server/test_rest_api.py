@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from serving.server import Batching, Server, ServerConfig, running
-from serving.server.text_config import read_models
-from tests.data.served import FILM, get, post, save_echo, save_scores
+from serving.server import Batching, Server, ServerConfig
+from serving.server.config import read_models
+from tests.data.served import FILM, get, post, running, save_echo, save_scores
 from tests.data.tiny_model import save_tiny_model
 
 ALL = {"text": "a", "number": [1.5], "whole": 7, "flag": True}

@@ -8,8 +8,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from schema import features as raw
-from serving.server import ServerConfig, running
-from serving.server.models import WARMUP_FILE
+from schema.names import WARMUP_FILE
+from serving.server import ServerConfig
+from tests.data.served import running
 from tests.data.tiny_model import PARSED, save_tiny_model
 from trainer.export import warmup
 

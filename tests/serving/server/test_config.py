@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schema.errors import UserError
-from serving.server import Batching, Ssl, text_config
+from serving.server import Batching, config
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_batching(file: Path) -> None:
         "num_batch_threads { value: 3 } allowed_batch_sizes: 4 allowed_batch_sizes: 8\n"
         "pad_variable_length_inputs: true thread_pool_name { value: 'x' }"
     )
-    assert text_config.read_batching(file) == Batching(
+    assert config.read_batching(file) == Batching(
         max_batch_size=8,
         batch_timeout_micros=500,
         num_batch_threads=3,
@@ -40,24 +40,26 @@ def test_batching(file: Path) -> None:
 def test_mistakes_are_told(file: Path, text: str, words: str) -> None:
     file.write_text(text)
     with pytest.raises(UserError, match=words):
-        text_config.read_batching(file)
+        config.read_batching(file)
 
 
 def test_a_file_that_is_not_there(file: Path) -> None:
     with pytest.raises(UserError, match="file cannot be read"):
-        text_config.read_models(file)
+        config.read_models(file)
 
 
 def test_monitoring(file: Path) -> None:
     file.write_text("prometheus_config { enable: true }")
-    assert text_config.read_monitoring(file) == "/monitoring/prometheus/metrics"
+    assert config.read_monitoring(file) == "/monitoring/prometheus/metrics"
     file.write_text("prometheus_config { enable: false path: '/x' }")
-    assert text_config.read_monitoring(file) is None
+    assert config.read_monitoring(file) is None
 
 
 def test_ssl(file: Path) -> None:
     file.write_text("server_key: 'k' server_cert: 'c' client_verify: true")
-    assert text_config.read_ssl(file) == Ssl("k", "c", "", client_verify=True)
+    ssl = config.read_ssl(file)
+    assert (ssl.server_key, ssl.server_cert, ssl.custom_ca) == ("k", "c", "")
+    assert ssl.client_verify
     file.write_text("server_key: 'k'")
     with pytest.raises(UserError, match="server_key and server_cert must both be given"):
-        text_config.read_ssl(file)
+        config.read_ssl(file)
