@@ -44,7 +44,6 @@ CLIENT = [
     "httpx",
     "protobuf",
     "rich>=14",
-    "typer",
 ]
 
 INGEST = [
@@ -53,7 +52,6 @@ INGEST = [
     "pydantic>=2",
     "pydantic-core",
     "rich>=14",
-    "typer",
     "scipy",
 ]
 
@@ -146,6 +144,8 @@ DEV = [
     # Benchmarks
     "flask",
     # Documentation
+    "docstring-parser",
+    "docutils",
     "furo",
     "myst-parser",
     "sphinx",
