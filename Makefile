@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-mpnet run test test-fast lint lock doctor wheel-test clean schema rollback report lineage serve tensorboard notebooks benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
+.PHONY: help setup setup-mpnet run test test-fast lint lock doctor wheel-test clean docs schema rollback report lineage serve tensorboard notebooks benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
@@ -76,6 +76,9 @@ lint: setup ## check style, types and layers
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: setup ## build the documentation site in build/site
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
 
 lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade takes the newest versions)
 	@$(BOOTSTRAP) lock $(ARGS)

@@ -118,6 +118,13 @@ DEV = [
     "notebook>=7.4",
     # Benchmarks
     "flask",
+    # Documentation
+    "docstring-parser",
+    "docutils",
+    "furo",
+    "myst-parser",
+    "sphinx",
+    "sphinx-click",
     # Checks
     "import-linter",
     "mypy",
