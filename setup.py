@@ -124,7 +124,6 @@ DEV = [
     "furo",
     "myst-parser",
     "sphinx",
-    "sphinx-click",
     # Checks
     "import-linter",
     "mypy",

@@ -7,17 +7,9 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 project = "ordained"
 html_show_copyright = False
-extensions = [
-    "myst_parser",
-    "settings_table",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
-    "sphinx_click",
-]
+extensions = ["myst_parser", "settings_table"]
 source_suffix = {".md": "markdown"}
 html_theme = "furo"
 html_title = "ordained"
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
-autodoc_typehints = "description"
-autodoc_member_order = "bysource"
