@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ def origin(module: str) -> str:
     """
     # Where a folder is on this machine is of no use to a reader.
     words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
-    command = " ".join(["python -m", module, *words])
+    command = f"python -m {shlex.join([module, *words])}"
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True
     ).stdout.strip()

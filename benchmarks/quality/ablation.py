@@ -133,22 +133,24 @@ def _ablate(options: argparse.Namespace) -> None:
                 file=sys.stderr,
                 flush=True,
             )
-    parts = [f"{heading}, {options.epochs} passes each, means of {options.seeds} seeds"]
+    parts = [f"{heading}, {options.epochs} epochs each, number of seeds: {options.seeds}"]
     for split in (Split.EVAL, Split.TEST):
         parts += [f"On the {split} split:", _table(split, found)]
     tables.publish({ABLATION: "\n\n".join(parts)}, options.report)
 
 
 def _table(split: Split, found: Mapping[str, Sequence[Figures]]) -> str:
-    """Means of the whole model, then mean paired differences and their standard deviations."""
+    """Means of the whole model, then mean paired differences; ± is the standard deviation."""
     whole = np.array([one[split] for one in found[WHOLE.name]])
     rows = [[WHOLE.name, *(f"{value:.4f}" for value in whole.mean(0))]]
     for name, figures in found.items():
         if name != WHOLE.name:
             away = np.array([one[split] for one in figures]) - whole
-            deviation = away.std(0, ddof=1) if len(away) > 1 else np.full(away.shape[1], np.nan)
-            cells = zip(away.mean(0), deviation, strict=True)
-            rows.append([name, *(f"{mean:+.4f} ± {spread:.4f}" for mean, spread in cells)])
+            cells = [f"{mean:+.4f}" for mean in away.mean(0)]
+            if len(away) > 1:
+                spread = away.std(0, ddof=1)
+                cells = [f"{cell} ± {one:.4f}" for cell, one in zip(cells, spread, strict=True)]
+            rows.append([name, *cells])
     return tables.table(["", *(f"{what}: {one}" for what in PATTERNS for one in SCORES)], rows)
 
 
