@@ -123,6 +123,7 @@ DEV = [
     "docutils",
     "furo",
     "myst-parser",
+    "pygments",
     "sphinx",
     # Checks
     "import-linter",

@@ -3,6 +3,9 @@
 import sys
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 project = "ordained"
@@ -13,3 +16,8 @@ html_theme = "furo"
 html_title = "ordained"
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
+
+
+def setup(app: Sphinx) -> None:
+    """Show Mermaid diagrams, which the repository's pages draw, as text."""
+    app.add_lexer("mermaid", TextLexer)

@@ -60,8 +60,9 @@ def test_the_compose_file_starts_the_web_page_as_launch_does() -> None:
     assert (DEPLOY / mounted.partition(":")[0]).is_file()
 
 
-def test_the_readme_asks_the_model_by_its_name() -> None:
-    text = (DEPLOY.parent / "README.md").read_text()
+def test_the_documents_ask_the_model_by_its_name() -> None:
+    documents = (DEPLOY.parent / "README.md", DEPLOY.parent / "docs" / "client.md")
+    text = "\n".join(path.read_text() for path in documents)
     assert f"/v1/models/{MODEL_NAME}:predict" in text
     assert f'"name": "{MODEL_NAME}"' in text
     assert f'Path("output/{SERVING_FOLDER}/{MODEL_NAME}")' in text

@@ -1,4 +1,4 @@
-"""What README.md says of asking a server is run against one."""
+"""What README.md and docs/client.md say of asking a server is run against one."""
 
 import contextlib
 import io
@@ -20,12 +20,14 @@ from schema.genres import GENRES
 from serving.client.__main__ import main
 from tests.data.tiny_server import Served
 
-README = Path(__file__).parents[2] / "README.md"
+PROJECT = Path(__file__).parents[2]
+DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "client.md")
 
 
 def block(language: str, beginning: str) -> str:
     """The one code block that has a line with this beginning."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
     (found,) = [text for text in blocks if f"\n{beginning}" in f"\n{text}"]
     return str(found)
 
@@ -60,7 +62,7 @@ def test_the_example_for_grpcurl(
 ) -> None:
     """Without grpcurl on the machine, the request that it would send is sent through the stub."""
     (tmp_path / "output").mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(README.parent))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     script = with_addresses(block("sh", "grpcurl "), served)
     if shutil.which("grpcurl"):
         answer: dict[str, Any] = json.loads(run(script, tmp_path))
