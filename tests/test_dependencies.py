@@ -34,6 +34,7 @@ EXTRAS = {
     "schema": (),
     "schema/examples.py": ("train",),
     "schema/settings.py": ("ingest",),
+    "schema/verdict.py": ("train",),
     "serving": (),
     "serving/server": ("serve",),
     "serving/web": ("web",),
