@@ -1,4 +1,4 @@
-"""Packaging of ordained: the one place that names the project's dependencies.
+"""Packaging of ordained, with the dependencies of the project.
 
 `pip install ordained` gives the client alone (`serving.client`, the command `ordained-predict`),
 which needs no TensorFlow. Everything else is an extra:

@@ -40,7 +40,7 @@ _LARGEST_LOGIT: Final = 12.0
 """Ranks are counted in buckets of equal width in the logit of the probability, from -12 to 12."""
 
 _CURVE_STEP: Final = 20
-"""Buckets from one point of a plotted curve to the next: 50 points, which a chart can show."""
+"""Buckets from one point of a plotted curve to the next: 51 points, which a chart can show."""
 
 _CALIBRATION_BUCKETS: Final = 20
 """Of equal width in the probability, as TFMA's calibration plots have them."""
