@@ -416,7 +416,7 @@ def swaps(base: Path, model: Path, server: Server, ask: Callable[..., Future[Loa
         f"{SWAPS} version swaps under the load of 32 clients: {len(found.latencies):,} answers, "
         f"{len(found.errors)} errors, p50 {found.quantile(0.5):.0f} ms, p99 "
         f"{found.quantile(0.99):.0f} ms, largest {found.quantile(1):,.0f} ms; a swap took "
-        f"{statistics.median(took):.1f} s; memory after each: "
+        f"{statistics.median(took):.1f} s; memory before the first and after each: "
         f"{', '.join(f'{size:,.0f}' for size in sizes)} MB."
     )
 
