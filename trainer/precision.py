@@ -15,7 +15,7 @@ def native(cpu_info: Path = CPU_INFO) -> str:
     """`bfloat16` where the processor multiplies it faster than `float32`.
 
     With the instructions of AVX-512 an AMD EPYC was faster in it, and an Intel Xeon without tiles
-    slower (docs/architecture.md). Elsewhere it would have to be imitated.
+    slower (docs/model.md). Elsewhere it would have to be imitated.
 
     Args:
         cpu_info: path of the file in which Linux describes the processor. A machine without such a

@@ -2,7 +2,7 @@
 
 A head's part of a token is one row; gathers bring the rows into the padded arrangement that the
 products need and back, which is several times as fast as padding whole layers
-(docs/architecture.md).
+(docs/model.md).
 """
 
 import math

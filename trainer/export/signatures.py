@@ -32,7 +32,7 @@ def export(
 ) -> None:
     """Write a SavedModel with everything from raw features to decisions in it.
 
-    Its signatures, with their inputs and outputs, are listed in docs/architecture.md. Inputs of
+    Its signatures, with their inputs and outputs, are listed in docs/signatures.md. Inputs of
     different lengths are an InvalidArgumentError, unless those of one value say `not known`.
 
     `features` is the network from ids to features; `encoder` is None if there is none.
