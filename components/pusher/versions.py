@@ -35,10 +35,10 @@ from schema.versions import folders, number
 
 _ROLLED_BACK: Final = ".rolled_back"
 _STATE_FILE: Final = ".versions.json"
-_LOCK_FILE: Final = ".lock"
-_STAGING: Final = ".staging-"
-_TRASH: Final = ".trash-"
-_UNFINISHED: Final = (_STAGING, _TRASH, f".{_STATE_FILE}.")
+LOCK_FILE: Final = ".lock"
+STAGING_PREFIX: Final = ".staging-"
+TRASH_PREFIX: Final = ".trash-"
+_UNFINISHED: Final = (STAGING_PREFIX, TRASH_PREFIX, f".{_STATE_FILE}.")
 """Begin the names of what a killed process leaves; the last is a state file half written."""
 
 LOCK_TIMEOUT_SECONDS: Final = 600.0
@@ -235,7 +235,7 @@ def _add(source: Path, model: str, base: Path, state: _State) -> None:
     The state is written before the version appears: a number that was written down is never given
     out again, and a token that names a version which did not appear is not valid.
     """
-    staging = base / f"{_STAGING}{uuid.uuid4().hex}"
+    staging = base / f"{STAGING_PREFIX}{uuid.uuid4().hex}"
     try:
         _copy(source, staging)
         if fingerprint(staging) != model:
@@ -268,7 +268,7 @@ def _prune(base: Path, keep_old: int) -> None:
     """Delete the oldest versions; a failure costs disk space only, so it is logged, not raised."""
     old = [*served(base).values()][: -keep_old - 1] + [*rolled_back(base).values()][:-keep_old]
     for path in old:
-        trash = base / f"{_TRASH}{uuid.uuid4().hex}"
+        trash = base / f"{TRASH_PREFIX}{uuid.uuid4().hex}"
         try:
             move(path, trash)
             shutil.rmtree(trash)
@@ -312,7 +312,7 @@ def _changing(base: Path, action: str) -> Iterator[None]:
     )
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with lock(base / _LOCK_FILE, held, wait_seconds=LOCK_TIMEOUT_SECONDS):
+        with lock(base / LOCK_FILE, held, wait_seconds=LOCK_TIMEOUT_SECONDS):
             yield
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
