@@ -78,12 +78,12 @@ def code_name(os_release: Mapping[str, str]) -> str:
 def verdict(
     facts: Mapping[str, Any], os_release: Mapping[str, str], has_apt: bool
 ) -> tuple[str, str] | None:
-    """Decides whether the environment needs a glibc of its own.
+    """Decide whether the environment needs a glibc of its own.
 
     Args:
-        facts: what `pythons.probe` says of the interpreter.
-        os_release: the fields of /etc/os-release.
-        has_apt: whether apt-get is on the PATH.
+        facts: Facts about the interpreter, as `pythons.probe` returns them.
+        os_release: Fields of /etc/os-release.
+        has_apt: Whether apt-get is on the PATH.
 
     Returns:
         None if not; else the code names of the machine's release and of the release that the

@@ -54,15 +54,15 @@ def run(
     """Run the pipeline and print what happens.
 
     Args:
-        options: see `pipeline.arguments`.
-        output: directory for everything that the run makes.
-        log_file: of the run.
-        console: for what a person should see; all other output goes to the log already.
-        interrupted: is set once the user has interrupted the run.
+        options: Parsed options of `pipeline.arguments`.
+        output: Directory for everything that the run makes.
+        log_file: Path of the run's log.
+        console: Console for what a person should see; all other output goes to the log.
+        interrupted: Event that is set once the user has interrupted the run.
 
     Raises:
-        UserError: see `pipeline.config.load`, `ingest.build` and the components.
-        TryAgainError: the disk is full.
+        UserError: The configuration, the data or a component's input is wrong.
+        TryAgainError: The disk is full.
     """
     ended: list[NodeResult] = []
     movies: IngestReport | None = None

@@ -138,11 +138,11 @@ def review(
     """Print how the data differ from the schema; write the changes that are confirmed.
 
     Args:
-        schema_file: the curated schema.
-        inferred: see `differences`.
-        statistics: see `differences`.
-        write: whether anything may be written.
-        confirm: asked for each change that can be made.
+        schema_file: Path of the curated schema.
+        inferred: Schema that was inferred from the data.
+        statistics: Statistics of the data, one list for each split.
+        write: Whether the file may be written.
+        confirm: Function that decides on each change that can be made.
 
     Raises:
         UserError: the schema cannot be read or written.

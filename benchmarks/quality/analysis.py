@@ -42,9 +42,9 @@ def analysis(
     """Strengths and weaknesses, in Markdown.
 
     Args:
-        splits: all films.
-        test: those of the test split.
-        predictions: on these, with all fields, by arm; the model's among them.
+        splits: Films of each split.
+        test: Films of the test split.
+        predictions: Predictions for the test films with all fields, by name of the arm.
     """
     everything = pd.concat(splits.values(), ignore_index=True)
     listed = genres(everything).sum(axis=1)

@@ -111,9 +111,9 @@ class FieldDropout(keras.layers.Layer):
         """Hide each field at a rate.
 
         Args:
-            fields: that each column belongs to; an empty one is never hidden.
-            rate: share of rows that lose a field, for each field by itself.
-            seed: of the draws.
+            fields: Name of the field of each column; a column with an empty name is never hidden.
+            rate: Share of rows that lose a field, for each field by itself.
+            seed: Seed of the random draws.
         """
         super().__init__()
         names = sorted(set(fields) - {""})

@@ -58,9 +58,9 @@ def fit(name: str, features: Features, folder: Path) -> tuple[Fit, bool]:
     """A fitted arm of `ARMS`, and whether it was all kept from an earlier time.
 
     Args:
-        name: of the arm.
-        features: what the arms read.
-        folder: keeps the results; its name stands for the films and the code.
+        name: Name of the arm.
+        features: Features of all films that the arms read.
+        folder: Directory of the kept results; its name identifies the films and the code.
     """
     arm = ARMS[name]
     if isinstance(arm, Blend):

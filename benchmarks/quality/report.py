@@ -54,9 +54,9 @@ def comparison(labels: Labels, outcomes: Outcomes, found: Leakage) -> str:
     """Scores, margins, aims, genres and costs.
 
     Args:
-        labels: of the test films, bool [films, 22].
-        outcomes: of the arms, the model among them.
-        found: what straddles the splits.
+        labels: Genres of the test films, bool [films, 22].
+        outcomes: Results of all arms, the model among them.
+        found: Counts of what stands in more than one split.
     """
     resampled = {
         known: resampled_macro_f1(

@@ -62,7 +62,7 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
         limits: `Limits` as JSON.
         previous: statistics of the last accepted data, from a Resolver with
             `LastAcceptedStrategy`; none on the first run.
-        code_fingerprint: see `components`.
+        code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
         AnomaliesFound: the data do not fit.

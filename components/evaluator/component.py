@@ -57,7 +57,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         last_blessed_model: the model that was blessed last, if there is one.
         simple_baseline: figures of the simple baseline.
         ignore_blessed_model: leave the last blessed model out of the comparison.
-        code_fingerprint: see `components`.
+        code_fingerprint: Hash of the sources that the node runs; part of its cache key.
         beam_pipeline: given by TFX.
 
     Raises:

@@ -43,7 +43,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
         examples: raw examples with these splits.
         metrics: output: figures on the test split.
         seed: of the solver.
-        code_fingerprint: see `components`.
+        code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
         UserError: a split has no films, or their plots share no words.

@@ -44,7 +44,7 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         model_blessing: the Evaluator's; a model that it did not bless is refused without a test.
         rows: number of rows of the test split, from the first, that the model is asked about.
         time_limit_seconds: for the whole process, its start included.
-        code_fingerprint: see `components`.
+        code_fingerprint: Hash of the sources that the node runs; part of its cache key.
     """
     folder = Path(blessing.uri)
     folder.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
         dimensions: length of Word2Vec's vectors.
         epochs: passes of Word2Vec's training over the plots.
         seed: of whatever is random.
-        code_fingerprint: see `components`.
+        code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
         UserError: there are too few plots, or GloVe is not installed.
