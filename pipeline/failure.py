@@ -40,12 +40,12 @@ def render(
     """The HTML page of a run that ended early. It has all sections if the model had been judged.
 
     Args:
-        config: of the run.
-        pipeline: of the run.
-        movies: what ingest read.
-        ended: the nodes that ended, the one that failed last.
-        error: what that node raised.
-        reasons: the error in words, one line each.
+        config: Configuration of the run.
+        pipeline: Pipeline of the run.
+        movies: Report of what ingest read.
+        ended: Nodes that ended, in order; the last one failed.
+        error: Exception that the last node raised.
+        reasons: Sentences that describe the error, one line each.
     """
     nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)

@@ -31,7 +31,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     Nothing is read but the sources and the schema, for their hashes.
 
     Args:
-        config: of the run.
+        config: Configuration of the run.
         destination_token: names the state of the serving directory, see
             `components.pusher.versions.destination_token`.
     """

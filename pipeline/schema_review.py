@@ -50,9 +50,9 @@ def differences(
     """How data differ from the curated schema.
 
     Args:
-        curated: the schema that runs are checked against.
-        inferred: what SchemaGen made of the data.
-        statistics: of the data, for the ranges, which SchemaGen does not infer.
+        curated: Schema that runs are checked against.
+        inferred: Schema that SchemaGen inferred from the data.
+        statistics: Statistics of the data, which give the ranges that SchemaGen does not infer.
 
     Returns:
         The changes, in the order of the curated schema, new features last.

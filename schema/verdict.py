@@ -36,12 +36,12 @@ class GenreVerdict(GenreScores):
     """One row of the verdict: the candidate's figures and what follows from them.
 
     Attributes:
-        genre: its name.
-        floor: lowest F1 allowed.
+        genre: Name of the genre.
+        floor: Lowest F1 allowed, from 0 to 1.
         last_blessed: F1 of the last blessed model on the same examples; None where there is none.
         simple_baseline: F1 of the simple baseline; None where there is none.
-        judgement: what follows. A genre below its floor may also be worse than the last blessed
-            model: `Verdict.reasons` has both.
+        judgement: Result for the genre. A genre below its floor may also be worse than the last
+            blessed model: `Verdict.reasons` names both.
     """
 
     genre: str
@@ -58,15 +58,15 @@ class Verdict:
     Attributes:
         blessed: whether the candidate may go out.
         reasons: why it may not, one sentence each; empty if it may.
-        notes: what was not compared, and why.
-        examples: how many the test split has.
-        genres: one row a genre, in the order of `schema.genres.GENRES`.
+        notes: Sentences that name what was not compared, and why.
+        examples: Number of test examples.
+        genres: One row for each genre, in the order of `schema.genres.GENRES`.
         macro_f1: mean F1 over the genres that have a test example.
         last_blessed_macro_f1: the same of the last blessed model; None where there is none.
         simple_baseline_macro_f1: the same of the simple baseline; None where there is none.
         aggregates: the candidate's other figures over all genres, by name.
         ignore_blessed_model: whether the last blessed model was left out on the user's demand.
-        config: what was demanded, the settings of the section `gate`.
+        config: Settings of the section `gate` by which the candidate was judged.
     """
 
     blessed: bool

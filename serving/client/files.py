@@ -31,12 +31,12 @@ class Row:
     """One row of a file.
 
     Attributes:
-        number: from 1, the header not counted.
-        line: line of the file that it begins in, from 1.
-        carried: values for the output, by column: tconst and what was asked to be kept.
-        movie: what it says, or None where the row is wrong.
-        field: of the value that is wrong; empty where it is the row as a whole.
-        reason: what is wrong.
+        number: Number of the row, counted from 1 without the header.
+        line: Number of the line on which the row begins, counted from 1.
+        carried: Values that go into the output, by column: tconst and the columns of `--keep`.
+        movie: Model inputs of the row; None if the row is wrong.
+        field: Name of the field with the wrong value; empty if the whole row is wrong.
+        reason: Description of the mistake; empty if there is none.
     """
 
     number: int
