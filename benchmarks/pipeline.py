@@ -1,4 +1,4 @@
-"""Time and memory of whole runs, node by node, and how they grow with the number of films.
+"""Time and memory of whole runs, node by node, and how they grow with the number of movies.
 
     python -m benchmarks.pipeline --data data/sample
     python -m benchmarks.pipeline --data imdb
@@ -34,7 +34,7 @@ OUTSIDE = "(start, ingest, end)"
 class Run(NamedTuple):
     """One run: rows, exit status, seconds in all, and by node seconds and peak memory in MB."""
 
-    films: int
+    movies: int
     status: int
     seconds: float
     nodes: dict[str, float]
@@ -110,7 +110,7 @@ def nodes_by_run(runs: Sequence[Run]) -> str:
     for run in runs:
         whole += [f"**{run.seconds:.0f}**", f"**{max(run.peaks.values()):,.0f}**"]
         outside += [f"{run.seconds - run.nodes.get(Node.TRAINER, 0):.0f}", ""]
-    head = [cell for run in runs for cell in (f"{run.films:,} films: s", "MB")]
+    head = [cell for run in runs for cell in (f"{run.movies:,} movies: s", "MB")]
     return table(["node", *head], [*rows, whole, outside])
 
 
@@ -133,8 +133,8 @@ def _measure_all(options: argparse.Namespace) -> int:
             data = cut(options.data, Path(scratch, "data"), titles) if titles else options.data
             output = (options.keep or Path(scratch)) / f"titles-{titles or 'all'}"
             runs.append(measure(data, output, options.flags))
-        films, status, seconds, *_ = runs[-1]
-        print(f"{films:,} films: exit {status}, {seconds:.0f} s", file=sys.stderr)
+        movies, status, seconds, *_ = runs[-1]
+        print(f"{movies:,} movies: exit {status}, {seconds:.0f} s", file=sys.stderr)
     print(f"{heading}:\n\n{nodes_by_run(runs)}")
     return max(run.status for run in runs)
 

@@ -3,10 +3,11 @@
     python -m benchmarks.serving
     python -m benchmarks.serving --model runs/imdb/serving/movie_genres --requests 20000
 
-Latency of one film and films a second at several numbers of clients, memory over many requests, and
-version swaps under load. Server, clients, the bare model and Flask have a process each, on the same
-machine, so that the clients' share of the processors is part of every number but the bare model's.
-What is compared is measured in turns, round by round: other work on the machine meets all alike.
+Latency of one movie and movies a second at several numbers of clients, memory over many requests,
+and version swaps under load. Server, clients, the bare model and Flask have a process each, on the
+same machine, so that the clients' share of the processors is part of every number but the bare
+model's. What is compared is measured in turns, round by round: other work on the machine meets all
+alike.
 """
 
 import argparse
@@ -40,7 +41,7 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.files import move
 from schema.names import MODEL_NAME, SERVING_FOLDER, SERVING_SIGNATURE
-from serving.client import Client, ModelName, ServerError
+from serving.client import Client, ModelSpec, ServerError
 from serving.client.over_grpc import request
 from serving.launch import PARAMETERS
 from serving.ports import listen
@@ -48,15 +49,15 @@ from serving.ports import listen
 PLOTS = PROJECT / "data" / "sample" / "title.plots.tsv"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 SIZES = (1, 8, 32, 128)
-"""Numbers of clients; and of films in a batch, for the model in the same process."""
-FILMS = 256
+"""Numbers of clients; and of movies in a batch, for the model in the same process."""
+MOVIES = 256
 PATIENCE = 60.0
 """Seconds after which a request counts as failed."""
 ROUNDS = 3
 SWAPS = 10
 BARE = "in process"
 
-Films = Sequence[Mapping[str, Any]]
+Movies = Sequence[Mapping[str, Any]]
 
 
 class Load(NamedTuple):
@@ -163,16 +164,16 @@ def _http_client(port: int) -> Ask:
     return ask
 
 
-def films() -> Films:
-    """Films of the sample, with everything that the model takes."""
+def movies() -> Movies:
+    """Movies of the sample, with everything that the model takes."""
     with PLOTS.open(encoding="utf-8", newline="") as file:
-        plots = [row["plot"] for row in islice(csv.DictReader(file, delimiter="\t"), FILMS)]
+        plots = [row["plot"] for row in islice(csv.DictReader(file, delimiter="\t"), MOVIES)]
     known = {raw.TITLE: "The Long Ford", raw.YEAR: 1957.0, raw.CAST: "An Actor|Another Actor"}
     unknown = {name: 0.0 if name in raw.NUMBERS else "" for name in raw.MODEL_INPUTS}
     return [{**unknown, **known, raw.PLOT: plot} for plot in plots]
 
 
-def bare(model: Path, rows: Films, batch: int, seconds: float) -> Load:
+def bare(model: Path, rows: Movies, batch: int, seconds: float) -> Load:
     """Call the signature in this process; a request is a batch, values in and values out."""
     answer = signature(model)
     started, worked = time.perf_counter(), time.process_time()
@@ -187,20 +188,20 @@ def bare(model: Path, rows: Films, batch: int, seconds: float) -> Load:
 
 
 @cache
-def signature(model: Path) -> Callable[[Films], dict[str, Any]]:
-    """The signature as a function from films to arrays, loaded once and warm."""
+def signature(model: Path) -> Callable[[Movies], dict[str, Any]]:
+    """The signature as a function from movies to arrays, loaded once and warm."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(model))
 
-    def answer(rows: Films) -> dict[str, Any]:
+    def answer(rows: Movies) -> dict[str, Any]:
         inputs = {name: tf.constant([row[name] for row in rows]) for name in rows[0]}
         outputs = loaded.signatures[SERVING_SIGNATURE](**inputs)
         return {name: value.numpy() for name, value in outputs.items()}
 
     for count in (1, 8) * 3:
-        answer(films()[:count])
+        answer(movies()[:count])
     return answer
 
 
@@ -214,7 +215,7 @@ def flask_application(model: Path, port: int) -> None:
     answer = signature(model)
     # The banner would stand among the tables.
     flask.cli.show_server_banner = lambda *_: None
-    application = flask.Flask("films")
+    application = flask.Flask("movies")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
     @application.post(f"/v1/models/{MODEL_NAME}:predict")
@@ -324,7 +325,7 @@ def compare(
         }
         for turn in range(ROUNDS + 1):
             for size in SIZES:
-                found = {BARE: alone.submit(bare, model, films(), size, seconds).result()}
+                found = {BARE: alone.submit(bare, model, movies(), size, seconds).result()}
                 for way, asked in ways.items():
                     worked = server.worked()
                     of_way = clients.submit(load, *asked, size, seconds).result()
@@ -338,7 +339,7 @@ def compare(
 
 
 def tables(met: Mapping[tuple[str, int], Load]) -> str:
-    """Latency at one client, films a second, and where the processors' time goes, in Markdown."""
+    """Latency at one client, movies a second, and where the processors' time goes, in Markdown."""
     ways = list(dict.fromkeys(way for way, _ in met))
     quantiles = {way: [met[way, 1].quantile(share) for share in (0.5, 0.99)] for way in ways}
     latencies = [
@@ -374,10 +375,10 @@ def tables(met: Mapping[tuple[str, int], Load]) -> str:
             row("both, of what the processors have", busy[way], ".0%"),
         ]
     sizes = [str(size) for size in SIZES]
-    head = ["one client, one film", "p50 ms", "p99 ms", "p50 by that in process"]
+    head = ["one client, one movie", "p50 ms", "p99 ms", "p50 by that in process"]
     return (
-        f"{table(head, latencies)}\n\n{table(['films a second', *sizes, 'errors'], rates)}\n\n"
-        f"{table(['processor ms a film', *sizes], work)}"
+        f"{table(head, latencies)}\n\n{table(['movies a second', *sizes, 'errors'], rates)}\n\n"
+        f"{table(['processor ms a movie', *sizes], work)}"
     )
 
 
@@ -446,8 +447,8 @@ def _measure(options: argparse.Namespace) -> None:
     if not found:
         raise UserError(f"{options.model}: no model has been pushed yet; run `make run` first")
     model = found[max(found)]
-    protos = [request([film], ModelName()).SerializeToString() for film in films()]
-    bodies = [json.dumps({"instances": [film]}).encode() for film in films()]
+    protos = [request([movie], ModelSpec()).SerializeToString() for movie in movies()]
+    bodies = [json.dumps({"instances": [movie]}).encode() for movie in movies()]
     with tempfile.TemporaryDirectory() as folder, own_process() as clients:
         base = Path(folder)
         shutil.copytree(model, base / "1")

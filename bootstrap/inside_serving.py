@@ -30,7 +30,7 @@ with subprocess.Popen(
             if line.startswith("Ctrl-C"):
                 break
         [prediction] = predict([{"title": "The Long Ford"}], f"http://127.0.0.1:{ports[1]}")
-        print(prediction.likeliest[0])
+        print(prediction.ranked[0])
         # The page is a process of its own, which may come later: wait up to a minute for it.
         with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
             client.get(f"http://127.0.0.1:{ports[2]}/api/status", timeout=60).raise_for_status()

@@ -11,7 +11,7 @@ from docutils.statemachine import StringList
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from schema.settings import Settings
+    from schema.config import Config
 
 LIMITS = {
     "minimum": "at least",
@@ -29,16 +29,16 @@ class SettingsTable(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Return the parsed table."""
-        from pipeline.config import Sections
+        from pipeline.config import ConfigFile
 
-        section = Sections.model_fields[self.arguments[0]].default
+        section = ConfigFile.model_fields[self.arguments[0]].default
         parsed = nodes.container()
         lines = StringList(table(type(section)), source=__name__)
         self.state.nested_parse(lines, self.content_offset, parsed)
         return parsed.children
 
 
-def table(section: "type[Settings]") -> list[str]:
+def table(section: "type[Config]") -> list[str]:
     """Return the lines of a Markdown table: name, type, default and meaning of each setting."""
     docstring = docstring_parser.parse(section.__doc__ or "")
     meanings = {one.arg_name: " ".join((one.description or "").split()) for one in docstring.params}

@@ -25,12 +25,12 @@ from rich.progress import (
 )
 
 from ingest.builder import build
+from ingest.config import IngestConfig
 from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, fetch
 from ingest.report import tables
-from ingest.settings import IngestSettings
 from schema import command
+from schema.config import mistake
 from schema.errors import ExitStatus, UserError, exit_status_help
-from schema.settings import mistake
 
 EPILOG: Final = exit_status_help(
     {
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
-    usual = IngestSettings()
+    usual = IngestConfig()
     parser.set_defaults(
         run=_build, **(usual.model_dump() | {"title_types": ",".join(usual.title_types)})
     )
@@ -103,9 +103,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    values = {name: getattr(options, name) for name in IngestSettings.model_fields}
+    values = {name: getattr(options, name) for name in IngestConfig.model_fields}
     try:
-        settings = IngestSettings.model_validate(
+        settings = IngestConfig.model_validate(
             values | {"title_types": options.title_types.split(",")}
         )
     except ValidationError as error:

@@ -13,13 +13,13 @@ from typing import Any
 
 import duckdb
 
+from ingest.config import IngestConfig
 from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
 from ingest.publish import Workplace, workplace
 from ingest.report import IngestReport
-from ingest.settings import IngestSettings
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
@@ -29,7 +29,7 @@ from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
 def build(
     data_dir: Path,
     output_dir: Path,
-    settings: IngestSettings | None = None,
+    settings: IngestConfig | None = None,
     progress: Progress = lambda *_: None,
 ) -> IngestReport:
     """Makes the movies CSV shards of a folder of IMDb dumps.
@@ -52,7 +52,7 @@ def build(
             `<output_dir>.rejects.tsv`.
         TryAgainError: Another build writes there, or the disk is full.
     """
-    settings = settings or IngestSettings()
+    settings = settings or IngestConfig()
     if not data_dir.is_dir():
         raise UserError(f"{data_dir}: no such folder; expected one with IMDb's dumps")
     sources, plots, inputs = _inputs(data_dir, settings)
@@ -83,7 +83,7 @@ def build(
         ) from error
 
 
-def changes(data_dir: Path, output_dir: Path, settings: IngestSettings) -> list[str]:
+def changes(data_dir: Path, output_dir: Path, settings: IngestConfig) -> list[str]:
     """Why a build would not keep what is in `output_dir`, in a few words each; none if it would.
 
     Raises:
@@ -92,7 +92,7 @@ def changes(data_dir: Path, output_dir: Path, settings: IngestSettings) -> list[
     return _changes(output_dir, settings, _inputs(data_dir, settings)[2])
 
 
-def _inputs(data_dir: Path, settings: IngestSettings) -> tuple[dict[Dump, Path], Path, list[Path]]:
+def _inputs(data_dir: Path, settings: IngestConfig) -> tuple[dict[Dump, Path], Path, list[Path]]:
     """The dumps, the plots, and all files of both."""
     sources = {dump: dump.find(data_dir) for dump in DUMPS}
     plots = settings.plots or find_plots(data_dir)
@@ -101,7 +101,7 @@ def _inputs(data_dir: Path, settings: IngestSettings) -> tuple[dict[Dump, Path],
 
 def _build(
     place: Workplace,
-    settings: IngestSettings,
+    settings: IngestConfig,
     sources: dict[Dump, Path],
     plots: Path,
     inputs: list[Path],
@@ -174,7 +174,7 @@ def _interrupt_as_such() -> Iterator[None]:
         raise
 
 
-def _made_from(settings: IngestSettings) -> dict[str, Any]:
+def _made_from(settings: IngestConfig) -> dict[str, Any]:
     """What the written files depend on, without the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -187,7 +187,7 @@ def _record(output: Path) -> Any:
     return json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
 
 
-def _changes(output: Path, settings: IngestSettings, inputs: list[Path]) -> list[str]:
+def _changes(output: Path, settings: IngestConfig, inputs: list[Path]) -> list[str]:
     """What is not as it was in the build in `output`."""
     try:
         record = _record(output)

@@ -13,10 +13,10 @@ import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
 from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, lines, split_key
+from ingest.config import IngestConfig
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, quoted, spooled
 from ingest.lines import CountBytes, Progress, Reject, RejectLog
 from ingest.plots import plot_files, read_plots
-from ingest.settings import IngestSettings
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.genres import GENRES
@@ -44,7 +44,7 @@ class Join:
     """
 
     con: duckdb.DuckDBPyConnection
-    settings: IngestSettings
+    settings: IngestConfig
     spool: Path
     log: RejectLog
     progress: Progress

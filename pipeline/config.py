@@ -8,14 +8,14 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.anomaly_gate.decision import Limits
+from components.anomaly_gate.decision import AnomalyGateConfig
 from components.evaluator.decision import GateConfig
-from ingest.settings import IngestSettings
+from ingest.config import IngestConfig
 from pipeline import removed, yaml_file
 from schema import features
+from schema.config import Config, Count, dotted, mistake
 from schema.errors import UserError
 from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_NAME, MOVIES_FOLDER, SERVING_FOLDER
-from schema.settings import Count, Settings, dotted, mistake
 from trainer.hparams import HParams
 from transform.features import TransformConfig
 
@@ -23,7 +23,7 @@ CONFIG_NAME: Final = "ordained.yaml"
 """A file of this name in the data directory is read unless another is given."""
 
 
-class WordVectorsConfig(Settings):
+class WordVectorsConfig(Config):
     """Where the word vectors come from.
 
     Attributes:
@@ -38,7 +38,7 @@ class WordVectorsConfig(Settings):
     epochs: Count = 5
 
 
-class TunerConfig(Settings):
+class TunerConfig(Config):
     """How hyperparameters are searched.
 
     Attributes:
@@ -52,7 +52,7 @@ class TunerConfig(Settings):
     epochs: Count = 4
 
 
-class ServingConfig(Settings):
+class ServingConfig(Config):
     """Which versions of the model stay in the serving directory.
 
     Attributes:
@@ -62,7 +62,7 @@ class ServingConfig(Settings):
     keep_old: Count = 3
 
 
-class BeamConfig(Settings):
+class BeamConfig(Config):
     """How Apache Beam runs.
 
     Attributes:
@@ -90,13 +90,13 @@ class BeamConfig(Settings):
         ]
 
 
-class Sections(Settings):
+class ConfigFile(Config):
     """The sections of a configuration file."""
 
-    ingest: IngestSettings = IngestSettings()
+    ingest: IngestConfig = IngestConfig()
     transform: TransformConfig = TransformConfig()
     word_vectors: WordVectorsConfig = WordVectorsConfig()
-    anomalies: Limits = Limits()
+    anomalies: AnomalyGateConfig = AnomalyGateConfig()
     hparams: HParams = HParams()
     tuner: TunerConfig = TunerConfig()
     gate: GateConfig = GateConfig()
@@ -104,7 +104,7 @@ class Sections(Settings):
     beam: BeamConfig = BeamConfig()
 
 
-class RunConfig(Sections):
+class RunConfig(ConfigFile):
     """Everything that a run depends on.
 
     Attributes:
@@ -204,7 +204,7 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
     return RunConfig(data=data, output=output, search_anew=bool(tune), **given)
 
 
-def _sections(files: Sequence[Path]) -> Sections:
+def _sections(files: Sequence[Path]) -> ConfigFile:
     """The sections of all files together, validated once."""
     values: dict[str, Any] = {}
     origins: dict[tuple[str, ...], list[Path]] = {}
@@ -221,7 +221,7 @@ def _sections(files: Sequence[Path]) -> Sections:
             elif settings is not None:
                 values[section] = settings
     try:
-        return Sections.model_validate(values)
+        return ConfigFile.model_validate(values)
     except ValidationError as error:
         lines = []
         for one in error.errors(include_url=False):
@@ -240,7 +240,7 @@ def _mistake(error: ErrorDetails) -> str:
         return f"{name} {change}"
     section, *inside = error["loc"]
     if not inside:
-        known = ", ".join(Sections.model_fields)
+        known = ", ".join(ConfigFile.model_fields)
         return f"{name} is no section of the configuration. Known: {known}"
-    known = ", ".join(dict(getattr(Sections(), str(section))))
+    known = ", ".join(dict(getattr(ConfigFile(), str(section))))
     return f"{name} is no setting. Known: {known}"

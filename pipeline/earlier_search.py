@@ -13,8 +13,8 @@ from pydantic import ValidationError
 import metadata
 from metadata import History
 from pipeline.config import RunConfig
+from schema.config import dotted, mistake
 from schema.names import Node
-from schema.settings import dotted, mistake
 from trainer.hparams import HParams
 
 RESULT_FILE: Final = "best_hyperparameters.txt"

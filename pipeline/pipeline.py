@@ -53,7 +53,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
 
 
 def data_stage(config: RunConfig) -> Nodes:
-    """Read the films, and stop the run if they are not what the schema expects."""
+    """Read the movies, and stop the run if they are not what the schema expects."""
     splits = [
         tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets)
         for name, buckets in SPLIT_BUCKETS.items()
@@ -109,7 +109,7 @@ def data_stage(config: RunConfig) -> Nodes:
 
 
 def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
-    """Transform the films, and make vectors for the words of their plots."""
+    """Transform the movies, and make vectors for the words of their plots."""
     transform = tfx.components.Transform(
         examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
         schema=nodes[Node.SCHEMA_IMPORTER].outputs["schema"],

@@ -125,7 +125,7 @@ def _ingest(config: RunConfig, board: Board) -> IngestReport:
     rejected = sum(sum(reasons.values()) for reasons in report.rejected.values())
     board.end(
         "cached" if report.reused else "done",
-        f"{report.movies:,} films of {report.titles:,} titles "
+        f"{report.movies:,} movies of {report.titles:,} titles "
         f"({dropped:,} dropped, {rejected:,} lines rejected)",
     )
     return report

@@ -7,5 +7,5 @@ Evaluator, which uses `metrics`, does not depend on the charts.
 - `facts`: what a report is made from.
 - `page`: `render`, `render_refused` and `render_failed`.
 - `charts` and `metrics`: figures from arrays, and the numbers in them.
-- `examples`: which films are shown, and `effects` of their words and fields.
+- `examples`: which movies are shown, and `effects` of their words and fields.
 """

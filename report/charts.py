@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from metadata import Timing
 from report import metrics
-from report.facts import Distance, Films, Genre, Slice
+from report.facts import Distance, Genre, Movies, Slice
 from report.metrics import Counts, Floats, Labels
 
 MODEL: Final = "#0082c8"
@@ -85,19 +85,19 @@ def f1_by_genre(genres: Sequence[Genre]) -> go.Figure:
             "%{customdata[2]:.3f}, recall %{customdata[3]:.3f}<extra>%{y}</extra>"
         ),
     )
-    _axes(figure, "F1 on the test split (0 to 1)", "genre (test films)")
+    _axes(figure, "F1 on the test split (0 to 1)", "genre (test movies)")
     figure.update_xaxes(range=[-0.02, 1.02])
     return _tall(figure, len(rows), room=110)
 
 
-def threshold_curve(genre: Genre, films: Films, column: int) -> go.Figure:
+def threshold_curve(genre: Genre, movies: Movies, column: int) -> go.Figure:
     """Precision, recall and F1 of one genre at all thresholds, and the threshold that was used.
 
-    `column` is the index of the genre in the arrays of `films`.
+    `column` is the index of the genre in the arrays of `movies`.
     """
-    probabilities = films.probabilities[:, column]
-    curve = metrics.threshold_curve(films.labels[:, column], probabilities)
-    used = float(metrics.thresholds_used(probabilities, films.scores[:, column]))
+    probabilities = movies.probabilities[:, column]
+    curve = metrics.threshold_curve(movies.labels[:, column], probabilities)
+    used = float(metrics.thresholds_used(probabilities, movies.scores[:, column]))
     figure = go.Figure()
     for name, colour, dash, values in (
         ("precision", BASELINE, "dot", curve.precision),
@@ -107,31 +107,31 @@ def threshold_curve(genre: Genre, films: Films, column: int) -> go.Figure:
         hover = f"at %{{x:.2f}}: {name} %{{y:.3f}}<extra></extra>"
         _line(figure, name, metrics.THRESHOLDS, values, hover, color=colour, dash=dash)
     hover = f"threshold used {used:.3f}<extra></extra>"
-    _line(figure, "threshold used (median over films)", [used, used], [0, 1], hover, color=FLOOR)
+    _line(figure, "threshold used (median over movies)", [used, used], [0, 1], hover, color=FLOOR)
     _axes(figure, "threshold (probability)", "score (0 to 1)")
-    return _small(figure, f"{genre.genre} ({genre.support:,} films)")
+    return _small(figure, f"{genre.genre} ({genre.support:,} movies)")
 
 
 def calibration(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
-    """How often films have a genre, beside the probability that the model gave.
+    """How often movies have a genre, beside the probability that the model gave.
 
     Args:
         title: first words of the figure's title, such as the name of the genre.
-        labels: bool array of any shape, the films' own genres.
+        labels: bool array of any shape, the movies' own genres.
         probabilities: float array of the same shape.
     """
     found = metrics.calibration(labels, probabilities)
     figure = go.Figure()
     _line(figure, "as it should be", [0, 1], [0, 1], color=FLOOR, width=1, dash="dash")
     figure.add_scatter(
-        name="films in bins of equal size, with 95% intervals",
+        name="movies in bins of equal size, with 95% intervals",
         x=found.predicted,
         y=found.observed,
         mode="lines+markers",
         line={"color": MODEL, "width": 1.5},
         marker={"color": MODEL, "size": 6},
         error_y=_interval(found.observed, found.low, found.high),
-        customdata=np.column_stack([found.films, found.low, found.high]),
+        customdata=np.column_stack([found.movies, found.low, found.high]),
         hovertemplate=(
             "says %{x:.3f}, is %{y:.3f} (%{customdata[1]:.2f} to %{customdata[2]:.2f})<br>"
             "%{customdata[0]:,} cases<extra></extra>"
@@ -141,43 +141,43 @@ def calibration(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
     return _small(figure, f"{title}, ECE {found.error:.3f}")
 
 
-def confusion(films: Films, names: Sequence[str]) -> go.Figure:
+def confusion(movies: Movies, names: Sequence[str]) -> go.Figure:
     """Which genre is predicted in place of which other one; `names` are those of the columns."""
-    counts = metrics.confusion(films.labels, films.predicted)
-    support = films.labels.sum(axis=0)
+    counts = metrics.confusion(movies.labels, movies.predicted)
+    support = movies.labels.sum(axis=0)
     share = 100 * metrics.ratio(counts, support[:, np.newaxis])
-    hover = "%{y} missed, %{x} given instead:<br>%{customdata:,} films, %{z:.1f}%<extra></extra>"
-    axes = "genre given without reason", "genre missed (test films that have it)"
+    hover = "%{y} missed, %{x} given instead:<br>%{customdata:,} movies, %{z:.1f}%<extra></extra>"
+    axes = "genre given without reason", "genre missed (test movies that have it)"
     return _heatmap(share, names, _counted(names, support), counts, hover, axes)
 
 
 def co_occurrence(labels: Labels, names: Sequence[str]) -> go.Figure:
-    """Which genres go together: of the films with one genre, the share that has another too.
+    """Which genres go together: of the movies with one genre, the share that has another too.
 
     Args:
-        labels: bool [films, genres], the films' own genres or the predicted ones.
+        labels: bool [movies, genres], the movies' own genres or the predicted ones.
         names: names of the genres, in the order of the columns.
     """
     counts = metrics.together(labels)
     support = np.diag(counts)
     share = 100 * metrics.ratio(counts, support[:, np.newaxis])
     np.fill_diagonal(share, np.nan)
-    hover = "%{y} and %{x}: %{customdata:,} films, %{z:.1f}%<extra></extra>"
-    axes = "also has", "of the films with"
+    hover = "%{y} and %{x}: %{customdata:,} movies, %{z:.1f}%<extra></extra>"
+    axes = "also has", "of the movies with"
     return _heatmap(share, names, _counted(names, support), counts, hover, axes, highest=100)
 
 
 def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> go.Figure:
     """F1 by slice, the first on top, and genre.
 
-    A slice must have `least` films of a genre for its F1 to be shown.
+    A slice must have `least` movies of a genre for its F1 to be shown.
     """
     f1 = [[one.micro_f1, *np.where(one.support >= least, one.f1, np.nan)] for one in found]
-    counts = [[one.films, *one.support] for one in found]
+    counts = [[one.movies, *one.support] for one in found]
     rows = _counted([f"{plain(one.kind)}: {one.name}" for one in found], [row[0] for row in counts])
     columns = ["all genres (micro)", *names]
-    hover = "%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} films<extra></extra>"
-    axes = "genre", "slice (test films)"
+    hover = "%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} movies<extra></extra>"
+    axes = "genre", "slice (test movies)"
     return _heatmap(np.array(f1), columns, rows, np.array(counts), hover, axes, 1, "F1")
 
 
@@ -305,7 +305,7 @@ def _heatmap(
     hover: str,
     axes: tuple[str, str],
     highest: float | None = None,
-    unit: str = "% of the films with the genre",
+    unit: str = "% of the movies with the genre",
 ) -> go.Figure:
     """A heat map from 0 to `highest`; None takes the highest value. NaN is left empty."""
     figure = go.Figure()
@@ -338,8 +338,8 @@ def _heatmap(
     return figure.update_layout(height=180 + 19 * len(rows), margin={**_MARGIN, "t": 70})
 
 
-def _counted(names: Iterable[str], films: Iterable[int]) -> list[str]:
-    return [f"{name} ({count:,})" for name, count in zip(names, films, strict=True)]
+def _counted(names: Iterable[str], movies: Iterable[int]) -> list[str]:
+    return [f"{name} ({count:,})" for name, count in zip(names, movies, strict=True)]
 
 
 def _interval(values: Floats, low: Floats, high: Floats) -> dict[str, Any]:

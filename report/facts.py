@@ -17,8 +17,8 @@ from schema import verdict
 class Genre(verdict.GenreVerdict):
     """One genre in the verdict of the gate.
 
-    `hits` and `predicted` count the test films that have the genre and were predicted to, and those
-    that were predicted to.
+    `hits` and `predicted` count the test movies that have the genre and were predicted to, and
+    those that were predicted to.
     """
 
     hits: int
@@ -55,12 +55,12 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Films:
-    """The films of the test split with the model's predictions.
+class Movies:
+    """The movies of the test split with the model's predictions.
 
-    `tconst` and `title` are str objects [films]; the films' own genres, `labels`, and those that
-    were predicted are bool [films, genres]; probabilities and decision scores, above one half if
-    predicted, float [films, genres].
+    `tconst` and `title` are str objects [movies]; the movies' own genres, `labels`, and those that
+    were predicted are bool [movies, genres]; probabilities and decision scores, above one half if
+    predicted, float [movies, genres].
     """
 
     tconst: npt.NDArray[Any]
@@ -73,14 +73,14 @@ class Films:
 
 @dataclass(frozen=True)
 class Slice:
-    """Metrics on a slice of the test films; `kind` is what they are sliced by, such as `decade`.
+    """Metrics on a slice of the test movies; `kind` is what they are sliced by, such as `decade`.
 
-    `f1` and the number of films, `support`, are arrays [genres].
+    `f1` and the number of movies, `support`, are arrays [genres].
     """
 
     kind: str
     name: str
-    films: int
+    movies: int
     micro_f1: float
     f1: Floats
     support: Floats
@@ -99,8 +99,8 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class ShownFilm:
-    """A film, the genres it is listed under, and the probability of one `genre`."""
+class ShownMovie:
+    """A movie, the genres it is listed under, and the probability of one `genre`."""
 
     tconst: str
     title: str
@@ -110,8 +110,8 @@ class ShownFilm:
 
 
 @dataclass(frozen=True)
-class Example(ShownFilm):
-    """A film with a good or a bad prediction, explained by its effects on `genre`.
+class Example(ShownMovie):
+    """A movie with a good or a bad prediction, explained by its effects on `genre`.
 
     The strongest effects come first.
     """
@@ -191,8 +191,8 @@ class Data:
 
     Attributes:
         fingerprint: fingerprint of the files that were read, which are in `folder`.
-        films: number of films, by split.
-        genres: number of films of each genre, [genres] by split in the order of `films`.
+        movies: number of movies, by split.
+        genres: number of movies of each genre, [genres] by split in the order of `movies`.
         anomalies: what TFDV found, one line each.
         ingest: ingest's report of what was read, dropped and rejected; empty if it is not known.
     """
@@ -200,7 +200,7 @@ class Data:
     span: int
     fingerprint: str
     folder: str
-    films: Mapping[str, int]
+    movies: Mapping[str, int]
     genres: Mapping[str, Floats]
     anomalies: tuple[str, ...]
     distances: tuple[Distance, ...]
@@ -213,7 +213,7 @@ class Facts:
 
     Attributes:
         model: folder of the model, whose SHA-256 is the fingerprint.
-        films: the test split.
+        movies: the test split.
         last_training: how the last blessed model was trained; None if there is no such model.
         recipe: what the model was made from; None without ML Metadata.
         last_recipe: the same of the last blessed model.
@@ -227,7 +227,7 @@ class Facts:
     fingerprint: str
     verdict: Verdict
     outcome: Outcome
-    films: Films
+    movies: Movies
     slices: tuple[Slice, ...]
     examples: tuple[Example, ...]
     training: Training

@@ -1,6 +1,6 @@
 """Numbers behind the charts: counts, intervals and curves of multi-label predictions.
 
-Arrays called `labels` and `predicted` are bool [films, genres], and `probabilities` are float of
+Arrays called `labels` and `predicted` are bool [movies, genres], and `probabilities` are float of
 the same shape, unless a docstring says otherwise.
 """
 
@@ -37,7 +37,7 @@ class Curve:
 class Calibration:
     """Predicted probabilities and observed shares, in bins of predictions; arrays [bins].
 
-    `predicted` is the mean probability of each bin, rising; `observed` the share of its `films`
+    `predicted` is the mean probability of each bin, rising; `observed` the share of its `movies`
     that have the genre, with the ends of the share's 95% interval.
     """
 
@@ -45,13 +45,13 @@ class Calibration:
     observed: Floats
     low: Floats
     high: Floats
-    films: Counts
+    movies: Counts
 
     @property
     def error(self) -> float:
-        """Expected calibration error: mean distance of the two, weighted by films."""
-        total = max(int(self.films.sum()), 1)
-        return float((np.abs(self.predicted - self.observed) * self.films).sum() / total)
+        """Expected calibration error: mean distance of the two, weighted by movies."""
+        total = max(int(self.movies.sum()), 1)
+        return float((np.abs(self.predicted - self.observed) * self.movies).sum() / total)
 
 
 def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -69,10 +69,11 @@ def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
 def f1_interval(
     hits: npt.ArrayLike, support: npt.ArrayLike, predicted: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """A 95% interval of F1 that also holds if films are few; ends, float64 of the arguments' shape.
+    """A 95% interval of F1 that also holds if movies are few; ends, float64 of the arguments'
+    shape.
 
-    F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the `support` films that have
-    the genre or the films that were `predicted` to, the `hits` are both. So its ends are those of
+    F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the `support` movies that have
+    the genre or the movies that were `predicted` to, the `hits` are both. So its ends are those of
     Wilson's interval of J. (A bootstrap over three correct predictions of three gives an interval
     of no width.)
     """
@@ -82,7 +83,9 @@ def f1_interval(
 
 
 def threshold_curve(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Curve:
-    """Precision, recall and F1 of one genre at each of `THRESHOLDS`; both arguments are [films]."""
+    """Precision, recall and F1 of one genre at each of `THRESHOLDS`; both arguments are
+    [movies].
+    """
     predicted = probabilities[:, np.newaxis] >= THRESHOLDS
     hits = (predicted & labels[:, np.newaxis]).sum(axis=0)
     support, chosen = labels.sum(), predicted.sum(axis=0)
@@ -90,29 +93,29 @@ def threshold_curve(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Cur
 
 
 def thresholds_used(probabilities: Floats, scores: Floats) -> Floats:
-    """The median over films, the first axis, of the thresholds that were used.
+    """The median over movies, the first axis, of the thresholds that were used.
 
-    Thresholds depend on which fields of a film are known. A decision score is the difference of the
-    log-odds of probability and threshold, put through the logistic function.
+    Thresholds depend on which fields of a movie are known. A decision score is the difference of
+    the log-odds of probability and threshold, put through the logistic function.
     """
     thresholds = expit(log_odds(probabilities) - log_odds(scores))
     return np.asarray(np.median(thresholds, axis=0))
 
 
 def calibration(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Calibration:
-    """Calibration in bins of about equally many films; arguments of one shape, taken flat."""
+    """Calibration in bins of about equally many movies; arguments of one shape, taken flat."""
     order = np.argsort(probabilities, axis=None, kind="stable")
     ranked, truth = probabilities.ravel()[order].astype(np.float64), labels.ravel()[order]
     parts = [part for part in np.array_split(np.arange(len(ranked)), CALIBRATION_BINS) if len(part)]
-    films = np.array([len(part) for part in parts], np.int64)
+    movies = np.array([len(part) for part in parts], np.int64)
     hits = np.array([truth[part].sum() for part in parts], np.int64)
-    low, high = wilson(hits, films)
+    low, high = wilson(hits, movies)
     predicted = np.array([ranked[part].mean() for part in parts], np.float64)
-    return Calibration(predicted, ratio(hits, films), low, high, films)
+    return Calibration(predicted, ratio(hits, movies), low, high, movies)
 
 
 def confusion(labels: Labels, predicted: Labels) -> Counts:
-    """How many films lack the prediction of one genre and have a wrong one of another.
+    """How many movies lack the prediction of one genre and have a wrong one of another.
 
     int64 [genres, genres], by the genre that was missed and the genre wrongly predicted.
     """
@@ -121,19 +124,19 @@ def confusion(labels: Labels, predicted: Labels) -> Counts:
 
 
 def together(labels: Labels) -> Counts:
-    """How many films have both of two genres, int64 [genres, genres]."""
+    """How many movies have both of two genres, int64 [genres, genres]."""
     whole = labels.astype(np.int64)
     return whole.T @ whole
 
 
 def log_losses(labels: Labels, probabilities: Floats) -> Floats:
-    """Mean log loss of each film over the genres, float64 [films]."""
+    """Mean log loss of each movie over the genres, float64 [movies]."""
     logits = log_odds(probabilities)
     return (np.logaddexp(0, logits) - labels * logits).mean(axis=1)
 
 
-def film_f1(labels: Labels, predicted: Labels) -> Floats:
-    """F1 over the genres of each film, float64 [films]; 0 without any."""
+def movie_f1(labels: Labels, predicted: Labels) -> Floats:
+    """F1 over the genres of each movie, float64 [movies]; 0 without any."""
     return ratio(2 * (labels & predicted).sum(axis=1), labels.sum(axis=1) + predicted.sum(axis=1))
 
 

@@ -24,7 +24,7 @@ from schema.genres import GENRES
 from schema.names import Split
 
 LEAST_IN_SLICE: Final = 5
-"""Number of films of a genre that a slice must have for its F1 to be drawn."""
+"""Number of movies of a genre that a slice must have for its F1 to be drawn."""
 
 _AGGREGATES: Final = {
     "micro_f1_score": "micro-F1",
@@ -43,11 +43,12 @@ def render(facts: Facts) -> str:
         facts=facts,
         verdict=facts.verdict,
         scores=_scores(facts),
-        strengths=summary.strengths(facts.verdict, facts.films),
-        weaknesses=summary.weaknesses(facts.verdict, facts.films, facts.slices, GENRES),
+        strengths=summary.strengths(facts.verdict, facts.movies),
+        weaknesses=summary.weaknesses(facts.verdict, facts.movies, facts.slices, GENRES),
         present=[row for row in facts.verdict.genres if row.support],
         doubts={
-            listed: examples.doubtful_labels(facts.films, listed=listed) for listed in (True, False)
+            listed: examples.doubtful_labels(facts.movies, listed=listed)
+            for listed in (True, False)
         },
         changes=_changes(facts),
         moved=_moved(facts.verdict.genres),
@@ -139,22 +140,22 @@ def _environment() -> jinja2.Environment:
 
 def _figures(facts: Facts) -> dict[str, go.Figure]:
     """All charts of the page, by the names that the templates place them by."""
-    films = facts.films
+    movies = facts.movies
     losses, scores = charts.learning_curves(facts.training.history, facts.training.best_pass)
     found = {
         "f1": charts.f1_by_genre(facts.verdict.genres),
-        "confusion": charts.confusion(films, GENRES),
-        "together-true": charts.co_occurrence(films.labels, GENRES),
-        "together-predicted": charts.co_occurrence(films.predicted, GENRES),
+        "confusion": charts.confusion(movies, GENRES),
+        "together-true": charts.co_occurrence(movies.labels, GENRES),
+        "together-predicted": charts.co_occurrence(movies.predicted, GENRES),
         "losses": losses,
         "scores": scores,
     }
-    if len(films.labels):
-        found["calibration"] = charts.calibration("all genres", films.labels, films.probabilities)
+    if len(movies.labels):
+        found["calibration"] = charts.calibration("all genres", movies.labels, movies.probabilities)
         for column, row in enumerate(facts.verdict.genres):
             if row.support:
-                found[f"threshold-{row.genre}"] = charts.threshold_curve(row, films, column)
-                cases = films.labels[:, column], films.probabilities[:, column]
+                found[f"threshold-{row.genre}"] = charts.threshold_curve(row, movies, column)
+                cases = movies.labels[:, column], movies.probabilities[:, column]
                 title = f"{row.genre} ({row.support:,})"
                 found[f"calibration-{row.genre}"] = charts.calibration(title, *cases)
     if facts.slices:
@@ -200,11 +201,11 @@ def _moved(genres: Sequence[Genre]) -> list[tuple[Genre, float]]:
 
 
 def _training_shares(facts: Facts) -> list[tuple[str, float]]:
-    """The share of the training films that has each genre; empty if there are no such films."""
-    films = facts.data.films.get(Split.TRAIN)
-    if not films or Split.TRAIN not in facts.data.genres:
+    """The share of the training movies that has each genre; empty if there are no such movies."""
+    movies = facts.data.movies.get(Split.TRAIN)
+    if not movies or Split.TRAIN not in facts.data.genres:
         return []
-    return list(zip(GENRES, facts.data.genres[Split.TRAIN] / films, strict=True))
+    return list(zip(GENRES, facts.data.genres[Split.TRAIN] / movies, strict=True))
 
 
 def _score(value: float | None) -> str:

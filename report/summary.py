@@ -6,19 +6,19 @@ from typing import Final
 import numpy as np
 
 from report import metrics
-from report.facts import Films, Genre, Slice, Verdict
+from report.facts import Genre, Movies, Slice, Verdict
 
 FEW: Final = 3
 """Number of genres or confusions that a sentence names."""
 
-LEAST_FILMS: Final = 10
-"""Number of films that a slice must have to be called weak."""
+LEAST_MOVIES: Final = 10
+"""Number of movies that a slice must have to be called weak."""
 
 NOTABLE: Final = 0.05
-"""A difference in F1 or in a share of films that is worth a sentence."""
+"""A difference in F1 or in a share of movies that is worth a sentence."""
 
 
-def strengths(verdict: Verdict, films: Films) -> list[str]:
+def strengths(verdict: Verdict, movies: Movies) -> list[str]:
     """What the model is good at, one sentence each."""
     present = [row for row in verdict.genres if row.support]
     sentences = []
@@ -34,25 +34,25 @@ def strengths(verdict: Verdict, films: Films) -> list[str]:
             f"Better than the simple baseline by more than {NOTABLE:.2f} in {better} of "
             f"{len(gains)} genres{most}."
         )
-    total = len(films.labels)
+    total = len(movies.labels)
     if total:
-        exact = int((films.labels == films.predicted).all(axis=1).sum())
-        touched = int((films.labels & films.predicted).any(axis=1).sum())
+        exact = int((movies.labels == movies.predicted).all(axis=1).sum())
+        touched = int((movies.labels & movies.predicted).any(axis=1).sum())
         sentences.append(
-            f"All genres right for {exact:,} of {total:,} test films ({exact / total:.0%}), at "
+            f"All genres right for {exact:,} of {total:,} test movies ({exact / total:.0%}), at "
             f"least one right for {touched:,} ({touched / total:.0%})."
         )
     return sentences
 
 
 def weaknesses(
-    verdict: Verdict, films: Films, slices: Sequence[Slice], names: Sequence[str]
+    verdict: Verdict, movies: Movies, slices: Sequence[Slice], names: Sequence[str]
 ) -> list[str]:
     """What the model is bad at, and what cannot be said, one sentence each.
 
     Args:
         verdict: the verdict of the gate.
-        films: the test split.
+        movies: the test split.
         slices: slices of the test split.
         names: names of the genres, in the order of the arrays' columns.
     """
@@ -69,28 +69,28 @@ def weaknesses(
         lost = [pair for pair in reversed(_differences(present, field)) if pair[1] < -least]
         if lost:
             sentences.append(f"Below the {rival} in {_named(lost)}.")
-    sentences += _confusions(films, names)
+    sentences += _confusions(movies, names)
     sentences += _slices(slices, verdict.aggregates.get("micro_f1_score"))
-    sentences += _trust(films)
+    sentences += _trust(movies)
     unsure = [row for row in present if row.interval[1] - row.interval[0] > 0.4]
     if unsure:
         few = _listing(f"{row.genre} ({row.support:,})" for row in unsure)
         sentences.append(
-            f"Too few test films to say much of {few}: each interval is wider than 0.4."
+            f"Too few test movies to say much of {few}: each interval is wider than 0.4."
         )
     absent = [row.genre for row in verdict.genres if not row.support]
     if absent:
-        sentences.append(f"Not measured, since no test film has it: {_listing(absent)}.")
+        sentences.append(f"Not measured, since no test movie has it: {_listing(absent)}.")
     return sentences
 
 
-def _confusions(films: Films, names: Sequence[str]) -> list[str]:
-    counts = metrics.confusion(films.labels, films.predicted)
-    support = films.labels.sum(axis=0)
+def _confusions(movies: Movies, names: Sequence[str]) -> list[str]:
+    counts = metrics.confusion(movies.labels, movies.predicted)
+    support = movies.labels.sum(axis=0)
     order = np.argsort(-counts, axis=None, kind="stable")[:FEW]
     pairs = [
         f"{names[given]} in place of {names[missed]} ({counts[missed, given]} of "
-        f"{support[missed]} films)"
+        f"{support[missed]} movies)"
         for missed, given in zip(*np.unravel_index(order, counts.shape), strict=True)
         if counts[missed, given]
     ]
@@ -98,31 +98,31 @@ def _confusions(films: Films, names: Sequence[str]) -> list[str]:
 
 
 def _slices(slices: Sequence[Slice], overall: float | None) -> list[str]:
-    large = [one for one in slices if one.films >= LEAST_FILMS]
+    large = [one for one in slices if one.movies >= LEAST_MOVIES]
     if overall is None or not large:
         return []
     worst = min(large, key=lambda one: one.micro_f1)
     if worst.micro_f1 > overall - NOTABLE:
-        return [f"No slice of {LEAST_FILMS} films or more is {NOTABLE:.2f} below the whole."]
+        return [f"No slice of {LEAST_MOVIES} movies or more is {NOTABLE:.2f} below the whole."]
     kind = worst.kind.replace("_", " ")
     return [
-        f"Weakest slice: {kind} {worst.name}, micro-F1 {worst.micro_f1:.3f} on {worst.films:,} "
-        f"films, {overall:.3f} on all."
+        f"Weakest slice: {kind} {worst.name}, micro-F1 {worst.micro_f1:.3f} on {worst.movies:,} "
+        f"movies, {overall:.3f} on all."
     ]
 
 
-def _trust(films: Films) -> list[str]:
-    if not len(films.labels):
+def _trust(movies: Movies) -> list[str]:
+    if not len(movies.labels):
         return []
-    error = metrics.calibration(films.labels, films.probabilities).error
-    said, true = films.probabilities.sum(axis=1).mean(), films.labels.sum(axis=1).mean()
+    error = metrics.calibration(movies.labels, movies.probabilities).error
+    said, true = movies.probabilities.sum(axis=1).mean(), movies.labels.sum(axis=1).mean()
     if abs(said / max(true, 1e-9) - 1) <= NOTABLE:
-        tendency = "about as many genres as films have"
+        tendency = "about as many genres as movies have"
     else:
         tendency = "too many genres" if said > true else "too few genres"
     return [
         f"Its probabilities are off by {error:.3f} on average (expected calibration error), and "
-        f"promise {tendency}: {said:.2f} a film, where films have {true:.2f}."
+        f"promise {tendency}: {said:.2f} a movie, where movies have {true:.2f}."
     ]
 
 
@@ -134,8 +134,8 @@ def _differences(rows: Sequence[Genre], rival: str) -> list[tuple[Genre, float]]
 
 def _figure(row: Genre) -> str:
     low, high = row.interval
-    films = "film" if row.support == 1 else "films"
-    return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {row.support:,} {films})"
+    movies = "movie" if row.support == 1 else "movies"
+    return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {row.support:,} {movies})"
 
 
 def _named(differences: Sequence[tuple[Genre, float]]) -> str:

@@ -1,4 +1,4 @@
-"""Films as `tf.train.Example`s, in the form in which CsvExampleGen writes them."""
+"""Movies as `tf.train.Example`s, in the form in which CsvExampleGen writes them."""
 
 import math
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ Value = str | bytes | int | float | None
 
 
 def to_example(movie: Mapping[str, Value]) -> "tf.train.Example":
-    """Make an example of a film.
+    """Make an example of a movie.
 
     Args:
         movie: values by feature name (`schema.features.CSV_COLUMNS`); text as str or bytes.
 
     Returns:
-        A feature for each name. It holds no value if the film's is None, empty, NaN or infinite.
+        A feature for each name. It holds no value if the movie's is None, empty, NaN or infinite.
     """
     import tensorflow as tf
 
@@ -39,5 +39,5 @@ def to_example(movie: Mapping[str, Value]) -> "tf.train.Example":
 
 
 def serialize(movie: Mapping[str, Value]) -> bytes:
-    """The serialized example of a film; equal films give equal bytes."""
+    """The serialized example of a movie; equal movies give equal bytes."""
     return bytes(to_example(movie).SerializeToString(deterministic=True))

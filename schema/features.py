@@ -17,7 +17,7 @@ CAST: Final = "cast"
 SPLIT_KEY: Final = "split_key"
 
 TEXTS: Final[tuple[str, ...]] = (PLOT, TITLE)
-"""Free text, one string a film."""
+"""Free text, one string a movie."""
 
 PEOPLE: Final[tuple[str, ...]] = (DIRECTORS, WRITERS, CAST)
 """Names joined by `LIST_SEPARATOR`, the cast in billing order."""

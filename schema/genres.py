@@ -26,6 +26,6 @@ GENRES: Final[tuple[str, ...]] = (
     "War",
     "Western",
 )
-"""IMDb's names for the genres of feature films, without News (59 films in 56,503)."""
+"""IMDb's names for the genres of feature films, without News (59 movies in 56,503)."""
 
 NUM_GENRES: Final[int] = len(GENRES)

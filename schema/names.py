@@ -18,7 +18,7 @@ METADATA_FILE: Final = "metadata.sqlite"
 """ML Metadata's database in an output directory."""
 
 MOVIES_FOLDER: Final = "movies"
-"""The folder of an output directory into which ingest writes the shards of the joined films."""
+"""The folder of an output directory into which ingest writes the shards of the joined movies."""
 
 LOGS_FOLDER: Final = "logs"
 """The folder of an output directory with the logs of runs, of servers and of TensorBoard."""
@@ -100,9 +100,9 @@ PUSHED_DESTINATION_PROPERTY: Final = "pushed_destination"
 
 # Files inside artifacts.
 MOVIES_SHARD: Final = "movies-{:05}-of-{:05}.csv"
-"""A shard of the joined films, named by its number and the number of shards."""
+"""A shard of the joined movies, named by its number and the number of shards."""
 MOVIES_PATTERN: Final = MOVIES_SHARD.replace("{:05}-of-{:05}", "*")
-"""All shards of the joined films, written by ingest and read by CsvExampleGen."""
+"""All shards of the joined movies, written by ingest and read by CsvExampleGen."""
 MOVIES_SPLIT: Final = "movies"
 """The only input split of CsvExampleGen."""
 EXAMPLES_COMPRESSION: Final = "GZIP"

@@ -33,7 +33,7 @@ EXTRAS = {
     "report": ("train",),
     "schema": (),
     "schema/examples.py": ("train",),
-    "schema/settings.py": ("ingest",),
+    "schema/config.py": ("ingest",),
     "schema/verdict.py": ("train",),
     "serving": (),
     "serving/server": ("serve",),

@@ -122,8 +122,8 @@ class Rows:
 
     def log_odds(self) -> np.ndarray:
         """Log odds of each genre among the rows, finite for none or all of them; float32 [22]."""
-        films = self.labels.sum(0)
-        return np.log((films + 0.5) / (len(self) - films + 0.5)).astype(np.float32)
+        movies = self.labels.sum(0)
+        return np.log((movies + 0.5) / (len(self) - movies + 0.5)).astype(np.float32)
 
     def joined(self, more: Mapping[str, np.ndarray | tf.RaggedTensor]) -> "Rows":
         """These rows with more inputs, each [rows, ...]."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schema.settings import Count, Settings
+from schema.config import Config, Count
 
 ENCODER_LAYERS: Final = {"minilm": 6, "mpnet": 12}
 """Number of layers of each pretrained sentence encoder."""
@@ -13,7 +13,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class HParams(Settings):
+class HParams(Config):
     """What defines one training.
 
     Attributes:
@@ -25,7 +25,7 @@ class HParams(Settings):
         encoder_layers: number of the sentence encoder's layers that are used, counted from the
             lowest. MiniLM has 6, MPNet 12.
         finetuned_layers: number of these layers, counted from the highest, that are fine-tuned on
-            the genres of the training films before the network is trained; 0 leaves the pretrained
+            the genres of the training movies before the network is trained; 0 leaves the pretrained
             weights.
         finetuning_epochs: number of passes over the training split in the fine-tuning.
         finetuning_rate: highest learning rate of the fine-tuning.
@@ -34,13 +34,13 @@ class HParams(Settings):
         filters: number of filters of each convolution width.
         rnn_units: number of units of the recurrent layer in each direction.
         folds: number of parts of the training split for features that are computed out of fold.
-        people_prior: number of average films added to each person's films, against chance.
+        people_prior: number of average movies added to each person's movies, against chance.
         trees: number of boosted trees of each genre.
         hidden_units: number of units of the deep network's hidden layer.
         input_dropout: dropout rate on the inputs of the hidden layer.
         dropout: dropout rate on its outputs.
         word_dropout: rate at which whole words of the plot are hidden from the word encoder.
-        field_dropout: rate at which all credits, all numbers and the title of a film are hidden,
+        field_dropout: rate at which all credits, all numbers and the title of a movie are hidden,
             each independently of the others.
         optimizer: name of the Keras optimizer.
         learning_rate: highest learning rate; it rises during the warm-up and then falls along a

@@ -25,7 +25,7 @@ from trainer.features import network as features
 from trainer.hparams import HParams
 
 UNTITLED: Final = 0.1
-"""Share of the training films whose titles the sentence encoder does not see."""
+"""Share of the training movies whose titles the sentence encoder does not see."""
 
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
 
@@ -36,7 +36,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     See `resolve_hparams` and `prepare` for the arguments of the Trainer component that are used.
 
     Raises:
-        UserError: the training split or the eval split has no films.
+        UserError: the training split or the eval split has no movies.
         pydantic.ValidationError: a hyperparameter is unknown or not allowed.
     """
     started = time.monotonic()
@@ -112,7 +112,7 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     given, that of the sentence vectors that are already made.
 
     Raises:
-        UserError: a split has no films.
+        UserError: a split has no movies.
     """
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     train = _read(Split.TRAIN, fn_args.train_files, tft_output, hparams)
@@ -151,8 +151,8 @@ def _read(
     rows = data.load(files, tft_output, with_pieces=hparams.reads_sentences)
     if not len(rows):
         raise UserError(
-            f"the split `{split}` has no films: look at the counts of CsvExampleGen, and bring "
-            "more films or run again with --from CsvExampleGen"
+            f"the split `{split}` has no movies: look at the counts of CsvExampleGen, and bring "
+            "more movies or run again with --from CsvExampleGen"
         )
     return rows
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from schema import features as raw
-from schema.settings import Count, Settings
+from schema.config import Config, Count
 
 PLOT_WORDS: Final = "plot_words"
 """Word ids of the plot in reading order, cut to `max_plot_words`; int64, varying length."""
@@ -34,7 +34,7 @@ HASHES: Final = 2**31 - 2
 share their hash with another one."""
 
 SPLIT_GROUP: Final = "split_group"
-"""Hash of the film's split key. Films that belong together, such as sequels, share it; int64 [N].
+"""Hash of the movie's split key. Movies that belong together, such as sequels, share it; int64 [N].
 Only training reads it."""
 
 NUMBERS: Final = "numbers"
@@ -44,20 +44,20 @@ NUMBERS_MISSING: Final = "numbers_missing"
 """1.0 where the number of the same position is missing; float32 [4]."""
 
 LABEL: Final = "genres_multi_hot"
-"""1.0 for each genre of the film, in the order of `schema.genres.GENRES`; float32 [22]."""
+"""1.0 for each genre of the movie, in the order of `schema.genres.GENRES`; float32 [22]."""
 
 DECADE: Final = "decade"
 PLOT_LENGTH: Final = "plot_length"
 METADATA: Final = "metadata"
 
 SLICES: Final[tuple[str, ...]] = (DECADE, PLOT_LENGTH, METADATA)
-"""What the evaluation is sliced by, a string a film: such as `1990s`, `short`, `no credits`."""
+"""What the evaluation is sliced by, a string a movie: such as `1990s`, `short`, `no credits`."""
 
 OOV_BUCKETS: Final = 1
 """Ids behind each vocabulary's last, for whatever is not in it."""
 
 
-class TransformConfig(Settings):
+class TransformConfig(Config):
     """Sizes of the vocabularies and lengths.
 
     Attributes:

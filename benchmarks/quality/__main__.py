@@ -13,11 +13,11 @@ from rich.console import Console
 
 from benchmarks import tables
 from benchmarks.origin import PROJECT, origin
-from benchmarks.quality import comparison, films, report, run
+from benchmarks.quality import comparison, dataset, report, run
 from benchmarks.quality.analysis import analysis
 from benchmarks.quality.arms import ARMS
+from benchmarks.quality.dataset import ALL_FIELDS, JUDGED, Movies
 from benchmarks.quality.features import Features
-from benchmarks.quality.films import ALL_FIELDS, JUDGED, Films
 from benchmarks.quality.leakage import leakage
 from benchmarks.quality.scores import Predictions
 from pipeline.config import RunConfig
@@ -30,7 +30,11 @@ from schema.fingerprint import fingerprint
 COMPARISON, ANALYSIS = "comparison", "analysis"
 """Markers in the document."""
 
-CODE: Final = ("benchmarks.quality.arms", "benchmarks.quality.features", "benchmarks.quality.films")
+CODE: Final = (
+    "benchmarks.quality.arms",
+    "benchmarks.quality.features",
+    "benchmarks.quality.dataset",
+)
 """Modules that the baselines' results depend on."""
 
 
@@ -95,10 +99,10 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
     log = f"quality-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     logs = RunConfig(data=output, output=output).logs
     with quiet(logs / log) as screen, _board(screen).shown() as board:
-        board.begin("films")
-        splits = films.of_run(examples)
+        board.begin("movies")
+        splits = dataset.of_run(examples)
         found = leakage(splits)
-        views = films.views(splits)
+        views = dataset.views(splits)
         board.end("done", ", ".join(f"{len(some):,} {name}" for name, some in splits.items()))
 
         features, folder = Features(views), output / "quality" / _digest(splits)
@@ -114,7 +118,7 @@ def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> di
         board.end("done", f"version {model.name}")
 
         board.begin("report")
-        labels = films.genres(views[JUDGED])
+        labels = dataset.genres(views[JUDGED])
         shown: dict[str, Predictions] = {
             arm: outcomes[arm].predictions[ALL_FIELDS]
             for arm in (report.PRACTITIONER, report.MODEL)
@@ -132,8 +136,8 @@ def _board(screen: TextIO) -> Board:
     return Board(Console(file=screen, highlight=False, markup=False))
 
 
-def _digest(splits: Mapping[str, Films]) -> str:
-    """Names the films and the code that the baselines' results depend on."""
+def _digest(splits: Mapping[str, Movies]) -> str:
+    """Names the movies and the code that the baselines' results depend on."""
     digest = hashlib.sha256(fingerprint(*CODE).encode())
     for some in splits.values():
         for name in raw.CSV_COLUMNS:

@@ -3,11 +3,11 @@
 python -m benchmarks.quality.ablation --output runs/imdb --report docs/quality.md
 
 Each variant differs from the whole model by hyperparameters or by inputs that are unknown in all
-films. The variants of one seed share what is prepared before the training, so that their difference
-is paired. On the eval split a variant is judged by cross-fitting: members are weighed and
-thresholds chosen on one half of the films, and the other half is judged; films that belong together
-are in the same half. The best pass is chosen on the whole eval split, by mAP. On the test split the
-decision rule is that of the whole eval split, as in a run of the pipeline.
+movies. The variants of one seed share what is prepared before the training, so that their
+difference is paired. On the eval split a variant is judged by cross-fitting: members are weighed
+and thresholds chosen on one half of the movies, and the other half is judged; movies that belong
+together are in the same half. The best pass is chosen on the whole eval split, by mAP. On the test
+split the decision rule is that of the whole eval split, as in a run of the pipeline.
 """
 
 import argparse
@@ -51,8 +51,8 @@ ABLATION: Final = "ablation"
 
 SCORES: Final = ("macro-F1", "micro-F1", "mAP")
 PATTERNS: Final = {"all fields": None, "plot and title": 0}
-"""Which fields of the judged films are known: None is all that the films have, a number an index of
-`trainer.ensemble.thresholds.PATTERNS`."""
+"""Which fields of the judged movies are known: None is all that the movies have, a number an index
+of `trainer.ensemble.thresholds.PATTERNS`."""
 
 
 class Variant(NamedTuple):
@@ -73,7 +73,7 @@ VARIANTS: Final = (
     Variant("neither", {"word_encoder": "none", "sentence_encoder": "none"}),
     Variant("one tree for each genre", {"trees": 1}),
     Variant("nobody known", mask=partial(keep, people=0.0)),
-    Variant("no genres of the people's other films", mask=partial(keep, people=0.0, names=1.0)),
+    Variant("no genres of the people's other movies", mask=partial(keep, people=0.0, names=1.0)),
     Variant("no numbers known", mask=partial(keep, numbers=0.0)),
     Variant("no regression on the title", mask=partial(keep, title=0.0)),
     # Zero is what these features are if nothing is known.
@@ -236,7 +236,7 @@ class Experiment:
 
 
 def _halves(rows: Rows) -> tuple[Rows, Rows]:
-    """Two halves of a split; films that belong together are in the same half."""
+    """Two halves of a split; movies that belong together are in the same half."""
     groups = np.asarray(rows.inputs[xf.SPLIT_GROUP]) % 2
 
     def half(which: int) -> Rows:
@@ -252,7 +252,7 @@ def _scores(
     judged: Sequence[tuple[Rows, thresholds.Decisions]],
     pattern: int | None,
 ) -> list[float]:
-    """`SCORES` of the films of some parts, each decided in its way, with what a pattern knows."""
+    """`SCORES` of the movies of some parts, each decided in its way, with what a pattern knows."""
     infer, names = data.inference(members), data.input_names(members)
     labels, probabilities, decided = [], [], []
     for rows, decisions in judged:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.quality import leakage
-from benchmarks.quality.films import SEED, Films, genres
+from benchmarks.quality.dataset import SEED, Movies, genres
 from benchmarks.quality.report import MODEL, SHORT_TITLES, short
 from benchmarks.quality.scores import Predictions, scores
 from benchmarks.tables import table
@@ -22,8 +22,8 @@ from schema.genres import GENRES
 
 MOST: Final = 15
 """Rows of the tables of confusions and of doubts."""
-LEAST_FILMS: Final = 30
-"""Films that a slice must have to be shown."""
+LEAST_MOVIES: Final = 30
+"""Movies that a slice must have to be shown."""
 
 RANDOM_PAIRS: Final = 10_000
 
@@ -37,19 +37,19 @@ Rows = list[list[str]]
 
 
 def analysis(
-    splits: Mapping[str, Films], test: Films, predictions: Mapping[str, Predictions]
+    splits: Mapping[str, Movies], test: Movies, predictions: Mapping[str, Predictions]
 ) -> str:
     """Strengths and weaknesses, in Markdown.
 
     Args:
-        splits: Films of each split.
-        test: Films of the test split.
-        predictions: Predictions for the test films with all fields, by name of the arm.
+        splits: Movies of each split.
+        test: Movies of the test split.
+        predictions: Predictions for the test movies with all fields, by name of the arm.
     """
     everything = pd.concat(splits.values(), ignore_index=True)
     listed = genres(everything).sum(axis=1)
     probabilities, decided = predictions[MODEL]
-    doubtful = ["film", "title", "listed", "in doubt", "probability"]
+    doubtful = ["movie", "title", "listed", "in doubt", "probability"]
     shared = {
         f"a stretch of {WINDOW} words of the plot in common": leakage.windows(everything),
         "the same title stem": leakage.stems(everything),
@@ -58,7 +58,7 @@ def analysis(
         [
             "### Genres that are confused",
             table(
-                ["missed", "given in its place", "films", "share of the missed genre"],
+                ["missed", "given in its place", "movies", "share of the missed genre"],
                 confusions(genres(test), decided, MOST),
                 texts=2,
             ),
@@ -70,11 +70,11 @@ def analysis(
             "Listed, and the model is sure of the contrary:",
             table(doubtful, doubts(test, probabilities, True, MOST), texts=4),
             "### How far labels can be trusted",
-            f"Of {len(listed):,} films, {(listed == 1).mean():.0%} have one genre, "
+            f"Of {len(listed):,} movies, {(listed == 1).mean():.0%} have one genre, "
             f"{(listed == 2).mean():.0%} two and {(listed >= 3).mean():.0%} three or more. "
-            "Agreement of the genres of two films (mean Jaccard index):",
+            "Agreement of the genres of two movies (mean Jaccard index):",
             table(
-                ["pairs of films with", "pairs", "agreement", "two films at random"],
+                ["pairs of movies with", "pairs", "agreement", "two movies at random"],
                 [[name, *agreement(everything, values)] for name, values in shared.items()],
             ),
         ]
@@ -82,7 +82,7 @@ def analysis(
 
 
 def confusions(given: Labels, decided: Labels, count: int) -> Rows:
-    """The pairs of genres that most films confuse: missed, given in its place, films, share."""
+    """The pairs of genres that most movies confuse: missed, given in its place, movies, share."""
     both, support = confusion(given, decided), given.sum(axis=0)
     order = np.argsort(-both, axis=None, kind="stable")[:count]
     return [
@@ -92,24 +92,24 @@ def confusions(given: Labels, decided: Labels, count: int) -> Rows:
     ]
 
 
-def doubts(films: Films, probabilities: Floats, listed: bool, count: int) -> Rows:
-    """The labels of which the model is surest that they are wrong; a film counts once.
+def doubts(movies: Movies, probabilities: Floats, listed: bool, count: int) -> Rows:
+    """The labels of which the model is surest that they are wrong; a movie counts once.
 
     Args:
-        films: with their labels.
-        probabilities: float [films, 22].
+        movies: with their labels.
+        probabilities: float [movies, 22].
         listed: whether labels that are there are doubted, or such as are not.
-        count: how many rows: film, title, listed genres, the one in doubt, and its probability.
+        count: how many rows: movie, title, listed genres, the one in doubt, and its probability.
     """
     wrong = np.where(listed, 1 - probabilities, probabilities)
-    wrong = np.where(genres(films) == listed, wrong, -1.0)
+    wrong = np.where(genres(movies) == listed, wrong, -1.0)
     genre = wrong.argmax(axis=1)
     rows = np.argsort(-wrong.max(axis=1), kind="stable")[:count]
     return [
         [
-            films[raw.TCONST][row],
-            films[raw.TITLE][row].replace("|", "/"),
-            films[raw.GENRES_FIELD][row].replace(raw.LIST_SEPARATOR, ", "),
+            movies[raw.TCONST][row],
+            movies[raw.TITLE][row].replace("|", "/"),
+            movies[raw.GENRES_FIELD][row].replace(raw.LIST_SEPARATOR, ", "),
             GENRES[genre[row]],
             f"{probabilities[row, genre[row]]:.3f}",
         ]
@@ -117,12 +117,12 @@ def doubts(films: Films, probabilities: Floats, listed: bool, count: int) -> Row
     ]
 
 
-def _slice_table(films: Films, predictions: Mapping[str, Predictions]) -> str:
+def _slice_table(movies: Movies, predictions: Mapping[str, Predictions]) -> str:
     columns = [(arm, score) for arm in predictions for score in ("micro-F1", "mAP")]
-    labels = genres(films)
+    labels = genres(movies)
     rows: Rows = []
     kind_before = ""
-    for kind, name, chosen in slices(films):
+    for kind, name, chosen in slices(movies):
         if kind != kind_before:
             rows.append([f"**{kind}**", *[""] * (len(columns) + 2)])
             kind_before = kind
@@ -134,32 +134,32 @@ def _slice_table(films: Films, predictions: Mapping[str, Predictions]) -> str:
         values = [short(of_arms[arm][score]) for arm, score in columns]
         rows.append([name, f"{chosen.sum():,}", f"{listed:.1f}", *values])
     names = [f"{SHORT_TITLES[arm]}: {score.removesuffix('-F1')}" for arm, score in columns]
-    return table(["slice", "films", "genres a film", *names], rows)
+    return table(["slice", "movies", "genres a movie", *names], rows)
 
 
-def slices(films: Films) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
-    """Kind and name of slices with enough films, and which they are, bool [films]."""
-    return [one for one in _slices(films) if one[2].sum() >= LEAST_FILMS]
+def slices(movies: Movies) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
+    """Kind and name of slices with enough movies, and which they are, bool [movies]."""
+    return [one for one in _slices(movies) if one[2].sum() >= LEAST_MOVIES]
 
 
-def _slices(films: Films) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-    year, votes = films[raw.YEAR], films[raw.VOTES]
+def _slices(movies: Movies) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
+    year, votes = movies[raw.YEAR], movies[raw.VOTES]
     yield "decade", "before 1920", (year >= 1890) & (year < 1920)
     for start in range(1920, 2030, 10):
         yield "decade", f"{start}s", (year >= start) & (year < start + 10)
-    length = np.array([len(plot.split()) for plot in films[raw.PLOT]])
+    length = np.array([len(plot.split()) for plot in movies[raw.PLOT]])
     yield from _ranges("words of the plot", length, (0, 15, 30, 60, 120))
-    language = np.array([title_language(title) for title in films[raw.TITLE]])
+    language = np.array([title_language(title) for title in movies[raw.TITLE]])
     for name in sorted(set(language)):
         yield "title", name, language == name
     yield "votes", "none", ~np.isfinite(votes)
     yield from _ranges("votes", votes, (1, 100, 1000, 10_000, 100_000))
-    listed = genres(films).sum(axis=1)
+    listed = genres(movies).sum(axis=1)
     yield "genres listed", "1", listed == 1
     yield "genres listed", "2", listed == 2
     yield "genres listed", "3 and more", listed >= 3
     for field in (raw.RUNTIME, raw.RATING, *raw.PEOPLE):
-        values = films[field]
+        values = movies[field]
         yield "not known", field, values == "" if field in raw.PEOPLE else np.isnan(values)
 
 
@@ -178,11 +178,11 @@ def title_language(title: str) -> str:
     return "with a foreign article first" if FOREIGN_ARTICLE.match(title) else "all others"
 
 
-def agreement(films: Films, shared: Iterable[set[str]]) -> list[str]:
-    """How far the labels of films agree that share a value, of which each film has a set.
+def agreement(movies: Movies, shared: Iterable[set[str]]) -> list[str]:
+    """How far the labels of movies agree that share a value, of which each movie has a set.
 
     Returns:
-        The number of pairs, the mean Jaccard index of the genres of each, and the same for films
+        The number of pairs, the mean Jaccard index of the genres of each, and the same for movies
         paired at random.
     """
     groups: dict[str, list[int]] = defaultdict(list)
@@ -192,8 +192,8 @@ def agreement(films: Films, shared: Iterable[set[str]]) -> list[str]:
     # Neighbours in a group alone: a large group does not outweigh the others by its square.
     few = (rows for rows in groups.values() if len(rows) <= TOO_COMMON)
     pairs = sorted({pair for rows in few for pair in itertools.pairwise(rows)})
-    random = np.random.default_rng(SEED).integers(0, len(films), (RANDOM_PAIRS, 2))
-    return [f"{len(pairs):,}", *(short(_jaccard(genres(films), one)) for one in (pairs, random))]
+    random = np.random.default_rng(SEED).integers(0, len(movies), (RANDOM_PAIRS, 2))
+    return [f"{len(pairs):,}", *(short(_jaccard(genres(movies), one)) for one in (pairs, random))]
 
 
 def _jaccard(labels: Labels, pairs: npt.ArrayLike) -> float:

@@ -11,20 +11,20 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from benchmarks.quality.dataset import SEED
 from benchmarks.quality.features import Matrix
-from benchmarks.quality.films import SEED
 from schema.genres import NUM_GENRES
 
 Logits = npt.NDArray[np.float32]
 
 Parts = Mapping[str, Matrix]
-"""Matrices of some films by recipe."""
+"""Matrices of some movies by recipe."""
 
 Fitted = tuple[Callable[[Parts], Logits], object]
-"""Logits from the parts of any films, float32 [films, 22]; what is kept beside the features."""
+"""Logits from the parts of any movies, float32 [movies, 22]; what is kept beside the features."""
 
 Fitting = Callable[[Parts, Matrix], Fitted]
-"""From parts of the training films, and their genres, float32 [films, 22]."""
+"""From parts of the training movies, and their genres, float32 [movies, 22]."""
 
 FIELDS: Final[Mapping[str, str]] = {
     "title directions": "title",
@@ -57,7 +57,7 @@ def _joined(parts: Parts) -> Matrix:
 
 
 def prevalence(parts: Parts, given: Matrix) -> Fitted:
-    """The share of each genre, whatever the film."""
+    """The share of each genre, whatever the movie."""
     del parts
     shares = np.clip(given.mean(axis=0, keepdims=True), 1e-6, 1 - 1e-6)
     constant = np.log(shares / (1 - shares)).astype(np.float32)
@@ -85,7 +85,7 @@ def logistic(strength: float) -> Fitting:
             model = LogisticRegression(C=strength, tol=1e-3)
         train = scaler.fit_transform(train)
         weights = np.zeros((train.shape[1], NUM_GENRES), np.float32)
-        # Genres that no film has, or all have, keep a bias that is sure.
+        # Genres that no movie has, or all have, keep a bias that is sure.
         bias = np.where(given.all(axis=0), 10, -10).astype(np.float32)
         for genre in range(NUM_GENRES):
             has = given[:, genre] > 0.5

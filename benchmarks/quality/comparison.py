@@ -1,4 +1,4 @@
-"""The arms and the pipeline's model on the same films."""
+"""The arms and the pipeline's model on the same movies."""
 
 import json
 import pickle
@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.quality.arms import ARMS, Arm, Blend, Logits
+from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, JUDGED, TRAINING, Movies, View, genres
 from benchmarks.quality.features import Cost, Features
-from benchmarks.quality.films import ALL_FIELDS, INPUTS, JUDGED, TRAINING, Films, View, genres
 from benchmarks.quality.scores import Predictions, decide
 from schema import features as raw
 from schema.files import replacing
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
         carried: by input, with the thresholds for all fields.
         training: seconds.
         size: bytes.
-        rate: films a second.
+        rate: movies a second.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Logits of a fitted arm, float32 [films, 22], by view; costs by the names of its parts."""
+    """Logits of a fitted arm, float32 [movies, 22], by view; costs by the names of its parts."""
 
     logits: Mapping[View, Logits]
     costs: Mapping[str, Cost]
@@ -59,8 +59,8 @@ def fit(name: str, features: Features, folder: Path) -> tuple[Fit, bool]:
 
     Args:
         name: Name of the arm.
-        features: Features of all films that the arms read.
-        folder: Directory of the kept results; its name identifies the films and the code.
+        features: Features of all movies that the arms read.
+        folder: Directory of the kept results; its name identifies the movies and the code.
     """
     arm = ARMS[name]
     if isinstance(arm, Blend):
@@ -101,8 +101,8 @@ def _fit(name: str, arm: Arm, features: Features) -> Fit:
     return Fit(logits, {f"arm {name}": own, **features.costs(arm.recipes)})
 
 
-def judge(name: str, fitted: Fit, views: Mapping[View, Films]) -> Outcome:
-    """Decide for the test films, with thresholds from the eval split."""
+def judge(name: str, fitted: Fit, views: Mapping[View, Movies]) -> Outcome:
+    """Decide for the test movies, with thresholds from the eval split."""
     labels = genres(views[Split.EVAL, ALL_FIELDS])
 
     def decided(tuned_on: str, known: str) -> Predictions:
@@ -119,13 +119,13 @@ def judge(name: str, fitted: Fit, views: Mapping[View, Films]) -> Outcome:
     )
 
 
-def judge_model(folder: Path, views: Mapping[View, Films]) -> Outcome:
+def judge_model(folder: Path, views: Mapping[View, Movies]) -> Outcome:
     """Ask the pipeline's model, a version in this folder, which decides by itself."""
     model = tf.saved_model.load(str(folder))
     predictions, seconds = {}, {}
     for known in INPUTS:
-        films = views[Split.TEST, known]
-        predictions[known], seconds[known] = _ask(model.signatures[SERVING_SIGNATURE], films)
+        movies = views[Split.TEST, known]
+        predictions[known], seconds[known] = _ask(model.signatures[SERVING_SIGNATURE], movies)
     record = json.loads((folder / EXTRA_ASSETS / TRAINING_RECORD_FILE).read_text(encoding="utf-8"))
     return Outcome(
         "**the pipeline's model**",
@@ -137,9 +137,11 @@ def judge_model(folder: Path, views: Mapping[View, Films]) -> Outcome:
     )
 
 
-def _ask(answer: Callable[..., Mapping[str, tf.Tensor]], films: Films) -> tuple[Predictions, float]:
-    """Predictions and the seconds for all films, in batches as a server has them."""
-    columns = tf.data.Dataset.from_tensor_slices(dict(films[list(raw.MODEL_INPUTS)]))
+def _ask(
+    answer: Callable[..., Mapping[str, tf.Tensor]], movies: Movies
+) -> tuple[Predictions, float]:
+    """Predictions and the seconds for all movies, in batches as a server has them."""
+    columns = tf.data.Dataset.from_tensor_slices(dict(movies[list(raw.MODEL_INPUTS)]))
     batches = list(columns.batch(64))
     for batch in batches[:3]:
         # Before the clock starts.

@@ -1,4 +1,4 @@
-"""What the baselines read of a film, each kind fitted on the training films alone.
+"""What the baselines read of a movie, each kind fitted on the training movies alone.
 
 A recipe of `recipes` is fitted once and gives a matrix for each view. `Features` keeps what has
 been computed, and how long each part took, so that many arms can share it and each is still charged
@@ -25,7 +25,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from benchmarks.quality.films import JUDGED, SEED, TRAINING, Films, View, genres, people
+from benchmarks.quality.dataset import JUDGED, SEED, TRAINING, Movies, View, genres, people
 from components.word_vectors.vectors import from_glove
 from schema import features as raw
 from trainer.data import TextPieces
@@ -37,8 +37,8 @@ from transform.wordpiece import basic_words
 TOP_BILLED: Final = 3
 FOLDS: Final = 5
 NUMBER_CLASSES: Final = 12
-PRIOR_FILMS: Final = 2.0
-"""Films' worth of the genres' overall shares that is added to what each person's films say."""
+PRIOR_MOVIES: Final = 2.0
+"""Movies' worth of the genres' overall shares that is added to what each person's movies say."""
 
 INDICATOR: Final = np.float32(0.3)
 """Value of an indicator of a name or of a number's class beside the TF-IDF of a linear model."""
@@ -47,18 +47,20 @@ MAX_PIECES: Final = 256
 """Word pieces of a plot that the sentence encoder reads, as its makers set it."""
 
 Matrix = Any
-"""float32 [films, features], a NumPy array or a SciPy sparse matrix."""
+"""float32 [movies, features], a NumPy array or a SciPy sparse matrix."""
 
 
-Recipe = tuple[Callable[[Films], Any] | str, Any]
-"""What is read of the films, or the name of another recipe, and what is fitted on it.
+Recipe = tuple[Callable[[Movies], Any] | str, Any]
+"""What is read of the movies, or the name of another recipe, and what is fitted on it.
 
 The latter is a transformer of scikit-learn's kind; its pickle is what a server would keep.
 """
 
 
 class Cost(NamedTuple):
-    """Seconds on the training films, to fit and to apply; seconds on the test films; bytes kept."""
+    """Seconds on the training movies, to fit and to apply; seconds on the test movies; bytes
+    kept.
+    """
 
     training: float
     predicting: float
@@ -69,11 +71,11 @@ class Features:
     """Matrices by recipe and view, computed once.
 
     Attributes:
-        views: the films of each view.
-        given: genres of the training films, float32 [films, 22].
+        views: the movies of each view.
+        given: genres of the training movies, float32 [movies, 22].
     """
 
-    def __init__(self, views: Mapping[View, Films]) -> None:
+    def __init__(self, views: Mapping[View, Movies]) -> None:
         self.views = views
         self.given = genres(views[TRAINING]).astype(np.float32)
         self._recipes = recipes()
@@ -114,11 +116,11 @@ class Learned:
     """A transformer made of two functions."""
 
     def __init__(self, learn: Callable[[Any], tuple[Any, ...]], apply: Callable[..., Any]) -> None:
-        """Take what learns from the training films, and what applies the results to any films."""
+        """Take what learns from the training movies, and what applies the results to any movies."""
         self.learn, self.apply = learn, apply
 
     def fit_transform(self, read: Any, _given: Matrix) -> Matrix:
-        """Learn, and apply to the same films."""
+        """Learn, and apply to the same movies."""
         self.kept = self.learn(read)
         return self.transform(read)
 
@@ -134,15 +136,15 @@ class Directions(TruncatedSVD):
     """The main directions of a sparse matrix, all of them where there are fewer than wanted."""
 
     def fit_transform(self, matrix: Matrix, _given: Matrix = None) -> Matrix:
-        """Fit; float32 [films, features] in, [films, directions] out."""
+        """Fit; float32 [movies, features] in, [movies, directions] out."""
         self.set_params(n_components=min(self.n_components, *matrix.shape))
         return super().fit_transform(matrix)
 
 
-def names_by_role(films: Films) -> list[list[str]]:
-    """Every credit of each film as `role=name`."""
+def names_by_role(movies: Movies) -> list[list[str]]:
+    """Every credit of each movie as `role=name`."""
     roles = [
-        [[f"{role}={name}" for name in names] for names in people(films, role)]
+        [[f"{role}={name}" for name in names] for names in people(movies, role)]
         for role in raw.PEOPLE
     ]
     return [list(chain(*names)) for names in zip(*roles, strict=True)]
@@ -152,9 +154,9 @@ def _at_most_once(hashed: sp.csr_matrix) -> sp.csr_matrix:
     return hashed.minimum(1.0).tocsr() * INDICATOR
 
 
-def _numbers(films: Films) -> npt.NDArray[np.float32]:
-    """float32 [films, 4], NaN where not known."""
-    return np.stack([films[name] for name in raw.NUMBERS], axis=1)
+def _numbers(movies: Movies) -> npt.NDArray[np.float32]:
+    """float32 [movies, 4], NaN where not known."""
+    return np.stack([movies[name] for name in raw.NUMBERS], axis=1)
 
 
 def _log_votes(numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -183,33 +185,33 @@ def _classes(
     return sp.csr_matrix(np.hstack(classes), dtype=np.float32) * INDICATOR
 
 
-def _credit_counts(films: Films) -> Matrix:
+def _credit_counts(movies: Movies) -> Matrix:
     """How many names each role has (log), and whether there is any."""
-    counts = np.array([[len(names) for names in people(films, role)] for role in raw.PEOPLE]).T
+    counts = np.array([[len(names) for names in people(movies, role)] for role in raw.PEOPLE]).T
     return np.hstack([np.log1p(counts), counts > 0]).astype(np.float32)
 
 
 class EncodedPeople:
-    """What the other films of a film's people say about its genres, see `encode_people`."""
+    """What the other movies of a movie's people say about its genres, see `encode_people`."""
 
     def __init__(self, role: str, first: int | None = None) -> None:
         """Make the encoding of a role, or of the first few names of it alone."""
         self.role, self.first = role, first
         self.vectorizer = CountVectorizer(analyzer=list, binary=True, dtype=np.float32)
 
-    def fit_transform(self, films: Films, given: Matrix) -> Matrix:
-        """float32 [films, 46], each film by the films of other folds, without its own genres."""
+    def fit_transform(self, movies: Movies, given: Matrix) -> Matrix:
+        """float32 [movies, 46], each movie by the movies of other folds, without its own genres."""
         self.given = given
-        self.known = self.vectorizer.fit_transform(self._names(films))
+        self.known = self.vectorizer.fit_transform(self._names(movies))
         fold = np.random.default_rng(SEED).integers(0, FOLDS, len(given))
         return encode_out_of_fold(self.known, given, fold)
 
-    def transform(self, films: Films) -> Matrix:
-        """float32 [films, 46] of films whose genres are not known."""
-        return encode_people(self.vectorizer.transform(self._names(films)), self.known, self.given)
+    def transform(self, movies: Movies) -> Matrix:
+        """float32 [movies, 46] of movies whose genres are not known."""
+        return encode_people(self.vectorizer.transform(self._names(movies)), self.known, self.given)
 
-    def _names(self, films: Films) -> list[list[str]]:
-        return [names[: self.first] for names in people(films, self.role)]
+    def _names(self, movies: Movies) -> list[list[str]]:
+        return [names[: self.first] for names in people(movies, self.role)]
 
     def __getstate__(self) -> object:
         """The people alone count as what is kept."""
@@ -217,35 +219,35 @@ class EncodedPeople:
 
 
 def encode_people(people: sp.csr_matrix, known: sp.csr_matrix, given: Matrix) -> Matrix:
-    """How much more often than others the people of a film make each genre.
+    """How much more often than others the people of a movie make each genre.
 
     Args:
-        people: 1.0 where a film has a person, float32 [films, persons].
-        known: the same of films whose genres are known, float32 [known films, persons].
-        given: their genres, float32 [known films, 22].
+        people: 1.0 where a movie has a person, float32 [movies, persons].
+        known: the same of movies whose genres are known, float32 [known movies, persons].
+        given: their genres, float32 [known movies, 22].
 
     Returns:
-        float32 [films, 46]: by genre the mean over a film's known people of the log of the lift of
-        their share of the genre over the overall one, shares shrunk by `PRIOR_FILMS`; then the same
-        of the films of all its people together; the number of known people (log), and that of their
-        films (log). All 0 for a film without known people.
+        float32 [movies, 46]: by genre the mean over a movie's known people of the log of the lift
+        of their share of the genre over the overall one, shares shrunk by `PRIOR_MOVIES`; then the
+        same of the movies of all its people together; the number of known people (log), and that of
+        their movies (log). All 0 for a movie without known people.
     """
     prior = given.mean(axis=0) + 1e-6
     by_genre = np.asarray(known.T @ given)
-    films = np.asarray(known.sum(axis=0)).ravel()
-    seen = (films > 0).astype(np.float32)
-    lift = _log_lift(by_genre, films[:, np.newaxis], prior) * seen[:, np.newaxis]
+    movies = np.asarray(known.sum(axis=0)).ravel()
+    seen = (movies > 0).astype(np.float32)
+    lift = _log_lift(by_genre, movies[:, np.newaxis], prior) * seen[:, np.newaxis]
     count = np.asarray(people @ seen)[:, np.newaxis]
     mean = np.asarray(people @ lift) / np.maximum(count, 1)
-    total = np.asarray(people @ films)[:, np.newaxis]
+    total = np.asarray(people @ movies)[:, np.newaxis]
     pooled = _log_lift(np.asarray(people @ by_genre), total, prior)
     return np.hstack([mean, pooled, np.log1p(count), np.log1p(total)]).astype(np.float32)
 
 
 def encode_out_of_fold(people: sp.csr_matrix, given: Matrix, fold: Matrix) -> Matrix:
-    """`encode_people` for films whose genres are known, each by the films of other folds.
+    """`encode_people` for movies whose genres are known, each by the movies of other folds.
 
-    Nothing of a film's own genres is in its row; float32 [films, 46].
+    Nothing of a movie's own genres is in its row; float32 [movies, 46].
     """
     result = np.zeros((len(given), 2 * given.shape[1] + 2), np.float32)
     for one in np.unique(fold):
@@ -254,14 +256,14 @@ def encode_out_of_fold(people: sp.csr_matrix, given: Matrix, fold: Matrix) -> Ma
     return result
 
 
-def _log_lift(by_genre: Matrix, films: Matrix, prior: Matrix) -> Matrix:
-    shares = (by_genre + PRIOR_FILMS * prior) / (films + PRIOR_FILMS)
+def _log_lift(by_genre: Matrix, movies: Matrix, prior: Matrix) -> Matrix:
+    shares = (by_genre + PRIOR_MOVIES * prior) / (movies + PRIOR_MOVIES)
     return np.log(shares) - np.log(prior)
 
 
-def _plot_words(films: Films) -> list[list[str]]:
+def _plot_words(movies: Movies) -> list[list[str]]:
     analyze = CountVectorizer(strip_accents="unicode", token_pattern=r"\w+").build_analyzer()
-    return [analyze(plot) for plot in films[raw.PLOT]]
+    return [analyze(plot) for plot in movies[raw.PLOT]]
 
 
 def _glove(plots: list[list[str]]) -> tuple[Mapping[str, int], Matrix]:
@@ -314,7 +316,7 @@ def recipes() -> dict[str, Recipe]:
     scaled = [FunctionTransformer(_log_votes), StandardScaler(), FunctionTransformer(_limited)]
     encoded = [*map(EncodedPeople, raw.PEOPLE), EncodedPeople(raw.CAST, TOP_BILLED)]
     return {
-        "constant": (lambda films: np.ones((len(films), 1), np.float32), as_it_is),
+        "constant": (lambda movies: np.ones((len(movies), 1), np.float32), as_it_is),
         "glove": (_plot_words, Learned(_glove, _pooled)),
         "word2vec": (_plot_words, Learned(_word2vec, _pooled)),
         "sentences": (plots, Learned(lambda _plots: (MINILM.read(),), _sentences)),
@@ -324,10 +326,10 @@ def recipes() -> dict[str, Recipe]:
         "title words": (titles, of_text(min_df=3)),
         "title directions": ("title words", directions(64)),
         "hashed people": (names_by_role, make_pipeline(hasher, FunctionTransformer(_at_most_once))),
-        # Names that two films share, each by its inverse document frequency.
+        # Names that two movies share, each by its inverse document frequency.
         "weighted people": (names_by_role, tfidf(analyzer=list, min_df=2, norm=None)),
         "people directions": ("weighted people", directions(128)),
-        "encoded people": (lambda films: films, make_union(*encoded)),
+        "encoded people": (lambda movies: movies, make_union(*encoded)),
         "credit counts": (_credit_counts, as_it_is),
         "numbers": (_numbers, make_pipeline(*scaled)),
         "number classes": (_numbers, Learned(_edges, _classes)),

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.quality.arms import PLOT_ONLY
 from benchmarks.quality.comparison import Outcome
-from benchmarks.quality.films import ALL_FIELDS, INPUTS, PLOT_AND_TITLE, SPARSE
+from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, PLOT_AND_TITLE, SPARSE
 from benchmarks.quality.leakage import Leakage
 from benchmarks.quality.scores import (
     RESAMPLES,
@@ -26,8 +26,8 @@ from schema.genres import GENRES
 MODEL: Final = "model"
 PRACTITIONER: Final = "practitioner"
 
-ENOUGH_FILMS: Final = 100
-"""Test films that a genre must have for an aim of its own."""
+ENOUGH_MOVIES: Final = 100
+"""Test movies that a genre must have for an aim of its own."""
 
 SHORT_TITLES: Final = {
     "linear": "linear",
@@ -54,7 +54,7 @@ def comparison(labels: Labels, outcomes: Outcomes, found: Leakage) -> str:
     """Scores, margins, aims, genres and costs.
 
     Args:
-        labels: Genres of the test films, bool [films, 22].
+        labels: Genres of the test movies, bool [movies, 22].
         outcomes: Results of all arms, the model among them.
         found: Counts of what stands in more than one split.
     """
@@ -69,11 +69,11 @@ def comparison(labels: Labels, outcomes: Outcomes, found: Leakage) -> str:
     return "\n\n".join(
         [
             table(
-                [f"{len(labels):,} test films", *by_score],
+                [f"{len(labels):,} test movies", *by_score],
                 list(_score_rows(labels, outcomes, resampled)),
             ),
-            f"The 95% intervals come from {RESAMPLES:,} bootstrap resamples of the test films, the "
-            "same for all arms.",
+            f"The 95% intervals come from {RESAMPLES:,} bootstrap resamples of the test movies, "
+            "the same for all arms.",
             table(
                 ["the model's lead in macro-F1", "lead", "95%, paired"],
                 [
@@ -82,15 +82,15 @@ def comparison(labels: Labels, outcomes: Outcomes, found: Leakage) -> str:
                 ],
             ),
             table(["aim", "wanted", "reached", "met"], list(_aims(labels, outcomes, leads))),
-            f"Large are the genres of at least {ENOUGH_FILMS} test films.",
+            f"Large are the genres of at least {ENOUGH_MOVIES} test movies.",
             _genre_table(labels, outcomes),
             "The tables above give each baseline calibration and thresholds of its own for each "
-            "input. Beside them here are those chosen on complete films, which is what somebody "
+            "input. Beside them here are those chosen on complete movies, which is what somebody "
             "would ship who does not know what will be missing. The model decides by itself what "
             "is known:",
             _carried_table(labels, outcomes),
             table(
-                ["cost", "training: s", "size: MB", "films a second"],
+                ["cost", "training: s", "size: MB", "movies a second"],
                 [
                     [
                         one.title,
@@ -101,7 +101,7 @@ def comparison(labels: Labels, outcomes: Outcomes, found: Leakage) -> str:
                     for one in outcomes.values()
                 ],
             ),
-            "From raw fields to probabilities; the baselines on all test films at once, the model "
+            "From raw fields to probabilities; the baselines on all test movies at once, the model "
             "as it is served, in batches of 64. A baseline's time includes its features, each "
             "fitted once; its size is that of its pickle.",
             f"Splits: {found.keys:,} split keys, {found.stems:,} title stems, {found.plots:,} "
@@ -125,7 +125,7 @@ def _score_rows(labels: Labels, outcomes: Outcomes, resampled: Resampled) -> Ite
 
 
 def _leads(outcomes: Outcomes, resampled: Resampled) -> dict[str, Interval]:
-    """The model's leads in macro-F1 on the same films, by input and rival.
+    """The model's leads in macro-F1 on the same movies, by input and rival.
 
     The last is that of the sparse catalogue over its own plot and title.
     """
@@ -157,7 +157,7 @@ def _aims(labels: Labels, outcomes: Outcomes, leads: Mapping[str, Interval]) -> 
     yield _aim("plot and title only: macro-F1", plot["macro-F1"], 0.60)
     yield _aim("sparse catalogue: lead over the best baseline", sparse.value, 0.02)
     yield _aim("sparse catalogue: lead over plot and title only", own.value, 0.0)
-    large = np.flatnonzero(labels.sum(axis=0) >= ENOUGH_FILMS)
+    large = np.flatnonzero(labels.sum(axis=0) >= ENOUGH_MOVIES)
     if len(large):
         f1 = by_genre(labels, model.predictions[ALL_FIELDS])
         weakest = large[f1[large].argmin()]
@@ -169,7 +169,7 @@ def _aims(labels: Labels, outcomes: Outcomes, leads: Mapping[str, Interval]) -> 
         name = f"plot and title only: smallest lead over TF-IDF, {GENRES[worst]}: F1"
         yield _aim(name, ahead[worst], 0.0)
     yield _aim("training, minutes, at most", model.training / 60, 25, least=False, digits=1)
-    yield _aim("films a second", model.rate, 300, digits=0)
+    yield _aim("movies a second", model.rate, 300, digits=0)
 
 
 def _aim(
@@ -192,10 +192,12 @@ def _genre_table(labels: Labels, outcomes: Outcomes) -> str:
     probabilities = outcomes[MODEL].predictions[ALL_FIELDS].probabilities
     columns["all fields: model's ECE"] = calibration_errors(labels, probabilities)
     rows = [
-        [genre, f"{films:,}", *(short(value) for value in values)]
-        for genre, films, *values in zip(GENRES, labels.sum(axis=0), *columns.values(), strict=True)
+        [genre, f"{movies:,}", *(short(value) for value in values)]
+        for genre, movies, *values in zip(
+            GENRES, labels.sum(axis=0), *columns.values(), strict=True
+        )
     ]
-    return table(["F1 by genre", "films", *columns], rows)
+    return table(["F1 by genre", "movies", *columns], rows)
 
 
 def _carried_table(labels: Labels, outcomes: Outcomes) -> str:

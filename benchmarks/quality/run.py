@@ -23,7 +23,7 @@ def served_model(output: Path) -> Path | None:
 def examples_of(model: Path, output: Path) -> Path:
     """The raw examples that a served model comes from, in the output directory of a run.
 
-    A later run may have split other films in another way, and what was test there may have been
+    A later run may have split other movies in another way, and what was test there may have been
     trained on here: so they are looked up in ML Metadata, back from the model.
 
     Raises:

@@ -11,7 +11,7 @@ from sklearn.metrics import (
     label_ranking_average_precision_score,
 )
 
-from benchmarks.quality.films import SEED
+from benchmarks.quality.dataset import SEED
 from components.simple_baseline.model import evaluate
 from report.metrics import Floats, Labels, ratio
 from trainer.ensemble import thresholds
@@ -24,7 +24,7 @@ LEVEL: Final = 0.95
 
 
 class Predictions(NamedTuple):
-    """What an arm says of some films: float [films, 22], and bool of the same shape."""
+    """What an arm says of some movies: float [movies, 22], and bool of the same shape."""
 
     probabilities: Floats
     decided: Labels
@@ -42,12 +42,12 @@ def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions
     """Calibrate and decide as the pipeline's model does it.
 
     Args:
-        tuning: logits of films whose genres are known, float [N, 22].
+        tuning: logits of movies whose genres are known, float [N, 22].
         tuning_labels: their genres, bool [N, 22].
-        logits: of the films to decide, float [films, 22].
+        logits: of the movies to decide, float [movies, 22].
 
     Returns:
-        Calibrated probabilities, and at least one genre for each film.
+        Calibrated probabilities, and at least one genre for each movie.
     """
     given = tuning_labels.astype(np.float32)
     # The calibration of an ensemble with a single member.
@@ -62,7 +62,7 @@ def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions
 
 
 def scores(given: Labels, predictions: Predictions) -> dict[str, float]:
-    """All summary scores by their names in the tables; means over the genres that a film has."""
+    """All summary scores by their names in the tables; means over the genres that a movie has."""
     probabilities, decided = predictions
     counted = evaluate(given, decided)
     present = given.any(axis=0)
@@ -80,16 +80,16 @@ def scores(given: Labels, predictions: Predictions) -> dict[str, float]:
 
 
 def by_genre(given: Labels, predictions: Predictions) -> Floats:
-    """F1 of each genre, float64 [22]; 0 where no film has or gets it."""
+    """F1 of each genre, float64 [22]; 0 where no movie has or gets it."""
     return np.asarray(f1_score(given, predictions.decided, average=None, zero_division=0))
 
 
 def calibration_errors(given: Labels, probabilities: Floats) -> Floats:
     """Expected calibration error of each genre, float64 [22].
 
-    The films are put into bins of equal width by their probability; the error is the mean over the
-    films of the distance between their bin's mean probability and its share of films that have the
-    genre.
+    The movies are put into bins of equal width by their probability; the error is the mean over the
+    movies of the distance between their bin's mean probability and its share of movies that have
+    the genre.
     """
     place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
     away = probabilities.astype(np.float64) - given
@@ -98,16 +98,16 @@ def calibration_errors(given: Labels, probabilities: Floats) -> Floats:
 
 
 def resampled_macro_f1(given: Labels, predictions: Mapping[str, Predictions]) -> dict[str, Floats]:
-    """Macro-F1 on the films and on resamples of them, the same resamples for all arms.
+    """Macro-F1 on the movies and on resamples of them, the same resamples for all arms.
 
     Returns:
-        For each arm float64 [1 + RESAMPLES]; the first is that of the films themselves. The mean of
-        each goes over the genres that one of its films has.
+        For each arm float64 [1 + RESAMPLES]; the first is that of the movies themselves. The mean
+        of each goes over the genres that one of its movies has.
     """
-    films = len(given)
+    movies = len(given)
     generator = np.random.default_rng(SEED)
-    drawn = generator.multinomial(films, np.full(films, 1 / films), RESAMPLES)
-    weights = np.vstack([np.ones((1, films)), drawn])
+    drawn = generator.multinomial(movies, np.full(movies, 1 / movies), RESAMPLES)
+    weights = np.vstack([np.ones((1, movies)), drawn])
     support = weights @ given
     present = support > 0
     result = {}

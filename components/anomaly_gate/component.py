@@ -18,7 +18,7 @@ from tfx.types.artifact import Artifact, Property, PropertyType
 from tfx.utils import io_utils
 
 from components.anomaly_gate import figures
-from components.anomaly_gate.decision import AnomaliesFound, Limits, examine
+from components.anomaly_gate.decision import AnomaliesFound, AnomalyGateConfig, examine
 from schema.names import ANOMALY_REPORT_FILE, STATISTICS_FILE, Split
 
 
@@ -59,7 +59,7 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
         schema: the curated schema.
         anomalies: output of ExampleValidator for `statistics` and `schema`.
         accepted: output: the statistics of the train split and the report.
-        limits: `Limits` as JSON.
+        limits: `AnomalyGateConfig` as JSON.
         previous: statistics of the last accepted data, from a Resolver with
             `LastAcceptedStrategy`; none on the first run.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
@@ -92,7 +92,7 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
             for split, one in by_split.items()
             if split != Split.TRAIN
         },
-        limits=Limits.from_json(limits),
+        limits=AnomalyGateConfig.from_json(limits),
     )
     if findings:
         raise AnomaliesFound(findings)

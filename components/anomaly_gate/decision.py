@@ -8,9 +8,9 @@ from typing import Any, Final
 from pydantic import Field
 
 from schema import features as raw
+from schema.config import Config, Count
 from schema.errors import UserError
 from schema.names import Split
-from schema.settings import Count, Settings
 
 WHOLE_SPLIT: Final = "(all rows)"
 """Stands for the feature in a finding about a whole split."""
@@ -37,7 +37,7 @@ _DRIFT_REMEDY: Final = (
     "Look for the cause in the data; if the change is meant, accept it once with --accept-drift"
 )
 _SKEW_REMEDY: Final = (
-    f"Make the splits alike (films are dealt out by their {raw.SPLIT_KEY}), "
+    f"Make the splits alike (movies are dealt out by their {raw.SPLIT_KEY}), "
     "or raise the limit in schema/schema.pbtxt"
 )
 _DISTANCES: Final[dict[str, str]] = {
@@ -77,8 +77,8 @@ class AnomaliesFound(UserError):  # noqa: N818 (it is what happened, not an erro
         self.findings = tuple(findings)
 
 
-class Limits(Settings):
-    """Limits of the gate beside those of the schema.
+class AnomalyGateConfig(Config):
+    """AnomalyGateConfig of the gate beside those of the schema.
 
     Attributes:
         min_comparable_rows: two sets of rows are compared only if both have this many, and the
@@ -162,7 +162,7 @@ def examine(
     min_filled: Mapping[str, float],
     drift: Comparison | None,
     skew: Mapping[str, Comparison],
-    limits: Limits,
+    limits: AnomalyGateConfig,
 ) -> tuple[list[Finding], dict[str, Any]]:
     """Look for everything that is wrong with the data.
 
@@ -222,7 +222,7 @@ def _violations(
 ) -> Iterator[tuple[str, str, str]]:
     """Feature, problem and remedy of what follows from TFDV's violations in one split."""
     if not figures.rows:
-        yield WHOLE_SPLIT, "there are no rows", "Give more films"
+        yield WHOLE_SPLIT, "there are no rows", "Give more movies"
         return
     wrong_type = {one.feature for one in violations if one.kind == _TYPE_CHANGED}
     for one in violations:
@@ -235,7 +235,7 @@ def _violations(
 
 
 def _compare(
-    comparison: Comparison, limits: Limits
+    comparison: Comparison, limits: AnomalyGateConfig
 ) -> tuple[list[tuple[str, str]], dict[str, Any]]:
     """Compare rows with others by the schema's distances and by the limits.
 

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
+from schema.config import Config, Count, Share
 from schema.genres import GENRES
-from schema.settings import Count, Settings, Share
 from schema.verdict import GenreScores, GenreVerdict, Judgement, Verdict
 
 _ROUNDING: Final = 1e-9
@@ -21,12 +21,12 @@ def _genre(name: str) -> str:
     return name
 
 
-class GateConfig(Settings):
+class GateConfig(Config):
     """What a model must reach.
 
     Attributes:
         floor: lowest F1 of a genre. The default stops what is broken and not what is merely worse:
-            the lowest F1 measured on 56,503 real films is .42 (docs/benchmarks.md).
+            the lowest F1 measured on 56,503 real movies is .42 (docs/benchmarks.md).
         genre_floors: floors of single genres, in place of `floor`.
         min_support: test examples that a genre must have to be judged.
         max_drop: by how much a genre's F1 may be below that of the last blessed model.
@@ -99,7 +99,7 @@ def judge(
     few = [f"{row.genre} {row.support}" for row in rows if row.judgement is Judgement.NOT_JUDGED]
     if len(few) == len(rows):
         reasons.append(
-            f"nothing could be judged: no genre has {config.min_support} test films. Bring more "
+            f"nothing could be judged: no genre has {config.min_support} test movies. Bring more "
             "data or set gate.min_support lower"
         )
     notes = []
@@ -115,7 +115,7 @@ def judge(
         notes.append("there is no simple baseline: macro-F1 was compared with nothing")
     if few:
         notes.append(
-            f"not judged, with fewer than {config.min_support} test films: {', '.join(few)}"
+            f"not judged, with fewer than {config.min_support} test movies: {', '.join(few)}"
         )
     return Verdict(
         blessed=not reasons,
@@ -141,16 +141,16 @@ def _judge_genre(
 ) -> tuple[GenreVerdict, list[str]]:
     """One genre's row, and in words each demand that it fails."""
     floor = config.genre_floors.get(genre, config.floor)
-    films = f"({scores.support} test films)"
+    movies = f"({scores.support} test movies)"
     failed: dict[Judgement, str] = {}
     if scores.f1 < floor - _ROUNDING:
         failed[Judgement.BELOW_FLOOR] = (
-            f"{genre}: F1 {scores.f1:.3f} is below its floor {floor:.3f} {films}"
+            f"{genre}: F1 {scores.f1:.3f} is below its floor {floor:.3f} {movies}"
         )
     if last_blessed is not None and last_blessed - scores.f1 > config.max_drop + _ROUNDING:
         failed[Judgement.WORSE] = (
             f"{genre}: F1 {scores.f1:.3f} is below the last blessed model's {last_blessed:.3f} "
-            f"by more than the {config.max_drop:.3f} allowed {films}"
+            f"by more than the {config.max_drop:.3f} allowed {movies}"
         )
     judgement = next(iter(failed), Judgement.PASS)
     if scores.support < config.min_support:

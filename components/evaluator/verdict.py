@@ -45,7 +45,7 @@ def verdict_table(verdict: Verdict) -> Table:
         padding=(0, 1, 0, 0),
     )
     table.add_column("genre", no_wrap=True)
-    for heading in ("films", "F1", "floor", "last\nblessed", "simple\nbaseline"):
+    for heading in ("movies", "F1", "floor", "last\nblessed", "simple\nbaseline"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in verdict.genres:

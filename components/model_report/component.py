@@ -48,8 +48,9 @@ def ModelReport(  # noqa: N802 (TFX names the node after the function)
     """Write one HTML file about a model and the run that made it.
 
     The inputs are outputs of the nodes before; `examples` are raw, and `blessing` is the
-    Evaluator's, with the verdict. `movies` is the folder of the joined films, with ingest's report,
-    and `metadata` ML Metadata's SQLite database; lineage and times are left out if it is empty.
+    Evaluator's, with the verdict. `movies` is the folder of the joined movies, with ingest's
+    report, and `metadata` ML Metadata's SQLite database; lineage and times are left out if it is
+    empty.
 
     Raises:
         UserError: the verdict or the record of the training is missing.

@@ -24,7 +24,7 @@ from components.pusher import versions
 from components.simple_baseline.model import labels
 from report import examples as shown
 from report import facts
-from report.examples import Film
+from report.examples import Movie
 from report.metrics import Floats
 from schema import features as raw
 from schema import names
@@ -37,12 +37,14 @@ from transform import features as xf
 _BATCH_SIZE: Final = 256
 
 
-def gather(given: Mapping[str, types.Artifact], movies: str, database: str) -> facts.Facts:
+def gather(
+    given: Mapping[str, types.Artifact], movies_directory: str, database: str
+) -> facts.Facts:
     """Read everything that the report contains.
 
     Args:
         given: the inputs of `ModelReport` by name; those that are missing are left out or None.
-        movies: folder of the joined films, with ingest's report; may be empty.
+        movies_directory: folder of the joined movies, with ingest's report; may be empty.
         database: ML Metadata's SQLite database; lineage and times are left out if it is empty.
 
     Raises:
@@ -58,7 +60,7 @@ def gather(given: Mapping[str, types.Artifact], movies: str, database: str) -> f
         given["examples"], names.Split.TEST, [raw.TCONST, *raw.MODEL_INPUTS]
     )
     evaluated = _evaluated(model, example_files.serialized(given["examples"], names.Split.TEST))
-    films = facts.Films(
+    movies = facts.Movies(
         tconst=columns[raw.TCONST],
         title=columns[raw.TITLE],
         labels=evaluated[xf.LABEL] > 0.5,
@@ -67,9 +69,9 @@ def gather(given: Mapping[str, types.Artifact], movies: str, database: str) -> f
         scores=evaluated[names.SCORES_OUTPUT],
     )
 
-    def ask(asked: Sequence[Film]) -> Floats:
-        """Probabilities of films, float [films, genres]."""
-        rows = tf.data.Dataset.from_tensor_slices([serialize(film) for film in asked])
+    def ask(asked: Sequence[Movie]) -> Floats:
+        """Probabilities of movies, float [movies, genres]."""
+        rows = tf.data.Dataset.from_tensor_slices([serialize(movie) for movie in asked])
         return _evaluated(model, rows)[names.PROBABILITIES_OUTPUT]
 
     history = metadata.read(Path(database)) if database else metadata.History((), {})
@@ -78,14 +80,14 @@ def gather(given: Mapping[str, types.Artifact], movies: str, database: str) -> f
         written=datetime.now(UTC),
         model=str(folder),
         fingerprint=versions.fingerprint(folder),
-        verdict=_verdict(judged, films),
+        verdict=_verdict(judged, movies),
         outcome=_outcome(given.get("infra_blessing"), given.get("pushed_model")),
-        films=films,
+        movies=movies,
         slices=tuple(_slices(given["evaluation"].uri, tfma.CANDIDATE_KEY if last else "")),
-        examples=tuple(shown.examples(films, columns, ask)),
+        examples=tuple(shown.examples(movies, columns, ask)),
         training=training,
         last_training=last_training,
-        data=_data(given, Path(movies) if movies else None),
+        data=_data(given, Path(movies_directory) if movies_directory else None),
         recipe=metadata.recipe(history, given["model"].id),
         last_recipe=metadata.recipe(history, last.id) if last else None,
         also_used=tuple(metadata.trained_on_same_data(history, given["model"].id)),
@@ -107,10 +109,10 @@ def _evaluated(model: Any, rows: tf.data.Dataset) -> dict[str, Floats]:
     }
 
 
-def _verdict(judged: Verdict, films: facts.Films) -> facts.Verdict:
+def _verdict(judged: Verdict, movies: facts.Movies) -> facts.Verdict:
     """The verdict with the counts of each genre, which its shares do not contain."""
-    hits = (films.labels & films.predicted).sum(axis=0).tolist()
-    predicted = films.predicted.sum(axis=0).tolist()
+    hits = (movies.labels & movies.predicted).sum(axis=0).tolist()
+    predicted = movies.predicted.sum(axis=0).tolist()
     genres = tuple(
         facts.Genre(**vars(row), hits=both, predicted=given)
         for row, both, given in zip(judged.genres, hits, predicted, strict=True)
@@ -147,7 +149,7 @@ def _slices(evaluation: str, model_name: str) -> list[facts.Slice]:
                 facts.Slice(
                     kind=kind,
                     name=name,
-                    films=round(measured[""][metrics.EXAMPLE_COUNT]),
+                    movies=round(measured[""][metrics.EXAMPLE_COUNT]),
                     micro_f1=measured[""][metrics.MICRO_F1],
                     f1=np.array([one[metrics.F1] for one in of_genres]),
                     support=np.array([round(one[metrics.SUPPORT]) for one in of_genres]),
@@ -171,19 +173,19 @@ def _training(folder: Path) -> facts.Training:
     return facts.Training(**{name: record[name] for name in known})
 
 
-def _data(given: Mapping[str, types.Artifact], movies: Path | None) -> facts.Data:
+def _data(given: Mapping[str, types.Artifact], movies_directory: Path | None) -> facts.Data:
     examples = given["examples"]
     anomalies, accepted = given.get("anomalies"), given.get("accepted")
     genres = {}
     for split in artifact_utils.decode_split_names(examples.split_names):
         joined = example_files.columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
         genres[split] = labels(joined.tolist())
-    ingest = movies and movies / names.INGEST_REPORT_FILE
+    ingest = movies_directory and movies_directory / names.INGEST_REPORT_FILE
     return facts.Data(
         span=examples.get_int_custom_property("span"),
         fingerprint=examples.get_string_custom_property("input_fingerprint"),
-        folder=str(movies or ""),
-        films={split: len(rows) for split, rows in genres.items()},
+        folder=str(movies_directory or ""),
+        movies={split: len(rows) for split, rows in genres.items()},
         genres={split: rows.sum(axis=0) for split, rows in genres.items()},
         anomalies=tuple(_anomalies(anomalies)) if anomalies else (),
         distances=tuple(_distances(Path(accepted.uri))) if accepted else (),

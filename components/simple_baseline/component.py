@@ -46,7 +46,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
-        UserError: a split has no films, or their plots share no words.
+        UserError: a split has no movies, or their plots share no words.
     """
     started = time.monotonic()
     texts, given = {}, {}
@@ -58,7 +58,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
         ]
         given[split] = labels(columns[raw.GENRES_FIELD].tolist())
         if not texts[split]:
-            raise UserError(f"The {split} split has no films. Give more films.")
+            raise UserError(f"The {split} split has no movies. Give more movies.")
     tuning, unseen = fit_predict(
         texts[Split.TRAIN], given[Split.TRAIN], [texts[Split.EVAL], texts[Split.TEST]], seed
     )
@@ -74,9 +74,9 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     for name in SimpleBaselineMetrics.PROPERTIES:
         setattr(metrics, name, measured[name])
     logging.info(
-        "SimpleBaseline: macro-F1 %.3f on %d films of the test split",
+        "SimpleBaseline: macro-F1 %.3f on %d movies of the test split",
         measured["macro_f1"],
-        measured["films"],
+        measured["movies"],
     )
 
 

@@ -21,25 +21,25 @@ from schema.genres import GENRES, NUM_GENRES
 from schema.names import Split
 
 MAX_FEATURES: Final = 50_000
-MIN_FILMS: Final = 2
-"""Films that an n-gram must occur in; those that too few films share cannot generalize."""
+MIN_MOVIES: Final = 2
+"""Movies that an n-gram must occur in; those that too few movies share cannot generalize."""
 
 INVERSE_REGULARIZATION: Final = 4.0
 TOLERANCE: Final = 0.1
 """Of the solver; a hundredth of it took three times as long for the same macro-F1."""
 
 LEAST_THRESHOLD: Final = 1e-6
-"""Keeps a genre never seen, whose probability is 0, from being given to all films."""
+"""Keeps a genre never seen, whose probability is 0, from being given to all movies."""
 
 Labels = npt.NDArray[np.bool_]
 Probabilities = npt.NDArray[np.float64]
 
 
 def labels(genres: Sequence[str]) -> Labels:
-    """Which genres each film has, bool [films, 22], in the order of `GENRES`.
+    """Which genres each movie has, bool [movies, 22], in the order of `GENRES`.
 
     Args:
-        genres: joined names, one string a film; names not in `GENRES` count for nothing.
+        genres: joined names, one string a movie; names not in `GENRES` count for nothing.
     """
     known = [
         {name.strip() for name in joined.split(raw.LIST_SEPARATOR)} & set(GENRES)
@@ -54,18 +54,18 @@ def fit_predict(
 ) -> list[Probabilities]:
     """Fit TF-IDF of one- and two-word n-grams and one logistic regression a genre.
 
-    The given genres are those of the texts to fit on, bool [films, 22].
+    The given genres are those of the texts to fit on, bool [movies, 22].
 
     Returns:
-        For each of `others` the probabilities, float64 [films, 22]. A genre that no film to fit on
-        has, or that all have, gets its constant share.
+        For each of `others` the probabilities, float64 [movies, 22]. A genre that no movie to fit
+        on has, or that all have, gets its constant share.
 
     Raises:
         UserError: no word occurs in two of the texts.
     """
     vectorizer = TfidfVectorizer(
         ngram_range=(1, 2),
-        min_df=MIN_FILMS,
+        min_df=MIN_MOVIES,
         max_features=MAX_FEATURES,
         sublinear_tf=True,
         strip_accents="unicode",
@@ -75,8 +75,8 @@ def fit_predict(
         features = vectorizer.fit_transform(texts)
     except ValueError as error:
         raise UserError(
-            f"No word occurs in {MIN_FILMS} of the {len(texts)} plots of the {Split.TRAIN} split. "
-            "Give more films."
+            f"No word occurs in {MIN_MOVIES} of the {len(texts)} plots of the {Split.TRAIN} split. "
+            "Give more movies."
         ) from error
     # The dual form takes a seventh of the time of the primal on such sparse rows.
     model = OneVsRestClassifier(
@@ -89,7 +89,8 @@ def fit_predict(
         )
     )
     with warnings.catch_warnings():
-        # Scikit-learn warns of a genre that no film or every film has; its probability is constant.
+        # Scikit-learn warns of a genre that no movie or every movie has; its probability is
+        # constant.
         warnings.filterwarnings("ignore", "Label .* is present in all", UserWarning)
         model.fit(features, given)
         return [model.predict_proba(vectorizer.transform(one)) for one in others]
@@ -98,8 +99,8 @@ def fit_predict(
 def best_thresholds(probabilities: Probabilities, given: Labels) -> npt.NDArray[np.float64]:
     """For each genre the threshold with the highest F1, float64 [22], above 0.
 
-    Probabilities are float64 [films, 22], the given genres of these films bool [films, 22]. A genre
-    that none of the films has gets 0.5.
+    Probabilities are float64 [movies, 22], the given genres of these movies bool [movies, 22]. A
+    genre that none of the movies has gets 0.5.
     """
     thresholds = np.full(NUM_GENRES, 0.5)
     for genre in np.flatnonzero(given.any(axis=0)):
@@ -118,8 +119,8 @@ def best_thresholds(probabilities: Probabilities, given: Labels) -> npt.NDArray[
 def decide(probabilities: Probabilities, thresholds: npt.NDArray[np.float64]) -> Labels:
     """The genres above their thresholds; the one nearest to its threshold where there is none.
 
-    Probabilities are float64 [films, 22], thresholds float64 [22] and above 0. Returns bool
-    [films, 22].
+    Probabilities are float64 [movies, 22], thresholds float64 [22] and above 0. Returns bool
+    [movies, 22].
     """
     decided = probabilities >= thresholds
     nearest = (probabilities / thresholds).argmax(axis=1)
@@ -129,12 +130,12 @@ def decide(probabilities: Probabilities, thresholds: npt.NDArray[np.float64]) ->
 
 
 def evaluate(given: Labels, decided: Labels) -> dict[str, Any]:
-    """Compare decisions with the given genres, each bool [films, 22].
+    """Compare decisions with the given genres, each bool [movies, 22].
 
     Returns:
-        `films`; `macro_f1`, `micro_f1`, `samples_f1`, `subset_accuracy` and `hamming_accuracy`; and
-        under `genres` for each name its `f1`, `precision`, `recall` and `support`. What is divided
-        by zero is 0. The macro mean goes over the genres that at least one film has.
+        `movies`; `macro_f1`, `micro_f1`, `samples_f1`, `subset_accuracy` and `hamming_accuracy`;
+        and under `genres` for each name its `f1`, `precision`, `recall` and `support`. What is
+        divided by zero is 0. The macro mean goes over the genres that at least one movie has.
     """
     by_genre = metrics.precision_recall_fscore_support(
         given, decided, average=None, zero_division=0
@@ -144,7 +145,7 @@ def evaluate(given: Labels, decided: Labels) -> dict[str, Any]:
     genres = [dict(zip(names, row, strict=True)) for row in rows]
     present = [row["f1"] for row in genres if row["support"]]
     return {
-        "films": len(given),
+        "movies": len(given),
         "macro_f1": sum(present) / max(len(present), 1),
         "micro_f1": float(metrics.f1_score(given, decided, average="micro", zero_division=0)),
         "samples_f1": float(metrics.f1_score(given, decided, average="samples", zero_division=0)),

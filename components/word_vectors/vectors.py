@@ -79,7 +79,7 @@ def from_plots(
     if len(filled) < MIN_PLOTS:
         raise UserError(
             f"The {Split.TRAIN} split has {len(filled)} plots with at least two known words; "
-            f"Word2Vec needs {MIN_PLOTS}. Give more films, or set word_vectors.source to glove."
+            f"Word2Vec needs {MIN_PLOTS}. Give more movies, or set word_vectors.source to glove."
         )
     model = Word2Vec(
         filled,

@@ -29,8 +29,8 @@ SHARED_DIR: Final = SAMPLE_DIR.parents[2] / "shared" / "data" / "imdb"
 PLOTS: Final = Dump("title.plots", (BASICS.columns[0], Column("plot")))
 FILES: Final = (*DUMPS, PLOTS)
 
-MIN_FILMS: Final = 1000
-MIN_FILMS_PER_GENRE: Final = 25
+MIN_MOVIES: Final = 1000
+MIN_MOVIES_PER_GENRE: Final = 25
 DECADES: Final = tuple(range(1920, 2030, 10))
 MIN_WORDS: Final = 30
 MAX_WORDS: Final = 70
@@ -69,7 +69,7 @@ GENRE_WORDS: Final[dict[str, str]] = {
 ALLOWED_WORDS: Final[dict[str, str]] = {
     "family": "means kin; 'household' or 'kin' in sixty plots would read as evasion",
     "families": "as family",
-    "war": "names the event of a plot (the Civil War), in films of most genres",
+    "war": "names the event of a plot (the Civil War), in movies of most genres",
     "wars": "as war",
     "wartime": "as war",
 }
@@ -83,23 +83,23 @@ AS_THEMSELVES: Final[dict[str, str]] = {
 """Plots that may name a performer, and why; documentaries always may: people are their subject."""
 
 _FORBIDDEN: Final = re.compile(
-    r"\b(?:" + "|".join([*GENRE_WORDS.values(), "films?", "movies?"]) + r")\b", re.IGNORECASE
+    r"\b(?:" + "|".join([*GENRE_WORDS.values(), "movies?", "movies?"]) + r")\b", re.IGNORECASE
 )
 
 COVERAGE: Final = f"""
-    SELECT 'title.basics.tsv: ' || count(*) || ' films, at least {MIN_FILMS} wanted'
-    FROM "title.basics" HAVING count(*) < {MIN_FILMS};
+    SELECT 'title.basics.tsv: ' || count(*) || ' movies, at least {MIN_MOVIES} wanted'
+    FROM "title.basics" HAVING count(*) < {MIN_MOVIES};
 
-    SELECT 'title.basics.tsv: ' || count(tconst) || ' films of ' || name
-        || ', at least {MIN_FILMS_PER_GENRE} wanted'
-    FROM (SELECT unnest({list(GENRES)}) AS name) LEFT JOIN film_genres USING (name)
-    GROUP BY name HAVING count(tconst) < {MIN_FILMS_PER_GENRE} ORDER BY name;
+    SELECT 'title.basics.tsv: ' || count(tconst) || ' movies of ' || name
+        || ', at least {MIN_MOVIES_PER_GENRE} wanted'
+    FROM (SELECT unnest({list(GENRES)}) AS name) LEFT JOIN movie_genres USING (name)
+    GROUP BY name HAVING count(tconst) < {MIN_MOVIES_PER_GENRE} ORDER BY name;
 
-    SELECT 'title.basics.tsv: no film of the ' || decade || 's'
+    SELECT 'title.basics.tsv: no movie of the ' || decade || 's'
     FROM (SELECT unnest({list(DECADES)}) AS decade)
-    WHERE decade NOT IN (SELECT decade FROM film_genres) ORDER BY decade;
+    WHERE decade NOT IN (SELECT decade FROM movie_genres) ORDER BY decade;
 """
-"""Finds too few films in all, in a genre or in a decade."""
+"""Finds too few movies in all, in a genre or in a decade."""
 
 CREDITS: Final = f"""
     SELECT 'name.basics.tsv: no row for ' || nconst
@@ -113,7 +113,7 @@ CREDITS: Final = f"""
     FROM (SELECT nconst, unnest(string_split(knownForTitles, ',')) AS tconst FROM "name.basics")
     WHERE tconst NOT IN (SELECT tconst FROM "title.basics");
 
-    SELECT 'title.principals.tsv: its films are not those of title.basics.tsv in the same order'
+    SELECT 'title.principals.tsv: its movies are not those of title.basics.tsv in the same order'
     WHERE (SELECT list(tconst ORDER BY first)
             FROM (SELECT tconst, min(rowid) AS first FROM "title.principals" GROUP BY tconst))
         IS DISTINCT FROM (SELECT list(tconst ORDER BY rowid) FROM "title.basics");
@@ -137,17 +137,17 @@ SORTED: Final = """
 """
 """Finds identifiers of a file that are out of order or stand there twice."""
 
-SAME_FILMS: Final = """
+SAME_MOVIES: Final = """
     SELECT '{0}.tsv: no row for ' || tconst
     FROM (SELECT tconst FROM "title.basics" EXCEPT SELECT tconst FROM "{0}") ORDER BY tconst;
 
     SELECT '{0}.tsv: ' || tconst || ' is not in title.basics.tsv'
     FROM (SELECT tconst FROM "{0}" EXCEPT SELECT tconst FROM "title.basics") ORDER BY tconst;
 """
-"""Finds films that a file lacks, and films that title.basics lacks."""
+"""Finds movies that a file lacks, and movies that title.basics lacks."""
 
 _VIEWS: Final = """
-    CREATE VIEW film_genres AS
+    CREATE VIEW movie_genres AS
     SELECT tconst, unnest(string_split(genres, ',')) AS name,
         startYear::INTEGER // 10 * 10 AS decade
     FROM "title.basics";
@@ -222,7 +222,7 @@ def check_plots(sample: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def check_copied(sample: duckdb.DuckDBPyConnection, shared_plots: Path) -> Iterator[str]:
-    """Finds runs of words that stand in the shared plots too, of whichever film.
+    """Finds runs of words that stand in the shared plots too, of whichever movie.
 
     A copied sentence shows as a copied run, since every sentence of the sample is longer than one.
 
@@ -253,7 +253,7 @@ def check(directory: Path) -> list[str]:
     sample = read_sample(directory)
     sizes = {path.name: path.stat().st_size for path in directory.glob("*.tsv")}
     ids = [SORTED.format(one.name, one.columns[0].name) for one in FILES if one is not PRINCIPALS]
-    ids += [SAME_FILMS.format(one.name) for one in FILES if one.columns[0].name == "tconst"]
+    ids += [SAME_MOVIES.format(one.name) for one in FILES if one.columns[0].name == "tconst"]
     return [
         *(
             f"{name}: {size:,} bytes, at most {MAX_BYTES:,} wanted"
@@ -266,10 +266,10 @@ def check(directory: Path) -> list[str]:
 
 
 def counts_table(sample: duckdb.DuckDBPyConnection) -> str:
-    """Films by genre and decade as a Markdown table; a film counts once in each of its genres."""
-    cells = Counter(sample.execute("SELECT name, decade FROM film_genres").fetchall())
-    distinct = sample.execute("SELECT DISTINCT tconst, decade FROM film_genres").fetchall()
-    films = Counter(decade for _, decade in distinct)
+    """Movies by genre and decade as a Markdown table; a movie counts once in each of its genres."""
+    cells = Counter(sample.execute("SELECT name, decade FROM movie_genres").fetchall())
+    distinct = sample.execute("SELECT DISTINCT tconst, decade FROM movie_genres").fetchall()
+    movies = Counter(decade for _, decade in distinct)
     extra = sorted({name for name, _ in cells} - set(GENRES))
     lines = [
         "| genre | " + " | ".join(f"{decade}s" for decade in DECADES) + " | all |",
@@ -278,8 +278,8 @@ def counts_table(sample: duckdb.DuckDBPyConnection) -> str:
     for genre in (*GENRES, *extra):
         row_counts = [cells[genre, decade] for decade in DECADES]
         lines.append(f"| {genre} | " + " | ".join(map(str, [*row_counts, sum(row_counts)])) + " |")
-    totals = [films[decade] for decade in DECADES]
-    lines.append("| **films** | " + " | ".join(f"**{n}**" for n in [*totals, sum(totals)]) + " |")
+    totals = [movies[decade] for decade in DECADES]
+    lines.append("| **movies** | " + " | ".join(f"**{n}**" for n in [*totals, sum(totals)]) + " |")
     return "\n".join(lines)
 
 
@@ -292,8 +292,8 @@ def word_runs(text: str) -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the checks; returns the exit status: that of `command.run`, or `FAILED` on findings."""
-    parser = argparse.ArgumentParser(description="Checks the bundled sample of films.")
-    parser.add_argument("--counts", action="store_true", help="print films by genre and decade")
+    parser = argparse.ArgumentParser(description="Checks the bundled sample of movies.")
+    parser.add_argument("--counts", action="store_true", help="print movies by genre and decade")
     parser.add_argument(
         "--shared",
         type=Path,
@@ -317,8 +317,8 @@ def _run(shared: Path, *, counts: bool) -> ExitStatus:
         print(f"not compared with the shared plots: there is no {shared_plots}")
     for finding in findings:
         print(finding)
-    (films,) = sample.execute('SELECT count(*) FROM "title.plots"').fetchone() or (0,)
-    print(f"{films:,} films, {len(findings)} findings")
+    (movies,) = sample.execute('SELECT count(*) FROM "title.plots"').fetchone() or (0,)
+    print(f"{movies:,} movies, {len(findings)} findings")
     return ExitStatus.FAILED if findings else ExitStatus.OK
 
 

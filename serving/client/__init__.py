@@ -3,7 +3,7 @@
     from serving.client import predict
 
     [prediction] = predict([{"title": "The Long Ford", "year": 1957}], "localhost:8500")
-    print(prediction.decided)
+    print(prediction.predicted_genres)
 
 It needs no TensorFlow, and talks to any TensorFlow Serving.
 """
@@ -12,7 +12,7 @@ from serving.client.client import Client, predict
 from serving.client.movies import FieldError, Movie
 from serving.client.transport import (
     Genre,
-    ModelName,
+    ModelSpec,
     Prediction,
     ServerError,
     VersionStatus,
@@ -22,7 +22,7 @@ __all__ = [
     "Client",
     "FieldError",
     "Genre",
-    "ModelName",
+    "ModelSpec",
     "Movie",
     "Prediction",
     "ServerError",

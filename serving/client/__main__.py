@@ -17,7 +17,7 @@ from schema.errors import ExitStatus, UserError, exit_status_help
 from serving.client import batch, files, lines, render
 from serving.client.client import ROWS_PER_REQUEST, SECONDS, Client
 from serving.client.stream import answers
-from serving.client.transport import ModelName
+from serving.client.transport import ModelSpec
 
 STATUSES: Final = exit_status_help(
     {
@@ -36,8 +36,8 @@ EPILOG: Final = f"""\
 
 examples:
   ordained-predict --title "The Long Ford" --year 1957 --plot "A gunman rides..."
-  ordained-predict films.csv --output genres.csv
-  ordained-predict films.jsonl --server http://localhost:8501 --json
+  ordained-predict movies.csv --output genres.csv
+  ordained-predict movies.jsonl --server http://localhost:8501 --json
 """
 
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    model = ModelName(options.model, options.version, options.label)
+    model = ModelSpec(options.model, options.version, options.label)
     movie = {
         name: value for name in raw.MODEL_INPUTS if (value := getattr(options, name)) is not None
     }
@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
             if options.json:
                 print(json.dumps(prediction.as_json(), ensure_ascii=False))
             else:
-                Console(highlight=False).print(render.one_film(prediction))
+                Console(highlight=False).print(render.one_movie(prediction))
     return ExitStatus.OK
 
 
@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         movie.add_argument(flag, dest=name, metavar="TEXT" if people else None, help=people)
     options: tuple[tuple[Any, str, Any, Any, str, str], ...] = (
         (server, "server", str, "localhost:8500", "HOST:PORT", "gRPC; for REST http://HOST:PORT"),
-        (server, "model", str, ModelName.name, "NAME", "the model to ask"),
+        (server, "model", str, ModelSpec.name, "NAME", "the model to ask"),
         (server, "version", int, None, "N", "of the model (default: the one served)"),
         (server, "label", str, "", "NAME", "of a version, in place of its number"),
         (server, "timeout", float, SECONDS, "SECONDS", "for an answer, further tries included"),
@@ -183,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
         group.add_argument(f"--{name}", type=kind, default=default, metavar=metavar, help=shown)
     server.add_argument("--status", action="store_true", help="print the versions of the model")
     add = output.add_argument
-    add("--json", action="store_true", help="print JSON, a line a film, in place of a table")
+    add("--json", action="store_true", help="print JSON, a line a movie, in place of a table")
     add("--resume", action="store_true", help="go on where an earlier run to this output stopped")
     keep = "carry a further column into the output; may be repeated"
     add("--keep", action="append", default=[], metavar="COLUMN", help=keep)

@@ -8,11 +8,11 @@ from typing import Final, Self
 from schema.errors import UserError
 from serving.client.movies import Movie
 from serving.client.transport import (
-    ModelName,
+    ErrorKind,
+    ModelSpec,
     Prediction,
     ServerError,
     Transport,
-    Trouble,
     VersionStatus,
 )
 
@@ -39,11 +39,11 @@ class Client:
     """
 
     def __init__(
-        self, server: str, model: ModelName | None = None, seconds: float = SECONDS
+        self, server: str, model: ModelSpec | None = None, seconds: float = SECONDS
     ) -> None:
         if not seconds > 0:
             raise UserError("the time to wait for an answer must be above 0 seconds")
-        self._transport = _way(server, model or ModelName())
+        self._transport = _way(server, model or ModelSpec())
         self.address = self._transport.address
         self._seconds = seconds
         self._met = False
@@ -66,7 +66,7 @@ class Client:
                 return answer
             except ServerError as error:
                 # A server that has answered before is being restarted; another is not there.
-                retried = {Trouble.BUSY, Trouble.AWAY} if self._met else {Trouble.BUSY}
+                retried = {ErrorKind.BUSY, ErrorKind.AWAY} if self._met else {ErrorKind.BUSY}
                 # Half to all of the pause: clients that were refused together come back apart.
                 wait = pause * random.uniform(0.5, 1)
                 if error.trouble not in retried or time.monotonic() + wait >= end:
@@ -96,7 +96,7 @@ class Client:
 
 
 def predict(
-    movies: Sequence[Movie], server: str, model: ModelName | None = None
+    movies: Sequence[Movie], server: str, model: ModelSpec | None = None
 ) -> list[Prediction]:
     """The genres of movies, with probabilities, in the same order.
 
@@ -118,7 +118,7 @@ def predict(
         ]
 
 
-def _way(server: str, model: ModelName) -> Transport:
+def _way(server: str, model: ModelSpec) -> Transport:
     """The transport of an address; each brings its own library, so only the one used is loaded."""
     if server.startswith(("http://", "https://")):
         from serving.client.over_rest import OverRest

@@ -15,7 +15,7 @@ from schema.errors import UserError
 from serving.client.movies import FieldError, Movie, checked, require_utf8, unknown_name
 
 LONGEST: Final = 16 << 20
-"""Bytes of a JSON line, characters of a cell: more is a broken file rather than a film."""
+"""Bytes of a JSON line, characters of a cell: more is a broken file rather than a movie."""
 
 UNREAD: Final = (raw.TCONST, raw.GENRES_FIELD, raw.SPLIT_KEY)
 """Columns of the movies CSV that the model does not read; tconst is carried into the output."""

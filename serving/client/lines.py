@@ -17,7 +17,7 @@ ANSWER_COLUMNS = ("predicted", *GENRES)
 def answer_cells(prediction: Prediction) -> list[str]:
     """A cell for each of `ANSWER_COLUMNS`: predicted genres joined by `|`, probabilities."""
     by_name = {genre.name: f"{genre.probability:.6f}" for genre in prediction.genres}
-    decided = raw.LIST_SEPARATOR.join(prediction.decided)
+    decided = raw.LIST_SEPARATOR.join(prediction.predicted_genres)
     return [decided, *(by_name.get(name, "") for name in GENRES)]
 
 

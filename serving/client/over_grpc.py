@@ -9,18 +9,18 @@ from schema import features as raw
 from schema.names import SERVING_SIGNATURE
 from serving.client import protos
 from serving.client.movies import Movie, columns
-from serving.client.transport import ModelName, Prediction, Transport, Trouble, VersionStatus
+from serving.client.transport import ErrorKind, ModelSpec, Prediction, Transport, VersionStatus
 
 _FLOAT, _STRING, _BOOL = (
     protos.DataType[name].number for name in ("DT_FLOAT", "DT_STRING", "DT_BOOL")
 )
 
 _TROUBLES: Final = {
-    grpc.StatusCode.INVALID_ARGUMENT: Trouble.ROWS,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Trouble.BUSY,
-    grpc.StatusCode.UNAVAILABLE: Trouble.AWAY,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Trouble.LATE,
-    grpc.StatusCode.NOT_FOUND: Trouble.MODEL,
+    grpc.StatusCode.INVALID_ARGUMENT: ErrorKind.ROWS,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ErrorKind.BUSY,
+    grpc.StatusCode.UNAVAILABLE: ErrorKind.AWAY,
+    grpc.StatusCode.DEADLINE_EXCEEDED: ErrorKind.LATE,
+    grpc.StatusCode.NOT_FOUND: ErrorKind.MODEL,
 }
 
 _OPTIONS: Final = (
@@ -34,7 +34,7 @@ _OPTIONS: Final = (
 class OverGrpc(Transport):
     """The way over gRPC."""
 
-    def __init__(self, address: str, model: ModelName) -> None:
+    def __init__(self, address: str, model: ModelSpec) -> None:
         super().__init__(address, model)
         self._channel = grpc.insecure_channel(address, _OPTIONS)
         self._predict = protos.method(self._channel, "PredictionService", "Predict")
@@ -65,16 +65,16 @@ class OverGrpc(Transport):
             return method(message, timeout=timeout)
         except grpc.RpcError as error:
             said = error.details() or ""
-            trouble = _TROUBLES.get(error.code(), Trouble.OTHER)
+            trouble = _TROUBLES.get(error.code(), ErrorKind.OTHER)
             # gRPC has one status for a server with too much to do and for a message too long.
-            if trouble is Trouble.BUSY and "larger than max" in said:
-                trouble = Trouble.ROWS
-            if trouble in (Trouble.AWAY, Trouble.LATE):
+            if trouble is ErrorKind.BUSY and "larger than max" in said:
+                trouble = ErrorKind.ROWS
+            if trouble in (ErrorKind.AWAY, ErrorKind.LATE):
                 said = ""
             raise self.error(trouble, said) from error
 
 
-def _spec(model: ModelName, signature: str = "") -> Any:
+def _spec(model: ModelSpec, signature: str = "") -> Any:
     # What is None is left out.
     return protos.ModelSpec(
         name=model.name,
@@ -84,7 +84,7 @@ def _spec(model: ModelName, signature: str = "") -> Any:
     )
 
 
-def request(movies: Sequence[Movie], model: ModelName) -> Any:
+def request(movies: Sequence[Movie], model: ModelSpec) -> Any:
     """A PredictRequest: string [N] for texts and names, float32 [N] for numbers."""
     made = protos.PredictRequest(model_spec=_spec(model, SERVING_SIGNATURE))
     for name, values in columns(movies).items():

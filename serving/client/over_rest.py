@@ -9,23 +9,23 @@ import httpx
 from schema.errors import UserError
 from schema.names import SERVING_SIGNATURE
 from serving.client.movies import Movie, columns
-from serving.client.transport import ModelName, Prediction, Transport, Trouble, VersionStatus
+from serving.client.transport import ErrorKind, ModelSpec, Prediction, Transport, VersionStatus
 
 _TROUBLES: Final = {
-    400: Trouble.ROWS,
-    413: Trouble.ROWS,
-    404: Trouble.MODEL,
-    408: Trouble.LATE,
-    504: Trouble.LATE,
-    429: Trouble.BUSY,
-    503: Trouble.BUSY,
+    400: ErrorKind.ROWS,
+    413: ErrorKind.ROWS,
+    404: ErrorKind.MODEL,
+    408: ErrorKind.LATE,
+    504: ErrorKind.LATE,
+    429: ErrorKind.BUSY,
+    503: ErrorKind.BUSY,
 }
 
 
 class OverRest(Transport):
     """The way over REST; a `UserError` if the URL names no server."""
 
-    def __init__(self, url: str, model: ModelName) -> None:
+    def __init__(self, url: str, model: ModelSpec) -> None:
         super().__init__(url.rstrip("/"), model)
         try:
             usable = bool(httpx.URL(url).host)
@@ -54,7 +54,7 @@ class OverRest(Transport):
             ]
         except (KeyError, TypeError, ValueError) as error:
             said = "the answer is not that of TensorFlow Serving"
-            raise self.error(Trouble.OTHER, said) from error
+            raise self.error(ErrorKind.OTHER, said) from error
         return sorted(found, key=lambda one: -one.version)
 
     def close(self) -> None:
@@ -68,17 +68,17 @@ class OverRest(Transport):
         try:
             answer = self._http.request(method, url, json=body, timeout=timeout)
         except httpx.TimeoutException as error:
-            trouble = Trouble.AWAY if isinstance(error, httpx.ConnectTimeout) else Trouble.LATE
+            trouble = ErrorKind.AWAY if isinstance(error, httpx.ConnectTimeout) else ErrorKind.LATE
             raise self.error(trouble) from error
         except httpx.RequestError as error:
-            raise self.error(Trouble.AWAY) from error
+            raise self.error(ErrorKind.AWAY) from error
         if answer.status_code != httpx.codes.OK:
-            trouble = _TROUBLES.get(answer.status_code, Trouble.OTHER)
+            trouble = _TROUBLES.get(answer.status_code, ErrorKind.OTHER)
             raise self.error(trouble, _said(answer))
         try:
             return answer.json()
         except ValueError as error:
-            raise self.error(Trouble.OTHER, "the answer is not JSON") from error
+            raise self.error(ErrorKind.OTHER, "the answer is not JSON") from error
 
 
 def _said(answer: httpx.Response) -> str:

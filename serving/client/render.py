@@ -11,32 +11,32 @@ from serving.client.transport import Prediction, VersionStatus
 BAR = 24
 
 NAME = 40
-"""Characters that a line has for the name of a film."""
+"""Characters that a line has for the name of a movie."""
 
-HEAD = f"{'row':>7}  {'film':<{NAME}}  predicted genres"
+HEAD = f"{'row':>7}  {'movie':<{NAME}}  predicted genres"
 
 
-def one_film(prediction: Prediction) -> RenderableType:
-    """All genres of a film with probabilities, the most probable first, the predicted marked."""
+def one_movie(prediction: Prediction) -> RenderableType:
+    """All genres of a movie with probabilities, the most probable first, the predicted marked."""
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     table.add_column("genre")
     table.add_column("probability", justify="right")
     table.add_column("", min_width=BAR)
     table.add_column("predicted")
-    for genre in prediction.likeliest:
+    for genre in prediction.ranked:
         table.add_row(
             Text(genre.name),
             f"{genre.probability:.3f}",
             Text("█" * round(genre.probability * BAR), "cyan"),
             Text("yes" if genre.predicted else "", "bold"),
         )
-    decided = ", ".join(prediction.decided) or "no genre"
+    decided = ", ".join(prediction.predicted_genres) or "no genre"
     return Group(table, Text(f"\npredicted: {decided}"))
 
 
 def line(number: int, name: str, prediction: Prediction) -> str:
-    """A film in one line, under `HEAD`: what was predicted, the most probable first."""
-    told = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.likeliest if g.predicted)
+    """A movie in one line, under `HEAD`: what was predicted, the most probable first."""
+    told = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.ranked if g.predicted)
     short = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
     return f"{number:>7}  {short:<{NAME}}  {told}"
 

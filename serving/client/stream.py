@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from serving.client.client import Client
 from serving.client.files import Row
-from serving.client.transport import Prediction, ServerError, Trouble
+from serving.client.transport import ErrorKind, Prediction, ServerError
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _ask(client: Client, rows: Sequence[Row]) -> list[Answer]:
     try:
         predictions = client.predict(movies)
     except ServerError as error:
-        if error.trouble is not Trouble.ROWS:
+        if error.trouble is not ErrorKind.ROWS:
             raise
         if len(rows) == 1:
             return [Answer(replace(rows[0], movie=None, reason=str(error)), None)]

@@ -14,7 +14,7 @@ OUTPUTS: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
 """What is read of an answer."""
 
 
-class Trouble(Enum):
+class ErrorKind(Enum):
     """What a server's refusal means for the one who asked; the values say it."""
 
     ROWS = "the server refuses the request"
@@ -30,7 +30,7 @@ class Trouble(Enum):
 class ServerError(UserError):
     """The server refused, failed, or cannot be reached; `trouble` says which."""
 
-    def __init__(self, trouble: Trouble, message: str) -> None:
+    def __init__(self, trouble: ErrorKind, message: str) -> None:
         super().__init__(message)
         self.trouble = trouble
 
@@ -47,7 +47,9 @@ class FailedServerError(ServerError):
 
 @dataclass(frozen=True)
 class Genre:
-    """One genre of one film: its probability, from 0 to 1, and whether the model decides for it."""
+    """One genre of one movie: its probability, from 0 to 1, and whether the model decides for
+    it.
+    """
 
     name: str
     probability: float
@@ -56,24 +58,24 @@ class Genre:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The genres of one film, in the order of the model."""
+    """The genres of one movie, in the order of the model."""
 
     genres: tuple[Genre, ...]
 
     @property
-    def decided(self) -> tuple[str, ...]:
+    def predicted_genres(self) -> tuple[str, ...]:
         """Names of the genres that the model decides for."""
         return tuple(genre.name for genre in self.genres if genre.predicted)
 
     @property
-    def likeliest(self) -> tuple[Genre, ...]:
+    def ranked(self) -> tuple[Genre, ...]:
         """All genres, the most probable first."""
         return tuple(sorted(self.genres, key=lambda genre: -genre.probability))
 
     def as_json(self) -> dict[str, Any]:
         """`predicted`, a list of names, and `probabilities`, an object from name to number."""
         return {
-            "predicted": list(self.decided),
+            "predicted": list(self.predicted_genres),
             "probabilities": {genre.name: round(genre.probability, 6) for genre in self.genres},
         }
 
@@ -93,7 +95,7 @@ class VersionStatus:
 
 
 @dataclass(frozen=True)
-class ModelName:
+class ModelSpec:
     """Which model to ask.
 
     Attributes:
@@ -117,7 +119,7 @@ class ModelName:
 class Transport(ABC):
     """A way to one model on one server; may be used from several threads."""
 
-    def __init__(self, address: str, model: ModelName) -> None:
+    def __init__(self, address: str, model: ModelSpec) -> None:
         self.address, self.model = address, model
 
     @abstractmethod
@@ -136,12 +138,12 @@ class Transport(ABC):
     def close(self) -> None:
         """Let go of all connections."""
 
-    def error(self, trouble: Trouble, said: str = "") -> ServerError:
+    def error(self, trouble: ErrorKind, said: str = "") -> ServerError:
         """The error of a failed call, in plain words followed by the server's own."""
         kind = ServerError
-        if trouble in (Trouble.BUSY, Trouble.AWAY, Trouble.LATE):
+        if trouble in (ErrorKind.BUSY, ErrorKind.AWAY, ErrorKind.LATE):
             kind = UnavailableError
-        elif trouble is Trouble.OTHER:
+        elif trouble is ErrorKind.OTHER:
             kind = FailedServerError
         plain = trouble.value.format(address=self.address, model=self.model.name)
         first = said.strip().partition("\n")[0]
@@ -156,4 +158,4 @@ class Transport(ABC):
             ]
         except (KeyError, TypeError, ValueError) as error:
             said = f"the answer is not that of a genre model ({error})"
-            raise self.error(Trouble.MODEL, said) from error
+            raise self.error(ErrorKind.MODEL, said) from error

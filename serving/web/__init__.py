@@ -1,1 +1,1 @@
-"""The web page: people type a film, and see its genres and what in the film speaks for them."""
+"""The web page: people type a movie, and see its genres and what in the movie speaks for them."""

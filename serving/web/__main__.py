@@ -10,7 +10,7 @@ import uvicorn
 from schema import command
 from schema.errors import ExitStatus, exit_status_help
 from schema.names import MODEL_NAME
-from serving.client import Client, ModelName
+from serving.client import Client, ModelSpec
 from serving.ports import listen
 from serving.web.app import create_app
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    model = ModelName(options.model_name)
+    model = ModelSpec(options.model_name)
     with Client(options.grpc or options.rest_url, model, SECONDS_TO_ANSWER) as client:
         listening = listen("the web page", options.host, options.port)
         config = uvicorn.Config(

@@ -18,7 +18,7 @@ from serving.client import Client, FieldError, ServerError
 from serving.client.files import read_csv
 from serving.client.lines import ANSWER_COLUMNS, answer_cells, csv_line
 from serving.client.stream import answers
-from serving.client.transport import Trouble
+from serving.client.transport import ErrorKind
 from serving.web.explain import explain
 
 PAGE: Final = Path(__file__).with_name("page")
@@ -35,7 +35,7 @@ ROWS_PER_REQUEST: Final = 32
 REQUESTS: Final = 2
 
 HEADERS: Final = {
-    # The page needs nothing but itself; what a film is called can never become code in it.
+    # The page needs nothing but itself; what a movie is called can never become code in it.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
@@ -44,7 +44,12 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
-_STATUS_OF: Final = {Trouble.ROWS: 400, Trouble.BUSY: 503, Trouble.AWAY: 503, Trouble.LATE: 504}
+_STATUS_OF: Final = {
+    ErrorKind.ROWS: 400,
+    ErrorKind.BUSY: 503,
+    ErrorKind.AWAY: 503,
+    ErrorKind.LATE: 504,
+}
 """Whatever is not here is 502."""
 
 
@@ -77,9 +82,9 @@ def create_app(client: Client, model_name: str) -> FastAPI:
 
     @app.post("/api/predict")
     def predict(movie: Movie) -> dict[str, Any]:
-        """All genres of a film, the most probable first."""
+        """All genres of a movie, the most probable first."""
         [prediction] = client.predict([movie])
-        return {"genres": [asdict(genre) for genre in prediction.likeliest]}
+        return {"genres": [asdict(genre) for genre in prediction.ranked]}
 
     @app.post("/api/explain")
     def explanation(movie: Movie) -> dict[str, Any]:
@@ -96,7 +101,7 @@ def create_app(client: Client, model_name: str) -> FastAPI:
 
     @app.post("/api/table")
     def table(body: Body) -> dict[str, Any]:
-        """The genres of all films of a CSV."""
+        """The genres of all movies of a CSV."""
         if not isinstance(body, dict) or not isinstance(text := body.get("csv"), str):
             raise UserError('expected {"csv": "..."}')
         return answer_table(client, text)
@@ -121,7 +126,7 @@ async def read_json(request: Request) -> Any:
 def read_movie(body: "Body") -> dict[str, Any]:
     """A movie as a JSON object; a `UserError` if it is none."""
     if not isinstance(body, dict):
-        raise UserError("expected a JSON object with the fields of a film")
+        raise UserError("expected a JSON object with the fields of a movie")
     return body
 
 
@@ -150,23 +155,23 @@ def answer_table(client: Client, text: str) -> dict[str, Any]:
     """Answer each row of a CSV with a header; bad rows come back with what is wrong.
 
     Returns:
-        `rows`, one for each film, as the page shows it; and `csv`, the same with all probabilities,
-        to be downloaded.
+        `rows`, one for each movie, as the page shows it; and `csv`, the same with all
+        probabilities, to be downloaded.
     """
     if not text.strip():
-        raise UserError("the table is empty: paste a header and a line for each film")
+        raise UserError("the table is empty: paste a header and a line for each movie")
     rows = list(islice(read_csv("the table", io.StringIO(text.lstrip(), "")), MOST_ROWS + 1))
     if not rows:
-        raise UserError("the table has a header and no films")
+        raise UserError("the table has a header and no movies")
     if len(rows) > MOST_ROWS:
         other = "ordained-predict answers files of any length"
-        raise UserError(f"the table has more than {MOST_ROWS:,} films: {other}")
+        raise UserError(f"the table has more than {MOST_ROWS:,} movies: {other}")
     shown, lines = [], [csv_line(["row", raw.TITLE, *ANSWER_COLUMNS, "error"])]
     for group in answers(client, rows, ROWS_PER_REQUEST, REQUESTS):
         for answer in group:
             row, prediction = answer.row, answer.prediction
             title = str((row.movie or {}).get(raw.TITLE) or row.carried.get(raw.TCONST, ""))
-            genres = prediction.likeliest if prediction else ()
+            genres = prediction.ranked if prediction else ()
             predicted = [asdict(genre) for genre in genres if genre.predicted]
             shown.append(
                 {"row": row.number, "title": title, "predicted": predicted, "error": row.error}

@@ -78,7 +78,7 @@ def explain(predict: Predict, movie: Movie, seconds: float) -> Explanation:
     known = checked(movie)
     if sum(len(str(value)) for value in known.values()) > MOST_CHARACTERS:
         raise UserError(
-            f"the film has more than {MOST_CHARACTERS:,} characters: too many to try its words"
+            f"the movie has more than {MOST_CHARACTERS:,} characters: too many to try its words"
         )
     [whole] = predict([known])
     parts = parts_of(known)

@@ -1,4 +1,4 @@
-"""Films and small real SavedModels whose every decision is known beforehand."""
+"""Movies and small real SavedModels whose every decision is known beforehand."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,24 +10,24 @@ from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
 from transform import features as xf
 
-FILMS = 330
+MOVIES = 330
 RARE = "Film-Noir"
-"""The genre of three films; every other has 15, Drama 27."""
+"""The genre of three movies; every other has 15, Drama 27."""
 
 TEXTS = (raw.PLOT, raw.GENRES_FIELD, raw.DIRECTORS)
 
 
 def genre_of(number: int) -> str:
-    """The one genre of a film."""
+    """The one genre of a movie."""
     genre = GENRES[number % NUM_GENRES]
     return "Drama" if genre == RARE and number >= 3 * NUM_GENRES else genre
 
 
-def film(number: int) -> tf.train.Example:
-    """A film whose plot names its genre, and says it is weak where its round is a multiple of 3.
+def movie(number: int) -> tf.train.Example:
+    """A movie whose plot names its genre, and says it is weak where its round is a multiple of 3.
 
-    Films 0 to 21 are of round 0, the next 22 of round 1, and so on: a genre has five weak films in
-    15. Every second film has no director; the years run from 1950 to 1999.
+    Movies 0 to 21 are of round 0, the next 22 of round 1, and so on: a genre has five weak movies
+    in 15. Every second movie has no director; the years run from 1950 to 1999.
     """
     example = tf.train.Example()
     weak = number // NUM_GENRES % 3 == 0
@@ -41,15 +41,15 @@ def film(number: int) -> tf.train.Example:
     return example
 
 
-def write_films(folder: Path, films: int = FILMS) -> standard_artifacts.Examples:
-    """An Examples artifact with the films in its split `test`, in two shards."""
+def write_movies(folder: Path, movies: int = MOVIES) -> standard_artifacts.Examples:
+    """An Examples artifact with the movies in its split `test`, in two shards."""
     split = folder / "Split-test"
     split.mkdir(parents=True)
     for shard in range(2):
         path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
         with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-            for number in range(shard, films, 2):
-                writer.write(film(number).SerializeToString())
+            for number in range(shard, movies, 2):
+                writer.write(movie(number).SerializeToString())
     examples = standard_artifacts.Examples()
     examples.uri = str(folder)
     examples.split_names = artifact_utils.encode_split_names(["test"])
@@ -57,10 +57,10 @@ def write_films(folder: Path, films: int = FILMS) -> standard_artifacts.Examples
 
 
 class JudgedModel(tf.Module):
-    """Gives a film the genre that its plot names.
+    """Gives a movie the genre that its plot names.
 
     Attributes:
-        weakness: 0 where a genre is always seen, 1 where only in films that are not weak, 2 where
+        weakness: 0 where a genre is always seen, 1 where only in movies that are not weak, 2 where
             never; [22].
         strength: probability of a genre that is seen, [22].
     """
@@ -100,7 +100,7 @@ def save_model(
 
     Args:
         folder: the artifact's.
-        weakness: see `JudgedModel`; F1 1.0 at 0, 0.8 at 1, 0.0 at 2 for a genre of 15 films.
+        weakness: see `JudgedModel`; F1 1.0 at 0, 0.8 at 1, 0.0 at 2 for a genre of 15 movies.
         leave_out: an output that the signature does not have.
     """
     module = JudgedModel(weakness or {})

@@ -12,8 +12,8 @@ from report.facts import (
     Effect,
     Example,
     Facts,
-    Films,
     Genre,
+    Movies,
     Outcome,
     Slice,
     Training,
@@ -22,11 +22,11 @@ from report.facts import (
 from schema.genres import GENRES, NUM_GENRES
 
 NASTY = '<img src="https://outside.example/x.png"> & "quotes" </script><b>'
-"""A title as films on the network have it."""
+"""A title as movies on the network have it."""
 
 
 def genre(name: str, **changes: Any) -> Genre:
-    """A row of the verdict: F1 2/3 on ten films; six of the eight predicted to have it do."""
+    """A row of the verdict: F1 2/3 on ten movies; six of the eight predicted to have it do."""
     values: dict[str, Any] = {
         "support": 10,
         "hits": 6,
@@ -43,8 +43,8 @@ def genre(name: str, **changes: Any) -> Genre:
     return Genre(genre=name, **{**values, **changes})
 
 
-def films(count: int = 60, seed: int = 4) -> Films:
-    """Films of one to three genres; the model knows most of them. The first has a nasty title."""
+def movies(count: int = 60, seed: int = 4) -> Movies:
+    """Movies of one to three genres; the model knows most of them. The first has a nasty title."""
     random = np.random.default_rng(seed)
     labels = np.zeros((count, NUM_GENRES), np.bool_)
     for row in range(count):
@@ -52,9 +52,9 @@ def films(count: int = 60, seed: int = 4) -> Films:
     probabilities = np.clip(random.normal(0.15 + 0.6 * labels, 0.15), 0.01, 0.99)
     scores = np.where(probabilities >= 0.5, 0.6, 0.4)
     odds = probabilities / (1 - probabilities)
-    return Films(
+    return Movies(
         tconst=np.array([f"tt{row:07}" for row in range(count)], object),
-        title=np.array([NASTY, *(f"Film {row}" for row in range(1, count))], object),
+        title=np.array([NASTY, *(f"Movie {row}" for row in range(1, count))], object),
         labels=labels,
         predicted=scores > 0.5,
         probabilities=probabilities,
@@ -64,7 +64,7 @@ def films(count: int = 60, seed: int = 4) -> Films:
 
 def facts(**changes: Any) -> Facts:
     """Facts of a model that was blessed and pushed."""
-    shown = films()
+    shown = movies()
     recipe = Recipe(
         model="output/artifacts/Trainer/model/12",
         made=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
@@ -98,7 +98,7 @@ def facts(**changes: Any) -> Facts:
         "verdict": Verdict(
             blessed=True,
             reasons=(),
-            notes=("not judged, with fewer than 5 test films: Music 3",),
+            notes=("not judged, with fewer than 5 test movies: Music 3",),
             examples=60,
             genres=rows,
             macro_f1=0.667,
@@ -107,7 +107,7 @@ def facts(**changes: Any) -> Facts:
             aggregates={"micro_f1_score": 0.7, "samples_f1": 0.69},
         ),
         "outcome": Outcome(version="1700000000", destination="output/serving/1700000000"),
-        "films": shown,
+        "movies": shown,
         "slices": (
             Slice("decade", "1950s", 20, 0.55, np.full(NUM_GENRES, 0.5), np.full(NUM_GENRES, 6)),
             Slice("decade", "1960s", 40, 0.75, np.full(NUM_GENRES, 0.8), np.full(NUM_GENRES, 2)),
@@ -132,14 +132,14 @@ def facts(**changes: Any) -> Facts:
             span=0,
             fingerprint="split:movies,num_files:1",
             folder="output/movies",
-            films={"train": 480, "eval": 60, "test": 60},
+            movies={"train": 480, "eval": 60, "test": 60},
             genres={split: np.arange(NUM_GENRES) + 1 for split in ("train", "eval", "test")},
             anomalies=(f"train: title: {NASTY}",),
             distances=(Distance("eval and train", "year", "jensen_shannon_divergence", 0.05, 0.2),),
             ingest={
                 "titles": 650,
                 "movies": 600,
-                "dropped": {"no plot": 50, "plot of an earlier film": 0},
+                "dropped": {"no plot": 50, "plot of an earlier movie": 0},
                 "rejected": {"title.basics.tsv": {"wrong number of fields": 2}},
                 "other_genres": {"News": 1},
             },

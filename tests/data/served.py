@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
 from schema import features as raw
 from serving.server import Server, ServerConfig
 
-FILM: dict[str, Any] = {
+MOVIE: dict[str, Any] = {
     name: 1957.0 if name in raw.NUMBERS else f"some {name}" for name in raw.MODEL_INPUTS
 }
 

@@ -1,4 +1,4 @@
-"""Dumps of a few made-up films for tests of ingest."""
+"""Dumps of a few made-up movies for tests of ingest."""
 
 import gzip
 from collections.abc import Sequence

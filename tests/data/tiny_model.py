@@ -167,8 +167,8 @@ def save_tiny_model(
 
 
 def movie(number: int) -> tf.train.Example:
-    """A made-up film, as CsvExampleGen writes it; number 3 has a title and nothing else."""
-    texts = {"tconst": f"tt{number:07d}", "title": f"Film {number}"}
+    """A made-up movie, as CsvExampleGen writes it; number 3 has a title and nothing else."""
+    texts = {"tconst": f"tt{number:07d}", "title": f"Movie {number}"}
     numbers: dict[str, int] = {}
     if number != 3:
         texts |= {
@@ -177,7 +177,7 @@ def movie(number: int) -> tf.train.Example:
             "directors": f"Director {number}",
             "writers": "Ada Example|Ben Example",
             "cast": "|".join(f"Actor {i}" for i in range(number)),
-            "split_key": f"film {number}",
+            "split_key": f"movie {number}",
         }
         numbers = {"year": 1950 + number, "runtime_minutes": 80 + number, "num_votes": 12 * number}
     example = tf.train.Example()
@@ -191,7 +191,7 @@ def movie(number: int) -> tf.train.Example:
 
 
 def write_examples(folder: Path, count: int) -> Path:
-    """Two gzipped TFRecord shards with films, as CsvExampleGen writes a split."""
+    """Two gzipped TFRecord shards with movies, as CsvExampleGen writes a split."""
     folder.mkdir(parents=True)
     for shard in range(2):
         path = folder / f"data_tfrecord-{shard:05d}-of-00002.gz"

@@ -28,7 +28,7 @@ COMMON = ("the", "a", "finds", "and", "loses", "old", "friend", "letter", "town"
 
 
 def movies(count: int, seed: int = 0) -> list[Row]:
-    """Films of three genres whose plots tell the genre; every number and name is given."""
+    """Movies of three genres whose plots tell the genre; every number and name is given."""
     generator = random.Random(seed)
     rows = []
     for number in range(count):
@@ -38,7 +38,7 @@ def movies(count: int, seed: int = 0) -> list[Row]:
         rows.append(
             {
                 raw.TCONST: f"tt{seed:03}{number:05}",
-                raw.TITLE: f"Film {number}",
+                raw.TITLE: f"Movie {number}",
                 raw.PLOT: " ".join(words),
                 raw.GENRES_FIELD: genre,
                 raw.YEAR: generator.randint(1930, 2020),
@@ -48,7 +48,7 @@ def movies(count: int, seed: int = 0) -> list[Row]:
                 raw.DIRECTORS: f"Director {generator.randint(1, 40)}",
                 raw.WRITERS: f"Writer {generator.randint(1, 40)}",
                 raw.CAST: f"Player {generator.randint(1, 40)}|Player {generator.randint(41, 80)}",
-                raw.SPLIT_KEY: f"film {seed} {number}",
+                raw.SPLIT_KEY: f"movie {seed} {number}",
             }
         )
     return rows

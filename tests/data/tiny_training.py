@@ -1,4 +1,4 @@
-"""What the Trainer gets, made from small made-up films without a pipeline."""
+"""What the Trainer gets, made from small made-up movies without a pipeline."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ TYPES = {
 }
 SPEC = {name: tf.io.VarLenFeature(dtype) for name, dtype in TYPES.items()}
 
-FILMS = {"train": movies(160, seed=1), "eval": movies(60, seed=2)}
+MOVIES = {"train": movies(160, seed=1), "eval": movies(60, seed=2)}
 
 SHIPPED_BUT_SMALL: dict[str, Any] = {
     "word_encoder": "cnn_rnn",
@@ -42,19 +42,19 @@ SHIPPED_BUT_SMALL: dict[str, Any] = {
 
 
 def trainer_arguments(
-    folder: Path, films: Mapping[str, Sequence[Row]] = FILMS, **hparams: Any
+    folder: Path, movies: Mapping[str, Sequence[Row]] = MOVIES, **hparams: Any
 ) -> tfx.components.FnArgs:
-    """Transform films and make up word vectors.
+    """Transform movies and make up word vectors.
 
     Args:
         folder: where everything is written.
-        films: rows of the splits `train` and `eval`.
+        movies: rows of the splits `train` and `eval`.
         **hparams: hyperparameters of the training.
 
     Returns:
         What TFX's Trainer hands to `run_fn`.
     """
-    graph = transformed(folder, films)
+    graph = transformed(folder, movies)
     words = tft.TFTransformOutput(str(graph)).vocabulary_size_by_name(xf.PLOT_WORDS)
     vectors = np.random.default_rng(0).normal(size=(words + xf.OOV_BUCKETS, 6))
     np.save(folder / "vectors.npy", vectors.astype(np.float32))
@@ -69,8 +69,8 @@ def trainer_arguments(
     )
 
 
-def transformed(folder: Path, films: Mapping[str, Sequence[Row]]) -> Path:
-    """Write the transformed films of each split as the Transform component does.
+def transformed(folder: Path, movies: Mapping[str, Sequence[Row]]) -> Path:
+    """Write the transformed movies of each split as the Transform component does.
 
     Returns:
         The folder of the transform graph.
@@ -80,7 +80,7 @@ def transformed(folder: Path, films: Mapping[str, Sequence[Row]]) -> Path:
     with tft_beam.Context(temp_dir=str(folder / "beam")):
         metadata = dataset_metadata.DatasetMetadata(schema)
         fitted = None
-        for split, rows in films.items():
+        for split, rows in movies.items():
             given = [{name: [row[name]] for name in SPEC if row[name] is not None} for row in rows]
             given = [{name: one.get(name, []) for name in SPEC} for one in given]
             if fitted is None:

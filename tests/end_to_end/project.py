@@ -37,7 +37,7 @@ SOURCES: Final = (
 EVERY_NTH: Final = 4
 """Of the sample's titles one in so many is in the small catalogue."""
 
-FILMS: Final = 302
+MOVIES: Final = 302
 NULL: Final = r"\N"
 
 SETTINGS: Final = """\

@@ -193,7 +193,7 @@ def test_evaluation(executed: dict[str, Notebook], first_run: tuple[Project, Run
         *("Metrics by genre", "Metrics by slice", "Plots by genre", "Metrics by run")
     ]
     verdict = read_verdict(project.artifacts("Evaluator", "blessing")[0])
-    assert f"macro-F1 {verdict.macro_f1:.3f} on {verdict.examples} films: blessed" in printed(
+    assert f"macro-F1 {verdict.macro_f1:.3f} on {verdict.examples} movies: blessed" in printed(
         notebook
     )
     table = shown(notebook)[0]
@@ -217,8 +217,8 @@ def test_serving(executed: dict[str, Notebook], first_run: tuple[Project, Run]) 
 
 def test_dag(executed: dict[str, Notebook]) -> None:
     text = printed(executed["dag"])
-    assert "302 films of 302 titles" in text
-    assert re.search(r"train +\d+ films", text)
+    assert "302 movies of 302 titles" in text
+    assert re.search(r"train +\d+ movies", text)
     assert re.search(r"plot_words +1,264 lines", text)
     assert re.search(r"pass 2: macro-F1 0\.\d{3} on eval", text)
     assert "['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']" in text

@@ -19,8 +19,8 @@ from schema import files
 from schema.errors import ExitStatus
 from tests.end_to_end.project import (
     COMPONENTS,
-    FILMS,
     INGEST,
+    MOVIES,
     PROJECT,
     Project,
     Run,
@@ -123,7 +123,7 @@ class TestMistakes:
         assert half_done(project.output) == []
 
     def test_a_markup_in_a_path_is_no_markup(self, tmp_path: Path) -> None:
-        project = Project(tmp_path / "[red]films[/]")
+        project = Project(tmp_path / "[red]movies[/]")
         project.data.mkdir(parents=True)
         run = project.run_here("--output", str(tmp_path / "out"))
         assert (run.status, run.lines[0]) == (2, f"data    {project.data}")
@@ -238,7 +238,7 @@ class TestFaults:
         assert "DataLossError" in begin
         assert str(log) in begin
         assert page.index(">WordVectors</td>") < page.index(">Trainer</td>")
-        assert f"<p>{FILMS} films of {FILMS} titles.</p>" in page
+        assert f"<p>{MOVIES} movies of {MOVIES} titles.</p>" in page
         assert "DataLossError" in run.lines[-2]
         assert run.lines[-1] == f"  the whole story is in {log}"
         assert "Traceback (most recent call last)" in log.read_text()
@@ -256,7 +256,7 @@ class TestFaults:
         begin, _, rest = told(project, run).partition("<nav>")
         assert "Failed: Pusher ended with an error" in begin
         assert run.errors.removeprefix("error: ").strip() in begin
-        assert all(f'<section id="{name}">' in rest for name in ("gate", "films", "lineage"))
+        assert all(f'<section id="{name}">' in rest for name in ("gate", "movies", "lineage"))
 
     def test_a_model_that_cannot_be_reported_on(self, project: Project) -> None:
         [training] = project.artifacts("Trainer", "model")

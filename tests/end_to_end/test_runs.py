@@ -1,4 +1,4 @@
-"""The whole pipeline on a few hundred films: what runs again when what has changed."""
+"""The whole pipeline on a few hundred movies: what runs again when what has changed."""
 
 import json
 from collections import Counter
@@ -11,8 +11,8 @@ from components.evaluator.verdict import read_verdict
 from pipeline import pipeline as dag
 from tests.end_to_end.project import (
     COMPONENTS,
-    FILMS,
     INGEST,
+    MOVIES,
     NULL,
     RESOLVERS,
     Project,
@@ -74,7 +74,7 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
     assert (first.status, first.errors) == (0, "")
     assert set(first.nodes) == COMPONENTS | RESOLVERS | {INGEST}
     assert first.executed == COMPONENTS | {INGEST}
-    assert f"{FILMS} films of {FILMS} titles (0 dropped, 0 lines rejected)" in first.output
+    assert f"{MOVIES} movies of {MOVIES} titles (0 dropped, 0 lines rejected)" in first.output
     [version] = project.served
     assert first.lines[-2:] == [
         f"model   {project.served[version]}",
@@ -186,11 +186,11 @@ def test_one_title_more(project: Project) -> None:
     )
     run = project.run_here()
     assert run.status == 0
-    assert f"{FILMS + 1} films of {FILMS + 1} titles" in run.output
+    assert f"{MOVIES + 1} movies of {MOVIES + 1} titles" in run.output
     assert run.executed == COMPONENTS - {"SchemaImporter"} | {INGEST}
 
 
-def test_a_change_of_the_data_that_no_film_sees(project: Project) -> None:
+def test_a_change_of_the_data_that_no_movie_sees(project: Project) -> None:
     edit(
         project.data / "name.basics.tsv",
         lambda text: f"{text}nm9999999\tNobody\t{NULL}\t{NULL}\t{NULL}\t{NULL}\n",

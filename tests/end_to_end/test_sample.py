@@ -79,7 +79,7 @@ def test_data_card_holds_the_counts() -> None:
     table = check.counts_table(check.read_sample(SAMPLE_DIR))
     assert table in card
     assert table.splitlines()[-1] == (
-        "| **films** | **45** | **75** | **91** | **113** | **110** | **116** | **128** | **145** "
+        "| **movies** | **45** | **75** | **91** | **113** | **110** | **116** | **128** | **145** "
         "| **178** | **158** | **48** | **1207** |"
     )
 
@@ -162,12 +162,12 @@ def test_thin_sample_is_found(sample_dir: Path) -> None:
     path.write_text("\n".join(kept) + "\n", encoding="utf-8")
     findings = list(check.query(check.read_sample(sample_dir), check.COVERAGE))
     assert findings == [
-        "title.basics.tsv: 0 films of Western, at least 25 wanted",
-        "title.basics.tsv: no film of the 1920s",
+        "title.basics.tsv: 0 movies of Western, at least 25 wanted",
+        "title.basics.tsv: no movie of the 1920s",
     ]
 
 
-def test_copied_run_is_found_in_the_plot_of_any_film(tmp_path: Path) -> None:
+def test_copied_run_is_found_in_the_plot_of_any_movie(tmp_path: Path) -> None:
     shared = tmp_path / "title.plots.tsv.gz"
     with gzip.open(shared, "wt", encoding="utf-8") as file:
         file.write("tconst\tplot\n")
@@ -184,7 +184,7 @@ def test_absent_shared_plots_are_said(tmp_path: Path, capsys: pytest.CaptureFixt
     assert check.main(["--shared", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"not compared with the shared plots: there is no {tmp_path / 'title.plots.tsv.gz'}",
-        "1,207 films, 0 findings",
+        "1,207 movies, 0 findings",
     ]
 
 
@@ -201,7 +201,7 @@ def test_unreadable_files_name_the_line(sample_dir: Path) -> None:
         check.read_sample(sample_dir)
 
 
-def test_ingest_takes_every_film(tmp_path: Path) -> None:
+def test_ingest_takes_every_movie(tmp_path: Path) -> None:
     output = tmp_path / "movies"
     done = subprocess.run(
         [sys.executable, "-m", "ingest", "build", "--data", SAMPLE_DIR, "--output", output],

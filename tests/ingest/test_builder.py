@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import IngestSettings, build, changes, lines
+from ingest import IngestConfig, build, changes, lines
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS
@@ -116,7 +116,7 @@ def test_every_row_is_accounted_for(data, tmp_path):
 
 def test_shards_hold_the_rows_in_order(data, tmp_path):
     build(data, tmp_path / "one")
-    report = build(data, tmp_path / "many", IngestSettings(rows_per_shard=3))
+    report = build(data, tmp_path / "many", IngestConfig(rows_per_shard=3))
     assert report.shards == ["movies-00000-of-00002.csv", "movies-00001-of-00002.csv"]
     assert fnmatch.filter(report.shards, MOVIES_PATTERN) == report.shards
     assert rows(tmp_path / "many") == rows(tmp_path / "one")
@@ -131,7 +131,7 @@ def test_shards_hold_the_rows_in_order(data, tmp_path):
 def test_title_types_and_adult_titles_are_a_choice(data, tmp_path):
     with (data / "title.plots.tsv").open("a") as file:
         file.write("tt0000005\tA locksmith opens one door too many.\n")
-    settings = IngestSettings(title_types=("movie", "short"), include_adult=True)
+    settings = IngestConfig(title_types=("movie", "short"), include_adult=True)
     report = build(data, tmp_path / "movies", settings)
     assert report.dropped == {
         "only genres outside the list": 1,
@@ -182,7 +182,7 @@ def test_malformed_titles_are_rejected_with_line_and_reason(data, tmp_path, size
     bad = "\n".join(line for line, _ in BAD_BASICS).encode("utf-8", "surrogateescape")
     after = b"\ntt0000030\tmovie\tLast\tLast\t0\t1950\t\\N\t90\tDrama\n"
     tiny.write(data / "title.basics.tsv.gz", good + bad + after)
-    report = build(data, tmp_path / "movies", IngestSettings(max_reject_share=1))
+    report = build(data, tmp_path / "movies", IngestConfig(max_reject_share=1))
     found = rejects(tmp_path / "movies" / "rejects.tsv")
     assert sorted((file, int(line), reason) for file, line, reason, _ in found) == [
         ("title.basics.tsv.gz", number, reason) for number, (_, reason) in enumerate(BAD_BASICS, 12)
@@ -231,7 +231,7 @@ def test_malformed_lines_of_the_other_dumps(data, tmp_path, dump, line, reason):
         dump
     ]
     tiny.write(path, tiny.tsv(dump.header, body) + line.encode() + b"\n")
-    build(data, tmp_path / "movies", IngestSettings(max_reject_share=0.5))
+    build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
     ((file, number, why, _),) = rejects(tmp_path / "movies" / "rejects.tsv")
     assert (file, int(number)) == (path.name, len(body) + 2)
     assert why.startswith(reason)
@@ -258,7 +258,7 @@ def test_above_the_allowed_share_the_build_stops(data, tmp_path):
         ]
     ]
     assert rows(tmp_path / "movies") == before
-    build(data, tmp_path / "movies", IngestSettings(max_reject_share=0.25))
+    build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.25))
     assert not (tmp_path / "movies.rejects.tsv").exists()
 
 
@@ -417,9 +417,9 @@ def written(folder):
 
 def test_nothing_changed_leaves_the_files_as_they_are(data, tmp_path):
     output = tmp_path / "movies"
-    first = build(data, output, IngestSettings(max_reject_share=0.5))
+    first = build(data, output, IngestConfig(max_reject_share=0.5))
     before = written(output)
-    again = build(data, output, IngestSettings(memory_limit="1GB", threads=1))
+    again = build(data, output, IngestConfig(memory_limit="1GB", threads=1))
     assert again.reused
     assert not first.reused
     assert (again.movies, again.dropped) == (first.movies, first.dropped)
@@ -430,9 +430,9 @@ def test_a_build_with_more_malformed_lines_than_allowed_now_is_not_taken_again(d
     tiny.write_dump(data, RATINGS, [*tiny.RATED, ("tt0000004", "x", 1)])
     share = 1 / (len(tiny.RATED) + 1)
     output = tmp_path / "movies"
-    build(data, output, IngestSettings(max_reject_share=share))
-    assert build(data, output, IngestSettings(max_reject_share=share)).reused
-    lower = IngestSettings(max_reject_share=share - 0.01)
+    build(data, output, IngestConfig(max_reject_share=share))
+    assert build(data, output, IngestConfig(max_reject_share=share)).reused
+    lower = IngestConfig(max_reject_share=share - 0.01)
     assert changes(data, output, lower) == [
         "title.ratings.tsv.gz has more malformed lines than max_reject_share allows now"
     ]
@@ -454,11 +454,11 @@ def test_what_changed_is_built_again(data, tmp_path, what):
     shard = output / "movies-00000-of-00001.csv"
     expected = shard.read_bytes()
     os.utime(shard, (OLD, OLD))
-    settings = IngestSettings()
+    settings = IngestConfig()
     if what == "input":
         tiny.write_dump(data, CREW, [*tiny.CREWS, ("tt0000008", tiny.N, tiny.N)])
     elif what == "settings":
-        settings = IngestSettings(rows_per_shard=20_000)
+        settings = IngestConfig(rows_per_shard=20_000)
     elif what == "shard":
         shard.write_text("torn")
     else:
@@ -470,8 +470,8 @@ def test_what_changed_is_built_again(data, tmp_path, what):
 
 
 def test_the_output_is_the_same_in_another_folder_and_with_other_threads(data, tmp_path):
-    build(data, tmp_path / "one", IngestSettings(threads=1))
-    build(data, tmp_path / "two", IngestSettings(threads=2, memory_limit="500MB"))
+    build(data, tmp_path / "one", IngestConfig(threads=1))
+    build(data, tmp_path / "two", IngestConfig(threads=2, memory_limit="500MB"))
     for name in ("movies-00000-of-00001.csv", "rejects.tsv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -501,7 +501,7 @@ def test_an_output_that_cannot_be_written_is_told(data):
 
 def test_too_little_memory_is_told(data, tmp_path):
     with pytest.raises(UserError, match="needs more than the memory limit of 1MB"):
-        build(data, tmp_path / "movies", IngestSettings(memory_limit="1MB"))
+        build(data, tmp_path / "movies", IngestConfig(memory_limit="1MB"))
     assert not (tmp_path / "movies").exists()
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ingest.settings import IngestSettings
-from schema.settings import dotted, mistake
+from ingest.config import IngestConfig
+from schema.config import dotted, mistake
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ from schema.settings import dotted, mistake
 )
 def test_what_no_build_could_honour_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        IngestSettings.model_validate(values)
+        IngestConfig.model_validate(values)
     [error] = caught.value.errors()
     assert mistake(error, dotted(error["loc"])) == message
 
 
 def test_the_settings_that_shape_rows_are_plain_values() -> None:
-    settings = IngestSettings(title_types=("tvMovie", "movie"), plots=Path("mine.csv"), threads=3)
+    settings = IngestConfig(title_types=("tvMovie", "movie"), plots=Path("mine.csv"), threads=3)
     assert settings.that_shape_rows() == {
         "title_types": ["movie", "tvMovie"],
         "include_adult": False,

@@ -166,11 +166,11 @@ class TestBoardInAFile:
             for genre in range(1, 6):
                 logger.info("trees of genre %d", genre)
                 clock.now += console.SECONDS_A_LINE * 0.4
-            logger.warning("a genre has no films")
+            logger.warning("a genre has no movies")
         assert screen.getvalue() == (
             "Trainer                 …          0.0s  trees of genre 1\n"
             "Trainer                 …           24s  trees of genre 4\n"
-            "Trainer                 …           40s  a genre has no films\n"
+            "Trainer                 …           40s  a genre has no movies\n"
         )
 
     def test_a_long_line_stays_one_line(self) -> None:
@@ -187,14 +187,14 @@ class TestBoardOnATerminal:
         with board.shown():
             board.begin("ingest")
             clock.now = 0.4
-            board.end("done", "56,503 films of 56,503 titles (0 dropped, 0 lines rejected)")
+            board.end("done", "56,503 movies of 56,503 titles (0 dropped, 0 lines rejected)")
             board.begin("LastAcceptedStatistics")
             board.end("cached", "")
             board.begin("Trainer")
             clock.now = 100.4
             board.end("failed", "")
         assert left_standing(screen) == [
-            "ingest                  done      0.4s  56,503 films of 56,503 titles (0",
+            "ingest                  done      0.4s  56,503 movies of 56,503 titles (0",
             "                                        dropped, 0 lines rejected)",
             "LastAcceptedStatistics  cached    0.0s",
             "Trainer                 failed   1m40s",

@@ -97,8 +97,8 @@ def test_every_chart_is_drawn(page: Page, verdict: Verdict) -> None:
 
 def test_axes_have_names_and_units(page: Page) -> None:
     titles = {
-        "f1": ("F1 on the test split (0 to 1)", "genre (test films)"),
-        "confusion": ("genre given without reason", "genre missed (test films that have it)"),
+        "f1": ("F1 on the test split (0 to 1)", "genre (test movies)"),
+        "confusion": ("genre given without reason", "genre missed (test movies that have it)"),
         "time": ("time (seconds)", "node"),
         "losses": ("pass over the training split", "loss (nats)"),
     }

@@ -7,7 +7,7 @@ from metadata import Timing
 from report import charts, metrics
 from report.facts import Distance, Slice
 from schema.genres import GENRES, NUM_GENRES
-from tests.data.made_up_report import films, genre
+from tests.data.made_up_report import genre, movies
 
 
 def test_f1_by_genre_has_the_best_on_top_with_counts_and_rivals() -> None:
@@ -27,7 +27,7 @@ def test_f1_by_genre_has_the_best_on_top_with_counts_and_rivals() -> None:
     assert model.customdata[0, :2] == pytest.approx([low, high])
     assert model.error_x.array[0] == pytest.approx(high - 0.2)
     assert figure.layout.xaxis.title.text == "F1 on the test split (0 to 1)"
-    assert figure.layout.yaxis.title.text == "genre (test films)"
+    assert figure.layout.yaxis.title.text == "genre (test movies)"
 
 
 def test_without_a_last_blessed_model_there_is_no_mark_of_one() -> None:
@@ -36,7 +36,7 @@ def test_without_a_last_blessed_model_there_is_no_mark_of_one() -> None:
 
 
 def test_threshold_curve_marks_the_threshold_used() -> None:
-    shown = films()
+    shown = movies()
     figure = charts.threshold_curve(genre("Action", support=7), shown, 0)
     curve = metrics.threshold_curve(shown.labels[:, 0], shown.probabilities[:, 0])
     lines = {trace.name: trace for trace in figure.data}
@@ -47,13 +47,13 @@ def test_threshold_curve_marks_the_threshold_used() -> None:
     ):
         assert lines[name].y == pytest.approx(values)
         assert lines[name].x == pytest.approx(metrics.THRESHOLDS)
-    # The scores of these films are their probabilities: all were decided at one half.
-    assert lines["threshold used (median over films)"].x == pytest.approx((0.5, 0.5))
-    assert figure.layout.title.text == "Action (7 films)"
+    # The scores of these movies are their probabilities: all were decided at one half.
+    assert lines["threshold used (median over movies)"].x == pytest.approx((0.5, 0.5))
+    assert figure.layout.title.text == "Action (7 movies)"
 
 
 def test_calibration_shows_bins_with_intervals() -> None:
-    shown = films()
+    shown = movies()
     figure = charts.calibration("all genres", shown.labels, shown.probabilities)
     found = metrics.calibration(shown.labels, shown.probabilities)
     points = figure.data[1]
@@ -64,8 +64,8 @@ def test_calibration_shows_bins_with_intervals() -> None:
     assert figure.layout.title.text == f"all genres, ECE {found.error:.3f}"
 
 
-def test_confusion_is_in_percent_of_the_films_that_have_the_genre() -> None:
-    shown = films()
+def test_confusion_is_in_percent_of_the_movies_that_have_the_genre() -> None:
+    shown = movies()
     [heat] = charts.confusion(shown, GENRES).data
     counts = metrics.confusion(shown.labels, shown.predicted)
     support = shown.labels.sum(axis=0)
@@ -76,7 +76,7 @@ def test_confusion_is_in_percent_of_the_films_that_have_the_genre() -> None:
 
 
 def test_co_occurrence_leaves_the_diagonal_out() -> None:
-    shown = films()
+    shown = movies()
     [heat] = charts.co_occurrence(shown.labels, GENRES).data
     assert np.isnan(np.diag(heat.z)).all()
     both = (shown.labels[:, 0] & shown.labels[:, 1]).sum()
@@ -84,7 +84,7 @@ def test_co_occurrence_leaves_the_diagonal_out() -> None:
     assert heat.z[0, 1] == pytest.approx(100 * both / shown.labels[:, 0].sum())
 
 
-def test_slices_leave_out_what_too_few_films_have() -> None:
+def test_slices_leave_out_what_too_few_movies_have() -> None:
     support = np.array([6] * (NUM_GENRES - 1) + [2])
     found = [Slice("plot_length", "short", 40, 0.6, np.full(NUM_GENRES, 0.5), support)]
     figure = charts.slices(found, GENRES, least=5)

@@ -21,7 +21,7 @@ def test_wilson_interval_of_known_shares() -> None:
     assert high == pytest.approx([0.2775, 0.7634, 1.0, 1.0], abs=1e-4)
 
 
-def test_interval_of_f1_holds_it_and_narrows_with_films() -> None:
+def test_interval_of_f1_holds_it_and_narrows_with_movies() -> None:
     few_low, few_high = metrics.f1_interval(3, 3, 3)
     assert (float(few_low), float(few_high)) == pytest.approx((0.6097, 1.0), abs=1e-4)
     low, high = metrics.f1_interval([6, 60, 600], [10, 100, 1000], [8, 80, 800])
@@ -30,7 +30,7 @@ def test_interval_of_f1_holds_it_and_narrows_with_films() -> None:
     assert (np.diff(high - low) < 0).all()
 
 
-def test_interval_of_f1_is_that_of_the_bootstrap_where_films_are_many() -> None:
+def test_interval_of_f1_is_that_of_the_bootstrap_where_movies_are_many() -> None:
     random = np.random.default_rng(3)
     labels = random.random(4000) < 0.3
     predicted = np.where(random.random(4000) < 0.85, labels, random.random(4000) < 0.3)
@@ -40,11 +40,11 @@ def test_interval_of_f1_is_that_of_the_bootstrap_where_films_are_many() -> None:
     assert (low, high) == pytest.approx(tuple(np.quantile(resampled, [0.025, 0.975])), abs=0.006)
 
 
-def test_f1_of_each_film_averages_to_scikit_learns_samples_f1() -> None:
-    found = metrics.film_f1(LABELS, PREDICTED)
+def test_f1_of_each_movie_averages_to_scikit_learns_samples_f1() -> None:
+    found = metrics.movie_f1(LABELS, PREDICTED)
     assert found == pytest.approx([0.5, 2 / 3, 1.0, 2 / 3])
     assert found.mean() == pytest.approx(f1_score(LABELS, PREDICTED, average="samples"))
-    assert metrics.film_f1(LABELS[:1] & False, PREDICTED[:1] & False).tolist() == [0.0]
+    assert metrics.movie_f1(LABELS[:1] & False, PREDICTED[:1] & False).tolist() == [0.0]
 
 
 def test_threshold_curve() -> None:
@@ -72,17 +72,17 @@ def test_calibration_counts_every_case_and_tells_the_error() -> None:
     probabilities = np.repeat([0.1, 0.5], [80, 40])
     labels = np.concatenate([np.arange(80) < 8, np.arange(40) < 30])
     found = metrics.calibration(labels, probabilities)
-    assert found.films.tolist() == [15] * metrics.CALIBRATION_BINS
+    assert found.movies.tolist() == [15] * metrics.CALIBRATION_BINS
     assert (found.low <= found.observed).all()
     assert (found.observed <= found.high).all()
-    assert found.films @ found.observed == 38
+    assert found.movies @ found.observed == 38
     small = metrics.calibration(np.array([True]), np.array([0.25]))
-    assert (small.films.tolist(), small.error) == ([1], 0.75)
+    assert (small.movies.tolist(), small.error) == ([1], 0.75)
     assert metrics.calibration(labels[:0], probabilities[:0]).error == 0.0
 
 
 def test_confusion_and_co_occurrence() -> None:
-    # Film 1 lacks genre 2 and was given genre 1; film 2 lacks genre 0 and was given none wrongly.
+    # Movie 1 lacks genre 2 and was given genre 1; movie 2 lacks genre 0 and was given none wrongly.
     assert metrics.confusion(LABELS, PREDICTED).tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0]]
     assert metrics.together(LABELS).tolist() == [[3, 1, 1], [1, 2, 0], [1, 0, 1]]
     shares = metrics.ratio(metrics.together(LABELS), np.array([3, 2, 0])[:, np.newaxis])

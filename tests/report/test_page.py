@@ -63,7 +63,8 @@ def test_it_begins_with_what_became_of_the_model(rendered: str) -> None:
 
 
 def of_two_genres() -> Facts:
-    """Facts with test films of two genres alone: the charts of the others take most of the time."""
+    """Facts with test movies of two genres alone: the charts of the others take most of the
+    time."""
     given = facts(last_training=None, recipe=None, timings=())
     rows = given.verdict.genres
     few = (*rows[:2], *(replace(row, support=0, hits=0, predicted=0, f1=0.0) for row in rows[2:]))
@@ -88,7 +89,7 @@ def test_a_refusal_begins_with_why() -> None:
 def test_everything_is_told(rendered: str) -> None:
     text = Reader(rendered).text
     for part in (
-        "not judged, with fewer than 5 test films: Music 3",
+        "not judged, with fewer than 5 test movies: Music 3",
         "split:movies,num_files:1",
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
@@ -171,7 +172,7 @@ def test_a_run_that_its_data_stopped() -> None:
     reader = Reader(text)
     assert "Stopped: the data have anomalies\naverage_rating: values above 10" in reader.text
     assert "train, eval\naverage_rating" in reader.text
-    assert "12 films of 14 titles." in reader.text
+    assert "12 movies of 14 titles." in reader.text
     assert "StatisticsGen\ndone\n3.2\nAnomalyGate\nfailed\n0.5" in reader.text
     assert reader.loaded == []
     assert "script" not in reader.opened
@@ -188,7 +189,7 @@ def test_a_run_that_a_node_ended() -> None:
     )
     reader = Reader(text)
     assert "Failed: Trainer ended with an error\nMemoryError: " in reader.text
-    assert "12 films of 14 titles." in reader.text
+    assert "12 movies of 14 titles." in reader.text
     assert "Transform\ncached\n0.2\nTrainer\nfailed\n0.5" in reader.text
     assert reader.loaded == []
 

@@ -19,7 +19,7 @@ def raising(error: BaseException) -> Callable[[], None]:
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (UserError("films.csv: no title"), ExitStatus.USER_ERROR, "error: films.csv: no title"),
+        (UserError("movies.csv: no title"), ExitStatus.USER_ERROR, "error: movies.csv: no title"),
         (TryAgainError("out: in use"), ExitStatus.TRY_AGAIN, "error: out: in use"),
         (
             OSError(errno.ENOSPC, "No space left on device", "out/a"),

@@ -52,9 +52,9 @@ def test_the_example_for_curl(served: Served, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("README's example for curl was NOT run: install curl")
     answer = json.loads(run(with_addresses(block("sh", "curl "), served), tmp_path))
-    (film,) = answer["predictions"]
-    assert film["genres"] == list(GENRES)
-    assert len(film["probabilities"]) == len(film["predicted"]) == len(GENRES)
+    (movie,) = answer["predictions"]
+    assert movie["genres"] == list(GENRES)
+    assert len(movie["probabilities"]) == len(movie["predicted"]) == len(GENRES)
 
 
 def test_the_example_for_grpcurl(

@@ -1,4 +1,4 @@
-"""One training from transformed films to the SavedModel."""
+"""One training from transformed movies to the SavedModel."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from tfx import v1 as tfx
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import SERVING_SIGNATURE
-from tests.data.tiny_training import FILMS, SHIPPED_BUT_SMALL, trainer_arguments
+from tests.data.tiny_training import MOVIES, SHIPPED_BUT_SMALL, trainer_arguments
 from trainer import data, run
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble import network, training
@@ -76,20 +76,20 @@ def test_the_served_model_answers_as_the_trained_one(
     arguments, record = trained
     hparams = HParams(**SHIPPED_BUT_SMALL)
     serve = tf.saved_model.load(arguments.serving_model_dir).signatures[SERVING_SIGNATURE]
-    films = FILMS["eval"]
+    movies = MOVIES["eval"]
     answer = serve(
         **{
-            name: tf.constant([film[name] for film in films], tf.float32)
+            name: tf.constant([movie[name] for movie in movies], tf.float32)
             if name in raw.NUMBERS
-            else tf.constant([film[name] for film in films])
+            else tf.constant([movie[name] for movie in movies])
             for name in raw.MODEL_INPUTS
         }
     )
     members, _ = run.train(hparams, prepared, Path(arguments.model_run_dir, "again"))
     decisions = training.decide(members, prepared.evaluation)
     inputs = prepared.evaluation.only(data.input_names(members))
-    logits, _ = training.predict(data.inference(members), inputs.batches(len(films)))
-    probabilities, margin = decisions.margins(tf.constant(logits), tf.fill([len(films)], 3))
+    logits, _ = training.predict(data.inference(members), inputs.batches(len(movies)))
+    probabilities, margin = decisions.margins(tf.constant(logits), tf.fill([len(movies)], 3))
     # Features are kept in half precision in training.
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=0.01)
     clear = np.abs(margin) > 0.05
@@ -104,7 +104,7 @@ def test_the_split_key_trains_and_is_no_input_of_the_served_model(
     serve = tf.saved_model.load(arguments.serving_model_dir).signatures[SERVING_SIGNATURE]
     assert set(serve.structured_input_signature[1]) == set(raw.MODEL_INPUTS)
     groups = prepared.train.inputs[xf.SPLIT_GROUP].numpy()
-    keys = [film[raw.SPLIT_KEY] for film in FILMS["train"]]
+    keys = [movie[raw.SPLIT_KEY] for movie in MOVIES["train"]]
     expected = tf.strings.to_hash_bucket_fast(keys, xf.HASHES).numpy()
     np.testing.assert_array_equal(groups, expected)
 
@@ -153,7 +153,7 @@ def test_vectors_are_those_of_the_fine_tuned_encoder(prepared: run.Prepared) -> 
     assert prepared.seconds_before > 0
 
 
-def test_some_training_films_are_read_without_their_title(prepared: run.Prepared) -> None:
+def test_some_training_movies_are_read_without_their_title(prepared: run.Prepared) -> None:
     end = prepared.train.inputs[data.PIECES][0, -1].numpy()
     untitled = [text[1] == end for text in prepared.train.inputs[data.PIECES].to_list()]
     rng = np.random.default_rng(HParams().seed)
@@ -162,14 +162,14 @@ def test_some_training_films_are_read_without_their_title(prepared: run.Prepared
 
 
 @pytest.mark.parametrize("split", ["train", "eval"])
-def test_a_split_without_films_is_refused(trained: Trained, tmp_path: Path, split: str) -> None:
+def test_a_split_without_movies_is_refused(trained: Trained, tmp_path: Path, split: str) -> None:
     given = dict(vars(trained[0]))
     with tf.io.TFRecordWriter(
         str(tmp_path / "none.gz"), tf.io.TFRecordOptions(compression_type="GZIP")
     ):
         pass
     given[f"{split}_files"] = [str(tmp_path / "none.gz")]
-    with pytest.raises(UserError, match=f"the split `{split}` has no films"):
+    with pytest.raises(UserError, match=f"the split `{split}` has no movies"):
         run.prepare(tfx.components.FnArgs(**given), HParams(**SHIPPED_BUT_SMALL))
 
 

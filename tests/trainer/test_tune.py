@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.ensemble.test_trees import films
+from tests.trainer.ensemble.test_trees import movies
 from trainer.ensemble import trees
 from trainer.hparams import HParams
 from trainer.tune import SEARCHED, oracle, search_space
@@ -118,6 +118,6 @@ def test_no_trial_would_grow_other_trees_than_all_share() -> None:
 
     hparams = Observed(trees=1)
     read.clear()  # what its validation reads
-    trees.fit(films(), hparams)
+    trees.fit(movies(), hparams)
     assert read & HParams.model_fields.keys() == {"trees", "field_dropout", "seed"}
     assert not read & SEARCHED.keys()

@@ -1,4 +1,4 @@
-"""Golden values of the Transform step, on six made-up films."""
+"""Golden values of the Transform step, on six made-up movies."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ SPEC = {
     }.items()
 }
 
-FILMS: list[dict[str, list[Any]]] = [
+MOVIES: list[dict[str, list[Any]]] = [
     {
         "plot": ["The ship sinks. The ship burns!"],
         "title": ["The Ship"],
@@ -68,8 +68,8 @@ FILMS: list[dict[str, list[Any]]] = [
 ]
 
 
-def row(film: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    return {name: film.get(name, []) for name in SPEC}
+def row(movie: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return {name: movie.get(name, []) for name in SPEC}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str
     graph = tmp_path_factory.mktemp("graph")
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
     with tft_beam.Context(temp_dir=str(tmp_path_factory.mktemp("beam"))):
-        data = ([row(film) for film in FILMS], metadata)
+        data = ([row(movie) for movie in MOVIES], metadata)
         (rows, _), transform_fn = data | tft_beam.AnalyzeAndTransformDataset(
             lambda inputs: preprocessing_fn(inputs, CONFIG)
         )
@@ -90,14 +90,14 @@ def vocabulary(graph: Path, name: str) -> list[str]:
     return [word.decode() for word in words]
 
 
-def ids(film: dict[str, Any], name: str) -> list[int]:
+def ids(movie: dict[str, Any], name: str) -> list[int]:
     # A varying-length feature comes back from Beam as its values.
-    return [int(value) for value in film[name]]
+    return [int(value) for value in movie[name]]
 
 
-def words(film: dict[str, Any], graph: Path, name: str) -> list[str]:
+def words(movie: dict[str, Any], graph: Path, name: str) -> list[str]:
     known = [*vocabulary(graph, name), "<out of vocabulary>"]
-    return [known[index] for index in ids(film, name)]
+    return [known[index] for index in ids(movie, name)]
 
 
 def hashes(*strings: str) -> list[int]:
@@ -134,9 +134,9 @@ def test_people_keep_their_billing_order_and_the_cast_is_cut(transformed: Any) -
     assert ids(empty, "cast_ids") == []
 
 
-def test_films_of_one_split_key_share_their_group(transformed: Any) -> None:
+def test_movies_of_one_split_key_share_their_group(transformed: Any) -> None:
     (first, second, empty), _ = transformed
-    groups = [int(film[xf.SPLIT_GROUP]) for film in (first, second, empty)]
+    groups = [int(movie[xf.SPLIT_GROUP]) for movie in (first, second, empty)]
     assert groups == hashes("the ship", "the ship", "")
 
 
@@ -164,23 +164,23 @@ def test_labels_are_multi_hot_in_the_fixed_order(transformed: Any) -> None:
 
 def test_slices(transformed: Any) -> None:
     rows, _ = transformed
-    assert [film[xf.DECADE] for film in rows] == [b"1990s", b"2000s", b"unknown"]
-    assert [film[xf.PLOT_LENGTH] for film in rows] == [b"short"] * 3
-    assert [film[xf.METADATA] for film in rows] == [
+    assert [movie[xf.DECADE] for movie in rows] == [b"1990s", b"2000s", b"unknown"]
+    assert [movie[xf.PLOT_LENGTH] for movie in rows] == [b"short"] * 3
+    assert [movie[xf.METADATA] for movie in rows] == [
         b"complete",
         b"complete",
         b"plot and title only",
     ]
 
 
-def test_one_film_alone_is_served_as_in_training(transformed: Any) -> None:
+def test_one_movie_alone_is_served_as_in_training(transformed: Any) -> None:
     rows, graph = transformed
     layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
-    for film, expected in zip(FILMS, rows, strict=True):
+    for movie, expected in zip(MOVIES, rows, strict=True):
         single = {
             name: tf.SparseTensor(
-                [[0, 0]] if film.get(name) else np.zeros((0, 2), np.int64),
-                tf.constant(film.get(name, []), spec.dtype),
+                [[0, 0]] if movie.get(name) else np.zeros((0, 2), np.int64),
+                tf.constant(movie.get(name, []), spec.dtype),
                 [1, 1],
             )
             for name, spec in SPEC.items()

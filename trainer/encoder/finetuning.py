@@ -1,4 +1,4 @@
-"""The sentence encoder's upper layers, trained further on the genres of the training films.
+"""The sentence encoder's upper layers, trained further on the genres of the training movies.
 
 The layers start from what the encoder learnt from sentences and move a little, as Devlin et al.
 2019 (arXiv:1810.04805) fine-tune BERT; the lower ones, which know words more than genres, stay as
@@ -38,8 +38,8 @@ padding."""
 TOKEN_DROPOUT: Final = 1 / 3
 """Share of a text's tokens, as the lower layers give them, that a pass does not see.
 
-What the encoder says of its own training films stays nearer to what it says of others then, and the
-members that train on it are misled less (docs/experiments.md). A pass takes less time, too.
+What the encoder says of its own training movies stays nearer to what it says of others then, and
+the members that train on it are misled less (docs/experiments.md). A pass takes less time, too.
 """
 
 HEAD_SCALE: Final = 10.0
@@ -75,7 +75,7 @@ class Finetuned(NamedTuple):
 
 
 def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned:
-    """The weights of `tune`; those that the same films and settings gave before are looked up.
+    """The weights of `tune`; those that the same movies and settings gave before are looked up.
 
     The newest weights are kept in the directory, and the texts' vectors in its `SentenceStore`; a
     directory of None keeps nothing. `rows` are the training split with its word pieces.
@@ -100,7 +100,7 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
 
 
 def _digest(rows: Rows, hparams: HParams) -> str:
-    """A hash of what makes weights differ: code and first weights, settings and films."""
+    """A hash of what makes weights differ: code and first weights, settings and movies."""
     settings = [
         # The code holds the checksums of the pretrained weights.
         fingerprint("trainer.encoder.finetuning"),
@@ -122,7 +122,7 @@ def _digest(rows: Rows, hparams: HParams) -> str:
 class GenreReader(keras.Model):
     """The upper layers of the encoder, and genres by a linear layer on the mean of their tokens.
 
-    `log_odds` of each genre among the films, float [22], are the initial biases.
+    `log_odds` of each genre among the movies, float [22], are the initial biases.
     """
 
     def __init__(self, hparams: HParams, log_odds: np.ndarray) -> None:

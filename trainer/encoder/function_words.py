@@ -3,7 +3,7 @@
 They are two fifths of a plot. Once MiniLM's lower layers have read them, the words beside them
 carry what they had to say, and the layers above can do without: Goyal et al. 2020
 (arXiv:2001.08950) drop tokens from layer to layer by a learnt score; a fixed list costs nothing and
-is the same for all films.
+is the same for all movies.
 """
 
 import re

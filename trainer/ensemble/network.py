@@ -51,7 +51,8 @@ def build(
     Args:
         hparams: hyperparameters of the training.
         word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
-        log_odds: float32 [22], log odds of each genre among the training films; the initial biases.
+        log_odds: float32 [22], log odds of each genre among the training movies; the initial
+            biases.
         scales: mean and variance of each feature that the network reads. Those of `SENTENCE` are
             ignored without a sentence encoder.
     """

@@ -1,6 +1,6 @@
 """From the members' logits to decisions, by genre and by pattern of known fields.
 
-What is known about a film changes how far its logits can be trusted, and which member of the model
+What is known about a movie changes how far its logits can be trusted, and which member of the model
 knows best: thresholds chosen on complete rows are wrong for rows with a plot alone. So each of four
 patterns (credits known or not, numbers known or not) has weights and thresholds of its own, fitted
 on the eval split with the fields of the other patterns hidden.
@@ -26,7 +26,7 @@ PATTERNS: Final[tuple[str, ...]] = (
     "credits known",
     "credits and numbers known",
 )
-"""Index = 2 * (people known whose other films are known) + (rating and votes known)."""
+"""Index = 2 * (people known whose other movies are known) + (rating and votes known)."""
 
 SHRINKAGE: Final = 300.0
 """Number of positives on the eval split at which the threshold that is best on the labels weighs as
@@ -34,7 +34,7 @@ much as the one that is best by the probabilities."""
 
 PULL: Final = 3.0
 """Strength by which a genre's weights are pulled towards those of all genres: log loss, summed over
-the films, by squared distance."""
+the movies, by squared distance."""
 
 _RATING, _VOTES = raw.NUMBERS.index(raw.RATING), raw.NUMBERS.index(raw.VOTES)
 
@@ -192,7 +192,7 @@ def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     The labels may be probabilities themselves: the F1 is then the expected one.
     """
-    # Each row counts as a film of the genre and as one of others, by its label.
+    # Each row counts as a movie of the genre and as one of others, by its label.
     truth = np.repeat([1, 0], len(labels))
     precision, recall, cuts = precision_recall_curve(
         truth, np.tile(probabilities, 2), sample_weight=np.append(labels, 1 - labels)

@@ -1,4 +1,4 @@
-"""The member of boosted trees, on people's other films, numbers and text regressions.
+"""The member of boosted trees, on people's other movies, numbers and text regressions.
 
 Trees combine conditions on several columns, such as a lead who is known from Westerns and the year,
 which the deep member, with a thousand columns, has to find by gradients. Gradient boosting is due
@@ -33,7 +33,7 @@ INPUTS: Final = {
     fields.TITLE_LOGITS: NUM_GENRES,
 }
 """Features that the trees read, in the order of their columns, with the number of columns of each.
-None of them has seen a film's own genres."""
+None of them has seen a movie's own genres."""
 
 DEPTH: Final = 5
 INNER: Final = 2**DEPTH - 1
@@ -73,8 +73,8 @@ def fit(train: Rows, hparams: HParams) -> Trees:
     column = np.zeros((*shape, INNER), np.int32)
     limit = np.zeros((*shape, INNER), np.float32)
     value = np.zeros((*shape, INNER + 1), np.float32)
-    films, bias = labels.sum(0), train.log_odds()
-    for genre in np.flatnonzero((films > 0) & (films < len(labels))):
+    movies, bias = labels.sum(0), train.log_odds()
+    for genre in np.flatnonzero((movies > 0) & (movies < len(labels))):
         grown = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
             learning_rate=0.1,

@@ -15,7 +15,7 @@ from schema import features as raw
 from schema.examples import serialize
 from schema.names import EXAMPLES_INPUT, EXAMPLES_SIGNATURE, SERVING_SIGNATURE, WARMUP_FILE
 
-_FILM: Final[dict[str, str | float]] = {
+_MOVIE: Final[dict[str, str | float]] = {
     raw.TITLE: "The Long Ford",
     raw.PLOT: "A retired gunman rides into a mining town to find the men who burned his ranch.",
     raw.YEAR: 1957,
@@ -35,14 +35,14 @@ def write(directory: Path) -> Path:
     with tf.io.TFRecordWriter(str(file)) as writer:
         for rows in (1, 8):
             named = {
-                name: tf.constant([_FILM.get(name, math.nan)] * rows, tf.float32)
+                name: tf.constant([_MOVIE.get(name, math.nan)] * rows, tf.float32)
                 if name in raw.NUMBERS
-                else tf.constant([_FILM.get(name, "")] * rows)
+                else tf.constant([_MOVIE.get(name, "")] * rows)
                 for name in raw.MODEL_INPUTS
             }
             for signature, inputs in (
                 (SERVING_SIGNATURE, named),
-                (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([serialize(_FILM)] * rows)}),
+                (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([serialize(_MOVIE)] * rows)}),
             ):
                 # No model name: it is the server's affair, and a warm-up needs none.
                 log = prediction_log_pb2.PredictionLog()

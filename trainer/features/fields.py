@@ -1,4 +1,4 @@
-"""The fields of a film that can be unknown, and how they are hidden.
+"""The fields of a movie that can be unknown, and how they are hidden.
 
 A hidden field looks exactly as if it had never been known, in training as in use.
 """
@@ -16,14 +16,14 @@ from transform import features as xf
 
 PLOT_LOGITS: Final = "plot_logits"
 """float32 [N, 22], what the plot's n-grams add to the log odds of each genre, by regressions that
-have not seen the film, see `trainer.features.texts`."""
+have not seen the movie, see `trainer.features.texts`."""
 
 TITLE_LOGITS: Final = "title_logits"
 """float32 [N, 22], the same of the title's words."""
 
 PEOPLE_LIFTS: Final = "people_lifts"
 """float32 [N, 4 * 46] for directors, writers, cast and leads, the genres of these people's other
-films, see `trainer.features.people`."""
+movies, see `trainer.features.people`."""
 
 CREDIT_COUNTS: Final = "credit_counts"
 """float32 [N, 3], number of names in each people field, known ones or not, as log(1 + n)."""
@@ -42,13 +42,13 @@ def keep(
     title: Any = 1.0,
     numbers: Any = 1.0,
 ) -> dict[str, Any]:
-    """Model inputs with fields of films hidden; a mask of 1 keeps a field, and 0 hides it.
+    """Model inputs with fields of movies hidden; a mask of 1 keeps a field, and 0 hides it.
 
     Args:
         inputs: model inputs by name, any of them.
         people: number or float32 [N, 1], mask of who the people are.
         names: number or float32 [N, 3], mask of how many people there are in each field; as
-            `people` by default. A film whose people made no other film has names without people.
+            `people` by default. A movie whose people made no other movie has names without people.
         title: number or float32 [N, 1], mask of the title.
         numbers: number, float32 [4] or float32 [N, 4], mask of the numbers.
     """
@@ -80,16 +80,16 @@ def without_role(inputs: Mapping[str, Any], roles: Any) -> dict[str, Any]:
 
 
 def anyone_known(inputs: Mapping[str, Any]) -> Any:
-    """Whether a film has people whose other films are known; bool [N]."""
+    """Whether a movie has people whose other movies are known; bool [N]."""
     return ops.sum(inputs[PEOPLE_LIFTS][:, LIFT_SIZE - 1 :: LIFT_SIZE], axis=1) > 0
 
 
 class FieldDropout(keras.layers.Layer):
-    """Hides whole fields of a film during training, as they are unknown in real use.
+    """Hides whole fields of a movie during training, as they are unknown in real use.
 
     All credits together, all numbers together, and the title are hidden at `rate` each. Half of the
-    films without credits keep the number of names, as films do whose people made no other film. At
-    a third of `rate`, single people fields are hidden as well, and rating and votes without year
+    movies without credits keep the number of names, as movies do whose people made no other movie.
+    At a third of `rate`, single people fields are hidden as well, and rating and votes without year
     and running time.
     """
 

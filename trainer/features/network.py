@@ -1,7 +1,7 @@
 """The network from ids to features: fitted on the training split, then fixed.
 
 Nothing in it changes while the model trains, so its features are computed once for a training, and
-again in the exported model. A training film gets the tables of its fold, which have not seen it.
+again in the exported model. A training movie gets the tables of its fold, which have not seen it.
 """
 
 import logging
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Fitted:
     """What is fitted on the training split before any gradient.
 
-    `genre_rates` are the share of the training films with each genre, float32 [22].
+    `genre_rates` are the share of the training movies with each genre, float32 [22].
     """
 
     terms: dict[str, Terms]
@@ -51,7 +51,9 @@ class Fitted:
 
 
 def folds_of(train: Rows, hparams: HParams) -> np.ndarray:
-    """The fold of each training film, int32 [rows] from 1; films that belong together share it."""
+    """The fold of each training movie, int32 [rows] from 1; movies that belong together share
+    it.
+    """
     return (1 + np.asarray(train.inputs[xf.SPLIT_GROUP]) % hparams.folds).astype(np.int32)
 
 
@@ -100,7 +102,8 @@ def compute(
 ) -> dict[str, np.ndarray]:
     """The features of a split, float16 [rows, dimensions] by the names of `fields`.
 
-    `folds`, int32 [rows], are those of `folds_of`; by default each row gets the table of all films.
+    `folds`, int32 [rows], are those of `folds_of`; by default each row gets the table of all
+    movies.
     """
     tables = np.zeros(len(rows), np.int32) if folds is None else folds
     infer = inference(network)
@@ -110,5 +113,5 @@ def compute(
         for name, value in infer(inputs).items():
             found[name].append(value.numpy().astype(np.float16))
         if number % 100 == 99:
-            log.info("features of %d of %d films", (number + 1) * BATCH, len(rows))
+            log.info("features of %d of %d movies", (number + 1) * BATCH, len(rows))
     return {name: np.concatenate(values) for name, values in found.items()}

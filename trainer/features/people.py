@@ -1,6 +1,6 @@
-"""People, described by the genres of their other films (target encoding, Micci-Barreca 2001).
+"""People, described by the genres of their other movies (target encoding, Micci-Barreca 2001).
 
-The films are counted out of fold, so that no film is described by its own genres.
+The movies are counted out of fold, so that no movie is described by its own genres.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ FIELDS: Final = (*xf.PEOPLE_IDS.values(), LEADS)
 """Fields that are counted, in the order of the columns of `fields.PEOPLE_LIFTS`."""
 
 MOST_PEOPLE: Final = 200_000
-"""Number of people of a field whose films are counted: those with the most films."""
+"""Number of people of a field whose movies are counted: those with the most movies."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class People:
     """The people of one field.
 
     `vocabulary` has the ascending hashes of their names, int32 [people]. `counts`, float32 [1 +
-    folds, people + 1, 22 + 1], has the films of each genre, and films; the first table counts all
-    training films, table f + 1 those outside of fold f. Row 0 is empty.
+    folds, people + 1, 22 + 1], has the movies of each genre, and movies; the first table counts all
+    training movies, table f + 1 those outside of fold f. Row 0 is empty.
     """
 
     vocabulary: np.ndarray
@@ -50,16 +50,16 @@ def fit(train: Rows, folds: np.ndarray) -> dict[str, People]:
     found = {}
     for field in FIELDS:
         ids = ids_of(train.inputs, field)
-        vocabulary = most_frequent(ids, most=MOST_PEOPLE, min_films=1)
+        vocabulary = most_frequent(ids, most=MOST_PEOPLE, min_movies=1)
         found[field] = People(vocabulary, count(incidence(vocabulary, ids), train.labels, folds))
     return found
 
 
 def count(matrix: sparse.csr_matrix, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Films of each person by genre, all and those outside of each fold, as in `People`.
+    """Movies of each person by genre, all and those outside of each fold, as in `People`.
 
-    `matrix` is float32 [films, people], 1.0 where a film has a person; `labels` are float32 [films,
-    22]; `folds` int32 [films], counted from 1.
+    `matrix` is float32 [movies, people], 1.0 where a movie has a person; `labels` are float32
+    [movies, 22]; `folds` int32 [movies], counted from 1.
     """
     counted = np.concatenate([labels, np.ones((len(labels), 1), np.float32)], axis=1)
     whole = matrix.T @ counted
@@ -69,14 +69,14 @@ def count(matrix: sparse.csr_matrix, labels: np.ndarray, folds: np.ndarray) -> n
 
 
 class PeopleLift(keras.layers.Layer):
-    """How much likelier each genre is, given who made a film.
+    """How much likelier each genre is, given who made a movie.
 
-    A person's lift of a genre is the log of the ratio of the genre's share of their films to its
-    share of all films, shrunk as if `prior` films more had been average ones. A film gets the mean
-    lift of its people, the lift of their films taken together, and the numbers of these people and
-    films, both as log(1 + n). A person with no other film is not counted, so a film without known
-    people gets zeros. `counts` are those of `People`, and `genre_rates` the shares of all films,
-    float32 [22].
+    A person's lift of a genre is the log of the ratio of the genre's share of their movies to its
+    share of all movies, shrunk as if `prior` movies more had been average ones. A movie gets the
+    mean lift of its people, the lift of their movies taken together, and the numbers of these
+    people and movies, both as log(1 + n). A person with no other movie is not counted, so a movie
+    without known people gets zeros. `counts` are those of `People`, and `genre_rates` the shares of
+    all movies, float32 [22].
     """
 
     def __init__(
@@ -89,19 +89,19 @@ class PeopleLift(keras.layers.Layer):
         self.counts = fixed(self, "counts", counts.reshape(-1, counts.shape[2]))
 
     def call(self, places: Any, table: Any) -> Any:
-        """Describe films: float32 [N, `fields.LIFT_SIZE`].
+        """Describe movies: float32 [N, `fields.LIFT_SIZE`].
 
         `places` in the vocabulary are int32 [N, L], 0 for none; `table` is int32 [N, 1], that of
         the counts for each row.
         """
         found = ops.take(self.counts, places + table * self.people, axis=0)
-        by_genre, films = found[..., :-1], found[..., -1:]
-        known = ops.cast(films > 0, "float32")
-        people, pooled = ops.sum(known, axis=1), ops.sum(films, axis=1)
-        mean = ops.sum(self._lift(by_genre, films) * known, axis=1) / ops.maximum(people, 1.0)
+        by_genre, movies = found[..., :-1], found[..., -1:]
+        known = ops.cast(movies > 0, "float32")
+        people, pooled = ops.sum(known, axis=1), ops.sum(movies, axis=1)
+        mean = ops.sum(self._lift(by_genre, movies) * known, axis=1) / ops.maximum(people, 1.0)
         together = self._lift(ops.sum(by_genre, axis=1), pooled)
         return ops.concatenate([mean, together, ops.log1p(people), ops.log1p(pooled)], axis=-1)
 
-    def _lift(self, by_genre: Any, films: Any) -> Any:
-        share = (by_genre + self.prior * self.rates) / (films + self.prior)
+    def _lift(self, by_genre: Any, movies: Any) -> Any:
+        share = (by_genre + self.prior * self.rates) / (movies + self.prior)
         return ops.log(share / self.rates)

@@ -1,7 +1,7 @@
-"""Regressions of the genres on the words of plot and title, which have not seen the film.
+"""Regressions of the genres on the words of plot and title, which have not seen the movie.
 
 A logistic regression for each genre over the TF-IDF of n-grams and title words, fitted once on all
-training films and once without each fold. A training film's features come from the regression
+training movies and once without each fold. A training movie's features come from the regression
 without its own fold, so that its own genres are not in them. Coordinate descent on the dual problem
 (Yu, Huang and Lin 2011, Machine Learning 85; LIBLINEAR) fits each of them in seconds.
 """
@@ -25,10 +25,10 @@ from trainer.features.vocabulary import fixed, incidence, most_frequent
 from transform import features as xf
 
 TERMS: Final = {
-    xf.PLOT_NGRAMS: {"most": 80_000, "min_films": 4},
-    xf.TITLE_WORDS: {"most": 8_000, "min_films": 3},
+    xf.PLOT_NGRAMS: {"most": 80_000, "min_movies": 4},
+    xf.TITLE_WORDS: {"most": 8_000, "min_movies": 3},
 }
-"""Features that are read, with the size of each vocabulary and the number of films in which a term
+"""Features that are read, with the size of each vocabulary and the number of movies in which a term
 has to occur."""
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ class Terms:
     Attributes:
         vocabulary: int32 [terms], ascending hashes.
         weights: float32 [terms + 1], inverse document frequencies; 0 for an unknown term.
-        coefficients: float32 [1 + folds, terms + 1, 22]; the first table is from all films, table
-            f + 1 from the films outside of fold f.
+        coefficients: float32 [1 + folds, terms + 1, 22]; the first table is from all movies, table
+            f + 1 from the movies outside of fold f.
     """
 
     vocabulary: np.ndarray

@@ -11,17 +11,17 @@ _BEYOND: Final = np.int32(2**31 - 1)
 """Above every hash; makes a table that is never empty."""
 
 
-def most_frequent(ids: tf.RaggedTensor, *, most: int, min_films: int) -> np.ndarray:
-    """The ids, int32 [films, varying], that occur in the most films, `min_films` at least.
+def most_frequent(ids: tf.RaggedTensor, *, most: int, min_movies: int) -> np.ndarray:
+    """The ids, int32 [movies, varying], that occur in the most movies, `min_movies` at least.
 
     `most` of them are chosen at most, of equally frequent ones those with the lower id; the result
     is int32 [chosen ids], ascending.
     """
-    # A film and an id in one number, since unique pairs would take several times as long.
+    # A movie and an id in one number, since unique pairs would take several times as long.
     pairs = np.unique(ids.value_rowids().numpy() * 2**31 + ids.flat_values.numpy())
-    found, films = np.unique(pairs % 2**31, return_counts=True)
-    chosen = np.argsort(-films, kind="stable")[:most]
-    return np.sort(found[chosen[films[chosen] >= min_films]]).astype(np.int32)
+    found, movies = np.unique(pairs % 2**31, return_counts=True)
+    chosen = np.argsort(-movies, kind="stable")[:most]
+    return np.sort(found[chosen[movies[chosen] >= min_movies]]).astype(np.int32)
 
 
 def places(vocabulary: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -35,10 +35,10 @@ def places(vocabulary: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 def incidence(vocabulary: np.ndarray, ids: tf.RaggedTensor) -> sparse.csr_matrix:
-    """Which film has which id of an ascending vocabulary.
+    """Which movie has which id of an ascending vocabulary.
 
-    `ids` are int32 [films, varying]; the matrix is float32 [films, chosen ids + 1], 1.0 where a
-    film has an id. Column 0 is empty.
+    `ids` are int32 [movies, varying]; the matrix is float32 [movies, chosen ids + 1], 1.0 where a
+    movie has an id. Column 0 is empty.
     """
     rows, place = ids.value_rowids().numpy(), places(vocabulary, ids.flat_values.numpy())
     rows, place = rows[place > 0], place[place > 0]

@@ -56,7 +56,7 @@ Metropolis,nineteen,,An inventor gives a robot the face of the woman the workers
 
 const $ = (id) => document.getElementById(id);
 
-let film = null; // What was asked last: the fields, the answer, and later the explanation.
+let movie = null; // What was asked last: the fields, the answer, and later the explanation.
 let asked = 0; // So that an answer that has been overtaken is not shown.
 let chosen = "";
 
@@ -108,11 +108,11 @@ async function look() {
   setTimeout(look, 1000 * SECONDS_BETWEEN_LOOKS);
 }
 
-// --- one film -------------------------------------------------------------------------------
+// --- one movie -------------------------------------------------------------------------------
 
 function readForm() {
   const fields = {};
-  for (const control of $("film").elements) {
+  for (const control of $("movie").elements) {
     const value = control.value.trim();
     if (!control.name || !value) continue;
     fields[control.name] = PEOPLE.includes(control.name) ? value.split(/[\n|]/) : value;
@@ -121,8 +121,8 @@ function readForm() {
 }
 
 function fillForm(fields) {
-  $("film").reset();
-  for (const control of $("film").elements) {
+  $("movie").reset();
+  for (const control of $("movie").elements) {
     const value = fields[control.name];
     if (control.name && value !== undefined) {
       control.value = Array.isArray(value) ? value.join("\n") : value;
@@ -167,10 +167,10 @@ async function busy(form, work) {
 async function predict() {
   const mine = ++asked;
   const fields = readForm();
-  await busy("film", async () => {
+  await busy("movie", async () => {
     const { genres } = await call("api/predict", fields);
     if (mine !== asked) return;
-    film = { fields, genres, explanation: null, problem: "" };
+    movie = { fields, genres, explanation: null, problem: "" };
     chosen = genres[0].name;
     showGenres();
     showWhy();
@@ -181,18 +181,18 @@ async function predict() {
     $("found").hidden = false;
     if (matchMedia("(max-width: 56rem)").matches) $("answer").scrollIntoView();
   });
-  if (mine !== asked || !film || film.fields !== fields) return;
+  if (mine !== asked || !movie || movie.fields !== fields) return;
   try {
-    film.explanation = await call("api/explain", fields);
+    movie.explanation = await call("api/explain", fields);
   } catch (problem) {
-    film.problem = sentence(problem.error);
+    movie.problem = sentence(problem.error);
   }
   if (mine === asked) showWhy();
 }
 
 function showGenres() {
   const all = $("all-genres").getAttribute("aria-expanded") === "true";
-  const rows = film.genres.map((genre, place) => {
+  const rows = movie.genres.map((genre, place) => {
     const bar = element("span");
     bar.style.width = `${100 * genre.probability}%`;
     const track = element("span", { className: "track" }, bar);
@@ -225,14 +225,14 @@ function choose(name) {
 
 function showWhy() {
   $("why-heading").textContent = `What moved ${chosen}`;
-  const found = film.explanation;
+  const found = movie.explanation;
   $("why-found").hidden = !found?.parts.length;
-  if (film.problem) {
-    $("why-note").textContent = film.problem;
+  if (movie.problem) {
+    $("why-note").textContent = movie.problem;
   } else if (!found) {
     $("why-note").textContent = "Leaving out each field, name and word in turn…";
   } else if (!found.parts.length) {
-    $("why-note").textContent = "Nothing is known of this film: these are the odds of any film.";
+    $("why-note").textContent = "Nothing is known of this movie: these are the odds of any movie.";
   } else {
     $("why-note").textContent = `Log-odds with each part less those without it: above 0 speaks for ${chosen}.${untried(found)}`;
     showEffects(found);
@@ -292,7 +292,7 @@ function row(name, field, effect, strongest) {
 function showPlot(parts) {
   const strongest = Math.max(...parts.map((part) => Math.abs(part.effect)), 0.1);
   const effects = new Map(parts.map((part) => [part.text, part.effect]));
-  const plot = film.fields.plot ?? "";
+  const plot = movie.fields.plot ?? "";
   // The words as serving/web/explain.py finds them.
   const pieces = plot.split(/([\p{L}\p{N}]+(?:['’`´][\p{L}\p{N}]+)*)/u).map((piece) => {
     const effect = effects.get(piece.toLowerCase());
@@ -305,7 +305,7 @@ function showPlot(parts) {
   $("why-plot").replaceChildren(...(plot ? pieces : [element("span", { className: "hint" }, "no plot")]));
 }
 
-// --- many films -----------------------------------------------------------------------------
+// --- many movies -----------------------------------------------------------------------------
 
 let download = "";
 
@@ -313,13 +313,13 @@ async function answerMany() {
   await busy("many", async () => {
     $("many-found").hidden = true;
     const { rows, csv } = await call("api/table", { csv: $("csv").value });
-    const wrong = rows.filter((film) => film.error).length;
+    const wrong = rows.filter((movie) => movie.error).length;
     $("many-table").tBodies[0].replaceChildren(...rows.map(tableRow));
     URL.revokeObjectURL(download);
     download = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
     $("download").href = download;
     $("many-found").hidden = false;
-    $("many-told").textContent = `${rows.length - wrong} of ${rows.length} films answered.`;
+    $("many-told").textContent = `${rows.length - wrong} of ${rows.length} movies answered.`;
     $("many-found").focus();
   });
 }
@@ -357,8 +357,8 @@ const unlessBusy = (work) => (event) => {
   event.preventDefault();
   if (event.target.querySelector("[type=submit]").getAttribute("aria-disabled") !== "true") work();
 };
-$("film").addEventListener("submit", unlessBusy(predict));
-$("film").addEventListener("reset", () => tellError("film", null));
+$("movie").addEventListener("submit", unlessBusy(predict));
+$("movie").addEventListener("reset", () => tellError("movie", null));
 $("many").addEventListener("submit", unlessBusy(answerMany));
 $("csv-example").addEventListener("click", () => {
   $("csv").value = TABLE_EXAMPLE;

@@ -64,7 +64,7 @@ def test_a_single_seed_has_no_deviation() -> None:
     assert cells(ablation._table(Split.EVAL, figures), "other") == [["-0.1000"]]
 
 
-def test_halves_keep_films_together() -> None:
+def test_halves_keep_movies_together() -> None:
     groups = np.array([4, 7, 4, 9, 12], np.int64)
     inputs = {
         xf.SPLIT_GROUP: tf.constant(groups),

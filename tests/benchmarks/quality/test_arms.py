@@ -1,4 +1,4 @@
-"""Arms on made-up films whose plots tell the genre."""
+"""Arms on made-up movies whose plots tell the genre."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks.quality.arms import ARMS, PLOT_ONLY, Arm, Blend, FieldDropout
 from benchmarks.quality.comparison import Fit, fit, judge
+from benchmarks.quality.dataset import ALL_FIELDS, PLOT_AND_TITLE, SPLITS, genres, views
 from benchmarks.quality.features import Features, recipes
-from benchmarks.quality.films import ALL_FIELDS, PLOT_AND_TITLE, SPLITS, genres, views
 from benchmarks.quality.scores import scores
-from tests.benchmarks.quality.test_films import films
+from tests.benchmarks.quality.test_dataset import frame
 from tests.data.tiny_movies import movies
 
-MADE = views({name: films(movies(80, seed=seed)) for seed, name in enumerate(SPLITS)})
+MADE = views({name: frame(movies(80, seed=seed)) for seed, name in enumerate(SPLITS)})
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,20 @@
-"""What the baselines read: nothing of a film's own genres, and nothing where fields are hidden."""
+"""What the baselines read: nothing of a movie's own genres, and nothing where fields are hidden."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from benchmarks.quality.dataset import JUDGED, PLOT_AND_TITLE, SPLITS, TRAINING, views
 from benchmarks.quality.features import (
-    PRIOR_FILMS,
+    PRIOR_MOVIES,
     Features,
     encode_out_of_fold,
     encode_people,
     recipes,
 )
-from benchmarks.quality.films import JUDGED, PLOT_AND_TITLE, SPLITS, TRAINING, views
 from schema import features as raw
 from schema.genres import NUM_GENRES
-from tests.benchmarks.quality.test_films import films
+from tests.benchmarks.quality.test_dataset import frame
 from tests.data.tiny_movies import movies
 
 HIDDEN = ("eval", PLOT_AND_TITLE)
@@ -23,25 +23,25 @@ HIDDEN = ("eval", PLOT_AND_TITLE)
 @pytest.fixture(scope="module")
 def features() -> Features:
     splits = {
-        name: films([{**row, raw.TITLE: row[raw.PLOT][:30]} for row in movies(60, seed=seed)])
+        name: frame([{**row, raw.TITLE: row[raw.PLOT][:30]} for row in movies(60, seed=seed)])
         for seed, name in enumerate(SPLITS)
     }
     return Features(views(splits))
 
 
-def made_up(films: int, persons: int) -> tuple[sp.csr_matrix, np.ndarray]:
+def made_up(movies: int, persons: int) -> tuple[sp.csr_matrix, np.ndarray]:
     generator = np.random.default_rng(2)
-    people = sp.csr_matrix((generator.random((films, persons)) < 0.2).astype(np.float32))
-    return people, (generator.random((films, NUM_GENRES)) < 0.3).astype(np.float32)
+    people = sp.csr_matrix((generator.random((movies, persons)) < 0.2).astype(np.float32))
+    return people, (generator.random((movies, NUM_GENRES)) < 0.3).astype(np.float32)
 
 
 def test_encoding_is_the_log_of_the_shrunk_lift() -> None:
-    # One person with two films, both of the first genre; of four films two have it.
+    # One person with two movies, both of the first genre; of four movies two have it.
     known = sp.csr_matrix(np.array([[1], [1], [0], [0]], np.float32))
     given = np.zeros((4, NUM_GENRES), np.float32)
     given[:2, 0] = 1
     row = encode_people(sp.csr_matrix(np.ones((1, 1), np.float32)), known, given)[0]
-    lift = np.log((2 + PRIOR_FILMS * 0.5) / (2 + PRIOR_FILMS) / 0.5)
+    lift = np.log((2 + PRIOR_MOVIES * 0.5) / (2 + PRIOR_MOVIES) / 0.5)
     assert row[[0, NUM_GENRES]] == pytest.approx([lift, lift], abs=1e-4)
     assert row[-2:] == pytest.approx([np.log(2), np.log(3)])
 
@@ -53,21 +53,21 @@ def test_unknown_people_say_nothing() -> None:
     assert not encode_people(stranger, known, given).any()
 
 
-def test_no_film_sees_its_own_genres() -> None:
+def test_no_movie_sees_its_own_genres() -> None:
     people, given = made_up(80, 12)
     fold = np.arange(80) % 5
     before = encode_out_of_fold(people, given, fold)
-    for film in (0, 7, 33):
+    for movie in (0, 7, 33):
         changed = given.copy()
-        changed[film] = 1 - changed[film]
+        changed[movie] = 1 - changed[movie]
         after = encode_out_of_fold(people, changed, fold)
-        inside = fold == fold[film]
+        inside = fold == fold[movie]
         assert np.array_equal(before[inside], after[inside])
         assert not np.array_equal(before[~inside], after[~inside]), "others do see them"
 
 
 def test_labels_by_chance_teach_nothing_out_of_fold() -> None:
-    """With a person a film and labels by chance, the encoding cannot tell a label."""
+    """With a person a movie and labels by chance, the encoding cannot tell a label."""
     people = sp.identity(200, dtype=np.float32, format="csr")
     given = (np.random.default_rng(0).random((200, NUM_GENRES)) < 0.5).astype(np.float32)
     assert encode_people(people, people, given)[given[:, 0] > 0, 0].min() > 0, "leaks in fold"

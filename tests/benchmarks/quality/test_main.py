@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.quality import run
 from benchmarks.quality.__main__ import main
-from benchmarks.quality.films import SPLITS
+from benchmarks.quality.dataset import SPLITS
 from components.pusher.versions import publish
 from pipeline.config import RunConfig
 from schema import features as raw
@@ -42,7 +42,7 @@ def record(recorded: Recorded, kind: str, uri: Path, inputs: list[int]) -> int:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """An output directory as a run leaves it, and a later run on other films beside it."""
+    """An output directory as a run leaves it, and a later run on other movies beside it."""
     output = tmp_path / "output"
     config = RunConfig(data=output, output=output)
     splits = {}
@@ -112,7 +112,7 @@ def test_the_command_writes_its_tables_into_a_document(
         assert sum(row[0] == arm for row in rows) == 5
     by_name = {row[0]: row for row in reversed(rows) if len(row) > 1}
     assert set(GENRES) <= set(by_name)
-    assert by_name["Western"][1] == str(sum("Western" in row[1] for row in _test_films()))
+    assert by_name["Western"][1] == str(sum("Western" in row[1] for row in _test_dataset()))
     assert by_name["training, minutes, at most"] == [
         "training, minutes, at most",
         "25.0",
@@ -128,13 +128,13 @@ def test_the_command_writes_its_tables_into_a_document(
     assert main(command[:2] + command[4:]) == 0
     again = capfd.readouterr().out
     assert sum(" cached " in line for line in again.splitlines()) == 3
-    measured = ("**the pipeline's model**", "films a second", "`python")
+    measured = ("**the pipeline's model**", "movies a second", "`python")
     assert [line for line in _tables(again) if not line.startswith(measured)] == [
         line for line in _tables(first) if not line.startswith(measured)
     ]
 
 
-def _test_films() -> list[tuple[str, str]]:
+def _test_dataset() -> list[tuple[str, str]]:
     return [(row[raw.TCONST], row[raw.GENRES_FIELD]) for row in movies(60, seed=2)]
 
 

@@ -18,7 +18,7 @@ from schema.genres import NUM_GENRES
 
 
 def labels(*columns: list[int]) -> np.ndarray:
-    """The first genres' labels, column by column; no film has the others."""
+    """The first genres' labels, column by column; no movie has the others."""
     given = np.zeros((len(columns[0]), NUM_GENRES), bool)
     given[:, : len(columns)] = np.array(columns, bool).T
     return given
@@ -33,7 +33,7 @@ def test_calibration_error_is_the_mean_distance_in_a_bin() -> None:
     probabilities = np.zeros((4, NUM_GENRES))
     # All four in one bin: mean probability .41, share .25.
     probabilities[:, 0] = [0.41, 0.42, 0.40, 0.41]
-    # No film has the second genre: two bins, .9 for one film and 0 for three.
+    # No movie has the second genre: two bins, .9 for one movie and 0 for three.
     probabilities[:, 1] = [0.9, 0.0, 0.0, 0.0]
     errors = calibration_errors(given, probabilities)
     assert errors[0] == pytest.approx(0.16)
@@ -73,7 +73,7 @@ def test_a_paired_interval_is_narrower_than_that_of_either_arm() -> None:
     generator = np.random.default_rng(0)
     given = generator.random((400, NUM_GENRES)) < 0.3
     one = np.where(generator.random(given.shape) < 0.3, ~given, given)
-    # The other arm differs from the first in few films only.
+    # The other arm differs from the first in few movies only.
     other = one.copy()
     other[:20] = given[:20]
     arms = {"one": Predictions(one, one), "other": Predictions(other, other)}
@@ -87,13 +87,13 @@ def test_a_paired_interval_is_narrower_than_that_of_either_arm() -> None:
 
 
 def test_the_mean_of_a_resample_goes_over_the_genres_that_it_has() -> None:
-    # One film alone has the second genre: resamples without it have the first alone.
+    # One movie alone has the second genre: resamples without it have the first alone.
     given = labels([1] * 9 + [0], [0] * 9 + [1])
     resampled = resampled_macro_f1(given, {"arm": sure(given)})["arm"]
     assert np.allclose(resampled, 1.0)
 
 
-def test_decisions_come_from_the_other_films_and_always_name_a_genre() -> None:
+def test_decisions_come_from_the_other_movies_and_always_name_a_genre() -> None:
     generator = np.random.default_rng(0)
     given = generator.random((600, NUM_GENRES)) < 0.2
     logits = np.where(given, 1.0, -1.0) + generator.normal(size=given.shape)

@@ -11,7 +11,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
 from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
-from components.anomaly_gate.decision import AnomaliesFound, Limits
+from components.anomaly_gate.decision import AnomaliesFound, AnomalyGateConfig
 from components.anomaly_gate.figures import load_accepted
 from components.resolvers import LastAcceptedStrategy
 from schema import features as raw
@@ -54,7 +54,7 @@ def gate(
         inputs["previous"] = accepted_before(folder / "before", previous)
     accepted = AcceptedStatistics()
     accepted.uri = str(folder / "accepted")
-    AnomalyGate.test_call(**inputs, accepted=accepted, limits=Limits().to_json())
+    AnomalyGate.test_call(**inputs, accepted=accepted, limits=AnomalyGateConfig().to_json())
     return accepted
 
 
@@ -189,7 +189,7 @@ def test_new_column(tmp_path: Path) -> None:
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    assert refusal(tmp_path, GOOD, []) == ["test: (all rows): there are no rows. Give more films."]
+    assert refusal(tmp_path, GOOD, []) == ["test: (all rows): there are no rows. Give more movies."]
 
 
 DRIFT_REMEDY = (
@@ -228,7 +228,7 @@ def test_plots_cut_short_since_the_last_accepted_data(tmp_path: Path) -> None:
     ]
 
 
-def test_half_of_the_films_gone(tmp_path: Path) -> None:
+def test_half_of_the_movies_gone(tmp_path: Path) -> None:
     lines = refusal(tmp_path, GOOD[:200], previous=GOOD)
     assert len(lines) == 1
     assert lines[0].startswith(
@@ -244,7 +244,7 @@ def test_skewed_split(tmp_path: Path) -> None:
         ["test", "year", "unlike the train split"],
     ]
     assert lines[1].endswith(
-        "limit 0.2. Make the splits alike (films are dealt out by their split_key), "
+        "limit 0.2. Make the splits alike (movies are dealt out by their split_key), "
         "or raise the limit in schema/schema.pbtxt."
     )
 
@@ -287,7 +287,7 @@ def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
         schema=schema.outputs["schema"],
         anomalies=validator.outputs["anomalies"],
         previous=resolver.outputs["previous"],
-        limits=Limits().to_json(),
+        limits=AnomalyGateConfig().to_json(),
     ).with_id(Node.ANOMALY_GATE)
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from components.anomaly_gate.decision import (
     WHOLE_SPLIT,
     AnomaliesFound,
+    AnomalyGateConfig,
     Comparison,
     Distance,
     Finding,
-    Limits,
     SplitFigures,
     Violation,
     examine,
@@ -28,7 +28,9 @@ DRIFT_REMEDY = (
 )
 
 
-def drift(reference: SplitFigures, *distances: Distance, limits: Limits) -> list[Finding]:
+def drift(
+    reference: SplitFigures, *distances: Distance, limits: AnomalyGateConfig
+) -> list[Finding]:
     comparison = Comparison(TRAIN, reference, distances)
     return examine({"train": TRAIN}, {}, {}, comparison, {}, limits)[0]
 
@@ -40,7 +42,7 @@ def test_figures_without_fault_give_a_report_and_no_finding() -> None:
         {"year": 0.5},
         None,
         {"test": Comparison(SplitFigures(rows=50), TRAIN)},
-        Limits(),
+        AnomalyGateConfig(),
     )
     assert findings == []
     assert report == {
@@ -62,10 +64,10 @@ def test_figures_without_fault_give_a_report_and_no_finding() -> None:
 
 def test_a_distance_counts_above_its_limit_only() -> None:
     reached = Distance("year", "jensen_shannon_divergence", 0.2, 0.2)
-    assert drift(TRAIN, reached, limits=Limits()) == []
+    assert drift(TRAIN, reached, limits=AnomalyGateConfig()) == []
 
     above = Distance("year", "l_infty", 0.25, 0.2, most_different="1999")
-    assert drift(TRAIN, above, limits=Limits()) == [
+    assert drift(TRAIN, above, limits=AnomalyGateConfig()) == [
         Finding(
             ("train",),
             "year",
@@ -75,26 +77,26 @@ def test_a_distance_counts_above_its_limit_only() -> None:
         )
     ]
     # 900 rows hold a year.
-    assert drift(TRAIN, above, limits=Limits(min_comparable_rows=901)) == []
+    assert drift(TRAIN, above, limits=AnomalyGateConfig(min_comparable_rows=901)) == []
 
 
 @pytest.mark.parametrize(
     ("limits", "problems"),
     [
-        (Limits(max_filled_change=0.301, max_plot_length_change=1.01), []),
+        (AnomalyGateConfig(max_filled_change=0.301, max_plot_length_change=1.01), []),
         (
-            Limits(max_filled_change=0.299, max_plot_length_change=1.01),
+            AnomalyGateConfig(max_filled_change=0.299, max_plot_length_change=1.01),
             ["unlike the data accepted last: 90.0% of the rows have a value, 60.0% there"],
         ),
         (
-            Limits(max_filled_change=0.301, max_plot_length_change=0.99),
+            AnomalyGateConfig(max_filled_change=0.301, max_plot_length_change=0.99),
             ["unlike the data accepted last: mean length 200 bytes, 100 there"],
         ),
-        (Limits(min_comparable_rows=501, max_filled_change=0.1), []),
+        (AnomalyGateConfig(min_comparable_rows=501, max_filled_change=0.1), []),
     ],
 )
 def test_shares_and_plot_lengths_count_above_their_limits_only(
-    limits: Limits, problems: list[str]
+    limits: AnomalyGateConfig, problems: list[str]
 ) -> None:
     reference = SplitFigures(500, {"year": 300}, {"year": 0.6, "cast": 0.1}, plot_bytes=100.0)
     assert [one.problem for one in drift(reference, limits=limits)] == problems
@@ -115,7 +117,7 @@ def test_what_follows_from_another_fault_is_not_said() -> None:
         {},
         Comparison(TRAIN, TRAIN, [distance], ["fewer"]),
         {},
-        Limits(),
+        AnomalyGateConfig(),
     )
     assert [(one.feature, one.problem) for one in findings] == [
         (WHOLE_SPLIT, "odd: as a whole"),
@@ -132,7 +134,7 @@ def test_findings_of_several_splits_become_one() -> None:
         {"year": 0.5, "cast": 0.5},
         None,
         {},
-        Limits(),
+        AnomalyGateConfig(),
     )
     assert str(AnomaliesFound(findings)) == (
         "train, eval: year: Missing values: 25.0% of the rows have one, at least 50.0% must. "
@@ -146,10 +148,10 @@ def test_findings_of_several_splits_become_one() -> None:
 )
 def test_limits_that_switch_the_gate_off_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValidationError) as caught:
-        Limits.model_validate({name: value})
+        AnomalyGateConfig.model_validate({name: value})
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
 
 
 def test_limits_survive_their_json() -> None:
-    limits = Limits(min_comparable_rows=5, max_filled_change=0.3)
-    assert Limits.from_json(limits.to_json()) == limits
+    limits = AnomalyGateConfig(min_comparable_rows=5, max_filled_change=0.3)
+    assert AnomalyGateConfig.from_json(limits.to_json()) == limits

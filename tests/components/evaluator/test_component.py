@@ -29,7 +29,7 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Node
 from schema.verdict import Judgement, Verdict
-from tests.data.judged_model import FILMS, RARE, save_model, write_films
+from tests.data.judged_model import MOVIES, RARE, save_model, write_movies
 
 GATE = GateConfig(floor=0.5, min_support=10, max_drop=0.1)
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
@@ -53,8 +53,8 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examples:
-    return write_films(tmp_path_factory.mktemp("examples"))
+def movies(tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examples:
+    return write_movies(tmp_path_factory.mktemp("examples"))
 
 
 @pytest.fixture(scope="module")
@@ -105,25 +105,25 @@ def evaluate(
 
 def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
     tmp_path: Path,
-    films: standard_artifacts.Examples,
+    movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     good = models["good"]
     baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES, 0.9))
-    outcome = evaluate(tmp_path, films, good, baseline=baseline)
+    outcome = evaluate(tmp_path, movies, good, baseline=baseline)
 
     assert outcome.verdict.blessed
     assert outcome.judgements() == {RARE: Judgement.NOT_JUDGED}
     assert outcome.verdict.notes == (
         "no other model has been blessed yet: the floors and the simple baseline decide alone",
-        "not judged, with fewer than 10 test films: Film-Noir 3",
+        "not judged, with fewer than 10 test movies: Film-Noir 3",
     )
     assert {row.genre: row.support for row in outcome.verdict.genres} == {
         **dict.fromkeys(GENRES, 15),
         "Drama": 27,
         RARE: 3,
     }
-    assert outcome.verdict.examples == FILMS
+    assert outcome.verdict.examples == MOVIES
     assert outcome.verdict.macro_f1 == 1.0
     assert outcome.verdict.simple_baseline_macro_f1 == pytest.approx(0.9)
     assert outcome.verdict.aggregates == {
@@ -145,11 +145,11 @@ def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
 
 def test_a_model_worse_in_one_genre_only_is_refused(
     tmp_path: Path,
-    films: standard_artifacts.Examples,
+    movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     good, worse = models["good"], models["worse in Horror"]
-    outcome = evaluate(tmp_path, films, worse, last_blessed=good)
+    outcome = evaluate(tmp_path, movies, worse, last_blessed=good)
 
     horror = outcome.verdict.genres[GENRES.index("Horror")]
     assert (horror.f1, horror.precision, horror.recall) == (0.8, 1.0, pytest.approx(10 / 15))
@@ -160,7 +160,7 @@ def test_a_model_worse_in_one_genre_only_is_refused(
     }
     reason = (
         "Horror: F1 0.800 is below the last blessed model's 1.000 by more than the 0.100 allowed "
-        "(15 test films)"
+        "(15 test movies)"
     )
     assert outcome.verdict.reasons == (reason,)
     assert outcome.verdict.last_blessed_macro_f1 == 1.0
@@ -178,11 +178,11 @@ def test_a_model_worse_in_one_genre_only_is_refused(
 
 def test_ignore_blessed_model_passes_the_model_that_got_worse(
     tmp_path: Path,
-    films: standard_artifacts.Examples,
+    movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     outcome = evaluate(
-        tmp_path, films, models["worse in Horror"], models["good"], ignore_blessed_model=True
+        tmp_path, movies, models["worse in Horror"], models["good"], ignore_blessed_model=True
     )
     assert outcome.verdict.blessed
     assert outcome.verdict.ignore_blessed_model
@@ -195,33 +195,33 @@ def test_ignore_blessed_model_passes_the_model_that_got_worse(
 
 def test_floor_and_simple_baseline_refuse_without_a_last_blessed_model(
     tmp_path: Path,
-    films: standard_artifacts.Examples,
+    movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES, 0.97))
-    outcome = evaluate(tmp_path, films, models["blind to War"], baseline=baseline)
+    outcome = evaluate(tmp_path, movies, models["blind to War"], baseline=baseline)
     assert outcome.judgements() == {
         RARE: Judgement.NOT_JUDGED,
         "War": Judgement.BELOW_FLOOR,
     }
     assert outcome.verdict.reasons == (
-        "War: F1 0.000 is below its floor 0.500 (15 test films)",
+        "War: F1 0.000 is below its floor 0.500 (15 test movies)",
         "macro-F1: 0.955 is below the simple baseline's 0.970 by more than the 0.000 allowed",
     )
 
 
 def test_tfma_results_hold_every_genre_in_every_slice_as_scikit_learn_has_it(
     tmp_path: Path,
-    films: standard_artifacts.Examples,
+    movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     worse = models["worse in Horror"]
-    outcome = evaluate(tmp_path, films, worse, models["blind to War"])
+    outcome = evaluate(tmp_path, movies, worse, models["blind to War"])
 
     serialized = np.concatenate(
         [
             list(tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator())
-            for path in sorted(Path(films.uri, "Split-test").iterdir())
+            for path in sorted(Path(movies.uri, "Split-test").iterdir())
         ]
     )
     loaded = tf.saved_model.load(str(Path(worse.uri, "Format-Serving")))
@@ -263,33 +263,33 @@ def test_tfma_results_hold_every_genre_in_every_slice_as_scikit_learn_has_it(
 
 def test_a_last_blessed_model_that_cannot_be_compared_is_a_user_error(
     tmp_path: Path,
-    films: standard_artifacts.Examples,
+    movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     gone = standard_artifacts.Model()
     gone.uri = str(tmp_path / "gone")
     with pytest.raises(UserError) as error:
-        evaluate(tmp_path / "1", films, models["good"], last_blessed=gone)
+        evaluate(tmp_path / "1", movies, models["good"], last_blessed=gone)
     assert str(error.value) == (
         f"the model {gone.uri}/Format-Serving is gone: run once with --ignore-blessed-model to do "
         "without it"
     )
     other = save_model(tmp_path / "other", leave_out="probabilities")
     with pytest.raises(UserError) as error:
-        evaluate(tmp_path / "2", films, models["good"], last_blessed=other)
+        evaluate(tmp_path / "2", movies, models["good"], last_blessed=other)
     assert str(error.value) == (
         f"the signature 'evaluate' of the model {other.uri}/Format-Serving does not give "
         "'probabilities' for 22 genres: run once with --ignore-blessed-model to do without it"
     )
     with pytest.raises(UserError, match="does not give 'decade': train it again"):
-        evaluate(tmp_path / "3", films, save_model(tmp_path / "new", leave_out="decade"))
+        evaluate(tmp_path / "3", movies, save_model(tmp_path / "new", leave_out="decade"))
 
 
 def test_an_empty_split_is_a_user_error(
     tmp_path: Path, models: dict[str, standard_artifacts.Model]
 ) -> None:
     with pytest.raises(UserError) as error:
-        evaluate(tmp_path, write_films(tmp_path / "none", films=0), models["good"])
+        evaluate(tmp_path, write_movies(tmp_path / "none", movies=0), models["good"])
     assert str(error.value) == (
         "the split 'test' has no example: nothing can be measured. Bring more data"
     )
@@ -360,7 +360,7 @@ def last_run(root: Path) -> tuple[bool, Verdict, str | None]:
 @pytest.mark.slow
 def test_in_a_pipeline_each_model_meets_the_last_blessed_other_one_and_runs_are_cached(
     tmp_path: Path,
-    films: standard_artifacts.Examples,
+    movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     root = tmp_path / "root"
@@ -368,7 +368,7 @@ def test_in_a_pipeline_each_model_meets_the_last_blessed_other_one_and_runs_are_
 
     def run(model: standard_artifacts.Model, **settings: bool) -> tuple[bool, bool, str | None]:
         runner = tfx.orchestration.LocalDagRunner()
-        runner.run(create_pipeline(root, films, model, **settings))
+        runner.run(create_pipeline(root, movies, model, **settings))
         cached, verdict, compared = last_run(root)
         return cached, verdict.blessed, compared
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from components.evaluator.decision import GateConfig, Scores, judge
+from schema.config import dotted, mistake
 from schema.genres import GENRES
-from schema.settings import dotted, mistake
 from schema.verdict import GenreScores, Judgement, Verdict
 
 CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
@@ -19,7 +19,7 @@ NO_SIMPLE_BASELINE = "there is no simple baseline: macro-F1 was compared with no
 def scores(
     f1: Mapping[str, float] | None = None, support: Mapping[str, int] | None = None
 ) -> Scores:
-    """Figures of a model: F1 0.5 on 40 of 880 films, but for the genres given."""
+    """Figures of a model: F1 0.5 on 40 of 880 movies, but for the genres given."""
     genres = {
         genre: GenreScores(
             support=(support or {}).get(genre, 40),
@@ -68,7 +68,7 @@ def test_one_genre_that_got_worse_shuts_the_gate() -> None:
     assert judgements(verdict) == {"Horror": Judgement.WORSE}
     assert verdict.reasons == (
         "Horror: F1 0.449 is below the last blessed model's 0.500 by more than the 0.050 allowed "
-        "(40 test films)",
+        "(40 test movies)",
     )
 
 
@@ -77,7 +77,7 @@ def test_one_genre_below_its_floor_shuts_the_gate() -> None:
     verdict = judge(scores(), scores(), simple(0.45), config)
     assert not verdict.blessed
     assert judgements(verdict) == {"Drama": Judgement.BELOW_FLOOR}
-    assert verdict.reasons == ("Drama: F1 0.500 is below its floor 0.510 (40 test films)",)
+    assert verdict.reasons == ("Drama: F1 0.500 is below its floor 0.510 (40 test movies)",)
 
 
 def test_a_genre_that_fails_twice_gives_both_reasons() -> None:
@@ -113,15 +113,15 @@ def test_what_is_just_reached_passes(f1: float, config: GateConfig) -> None:
     assert judge(scores(dict.fromkeys(GENRES, f1)), scores(), None, config).blessed
 
 
-def test_genres_with_too_few_films_are_named_and_not_judged() -> None:
+def test_genres_with_too_few_movies_are_named_and_not_judged() -> None:
     candidate = scores({"War": 0.0, "Music": 0.0}, {"War": 9, "Music": 0, "Sport": 10})
     verdict = judge(candidate, scores(), simple(0.4), CONFIG)
     assert verdict.blessed
     assert judgements(verdict) == {"Music": Judgement.NOT_JUDGED, "War": Judgement.NOT_JUDGED}
-    assert verdict.notes == ("not judged, with fewer than 10 test films: Music 0, War 9",)
+    assert verdict.notes == ("not judged, with fewer than 10 test movies: Music 0, War 9",)
 
 
-def test_macro_f1_goes_over_the_genres_that_have_a_film() -> None:
+def test_macro_f1_goes_over_the_genres_that_have_a_movie() -> None:
     candidate = scores({"War": 0.0, "Music": 0.1}, {"War": 0, "Music": 1})
     baseline = simple(0.45) | {"War": 0.0}
     verdict = judge(candidate, scores({"War": 0.0}), baseline, CONFIG)
@@ -134,7 +134,7 @@ def test_nothing_judged_is_a_reason_to_refuse() -> None:
     verdict = judge(scores(support=dict.fromkeys(GENRES, 9)), None, simple(0.1), CONFIG)
     assert not verdict.blessed
     assert verdict.reasons == (
-        "nothing could be judged: no genre has 10 test films. Bring more data or set "
+        "nothing could be judged: no genre has 10 test movies. Bring more data or set "
         "gate.min_support lower",
     )
 

@@ -40,7 +40,7 @@ def test_the_table_shows_every_genre_in_80_columns() -> None:
     console = Console(width=80, file=io.StringIO())
     console.print(verdict_table(verdict))
     lines = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
-    assert lines[2] == ["genre", "films", "F1", "floor", "blessed", "baseline", "verdict"]
+    assert lines[2] == ["genre", "movies", "F1", "floor", "blessed", "baseline", "verdict"]
     rows = {line[0]: line[1:] for line in lines[4:]}
     assert list(rows) == [*GENRES, "macro-F1"]
     assert rows["Action"] == ["40", "0.500", "0.300", "0.500", "–", "pass"]

@@ -22,7 +22,7 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.verdict import Verdict
-from tests.data.judged_model import FILMS, RARE, save_model, write_films
+from tests.data.judged_model import MOVIES, RARE, save_model, write_movies
 
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
@@ -52,7 +52,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     ):
         outputs[key] = kind()
         outputs[key].uri = str(folder / key)
-    examples = write_films(folder / "examples")
+    examples = write_movies(folder / "examples")
     GenreEvaluator.test_call(
         examples=examples,
         model=model,
@@ -87,15 +87,15 @@ def test_the_page_of_a_refused_model_begins_with_why(
     text = Path(page.uri, "report.html").read_text(encoding="utf-8")
     begin = text.partition("<nav>")[0]
     assert "Not pushed: the gate refused the model" in begin
-    assert verdict.reasons == ("War: F1 0.000 is below its floor 0.500 (15 test films)",)
+    assert verdict.reasons == ("War: F1 0.000 is below its floor 0.500 (15 test movies)",)
     assert verdict.reasons[0] in begin
     assert page.macro_f1 == pytest.approx(verdict.macro_f1)
 
 
 def test_predictions_are_those_that_the_gate_judged(facts: Facts, verdict: Verdict) -> None:
-    films = facts.films
-    assert len(films.labels) == FILMS == facts.verdict.examples
-    f1 = f1_score(films.labels, films.predicted, average=None, zero_division=0)
+    movies = facts.movies
+    assert len(movies.labels) == MOVIES == facts.verdict.examples
+    f1 = f1_score(movies.labels, movies.predicted, average=None, zero_division=0)
     assert f1 == pytest.approx([row.f1 for row in verdict.genres], abs=1e-6)
     counted = {row.genre: (row.support, row.hits, row.predicted) for row in facts.verdict.genres}
     # War is never predicted.
@@ -103,25 +103,25 @@ def test_predictions_are_those_that_the_gate_judged(facts: Facts, verdict: Verdi
     assert all(
         counts == (labels.sum(), (labels & predicted).sum(), predicted.sum())
         for counts, labels, predicted in zip(
-            counted.values(), films.labels.T, films.predicted.T, strict=True
+            counted.values(), movies.labels.T, movies.predicted.T, strict=True
         )
     )
 
 
 def test_predictions_without_a_hit_are_counted(facts: Facts, verdict: Verdict) -> None:
     column = GENRES.index("War")
-    predicted = facts.films.predicted.copy()
-    predicted[np.flatnonzero(~facts.films.labels[:, column])[:40], column] = True
-    row = _verdict(verdict, replace(facts.films, predicted=predicted)).genres[column]
+    predicted = facts.movies.predicted.copy()
+    predicted[np.flatnonzero(~facts.movies.labels[:, column])[:40], column] = True
+    row = _verdict(verdict, replace(facts.movies, predicted=predicted)).genres[column]
     assert (row.support, row.hits, row.predicted) == (15, 0, 40)
-    # 0 of 55 films: Wilson's interval of J ends at z²/(55 + z²) = .0653, and F1 at 2J/(1 + J).
+    # 0 of 55 movies: Wilson's interval of J ends at z²/(55 + z²) = .0653, and F1 at 2J/(1 + J).
     assert row.interval == pytest.approx((0.0, 0.1225), abs=1e-4)
 
 
 def test_slices_are_those_of_the_evaluation(facts: Facts) -> None:
     decades = [one for one in facts.slices if one.kind == "decade"]
     assert [one.name for one in decades] == ["1950s", "1960s", "1970s", "1980s", "1990s"]
-    assert sum(one.films for one in decades) == FILMS
+    assert sum(one.movies for one in decades) == MOVIES
     kinds = list(dict.fromkeys(one.kind for one in facts.slices))
     assert kinds == ["decade", "plot_length", "metadata"]
     war = GENRES.index("War")
@@ -145,7 +145,7 @@ def test_the_word_that_decided_is_found(facts: Facts) -> None:
 
 
 def test_counts_by_split_and_genre(facts: Facts) -> None:
-    assert facts.data.films == {"test": FILMS}
+    assert facts.data.movies == {"test": MOVIES}
     counts = dict(zip(GENRES, facts.data.genres["test"].tolist(), strict=True))
     assert (counts[RARE], counts["Drama"], counts["War"]) == (3, 27, 15)
 

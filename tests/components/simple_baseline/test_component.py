@@ -1,4 +1,4 @@
-"""The simple baseline as a whole on made-up films."""
+"""The simple baseline as a whole on made-up movies."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def run(folder: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
 
 def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
     splits = {"train": movies(150, 1), "eval": movies(50, 2), "test": movies(50, 3)}
-    # A plot that says nothing, of a film of a genre that only this split has.
+    # A plot that says nothing, of a movie of a genre that only this split has.
     splits["test"].append(
         with_values(splits["test"][:1], plot="the letter", genres="Sport")[0] | {raw.TITLE: None}
     )
@@ -31,7 +31,7 @@ def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
     metrics = load(artifact.uri)
 
     assert metrics.pop("seconds") >= 0
-    assert metrics["films"] == 51
+    assert metrics["movies"] == 51
     for genre in ("Western", "Sci-Fi", "Horror"):
         assert metrics["genres"][genre]["recall"] == 1.0
     assert metrics["genres"]["Sport"] == {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 1}
@@ -50,6 +50,6 @@ def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
     assert json.dumps(repeated) == json.dumps(metrics)
 
 
-def test_a_split_without_films(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^The eval split has no films\. Give more films\.$"):
+def test_a_split_without_movies(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^The eval split has no movies\. Give more movies\.$"):
         run(tmp_path, {"train": movies(50), "eval": [], "test": movies(5)})

@@ -37,13 +37,13 @@ def test_thresholds_cut_where_f1_is_highest() -> None:
     scores = matrix([{ACTION: 0.9}, {ACTION: 0.4}, {ACTION: 0.3}, {ACTION: 0.1}])
     given = matrix([{ACTION: 1}, {ACTION: 0}, {ACTION: 1}, {ACTION: 0}]).astype(bool)
     thresholds = best_thresholds(scores, given)
-    # Cut after 1, 2, 3 or 4 films: F1 is 2/3, 1/2, 4/5 and 2/3.
+    # Cut after 1, 2, 3 or 4 movies: F1 is 2/3, 1/2, 4/5 and 2/3.
     assert thresholds[ACTION] == pytest.approx(0.2)
     assert thresholds[ADVENTURE] == 0.5
 
 
 def test_of_equal_f1s_the_highest_cut_counts() -> None:
-    # Cut after 1 or 3 films: F1 is 2/3 each time.
+    # Cut after 1 or 3 movies: F1 is 2/3 each time.
     scores = matrix([{ACTION: 0.9}, {ACTION: 0.8}, {ACTION: 0.7}, {ACTION: 0.6}])
     given = matrix([{ACTION: 1}, {}, {}, {ACTION: 1}]).astype(bool)
     assert best_thresholds(scores, given)[ACTION] == pytest.approx(0.85)
@@ -64,7 +64,7 @@ def test_a_genre_without_any_probability_is_never_given() -> None:
     assert [np.flatnonzero(row).tolist() for row in decided] == [[WESTERN], [WESTERN]]
 
 
-def test_each_film_gets_a_genre() -> None:
+def test_each_movie_gets_a_genre() -> None:
     thresholds = np.full(NUM_GENRES, 0.5)
     thresholds[WESTERN] = 0.1
     decided = decide(
@@ -92,7 +92,7 @@ def test_metrics_by_hand() -> None:
     assert genres["Western"] == {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 1}
     assert genres["Comedy"] == {"f1": 0.0, "precision": 0.0, "recall": 0.0, "support": 0}
     assert metrics == {
-        "films": 4,
+        "movies": 4,
         "macro_f1": pytest.approx((0.5 + 0.8) / 3),
         "micro_f1": pytest.approx(2 * 3 / (5 + 5)),
         "samples_f1": pytest.approx((1 + 2 / 3 + 2 / 3 + 0) / 4),
@@ -101,7 +101,7 @@ def test_metrics_by_hand() -> None:
     }
 
 
-def test_genres_that_no_or_all_films_have_get_their_share() -> None:
+def test_genres_that_no_or_all_movies_have_get_their_share() -> None:
     texts = ["good ghost story", "bad ghost story", "good story", "bad story"] * 5
     given = labels(["Horror|Drama", "Horror|Drama", "Drama", "Drama"] * 5)
     (probabilities,) = fit_predict(texts, given, [["ghost", "story"]], seed=1)
@@ -116,5 +116,5 @@ def test_texts_without_a_common_word() -> None:
     with pytest.raises(UserError) as caught:
         fit_predict(["one", "two"], labels(["Action", "Horror"]), [["one"]], seed=1)
     assert str(caught.value) == (
-        "No word occurs in 2 of the 2 plots of the train split. Give more films."
+        "No word occurs in 2 of the 2 plots of the train split. Give more movies."
     )

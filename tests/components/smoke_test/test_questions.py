@@ -10,11 +10,11 @@ from tests.data.tiny_model import movie
 
 
 def test_questions_of_examples_are_the_same_row_in_both_forms() -> None:
-    film = question_of_example(movie(2).SerializeToString(), 7)
-    assert film.name == "row 7 (tt0000002)"
-    assert film.features == {
+    question = question_of_example(movie(2).SerializeToString(), 7)
+    assert question.name == "row 7 (tt0000002)"
+    assert question.features == {
         "plot": b"A keeper of bees counts her hives counts her hives ",
-        "title": b"Film 2",
+        "title": b"Movie 2",
         "year": 1952.0,
         "runtime_minutes": 82.0,
         "average_rating": 5.5,
@@ -23,7 +23,7 @@ def test_questions_of_examples_are_the_same_row_in_both_forms() -> None:
         "writers": b"Ada Example|Ben Example",
         "cast": b"Actor 0|Actor 1",
     }
-    assert film.example == movie(2).SerializeToString()
+    assert question.example == movie(2).SerializeToString()
 
     bare = question_of_example(tf.train.Example().SerializeToString(), 0)
     assert bare.name == "row 0"

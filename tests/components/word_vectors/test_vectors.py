@@ -83,5 +83,5 @@ def test_too_few_plots_for_word2vec() -> None:
         from_plots([[1, 2]] * 19 + [[1]] * 5, num_ids=3, dimensions=4, epochs=1, seed=1)
     assert str(caught.value) == (
         "The train split has 19 plots with at least two known words; Word2Vec needs 20. "
-        "Give more films, or set word_vectors.source to glove."
+        "Give more movies, or set word_vectors.source to glove."
     )

@@ -13,24 +13,24 @@ import pytest
 
 from schema.errors import UserError
 from schema.genres import GENRES
-from serving.client import Client, ModelName, ServerError, predict
+from serving.client import Client, ModelSpec, ServerError, predict
 from serving.client.batch import Done, Job, can_resume, run
 from tests.data.tiny_server import Served, serving_tiny_model
 
 
-def write_films(path: Path, count: int, bad: tuple[int, ...] = ()) -> Path:
+def write_movies(path: Path, count: int, bad: tuple[int, ...] = ()) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["tconst", "title", "plot", "year"])
         for number in range(1, count + 1):
             year = "last" if number in bad else 1900 + number % 100
-            writer.writerow([f"tt{number:07d}", f"Film {number}", "bees " * (number % 9), year])
+            writer.writerow([f"tt{number:07d}", f"Movie {number}", "bees " * (number % 9), year])
     return path
 
 
 def job(folder: Path, count: int = 200, bad: tuple[int, ...] = (), output: str = "out.csv") -> Job:
     return Job(
-        source=write_films(folder / "films.csv", count, bad),
+        source=write_movies(folder / "movies.csv", count, bad),
         output=folder / output,
         rejects=folder / f"{output}.rejects",
         rows_per_request=8,
@@ -56,12 +56,12 @@ def test_a_file_is_answered_in_order(served: Served, tmp_path: Path, protocol: i
     seen: list[Done] = []
     with Client(served.both[protocol]) as client:
         done = run(task, client, lambda done, position, size: seen.append(done))
-        [third] = client.predict([{"title": "Film 3", "plot": "bees " * 3, "year": 1903}])
+        [third] = client.predict([{"title": "Movie 3", "plot": "bees " * 3, "year": 1903}])
     rows = read(task.output)
     wanted = [number for number in range(1, 201) if number not in (17, 200)]
     assert [int(row["row"]) for row in rows] == wanted
     assert [row["tconst"] for row in rows] == [f"tt{number:07d}" for number in wanted]
-    assert rows[2]["predicted"] == "|".join(third.decided)
+    assert rows[2]["predicted"] == "|".join(third.predicted_genres)
     wanted_of_third = {genre.name: genre.probability for genre in third.genres}
     assert probabilities(rows[2]) == pytest.approx(wanted_of_third, abs=2e-6)
     assert [json.loads(line) for line in task.rejects.read_text().splitlines()] == [
@@ -71,7 +71,7 @@ def test_a_file_is_answered_in_order(served: Served, tmp_path: Path, protocol: i
     assert (done.rows, done.rejected) == (200, 2)
     assert [one.rows for one in seen] == list(range(8, 201, 8))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "films.csv",
+        "movies.csv",
         "out.csv",
         "out.csv.rejects",
     ]
@@ -167,29 +167,29 @@ def test_a_run_goes_on_with_the_same_input_only(served: Served, tmp_path: Path) 
             run(task, client, silent)
         done = {"rows": 8, "rejected": 0, "output": 10, "rejects": 0}
         progress.write_text(json.dumps({"of": {"source": "other"}, "done": done}))
-        with pytest.raises(UserError, match=r"films\.csv: has changed since that run"):
+        with pytest.raises(UserError, match=r"movies\.csv: has changed since that run"):
             run(task, client, silent)
 
 
 def test_a_wrong_model_is_not_blamed_on_rows(served: Served, tmp_path: Path) -> None:
     task = job(tmp_path)
     with (
-        Client(served.grpc, ModelName("others")) as client,
+        Client(served.grpc, ModelSpec("others")) as client,
         pytest.raises(ServerError, match=r"cannot serve the model others.*Latest\(others\)"),
     ):
         run(task, client, silent)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["films.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["movies.csv"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"output": Path("out.xlsx")}, "expected a name that ends in"),
-        ({"rejects": Path("films.csv")}, "three different files"),
+        ({"rejects": Path("movies.csv")}, "three different files"),
         ({"keep": ("row",)}, "--keep row: the output has a column of that name"),
     ],
 )
 def test_an_impossible_job_is_refused(change: dict[str, object], message: str) -> None:
-    sound = Job(Path("films.csv"), Path("out.csv"), Path("out.csv.rejects"))
+    sound = Job(Path("movies.csv"), Path("out.csv"), Path("out.csv.rejects"))
     with pytest.raises(UserError, match=message):
         replace(sound, **change)  # type: ignore[arg-type]

@@ -16,9 +16,9 @@ def rows(path: Path, content: str | bytes, keep: tuple[str, ...] = ()) -> list[R
 
 
 def test_a_csv_is_read(tmp_path: Path) -> None:
-    text = '\ufefftconst,title,year\ntt1,"A\nfilm",1927\n\ntt2,,\n'
+    text = '\ufefftconst,title,year\ntt1,"A\nmovie",1927\n\ntt2,,\n'
     assert rows(tmp_path / "f.csv", text) == [
-        Row(1, 2, {"tconst": "tt1"}, {"title": "A\nfilm", "year": 1927.0}),
+        Row(1, 2, {"tconst": "tt1"}, {"title": "A\nmovie", "year": 1927.0}),
         Row(2, 5, {"tconst": "tt2"}, {}),
     ]
 

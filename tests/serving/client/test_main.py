@@ -12,15 +12,15 @@ from serving.client import predict
 from serving.client.__main__ import main
 from tests.data.tiny_server import Served, serving_tiny_model
 
-FILM = ["--title", "The Lighthouse", "--plot", "A keeper counts ships.", "--year", "1927"]
+MOVIE = ["--title", "The Lighthouse", "--plot", "A keeper counts ships.", "--year", "1927"]
 
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
-def test_a_film_from_flags(
+def test_a_movie_from_flags(
     served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = served.both[protocol]
-    assert main([*FILM, "--server", server, "--json"]) == 0
+    assert main([*MOVIE, "--server", server, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     movie = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "year": 1927}
     [prediction] = predict([movie], server)
@@ -28,22 +28,22 @@ def test_a_film_from_flags(
         {genre.name: genre.probability for genre in prediction.genres}, abs=2e-6
     )
     assert list(told["probabilities"]) == list(GENRES)
-    assert told["predicted"] == list(prediction.decided)
-    assert main([*FILM, "--server", server]) == 0
+    assert told["predicted"] == list(prediction.predicted_genres)
+    assert main([*MOVIE, "--server", server]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["genre", "probability", "predicted"]
-    best = prediction.likeliest[0]
+    best = prediction.ranked[0]
     assert lines[1].split()[:2] == [best.name, f"{best.probability:.3f}"]
     assert lines[1].split()[-1] == "yes"
     assert len(lines) >= len(GENRES) + 2
 
 
 def test_both_protocols_agree(served: Served) -> None:
-    movies = [{"title": f"Film {n}", "cast": ["A"] * n, "num_votes": n * 10} for n in range(100)]
+    movies = [{"title": f"Movie {n}", "cast": ["A"] * n, "num_votes": n * 10} for n in range(100)]
     over_grpc, over_rest = (predict(movies, server) for server in served.both)
     assert len(over_grpc) == 100
     for one, other in zip(over_grpc, over_rest, strict=True):
-        assert one.decided == other.decided
+        assert one.predicted_genres == other.predicted_genres
         assert [g.probability for g in one.genres] == pytest.approx(
             [g.probability for g in other.genres], abs=1e-6
         )
@@ -64,7 +64,7 @@ def test_a_version_and_a_model_that_are_not_there(
 ) -> None:
     server = served.both[protocol]
     for wrong in (["--version", "50"], ["--model", "other"], ["--label", "stable"]):
-        assert main([*FILM, "--server", server, *wrong]) == 2
+        assert main([*MOVIE, "--server", server, *wrong]) == 2
         told = capsys.readouterr().err
         assert told.startswith("error: the server ")
         assert told.count("\n") == 1
@@ -72,7 +72,7 @@ def test_a_version_and_a_model_that_are_not_there(
 
 @pytest.mark.parametrize("server", ["127.0.0.1:1", "http://127.0.0.1:1"])
 def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*FILM, "--server", server]) == 75
+    assert main([*MOVIE, "--server", server]) == 75
     assert capsys.readouterr().err == (
         f"error: no server answers at {server}; is it running there?\n"
     )
@@ -85,7 +85,7 @@ def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[st
         (["--title", "A", "--status"], "say what to ask about, in one way"),
         (["--year", "last"], "year: expected a number, not 'last'"),
         (["--title", "A", "--output", "x.csv"], "--output and --keep belong to a file"),
-        (["films.csv", "--resume"], "--resume and --rejects belong to --output FILE"),
+        (["movies.csv", "--resume"], "--resume and --rejects belong to --output FILE"),
         (["--title", "A", "--server", "somewhere"], "somewhere: expected HOST:PORT"),
         (["--title", "A", "--server", "http://"], "http://: expected http://HOST:PORT"),
         (["--title", "A", "--version", "1", "--label", "a"], "a version or a label"),
@@ -108,7 +108,7 @@ def test_counts_are_at_least_one(
     option: str, count: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["films.csv", option, count])
+        main(["movies.csv", option, count])
     assert ended.value.code == 2
     assert "whole number of at least 1" in capsys.readouterr().err
 
@@ -116,33 +116,33 @@ def test_counts_are_at_least_one(
 def test_a_file_on_the_screen(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    films = tmp_path / "films.jsonl"
-    films.write_text('{"tconst": "tt1", "title": "A"}\n{"year": "last"}\n{"title": "B"}\n')
-    assert main([str(films), "--server", served.grpc]) == 3
+    movies = tmp_path / "movies.jsonl"
+    movies.write_text('{"tconst": "tt1", "title": "A"}\n{"year": "last"}\n{"title": "B"}\n')
+    assert main([str(movies), "--server", served.grpc]) == 3
     told = capsys.readouterr()
     assert [line.split()[:3] for line in told.out.splitlines()] == [
-        ["row", "film", "predicted"],
+        ["row", "movie", "predicted"],
         ["1", "tt1", "A"],
         ["3", "B", told.out.splitlines()[2].split()[2]],
     ]
-    assert told.err == f"{films}: row 2 (line 2): year: expected a number, not 'last'\n"
-    assert main([str(films), "--server", served.grpc, "--json"]) == 3
+    assert told.err == f"{movies}: row 2 (line 2): year: expected a number, not 'last'\n"
+    assert main([str(movies), "--server", served.grpc, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
 
 
 def test_rows_that_are_too_long_for_the_server_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    films = tmp_path / "films.jsonl"
+    movies = tmp_path / "movies.jsonl"
     sizes = [1, 300_000, 300_000, 300_000, 300_000, 2_000_000, 1]
-    films.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
+    movies.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
     with serving_tiny_model(tmp_path, body_limit=1 << 20) as small:
         for server in small.both:
-            assert main([str(films), "--server", server, "--json"]) == 3
+            assert main([str(movies), "--server", server, "--json"]) == 3
             told = capsys.readouterr()
             rows = [json.loads(line)["row"] for line in told.out.splitlines()]
             assert rows == [1, 2, 3, 4, 5, 7]
-            assert told.err.startswith(f"{films}: row 6 (line 6): the server refuses the request")
+            assert told.err.startswith(f"{movies}: row 6 (line 6): the server refuses the request")
 
 
 def test_asking_takes_no_tensorflow() -> None:

@@ -26,7 +26,7 @@ from tensorflow_serving.apis import (
 from schema import features as raw
 from serving.server import Batching, Server, ServerConfig
 from tests.data.served import (
-    FILM,
+    MOVIE,
     channel,
     corrupt,
     management,
@@ -52,9 +52,9 @@ ALL: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    for name in ("echo", "films", "scores"):
+    for name in ("echo", "movies", "scores"):
         (folder / name).mkdir()
-    save_tiny_model(folder / "films" / "1")
+    save_tiny_model(folder / "movies" / "1")
     save_echo(folder / "echo", 2)
     save_echo(folder / "echo", 3)
     save_scores(folder / "scores")
@@ -82,14 +82,14 @@ def socket_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def server(folder: Path, socket_path: str) -> Iterator[Server]:
     config = ServerConfig(
-        model_name="films",
-        model_base_path=folder / "films",
+        model_name="movies",
+        model_base_path=folder / "movies",
         batching=Batching(max_batch_size=4, max_enqueued_batches=1, num_batch_threads=1),
         grpc_socket_path=socket_path,
         body_limit=16 << 20,
     )
     with running(config) as one:
-        request = reload_request(folder, "films", "scores", "echo")
+        request = reload_request(folder, "movies", "scores", "echo")
         management(one).HandleReloadConfigRequest(request)
         yield one
 
@@ -105,11 +105,11 @@ def refused(call: Any, request: Any, **options: Any) -> tuple[Any, str]:
 
 
 def test_what_is_left_out_takes_its_default(server: Server, folder: Path) -> None:
-    model = tf.saved_model.load(str(folder / "films" / "1"))
-    film = {name: [float("nan") if name in raw.NUMBERS else ""] for name in raw.MODEL_INPUTS}
-    film |= {"title": ["A", "B"], "year": [1957.0]}
-    wanted = model.signatures["serving_default"](**{n: tf.constant(v) for n, v in film.items()})
-    request = request_of("films", {"title": ["A", "B"], "year": np.float32([1957])})
+    model = tf.saved_model.load(str(folder / "movies" / "1"))
+    movie = {name: [float("nan") if name in raw.NUMBERS else ""] for name in raw.MODEL_INPUTS}
+    movie |= {"title": ["A", "B"], "year": [1957.0]}
+    wanted = model.signatures["serving_default"](**{n: tf.constant(v) for n, v in movie.items()})
+    request = request_of("movies", {"title": ["A", "B"], "year": np.float32([1957])})
     answer = stub(server).Predict(request)
     assert array(answer, "probabilities") == pytest.approx(wanted["probabilities"].numpy(), 1e-5)
     assert array(answer, "genres").tolist() == wanted["genres"].numpy().tolist()
@@ -133,7 +133,7 @@ def test_a_version_can_be_chosen(server: Server) -> None:
 
 def test_labels_follow_the_config(server: Server, folder: Path) -> None:
     reload = management(server).HandleReloadConfigRequest
-    names = ("films", "scores", "echo")
+    names = ("movies", "scores", "echo")
     reload(reload_request(folder, *names, stable=2))
     request = request_of("echo", ALL)
     request.model_spec.version_label = "stable"
@@ -231,10 +231,10 @@ def test_no_rows_in_no_rows_out(server: Server) -> None:
 
 
 def test_a_message_above_the_limit_is_refused(server: Server) -> None:
-    large = request_of("films", {"plot": ["a" * (17 << 20)]})
+    large = request_of("movies", {"plot": ["a" * (17 << 20)]})
     code, _ = refused(stub(server).Predict, large)
     assert code == Code.RESOURCE_EXHAUSTED
-    assert stub(server).Predict(request_of("films", {"plot": ["a" * (10 << 20)]})).outputs
+    assert stub(server).Predict(request_of("movies", {"plot": ["a" * (10 << 20)]})).outputs
 
 
 def examples(request: Any, *values: float) -> Any:
@@ -300,13 +300,13 @@ def test_signatures_do_what_they_are_made_for(server: Server) -> None:
 
 def test_metadata_holds_methods_and_defaults(server: Server) -> None:
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-    request.model_spec.name = "films"
+    request.model_spec.name = "movies"
     answer = stub(server).GetModelMetadata(request)
     found = get_model_metadata_pb2.SignatureDefMap()
     answer.metadata["signature_def"].Unpack(found)
     default = found.signature_def["serving_default"]
     assert default.method_name == "tensorflow/serving/predict"
-    assert set(default.defaults) == set(FILM)
+    assert set(default.defaults) == set(MOVIE)
     assert answer.model_spec.version.value == 1
     request.metadata_field[:] = ["x"]
     words = "Metadata field x is not supported"

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from serving.server import Batching, Server, ServerConfig
 from serving.server.config import read_models
-from tests.data.served import FILM, get, post, running, save_echo, save_scores
+from tests.data.served import MOVIE, get, post, running, save_echo, save_scores
 from tests.data.tiny_model import save_tiny_model
 
 ALL = {"text": "a", "number": [1.5], "whole": 7, "flag": True}
@@ -21,15 +21,15 @@ ALL = {"text": "a", "number": [1.5], "whole": 7, "flag": True}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    for name in ("echo", "films", "scores"):
+    for name in ("echo", "movies", "scores"):
         (folder / name).mkdir()
-    save_tiny_model(folder / "films" / "1")
+    save_tiny_model(folder / "movies" / "1")
     save_echo(folder / "echo", 2)
     save_echo(folder / "echo", 3)
     save_scores(folder / "scores")
     (folder / "models.config").write_text(
         f"""model_config_list {{
-          config {{ name: "films" base_path: "{folder}/films" model_platform: "tensorflow" }}
+          config {{ name: "movies" base_path: "{folder}/movies" model_platform: "tensorflow" }}
           config {{ name: "scores" base_path: "{folder}/scores" model_platform: "tensorflow" }}
           config {{
             name: "echo" base_path: "{folder}/echo" model_platform: "tensorflow"
@@ -59,10 +59,10 @@ def predict(server: Server, body: Any, model: str = "echo") -> Any:
     return post(server, f"/v1/models/{model}:predict", body)
 
 
-def test_films_are_answered_as_by_the_model_itself(server: Server, folder: Path) -> None:
-    model = tf.saved_model.load(str(folder / "films" / "1"))
-    wanted = model.signatures["serving_default"](**{n: tf.constant([v]) for n, v in FILM.items()})
-    [row] = predict(server, {"instances": [FILM]}, "films").json()["predictions"]
+def test_movies_are_answered_as_by_the_model_itself(server: Server, folder: Path) -> None:
+    model = tf.saved_model.load(str(folder / "movies" / "1"))
+    wanted = model.signatures["serving_default"](**{n: tf.constant([v]) for n, v in MOVIE.items()})
+    [row] = predict(server, {"instances": [MOVIE]}, "movies").json()["predictions"]
     assert row["probabilities"] == pytest.approx(wanted["probabilities"].numpy()[0], 1e-5)
     assert row["predicted"] == wanted["predicted"].numpy()[0].tolist()
     assert row["genres"] == [name.decode() for name in wanted["genres"].numpy()[0]]
@@ -114,8 +114,8 @@ def test_a_single_input_and_output_need_no_names(server: Server) -> None:
 
 def test_no_rows_in_no_rows_out(server: Server) -> None:
     assert predict(server, {"signature_name": "one", "inputs": []}).json() == {"outputs": []}
-    films = predict(server, {"inputs": {name: [] for name in FILM}}, "films")
-    assert films.json() == {"outputs": {"genres": [], "probabilities": [], "predicted": []}}
+    movies = predict(server, {"inputs": {name: [] for name in MOVIE}}, "movies")
+    assert movies.json() == {"outputs": {"genres": [], "probabilities": [], "predicted": []}}
 
 
 def test_bytes_come_as_base64(server: Server) -> None:
@@ -276,8 +276,8 @@ def test_a_path_outside_v1_is_not_json(server: Server) -> None:
 
 
 def test_a_plot_of_ten_megabytes_is_answered(server: Server) -> None:
-    body = {"instances": [{**FILM, "plot": "word " * (2 << 20)}]}
-    assert predict(server, body, "films").status_code == 200
+    body = {"instances": [{**MOVIE, "plot": "word " * (2 << 20)}]}
+    assert predict(server, body, "movies").status_code == 200
 
 
 def test_a_body_above_the_limit_is_refused(server: Server) -> None:
@@ -291,13 +291,13 @@ def test_a_body_above_the_limit_is_refused(server: Server) -> None:
 
 def test_figures_by_the_names_of_tensorflow_serving(server: Server, folder: Path) -> None:
     predict(server, {"instances": [ALL]})
-    predict(server, {}, "films")
+    predict(server, {}, "movies")
     predict(server, {"instances": [1]}, "made-up-name")
     page = get(server, "/monitoring/prometheus/metrics").text
     count = ":tensorflow:serving:request_count"
     assert f'{count}{{model_name="echo",status="OK"}}' in page
-    assert f'{count}{{model_name="films",status="INVALID_ARGUMENT"}}' in page
+    assert f'{count}{{model_name="movies",status="INVALID_ARGUMENT"}}' in page
     assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="REST"' in page
-    path = json.dumps(str(folder / "films" / "1"))
+    path = json.dumps(str(folder / "movies" / "1"))
     assert f'saved_model:load_attempt_count{{model_path={path},status="success"}} 1.0' in page
     assert "made-up-name" not in page

@@ -19,7 +19,7 @@ from serving.web.__main__ import main
 from serving.web.app import LARGEST_BODY, PAGE
 from tests.data.tiny_server import Served, running_page, serving_tiny_model
 
-FILM = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "cast": ["A", "B"]}
+MOVIE = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "cast": ["A", "B"]}
 
 
 @pytest.fixture(scope="module", params=["grpc", "rest"])
@@ -35,24 +35,24 @@ def test_the_status_names_model_and_version(page: httpx.Client) -> None:
     assert answer.json() == {"model": "movie_genres", "version": "3", "error": ""}
 
 
-def test_a_film_is_answered(page: httpx.Client, served: Served) -> None:
-    genres = page.post("/api/predict", json=FILM).json()["genres"]
-    [wanted] = predict([FILM], served.grpc)
-    assert [genre["name"] for genre in genres] == [genre.name for genre in wanted.likeliest]
+def test_a_movie_is_answered(page: httpx.Client, served: Served) -> None:
+    genres = page.post("/api/predict", json=MOVIE).json()["genres"]
+    [wanted] = predict([MOVIE], served.grpc)
+    assert [genre["name"] for genre in genres] == [genre.name for genre in wanted.ranked]
     assert [genre["probability"] for genre in genres] == pytest.approx(
-        [genre.probability for genre in wanted.likeliest], abs=1e-6
+        [genre.probability for genre in wanted.ranked], abs=1e-6
     )
     assert tuple(g["name"] for g in genres if g["predicted"]) == tuple(
-        genre.name for genre in wanted.likeliest if genre.predicted
+        genre.name for genre in wanted.ranked if genre.predicted
     )
 
 
-def test_a_film_is_explained(page: httpx.Client) -> None:
-    told = page.post("/api/explain", json=FILM).json()
+def test_a_movie_is_explained(page: httpx.Client) -> None:
+    told = page.post("/api/explain", json=MOVIE).json()
     assert told["genres"] == list(GENRES)
     assert told["untried"] == 0
     assert [(part["field"], part["text"]) for part in told["parts"]] == [
-        *((name, "") for name in FILM),
+        *((name, "") for name in MOVIE),
         *(("cast", name) for name in "AB"),
         *(("title", word) for word in ("the", "lighthouse")),
         *(("plot", word) for word in ("a", "keeper", "counts", "ships")),
@@ -94,12 +94,12 @@ def test_a_table_from_a_spreadsheet_is_read(page: httpx.Client) -> None:
         ("predict", b'{"titel": "A"}', 400, "titel: no such field; did you mean title?"),
         ("predict", b"{", 400, "the request is not JSON"),
         ("predict", b"[" * 100_000, 400, "the request is not JSON"),
-        ("explain", b"[]", 400, "expected a JSON object with the fields of a film"),
+        ("explain", b"[]", 400, "expected a JSON object with the fields of a movie"),
         ("predict", b'{"plot": "\\ud800"}', 400, "plot: is not valid UTF-8"),
         ("predict", b" " * (LARGEST_BODY + 1), 413, "that is too much text: at most 4 MB"),
         ("table", b'{"csv": 7}', 400, 'expected {"csv": "..."}'),
         ("table", b'{"csv": " "}', 400, "the table is empty: paste a header"),
-        ("table", b'{"csv": "title"}', 400, "the table has a header and no films"),
+        ("table", b'{"csv": "title"}', 400, "the table has a header and no movies"),
         ("table", b'{"csv": "titel\\nA"}', 400, "the table: column 'titel': no such field;"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_mistake_is_told_in_plain_words(
 def test_a_table_has_a_limit(page: httpx.Client) -> None:
     answer = page.post("/api/table", json={"csv": "title\n" + "A\n" * 1001})
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("the table has more than 1,000 films")
+    assert answer.json()["error"].startswith("the table has more than 1,000 movies")
 
 
 def test_the_page_needs_nothing_but_itself(page: httpx.Client) -> None:
@@ -129,7 +129,7 @@ def test_the_page_needs_nothing_but_itself(page: httpx.Client) -> None:
 
 def test_the_form_has_a_labelled_control_for_each_input_of_the_model() -> None:
     html = (PAGE / "index.html").read_text()
-    form = html[html.index('<form id="film"') : html.index("</form>")]
+    form = html[html.index('<form id="movie"') : html.index("</form>")]
     assert sorted(re.findall(r' name="(\w+)"', form)) == sorted(raw.MODEL_INPUTS)
     for name in raw.MODEL_INPUTS:
         assert f'<label for="{name}">' in form
@@ -203,11 +203,11 @@ def test_a_signal_that_comes_early_is_not_lost(served: Served) -> None:
 
 def test_two_people_are_answered_at_once(page: httpx.Client) -> None:
     def ask(number: int) -> list[str]:
-        told = page.post("/api/explain", json={"title": f"Film {number}"}).json()
+        told = page.post("/api/explain", json={"title": f"Movie {number}"}).json()
         return [part["text"] for part in told["parts"]]
 
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(ask, range(32))) == [["", "film", str(n)] for n in range(32)]
+        assert list(pool.map(ask, range(32))) == [["", "movie", str(n)] for n in range(32)]
 
 
 def test_a_long_request_keeps_nobody_waiting(page: httpx.Client) -> None:
@@ -216,7 +216,7 @@ def test_a_long_request_keeps_nobody_waiting(page: httpx.Client) -> None:
     with ThreadPoolExecutor(1) as pool:
         long = pool.submit(page.post, "/api/explain", json={"plot": plot})
         while not long.done():
-            assert page.post("/api/predict", json=FILM).status_code == 200
+            assert page.post("/api/predict", json=MOVIE).status_code == 200
             answered += 1
         assert len(long.result().json()["parts"]) + long.result().json()["untried"] == 401
     # One could be answered before the long request, and one after it.

@@ -48,7 +48,7 @@ def test_the_model_and_its_version_are_shown(page: Page) -> None:
     expect(page.get_by_role("status")).to_have_text("Model movie_genres, version 3, is ready")
 
 
-def test_a_film_that_is_typed_is_answered_and_explained(page: Page, served: Served) -> None:
+def test_a_movie_that_is_typed_is_answered_and_explained(page: Page, served: Served) -> None:
     page.get_by_label("Title").fill("The Lighthouse")
     page.get_by_label("Plot").fill("A keeper counts ships. Ships!")
     page.get_by_label("Cast").fill("Ann Example\nBen Example")
@@ -61,10 +61,10 @@ def test_a_film_that_is_typed_is_answered_and_explained(page: Page, served: Serv
         "year": 1927,
     }
     [wanted] = predict([movie], served.grpc)
-    best = wanted.likeliest[0]
+    best = wanted.ranked[0]
     expect(genre_buttons(page).first).to_contain_text(best.name)
     expect(genre_buttons(page).first).to_contain_text(f"{100 * best.probability:.0f} %")
-    decided = [genre.name for genre in wanted.likeliest if genre.predicted]
+    decided = [genre.name for genre in wanted.ranked if genre.predicted]
     expect(page.locator("#decided")).to_have_text(", ".join(decided))
     expect(page.locator("[aria-live] >> text=Predicted")).to_have_text(
         f"Predicted: {', '.join(decided)}."
@@ -126,7 +126,7 @@ def test_a_mistake_is_told_beside_its_field(page: Page) -> None:
     year.fill("1927")
     submit(page)
     expect(genre_buttons(page).first).to_be_visible()
-    expect(page.locator("#film-error")).to_be_hidden()
+    expect(page.locator("#movie-error")).to_be_hidden()
     expect(year).not_to_have_attribute("aria-invalid", "true")
 
 
@@ -135,21 +135,21 @@ def test_nothing_that_is_typed_becomes_code(page: Page) -> None:
     submit(page)
     expect(page.locator("#why-found")).to_be_visible()
     expect(page.locator("#why-plot")).to_contain_text("<img src=x")
-    expect(page).to_have_title("Genres of films")
+    expect(page).to_have_title("Genres of movies")
     assert page.locator("main img").count() == 0
 
 
-def test_a_film_of_which_nothing_is_known(page: Page) -> None:
+def test_a_movie_of_which_nothing_is_known(page: Page) -> None:
     submit(page)
-    expect(page.get_by_text("Nothing is known of this film")).to_be_visible()
+    expect(page.get_by_text("Nothing is known of this movie")).to_be_visible()
     expect(page.locator("#why-found")).to_be_hidden()
 
 
 def test_a_table_is_answered_and_downloaded(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Fill in an example").click()
-    expect(page.get_by_label("Films as CSV")).to_be_focused()
+    expect(page.get_by_label("Movies as CSV")).to_be_focused()
     page.get_by_role("button", name="Find the genres of all").click()
-    expect(page.get_by_text("2 of 3 films answered.")).to_be_visible()
+    expect(page.get_by_text("2 of 3 movies answered.")).to_be_visible()
     rows = page.locator("#many-table tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text("Nosferatu")
@@ -163,7 +163,7 @@ def test_a_table_is_answered_and_downloaded(page: Page, tmp_path: Path) -> None:
     assert [row["title"] for row in downloaded] == ["Nosferatu", "Stagecoach", ""]
     assert downloaded[2]["error"] == "year: expected a number, not 'nineteen'"
     assert all(0 <= float(downloaded[0][name]) <= 1 for name in GENRES)
-    page.get_by_label("Films as CSV").fill("titel\nA\n")
+    page.get_by_label("Movies as CSV").fill("titel\nA\n")
     page.get_by_role("button", name="Find the genres of all").click()
     expect(page.get_by_role("alert")).to_have_text(
         "The table: column 'titel': no such field; did you mean title?"

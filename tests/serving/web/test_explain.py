@@ -49,7 +49,7 @@ def test_an_effect_is_the_difference_of_log_odds() -> None:
     assert (found.genres, found.untried) == (("Western",), 0)
 
 
-def test_nothing_is_explained_of_a_film_that_is_not_known() -> None:
+def test_nothing_is_explained_of_a_movie_that_is_not_known() -> None:
     assert explain(western, {"title": " ", "year": 0}, 60).effects == ()
 
 
@@ -86,7 +86,7 @@ def test_only_so_many_words_are_tried() -> None:
     assert parts[-1].text == f"w{MOST_PARTS - 1}"
 
 
-def test_a_film_that_is_too_long_is_not_taken_apart() -> None:
+def test_a_movie_that_is_too_long_is_not_taken_apart() -> None:
     with pytest.raises(UserError, match="more than 20,000 characters"):
         explain(western, {"plot": "a " * 9000, "cast": "b|" * 3000}, 60)
 

@@ -33,7 +33,7 @@ RANDOM = np.random.default_rng(3)
 FUNCTION = np.flatnonzero(~function_words.content())
 
 
-def films(rows: int) -> Rows:
+def movies(rows: int) -> Rows:
     """Plots of random words, of which one of two kinds decides the genre."""
     first = np.arange(rows) % 2 == 0
     kinds = [RANDOM.integers(*((2000, 2020) if one else (3000, 3020)), 3) for one in first]
@@ -54,7 +54,7 @@ def films(rows: int) -> Rows:
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    return films(256)
+    return movies(256)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_vectors_are_those_that_the_encoder_makes(rows: Rows, layers: dict[str, 
 
 
 def test_vectors_tell_the_genres_better_than_before(tuned: Tuned) -> None:
-    unseen = films(200)
+    unseen = movies(200)
     ids = unseen.inputs[PIECES].to_tensor()
     first = unseen.labels[:, 3] > 0
 
@@ -138,7 +138,7 @@ def test_a_pass_sees_other_tokens_of_a_text_in_their_order() -> None:
     assert all(len(hide_tokens(text[:1], random)) == 1 for _ in range(20))
 
 
-def test_the_same_films_are_not_trained_on_twice(
+def test_the_same_movies_are_not_trained_on_twice(
     rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = SMALL.changed({"finetuning_epochs": 1})
@@ -153,7 +153,7 @@ def test_the_same_films_are_not_trained_on_twice(
     for name, weight in first.weights.items():
         np.testing.assert_array_equal(weight, again.weights[name])
     assert first.seconds_before == 0 < again.seconds_before
-    finetuned(films(64), quick, tmp_path)
+    finetuned(movies(64), quick, tmp_path)
     (other,) = tmp_path.glob("finetuned-*")
     assert other != file
 

@@ -60,7 +60,7 @@ def test_no_member_speaks_against_a_genre_that_it_finds() -> None:
     assert weights[1, 0] == 0
 
 
-def test_a_genre_of_few_films_is_weighed_as_the_others_are() -> None:
+def test_a_genre_of_few_movies_is_weighed_as_the_others_are() -> None:
     rng = np.random.default_rng(3)
     members = rng.normal(size=(50_000, 2, 2)) * 2
     labels = (rng.uniform(size=(50_000, 2)) < sigmoid(members[:, 0])).astype(float)

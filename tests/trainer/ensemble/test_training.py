@@ -20,7 +20,7 @@ HPARAMS = HParams(
 
 
 def split(count: int, seed: int) -> Rows:
-    """Films whose first two genres are those of a word and of a number."""
+    """Movies whose first two genres are those of a word and of a number."""
     inputs = rows(count, words=5, seed=seed)
     labels = np.zeros((count, NUM_GENRES), np.float32)
     labels[:, 0] = inputs[xf.PLOT_WORDS][:, 0] % 2

@@ -17,8 +17,8 @@ ROWS = 600
 Grown = list[HistGradientBoostingClassifier]
 
 
-def films(rows: int = ROWS, seed: int = 1) -> Rows:
-    """Films whose first genre is the year's and the lead's together, not either's alone."""
+def movies(rows: int = ROWS, seed: int = 1) -> Rows:
+    """Movies whose first genre is the year's and the lead's together, not either's alone."""
     rng = np.random.default_rng(seed)
     inputs = {
         fields.PEOPLE_LIFTS: rng.normal(size=(rows, 4 * fields.LIFT_SIZE)).astype(np.float16),
@@ -54,8 +54,8 @@ def grown(monkeypatch: pytest.MonkeyPatch) -> Grown:
 
 
 def test_the_tables_answer_as_scikit_learn_does(grown: Grown) -> None:
-    forest = trees.Forest(trees.fit(films(), HPARAMS))
-    unseen = columns(films(200, seed=2).inputs)
+    forest = trees.Forest(trees.fit(movies(), HPARAMS))
+    unseen = columns(movies(200, seed=2).inputs)
     answers = forest(unseen).numpy()
     assert answers.shape == (200, NUM_GENRES)
     assert not forest.trainable_weights
@@ -67,29 +67,29 @@ def test_the_tables_answer_as_scikit_learn_does(grown: Grown) -> None:
 
 
 def test_two_questions_together_decide() -> None:
-    forest = trees.Forest(trees.fit(films(4000), HPARAMS.changed({"trees": 60})))
-    unseen = films(500, seed=2)
+    forest = trees.Forest(trees.fit(movies(4000), HPARAMS.changed({"trees": 60})))
+    unseen = movies(500, seed=2)
     found = forest(columns(unseen.inputs)).numpy()[:, 0] > 0
     assert np.mean(found == unseen.labels[:, 0]) > 0.95
 
 
-def test_a_genre_of_no_film_or_of_all_is_a_bias_alone() -> None:
-    found = trees.fit(films(), HPARAMS)
+def test_a_genre_of_no_movie_or_of_all_is_a_bias_alone() -> None:
+    found = trees.fit(movies(), HPARAMS)
     for genre, sign in ((1, -1), (3, 1)):
         assert not found.value[genre].any()
         assert sign * found.bias[genre] > 3
 
 
-def test_films_too_few_for_a_split_are_a_bias_alone() -> None:
-    few = films(50)
+def test_movies_too_few_for_a_split_are_a_bias_alone() -> None:
+    few = movies(50)
     answers = trees.Forest(trees.fit(few, HPARAMS))(columns(few.inputs)).numpy()
     assert np.isfinite(answers).all()
     assert np.ptp(answers[:, 0]) < 1e-6
 
 
 def test_fields_are_hidden_from_them_as_from_the_others(grown: Grown) -> None:
-    """Trees that saw people in every film would ask for them where nobody is known."""
-    known = films()
+    """Trees that saw people in every movie would ask for them where nobody is known."""
+    known = movies()
     inputs = known.inputs
     known.labels[:, 0] = inputs[fields.PEOPLE_LIFTS][:, 0] > 0
     answers = []
@@ -100,7 +100,7 @@ def test_fields_are_hidden_from_them_as_from_the_others(grown: Grown) -> None:
     assert np.abs(answers[1] - 0.5).mean() < 0.1 < np.abs(answers[0] - 0.5).mean()
 
 
-def test_the_same_films_give_the_same_trees() -> None:
-    one, other = (trees.fit(films(), HPARAMS) for _ in range(2))
+def test_the_same_movies_give_the_same_trees() -> None:
+    one, other = (trees.fit(movies(), HPARAMS) for _ in range(2))
     np.testing.assert_array_equal(one.column, other.column)
     np.testing.assert_array_equal(one.value, other.value)

@@ -20,7 +20,7 @@ from schema import names
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
 from tests.data.tiny_training import SHIPPED_BUT_SMALL
-from tests.end_to_end.project import FILMS, Project, Run
+from tests.end_to_end.project import MOVIES, Project, Run
 from trainer import run
 from trainer.encoder.pretrained import ENCODERS
 from trainer.ensemble.thresholds import PATTERNS
@@ -63,7 +63,7 @@ def examples(project: Project) -> dict[str, list[bytes]]:
 
 
 @pytest.fixture(scope="module")
-def films(project: Project) -> list[dict[str, str]]:
+def movies(project: Project) -> list[dict[str, str]]:
     """Rows of the movies CSV; an empty cell is missing."""
     rows = []
     for shard in sorted((project.output / "movies").glob("movies-*.csv")):
@@ -179,22 +179,22 @@ def test_the_requests_that_warm_a_server_up_are_answered(
 
 
 def test_named_features_answer_as_examples_do(
-    signatures: dict[str, Any], examples: dict[str, list[bytes]], films: list[dict[str, str]]
+    signatures: dict[str, Any], examples: dict[str, list[bytes]], movies: list[dict[str, str]]
 ) -> None:
     serialized = [one for split in SPLITS for one in examples[split]]
     by_title = {tconst(one): one for one in serialized}
-    assert len(films) == len(by_title) == FILMS
-    gaps = {name: sum(not film[name] for film in films) for name in raw.MODEL_INPUTS}
+    assert len(movies) == len(by_title) == MOVIES
+    gaps = {name: sum(not movie[name] for movie in movies) for name in raw.MODEL_INPUTS}
     assert gaps == {
         **dict.fromkeys(raw.TEXTS, 0),
         **dict.fromkeys(raw.NUMBERS + raw.PEOPLE, 55),
     }
 
-    answer = signatures[names.SERVING_SIGNATURE](**named(films))
+    answer = signatures[names.SERVING_SIGNATURE](**named(movies))
     of_examples = signatures[names.EXAMPLES_SIGNATURE](
-        examples=tf.constant([by_title[film[raw.TCONST]] for film in films])
+        examples=tf.constant([by_title[movie[raw.TCONST]] for movie in movies])
     )
-    assert_is_an_answer(answer, FILMS)
+    assert_is_an_answer(answer, MOVIES)
     assert_same(answer, of_examples)
 
 
@@ -204,11 +204,11 @@ def tconst(serialized: bytes) -> str:
 
 
 def test_an_input_that_is_left_out_is_one_that_is_empty(
-    signatures: dict[str, Any], defaults: dict[str, tf.Tensor], films: list[dict[str, str]]
+    signatures: dict[str, Any], defaults: dict[str, tf.Tensor], movies: list[dict[str, str]]
 ) -> None:
     serve = signatures[names.SERVING_SIGNATURE]
     assert set(defaults) == set(raw.MODEL_INPUTS)
-    rows = films[:20]
+    rows = movies[:20]
     for name in raw.MODEL_INPUTS:
         left_out = {**named(rows), name: defaults[name]}
         empty = named([{**row, name: ""} for row in rows])
@@ -216,9 +216,9 @@ def test_an_input_that_is_left_out_is_one_that_is_empty(
 
 
 def test_only_a_plot(
-    signatures: dict[str, Any], defaults: dict[str, tf.Tensor], films: list[dict[str, str]]
+    signatures: dict[str, Any], defaults: dict[str, tf.Tensor], movies: list[dict[str, str]]
 ) -> None:
-    plots = [film[raw.PLOT] for film in films[:5]]
+    plots = [movie[raw.PLOT] for movie in movies[:5]]
     answer = signatures[names.SERVING_SIGNATURE](**{**defaults, raw.PLOT: tf.constant(plots)})
     of_examples = signatures[names.EXAMPLES_SIGNATURE](
         examples=tf.constant([example(plot=plot) for plot in plots])
@@ -273,9 +273,9 @@ def test_decisions_follow_the_recorded_thresholds(
     project: Project,
     signatures: dict[str, Any],
     examples: dict[str, list[bytes]],
-    films: list[dict[str, str]],
+    movies: list[dict[str, str]],
 ) -> None:
-    trained = {film[raw.TCONST]: film for film in films}
+    trained = {movie[raw.TCONST]: movie for movie in movies}
     people: dict[str, set[str]] = {name: set() for name in raw.PEOPLE}
     for one in examples["train"]:
         for name in raw.PEOPLE:
@@ -287,9 +287,9 @@ def test_decisions_follow_the_recorded_thresholds(
             [genres[genre]["threshold"] for genre in GENRES]
             for genres in (decisions[pattern] for pattern in PATTERNS)
         ]
-    )[[pattern_of(film, people) for film in films]]
+    )[[pattern_of(movie, people) for movie in movies]]
 
-    answer = signatures[names.SERVING_SIGNATURE](**named(films))
+    answer = signatures[names.SERVING_SIGNATURE](**named(movies))
     margins = logit(answer["probabilities"].numpy()) - logit(thresholds)
     expected = (margins >= 0) | (margins == margins.max(axis=1, keepdims=True))
     clear = np.abs(margins) > 1e-4
@@ -297,15 +297,15 @@ def test_decisions_follow_the_recorded_thresholds(
     assert clear.mean() > 0.99
 
 
-def pattern_of(film: dict[str, str], people: dict[str, set[str]]) -> int:
+def pattern_of(movie: dict[str, str], people: dict[str, set[str]]) -> int:
     """Which of `PATTERNS` a row has, given who was seen in training."""
-    seen = any(people[name] & people_of(film, name) for name in raw.PEOPLE)
-    return 2 * seen + bool(film[raw.RATING] and film[raw.VOTES])
+    seen = any(people[name] & people_of(movie, name) for name in raw.PEOPLE)
+    return 2 * seen + bool(movie[raw.RATING] and movie[raw.VOTES])
 
 
-def people_of(film: dict[str, str], field: str) -> set[str]:
+def people_of(movie: dict[str, str], field: str) -> set[str]:
     """The names of a field that the model reads."""
-    names = film[field].split(raw.LIST_SEPARATOR)[: xf.TransformConfig().max_cast]
+    names = movie[field].split(raw.LIST_SEPARATOR)[: xf.TransformConfig().max_cast]
     return {name for name in names if name}
 
 
@@ -314,9 +314,9 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
 
 
 def test_the_evaluator_sees_the_same_decisions_labels_and_slices(
-    signatures: dict[str, Any], examples: dict[str, list[bytes]], films: list[dict[str, str]]
+    signatures: dict[str, Any], examples: dict[str, list[bytes]], movies: list[dict[str, str]]
 ) -> None:
-    by_title = {film[raw.TCONST]: film for film in films}
+    by_title = {movie[raw.TCONST]: movie for movie in movies}
     rows = [by_title[tconst(one)] for one in examples["test"]]
     serialized = tf.constant(examples["test"])
     given = signatures[names.EVALUATE_SIGNATURE](examples=serialized)
@@ -333,13 +333,13 @@ def test_the_evaluator_sees_the_same_decisions_labels_and_slices(
 
 
 def test_the_model_stands_alone(
-    project: Project, saved_model: Path, signatures: dict[str, Any], films: list[dict[str, str]]
+    project: Project, saved_model: Path, signatures: dict[str, Any], movies: list[dict[str, str]]
 ) -> None:
-    before = signatures[names.SERVING_SIGNATURE](**named(films))
+    before = signatures[names.SERVING_SIGNATURE](**named(movies))
     away = project.output.rename(project.folder / "away")
     try:
         moved = tf.saved_model.load(str(saved_model)).signatures[names.SERVING_SIGNATURE]
-        assert_same(moved(**named(films)), before)
+        assert_same(moved(**named(movies)), before)
     finally:
         away.rename(project.output)
 
@@ -352,7 +352,7 @@ def test_the_model_stands_alone(
 def test_each_encoder_trains_and_exports(
     project: Project,
     examples: dict[str, list[bytes]],
-    films: list[dict[str, str]],
+    movies: list[dict[str, str]],
     tmp_path: Path,
     words: str,
     sentences: str,
@@ -381,7 +381,7 @@ def test_each_encoder_trains_and_exports(
 
     signatures = tf.saved_model.load(str(tmp_path / "model")).signatures
     assert set(signatures) == {"serving_default", "examples", "evaluate", "transform_features"}
-    by_title = {film[raw.TCONST]: film for film in films}
+    by_title = {movie[raw.TCONST]: movie for movie in movies}
     rows = [by_title[tconst(one)] for one in examples["test"]]
     answer = signatures[names.SERVING_SIGNATURE](**named(rows))
     assert_is_an_answer(answer, len(rows))

@@ -51,7 +51,7 @@ def test_a_server_answers_every_request_of_it(
 ) -> None:
     with (
         caplog.at_level(logging.INFO, "serving"),
-        running(ServerConfig(model_name="films", model_base_path=tmp_path)) as server,
+        running(ServerConfig(model_name="movies", model_base_path=tmp_path)) as server,
     ):
         assert server.models.available()
-    assert "version 1 of model films is served" in caplog.text
+    assert "version 1 of model movies is served" in caplog.text

@@ -11,7 +11,7 @@ from trainer.features.fields import FieldDropout
 from transform import features as xf
 
 
-def a_film_known_in_all(rows: int) -> dict[str, np.ndarray]:
+def a_movie_known_in_all(rows: int) -> dict[str, np.ndarray]:
     return {
         xf.PLOT_WORDS: np.ones((rows, 3), np.int32),
         fields.PLOT_LOGITS: np.ones((rows, NUM_GENRES), np.float32),
@@ -38,14 +38,14 @@ def test_a_hidden_role_leaves_the_others() -> None:
 
 
 def test_field_dropout_hides_fields_as_if_never_known() -> None:
-    inputs = a_film_known_in_all(2000)
+    inputs = a_movie_known_in_all(2000)
     layer = FieldDropout(0.3, seed=3)
     hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
     gone = {name: (value == 0).all(1) for name, value in hidden.items()}
     assert gone[fields.PEOPLE_LIFTS].mean() == pytest.approx(0.3, abs=0.03)
     assert gone[xf.NUMBERS].mean() == pytest.approx(0.3, abs=0.03)
     assert gone[fields.TITLE_LOGITS].mean() == pytest.approx(0.3, abs=0.03)
-    # In half of the films without people their number is unknown, too.
+    # In half of the movies without people their number is unknown, too.
     counted = ~gone[fields.CREDIT_COUNTS][gone[fields.PEOPLE_LIFTS]]
     assert counted.mean() == pytest.approx(0.5, abs=0.06)
     np.testing.assert_array_equal(hidden[xf.NUMBERS_MISSING], 1 - hidden[xf.NUMBERS])
@@ -56,7 +56,7 @@ def test_field_dropout_hides_fields_as_if_never_known() -> None:
 
 
 def test_field_dropout_hides_single_fields() -> None:
-    inputs = a_film_known_in_all(3000)
+    inputs = a_movie_known_in_all(3000)
     layer = FieldDropout(0.3, seed=3)
     hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
     lifts = hidden[fields.PEOPLE_LIFTS].reshape(3000, 4, fields.LIFT_SIZE)

@@ -14,8 +14,8 @@ HPARAMS = HParams(folds=2, people_prior=2.0)
 ROWS = 60
 
 
-def films() -> Rows:
-    """Films of which two neighbours share their split key."""
+def movies() -> Rows:
+    """Movies of which two neighbours share their split key."""
     rng = np.random.default_rng(3)
     inputs = {
         name: tf.RaggedTensor.from_row_lengths(
@@ -28,16 +28,16 @@ def films() -> Rows:
     return Rows(inputs, labels)
 
 
-def test_films_that_belong_together_share_a_fold() -> None:
-    folds = network.folds_of(films(), HPARAMS)
+def test_movies_that_belong_together_share_a_fold() -> None:
+    folds = network.folds_of(movies(), HPARAMS)
     np.testing.assert_array_equal(folds, 1 + np.arange(ROWS) // 2 % 2)
     assert folds.dtype == np.int32
-    assert set(network.folds_of(films(), HPARAMS.changed({"folds": 5}))) == {1, 2, 3, 4, 5}
+    assert set(network.folds_of(movies(), HPARAMS.changed({"folds": 5}))) == {1, 2, 3, 4, 5}
 
 
-def test_a_copy_of_a_film_does_not_tell_its_genres() -> None:
-    """Neither a word nor a person that only a film and its copy have says anything of it."""
-    train = films()
+def test_a_copy_of_a_movie_does_not_tell_its_genres() -> None:
+    """Neither a word nor a person that only a movie and its copy have says anything of it."""
+    train = movies()
     inputs = dict(train.inputs)
     inputs[xf.PLOT_NGRAMS] = tf.ragged.constant(
         [[1 + row // 4, 99] for row in range(ROWS)], dtype=tf.int32
@@ -58,7 +58,7 @@ def test_a_copy_of_a_film_does_not_tell_its_genres() -> None:
 
 
 def test_features_have_exact_values() -> None:
-    train = films()
+    train = movies()
     fitted = network.fit(train, HPARAMS)
     extract = network.build(fitted, HPARAMS)
     folds = network.folds_of(train, HPARAMS)
@@ -89,8 +89,8 @@ def test_features_have_exact_values() -> None:
     np.testing.assert_allclose(of_cast[-1], np.log1p(pooled[-1]), rtol=1e-2)
 
 
-def test_other_splits_are_described_by_all_training_films() -> None:
-    train = films()
+def test_other_splits_are_described_by_all_training_movies() -> None:
+    train = movies()
     fitted = network.fit(train, HPARAMS)
     served = network.build(fitted.for_serving(), HPARAMS)
     of_others = network.compute(network.build(fitted, HPARAMS), train)
@@ -99,7 +99,7 @@ def test_other_splits_are_described_by_all_training_films() -> None:
 
 
 def test_unknown_ids_are_counted_as_names_and_say_nothing() -> None:
-    extract = network.build(network.fit(films(), HPARAMS), HPARAMS)
+    extract = network.build(network.fit(movies(), HPARAMS), HPARAMS)
     inputs = {
         name: tf.ragged.constant([[1000, 1001], []], dtype=tf.int32) for name in xf.HASHED_FEATURES
     }
@@ -109,8 +109,8 @@ def test_unknown_ids_are_counted_as_names_and_say_nothing() -> None:
         assert not found[name].any()
 
 
-def test_serving_keeps_the_tables_of_all_films() -> None:
-    fitted = network.fit(films(), HPARAMS)
+def test_serving_keeps_the_tables_of_all_movies() -> None:
+    fitted = network.fit(movies(), HPARAMS)
     served = fitted.for_serving()
     for name in texts.TERMS:
         whole = fitted.terms[name].coefficients[:1]

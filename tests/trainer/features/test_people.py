@@ -1,4 +1,4 @@
-"""People, described by the genres of their other films."""
+"""People, described by the genres of their other movies."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +12,7 @@ from transform import features as xf
 
 
 def rows(count: int = 40) -> tuple[Rows, np.ndarray]:
-    """Films of random people, and their folds."""
+    """Movies of random people, and their folds."""
     rng = np.random.default_rng(0)
     inputs = {
         name: tf.RaggedTensor.from_row_lengths(
@@ -24,7 +24,7 @@ def rows(count: int = 40) -> tuple[Rows, np.ndarray]:
     return Rows(inputs, labels), (1 + np.arange(count) % 2).astype(np.int32)
 
 
-def test_no_film_is_counted_among_those_that_describe_it() -> None:
+def test_no_movie_is_counted_among_those_that_describe_it() -> None:
     train, folds = rows()
     found = people.fit(train, folds)
     assert tuple(found) == people.FIELDS
@@ -50,10 +50,10 @@ def test_leads_are_the_first_three_of_the_cast() -> None:
 
 def test_people_lift() -> None:
     counts = np.zeros((2, 4, NUM_GENRES + 1), np.float32)
-    counts[0, 1, [0, -1]] = 6, 8  # 6 films of 8 are of the first genre
+    counts[0, 1, [0, -1]] = 6, 8  # 6 movies of 8 are of the first genre
     counts[0, 2, [0, -1]] = 0, 2
     counts[1] = counts[0]
-    counts[1, 2] = 0  # whose two films are both in the fold of table 1
+    counts[1, 2] = 0  # whose two movies are both in the fold of table 1
     rates = np.full(NUM_GENRES, 0.25)
     layer = PeopleLift(counts, rates, prior=2.0)
     places = np.array([[1, 2, 3], [1, 2, 3], [0, 0, 0]], np.int32)

@@ -14,7 +14,7 @@ from transform import features as xf
 
 
 def fitted() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Coefficients from films whose first genre is that of one word."""
+    """Coefficients from movies whose first genre is that of one word."""
     rng = np.random.default_rng(0)
     words = (rng.uniform(size=(300, 6)) < 0.3).astype(np.float32)
     labels = np.zeros((300, NUM_GENRES), np.float32)
@@ -38,17 +38,17 @@ def test_coefficients_find_the_word() -> None:
     assert not found["names"].any()
 
 
-def test_a_genre_of_no_film_or_of_all_has_no_coefficients() -> None:
+def test_a_genre_of_no_movie_or_of_all_has_no_coefficients() -> None:
     found, *_ = fitted()
     assert not found["words"][:, :, [1, 3]].any()
 
 
-def test_the_same_films_give_the_same_coefficients() -> None:
+def test_the_same_movies_give_the_same_coefficients() -> None:
     np.testing.assert_array_equal(fitted()[0]["words"], fitted()[0]["words"])
 
 
-def test_no_film_has_its_own_genres_in_its_table() -> None:
-    """Each film has a word of its own, which gives its genres away to who has read its labels."""
+def test_no_movie_has_its_own_genres_in_its_table() -> None:
+    """Each movie has a word of its own, which gives its genres away to who has read its labels."""
     rng = np.random.default_rng(0)
     labels = (rng.uniform(size=(60, NUM_GENRES)) < 0.4).astype(np.float32)
     labels[:, 5] = np.arange(60) % 2
@@ -63,7 +63,7 @@ def test_no_film_has_its_own_genres_in_its_table() -> None:
     assert (tables[:, 0, 5] > 0.5).all()
 
 
-def test_one_film_has_no_other_to_learn_from() -> None:
+def test_one_movie_has_no_other_to_learn_from() -> None:
     words = {"words": sparse.csr_matrix(np.ones((1, 3), np.float32))}
     tables = texts.out_of_fold(words, np.ones((1, NUM_GENRES)), np.ones(1, int), seed=1)["words"]
     np.testing.assert_array_equal(tables, np.zeros((2, 3, NUM_GENRES)))
@@ -111,9 +111,9 @@ def test_the_layer_says_what_the_regressions_do() -> None:
     np.testing.assert_allclose(TextLogits(found)(places, folds[:, None]), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "min_films"), [(xf.PLOT_NGRAMS, 4), (xf.TITLE_WORDS, 3)])
-def test_rare_terms_are_not_read(name: str, min_films: int) -> None:
-    rows = [[7, 8]] * (min_films - 1) + [[8]]
+@pytest.mark.parametrize(("name", "min_movies"), [(xf.PLOT_NGRAMS, 4), (xf.TITLE_WORDS, 3)])
+def test_rare_terms_are_not_read(name: str, min_movies: int) -> None:
+    rows = [[7, 8]] * (min_movies - 1) + [[8]]
     inputs = {one: tf.ragged.constant(rows, dtype=tf.int32) for one in texts.TERMS}
     train = Rows(inputs, np.ones((len(rows), NUM_GENRES), np.float32))
     folds = np.ones(len(rows), np.int32)

@@ -8,12 +8,12 @@ from trainer.features.vocabulary import Lookup, incidence, most_frequent, places
 IDS = tf.ragged.constant([[70, 70, 90], [70, 50], [90], [], [2**31 - 2]], dtype=tf.int32)
 
 
-def test_the_ids_of_the_most_films_are_chosen() -> None:
-    # 70 and 90 are in two films, though 70 stands there three times; the others are in one.
-    assert most_frequent(IDS, most=9, min_films=1).tolist() == [50, 70, 90, 2**31 - 2]
-    assert most_frequent(IDS, most=9, min_films=2).tolist() == [70, 90]
-    assert most_frequent(IDS, most=3, min_films=1).tolist() == [50, 70, 90]
-    assert most_frequent(IDS, most=9, min_films=3).tolist() == []
+def test_the_ids_of_the_most_movies_are_chosen() -> None:
+    # 70 and 90 are in two movies, though 70 stands there three times; the others are in one.
+    assert most_frequent(IDS, most=9, min_movies=1).tolist() == [50, 70, 90, 2**31 - 2]
+    assert most_frequent(IDS, most=9, min_movies=2).tolist() == [70, 90]
+    assert most_frequent(IDS, most=3, min_movies=1).tolist() == [50, 70, 90]
+    assert most_frequent(IDS, most=9, min_movies=3).tolist() == []
 
 
 def test_places_are_counted_from_one() -> None:

@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1."""
 
 
-class Settings(BaseModel):
+class Config(BaseModel):
     """A section of the configuration: frozen, and validated whenever it is made.
 
     `model_fields_set` has the names of the settings that were given; the others have defaults.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from schema.settings import Count, Settings, Share
+from schema.config import Config, Count, Share
 
 
 def _title_type(name: str) -> str:
@@ -32,7 +32,7 @@ _TitleTypes = Annotated[
 ]
 
 
-class IngestSettings(Settings):
+class IngestConfig(Config):
     """Choices of a build; the defaults keep feature films.
 
     Attributes:

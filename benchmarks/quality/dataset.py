@@ -1,4 +1,4 @@
-"""The films of a run, and what they look like where fields are missing."""
+"""The movies of a run, and what they look like where fields are missing."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -22,59 +22,59 @@ SEED: Final = 1
 SPLITS: Final = tuple(Split)
 SPARSE_CAST: Final = 4
 
-Films: TypeAlias = pd.DataFrame
-"""Films with the columns of `schema.features.CSV_COLUMNS`, numbered from 0 on.
+Movies: TypeAlias = pd.DataFrame
+"""Movies with the columns of `schema.features.CSV_COLUMNS`, numbered from 0 on.
 
 They are `str` objects, empty where not known; numbers are float32, NaN where not known.
 """
 
 
-def genres(films: Films) -> npt.NDArray[np.bool_]:
-    """Which genres each film has, bool [films, 22]."""
-    return labels(films[raw.GENRES_FIELD].tolist())
+def genres(movies: Movies) -> npt.NDArray[np.bool_]:
+    """Which genres each movie has, bool [movies, 22]."""
+    return labels(movies[raw.GENRES_FIELD].tolist())
 
 
-def people(films: Films, field: str) -> list[list[str]]:
-    """The names of a field, film by film."""
+def people(movies: Movies, field: str) -> list[list[str]]:
+    """The names of a field, movie by movie."""
     return [
         [name for part in joined.split(raw.LIST_SEPARATOR) if (name := part.strip())]
-        for joined in films[field]
+        for joined in movies[field]
     ]
 
 
-def of_run(examples: Path) -> dict[str, Films]:
+def of_run(examples: Path) -> dict[str, Movies]:
     """The splits of a run, from the folder of CsvExampleGen's artifact.
 
     Raises:
-        UserError: a split has no films.
+        UserError: a split has no movies.
     """
     artifact = standard_artifacts.Examples()
     artifact.uri = str(examples)
     artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
-    splits: dict[str, Films] = {
+    splits: dict[str, Movies] = {
         split: pd.DataFrame(example_files.columns(artifact, split, raw.CSV_COLUMNS))
         for split in SPLITS
     }
-    for split, films in splits.items():
-        if films.empty:
-            raise UserError(f"The split {split} in {examples} has no films. Give more films.")
+    for split, movies in splits.items():
+        if movies.empty:
+            raise UserError(f"The split {split} in {examples} has no movies. Give more movies.")
     return splits
 
 
-def plot_and_title(films: Films) -> Films:
-    """The films with everything else hidden."""
+def plot_and_title(movies: Movies) -> Movies:
+    """The movies with everything else hidden."""
     hidden = dict.fromkeys(raw.PEOPLE, "") | dict.fromkeys(raw.NUMBERS, np.float32(np.nan))
-    return films.assign(**hidden)
+    return movies.assign(**hidden)
 
 
-def sparse(films: Films) -> Films:
-    """The films as a small catalogue might have them.
+def sparse(movies: Movies) -> Movies:
+    """The movies as a small catalogue might have them.
 
     No writers; at most four of the cast; no rating and votes in a third; all names ones that no
-    other film has in half; and a third of the plots cut off in the middle. Which films are hit is
+    other movie has in half; and a third of the plots cut off in the middle. Which movies are hit is
     drawn by the hash of their tconst, for each of the three by itself.
     """
-    ids = films[raw.TCONST]
+    ids = movies[raw.TCONST]
     unrated, strange, cut = (
         np.array([_draw(tconst, what) < share for tconst in ids], bool)
         for what, share in (("rating", 1 / 3), ("people", 1 / 2), ("plot", 1 / 3))
@@ -87,41 +87,41 @@ def sparse(films: Films) -> Films:
                 if unseen
                 else names[:most]
             )
-            for tconst, names, unseen in zip(ids, people(films, field), strange, strict=True)
+            for tconst, names, unseen in zip(ids, people(movies, field), strange, strict=True)
         ]
-    plots = [(plot.split(" "), short) for plot, short in zip(films[raw.PLOT], cut, strict=True)]
+    plots = [(plot.split(" "), short) for plot, short in zip(movies[raw.PLOT], cut, strict=True)]
     changed[raw.PLOT] = [
         " ".join(words[: -(-len(words) // 2)] if short else words) for words, short in plots
     ]
     for name in (raw.RATING, raw.VOTES):
-        changed[name] = films[name].mask(unrated)
-    return films.assign(**changed)
+        changed[name] = movies[name].mask(unrated)
+    return movies.assign(**changed)
 
 
 def _draw(tconst: str, what: str) -> float:
-    """A number in [0, 1) that is always the same for a film and what is drawn."""
+    """A number in [0, 1) that is always the same for a movie and what is drawn."""
     digest = hashlib.sha256(f"{what} {tconst}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 View = tuple[str, str]
-"""A split, and what is known of its films: a name in `INPUTS`."""
+"""A split, and what is known of its movies: a name in `INPUTS`."""
 
 ALL_FIELDS: Final = "all fields"
 PLOT_AND_TITLE: Final = "plot and title only"
 SPARSE: Final = "sparse catalogue"
-INPUTS: Final[Mapping[str, Callable[[Films], Films]]] = {
-    ALL_FIELDS: lambda films: films,
+INPUTS: Final[Mapping[str, Callable[[Movies], Movies]]] = {
+    ALL_FIELDS: lambda movies: movies,
     PLOT_AND_TITLE: plot_and_title,
     SPARSE: sparse,
 }
-"""What is known of each film of the eval and test splits; all arms are fitted on all fields."""
+"""What is known of each movie of the eval and test splits; all arms are fitted on all fields."""
 
 TRAINING: Final[View] = (Split.TRAIN, ALL_FIELDS)
 JUDGED: Final[View] = (Split.TEST, ALL_FIELDS)
 
 
-def views(splits: Mapping[str, Films]) -> dict[View, Films]:
+def views(splits: Mapping[str, Movies]) -> dict[View, Movies]:
     """What the arms read: the training split with all fields, the others with each input."""
     return {TRAINING: splits[Split.TRAIN]} | {
         (split, known): hide(splits[split])

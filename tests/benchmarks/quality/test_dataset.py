@@ -1,13 +1,13 @@
-"""What is hidden of films, and what stays."""
+"""What is hidden of movies, and what stays."""
 
 import numpy as np
 
 from benchmarks.quality import leakage
-from benchmarks.quality.films import (
+from benchmarks.quality.dataset import (
     ALL_FIELDS,
     INPUTS,
     SPARSE_CAST,
-    Films,
+    Movies,
     genres,
     people,
     plot_and_title,
@@ -18,8 +18,8 @@ from schema import features as raw
 from tests.data.tiny_movies import Row, movies
 
 
-def films(rows: list[Row]) -> Films:
-    made = Films(rows, columns=list(raw.CSV_COLUMNS))
+def frame(rows: list[Row]) -> Movies:
+    made = Movies(rows, columns=list(raw.CSV_COLUMNS))
     return made.astype(dict.fromkeys(raw.NUMBERS, np.float32))
 
 
@@ -29,7 +29,7 @@ def with_cast(rows: list[Row], names: int) -> list[Row]:
 
 
 def test_plot_and_title_hides_all_else_but_labels() -> None:
-    some = films(movies(5))
+    some = frame(movies(5))
     hidden = plot_and_title(some)
     for name in raw.MODEL_INPUTS:
         if name in raw.TEXTS:
@@ -40,11 +40,11 @@ def test_plot_and_title_hides_all_else_but_labels() -> None:
         else:
             assert hidden[name].tolist() == [""] * 5
     assert np.array_equal(genres(hidden), genres(some))
-    assert some[raw.DIRECTORS].all(), "the films themselves stay as they are"
+    assert some[raw.DIRECTORS].all(), "the movies themselves stay as they are"
 
 
 def test_a_sparse_catalogue_has_the_shares_that_it_promises() -> None:
-    some = films(with_cast(movies(3000), names=6))
+    some = frame(with_cast(movies(3000), names=6))
     few = sparse(some)
     assert set(few[raw.WRITERS]) == {""}
     unrated = np.isnan(few[raw.RATING])
@@ -74,28 +74,28 @@ def test_a_sparse_catalogue_has_the_shares_that_it_promises() -> None:
     assert abs((unrated & strange & cut).mean() - 1 / 18) < 0.02
 
 
-def _pairs(one: Films, other: Films) -> list[tuple[list[str], list[str]]]:
+def _pairs(one: Movies, other: Movies) -> list[tuple[list[str], list[str]]]:
     return list(zip(people(one, raw.CAST), people(other, raw.CAST), strict=True))
 
 
-def test_what_is_sparse_about_a_film_does_not_hang_on_the_others() -> None:
+def test_what_is_sparse_about_a_movie_does_not_hang_on_the_others() -> None:
     rows = movies(40)
-    alone, among = sparse(films(rows[7:8])), sparse(films(rows))
+    alone, among = sparse(frame(rows[7:8])), sparse(frame(rows))
     assert all(
         np.array_equal(alone[name], among[name][7:8], equal_nan=name in raw.NUMBERS)
         for name in raw.CSV_COLUMNS
     )
 
 
-def test_strangers_are_of_one_film_alone() -> None:
-    few = sparse(films(movies(200)))
+def test_strangers_are_of_one_movie_alone() -> None:
+    few = sparse(frame(movies(200)))
     names = [name for cast in people(few, raw.CAST) for name in cast if " of tt" in name]
     assert len(names) == len(set(names)) > 100
 
 
 def test_views_train_on_all_fields_and_judge_on_each_input() -> None:
     splits = {
-        name: films(movies(count, seed=count))
+        name: frame(movies(count, seed=count))
         for name, count in {"train": 6, "eval": 4, "test": 3}.items()
     }
     made = views(splits)
@@ -111,13 +111,13 @@ def test_leakage_counts_what_stands_in_two_splits() -> None:
     for number, rows in enumerate((one, two, three)):
         for place, row in enumerate(rows):
             row[raw.TITLE] = f"Title {chr(97 + 3 * number + place)}"
-            # Twelve words are a stretch; no two films have one in common.
+            # Twelve words are a stretch; no two movies have one in common.
             row[raw.PLOT] = " ".join(f"w{number}{place}{word}" for word in range(14))
-    splits = {"train": films(one), "eval": films(two), "test": films(three)}
+    splits = {"train": frame(one), "eval": frame(two), "test": frame(three)}
     assert leakage.leakage(splits) == leakage.Leakage(0, 0, 0, 0)
 
     two[0][raw.TITLE] = "The Title A"
     three[1][raw.PLOT] = one[1][raw.PLOT].upper() + "!"
     three[2][raw.SPLIT_KEY] = two[2][raw.SPLIT_KEY]
-    splits = {"train": films(one), "eval": films(two), "test": films(three)}
+    splits = {"train": frame(one), "eval": frame(two), "test": frame(three)}
     assert leakage.leakage(splits) == leakage.Leakage(keys=1, stems=1, plots=1, windows=3)
