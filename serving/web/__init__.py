@@ -1,1 +1,1 @@
-"""The web page: people type a movie, and see its genres and what in the movie speaks for them."""
+"""The web page: a form for a movie, its predicted genres and what moved them."""

@@ -1,4 +1,4 @@
-"""The page's application: answers of the model server, errors in plain words."""
+"""The web page's application: static files and a JSON API in front of the model server."""
 
 import io
 import json
@@ -21,21 +21,22 @@ from serving.client.stream import answers
 from serving.client.transport import ErrorKind
 from serving.web.explain import explain
 
-PAGE: Final = Path(__file__).with_name("page")
+PAGE_DIRECTORY: Final = Path(__file__).with_name("page")
 
-LARGEST_BODY: Final = 4 << 20
-"""Bytes of a request."""
+MAX_BODY_BYTES: Final = 4 << 20
 
-SECONDS_TO_EXPLAIN: Final = 8.0
+EXPLANATION_TIMEOUT_SECONDS: Final = 8.0
 
-MOST_ROWS: Final = 1000
-"""Of a table; more is for the command line."""
+MAX_TABLE_ROWS: Final = 1000
 
 ROWS_PER_REQUEST: Final = 32
-REQUESTS: Final = 2
+"""Number of rows of a table that one request to the model server holds."""
+
+PARALLEL_REQUESTS: Final = 2
+"""Number of requests to the model server that run at the same time for one table."""
 
 HEADERS: Final = {
-    # The page needs nothing but itself; what a movie is called can never become code in it.
+    # The page loads only its own files, so no text of a movie can run as code.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
@@ -43,88 +44,108 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+"""Headers of every response."""
 
-_STATUS_OF: Final = {
+_SERVER_ERROR_STATUS: Final = {
     ErrorKind.ROWS: 400,
     ErrorKind.BUSY: 503,
     ErrorKind.AWAY: 503,
     ErrorKind.LATE: 504,
 }
-"""Whatever is not here is 502."""
+"""HTTP status by the kind of a `ServerError`; 502 for all other kinds."""
 
 
 class TooLargeError(UserError):
-    """A request that is longer than `LARGEST_BODY`."""
+    """A request whose body is longer than `MAX_BODY_BYTES`."""
 
 
 def create_app(client: Client, model_name: str) -> FastAPI:
-    """The application; the page calls the model by `model_name`."""
-    # FastAPI's own pages of documentation would load scripts from the network.
+    """Create the application.
+
+    Args:
+        client: Client of the model server.
+        model_name: Name of the model that the page shows.
+    """
+    # FastAPI's own documentation pages would load scripts from the network.
     app = FastAPI(title="ordained", openapi_url=None)
     app.middleware("http")(_add_headers)
-    app.add_exception_handler(UserError, _tell)
+    app.add_exception_handler(UserError, _error_response)
 
     @app.get("/api/status")
     def status() -> Response:
-        """The served version of the model; 503 where there is none."""
-        served, problem = None, ""
+        """Return the version of the model that is served, or 503 and the reason."""
+        version, error = None, ""
         try:
             found = client.status()
-        except ServerError as error:
-            problem = str(error)
+        except ServerError as server_error:
+            error = str(server_error)
         else:
-            served = next((str(v.version) for v in found if v.state == "AVAILABLE"), None)
+            version = next((str(v.version) for v in found if v.state == "AVAILABLE"), None)
             states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in found)
-            if served is None:
-                problem = f"no version of the model is ready ({states or 'there is none'})"
-        told = {"model": model_name, "version": served, "error": problem}
-        return JSONResponse(told, 503 if problem else 200)
+            if version is None:
+                error = f"no version of the model is available ({states or 'none is loaded'})"
+        content = {"model": model_name, "version": version, "error": error}
+        return JSONResponse(content, 503 if error else 200)
 
     @app.post("/api/predict")
     def predict(movie: Movie) -> dict[str, Any]:
-        """All genres of a movie, the most probable first."""
+        """Return the probabilities of all genres of a movie, the highest first."""
         [prediction] = client.predict([movie])
         return {"genres": [asdict(genre) for genre in prediction.ranked]}
 
     @app.post("/api/explain")
-    def explanation(movie: Movie) -> dict[str, Any]:
-        """What leaving out each field, name and word does to the log-odds of each genre."""
-        found = explain(client.predict, movie, SECONDS_TO_EXPLAIN)
+    def explain_movie(movie: Movie) -> dict[str, Any]:
+        """Return the effect of each field, name and word of a movie on each genre.
+
+        `spans` are the occurrences of a word in `texts`, as start and end in Unicode code points.
+        """
+        found = explain(client.predict, movie, EXPLANATION_TIMEOUT_SECONDS)
         return {
-            "parts": [
-                {"field": e.part.field, "text": e.part.text, "effects": e.by_genre}
-                for e in found.effects
-            ],
             "genres": found.genres,
-            "untried": found.untried,
+            "texts": {name: found.movie.get(name, "") for name in raw.TEXTS},
+            "parts": [
+                {
+                    "field": effect.part.field,
+                    "text": effect.part.text,
+                    "spans": effect.part.spans,
+                    "effects": effect.differences,
+                }
+                for effect in found.effects
+            ],
+            "skipped_parts": found.skipped_parts,
         }
 
     @app.post("/api/table")
     def table(body: Body) -> dict[str, Any]:
-        """The genres of all movies of a CSV."""
+        """Return the genres of all movies of a CSV table."""
         if not isinstance(body, dict) or not isinstance(text := body.get("csv"), str):
-            raise UserError('expected {"csv": "..."}')
-        return answer_table(client, text)
+            raise UserError('expected a JSON object {"csv": "..."}')
+        return predict_table(client, text)
 
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    app.mount("/", StaticFiles(directory=PAGE_DIRECTORY, html=True))
     return app
 
 
 async def read_json(request: Request) -> Any:
-    """The body of a request; a `UserError` if it is not JSON, or too long."""
+    """Return the JSON value in the body of a request.
+
+    Raises:
+        UserError: The body is not JSON.
+        TooLargeError: The body is longer than `MAX_BODY_BYTES`.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY:
-            raise TooLargeError(f"that is too much text: at most {LARGEST_BODY >> 20} MB are taken")
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLargeError(f"the request is larger than {MAX_BODY_BYTES >> 20} MB")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise UserError("the request is not JSON") from None
+        raise UserError("the request body is not valid JSON") from None
 
 
 def read_movie(body: "Body") -> dict[str, Any]:
-    """A movie as a JSON object; a `UserError` if it is none."""
+    """Return the body of a request if it is a JSON object; raise a `UserError` otherwise."""
     if not isinstance(body, dict):
         raise UserError("expected a JSON object with the fields of a movie")
     return body
@@ -135,39 +156,49 @@ Movie = Annotated[dict[str, Any], Depends(read_movie)]
 
 
 async def _add_headers(
-    request: Request, answer: Callable[[Request], Awaitable[Response]]
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
-    response = await answer(request)
+    response = await call_next(request)
     response.headers.update(HEADERS)
     return response
 
 
-def _tell(_: Request, error: Exception) -> Response:
-    told = {"error": str(error)}
+def _error_response(_: Request, error: Exception) -> Response:
+    content = {"error": str(error)}
     if isinstance(error, FieldError):
-        told["field"] = error.field
+        content["field"] = error.field
     if isinstance(error, ServerError):
-        return JSONResponse(told, _STATUS_OF.get(error.trouble, 502))
-    return JSONResponse(told, 413 if isinstance(error, TooLargeError) else 400)
+        return JSONResponse(content, _SERVER_ERROR_STATUS.get(error.trouble, 502))
+    return JSONResponse(content, 413 if isinstance(error, TooLargeError) else 400)
 
 
-def answer_table(client: Client, text: str) -> dict[str, Any]:
-    """Answer each row of a CSV with a header; bad rows come back with what is wrong.
+def predict_table(client: Client, text: str) -> dict[str, Any]:
+    """Predict the genres of each movie of a CSV table.
+
+    Args:
+        client: Client of the model server.
+        text: Header line and one line per movie, as CSV or copied from a spreadsheet.
 
     Returns:
-        `rows`, one for each movie, as the page shows it; and `csv`, the same with all
-        probabilities, to be downloaded.
+        `rows`: one object per movie with row number, title, predicted genres and error; `csv`: the
+        same rows with the probabilities of all genres, to be downloaded. An invalid row has an
+        error in place of genres.
+
+    Raises:
+        UserError: The table is empty, too long or has an unknown column.
     """
     if not text.strip():
-        raise UserError("the table is empty: paste a header and a line for each movie")
-    rows = list(islice(read_csv("the table", io.StringIO(text.lstrip(), "")), MOST_ROWS + 1))
+        raise UserError("the table is empty. Enter a header line and one line per movie.")
+    rows = list(islice(read_csv("the table", io.StringIO(text.lstrip(), "")), MAX_TABLE_ROWS + 1))
     if not rows:
-        raise UserError("the table has a header and no movies")
-    if len(rows) > MOST_ROWS:
-        other = "ordained-predict answers files of any length"
-        raise UserError(f"the table has more than {MOST_ROWS:,} movies: {other}")
+        raise UserError("the table has no movies. Add one line per movie below the header.")
+    if len(rows) > MAX_TABLE_ROWS:
+        raise UserError(
+            f"the table has more than {MAX_TABLE_ROWS:,} movies. "
+            "Use the command `ordained predict` for larger files."
+        )
     shown, lines = [], [csv_line(["row", raw.TITLE, *ANSWER_COLUMNS, "error"])]
-    for group in answers(client, rows, ROWS_PER_REQUEST, REQUESTS):
+    for group in answers(client, rows, ROWS_PER_REQUEST, PARALLEL_REQUESTS):
         for answer in group:
             row, prediction = answer.row, answer.prediction
             title = str((row.movie or {}).get(raw.TITLE) or row.carried.get(raw.TCONST, ""))

@@ -1,138 +1,145 @@
-"""Which words and fields moved a prediction: each is left out, and the model asked again.
+"""Explain a prediction by occlusion: leave out each part of the movie and ask the model again.
 
-This is occlusion. The effect of a part on a genre is the log-odds of the genre's probability with
-the part less those without it, so positive where the part speaks for the genre. It is exact for
-what it says, the difference that one part makes with all others in place; effects of several parts
-do not add up to the effect of all of them.
+The effect of a part on a genre is the log-odds of the genre's probability with the part minus the
+log-odds without it. It is positive if the part makes the genre more probable. Each effect is exact
+for one part, with all other parts in place. Effects do not add up: the effect of leaving out two
+parts is not the sum of their effects.
 """
 
 import math
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from schema import features as raw
 from schema.errors import UserError
+from schema.occlusion import Span, without_spans, word_spans
 from serving.client import Movie, Prediction
 from serving.client.movies import checked
 
 Predict = Callable[[Sequence[Movie]], list[Prediction]]
 
-MOST_PARTS: Final = 400
-"""Different words or names of one field that are tried."""
+MAX_PARTS_PER_FIELD: Final = 400
+"""Number of distinct words or names of one field that are tried."""
 
-MOST_CHARACTERS: Final = 20_000
-"""Of a movie whose parts are tried: each request holds the movie `ROWS_AT_ONCE` times."""
+MAX_CHARACTERS: Final = 20_000
+"""Number of characters that a movie may have. Each request holds the movie `BATCH_SIZE` times."""
 
-ROWS_AT_ONCE: Final = 32
+BATCH_SIZE: Final = 32
+"""Number of parts that one request to the model tries."""
 
-SMALLEST: Final = 1e-6
-"""Probabilities nearer to 0 or 1 count as that near: their float32 has no more digits."""
-
-# Letters, digits and the marks that belong to them; an apostrophe within is part of the word.
-_WORD: Final = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
+MIN_PROBABILITY: Final = 1e-6
+"""Probabilities closer than this to 0 or 1 are moved here: float32 cannot tell them apart."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something that can be left out of a movie.
+    """A part of a movie that can be left out: a whole field, a name or a word.
 
     Attributes:
-        text: the word, in lower case, or the name; empty where it is the whole field.
-        rest: the movie without it.
+        field: Name of the field.
+        text: The name, or the word in lower case; empty for the whole field.
+        spans: Occurrences of a word in its field; empty for names and whole fields.
+        movie_without: Movie without the part.
     """
 
     field: str
     text: str
-    rest: Movie
+    spans: tuple[Span, ...]
+    movie_without: Movie
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a part does: differences of the log-odds, in the order of the prediction's genres."""
+    """The effect of one part on each genre, as differences of the log-odds.
+
+    Attributes:
+        part: Part that was left out.
+        differences: One value for each genre, in the order of `Explanation.genres`.
+    """
 
     part: Part
-    by_genre: tuple[float, ...]
+    differences: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Names of the genres, effects of the parts, and how many parts there was no time for."""
+    """The effects of a movie's parts.
+
+    Attributes:
+        genres: Names of the genres.
+        movie: Movie as the model reads it. Spans of words refer to its texts.
+        effects: One effect for each part that was tried.
+        skipped_parts: Number of parts that there was no time to try.
+    """
 
     genres: tuple[str, ...]
+    movie: Movie
     effects: tuple[Effect, ...]
-    untried: int
+    skipped_parts: int
 
 
-def explain(predict: Predict, movie: Movie, seconds: float) -> Explanation:
-    """Leave out each field, name and word in turn; after so many seconds no more are tried.
+def explain(predict: Predict, movie: Movie, timeout: float) -> Explanation:
+    """Leave out each field, name and word in turn.
+
+    Args:
+        predict: Function from movies to the model's predictions.
+        movie: Values by the names of `schema.features.MODEL_INPUTS`.
+        timeout: Time after which no further parts are tried, in seconds.
 
     Raises:
-        UserError: the movie is too long, or has a value that does not fit.
-        ServerError: the server fails.
+        UserError: The movie is too long, or a value is invalid.
+        ServerError: The model server fails.
     """
-    end = time.monotonic() + seconds
+    end = time.monotonic() + timeout
     known = checked(movie)
-    if sum(len(str(value)) for value in known.values()) > MOST_CHARACTERS:
+    if sum(len(str(value)) for value in known.values()) > MAX_CHARACTERS:
         raise UserError(
-            f"the movie has more than {MOST_CHARACTERS:,} characters: too many to try its words"
+            f"the movie has more than {MAX_CHARACTERS:,} characters, too many to explain its "
+            "prediction; shorten the plot"
         )
-    [whole] = predict([known])
-    parts = parts_of(known)
+    [baseline] = predict([known])
+    parts = movie_parts(known)
     effects: list[Effect] = []
-    while time.monotonic() < end and (some := list(islice(parts, ROWS_AT_ONCE))):
-        answers = predict([part.rest for part in some])
+    while time.monotonic() < end and (batch := list(islice(parts, BATCH_SIZE))):
+        predictions = predict([part.movie_without for part in batch])
         effects.extend(
-            Effect(part, differences(whole, without))
-            for part, without in zip(some, answers, strict=True)
+            Effect(part, log_odds_differences(baseline, prediction))
+            for part, prediction in zip(batch, predictions, strict=True)
         )
-    genres = tuple(genre.name for genre in whole.genres)
-    return Explanation(genres, tuple(effects), sum(1 for _ in parts))
+    genres = tuple(genre.name for genre in baseline.genres)
+    return Explanation(genres, known, tuple(effects), sum(1 for _ in parts))
 
 
-def parts_of(movie: Movie) -> Iterator[Part]:
-    """Fields first, then names, then the different words of each text, from its beginning.
+def movie_parts(movie: Movie) -> Iterator[Part]:
+    """Iterate over the fields, then the names, then the words of a movie.
 
-    A word is left out wherever it stands in its text.
+    A word is left out wherever it occurs in its text.
     """
-    for name in movie:
-        yield Part(name, "", _with(movie, name, ""))
-    for name in raw.PEOPLE:
-        people = list(filter(None, movie.get(name, "").split(raw.LIST_SEPARATOR)))
-        for person in islice(dict.fromkeys(people), MOST_PARTS):
-            others = raw.LIST_SEPARATOR.join(one for one in people if one != person)
-            yield Part(name, person, _with(movie, name, others))
-    for name in reversed(raw.TEXTS):
-        text = movie.get(name, "")
-        for word in islice(_words(text), MOST_PARTS):
-            yield Part(name, word, _with(movie, name, without_word(text, word)))
+    for field in movie:
+        yield Part(field, "", (), {**movie, field: ""})
+    for field in raw.PEOPLE:
+        people = list(filter(None, movie.get(field, "").split(raw.LIST_SEPARATOR)))
+        for person in islice(dict.fromkeys(people), MAX_PARTS_PER_FIELD):
+            others = raw.LIST_SEPARATOR.join(name for name in people if name != person)
+            yield Part(field, person, (), {**movie, field: others})
+    for field in reversed(raw.TEXTS):
+        text = movie.get(field, "")
+        for word, spans in islice(word_spans(text).items(), MAX_PARTS_PER_FIELD):
+            yield Part(field, word, tuple(spans), {**movie, field: without_spans(text, spans)})
 
 
-def without_word(text: str, word: str) -> str:
-    """The text without a word, whatever its case, wherever it stands."""
-    return _WORD.sub(lambda found: "" if found[0].lower() == word else found[0], text)
-
-
-def differences(whole: Prediction, without: Prediction) -> tuple[float, ...]:
-    """Log-odds of each genre in `whole` less those in `without`."""
+def log_odds_differences(baseline: Prediction, other: Prediction) -> tuple[float, ...]:
+    """Return the log-odds of each genre in `baseline` minus those in `other`."""
     return tuple(
-        log_odds(one.probability) - log_odds(other.probability)
-        for one, other in zip(whole.genres, without.genres, strict=True)
+        log_odds(genre.probability) - log_odds(other_genre.probability)
+        for genre, other_genre in zip(baseline.genres, other.genres, strict=True)
     )
 
 
 def log_odds(probability: float) -> float:
-    """The logarithm of p / (1 - p), for p not nearer to 0 or 1 than `SMALLEST`."""
-    kept = min(max(probability, SMALLEST), 1 - SMALLEST)
-    return math.log(kept / (1 - kept))
-
-
-def _words(text: str) -> Iterable[str]:
-    return dict.fromkeys(found[0].lower() for found in _WORD.finditer(text))
-
-
-def _with(movie: Movie, name: str, value: str) -> Movie:
-    return {**movie, name: value}
+    """Return ln(p / (1 - p)) for a probability limited to `MIN_PROBABILITY` from 0 and 1."""
+    limited = min(max(probability, MIN_PROBABILITY), 1 - MIN_PROBABILITY)
+    return math.log(limited / (1 - limited))

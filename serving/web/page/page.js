@@ -1,13 +1,16 @@
+// The web page: sends the form to the server's API, and shows genres and explanations.
 "use strict";
 
-const PEOPLE = ["directors", "writers", "cast"];
-const SHOWN_AT_FIRST = 8;
-const WORDS_SHOWN = 8;
-const SECONDS_BETWEEN_LOOKS = 10;
-// An effect below this on the log-odds is not told: it rounds to 0.0 beside the others.
-const LEAST = 0.02;
-// Words of the plot with less than this share of the strongest one's effect are not coloured.
-const FAINTEST = 0.1;
+const PEOPLE_FIELDS = ["directors", "writers", "cast"];
+const GENRES_SHOWN_FIRST = 8;
+const WORDS_PER_TABLE = 8;
+const STATUS_INTERVAL_SECONDS = 10;
+// Smaller effects on the log-odds are not listed.
+const MIN_LISTED_EFFECT = 0.02;
+// Words of the plot with a smaller share of the strongest effect are not highlighted.
+const MIN_HIGHLIGHT_SHARE = 0.1;
+// The bars have full width at the strongest effect, but not below this one.
+const MIN_FULL_WIDTH_EFFECT = 0.1;
 
 const EXAMPLES = [
   {
@@ -56,73 +59,73 @@ Metropolis,nineteen,,An inventor gives a robot the face of the woman the workers
 
 const $ = (id) => document.getElementById(id);
 
-let movie = null; // What was asked last: the fields, the answer, and later the explanation.
-let asked = 0; // So that an answer that has been overtaken is not shown.
-let chosen = "";
+// The last prediction: fields, texts, genres, explanation and the error of the explanation.
+let prediction = null;
+// Number of requests so far. A response is dropped if a newer request was sent meanwhile.
+let requestCount = 0;
+let selectedGenre = "";
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+function createElement(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
 }
 
-async function call(path, body) {
+// Calls the API. Throws an object with `error` and possibly `field` if the call fails.
+async function callApi(path, body) {
   let response;
   try {
     response = await fetch(path, body && { method: "POST", body: JSON.stringify(body) });
   } catch {
-    throw { error: "this page's own server does not answer; is it still running?" };
+    throw { error: "the web server does not respond. Check that it is running." };
   }
-  let answer;
+  let content;
   try {
-    answer = await response.json();
+    content = await response.json();
   } catch {
-    throw { error: `something went wrong on this page's server (status ${response.status})` };
+    throw { error: `the web server failed with HTTP status ${response.status}` };
   }
-  if (!response.ok) throw answer;
-  return answer;
+  if (!response.ok) throw content;
+  return content;
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
-const percent = (probability) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}\u00a0%`;
-const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
-const fieldName = (name) => document.querySelector(`label[for="${name}"]`)?.textContent ?? name;
+const toSentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
+const formatPercent = (probability) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}\u00a0%`;
+const formatSigned = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
+const fieldLabel = (name) => document.querySelector(`label[for="${name}"]`)?.textContent ?? name;
 
-// --- the state of the model -----------------------------------------------------------------
+// --- status of the model --------------------------------------------------------------------
 
-async function look() {
-  let told, kind;
+async function pollStatus() {
+  let text, className;
   try {
-    const status = await call("api/status");
-    told = `Model ${status.model}, version ${status.version}, is ready`;
-    kind = "good";
+    const status = await callApi("api/status");
+    text = `Model ${status.model}, version ${status.version}, is ready`;
+    className = "status good";
   } catch (problem) {
-    told = sentence(problem.error);
-    kind = "bad";
+    text = toSentence(problem.error);
+    className = "status bad";
   }
-  // A screen reader reads each change aloud.
-  if ($("status").textContent !== told) {
-    $("status").textContent = told;
-    $("status").className = `status ${kind}`;
-  }
-  setTimeout(look, 1000 * SECONDS_BETWEEN_LOOKS);
+  // Screen readers announce every change of the element, so it is left alone if nothing changed.
+  if ($("status").textContent !== text) Object.assign($("status"), { textContent: text, className });
+  setTimeout(pollStatus, 1000 * STATUS_INTERVAL_SECONDS);
 }
 
-// --- one movie -------------------------------------------------------------------------------
+// --- forms ----------------------------------------------------------------------------------
 
 function readForm() {
   const fields = {};
-  for (const control of $("movie").elements) {
+  for (const control of $("movie-form").elements) {
     const value = control.value.trim();
     if (!control.name || !value) continue;
-    fields[control.name] = PEOPLE.includes(control.name) ? value.split(/[\n|]/) : value;
+    fields[control.name] = PEOPLE_FIELDS.includes(control.name) ? value.split(/[\n|]/) : value;
   }
   return fields;
 }
 
 function fillForm(fields) {
-  $("movie").reset();
-  for (const control of $("movie").elements) {
+  $("movie-form").reset();
+  for (const control of $("movie-form").elements) {
     const value = fields[control.name];
     if (control.name && value !== undefined) {
       control.value = Array.isArray(value) ? value.join("\n") : value;
@@ -130,244 +133,254 @@ function fillForm(fields) {
   }
 }
 
-function tellError(form, problem) {
-  const place = $(`${form}-error`);
-  place.hidden = !problem;
-  for (const control of $(form).querySelectorAll("[aria-invalid]")) {
+function clearError(formId) {
+  $(`${formId}-error`).hidden = true;
+  $(`${formId}-error`).textContent = "";
+  for (const control of $(formId).querySelectorAll("[aria-invalid]")) {
     control.removeAttribute("aria-invalid");
     control.removeAttribute("aria-errormessage");
   }
-  place.textContent = "";
-  if (!problem) return;
-  const control = problem.field && $(form).elements[problem.field];
-  const told = control ? problem.error.replace(`${problem.field}:`, `${fieldName(problem.field)}:`) : problem.error;
-  place.textContent = sentence(told);
+}
+
+function showError(formId, { error, field }) {
+  const message = $(`${formId}-error`);
+  const control = field && $(formId).elements[field];
+  message.textContent = toSentence(control ? error.replace(`${field}:`, `${fieldLabel(field)}:`) : error);
+  message.hidden = false;
   if (control) {
     control.setAttribute("aria-invalid", "true");
-    control.setAttribute("aria-errormessage", place.id);
+    control.setAttribute("aria-errormessage", message.id);
     control.focus();
   }
 }
 
-async function busy(form, work) {
-  const button = $(form).querySelector("[type=submit]");
-  // A button that is disabled loses the focus.
+// Runs an asynchronous function with the form's button marked as busy, and shows its error.
+async function runBusy(formId, run) {
+  const button = $(formId).querySelector("[type=submit]");
+  // `disabled` would take the focus away from the button.
   button.setAttribute("aria-disabled", "true");
-  tellError(form, null);
+  clearError(formId);
   try {
-    await work();
+    await run();
   } catch (problem) {
     if (!problem.error) throw problem;
-    tellError(form, problem);
+    showError(formId, problem);
   } finally {
     button.removeAttribute("aria-disabled");
   }
 }
 
-async function predict() {
-  const mine = ++asked;
+// --- prediction of one movie ----------------------------------------------------------------
+
+async function predictMovie() {
+  const request = ++requestCount;
   const fields = readForm();
-  await busy("movie", async () => {
-    const { genres } = await call("api/predict", fields);
-    if (mine !== asked) return;
-    movie = { fields, genres, explanation: null, problem: "" };
-    chosen = genres[0].name;
+  await runBusy("movie-form", async () => {
+    const { genres } = await callApi("api/predict", fields);
+    if (request !== requestCount) return;
+    prediction = { fields, genres, explanation: null, error: "" };
+    selectedGenre = genres[0].name;
     showGenres();
-    showWhy();
-    const decided = genres.filter((genre) => genre.predicted).map((genre) => genre.name);
-    $("decided").textContent = decided.join(", ");
-    $("announcement").textContent = `Predicted: ${decided.join(", ")}.`;
-    $("nothing").hidden = true;
-    $("found").hidden = false;
-    if (matchMedia("(max-width: 56rem)").matches) $("answer").scrollIntoView();
+    showExplanation();
+    const predicted = genres.filter((genre) => genre.predicted).map((genre) => genre.name).join(", ");
+    $("predicted-genres").textContent = predicted;
+    $("announcement").textContent = `Predicted: ${predicted}.`;
+    $("result-hint").hidden = true;
+    $("prediction").hidden = false;
+    if (matchMedia("(max-width: 56rem)").matches) $("result").scrollIntoView();
   });
-  if (mine !== asked || !movie || movie.fields !== fields) return;
+  if (request !== requestCount || prediction?.fields !== fields) return;
   try {
-    movie.explanation = await call("api/explain", fields);
+    prediction.explanation = await callApi("api/explain", fields);
   } catch (problem) {
-    movie.problem = sentence(problem.error);
+    prediction.error = toSentence(problem.error);
   }
-  if (mine === asked) showWhy();
+  if (request === requestCount) showExplanation();
 }
 
 function showGenres() {
-  const all = $("all-genres").getAttribute("aria-expanded") === "true";
-  const rows = movie.genres.map((genre, place) => {
-    const bar = element("span");
+  const showAll = $("toggle-genres").getAttribute("aria-expanded") === "true";
+  const items = prediction.genres.map((genre, rank) => {
+    const bar = createElement("span");
     bar.style.width = `${100 * genre.probability}%`;
-    const track = element("span", { className: "track" }, bar);
+    const track = createElement("span", { className: "probability-bar" }, bar);
     track.setAttribute("aria-hidden", "true");
-    const button = element(
+    const button = createElement(
       "button",
-      { type: "button", onclick: () => choose(genre.name) },
-      element("span", {}, genre.name),
+      { type: "button", onclick: () => selectGenre(genre.name) },
+      createElement("span", {}, genre.name),
       track,
-      element("span", { className: "number" }, percent(genre.probability)),
-      genre.predicted ? element("span", { title: "predicted" }, "✓") : element("span"),
+      createElement("span", { className: "number" }, formatPercent(genre.probability)),
+      genre.predicted ? createElement("span", { title: "predicted" }, "✓") : createElement("span"),
     );
-    if (genre.predicted) button.append(element("span", { className: "unseen" }, "predicted"));
-    button.setAttribute("aria-pressed", String(genre.name === chosen));
-    const hidden = !all && place >= SHOWN_AT_FIRST && !genre.predicted;
-    return element("li", { hidden }, button);
+    if (genre.predicted) {
+      button.append(createElement("span", { className: "visually-hidden" }, "predicted"));
+    }
+    button.setAttribute("aria-pressed", String(genre.name === selectedGenre));
+    const hidden = !showAll && rank >= GENRES_SHOWN_FIRST && !genre.predicted;
+    return createElement("li", { hidden }, button);
   });
-  $("genres").replaceChildren(...rows);
+  $("genre-list").replaceChildren(...items);
 }
 
-function choose(name) {
-  chosen = name;
-  for (const button of $("genres").querySelectorAll("button")) {
+function selectGenre(name) {
+  selectedGenre = name;
+  for (const button of $("genre-list").querySelectorAll("button")) {
     button.setAttribute("aria-pressed", String(button.firstChild.textContent === name));
   }
-  showWhy();
+  showExplanation();
 }
 
-// --- what moved it --------------------------------------------------------------------------
+// --- explanation ----------------------------------------------------------------------------
 
-function showWhy() {
-  $("why-heading").textContent = `What moved ${chosen}`;
-  const found = movie.explanation;
-  $("why-found").hidden = !found?.parts.length;
-  if (movie.problem) {
-    $("why-note").textContent = movie.problem;
-  } else if (!found) {
-    $("why-note").textContent = "Leaving out each field, name and word in turn…";
-  } else if (!found.parts.length) {
-    $("why-note").textContent = "Nothing is known of this movie: these are the odds of any movie.";
-  } else {
-    $("why-note").textContent = `Log-odds with each part less those without it: above 0 speaks for ${chosen}.${untried(found)}`;
-    showEffects(found);
-  }
+function showExplanation() {
+  const { explanation, error } = prediction;
+  $("explanation-heading").textContent = `What affects ${selectedGenre}`;
+  $("explanation-note").textContent = error || explanationNote(explanation);
+  $("effects").hidden = !explanation?.parts.length;
+  if (explanation?.parts.length) showEffects(explanation);
 }
 
-const untried = ({ untried: parts }) =>
-  parts ? ` There was no time to try the last ${parts} words.` : "";
+function explanationNote(explanation) {
+  if (!explanation) return "Computing the effect of each field, name and word…";
+  if (!explanation.parts.length) return "There is nothing to explain, because all fields are empty.";
+  const skipped = explanation.skipped_parts;
+  return (
+    `Positive numbers make ${selectedGenre} more probable, negative numbers less probable.` +
+    (skipped ? ` The last ${skipped} words were not tried, because the time limit was reached.` : "")
+  );
+}
 
-function showEffects(found) {
-  const place = found.genres.indexOf(chosen);
-  const parts = found.parts.map(({ field, text, effects }) => ({ field, text, effect: effects[place] }));
-  const strongest = Math.max(...parts.map((part) => Math.abs(part.effect)), 0.1);
-  const byStrength = (one, other) => Math.abs(other.effect) - Math.abs(one.effect);
+function showEffects({ genres, texts, parts: allParts }) {
+  const column = genres.indexOf(selectedGenre);
+  const parts = allParts.map(({ effects, ...part }) => ({ ...part, effect: effects[column] }));
+  const byStrength = (a, b) => Math.abs(b.effect) - Math.abs(a.effect);
   const fields = parts.filter((part) => !part.text).sort(byStrength);
-  const texts = parts.filter((part) => part.text && Math.abs(part.effect) >= LEAST).sort(byStrength);
-  $("why-fields").replaceChildren(
-    element("tbody", {}, ...fields.map((part) => row(fieldName(part.field), "", part.effect, strongest))),
+  const words = parts.filter((part) => part.text && Math.abs(part.effect) >= MIN_LISTED_EFFECT).sort(byStrength);
+  const fieldRows = fields.map((part) => effectRow(fieldLabel(part.field), "", part.effect, strongestEffect(parts)));
+  $("field-effects").replaceChildren(createElement("tbody", {}, ...fieldRows));
+  $("word-effects").replaceChildren(
+    effectTable("More probable because of", words.filter((part) => part.effect > 0), words),
+    effectTable("Less probable because of", words.filter((part) => part.effect < 0), words),
   );
-  const strongestText = Math.abs(texts[0]?.effect ?? 0);
-  $("why-words").replaceChildren(
-    side("Speak for it", texts.filter((part) => part.effect > 0), strongestText),
-    side("Speak against it", texts.filter((part) => part.effect < 0), strongestText),
-  );
-  showPlot(parts.filter((part) => part.field === "plot" && part.text));
+  showPlot(texts.plot, parts.filter((part) => part.field === "plot" && part.text));
 }
 
-function side(caption, parts, strongest) {
+const strongestEffect = (parts) =>
+  Math.max(...parts.map((part) => Math.abs(part.effect)), MIN_FULL_WIDTH_EFFECT);
+
+// `scaleParts` are the parts whose strongest effect has a bar of full width.
+function effectTable(caption, parts, scaleParts) {
+  const strongest = Math.abs(scaleParts[0]?.effect ?? 0);
   const rows = parts
-    .slice(0, WORDS_SHOWN)
-    .map((part) => row(part.text, fieldName(part.field), part.effect, strongest));
-  const none = element("tr", {}, element("td", { className: "hint" }, "nothing noticeable"));
-  return element(
+    .slice(0, WORDS_PER_TABLE)
+    .map((part) => effectRow(part.text, fieldLabel(part.field), part.effect, strongest));
+  const emptyRow = createElement("tr", {}, createElement("td", { className: "hint" }, "no word or name"));
+  return createElement(
     "table",
-    { className: "effects" },
-    element("caption", {}, caption),
-    element("tbody", {}, ...(rows.length ? rows : [none])),
+    { className: "effect-table" },
+    createElement("caption", {}, caption),
+    createElement("tbody", {}, ...(rows.length ? rows : [emptyRow])),
   );
 }
 
-function row(name, field, effect, strongest) {
-  const bar = element("span", { className: effect < 0 ? "against" : "for" });
+function effectRow(text, field, effect, strongest) {
+  const bar = createElement("span", { className: effect < 0 ? "decrease" : "increase" });
   bar.style.width = `${(100 * Math.abs(effect)) / strongest}%`;
-  const head = element("th", { scope: "row" }, name);
-  if (field) head.append(" ", element("span", { className: "field-name" }, field.toLowerCase()));
-  const balance = element("div", { className: "balance" }, bar);
-  balance.setAttribute("aria-hidden", "true");
-  return element(
+  const head = createElement("th", { scope: "row" }, text);
+  if (field) head.append(" ", createElement("span", { className: "field-name" }, field.toLowerCase()));
+  const track = createElement("div", { className: "effect-bar" }, bar);
+  track.setAttribute("aria-hidden", "true");
+  return createElement(
     "tr",
     {},
     head,
-    element("td", { className: "bar" }, balance),
-    element("td", { className: "number" }, signed(effect)),
+    createElement("td", { className: "bar" }, track),
+    createElement("td", { className: "number" }, formatSigned(effect)),
   );
 }
 
-function showPlot(parts) {
-  const strongest = Math.max(...parts.map((part) => Math.abs(part.effect)), 0.1);
-  const effects = new Map(parts.map((part) => [part.text, part.effect]));
-  const plot = movie.fields.plot ?? "";
-  // The words as serving/web/explain.py finds them.
-  const pieces = plot.split(/([\p{L}\p{N}]+(?:['’`´][\p{L}\p{N}]+)*)/u).map((piece) => {
-    const effect = effects.get(piece.toLowerCase());
-    if (effect === undefined || Math.abs(effect) < FAINTEST * strongest) return piece;
-    const mark = element("mark", { className: `word ${effect < 0 ? "against" : "for"}` }, piece);
+// Highlights the words of the plot. Their spans count Unicode code points, as the array does.
+function showPlot(plot, words) {
+  const characters = Array.from(plot);
+  const strongest = strongestEffect(words);
+  const highlights = words
+    .filter(({ effect }) => Math.abs(effect) >= MIN_HIGHLIGHT_SHARE * strongest)
+    .flatMap(({ spans, effect }) => spans.map(([start, end]) => ({ start, end, effect })))
+    .sort((a, b) => a.start - b.start);
+  const pieces = [];
+  let position = 0;
+  for (const { start, end, effect } of highlights) {
+    const className = `word ${effect < 0 ? "decrease" : "increase"}`;
+    const mark = createElement(
+      "mark",
+      { className, title: formatSigned(effect) },
+      characters.slice(start, end).join(""),
+    );
     mark.style.setProperty("--strength", (0.12 + (0.5 * Math.abs(effect)) / strongest).toFixed(2));
-    mark.title = signed(effect);
-    return mark;
-  });
-  $("why-plot").replaceChildren(...(plot ? pieces : [element("span", { className: "hint" }, "no plot")]));
+    pieces.push(characters.slice(position, start).join(""), mark);
+    position = end;
+  }
+  pieces.push(characters.slice(position).join(""));
+  $("plot-effects").replaceChildren(...(plot ? pieces : [createElement("span", { className: "hint" }, "no plot")]));
 }
 
-// --- many movies -----------------------------------------------------------------------------
+// --- prediction of a table ------------------------------------------------------------------
 
-let download = "";
+let downloadUrl = "";
 
-async function answerMany() {
-  await busy("many", async () => {
-    $("many-found").hidden = true;
-    const { rows, csv } = await call("api/table", { csv: $("csv").value });
-    const wrong = rows.filter((movie) => movie.error).length;
-    $("many-table").tBodies[0].replaceChildren(...rows.map(tableRow));
-    URL.revokeObjectURL(download);
-    download = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
-    $("download").href = download;
-    $("many-found").hidden = false;
-    $("many-told").textContent = `${rows.length - wrong} of ${rows.length} movies answered.`;
-    $("many-found").focus();
+async function predictTable() {
+  await runBusy("table-form", async () => {
+    $("table-result").hidden = true;
+    const { rows, csv } = await callApi("api/table", { csv: $("csv").value });
+    const failed = rows.filter((row) => row.error).length;
+    $("table-rows").tBodies[0].replaceChildren(...rows.map(tableRow));
+    URL.revokeObjectURL(downloadUrl);
+    downloadUrl = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
+    $("download").href = downloadUrl;
+    $("table-result").hidden = false;
+    $("table-summary").textContent = `Predicted ${rows.length - failed} of ${rows.length} movies.`;
+    $("table-result").focus();
   });
 }
 
 function tableRow({ row, title, predicted, error }) {
-  const genres = predicted.map((genre) => `${genre.name}\u00a0${percent(genre.probability)}`).join(", ");
-  return element(
+  const genres = predicted.map((genre) => `${genre.name}\u00a0${formatPercent(genre.probability)}`).join(", ");
+  return createElement(
     "tr",
     {},
-    element("td", {}, String(row)),
-    element("th", { scope: "row" }, title),
-    element("td", { className: error ? "wrong" : "" }, error ? `Not answered: ${error}` : genres),
+    createElement("td", {}, String(row)),
+    createElement("th", { scope: "row" }, title),
+    createElement("td", { className: error ? "row-error" : "" }, error ? `Error: ${error}` : genres),
   );
 }
 
-// --- the start ------------------------------------------------------------------------------
+// --- event handlers -------------------------------------------------------------------------
 
 for (const example of EXAMPLES) {
-  $("examples").append(
-    element(
-      "button",
-      {
-        type: "button",
-        onclick: () => {
-          fillForm(example);
-          predict();
-        },
-      },
-      example.label ?? example.title,
-    ),
-  );
+  const onclick = () => {
+    fillForm(example);
+    predictMovie();
+  };
+  $("examples").append(createElement("button", { type: "button", onclick }, example.label ?? example.title));
 }
 
-const unlessBusy = (work) => (event) => {
+// Returns an event handler that does nothing while the form's button is marked as busy.
+const unlessBusy = (run) => (event) => {
   event.preventDefault();
-  if (event.target.querySelector("[type=submit]").getAttribute("aria-disabled") !== "true") work();
+  if (event.target.querySelector("[type=submit]").getAttribute("aria-disabled") !== "true") run();
 };
-$("movie").addEventListener("submit", unlessBusy(predict));
-$("movie").addEventListener("reset", () => tellError("movie", null));
-$("many").addEventListener("submit", unlessBusy(answerMany));
+$("movie-form").addEventListener("submit", unlessBusy(predictMovie));
+$("movie-form").addEventListener("reset", () => clearError("movie-form"));
+$("table-form").addEventListener("submit", unlessBusy(predictTable));
 $("csv-example").addEventListener("click", () => {
   $("csv").value = TABLE_EXAMPLE;
   $("csv").focus();
 });
-$("all-genres").addEventListener("click", ({ target }) => {
-  const all = target.getAttribute("aria-expanded") !== "true";
-  target.setAttribute("aria-expanded", String(all));
-  target.textContent = all ? "Show the likeliest genres" : "Show all genres";
+$("toggle-genres").addEventListener("click", ({ target }) => {
+  const showAll = target.getAttribute("aria-expanded") !== "true";
+  target.setAttribute("aria-expanded", String(showAll));
+  target.textContent = showAll ? "Show fewer genres" : "Show all genres";
   showGenres();
 });
-look();
+pollStatus();

@@ -1,4 +1,4 @@
-"""The page's application in its own process, in front of the embedded server."""
+"""The web page's application in a process, in front of the embedded server."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from schema import features as raw
 from schema.genres import GENRES
 from serving.client import predict
 from serving.web.__main__ import main
-from serving.web.app import LARGEST_BODY, PAGE
+from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY
 from tests.data.tiny_server import Served, running_page, serving_tiny_model
 
 MOVIE = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "cast": ["A", "B"]}
@@ -35,7 +35,7 @@ def test_the_status_names_model_and_version(page: httpx.Client) -> None:
     assert answer.json() == {"model": "movie_genres", "version": "3", "error": ""}
 
 
-def test_a_movie_is_answered(page: httpx.Client, served: Served) -> None:
+def test_predict_returns_all_genres(page: httpx.Client, served: Served) -> None:
     genres = page.post("/api/predict", json=MOVIE).json()["genres"]
     [wanted] = predict([MOVIE], served.grpc)
     assert [genre["name"] for genre in genres] == [genre.name for genre in wanted.ranked]
@@ -47,96 +47,95 @@ def test_a_movie_is_answered(page: httpx.Client, served: Served) -> None:
     )
 
 
-def test_a_movie_is_explained(page: httpx.Client) -> None:
-    told = page.post("/api/explain", json=MOVIE).json()
-    assert told["genres"] == list(GENRES)
-    assert told["untried"] == 0
-    assert [(part["field"], part["text"]) for part in told["parts"]] == [
+def test_explain_returns_the_effect_of_each_part(page: httpx.Client) -> None:
+    explanation = page.post("/api/explain", json=MOVIE).json()
+    assert explanation["genres"] == list(GENRES)
+    assert explanation["skipped_parts"] == 0
+    assert [(part["field"], part["text"]) for part in explanation["parts"]] == [
         *((name, "") for name in MOVIE),
         *(("cast", name) for name in "AB"),
         *(("title", word) for word in ("the", "lighthouse")),
         *(("plot", word) for word in ("a", "keeper", "counts", "ships")),
     ]
-    assert {len(part["effects"]) for part in told["parts"]} == {len(GENRES)}
+    assert {len(part["effects"]) for part in explanation["parts"]} == {len(GENRES)}
+    for part in explanation["parts"]:
+        for start, end in part["spans"]:
+            assert explanation["texts"][part["field"]][start:end].lower() == part["text"]
 
 
-def test_a_table_is_answered(page: httpx.Client) -> None:
+def test_table_returns_rows_and_csv(page: httpx.Client) -> None:
     text = 'title,year,plot\nA,1927,"x, y"\nB,last,\nC,,\n'
-    told = page.post("/api/table", json={"csv": text}).json()
-    assert [row["error"] for row in told["rows"]] == [
-        "",
-        "year: expected a number, not 'last'",
-        "",
-    ]
-    assert [row["title"] for row in told["rows"]] == ["A", "", "C"]
-    rows = list(csv.DictReader(io.StringIO(told["csv"])))
+    answer = page.post("/api/table", json={"csv": text}).json()
+    assert [row["error"].partition(":")[0] for row in answer["rows"]] == ["", "year", ""]
+    assert [row["title"] for row in answer["rows"]] == ["A", "", "C"]
+    rows = list(csv.DictReader(io.StringIO(answer["csv"])))
     assert list(rows[0]) == ["row", "title", "predicted", *GENRES, "error"]
     assert [row["row"] for row in rows] == ["1", "2", "3"]
-    assert [row["error"] for row in rows] == [row["error"] for row in told["rows"]]
-    for row, shown in zip(rows, told["rows"], strict=True):
+    assert [row["error"] for row in rows] == [row["error"] for row in answer["rows"]]
+    for row, shown in zip(rows, answer["rows"], strict=True):
         names = [genre["name"] for genre in shown["predicted"]]
         assert sorted(names) == sorted(filter(None, row["predicted"].split("|")))
         for genre in shown["predicted"]:
             assert float(row[genre["name"]]) == pytest.approx(genre["probability"], abs=1e-6)
 
 
-def test_a_table_from_a_spreadsheet_is_read(page: httpx.Client) -> None:
+def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:
     for delimiter in "\t;":
         text = f"title{delimiter}year\nA{delimiter}1927\n"
-        told = page.post("/api/table", json={"csv": text}).json()
-        assert [(row["title"], row["error"]) for row in told["rows"]] == [("A", "")]
+        answer = page.post("/api/table", json={"csv": text}).json()
+        assert [(row["title"], row["error"]) for row in answer["rows"]] == [("A", "")]
 
 
 @pytest.mark.parametrize(
     ("path", "content", "status", "error"),
     [
-        ("predict", b'{"year": "last"}', 400, "year: expected a number, not 'last'"),
-        ("predict", b'{"titel": "A"}', 400, "titel: no such field; did you mean title?"),
-        ("predict", b"{", 400, "the request is not JSON"),
-        ("predict", b"[" * 100_000, 400, "the request is not JSON"),
+        ("predict", b'{"year": "last"}', 400, "year: expected a number"),
+        ("predict", b'{"titel": "A"}', 400, "titel"),
+        ("predict", b"{", 400, "not valid JSON"),
+        ("predict", b"[" * 100_000, 400, "not valid JSON"),
         ("explain", b"[]", 400, "expected a JSON object with the fields of a movie"),
-        ("predict", b'{"plot": "\\ud800"}', 400, "plot: is not valid UTF-8"),
-        ("predict", b" " * (LARGEST_BODY + 1), 413, "that is too much text: at most 4 MB"),
-        ("table", b'{"csv": 7}', 400, 'expected {"csv": "..."}'),
-        ("table", b'{"csv": " "}', 400, "the table is empty: paste a header"),
-        ("table", b'{"csv": "title"}', 400, "the table has a header and no movies"),
-        ("table", b'{"csv": "titel\\nA"}', 400, "the table: column 'titel': no such field;"),
+        ("predict", b'{"plot": "\\ud800"}', 400, "not valid UTF-8"),
+        ("predict", b" " * (MAX_BODY_BYTES + 1), 413, "larger than 4 MB"),
+        ("table", b'{"csv": 7}', 400, 'expected a JSON object {"csv": "..."}'),
+        ("table", b'{"csv": " "}', 400, "the table is empty"),
+        ("table", b'{"csv": "title"}', 400, "the table has no movies"),
+        ("table", b'{"csv": "titel\\nA"}', 400, "column 'titel'"),
     ],
 )
-def test_a_mistake_is_told_in_plain_words(
+def test_invalid_requests_return_an_error(
     page: httpx.Client, path: str, content: bytes, status: int, error: str
 ) -> None:
     answer = page.post(f"/api/{path}", content=content)
     assert answer.status_code == status
-    assert answer.json()["error"].startswith(error)
+    assert error in answer.json()["error"]
 
 
-def test_a_table_has_a_limit(page: httpx.Client) -> None:
+def test_the_number_of_table_rows_is_limited(page: httpx.Client) -> None:
     answer = page.post("/api/table", json={"csv": "title\n" + "A\n" * 1001})
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("the table has more than 1,000 movies")
+    assert "more than 1,000 movies" in answer.json()["error"]
 
 
-def test_the_page_needs_nothing_but_itself(page: httpx.Client) -> None:
+def test_the_page_loads_only_its_own_files(page: httpx.Client) -> None:
     answer = page.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     for name in re.findall(r'(?:src|href)="([^"#:]+)"', answer.text):
         assert page.get(f"/{name}").status_code == 200
-    for file in PAGE.iterdir():
+    for file in PAGE_DIRECTORY.iterdir():
         assert not re.search(r"(?:https?:)?//(?!www\.w3\.org/2000/svg)[\w.]+\.\w", file.read_text())
 
 
 def test_the_form_has_a_labelled_control_for_each_input_of_the_model() -> None:
-    html = (PAGE / "index.html").read_text()
-    form = html[html.index('<form id="movie"') : html.index("</form>")]
+    html = (PAGE_DIRECTORY / "index.html").read_text()
+    form = html[html.index('<form id="movie-form"') : html.index("</form>")]
     assert sorted(re.findall(r' name="(\w+)"', form)) == sorted(raw.MODEL_INPUTS)
     for name in raw.MODEL_INPUTS:
         assert f'<label for="{name}">' in form
         assert f'id="{name}" name="{name}"' in form
 
 
-def test_a_server_that_is_away_is_told_and_found_again(tmp_path: Path) -> None:
+def test_an_unavailable_model_server_is_reported_until_it_is_back(tmp_path: Path) -> None:
     with serving_tiny_model(tmp_path) as served:
         port = served.server.rest_port
         with running_page(["--rest-url", served.rest, "--model-name", "other"]) as url:
@@ -145,26 +144,22 @@ def test_a_server_that_is_away_is_told_and_found_again(tmp_path: Path) -> None:
             assert "other" in answer.json()["error"]
             assert httpx.post(f"{url}/api/predict", json={}).status_code == 502
     with running_page(["--rest-url", f"http://127.0.0.1:{port}"]) as url:
-        wanted = f"no server answers at http://127.0.0.1:{port}; is it running there?"
         for answer in (httpx.get(f"{url}/api/status"), httpx.post(f"{url}/api/predict", json={})):
             assert answer.status_code == 503
-            assert answer.json()["error"] == wanted
+            assert f"http://127.0.0.1:{port}" in answer.json()["error"]
         with serving_tiny_model(tmp_path, rest_port=port):
             assert httpx.get(f"{url}/api/status", timeout=60).json()["version"] == "3"
             assert httpx.post(f"{url}/api/predict", json={}, timeout=60).status_code == 200
 
 
-def test_a_taken_port_is_told(page: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_an_error(page: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--port", str(page.base_url.port)]) == 75
-    assert capsys.readouterr().err == (
-        f"error: the web page cannot listen on 127.0.0.1:{page.base_url.port}: Address already in "
-        "use; choose another address or port\n"
-    )
+    assert f"127.0.0.1:{page.base_url.port}: Address already in use" in capsys.readouterr().err
     assert main(["--port", "65536"]) == 2
-    assert "cannot listen on 127.0.0.1:65536: " in capsys.readouterr().err
+    assert "127.0.0.1:65536" in capsys.readouterr().err
 
 
-def test_sigterm_ends_it(served: Served) -> None:
+def test_sigterm_stops_the_page(served: Served) -> None:
     command = [sys.executable, "-m", "serving.web", "--port", "0", "--grpc", served.grpc]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -192,25 +187,25 @@ def run_late(server, sockets):
 uvicorn.Server.run = run_late
 sys.exit(main(sys.argv[1:]))
 """
-"""A signal before uvicorn looks for one, at a place where Python ignores exceptions."""
+"""Sends a signal before uvicorn handles signals, where Python ignores exceptions."""
 
 
-def test_a_signal_that_comes_early_is_not_lost(served: Served) -> None:
+def test_a_signal_before_uvicorn_starts_is_not_lost(served: Served) -> None:
     command = [sys.executable, "-c", EARLY, "--port", "0", "--grpc", served.grpc]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_two_people_are_answered_at_once(page: httpx.Client) -> None:
+def test_requests_run_in_parallel(page: httpx.Client) -> None:
     def ask(number: int) -> list[str]:
-        told = page.post("/api/explain", json={"title": f"Movie {number}"}).json()
-        return [part["text"] for part in told["parts"]]
+        explanation = page.post("/api/explain", json={"title": f"Movie {number}"}).json()
+        return [part["text"] for part in explanation["parts"]]
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(32))) == [["", "movie", str(n)] for n in range(32)]
 
 
-def test_a_long_request_keeps_nobody_waiting(page: httpx.Client) -> None:
+def test_a_long_request_does_not_block_others(page: httpx.Client) -> None:
     plot = " ".join(f"word{number}" for number in range(400))
     answered = 0
     with ThreadPoolExecutor(1) as pool:
@@ -218,6 +213,6 @@ def test_a_long_request_keeps_nobody_waiting(page: httpx.Client) -> None:
         while not long.done():
             assert page.post("/api/predict", json=MOVIE).status_code == 200
             answered += 1
-        assert len(long.result().json()["parts"]) + long.result().json()["untried"] == 401
-    # One could be answered before the long request, and one after it.
+        assert len(long.result().json()["parts"]) + long.result().json()["skipped_parts"] == 401
+    # Up to two requests may run before and after the long one.
     assert answered > 2
