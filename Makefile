@@ -71,11 +71,18 @@ test: setup-mpnet lint ## run every check: lint, all tests, coverage, the built 
 test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
 	@$(PYTEST) -m "not slow" $(ARGS)
 
+# Biome is fetched by npm and kept in npm's cache; nothing is installed in the checkout.
+BIOME := @biomejs/biome@2.3.8
+NPX := npm_config_fetch_retries=0 npx --yes --prefer-offline $(BIOME)
+
 lint: setup ## check style, types and layers
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@if ! command -v npx > /dev/null; then echo "JavaScript is not linted: npm is not installed"; \
+	elif ! $(NPX) --version > /dev/null 2>&1; then echo "JavaScript is not linted: npm cannot fetch $(BIOME)"; \
+	else $(NPX) lint --error-on-warnings; fi
 
 docs: setup ## build the documentation site in build/site
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site

@@ -1,14 +1,14 @@
-// A stand-in for the part of Google Charts that TFMA's web components use, so that they need no
-// network: `google.charts.load` and, under `google.visualization`, tables of data, events, and line,
-// combo, column, bubble and table charts. Charts are SVG; everything in them is text or a shape.
-// Not there: zooming (`explorer`), animations, and chart types that TFMA does not draw.
+// Replaces the part of Google Charts that TFMA's web components use, which would load it from the
+// network: `google.charts.load` and, in `google.visualization`, data tables, events, and line, combo,
+// column, bubble and table charts. Charts are SVG with text and shapes only, never HTML from the data.
+// Zooming (`explorer`), animations and the chart types that TFMA does not use are not supported.
 "use strict";
 (() => {
-  // Okabe and Ito's colours, which people with any kind of colour vision tell apart.
+  // Okabe and Ito's palette, which is safe for colour-blind readers.
   const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
-  const INK = "#333333";
-  const GRID = "#e0e0e0";
-  const NEAR = 25; // Pixels around a mark in which the pointer counts as being on it.
+  const TEXT_COLOUR = "#333333";
+  const GRID_COLOUR = "#e0e0e0";
+  const POINTER_RADIUS = 25; // Largest distance from the pointer to the mark that it selects, in pixels.
   const FONT = "12px Roboto, 'Helvetica Neue', Helvetica, Arial, sans-serif";
 
   // ---- events -------------------------------------------------------------------------------
@@ -16,30 +16,30 @@
   const listeners = new WeakMap();
 
   const events = {
-    addListener(target, name, heard) {
+    addListener(target, name, handler) {
       if (!target) return;
       if (!listeners.has(target)) listeners.set(target, []);
-      listeners.get(target).push({ name, heard });
+      listeners.get(target).push({ name, handler });
     },
-    addOneTimeListener(target, name, heard) {
+    addOneTimeListener(target, name, handler) {
       const once = (detail) => {
-        listeners.set(target, listeners.get(target).filter((one) => one.heard !== once));
-        heard(detail);
+        listeners.set(target, listeners.get(target).filter((listener) => listener.handler !== once));
+        handler(detail);
       };
       events.addListener(target, name, once);
     },
     trigger(target, name, detail) {
-      for (const one of [...(listeners.get(target) || [])]) if (one.name === name) one.heard(detail);
+      for (const listener of [...(listeners.get(target) || [])]) if (listener.name === name) listener.handler(detail);
     },
   };
 
-  // ---- tables of data -----------------------------------------------------------------------
+  // ---- data tables -----------------------------------------------------------------------
 
   const isCell = (value) => value !== null && typeof value === "object" && "v" in value;
-  const asCell = (value) => (isCell(value) ? value : { v: value });
-  const text = (cell) => (cell.f ?? (cell.v === null || cell.v === undefined ? "" : String(cell.v)));
+  const toCell = (value) => (isCell(value) ? value : { v: value });
+  const cellText = (cell) => (cell.f ?? (cell.v === null || cell.v === undefined ? "" : String(cell.v)));
 
-  // Columns are {label, type, role}, cells {v: value, f: how it is shown}.
+  // Columns are {label, type, role}. Cells are {v: value, f: formatted value}.
   class DataTable {
     constructor(spec = {}) {
       this.columns = (spec.cols || []).map((column) => ({ ...column }));
@@ -47,7 +47,7 @@
       this.addRows((spec.rows || []).map((row) => row.c || row));
     }
     addRows(rows) {
-      this.cells.push(...rows.map((row) => row.map(asCell)));
+      this.cells.push(...rows.map((row) => row.map(toCell)));
     }
     getNumberOfRows() {
       return this.cells.length;
@@ -77,19 +77,19 @@
     return table;
   }
 
-  // Some columns of a table, or what is computed of them; as it was when the columns were set.
-  class DataView {
+  // Some columns of a table. Later changes of the table do not change the view.
+  class TableView {
     constructor(table) {
       this.table = table;
       this.columns = table.columns;
       this.cells = table.cells;
     }
-    setColumns(wanted) {
-      const places = wanted.map((one) => (typeof one === "number" ? { sourceColumn: one } : one));
-      this.columns = places.map((one) => ({ ...this.table.columns[one.sourceColumn], ...one }));
+    setColumns(selection) {
+      const columns = selection.map((column) => (typeof column === "number" ? { sourceColumn: column } : column));
+      this.columns = columns.map((column) => ({ ...this.table.columns[column.sourceColumn], ...column }));
       this.cells = this.table.cells.map((row) =>
-        places.map(({ calc, sourceColumn }) =>
-          calc === "stringify" ? { v: text(row[sourceColumn]) } : row[sourceColumn]));
+        columns.map(({ calc, sourceColumn }) =>
+          calc === "stringify" ? { v: cellText(row[sourceColumn]) } : row[sourceColumn]));
     }
     getNumberOfRows() {
       return this.cells.length;
@@ -98,14 +98,14 @@
 
   // ---- drawing ------------------------------------------------------------------------------
 
-  function svg(name, attributes = {}, content = []) {
+  function createSvg(name, attributes = {}, content = []) {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     element.append(...[content].flat());
     return element;
   }
 
-  function html(name, attributes = {}, content = []) {
+  function createHtml(name, attributes = {}, content = []) {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     element.append(...[content].flat());
@@ -113,29 +113,29 @@
   }
 
   const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
-  const shorten = (label, length) => (label.length > length ? `${label.slice(0, length - 1)}…` : label);
+  const truncate = (label, length) => (label.length > length ? `${label.slice(0, length - 1)}…` : label);
 
-  // Values 1, 2 or 5 times a power of ten apart that cover a range.
-  function ticksOf(low, high, wanted = 5) {
-    const raw = (high - low) / wanted;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = power * ([1, 2, 5].find((factor) => factor * power >= raw * 0.99) || 10);
+  // Returns ticks that cover a range, at steps of 1, 2 or 5 times a power of ten.
+  function makeTicks(low, high, count = 5) {
+    const minStep = (high - low) / count;
+    const power = 10 ** Math.floor(Math.log10(minStep));
+    const step = power * ([1, 2, 5].find((factor) => factor * power >= minStep * 0.99) || 10);
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     const ticks = [];
     for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-      ticks.push({ v: i * step, f: written(i * step, digits) });
+      ticks.push({ v: i * step, f: formatTick(i * step, digits) });
     }
     return ticks;
   }
 
-  function written(value, digits) {
+  function formatTick(value, digits) {
     const size = Math.abs(value);
     if (size >= 1e6) return `${+(value / 1e6).toPrecision(4)}M`;
     if (size >= 1e4) return `${+(value / 1e3).toPrecision(4)}k`;
     return (size < 1e-12 ? 0 : value).toFixed(Math.min(digits, 6));
   }
 
-  function range(values, axis = {}, fromZero = false) {
+  function valueRange(values, axis = {}, fromZero = false) {
     const known = values.filter(isNumber);
     let low = axis.viewWindow?.min ?? axis.minValue ?? Math.min(...known, ...(fromZero ? [0] : []));
     let high = axis.viewWindow?.max ?? axis.maxValue ?? Math.max(...known, ...(fromZero ? [0] : []));
@@ -144,17 +144,17 @@
     return [low, high];
   }
 
-  // Rounds a range outwards to its ticks.
-  function nice([low, high]) {
-    const marks = ticksOf(low, high);
-    const step = marks.length > 1 ? marks[1].v - marks[0].v : high - low;
+  // Extends a range to the next ticks.
+  function roundToTicks([low, high]) {
+    const ticks = makeTicks(low, high);
+    const step = ticks.length > 1 ? ticks[1].v - ticks[0].v : high - low;
     return [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
   }
 
-  const linear = ([low, high], [from, to]) => (value) => from + ((value - low) / (high - low)) * (to - from);
+  const linearScale = ([low, high], [from, to]) => (value) => from + ((value - low) / (high - low)) * (to - from);
 
-  // The columns of a chart: the domain, and series with their tooltips and annotations.
-  function seriesOf(table, options) {
+  // Returns the domain column, and the series with their tooltip and annotation columns.
+  function readSeries(table, options) {
     const series = [];
     const domain = { column: 0, roles: {} };
     table.columns.forEach((column, i) => {
@@ -162,22 +162,22 @@
       if (column.role) (series[series.length - 1] || domain).roles[column.role] = i;
       else series.push({ column: i, label: column.label || "", roles: {} });
     });
-    series.forEach((one, i) => {
-      const own = (options.series || {})[i] || {};
-      Object.assign(one, { colour: COLOURS[i % COLOURS.length], axis: 0, type: options.seriesType }, {
+    series.forEach((entry, i) => {
+      const own = options.series?.[i] || {};
+      Object.assign(entry, { colour: COLOURS[i % COLOURS.length], axis: 0, type: options.seriesType }, {
         axis: own.targetAxisIndex || 0,
         type: own.type || options.seriesType,
         dash: own.lineDashStyle,
         shape: own.pointShape,
-        inLegend: own.visibleInLegend !== false && one.label !== "",
+        inLegend: own.visibleInLegend !== false && entry.label !== "",
       });
-      // A dashed line is for reference.
-      if (own.lineDashStyle) one.colour = "#767676";
+      // Dashed lines are reference lines.
+      if (own.lineDashStyle) entry.colour = "#767676";
     });
     return { domain, series };
   }
 
-  // A chart with axes. Subclasses draw their marks; the pointer and selections are handled here.
+  // A chart with axes. Subclasses draw the marks; this class handles the pointer and the selection.
   class AxisChart {
     constructor(container) {
       this.container = container;
@@ -198,112 +198,112 @@
       const width = options.width || box.width;
       const height = options.height || (box.height > 60 ? box.height : 300);
       if (width > 0) {
-        const scene = this.scene(table, options, width, height);
-        const tip = html("div", { class: "tip", hidden: "", style:
+        const figure = this.createFigure(table, options, width, height);
+        const tip = createHtml("div", { class: "tip", hidden: "", style:
           `position:absolute;z-index:9;pointer-events:none;background:#fff;border:1px solid #999;
-           border-radius:3px;padding:4px 8px;white-space:pre;font:${FONT};color:${INK}` });
-        const frame = html("div", { style: "position:relative;overflow-x:auto" }, [scene, tip]);
+           border-radius:3px;padding:4px 8px;white-space:pre;font:${FONT};color:${TEXT_COLOUR}` });
+        const frame = createHtml("div", { style: "position:relative;overflow-x:auto" }, [figure, tip]);
         this.container.replaceChildren(frame);
-        this.listen(frame, scene, tip, options);
+        this.addPointerHandlers(frame, figure, tip, options);
       }
       events.trigger(this, "ready", {});
     }
-    // Draws title, axes and legend around what `marks` draws.
-    scene(table, options, width, height) {
-      const { domain, series } = seriesOf(table, { seriesType: this.seriesType, ...options });
+    // Creates the SVG with title, axes, legend and the marks of `drawMarks`.
+    createFigure(table, options, width, height) {
+      const { domain, series } = readSeries(table, { seriesType: this.seriesType, ...options });
       const rows = table.cells;
       const x = this.xAxis(table, options);
-      const legend = (options.legend?.position ?? "right") === "none" ? [] : series.filter((one) => one.inLegend);
-      const vAxes = [0, 1].map((i) => ({ ...options.vAxis, ...(options.vAxes || {})[i] }));
-      const used = [0, 1].filter((i) => series.some((one) => one.axis === i));
+      const legend = (options.legend?.position ?? "right") === "none" ? [] : series.filter((entry) => entry.inLegend);
+      const vAxes = [0, 1].map((i) => ({ ...options.vAxis, ...options.vAxes?.[i] }));
+      const used = [0, 1].filter((i) => series.some((entry) => entry.axis === i));
       const ranges = vAxes.map((axis, i) => {
-        const own = series.filter((one) => one.axis === i);
-        const bars = own.some((one) => one.type === "bars");
-        const values = own.flatMap((one) => rows.map((row) => row[one.column]?.v));
-        return nice(range(values, axis, bars || axis.minValue === 0));
+        const own = series.filter((entry) => entry.axis === i);
+        const bars = own.some((entry) => entry.type === "bars");
+        const values = own.flatMap((entry) => rows.map((row) => row[entry.column]?.v));
+        return roundToTicks(valueRange(values, axis, bars || axis.minValue === 0));
       });
-      const longest = x.bands ? Math.max(0, ...x.labels.map((one) => shorten(one, 18).length)) : 0;
+      const longest = x.bands ? Math.max(0, ...x.labels.map((label) => truncate(label, 18).length)) : 0;
       const below = x.bands ? Math.min(110, 14 + longest * 5) : 0;
       const marginTop = 14 + (options.title ? 20 : 0) + (legend.length ? 20 : 0);
       const left = 62;
       const right = used.includes(1) ? 62 : 20;
       const bottom = (x.bands ? 6 : 26) + (x.title ? 18 : 0);
-      const full = height + below;
+      const fullHeight = height + below;
       const area = { left, top: marginTop, right: width - right, bottom: Math.max(height - bottom, marginTop + 40) };
       const xScale = x.scale([area.left, area.right]);
-      const yScales = ranges.map((one) => linear(one, [area.bottom, area.top]));
-      const root = svg("svg", {
-        width, height: full, role: "img", style: `font:${FONT};display:block`, fill: INK,
-        "aria-label": [options.title, series.map((one) => one.label).filter(Boolean).join(", "), x.title && `by ${x.title}`]
+      const yScales = ranges.map((range) => linearScale(range, [area.bottom, area.top]));
+      const root = createSvg("svg", {
+        width, height: fullHeight, role: "img", style: `font:${FONT};display:block`, fill: TEXT_COLOUR,
+        "aria-label": [options.title, series.map((entry) => entry.label).filter(Boolean).join(", "), x.title && `by ${x.title}`]
           .filter(Boolean).join(" "),
       });
-      if (options.title) root.append(svg("text", { x: left, y: 16, "font-weight": "bold" }, options.title));
+      if (options.title) root.append(createSvg("text", { x: left, y: 16, "font-weight": "bold" }, options.title));
       root.append(this.legend(legend, left, marginTop - 12, width));
       for (const i of used) root.append(this.yAxis(vAxes[i], series, i, ranges[i], yScales[i], area, width));
-      const horizontal = svg("g", { class: "h-axis" });
+      const horizontal = createSvg("g", { class: "h-axis" });
       for (const tick of x.ticks(area)) {
         const at = xScale(tick.v);
         if (x.bands) {
-          const label = svg("text", { "text-anchor": "end", transform: `translate(${at + 4},${area.bottom + 12}) rotate(-40)` },
-            shorten(tick.f, 18));
-          label.append(svg("title", {}, tick.f));
+          const label = createSvg("text", { "text-anchor": "end", transform: `translate(${at + 4},${area.bottom + 12}) rotate(-40)` },
+            truncate(tick.f, 18));
+          label.append(createSvg("title", {}, tick.f));
           horizontal.append(label);
         } else {
           horizontal.append(
-            svg("line", { x1: at, x2: at, y1: area.top, y2: area.bottom, stroke: GRID }),
-            svg("text", { x: at, y: area.bottom + 16, "text-anchor": anchorOf(at, tick.f, width) }, tick.f));
+            createSvg("line", { x1: at, x2: at, y1: area.top, y2: area.bottom, stroke: GRID_COLOUR }),
+            createSvg("text", { x: at, y: area.bottom + 16, "text-anchor": textAnchor(at, tick.f, width) }, tick.f));
         }
       }
-      horizontal.append(svg("line", { x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom, stroke: "#888888" }));
+      horizontal.append(createSvg("line", { x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom, stroke: "#888888" }));
       if (x.title) {
-        horizontal.append(svg("text", { x: (area.left + area.right) / 2, y: full - 6, "text-anchor": "middle", "font-style": "italic" }, x.title));
+        horizontal.append(createSvg("text", { x: (area.left + area.right) / 2, y: fullHeight - 6, "text-anchor": "middle", "font-style": "italic" }, x.title));
       }
       root.append(horizontal);
-      // TFMA looks for the bars and for what is written on them by their places in the tree.
+      // TFMA finds the bars and their annotations by their position in the tree.
       const clip = `area-${Math.random().toString(36).slice(2)}`;
-      const inner = svg("g", { class: "marks" });
-      const notes = svg("g", { class: "notes" });
+      const inner = createSvg("g", { class: "marks" });
+      const notes = createSvg("g", { class: "notes" });
       root.append(
-        svg("clipPath", { id: clip }, svg("rect", { x: area.left - 8, y: area.top - 8, width: area.right - area.left + 16, height: area.bottom - area.top + 16 })),
-        svg("g", { "clip-path": `url(#${clip})` }, [svg("g"), inner]), svg("g"), svg("g"), notes);
+        createSvg("clipPath", { id: clip }, createSvg("rect", { x: area.left - 8, y: area.top - 8, width: area.right - area.left + 16, height: area.bottom - area.top + 16 })),
+        createSvg("g", { "clip-path": `url(#${clip})` }, [createSvg("g"), inner]), createSvg("g"), createSvg("g"), notes);
       this.drawMarks({ table, rows, domain, series, options, x, xScale, yScales, area, inner, notes });
       return root;
     }
     legend(series, left, y, width) {
-      const group = svg("g", { class: "legend" });
+      const group = createSvg("g", { class: "legend" });
       let x = left;
-      for (const one of series) {
-        const label = shorten(one.label, Math.max(12, Math.floor(width / 10)));
-        group.append(this.swatch(one, x + 5, y), svg("text", { x: x + 15, y: y + 4 }, label));
+      for (const entry of series) {
+        const label = truncate(entry.label, Math.max(12, Math.floor(width / 10)));
+        group.append(this.swatch(entry, x + 5, y), createSvg("text", { x: x + 15, y: y + 4 }, label));
         x += 30 + label.length * 6.5;
       }
       return group;
     }
     swatch(series, x, y) {
-      if (series.type === "line") return svg("line", { x1: x - 5, x2: x + 6, y1: y, y2: y, stroke: series.colour, "stroke-width": 3 });
-      return mark(series, x, y);
+      if (series.type === "line") return createSvg("line", { x1: x - 5, x2: x + 6, y1: y, y2: y, stroke: series.colour, "stroke-width": 3 });
+      return createMark(series, x, y);
     }
     yAxis(axis, series, index, [low, high], scale, area, width) {
-      const group = svg("g", { class: "v-axis" });
+      const group = createSvg("g", { class: "v-axis" });
       const second = index === 1;
-      const ticks = axis.ticks || ticksOf(low, high);
-      for (const tick of ticks.map(asCell)) {
+      const ticks = axis.ticks || makeTicks(low, high);
+      for (const tick of ticks.map(toCell)) {
         const y = scale(tick.v);
-        if (!second) group.append(svg("line", { x1: area.left, x2: area.right, y1: y, y2: y, stroke: GRID }));
-        group.append(svg("text", { x: second ? area.right + 6 : area.left - 6, y: y + 4, "text-anchor": second ? "start" : "end" }, text(tick)));
+        if (!second) group.append(createSvg("line", { x1: area.left, x2: area.right, y1: y, y2: y, stroke: GRID_COLOUR }));
+        group.append(createSvg("text", { x: second ? area.right + 6 : area.left - 6, y: y + 4, "text-anchor": second ? "start" : "end" }, cellText(tick)));
       }
-      const title = axis.title || (axis.ticks ? "" : series.filter((one) => one.axis === index && one.label).map((one) => one.label).join(", "));
+      const title = axis.title || (axis.ticks ? "" : series.filter((entry) => entry.axis === index && entry.label).map((entry) => entry.label).join(", "));
       const middle = (area.top + area.bottom) / 2;
       const x = second ? width - 8 : 14;
-      const room = Math.max(12, Math.floor((area.bottom - area.top) / 5.5));
+      const maxLength = Math.max(12, Math.floor((area.bottom - area.top) / 5.5));
       if (title) {
-        const label = svg("text", { transform: `translate(${x},${middle}) rotate(-90)`, "text-anchor": "middle", "font-style": "italic" }, shorten(title, room));
-        label.append(svg("title", {}, title));
+        const label = createSvg("text", { transform: `translate(${x},${middle}) rotate(-90)`, "text-anchor": "middle", "font-style": "italic" }, truncate(title, maxLength));
+        label.append(createSvg("title", {}, title));
         group.append(label);
       }
       return group;
     }
-    // A number line, or a band for each row where the domain is text.
+    // Returns a numeric axis, or one band per row if the domain is text.
     xAxis(table, options) {
       const axis = options.hAxis || {};
       const head = table.columns[0] || {};
@@ -314,50 +314,50 @@
         return {
           bands: true, labels, title: "",
           scale: ([from, to]) => (i) => from + ((i + 0.5) * (to - from)) / Math.max(1, values.length),
-          // Of very many, as many as can be read.
+          // Labels are left out if there are too many to be read.
           ticks: (area) => {
             const every = Math.ceil(labels.length / ((area.right - area.left) / 14));
-            return labels.map((f, v) => ({ v, f })).filter((one) => one.v % every === 0);
+            return labels.map((f, v) => ({ v, f })).filter((tick) => tick.v % every === 0);
           },
         };
       }
-      const given = axis.ticks?.length ? axis.ticks.map(asCell) : null;
-      const limits = given ? [given[0].v, given[given.length - 1].v] : this.domainRange(values, axis);
-      // TFMA asks for no ticks where it means points by their names, which are then in the table.
+      const fixedTicks = axis.ticks?.length ? axis.ticks.map(toCell) : null;
+      const limits = fixedTicks ? [fixedTicks[0].v, fixedTicks[fixedTicks.length - 1].v] : this.domainRange(values, axis);
+      // TFMA passes an empty list of ticks if the points have names, which are in the table.
       const named = axis.ticks?.length === 0;
       return {
         bands: false, title: named ? "" : title, limits,
-        scale: (pixels) => linear(limits, pixels),
+        scale: (pixels) => linearScale(limits, pixels),
         ticks: (area) => {
           if (named) return this.namedTicks(table, area);
-          return thinned(given || ticksOf(...limits, Math.max(2, Math.floor((area.right - area.left) / 80))), area);
+          return thinOutTicks(fixedTicks || makeTicks(...limits, Math.max(2, Math.floor((area.right - area.left) / 80))), area);
         },
       };
     }
     domainRange(values, axis) {
-      return range(values, axis);
+      return valueRange(values, axis);
     }
     namedTicks(table, area) {
-      const column = table.columns.findIndex((one) => one.role === "annotation");
-      const ticks = table.cells.map((row) => ({ v: row[0].v, f: shorten(column < 0 ? text(row[0]) : text(row[column]), 18) }));
+      const column = table.columns.findIndex((column) => column.role === "annotation");
+      const ticks = table.cells.map((row) => ({ v: row[0].v, f: truncate(column < 0 ? cellText(row[0]) : cellText(row[column]), 18) }));
       ticks.sort((a, b) => a.v - b.v);
-      return thinned(ticks, area);
+      return thinOutTicks(ticks, area);
     }
-    listen(frame, scene, tip, options) {
-      let on = null;
+    addPointerHandlers(frame, figure, tip, options) {
+      let hovered = null;
       const leave = () => {
-        if (on) events.trigger(this, "onmouseout", { row: on.row, column: on.column });
-        on = null;
+        if (hovered) events.trigger(this, "onmouseout", { row: hovered.row, column: hovered.column });
+        hovered = null;
         tip.hidden = true;
       };
       frame.addEventListener("mouseleave", leave);
       frame.addEventListener("mousemove", (event) => {
-        const box = scene.getBoundingClientRect();
+        const box = figure.getBoundingClientRect();
         const found = this.nearest(event.clientX - box.left, event.clientY - box.top);
-        if (found === on) return;
+        if (found === hovered) return;
         leave();
         if (!found) return;
-        on = found;
+        hovered = found;
         if (options.tooltip?.trigger !== "none") {
           tip.textContent = found.text;
           tip.hidden = false;
@@ -368,79 +368,79 @@
       });
       frame.addEventListener("click", (event) => {
         if (options.enableInteractivity === false) return;
-        const box = scene.getBoundingClientRect();
+        const box = figure.getBoundingClientRect();
         const found = this.nearest(event.clientX - box.left, event.clientY - box.top);
         this.setSelection(found ? [{ row: found.row, column: found.column }] : []);
         events.trigger(this, "select", {});
       });
     }
     nearest(x, y) {
-      let best = null;
-      let least = NEAR;
-      for (const one of this.marks) {
-        const inside = one.half && Math.abs(x - one.x) <= one.half && y >= one.y - 6 && y <= one.base + 6;
-        const distance = inside ? 0 : Math.hypot(x - one.x, y - one.y);
-        if (distance < least) [best, least] = [one, distance];
+      let nearest = null;
+      let minDistance = POINTER_RADIUS;
+      for (const mark of this.marks) {
+        const inside = mark.half && Math.abs(x - mark.x) <= mark.half && y >= mark.y - 6 && y <= mark.base + 6;
+        const distance = inside ? 0 : Math.hypot(x - mark.x, y - mark.y);
+        if (distance < minDistance) [nearest, minDistance] = [mark, distance];
       }
-      return best;
+      return nearest;
     }
     showSelection() {
-      const chosen = (one) => this.selection.some((s) => s.row === one.row && (s.column ?? one.column) === one.column);
-      for (const one of this.marks) one.element?.setAttribute("stroke", chosen(one) ? "#000000" : one.stroke || "none");
-      for (const one of this.marks) one.element?.setAttribute("stroke-width", chosen(one) ? 3 : 1);
+      const isSelected = (mark) => this.selection.some((s) => s.row === mark.row && (s.column ?? mark.column) === mark.column);
+      for (const mark of this.marks) mark.element?.setAttribute("stroke", isSelected(mark) ? "#000000" : mark.stroke || "none");
+      for (const mark of this.marks) mark.element?.setAttribute("stroke-width", isSelected(mark) ? 3 : 1);
     }
   }
 
-  function thinned(ticks, area) {
-    const room = (area.right - area.left) / Math.max(1, ...ticks.map((one) => 10 + text(one).length * 7));
-    const every = Math.ceil(ticks.length / Math.max(1, Math.floor(room)));
+  function thinOutTicks(ticks, area) {
+    const capacity = (area.right - area.left) / Math.max(1, ...ticks.map((tick) => 10 + cellText(tick).length * 7));
+    const every = Math.ceil(ticks.length / Math.max(1, Math.floor(capacity)));
     return ticks.filter((_, i) => i % every === 0);
   }
 
-  // A label at the edge stays inside.
-  function anchorOf(x, label, width) {
+  // Keeps the labels at the edges inside of the chart.
+  function textAnchor(x, label, width) {
     const half = label.length * 3.5;
     return x - half < 0 ? "start" : x + half > width ? "end" : "middle";
   }
 
-  function mark(series, x, y, size = 4) {
+  function createMark(series, x, y, size = 4) {
     if (series.shape === "diamond") {
-      return svg("path", { d: `M${x} ${y - size - 1}l${size + 1} ${size + 1}l${-size - 1} ${size + 1}l${-size - 1} ${-size - 1}z`, fill: series.colour });
+      return createSvg("path", { d: `M${x} ${y - size - 1}l${size + 1} ${size + 1}l${-size - 1} ${size + 1}l${-size - 1} ${-size - 1}z`, fill: series.colour });
     }
-    if (series.type === "bars") return svg("rect", { x: x - 5, y: y - 5, width: 10, height: 10, fill: series.colour });
-    return svg("circle", { cx: x, cy: y, r: size, fill: series.colour });
+    if (series.type === "bars") return createSvg("rect", { x: x - 5, y: y - 5, width: 10, height: 10, fill: series.colour });
+    return createSvg("circle", { cx: x, cy: y, r: size, fill: series.colour });
   }
 
-  // Lines, points and bars over one domain.
+  // Lines, points and bars that share a domain.
   class ComboChart extends AxisChart {
     get seriesType() {
       return "line";
     }
     domainRange(values, axis) {
-      const [low, high] = range(values, axis);
-      // The first and the last bar need room beside their middles.
+      const [low, high] = valueRange(values, axis);
+      // The first and the last bar extend beyond their centres.
       const margin = this.padded ? (high - low) / (2 * Math.max(1, values.length - 1)) : 0;
       return [low - margin, high + margin];
     }
-    scene(table, options, width, height) {
-      const types = Object.values(options.series || {}).map((one) => one.type);
+    createFigure(table, options, width, height) {
+      const types = Object.values(options.series || {}).map((options) => options.type);
       this.padded = this.seriesType === "bars" || types.includes("bars");
-      return super.scene(table, options, width, height);
+      return super.createFigure(table, options, width, height);
     }
     drawMarks(scene) {
-      const bars = scene.series.filter((one) => one.type === "bars");
-      // Bars first, so that lines and points are seen before them.
-      for (const one of bars) this.drawBars(scene, one, bars.indexOf(one), bars.length);
-      for (const one of scene.series) if (one.type !== "bars") this.drawPoints(scene, one);
+      const bars = scene.series.filter((entry) => entry.type === "bars");
+      // Bars are drawn first, so that lines and points are in front of them.
+      for (const entry of bars) this.drawBars(scene, entry, bars.indexOf(entry), bars.length);
+      for (const entry of scene.series) if (entry.type !== "bars") this.drawPoints(scene, entry);
     }
-    told(scene, row, series) {
+    tooltipText(scene, row, series) {
       const cells = scene.rows[row];
       const own = series.roles.tooltip;
-      if (own !== undefined && text(cells[own])) return text(cells[own]);
+      if (own !== undefined && cellText(cells[own])) return cellText(cells[own]);
       const value = cells[series.column];
-      // TFMA gives some numbers as their own text.
-      const plain = isNumber(value.v) && typeof value.f !== "string";
-      return `${text(cells[0])}\n${series.label}: ${plain ? +value.v.toPrecision(6) : text(value)}`;
+      // TFMA formats some numbers itself.
+      const unformatted = isNumber(value.v) && typeof value.f !== "string";
+      return `${cellText(cells[0])}\n${series.label}: ${unformatted ? +value.v.toPrecision(6) : cellText(value)}`;
     }
     drawBars(scene, series, index, count) {
       const { rows, x, xScale, yScales, area } = scene;
@@ -453,33 +453,33 @@
         const known = isNumber(value);
         const y = known ? yScales[series.axis](value) : area.bottom;
         const zero = yScales[series.axis](0);
-        const rect = svg("rect", { x: middle - each / 2, y: Math.min(y, zero), width: each, height: Math.abs(zero - y), fill: series.colour });
+        const rect = createSvg("rect", { x: middle - each / 2, y: Math.min(y, zero), width: each, height: Math.abs(zero - y), fill: series.colour });
         scene.inner.append(rect);
         const note = series.roles.annotation;
-        scene.notes.append(svg("g", {}, svg("text", { x: middle, y: y - 4, "text-anchor": "middle" }, note === undefined ? "" : text(row[note]))));
-        if (known) this.marks.push({ x: middle, y: Math.min(y, zero), base: zero, half: each / 2, row: i, column: series.column, element: rect, text: this.told(scene, i, series) });
+        scene.notes.append(createSvg("g", {}, createSvg("text", { x: middle, y: y - 4, "text-anchor": "middle" }, note === undefined ? "" : cellText(row[note]))));
+        if (known) this.marks.push({ x: middle, y: Math.min(y, zero), base: zero, half: each / 2, row: i, column: series.column, element: rect, text: this.tooltipText(scene, i, series) });
       });
     }
     drawPoints(scene, series) {
       const { rows, x, xScale, yScales } = scene;
       const points = rows.map((row, i) => ({ row: i, at: x.bands ? i : row[0].v, value: row[series.column].v }))
-        .filter((one) => isNumber(one.at));
-      // Of few points in a line each is marked, or a single one would not be seen.
+        .filter((point) => isNumber(point.at));
+      // Short lines have a dot at each point, so that a single point is visible.
       const dots = series.type === "scatter" || (!series.dash && points.length <= 20);
       let path = "";
-      for (const one of points) {
-        if (!isNumber(one.value)) {
+      for (const point of points) {
+        if (!isNumber(point.value)) {
           path += " ";
           continue;
         }
-        const [px, py] = [xScale(one.at), yScales[series.axis](one.value)];
+        const [px, py] = [xScale(point.at), yScales[series.axis](point.value)];
         path += `${path === "" || path.endsWith(" ") ? "M" : "L"}${px.toFixed(1)} ${py.toFixed(1)}`;
-        const element = dots ? mark(series, px, py, series.type === "scatter" ? 4 : 3) : svg("circle", { cx: px, cy: py, r: 3, fill: "none" });
+        const element = dots ? createMark(series, px, py, series.type === "scatter" ? 4 : 3) : createSvg("circle", { cx: px, cy: py, r: 3, fill: "none" });
         if (dots) scene.inner.append(element);
-        if (!series.dash) this.marks.push({ x: px, y: py, row: one.row, column: series.column, element, text: this.told(scene, one.row, series) });
+        if (!series.dash) this.marks.push({ x: px, y: py, row: point.row, column: series.column, element, text: this.tooltipText(scene, point.row, series) });
       }
       if (series.type === "line") {
-        scene.inner.prepend(svg("path", { d: path, fill: "none", stroke: series.colour, "stroke-width": 2, ...(series.dash ? { "stroke-dasharray": series.dash.join(" ") } : {}) }));
+        scene.inner.prepend(createSvg("path", { d: path, fill: "none", stroke: series.colour, "stroke-width": 2, ...(series.dash ? { "stroke-dasharray": series.dash.join(" ") } : {}) }));
       }
     }
   }
@@ -492,22 +492,22 @@
     }
   }
 
-  // Rows of id, x, y, colour and size.
+  // Each row is id, x, y, colour and size.
   class BubbleChart extends AxisChart {
     get seriesType() {
       return "scatter";
     }
     draw(table, options = {}) {
-      // As a chart of x and y; the rest decides how a point looks.
+      // The axes need only x and y; colour and size style the points.
       this.source = table;
-      const points = new DataView(table);
+      const points = new TableView(table);
       points.setColumns(table.columns.length ? [1, 2] : []);
       super.draw(points, { ...options, legend: { position: "none" } });
     }
     drawMarks({ options, xScale, yScales, area, inner }) {
       const { columns, cells } = this.source;
-      const side = Math.min(area.right - area.left, area.bottom - area.top);
-      if (side <= 0 || !columns.length) return;
+      const shortSide = Math.min(area.right - area.left, area.bottom - area.top);
+      if (shortSide <= 0 || !columns.length) return;
       const colour = options.colorAxis || {};
       const size = options.sizeAxis || {};
       const share = (value, axis) => Math.max(0, Math.min(1, (value - (axis.minValue ?? 0)) / ((axis.maxValue ?? 1) - (axis.minValue ?? 0))));
@@ -515,28 +515,28 @@
         const [, x, y, shade, weight] = row.map((cell) => cell.v);
         if (!isNumber(x) || !isNumber(y)) return;
         const [px, py] = [xScale(x), yScales[0](y)];
-        const least = size.minSize ?? 4;
-        const radius = least + share(weight, size) * ((size.maxSize ?? 20) - least);
-        const element = svg("circle", { cx: px, cy: py, r: radius, fill: mixed(colour.colors || ["#ffffff", COLOURS[0]], share(shade, colour)), "fill-opacity": 0.85, stroke: "#0a47a4" });
+        const minRadius = size.minSize ?? 4;
+        const radius = minRadius + share(weight, size) * ((size.maxSize ?? 20) - minRadius);
+        const element = createSvg("circle", { cx: px, cy: py, r: radius, fill: interpolateColour(colour.colors || ["#ffffff", COLOURS[0]], share(shade, colour)), "fill-opacity": 0.85, stroke: "#0a47a4" });
         inner.append(element);
-        const told = columns.slice(1).map((column, k) => `${column.label}: ${+Number(row[k + 1].v).toPrecision(4)}`);
-        this.marks.push({ x: px, y: py, row: i, column: null, element, stroke: "#0a47a4", text: told.join("\n") });
+        const lines = columns.slice(1).map((column, k) => `${column.label}: ${+Number(row[k + 1].v).toPrecision(4)}`);
+        this.marks.push({ x: px, y: py, row: i, column: null, element, stroke: "#0a47a4", text: lines.join("\n") });
       });
     }
   }
 
-  function mixed([from, to], share) {
+  function interpolateColour([from, to], share) {
     const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
     const [a, b] = [channels(from), channels(to)];
     return `rgb(${a.map((c, i) => Math.round(c + (b[i] - c) * share)).join(",")})`;
   }
 
-  // ---- the table ----------------------------------------------------------------------------
+  // ---- table chart ----------------------------------------------------------------------------
 
-  // What a row is of stays in sight where the table is wider than the window.
+  // The first column stays visible while a wide table scrolls.
   const STICKY = "position:sticky;left:0;background:#f2f2f2";
 
-  // With Google's class names, which TFMA's styles go by.
+  // A table with Google's class names, which TFMA's style sheets use.
   class Table {
     constructor(container) {
       this.container = container;
@@ -549,9 +549,9 @@
     setSelection(selection) {
       this.selection = selection || [];
       for (const row of this.container.querySelectorAll("tbody tr")) {
-        const chosen = this.selection.some((one) => one.row === +row.dataset.row);
-        row.classList.toggle("google-visualization-table-tr-sel", chosen);
-        row.setAttribute("aria-selected", chosen);
+        const isSelected = this.selection.some((selected) => selected.row === +row.dataset.row);
+        row.classList.toggle("google-visualization-table-tr-sel", isSelected);
+        row.setAttribute("aria-selected", isSelected);
       }
     }
     draw(table, options = {}) {
@@ -568,20 +568,20 @@
       const heads = columns.map((column, i) => this.head(column, i));
       const shown = this.order.slice(this.page * size, (this.page + 1) * size);
       const body = shown.map((row, i) => this.row(row, i));
-      const grid = html("table", { class: "google-visualization-table-table", style: "border-collapse:collapse;min-width:100%" }, [
-        html("thead", {}, html("tr", { class: "google-visualization-table-tr-head" }, heads)),
-        html("tbody", {}, body),
+      const grid = createHtml("table", { class: "google-visualization-table-table", style: "border-collapse:collapse;min-width:100%" }, [
+        createHtml("thead", {}, createHtml("tr", { class: "google-visualization-table-tr-head" }, heads)),
+        createHtml("tbody", {}, body),
       ]);
-      const root = html("div", { class: "google-visualization-table", style: "overflow-x:auto" }, grid);
+      const root = createHtml("div", { class: "google-visualization-table", style: "overflow-x:auto" }, grid);
       if (pages > 1) root.append(this.pager(pages));
       this.container.replaceChildren(root);
       this.setSelection(this.selection);
     }
     head(column, i) {
       const sorted = this.sorted?.column === i;
-      const way = sorted ? (this.sorted.ascending ? "ascending" : "descending") : "none";
-      const cell = html("th", { class: `google-visualization-table-th sort-${way}`, "aria-sort": way, scope: "col", tabindex: 0, style: `cursor:pointer;white-space:nowrap;${i ? "" : STICKY}` },
-        [column.label || "", html("span", { class: "google-visualization-table-sortind" })]);
+      const direction = sorted ? (this.sorted.ascending ? "ascending" : "descending") : "none";
+      const cell = createHtml("th", { class: `google-visualization-table-th sort-${direction}`, "aria-sort": direction, scope: "col", tabindex: 0, style: `cursor:pointer;white-space:nowrap;${i ? "" : STICKY}` },
+        [column.label || "", createHtml("span", { class: "google-visualization-table-sortind" })]);
       const sort = () => this.sort(i);
       cell.addEventListener("click", sort);
       cell.addEventListener("keydown", (event) => event.key === "Enter" && sort());
@@ -589,17 +589,17 @@
     }
     row(row, i) {
       const cells = this.table.columns.map((_, column) => {
-        const cell = html("td", { class: "google-visualization-table-td", style: `white-space:nowrap;${column ? "" : STICKY}` });
-        const shown = text(this.table.cells[row][column] || { v: "" });
-        // TFMA's own renderers give elements; anything else is data, and so text.
+        const cell = createHtml("td", { class: "google-visualization-table-td", style: `white-space:nowrap;${column ? "" : STICKY}` });
+        const shown = cellText(this.table.cells[row][column] || { v: "" });
+        // TFMA's renderers return elements; anything else is data and is shown as text.
         if (this.options.allowHtml && /^<tfma-/.test(shown)) cell.innerHTML = shown;
         else cell.textContent = shown;
         return cell;
       });
-      const line = html("tr", { class: i % 2 ? "google-visualization-table-tr-odd" : "google-visualization-table-tr-even", "data-row": row }, cells);
+      const line = createHtml("tr", { class: i % 2 ? "google-visualization-table-tr-odd" : "google-visualization-table-tr-even", "data-row": row }, cells);
       line.addEventListener("click", () => {
-        const again = this.selection.some((one) => one.row === row);
-        this.setSelection(again ? [] : [{ row, column: null }]);
+        const isSelected = this.selection.some((selected) => selected.row === row);
+        this.setSelection(isSelected ? [] : [{ row, column: null }]);
         events.trigger(this, "select", {});
       });
       return line;
@@ -616,7 +616,7 @@
     pager(pages) {
       const numbers = Array.from({ length: pages }, (_, page) => {
         const current = page === this.page;
-        const link = html("a", { class: `google-visualization-table-page-number${current ? " current" : ""}`, href: "#", role: "button", style: "margin:2px", "aria-current": current }, String(page + 1));
+        const link = createHtml("a", { class: `google-visualization-table-page-number${current ? " current" : ""}`, href: "#", role: "button", style: "margin:2px", "aria-current": current }, String(page + 1));
         link.addEventListener("click", (event) => {
           event.preventDefault();
           this.page = page;
@@ -625,11 +625,11 @@
         });
         return link;
       });
-      return html("div", { class: "google-visualization-table-div-page", style: "padding:6px" }, numbers);
+      return createHtml("div", { class: "google-visualization-table-div-page", style: "padding:6px" }, numbers);
     }
   }
 
-  // ---- the wrapper --------------------------------------------------------------------------
+  // ---- chart wrapper --------------------------------------------------------------------------
 
   const CHARTS = { LineChart, ComboChart, ColumnChart, BubbleChart, Table };
 
@@ -655,7 +655,7 @@
       if (!this.table) return;
       if (!this.chart) {
         const Chart = CHARTS[this.type];
-        if (!Chart) throw new Error(`no stand-in for the chart type ${this.type}`);
+        if (!Chart) throw new Error(`unsupported chart type ${this.type}`);
         this.chart = new Chart(this.container);
         events.addListener(this.chart, "select", (detail) => events.trigger(this, "select", detail));
       }
@@ -666,6 +666,6 @@
 
   window.google = {
     charts: { load: () => Promise.resolve() },
-    visualization: { DataTable, DataView, arrayToDataTable, events, ChartWrapper, ...CHARTS },
+    visualization: { DataTable, DataView: TableView, arrayToDataTable, events, ChartWrapper, ...CHARTS },
   };
 })();

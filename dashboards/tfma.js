@@ -1,54 +1,55 @@
-// Puts one of TFMA's web components on the page, with the data that the page holds as JSON:
-//   element   the component's name
-//   config    what its property of that name takes
-//   choices   the data to choose from, by name; a single one is shown without asking
-//   label     what there is to choose from, and what TFMA calls classes
-//   selected  names of the classes that are chosen at first
-//   names     the classes' ids by name, for confusion matrices
-//   weight    the metric that counts examples
-//   show      the metrics that are drawn at first; bars show one
+// Shows one of TFMA's web components with the data that the page contains as JSON:
+//   element   Name of the component.
+//   config    Value of the component's property `config`.
+//   choices   Data by name. The page has a list to choose from if there are several.
+//   label     Label of that list and of TFMA's list of classes.
+//   selected  Names of the classes that are selected at first.
+//   names     Ids of the classes by name, for confusion matrices.
+//   weight    Metric that counts examples.
+//   show      Metrics that are drawn at first; bars show only one.
 "use strict";
 (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
 
-  // ---- where the components would show something wrong ------------------------------------------
+  // ---- corrections of TFMA's results -------------------------------------------------------------
 
-  const computes = (element, change) => {
+  // Removes points from a plot before a component draws it.
+  const filterPlotData = (element, isDefined) => {
     const component = customElements.get(element).prototype;
     const original = component.computePlotData_;
-    component.computePlotData_ = function (data, ...more) {
-      return original.call(this, data && data.filter(change), ...more);
+    component.computePlotData_ = function (data, ...rest) {
+      return original.call(this, data?.filter(isDefined), ...rest);
     };
   };
-  // An empty bucket has no residual: TFMA would draw one of 0.
-  computes("tfma-residual-plot", (bucket) => bucket.numWeightedExamples);
-  // Where nothing is predicted there is no precision: TFMA would draw one of 0.
-  const predicted = (one) => (one.truePositives || 0) + (one.falsePositives || 0) > 0;
-  computes("tfma-precision-recall-curve", predicted);
-  computes("tfma-accuracy-charts", predicted);
+  // The residual of an empty bucket is undefined, but TFMA would draw 0.
+  filterPlotData("tfma-residual-plot", (bucket) => bucket.numWeightedExamples);
+  // Precision without positive predictions is undefined, but TFMA would draw 0.
+  const hasPredictions = (matrix) => (matrix.truePositives || 0) + (matrix.falsePositives || 0) > 0;
+  filterPlotData("tfma-precision-recall-curve", hasPredictions);
+  filterPlotData("tfma-accuracy-charts", hasPredictions);
 
-  // The metrics of the chosen classes as columns, named "class/metric". TFMA's own function shows ids
-  // (whatever stands before a colon is lost) and forgets the count of examples, and so counts each
-  // slice as one example, if "No class" is not among the chosen.
-  tfma.Util.createConfigsList = (chosen) =>
-    Object.entries(chosen).flatMap(([output, keys]) => keys.map((key) => ({ output, key })));
-  tfma.Util.mergeMetricsForSelectedConfigsList = (metrics, chosen) => {
+  // Makes columns named "class/metric" of the selected classes' metrics. TFMA's own function cuts
+  // names at a colon. If "No class" is not selected, it also loses the number of examples and counts
+  // each slice as one example.
+  tfma.Util.createConfigsList = (selection) =>
+    Object.entries(selection).flatMap(([output, keys]) => keys.map((key) => ({ output, key })));
+  tfma.Util.mergeMetricsForSelectedConfigsList = (metrics, selection) => {
     const merged = {};
-    for (const { output, key } of chosen) {
-      const path = chosen.length > 1 ? [output, key].filter(Boolean) : [];
+    for (const { output, key } of selection) {
+      const path = selection.length > 1 ? [output, key].filter(Boolean) : [];
       for (const [name, value] of Object.entries(metrics[output]?.[key] || {})) {
         merged[[...path, name].join("/")] = value;
       }
     }
-    for (const of of Object.values(metrics)) {
-      if (of[""]?.[page.weight] !== undefined) merged[page.weight] ??= of[""][page.weight];
+    for (const byClass of Object.values(metrics)) {
+      if (byClass[""]?.[page.weight] !== undefined) merged[page.weight] ??= byClass[""][page.weight];
     }
     return merged;
   };
 
-  // ---- looks ------------------------------------------------------------------------------------
+  // ---- styles ------------------------------------------------------------------------------------
 
-  // TFMA leaves 240 pixels free beside its tables and asks for 680, which a narrow window has not.
+  // TFMA's tables need a width of 680 pixels and a margin of 240, which narrow windows do not have.
   const STYLES = {
     "tfma-slicing-metrics-browser": "#table { width: auto; margin: 16px 0 }",
     "tfma-graph-data-filter": ".ui { width: auto; max-width: 540px } .ui-input { max-width: 46% } #table { margin: 0 }",
@@ -61,23 +62,24 @@
     "tfma-multi-class-confusion-matrix-at-thresholds": "#controls { width: auto; max-width: 680px }",
   };
 
-  // All elements of a kind, in shadow trees as well.
-  function all(kind, root = document) {
-    const inside = [...root.querySelectorAll("*")].flatMap((one) => (one.shadowRoot ? all(kind, one.shadowRoot) : []));
-    return [...root.querySelectorAll(kind), ...inside];
+  // Returns all elements with a tag name, including those in shadow trees.
+  function findAll(tagName, root = document) {
+    const nested = [...root.querySelectorAll("*")].flatMap((element) =>
+      element.shadowRoot ? findAll(tagName, element.shadowRoot) : []);
+    return [...root.querySelectorAll(tagName), ...nested];
   }
 
-  // TFMA draws these bars once, in the width that they have at first.
-  const widths = new ResizeObserver((changes) => {
-    for (const { target } of changes) {
+  // TFMA draws these bars only once, so they are redrawn when their width changes.
+  const resizeObserver = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
       if (target.chart_) target.plot_(true, target.slices, target.metricToShow, target.metricToSort_, target.chart_);
     }
   });
 
-  function dress() {
-    for (const overview of all("tfma-slice-overview")) widths.observe(overview);
-    for (const [kind, rules] of Object.entries(STYLES)) {
-      for (const element of all(kind)) {
+  function applyStyles() {
+    for (const overview of findAll("tfma-slice-overview")) resizeObserver.observe(overview);
+    for (const [tagName, rules] of Object.entries(STYLES)) {
+      for (const element of findAll(tagName)) {
         if (!element.shadowRoot || element.shadowRoot.querySelector("style[data-own]")) continue;
         const style = document.createElement("style");
         style.dataset.own = "";
@@ -85,61 +87,64 @@
         element.shadowRoot.append(style);
       }
     }
-    for (const matrix of all("tfma-multi-class-confusion-matrix-at-thresholds")) matrix.classNames = page.names;
+    for (const matrix of findAll("tfma-multi-class-confusion-matrix-at-thresholds")) matrix.classNames = page.names;
   }
 
-  // ---- putting it there -------------------------------------------------------------------------
+  // ---- selection ---------------------------------------------------------------------------------
 
-  const soon = () => new Promise((resolve) => setTimeout(resolve, 30));
+  const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-  async function present(find) {
-    for (let i = 0; i < 200; i++) {
+  // Returns what `find` returns once it is truthy; null after six seconds.
+  async function waitFor(find) {
+    for (let attempt = 0; attempt < 200; attempt++) {
       const found = find();
       if (found) return found;
-      await soon();
+      await sleep(30);
     }
     return null;
   }
 
-  const pickerOf = (element) => element.shadowRoot.querySelector("tfma-config-picker");
+  const findPicker = (element) => element.shadowRoot.querySelector("tfma-config-picker");
 
-  // Chooses items of one of the picker's lists, which is not there where there is no choice.
-  async function choose(picker, id, wanted, label) {
-    const list = await present(() => picker.shadowRoot.getElementById(id));
+  // Selects items in one of the picker's lists. TFMA shows no list if there is only one item.
+  async function selectItems(picker, id, isSelected, label) {
+    const list = await waitFor(() => picker.shadowRoot.getElementById(id));
     if (!list) return;
     list.label = label;
-    const items = await present(() => list.items?.length && list.items);
-    list.selectedIndices_ = items.map((_, i) => i).filter((i) => wanted(items[i]));
+    const items = await waitFor(() => list.items?.length && list.items);
+    list.selectedIndices_ = items.map((_, i) => i).filter((i) => isSelected(items[i]));
   }
 
-  async function preselect(element) {
-    const picker = pickerOf(element);
-    const configs = await present(() => picker.allConfigs && Object.keys(picker.allConfigs).length && picker.allConfigs);
+  async function selectClasses(element) {
+    const picker = findPicker(element);
+    const configs = await waitFor(() => picker.allConfigs && Object.keys(picker.allConfigs).length && picker.allConfigs);
     if (!configs) return;
-    if (Object.keys(configs).length > 1) await choose(picker, "output-picker", () => true, "Outputs");
-    const classes = Object.values(configs).reduce((n, keys) => n + keys.length, 0);
-    if (classes < 2) return;
-    // With several outputs an item is "output, class".
-    const name = (item) => item.split(", ").pop().replace("No class", "");
-    await choose(picker, "class-picker", (item) => page.selected.includes(name(item)), page.label);
+    if (Object.keys(configs).length > 1) await selectItems(picker, "output-picker", () => true, "Outputs");
+    const classCount = Object.values(configs).reduce((count, keys) => count + keys.length, 0);
+    if (classCount < 2) return;
+    // An item is "output, class" if there are several outputs.
+    const className = (item) => item.split(", ").pop().replace("No class", "");
+    await selectItems(picker, "class-picker", (item) => page.selected.includes(className(item)), page.label);
   }
 
-  async function draw(metrics) {
-    const known = (of) => of?.includes(metrics[0]);
-    const found = await present(() =>
-      [...all("tfma-slice-overview"), ...all("tfma-line-chart-grid")].find((one) => known(one.metrics_ || one.metrics)));
-    if (found?.localName === "tfma-slice-overview") found.metricToShow = metrics[0];
-    else if (found) found.selectedMetrics_ = metrics.filter((one) => found.metrics.includes(one));
+  async function selectMetrics(metrics) {
+    const chart = await waitFor(() =>
+      [...findAll("tfma-slice-overview"), ...findAll("tfma-line-chart-grid")].find((element) =>
+        (element.metrics_ || element.metrics)?.includes(metrics[0])));
+    if (chart?.localName === "tfma-slice-overview") chart.metricToShow = metrics[0];
+    else if (chart) chart.selectedMetrics_ = metrics.filter((metric) => chart.metrics.includes(metric));
   }
+
+  // ---- page --------------------------------------------------------------------------------------
 
   async function show(name) {
     const element = document.createElement(page.element);
     document.getElementById("view").replaceChildren(element);
     element.config = { ...page.config, ...(page.choices[name].config || {}) };
     element.data = page.choices[name].data;
-    if (pickerOf(element)) await preselect(element);
-    if (page.show.length) await draw(page.show);
-    dress();
+    if (findPicker(element)) await selectClasses(element);
+    if (page.show.length) await selectMetrics(page.show);
+    applyStyles();
     document.documentElement.dataset.drawn = name;
   }
 
@@ -153,6 +158,6 @@
     document.getElementById("choice").append(label);
   }
   show(names[0]);
-  // Some parts are made when they are first needed.
-  setInterval(dress, 500);
+  // TFMA creates some elements only when they are first needed.
+  setInterval(applyStyles, 500);
 })();
