@@ -1,8 +1,8 @@
-"""TFMA's and Facets' own views in today's notebooks, and as files, without a network.
+"""TFMA's and Facets' views in JupyterLab, Notebook 7, VS Code and as files, without a network.
 
-`tfma.view.render_*` and `tfdv.visualize_statistics` stay blank in JupyterLab 4, Notebook 7, VS Code
-and in static HTML. These functions take the same results and give a `View`, which a notebook shows
-and `View.save` writes to a file:
+`tfma.view.render_*` and `tfdv.visualize_statistics` show nothing in JupyterLab 4, Notebook 7,
+VS Code and static HTML. The functions of this package take the same results and return a `View`,
+which a notebook shows and `View.save` writes to a file:
 
     import dashboards
     import tensorflow_model_analysis as tfma
@@ -10,7 +10,7 @@ and `View.save` writes to a file:
     result = tfma.load_eval_result("evaluation")
     dashboards.slicing_metrics(result, class_names=["cat", "dog"])
 
-Nothing here knows the pipeline that it came with: see docs/dashboards.md.
+The package does not depend on the rest of the project: see docs/dashboards.md.
 """
 
 from dashboards.facets import statistics

@@ -1,7 +1,6 @@
-"""Facets' overview of the statistics of one or several data sets, which TFDV shows from a network.
+"""Facets' overview of the statistics of data sets, which TFDV loads from the network.
 
-The components are read out of the package witwidget, which holds all of Facets in one HTML file;
-that package itself is never imported.
+The components are read from an HTML file of the package witwidget. The package is not imported.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from dashboards import page
 
-_FILE: Final = "static/wit_jupyter.html"
-_FONTS: Final = re.compile(r"@font-face\s*\{[^}]*\}")
-"""They would be asked for at the notebook's server, which has none."""
+_HTML_FILE: Final = "static/wit_jupyter.html"
+_FONT_RULES: Final = re.compile(r"@font-face\s*\{[^}]*\}")
+"""Rules that load fonts from the notebook's server, which does not have them."""
 
 
 def statistics(
@@ -29,42 +28,43 @@ def statistics(
     title: str = "Statistics",
     height: int = 700,
 ) -> page.View:
-    """Facets' overview, with the data sets side by side.
+    """Show data sets side by side in Facets' overview.
 
     Args:
-        datasets: statistics as TFDV computes or loads them, by the name they are shown by. Of
-            sliced statistics, those over all examples are shown.
-        title: heading of the view.
-        height: in pixels.
+        datasets: Statistics of TFDV by the name of the data set. Slices are not shown.
+        title: Heading of the view.
+        height: Height of the view, in pixels.
 
     Raises:
-        ValueError: there are no statistics, or a data set has no example.
-        ModuleNotFoundError: the package witwidget is not installed.
+        ValueError: There are no statistics, or a data set has no examples.
+        ModuleNotFoundError: The package witwidget is not installed.
     """
     if not datasets:
         raise ValueError("there are no statistics to show")
-    together = statistics_pb2.DatasetFeatureStatisticsList()
-    for name, one in datasets.items():
-        if not one.datasets or not one.datasets[0].num_examples:
-            raise ValueError(f"the statistics {name!r} are of no example")
-        of_all_examples = (part for part in one.datasets if part.name == "All Examples")
-        copied = together.datasets.add()
-        copied.CopyFrom(next(of_all_examples, one.datasets[0]))
-        copied.name = name
-    encoded = base64.b64encode(together.SerializeToString()).decode()
-    body = page.template("facets.html").substitute(components=_components(), statistics=encoded)
-    return page.of_parts(title, body, height)
+    combined = statistics_pb2.DatasetFeatureStatisticsList()
+    for name, sliced in datasets.items():
+        if not sliced.datasets or not sliced.datasets[0].num_examples:
+            raise ValueError(f"the data set {name!r} has no examples")
+        overall = (part for part in sliced.datasets if part.name == "All Examples")
+        copy = combined.datasets.add()
+        copy.CopyFrom(next(overall, sliced.datasets[0]))
+        copy.name = name
+    encoded = base64.b64encode(combined.SerializeToString()).decode()
+    body = page.load_template("facets.html").substitute(
+        components=_facets_components(), statistics=encoded
+    )
+    return page.build_view(title, body, height)
 
 
 @cache
-def _components() -> str:
-    """Facets' components: the file of the What-If Tool without the tool itself and fonts."""
+def _facets_components() -> str:
+    """Return the HTML file of the What-If Tool without the tool itself and without fonts."""
     spec = importlib.util.find_spec("witwidget")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(
-            "Facets' components are in the package witwidget: install witwidget==1.8.1 "
-            "(--no-deps will do, only a file of it is read)"
+            "Facets' components are in the package witwidget. "
+            "Run `pip install --no-deps witwidget==1.8.1`."
         )
-    text = (Path(spec.origin).parent / _FILE).read_text(encoding="utf-8")
+    text = (Path(spec.origin).parent / _HTML_FILE).read_text(encoding="utf-8")
     text = text[: text.rindex("<wit-dashboard")].removeprefix("<!doctype html>")
-    return _FONTS.sub("", text)
+    return _FONT_RULES.sub("", text)

@@ -1,4 +1,4 @@
-"""The views for TFX's InteractiveContext, whose own are blank in today's notebooks.
+"""Use the views of this package in TFX's InteractiveContext.
 
 context = InteractiveContext()
 dashboards.interactive.register(class_names=["cat", "dog"])
@@ -17,16 +17,16 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from dashboards import facets, tfma_views
 
-_STATISTICS: Final = "FeatureStats.pb"
+_STATISTICS_FILE: Final = "FeatureStats.pb"
 
 
 def register(class_names: tfma_views.ClassNames = ()) -> None:
-    """Show statistics and evaluations by this package's views, from now on.
+    """Show statistics and evaluations with the views of this package.
 
-    To be called after an InteractiveContext was made, which registers TFX's own.
+    Call this function after creating the InteractiveContext, which registers TFX's own views.
 
     Args:
-        class_names: names of the classes of evaluations, see `dashboards.slicing_metrics`.
+        class_names: Names of the classes in evaluations, as in `dashboards.slicing_metrics`.
     """
 
     class Evaluation(visualizations.ArtifactVisualization):
@@ -41,14 +41,16 @@ def register(class_names: tfma_views.ClassNames = ()) -> None:
 
 
 class Statistics(visualizations.ArtifactVisualization):
-    """Facets with all splits side by side."""
+    """Show the statistics of all splits side by side."""
 
     ARTIFACT_TYPE = standard_artifacts.ExampleStatistics
 
     def display(self, artifact: types.Artifact) -> None:
-        """Show the statistics of each split that has an example."""
+        """Show the statistics of an artifact."""
         loaded = {
-            split: tfdv.load_stats_binary(str(Path(artifact.uri, f"Split-{split}", _STATISTICS)))
+            split: tfdv.load_stats_binary(
+                str(Path(artifact.uri, f"Split-{split}", _STATISTICS_FILE))
+            )
             for split in artifact_utils.decode_split_names(artifact.split_names)
         }
         facets.statistics(loaded).display()

@@ -1,4 +1,4 @@
-"""A page that holds all it needs, for notebooks and as a file."""
+"""Self-contained HTML pages for notebooks and files."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-_FOLDER: Final = Path(__file__).resolve().parent
+_DIRECTORY: Final = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class View:
-    """Something to look at: the last expression of a notebook's cell, or a file.
+    """An HTML page that a notebook shows and `save` writes to a file.
 
-    In a notebook it is an iframe with everything inside, in a sandbox: what it holds reaches
-    neither the notebook nor a network.
+    A notebook shows the page in a sandboxed iframe, which cannot reach the notebook.
 
     Attributes:
-        title: what it shows.
-        page: the whole page, HTML.
-        height: of the iframe, in pixels.
+        title: Heading of the page.
+        page: HTML of the page.
+        height: Height of the iframe, in pixels.
     """
 
     title: str
@@ -32,24 +31,24 @@ class View:
     height: int
 
     def standalone(self) -> str:
-        """The page as HTML that unpacks itself, about a third of the size."""
-        zipped = gzip.compress(self.page.encode(), mtime=0)
-        return template("loader.html").substitute(
-            title=html.escape(self.title), zipped=base64.b64encode(zipped).decode()
+        """Return HTML that contains the page compressed, at about a third of its size."""
+        compressed = base64.b64encode(gzip.compress(self.page.encode(), mtime=0)).decode()
+        return load_template("loader.html").substitute(
+            title=html.escape(self.title), compressed_page=compressed
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to a file that a browser opens, and give its path.
+        """Write the page to an HTML file and return its path.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: The file cannot be written.
         """
         path = Path(path)
         path.write_text(self.standalone(), encoding="utf-8")
         return path
 
     def display(self) -> None:
-        """Show it in a notebook, from any place in a cell."""
+        """Show the view in a notebook, also if it is not the last expression of a cell."""
         from IPython.display import display
 
         display(self)
@@ -62,37 +61,45 @@ class View:
         )
 
     def __repr__(self) -> str:
-        return f"<View {self.title!r}: show it in a notebook, or save(path) and open that>"
+        return f"<View {self.title!r}: call display() in a notebook, or save(path)>"
 
 
-def of_parts(title: str, body: str, height: int) -> View:
-    """A view of a heading, plain text, and a body, HTML; the height of its iframe in pixels."""
-    page = template("view.html").substitute(title=html.escape(title), body=body)
+def build_view(title: str, body: str, height: int) -> View:
+    """Build a view.
+
+    Args:
+        title: Heading, plain text.
+        body: Content below the heading, HTML.
+        height: Height of the view in a notebook, in pixels.
+    """
+    page = load_template("view.html").substitute(title=html.escape(title), body=body)
     return View(title, page, height)
 
 
 def script(code: str) -> str:
-    """Code as an element; no text in it ends the element early."""
+    """Return a script element with JavaScript code, which may contain `</script`."""
     safe = code.replace("</script", "<\\/script")
     return f"<script>{safe}</script>"
 
 
-def own_script(name: str) -> str:
-    """A script of this package as an element."""
-    return script((_FOLDER / name).read_text(encoding="utf-8"))
+def script_from_file(name: str) -> str:
+    """Return a script element with a file of this package."""
+    return script((_DIRECTORY / name).read_text(encoding="utf-8"))
 
 
 def data_element(value: Any) -> str:
-    """Data as an element with the id `data`, JSON; NaN and infinities become null.
+    """Return an element with the id `data` that contains a value as JSON.
+
+    NaN and infinities become null.
 
     Raises:
-        TypeError: JSON has no form for a value.
+        TypeError: The value cannot be written as JSON.
     """
     finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
     text = json.dumps(finite).replace("<", "\\u003c")
     return f'<script type="application/json" id="data">{text}</script>'
 
 
-def template(name: str) -> Template:
-    """A file of this package in which names such as `$title` are to be replaced."""
-    return Template((_FOLDER / name).read_text(encoding="utf-8"))
+def load_template(name: str) -> Template:
+    """Return a file of this package as a template with placeholders such as `$title`."""
+    return Template((_DIRECTORY / name).read_text(encoding="utf-8"))

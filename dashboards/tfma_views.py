@@ -1,7 +1,7 @@
-"""TFMA's views: slicing metrics, metrics by class, plots, time series.
+"""TFMA's views: metrics by slice, metrics by class, plots and time series.
 
-They are TFMA's own web components, out of its package, with a stand-in for Google Charts
-(`charts.js`), which TFMA loads from the network. Classes have names in place of ids.
+The views use TFMA's web components, with `charts.js` in place of Google Charts, which TFMA loads
+from the network. They show names of classes in place of ids.
 """
 
 from __future__ import annotations
@@ -18,17 +18,22 @@ from tensorflow_model_analysis.view import util
 from dashboards import page
 
 ClassNames = Sequence[str] | Mapping[int, str]
+"""Names of classes in the order of their ids, or by id."""
+
 SliceKey = tuple[tuple[str, Any], ...]
+"""Pairs of column and value, such as `(("decade", "1990s"),)`."""
+
 Metrics = dict[str, dict[str, dict[str, Any]]]
-"""A slice's metrics by output, by sub key (`classId:3`, or empty), by name."""
+"""Metrics of a slice by output, sub key (such as `classId:3`; empty for all classes) and name."""
 
 OVERALL: Final[SliceKey] = ()
+"""Slice of all examples."""
 
-_COMPONENTS: Final = Path(tfma.__file__).parent / "static" / "vulcanized_tfma.js"
-_CLASS: Final = "classId:"
-_PRESELECTED: Final = 5
-_CURVES: Final = "confusionMatrixAtThresholds"
-_CALIBRATION: Final = "calibrationHistogramBuckets"
+_COMPONENTS_FILE: Final = Path(tfma.__file__).parent / "static" / "vulcanized_tfma.js"
+_CLASS_PREFIX: Final = "classId:"
+_MAX_SELECTED: Final = 5
+_THRESHOLD_PLOTS: Final = "confusionMatrixAtThresholds"
+_CALIBRATION_PLOT: Final = "calibrationHistogramBuckets"
 
 
 def slicing_metrics(
@@ -40,24 +45,27 @@ def slicing_metrics(
     title: str = "Metrics by slice",
     height: int = 760,
 ) -> page.View:
-    """TFMA's browser of slices: bars of one metric, a histogram, a table of all.
+    """Show metrics by slice: bars or a histogram of one metric, and a table of all metrics.
 
     Args:
-        result: what `tfma.load_eval_result` gives; of several models, the one that it was given.
-        class_names: names in the order of the class ids, or by class id. A class without a name
-            keeps its id.
-        selected: names of the classes whose metrics are shown at first; by default the figures over
-            all classes and the first five classes. The empty name stands for the former.
-        show: the metric that the bars show at first, such as `f1_score` for one class and
-            `dog/f1_score` for several; by default the count of examples.
-        title: heading of the view.
-        height: in pixels.
+        result: Result of `tfma.load_eval_result` for one model.
+        class_names: Names of the classes in the order of their ids, or by id. A class without a
+            name is shown with its id.
+        selected: Names of the classes that are selected at first. An empty name selects the metrics
+            over all classes. None selects these and the first five classes.
+        show: Metric that the bars show at first, such as `f1_score` if one class is selected or
+            `dog/f1_score` if several are; the number of examples by default.
+        title: Heading of the view.
+        height: Height of the view, in pixels.
 
     Raises:
-        ValueError: a class is not there, or two classes share a name.
+        ValueError: A selected class does not exist, or two classes have the same name.
     """
     rows = [
-        {"slice": slicer_lib.stringify_slice_key(key), "metrics": _named(values, class_names)}
+        {
+            "slice": slicer_lib.stringify_slice_key(key),
+            "metrics": _with_class_names(values, class_names),
+        }
         for key, values in result.slicing_metrics
     ]
     rows.sort(key=lambda row: (row["slice"] != slicer_lib.OVERALL_SLICE_NAME, row["slice"]))
@@ -68,7 +76,7 @@ def slicing_metrics(
         title,
         height,
         config=config,
-        selected=_preselected(rows, selected),
+        selected=_selected_classes(rows, selected),
         weight=config["weightedExamplesColumn"],
         show=[show] if show else (),
     )
@@ -84,27 +92,34 @@ def class_metrics(
     title: str = "Metrics by class",
     height: int = 760,
 ) -> page.View:
-    """The same browser with a row a class in place of a row a slice.
+    """Show the metrics of one slice with one row per class.
 
-    `slice_key` is the slice to show, such as `(("decade", "1990s"),)`. `weight` is the metric that
-    says how many examples stand behind a class's figures; where a class has none of its own, the
-    slice's is taken. The bars show `weight` at first if `show` is empty. The other arguments are
-    those of `slicing_metrics`.
+    Args:
+        result: Result of `tfma.load_eval_result` for one model.
+        class_names: Names of the classes in the order of their ids, or by id.
+        slice_key: Slice, such as `(("decade", "1990s"),)`; all examples by default.
+        weight: Metric that counts the examples of a class. A class without this metric is shown
+            with the value of the slice.
+        show: Metric that the bars show at first; `weight` by default.
+        title: Heading of the view.
+        height: Height of the view, in pixels.
 
     Raises:
-        ValueError: the slice has no metrics by class, or two classes share a name.
+        ValueError: The slice has no metrics by class, or two classes have the same name.
     """
     rows = []
-    for output, keys in _named(_of_slice(result.slicing_metrics, slice_key), class_names).items():
+    for output, keys in _with_class_names(
+        _slice_metrics(result.slicing_metrics, slice_key), class_names
+    ).items():
         overall = keys.get("", {})
         shared = {weight: overall[weight]} if weight in overall else {}
         rows += [
-            {"slice": _joined(" ", output, key), "metrics": {"": {"": shared | values}}}
+            {"slice": _join(" ", output, key), "metrics": {"": {"": shared | values}}}
             for key, values in keys.items()
             if key
         ]
     if not rows:
-        raise ValueError("the result has no metrics by class: evaluate with binarize options")
+        raise ValueError("the result has no metrics by class. Evaluate with binarize options.")
     return _view(
         "tfma-nb-slicing-metrics",
         {"": {"data": rows}},
@@ -125,39 +140,47 @@ def plot(
     title: str = "Plots",
     height: int = 560,
 ) -> page.View:
-    """TFMA's plots: calibration, precision and recall, ROC, residuals, gain, confusion matrices.
+    """Show calibration, precision and recall, ROC, residuals, gain and confusion matrices.
 
-    Where there are plots of several classes, one is chosen from a list. Curves by threshold of a
-    class that has no positive example, or no negative one, are undefined and left out. `selected`
-    is the class that is shown at first; by default the first. The other arguments are those of
-    `class_metrics`, with a result that was evaluated with plots.
+    The view has a list to choose a class from. Curves by threshold are left out for a class without
+    positive or without negative examples, because they are undefined.
+
+    Args:
+        result: Result of `tfma.load_eval_result` for one model, evaluated with plots.
+        class_names: Names of the classes in the order of their ids, or by id.
+        selected: Name of the class that is shown at first; the first class by default.
+        slice_key: Slice, such as `(("decade", "1990s"),)`; all examples by default.
+        title: Heading of the view.
+        height: Height of the view, in pixels.
 
     Raises:
-        ValueError: the slice has no plots, or the class none.
+        ValueError: The slice or the selected class has no plots.
     """
     choices = {
-        _joined(" ", output, key) or "all": plots
-        for output, keys in _named(_of_slice(result.plots, slice_key), class_names).items()
+        _join(" ", output, key) or "all": plots
+        for output, keys in _with_class_names(
+            _slice_metrics(result.plots, slice_key), class_names
+        ).items()
         for key, data in keys.items()
-        if (plots := _drawable(data))
+        if (plots := _defined_plots(data))
     }
     if not choices:
-        raise ValueError("the result has no plots: evaluate with plots, such as CalibrationPlot")
+        raise ValueError("the result has no plots. Evaluate with plots such as CalibrationPlot.")
     if selected is not None:
         if selected not in choices:
-            raise ValueError(f"no plots of {selected!r}. There are: {_listed(choices)}")
+            raise ValueError(f"{selected!r} has no plots. Choose one of: {_join_sorted(choices)}")
         choices = {selected: choices[selected], **choices}
-    shown = slicer_lib.stringify_slice_key(slice_key)
+    slice_name = slicer_lib.stringify_slice_key(slice_key)
     return _view(
         "tfma-nb-plot",
         {
-            name: {"data": data, "config": {"sliceName": _joined(", ", shown, name)}}
+            name: {"data": data, "config": {"sliceName": _join(", ", slice_name, name)}}
             for name, data in choices.items()
         },
         title,
         height,
-        config={"sliceName": shown, "metricKeys": util._SUPPORTED_PLOT_KEYS},
-        names={name: str(number) for number, name in _by_id(class_names).items()},
+        config={"sliceName": slice_name, "metricKeys": util._SUPPORTED_PLOT_KEYS},
+        names={name: str(number) for number, name in _names_by_id(class_names).items()},
     )
 
 
@@ -172,17 +195,22 @@ def time_series(
     title: str = "Metrics by run",
     height: int = 560,
 ) -> page.View:
-    """TFMA's time series: a line of a metric over several evaluations, and a table of all.
+    """Show metrics of several evaluations as lines over time, and a table of all metrics.
 
-    `results` are evaluations by the name that they are shown by. Names are sorted, as numbers if
-    they are; times such as `2026-11-25 14:30` do well. `data_names` are names of what each was
-    measured on; by default the names of the data's folders. `show` are the metrics that are drawn
-    at first, named as in the table; by default the first. The other arguments are those of
-    `slicing_metrics` and `class_metrics`.
+    Args:
+        results: Results of `tfma.load_eval_result` by a name, such as the time `2026-11-25 14:30`.
+            The lines are sorted by name, or by number if the names are numbers.
+        class_names: Names of the classes in the order of their ids, or by id.
+        selected: Names of the classes that are selected at first, as in `slicing_metrics`.
+        slice_key: Slice, such as `(("decade", "1990s"),)`; all examples by default.
+        data_names: Name of each evaluation's data; the name of its directory by default.
+        show: Names of the metrics that are drawn at first, as in the table; the first by default.
+        title: Heading of the view.
+        height: Height of the view, in pixels.
 
     Raises:
-        ValueError: there are no results, one lacks the slice, a class is not there, or two classes
-            share a name.
+        ValueError: There are no results, a result does not have the slice, a selected class does
+            not exist, or two classes have the same name.
     """
     if not results:
         raise ValueError("there are no evaluations to show")
@@ -190,10 +218,12 @@ def time_series(
     data = data_names or [Path(location).name or location for location in locations]
     rows = [
         {
-            "metrics": _named(_of_slice(result.slicing_metrics, slice_key), class_names),
-            "config": {"modelIdentifier": name, "dataIdentifier": measured_on},
+            "metrics": _with_class_names(
+                _slice_metrics(result.slicing_metrics, slice_key), class_names
+            ),
+            "config": {"modelIdentifier": name, "dataIdentifier": data_name},
         }
-        for (name, result), measured_on in zip(results.items(), data, strict=True)
+        for (name, result), data_name in zip(results.items(), data, strict=True)
     ]
     return _view(
         "tfma-nb-time-series",
@@ -201,7 +231,7 @@ def time_series(
         title,
         height,
         config={"isModelCentric": True},
-        selected=_preselected(rows, selected),
+        selected=_selected_classes(rows, selected),
         show=show,
     )
 
@@ -209,7 +239,7 @@ def time_series(
 def _view(
     element: str, choices: Mapping[str, Any], title: str, height: int, **settings: Any
 ) -> page.View:
-    """A view of one of TFMA's components; `tfma.js` says what it is given."""
+    """Build a view of one of TFMA's components; `tfma.js` describes its data."""
     data = {
         "element": element,
         "choices": choices,
@@ -222,88 +252,91 @@ def _view(
     }
     parts = (
         page.data_element(data),
-        # Polymer's components ask for a font from the network otherwise.
+        # Otherwise the components load a font from the network.
         page.script("window.polymerSkipLoadingFontRoboto = true;"),
-        page.own_script("charts.js"),
-        page.script(_components()),
-        page.own_script("tfma.js"),
+        page.script_from_file("charts.js"),
+        page.script(_tfma_components()),
+        page.script_from_file("tfma.js"),
     )
-    return page.of_parts(title, "\n".join(parts), height)
+    return page.build_view(title, "\n".join(parts), height)
 
 
 @cache
-def _components() -> str:
-    return _COMPONENTS.read_text(encoding="utf-8")
+def _tfma_components() -> str:
+    return _COMPONENTS_FILE.read_text(encoding="utf-8")
 
 
-def _by_id(class_names: ClassNames) -> Mapping[int, str]:
+def _names_by_id(class_names: ClassNames) -> Mapping[int, str]:
     return dict(enumerate(class_names)) if isinstance(class_names, Sequence) else class_names
 
 
-def _named(metrics: Metrics | None, class_names: ClassNames) -> Metrics:
-    """Metrics with class names in place of `classId:3`, classes in the order of their ids."""
-    names = _by_id(class_names)
+def _with_class_names(metrics: Metrics | None, class_names: ClassNames) -> Metrics:
+    """Replace `classId:3` by the name of the class, in the order of the ids."""
+    names = _names_by_id(class_names)
     if len(set(names.values())) < len(names):
         raise ValueError("two classes have the same name")
 
-    def number(key: str) -> int:
-        """The id of a class; other sub keys come after the classes, an empty one before."""
-        if key.startswith(_CLASS):
-            return int(key.removeprefix(_CLASS))
+    def sort_key(key: str) -> int:
+        """Return the id of a class; the empty sub key is first, and other sub keys are last."""
+        if key.startswith(_CLASS_PREFIX):
+            return int(key.removeprefix(_CLASS_PREFIX))
         return 10**9 if key else -1
 
     return {
         output: {
-            names.get(number(key), key): keys[key]
-            for key in sorted(keys, key=lambda key: (number(key), key))
+            names.get(sort_key(key), key): keys[key]
+            for key in sorted(keys, key=lambda key: (sort_key(key), key))
         }
         for output, keys in (metrics or {}).items()
     }
 
 
-def _of_slice(rows: Iterable[tuple[SliceKey, Metrics | None]], slice_key: SliceKey) -> Metrics:
-    found = dict(rows)
-    if slice_key not in found:
-        there = [slicer_lib.stringify_slice_key(key) for key in found]
-        wanted = slicer_lib.stringify_slice_key(slice_key)
-        raise ValueError(f"no slice {wanted}. There are: {_listed(there)}")
-    return found[slice_key] or {}
+def _slice_metrics(rows: Iterable[tuple[SliceKey, Metrics | None]], slice_key: SliceKey) -> Metrics:
+    slices = dict(rows)
+    if slice_key not in slices:
+        name = slicer_lib.stringify_slice_key(slice_key)
+        names = map(slicer_lib.stringify_slice_key, slices)
+        raise ValueError(f"slice {name} does not exist. Choose one of: {_join_sorted(names)}")
+    return slices[slice_key] or {}
 
 
-def _preselected(rows: Sequence[Mapping[str, Any]], selected: Sequence[str] | None) -> list[str]:
-    """The classes that are shown at first, which must be there."""
+def _selected_classes(
+    rows: Sequence[Mapping[str, Any]], selected: Sequence[str] | None
+) -> list[str]:
+    """Return the classes that are selected at first."""
     keys = list(
         dict.fromkeys(key for row in rows for keys in row["metrics"].values() for key in keys)
     )
     if selected is None:
-        return [key for key in keys if not key] + [key for key in keys if key][:_PRESELECTED]
+        return [key for key in keys if not key] + [key for key in keys if key][:_MAX_SELECTED]
     for name in selected:
         if name not in keys:
-            raise ValueError(f"no class {name!r}. There are: {_listed(filter(None, keys))}")
+            names = _join_sorted(filter(None, keys))
+            raise ValueError(f"class {name!r} does not exist. Choose one of: {names}")
     return list(selected)
 
 
-def _drawable(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The plots of one class without those that are undefined for it."""
-    known = {one["metricName"] for one in util._SUPPORTED_PLOT_KEYS.values()}
-    plots = {name: values for name, values in data.items() if name in known}
-    if _CURVES in plots:
-        first = plots[_CURVES].get("matrices", [{}])[0]
+def _defined_plots(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plots of one class without those that are undefined for it."""
+    supported = {keys["metricName"] for keys in util._SUPPORTED_PLOT_KEYS.values()}
+    plots = {name: values for name, values in data.items() if name in supported}
+    if _THRESHOLD_PLOTS in plots:
+        first = plots[_THRESHOLD_PLOTS].get("matrices", [{}])[0]
         positives = first.get("truePositives") or first.get("falseNegatives")
         negatives = first.get("falsePositives") or first.get("trueNegatives")
         if not (positives and negatives):
-            del plots[_CURVES]
-    if _CALIBRATION in plots and not any(
-        bucket.get("numWeightedExamples") for bucket in plots[_CALIBRATION].get("buckets", [])
+            del plots[_THRESHOLD_PLOTS]
+    if _CALIBRATION_PLOT in plots and not any(
+        bucket.get("numWeightedExamples") for bucket in plots[_CALIBRATION_PLOT].get("buckets", [])
     ):
-        del plots[_CALIBRATION]
+        del plots[_CALIBRATION_PLOT]
     return util._replace_nan_with_none(plots, util._SUPPORTED_PLOT_KEYS)
 
 
-def _joined(separator: str, *names: str) -> str:
-    """Names that are not empty, with a separator between them."""
+def _join(separator: str, *names: str) -> str:
+    """Join the names that are not empty."""
     return separator.join(filter(None, names))
 
 
-def _listed(names: Iterable[str]) -> str:
+def _join_sorted(names: Iterable[str]) -> str:
     return ", ".join(sorted(map(str, names))) or "none"

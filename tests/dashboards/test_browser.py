@@ -1,6 +1,6 @@
-"""What the dashboards draw: in Chromium, without a network, from files and in VS Code's frame.
+"""The dashboards in Chromium, without a network: from files, in iframes and under VS Code's policy.
 
-Skipped where there is no Chromium on the machine. ORDAINED_SCREENSHOTS=DIR keeps pictures.
+The tests are skipped if Chromium is not installed. ORDAINED_SCREENSHOTS=DIR saves screenshots.
 """
 
 import re
@@ -19,36 +19,36 @@ from dashboards import View
 from tests.data.chromium import chromium, screen
 from tests.data.tiny_evaluation import LAST_SLICE, NAMES, ROWS, labels_and_predictions
 
-VSCODE = (
+VSCODE_POLICY = (
     "default-src 'none'; script-src 'self' https://*.vscode-cdn.net 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' https://*.vscode-cdn.net 'unsafe-inline'; "
     "img-src 'self' https://*.vscode-cdn.net https: http: data:; "
     "font-src 'self' https://*.vscode-cdn.net https:; connect-src https:; child-src https: data:;"
 )
-"""The policy of the page in which VS Code shows outputs of notebooks."""
+"""Content security policy of the page in which VS Code shows the outputs of notebooks."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page on a screen of the size and colours that the test is parameterized with."""
-    with screen(browser, request, ("file:", "data:", "about:")) as one:
-        yield one
+    """An empty page in the screen size and colour scheme that the test is parameterized with."""
+    with screen(browser, request, ("file:", "data:", "about:")) as page:
+        yield page
 
 
-def opened(page: Page, view: View, folder: Path) -> Page:
-    """A view as a file."""
+def open_view(page: Page, view: View, folder: Path) -> Page:
+    """Save a view and open the file."""
     page.goto(view.save(folder / "view.html").as_uri())
     return page
 
 
 def columns(table: Locator) -> dict[str, list[str]]:
-    """The cells of a table by heading; the table is there once it has a row."""
+    """Return the cells of a table by column name, once it has a row."""
     expect(table.locator("tbody tr").first).to_be_visible()
     heads = table.locator("th").all_inner_texts()
     rows = [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
@@ -56,9 +56,9 @@ def columns(table: Locator) -> dict[str, list[str]]:
 
 
 def heights(bars: Locator) -> list[float]:
-    """Heights of bars, in shares of the highest."""
-    tall = [float(bar.get_attribute("height") or "nan") for bar in bars.all()]
-    return [one / max(tall) for one in tall]
+    """Return the heights of bars as shares of the highest."""
+    values = [float(bar.get_attribute("height") or "nan") for bar in bars.all()]
+    return [value / max(values) for value in values]
 
 
 def accuracies() -> list[float]:
@@ -66,28 +66,28 @@ def accuracies() -> list[float]:
     return list(((predictions > 0.5) == labels).mean(axis=0))
 
 
-def bars_of(root: Page | FrameLocator, wanted: int) -> Locator:
+def slice_bars(root: Page | FrameLocator, wanted: int) -> Locator:
     bars = root.locator("tfma-slice-overview .marks rect")
     expect(bars).to_have_count(wanted)
     return bars
 
 
 def assert_classes_are_drawn(root: Page | FrameLocator) -> None:
-    """That the bars and the table show the accuracy of each class by its name."""
-    assert heights(bars_of(root, 3)) == pytest.approx(np.divide(accuracies(), max(accuracies())))
+    """Assert that the bars and the table show the accuracy of each class by its name."""
+    assert heights(slice_bars(root, 3)) == pytest.approx(np.divide(accuracies(), max(accuracies())))
     labels = root.locator("tfma-slice-overview .h-axis text")
     assert [label.evaluate("e => e.firstChild.textContent") for label in labels.all()] == list(
         NAMES
     )
     table = columns(root.locator("tfma-metrics-table table"))
     assert table["feature"] == list(NAMES)
-    assert table["binary_accuracy"] == [f"{one:.5f}" for one in accuracies()]
+    assert table["binary_accuracy"] == [f"{accuracy:.5f}" for accuracy in accuracies()]
     assert table["example_count"] == [str(ROWS)] * 3
 
 
-def test_classes(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+def test_class_metrics(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
-    assert_classes_are_drawn(opened(page, view, tmp_path))
+    assert_classes_are_drawn(open_view(page, view, tmp_path))
     page.get_by_label("Visualization").first.click()
     page.get_by_text("Metrics Histogram").click()
     counts = page.locator("tfma-metrics-histogram .notes text")
@@ -97,8 +97,8 @@ def test_classes(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> Non
     expect(page.locator("tfma-metrics-histogram rect.highlighted")).to_have_count(1)
 
 
-@pytest.mark.parametrize("policy", ["", VSCODE], ids=["html", "vscode"])
-def test_in_a_frame_as_in_notebooks(
+@pytest.mark.parametrize("policy", ["", VSCODE_POLICY], ids=["html", "vscode"])
+def test_views_in_an_iframe(
     page: Page, evaluation: tfma.EvalResult, tmp_path: Path, policy: str
 ) -> None:
     view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
@@ -114,20 +114,20 @@ def test_in_a_frame_as_in_notebooks(
     assert_facets_are_drawn(page.frame_locator("iframe >> nth=1"), ["train", "test"])
 
 
-def test_slices_with_the_chosen_classes(
+def test_slicing_metrics_with_selected_classes(
     page: Page, evaluation: tfma.EvalResult, tmp_path: Path
 ) -> None:
     view = dashboards.slicing_metrics(evaluation, class_names=NAMES, selected=["dog"])
-    opened(page, view, tmp_path)
+    open_view(page, view, tmp_path)
     picker = page.get_by_label("Classes")
     expect(picker).to_have_value("dog")
     counts = [ROWS, ROWS // 3, ROWS // 3, ROWS // 3]
-    assert heights(bars_of(page, 4)) == pytest.approx(np.divide(counts, ROWS))
+    assert heights(slice_bars(page, 4)) == pytest.approx(np.divide(counts, ROWS))
     table = columns(page.locator("tfma-metrics-table table"))
-    # The count of examples, though "No class", which it belongs to, is not among the chosen.
+    # The number of examples belongs to "No class", which is not selected.
     assert table["example_count"] == list(map(str, counts))
     assert table["binary_accuracy"][0] == f"{accuracies()[1]:.5f}"
-    # A slice's name is text, whatever is in it.
+    # The name of a slice is always shown as text.
     assert f"group:{LAST_SLICE}" in table["feature"]
     assert page.title() == "Metrics by slice"
 
@@ -147,7 +147,7 @@ def test_slices_with_the_chosen_classes(
 
 
 def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
-    opened(page, dashboards.plot(evaluation, class_names=NAMES, selected="dog"), tmp_path)
+    open_view(page, dashboards.plot(evaluation, class_names=NAMES, selected="dog"), tmp_path)
     labels, predictions = labels_and_predictions()
     buckets = np.unique((predictions[:, 1] * 50).astype(int))
     expect(page.locator("tfma-plot h4")).to_have_text("Plot for Overall, dog")
@@ -164,7 +164,7 @@ def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
 
     tab("Residual Plot")
     residual = page.locator("tfma-residual-plot")
-    # A count for each bucket that holds an example, and no residual of 0 for the others.
+    # Each bucket with an example has a count. Empty buckets have no residual.
     expect(residual.locator(".marks path[fill='#009e73']")).to_have_count(len(buckets))
     expect(residual.locator(".v-axis text[font-style]")).to_have_text(
         [re.compile("^Residual"), re.compile("^Sample Count")]
@@ -174,7 +174,7 @@ def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     expect(distribution.locator(".marks rect")).to_have_count(16)
     counts = np.histogram(predictions[:, 1], np.linspace(0, 1, 17))[0]
     drawn = heights(distribution.locator(".marks rect"))
-    # A bucket of TFMA's counts whole for the bar that its mean falls into.
+    # TFMA adds each bucket to the bar that contains its mean.
     assert drawn == pytest.approx(counts / counts.max(), abs=0.35)
     expect(distribution.locator(".legend")).to_have_text("PositiveNegative")
     for name, element in (
@@ -188,7 +188,7 @@ def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     x_axis = page.locator("tfma-roc-curve .h-axis text[font-style]")
     expect(x_axis).to_have_text("False Positive Rate")
 
-    # No example is an emu: curves by threshold are undefined, and not drawn.
+    # No example is an emu, so curves by threshold are undefined and left out.
     page.locator("#choice select").select_option("emu")
     expect(page.locator("tfma-plot h4")).to_have_text("Plot for Overall, emu")
     expect(page.locator("paper-tab")).to_have_text(
@@ -204,7 +204,7 @@ def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     expect(cat_and_cat).to_have_text(str(both))
 
 
-def test_runs(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+def test_time_series(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     view = dashboards.time_series(
         {"2026-01-02": evaluation, "2026-01-01": evaluation},
         class_names=NAMES,
@@ -212,7 +212,7 @@ def test_runs(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
         show=["dog/binary_accuracy", "cat/binary_accuracy"],
         data_names=["test", "test"],
     )
-    opened(page, view, tmp_path)
+    open_view(page, view, tmp_path)
     charts = page.locator("tfma-line-chart")
     expect(charts).to_have_count(2)
     expect(charts.first.locator(".marks circle")).to_have_count(2)
@@ -228,7 +228,7 @@ def test_runs(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
 
 
 def assert_facets_are_drawn(root: Page | FrameLocator, names: list[str]) -> None:
-    """That Facets shows the data sets' names, the count of a feature's values, and bars."""
+    """Assert that Facets shows the names of the data sets, one numeric feature and bars."""
     overview = root.locator("facets-overview")
     expect(overview.get_by_text("Numeric Features (1)")).to_be_visible()
     for name in names:
@@ -243,33 +243,35 @@ NARROW_AND_DARK = pytest.mark.parametrize(
 
 
 @NARROW_AND_DARK
-def test_a_narrow_dark_screen(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
+def test_slicing_metrics_on_a_narrow_dark_screen(
+    page: Page, evaluation: tfma.EvalResult, tmp_path: Path
+) -> None:
     view = dashboards.slicing_metrics(evaluation, class_names=NAMES, show="dog/binary_accuracy")
-    opened(page, view, tmp_path)
-    bars_of(page, 4)
+    open_view(page, view, tmp_path)
+    slice_bars(page, 4)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    ground = "getComputedStyle(document.documentElement).filter"
-    assert page.evaluate(ground) == "invert(0.92) hue-rotate(180deg)"
+    css_filter = "getComputedStyle(document.documentElement).filter"
+    assert page.evaluate(css_filter) == "invert(0.92) hue-rotate(180deg)"
 
 
-def test_data_sets_side_by_side(page: Page, tmp_path: Path) -> None:
+def test_statistics(page: Page, tmp_path: Path) -> None:
     frames = {"train": [1931.0, 1948.0, 1999.0], "eval": [1999.0], "test": [1931.0]}
     statistics = {
         name: tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": years}))
         for name, years in frames.items()
     }
-    opened(page, dashboards.statistics(statistics), tmp_path)
+    open_view(page, dashboards.statistics(statistics), tmp_path)
     assert_facets_are_drawn(page, list(frames))
 
 
 @NARROW_AND_DARK
-def test_data_sets_on_a_narrow_dark_screen(page: Page, tmp_path: Path) -> None:
+def test_statistics_on_a_narrow_dark_screen(page: Page, tmp_path: Path) -> None:
     years = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": [1931.0, 1948.0]}))
-    opened(page, dashboards.statistics({"train": years, "test": years}), tmp_path)
+    open_view(page, dashboards.statistics({"train": years, "test": years}), tmp_path)
     assert_facets_are_drawn(page, ["train", "test"])
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    sideways = page.locator("#sideways")
-    sideways.evaluate("element => element.scrollTo(1000, 0)")
-    assert sideways.evaluate("element => element.scrollLeft") >= 960 - 400
-    ground = "getComputedStyle(document.documentElement).filter"
-    assert page.evaluate(ground) == "invert(0.95) brightness(2) hue-rotate(180deg)"
+    scroll = page.locator("#scroll")
+    scroll.evaluate("element => element.scrollTo(1000, 0)")
+    assert scroll.evaluate("element => element.scrollLeft") >= 960 - 400
+    css_filter = "getComputedStyle(document.documentElement).filter"
+    assert page.evaluate(css_filter) == "invert(0.95) brightness(2) hue-rotate(180deg)"

@@ -1,4 +1,4 @@
-"""Facets' overview: data sets side by side, out of what TFDV computes."""
+"""Facets' overview of statistics that TFDV computes."""
 
 import base64
 import importlib.util
@@ -12,28 +12,31 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 import dashboards
 
 
-def of_numbers(*numbers: float) -> statistics_pb2.DatasetFeatureStatisticsList:
+def statistics_of(*numbers: float) -> statistics_pb2.DatasetFeatureStatisticsList:
     return tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": numbers}))
 
 
-def test_data_sets_stand_side_by_side_by_name() -> None:
-    view = dashboards.statistics({"train": of_numbers(1, 2, 3), "test": of_numbers(4)})
+def test_data_sets_are_shown_by_name() -> None:
+    view = dashboards.statistics({"train": statistics_of(1, 2, 3), "test": statistics_of(4)})
     encoded = re.search(r'<facets-overview proto-input="([^"]*)">', view.page)
     assert encoded
     shown = statistics_pb2.DatasetFeatureStatisticsList.FromString(base64.b64decode(encoded[1]))
-    assert [(one.name, one.num_examples) for one in shown.datasets] == [("train", 3), ("test", 1)]
+    assert [(data.name, data.num_examples) for data in shown.datasets] == [
+        ("train", 3),
+        ("test", 1),
+    ]
     assert "@font-face" not in view.page
     assert "<wit-dashboard" not in view.page
 
 
-def test_nothing_to_show_is_told() -> None:
+def test_missing_statistics_are_an_error() -> None:
     with pytest.raises(ValueError, match="there are no statistics to show"):
         dashboards.statistics({})
-    with pytest.raises(ValueError, match="the statistics 'test' are of no example"):
+    with pytest.raises(ValueError, match="the data set 'test' has no examples"):
         dashboards.statistics({"test": statistics_pb2.DatasetFeatureStatisticsList()})
 
 
-def test_the_components_come_from_a_file_that_is_never_imported() -> None:
+def test_witwidget_is_installed_but_not_imported() -> None:
     import sys
 
     assert importlib.util.find_spec("witwidget") is not None

@@ -1,4 +1,4 @@
-"""What TFMA's views are given: names, choices, and errors that say what there is."""
+"""The data of TFMA's views, and their errors."""
 
 import html
 import json
@@ -14,15 +14,15 @@ from dashboards import View
 from tests.data.tiny_evaluation import NAMES, ROWS, SLICES
 
 
-def given(view: View) -> dict[str, Any]:
-    """What the page gives the component."""
+def page_data(view: View) -> dict[str, Any]:
+    """Return the data that the page contains."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', view.page)
     assert found
     return json.loads(found[1])
 
 
-def test_slices_have_names_for_classes(evaluation: tfma.EvalResult) -> None:
-    page = given(dashboards.slicing_metrics(evaluation, class_names=NAMES))
+def test_slices_show_names_of_classes(evaluation: tfma.EvalResult) -> None:
+    page = page_data(dashboards.slicing_metrics(evaluation, class_names=NAMES))
     rows = page["choices"][""]["data"]
     assert [row["slice"] for row in rows] == ["Overall", *sorted(f"group:{s}" for s in SLICES)]
     for row in rows:
@@ -33,24 +33,28 @@ def test_slices_have_names_for_classes(evaluation: tfma.EvalResult) -> None:
 
 
 def test_a_class_without_a_name_keeps_its_id(evaluation: tfma.EvalResult) -> None:
-    page = given(dashboards.slicing_metrics(evaluation, class_names={1: "dog"}, selected=["dog"]))
+    page = page_data(
+        dashboards.slicing_metrics(evaluation, class_names={1: "dog"}, selected=["dog"])
+    )
     assert list(page["choices"][""]["data"][0]["metrics"][""]) == [
         *("", "classId:0", "dog", "classId:2")
     ]
     assert page["selected"] == ["dog"]
 
 
-def test_classes_are_rows(evaluation: tfma.EvalResult) -> None:
-    page = given(dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy"))
+def test_class_metrics_have_one_row_per_class(evaluation: tfma.EvalResult) -> None:
+    page = page_data(
+        dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
+    )
     rows = page["choices"][""]["data"]
     assert [row["slice"] for row in rows] == list(NAMES)
-    # TFMA counts no examples by class: the slice's count stands for it.
+    # TFMA does not count the examples of a class, so the count of the slice is shown.
     assert [row["metrics"][""][""]["example_count"]["doubleValue"] for row in rows] == [ROWS] * 3
     assert page["show"] == ["binary_accuracy"]
 
 
-def test_plots_that_are_undefined_are_left_out(evaluation: tfma.EvalResult) -> None:
-    choices = given(dashboards.plot(evaluation, class_names=NAMES, selected="dog"))["choices"]
+def test_undefined_plots_are_left_out(evaluation: tfma.EvalResult) -> None:
+    choices = page_data(dashboards.plot(evaluation, class_names=NAMES, selected="dog"))["choices"]
     assert list(choices) == ["dog", "all", "cat", "emu"]
     assert sorted(choices["dog"]["data"]) == [
         "calibrationHistogramBuckets",
@@ -61,8 +65,8 @@ def test_plots_that_are_undefined_are_left_out(evaluation: tfma.EvalResult) -> N
     assert choices["cat"]["config"] == {"sliceName": "Overall, cat"}
 
 
-def test_runs_have_the_names_they_are_given(evaluation: tfma.EvalResult) -> None:
-    page = given(
+def test_time_series_show_the_given_names(evaluation: tfma.EvalResult) -> None:
+    page = page_data(
         dashboards.time_series(
             {"2026-01-01": evaluation, "2026-01-02": evaluation},
             class_names=NAMES,
@@ -84,29 +88,31 @@ def test_runs_have_the_names_they_are_given(evaluation: tfma.EvalResult) -> None
         (
             "slicing_metrics",
             {"selected": ["cow"], "class_names": NAMES},
-            "no class 'cow'. There are: cat, dog, emu",
+            "class 'cow' does not exist. Choose one of: cat, dog, emu",
         ),
         ("slicing_metrics", {"class_names": ["cat", "cat"]}, "two classes have the same name"),
-        ("class_metrics", {"slice_key": (("group", "c"),)}, "no slice group:c. There are: Overall"),
-        ("plot", {"selected": "cow"}, "no plots of 'cow'. There are: all, classId:0"),
+        (
+            "class_metrics",
+            {"slice_key": (("group", "c"),)},
+            "slice group:c does not exist. Choose one of: Overall",
+        ),
+        ("plot", {"selected": "cow"}, "'cow' has no plots. Choose one of: all, classId:0"),
     ],
 )
-def test_what_is_not_there_is_told(
+def test_unknown_names_are_errors(
     evaluation: tfma.EvalResult, view: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         getattr(dashboards, view)(evaluation, **options)
 
 
-def test_no_evaluations_are_told() -> None:
+def test_time_series_need_an_evaluation() -> None:
     with pytest.raises(ValueError, match="there are no evaluations to show"):
         dashboards.time_series({})
 
 
 @pytest.mark.parametrize("names", [(), NAMES])
-def test_nothing_in_the_data_becomes_markup(
-    evaluation: tfma.EvalResult, names: Sequence[str]
-) -> None:
+def test_data_never_become_html(evaluation: tfma.EvalResult, names: Sequence[str]) -> None:
     view = dashboards.slicing_metrics(evaluation, class_names=names, title="</title><b>")
     assert "<img" not in view.page.split('id="data"')[1].split("</script>")[0]
     assert "<title>&lt;/title&gt;&lt;b&gt;</title>" in view.page

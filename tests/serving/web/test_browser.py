@@ -18,8 +18,8 @@ from tests.data.tiny_server import Served, running_page
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def url(served: Served) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The web page, in the screen size and colour scheme that the test is parameterized with."""
-    with screen(browser, request, (url, "data:", "blob:")) as one:
-        one.goto(url)
-        yield one
+    with screen(browser, request, (url, "data:", "blob:")) as page:
+        page.goto(url)
+        yield page
 
 
 def submit(page: Page) -> None:
