@@ -19,7 +19,7 @@ from ingest import IngestReport
 from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
-from report import facts, page
+from report import content, page
 from schema.errors import UserError
 from schema.names import MODEL_NAME, Node
 
@@ -47,23 +47,23 @@ def render(
         error: Exception that the last node raised.
         reasons: Sentences that describe the error, one line each.
     """
-    nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
+    nodes = [content.NodeResult(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)
     if isinstance(error, AnomaliesFound):
-        findings = [facts.Finding(**asdict(one)) for one in error.findings]
-        return page.render_refused(MODEL_NAME, now, findings, nodes, asdict(movies))
+        findings = [content.Anomaly(**asdict(one)) for one in error.findings]
+        return page.render_anomalies(MODEL_NAME, now, findings, nodes, asdict(movies))
     # Once the Evaluator has ended, everything is there that the report of a model needs.
     if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
-        outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
+        outcome = content.PushResult(failed_node=ended[-1].node, reasons=tuple(reasons))
         try:
             run = metadata.read(config.metadata).newest_run
             given = runner.inputs(pipeline, Node.MODEL_REPORT, run)
             model = gather(given, str(config.movies), str(config.metadata))
-            return page.render(replace(model, outcome=outcome))
+            return page.render_report(replace(model, push=outcome))
         except Exception:
             # What ended the run, such as a full disk, may make this fail as well.
             log.exception("the model could not be reported on")
-    return page.render_failed(MODEL_NAME, now, reasons, nodes, asdict(movies))
+    return page.render_failure(MODEL_NAME, now, reasons, nodes, asdict(movies))
 
 
 def reasons(error: BaseException, log_file: Path) -> list[str]:

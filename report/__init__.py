@@ -1,11 +1,13 @@
-"""The report of a model as charts, sentences and one HTML page: plain data in, HTML out.
+"""The model report: plain data in, one HTML page out.
 
-Nothing here runs a pipeline: `components.model_report` gathers the data of a run, and notebooks may
-give the charts data of their own. Import from the modules; they are not imported here, so that the
-Evaluator, which uses `metrics`, does not depend on the charts.
+`components.model_report` gathers the data of a run. Notebooks can use `charts` and `metrics` with
+their own arrays. Import the modules directly: the Evaluator uses `metrics` and must not depend on
+the charts.
 
-- `facts`: what a report is made from.
-- `page`: `render`, `render_refused` and `render_failed`.
-- `charts` and `metrics`: figures from arrays, and the numbers in them.
-- `examples`: which movies are shown, and `effects` of their words and fields.
+- `content`: The data of a report.
+- `page`: Functions that render the HTML page.
+- `charts`: Plotly figures.
+- `metrics`: Numbers in the figures.
+- `explanations`: Movies with explained predictions, and doubtful labels.
+- `summary`: Strengths and weaknesses in sentences.
 """

@@ -1,7 +1,7 @@
 """Charts of a multi-label model, as Plotly figures from plain data.
 
-The figures have no background and no colours of text: a page gives them one of `TEMPLATES`. Their
-own colours can be told apart on both, also by the colour-blind.
+The figures have no background and no text colour: apply one of `TEMPLATES` to show them on a light
+or dark page. The colours of the data are safe for colour-blind readers on both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +12,17 @@ import plotly.graph_objects as go
 
 from metadata import Timing
 from report import metrics
-from report.facts import Distance, Genre, Movies, Slice
+from report.content import DistributionDistance, GenreResult, Predictions, SliceMetrics
 from report.metrics import Counts, Floats, Labels
 
-MODEL: Final = "#0082c8"
-LAST_BLESSED: Final = "#d55e00"
-BASELINE: Final = "#c270a0"
-FLOOR: Final = "#808080"
-"""Colours that keep apart under the common kinds of colour blindness, after Okabe and Ito 2008."""
+# After the colour-blind safe palette of Okabe and Ito (2008).
+MODEL_COLOUR: Final = "#0082c8"
+LAST_BLESSED_COLOUR: Final = "#d55e00"
+BASELINE_COLOUR: Final = "#c270a0"
+FLOOR_COLOUR: Final = "#808080"
 
 
-def _template(text: str, grid: str, ground: str) -> dict[str, Any]:
+def _template(text: str, grid: str, background: str) -> dict[str, Any]:
     axis = {"gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "tickcolor": grid}
     return {
         "layout": {
@@ -31,7 +31,7 @@ def _template(text: str, grid: str, ground: str) -> dict[str, Any]:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "xaxis": axis,
             "yaxis": axis,
-            "hoverlabel": {"bgcolor": ground, "bordercolor": grid, "font": {"color": text}},
+            "hoverlabel": {"bgcolor": background, "bordercolor": grid, "font": {"color": text}},
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": grid, "activecolor": text},
         }
     }
@@ -41,24 +41,24 @@ TEMPLATES: Final[dict[str, dict[str, Any]]] = {
     "light": _template("#1f2328", "#d5d9de", "#ffffff"),
     "dark": _template("#e6e8eb", "#444b54", "#22262c"),
 }
-"""By the value of `prefers-color-scheme`."""
+"""Plotly templates by the value of the media feature `prefers-color-scheme`."""
 
 _MARGIN: Final[dict[str, Any]] = {"l": 8, "r": 12, "t": 48, "b": 8, "pad": 2}
 _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
 
 
-def f1_by_genre(genres: Sequence[Genre]) -> go.Figure:
-    """F1 by genre with 95% intervals, beside floors, simple baseline and last blessed model."""
+def f1_by_genre(genres: Sequence[GenreResult]) -> go.Figure:
+    """Draw the F1 of each genre with floor, simple baseline and last blessed model."""
     rows = sorted(genres, key=lambda row: row.f1)
-    names = _counted((row.genre for row in rows), (row.support for row in rows))
+    names = _with_counts((row.genre for row in rows), (row.support for row in rows))
     low, high = np.array([row.interval for row in rows]).T
     f1 = np.array([row.f1 for row in rows])
     figure = go.Figure()
     for name, field, colour, symbol, size in (
-        ("floor", "floor", FLOOR, "line-ns", 13),
-        ("simple baseline", "simple_baseline", BASELINE, "x-thin", 9),
-        # Larger than this model's marks, so that it is seen around them where both are the same.
-        ("last blessed model", "last_blessed", LAST_BLESSED, "diamond-open", 15),
+        ("floor (lowest F1 allowed)", "floor", FLOOR_COLOUR, "line-ns", 13),
+        ("simple baseline", "simple_baseline", BASELINE_COLOUR, "x-thin", 9),
+        # This marker is larger than that of the model, to be visible if both values are equal.
+        ("last blessed model", "last_blessed", LAST_BLESSED_COLOUR, "diamond-open", 15),
     ):
         values = [getattr(row, field) for row in rows]
         if any(value is not None for value in values):
@@ -71,212 +71,239 @@ def f1_by_genre(genres: Sequence[Genre]) -> go.Figure:
                 marker_line={"width": 2, "color": colour},
                 hovertemplate=f"{name} %{{x:.3f}}<extra>%{{y}}</extra>",
             )
-    judged = ["circle-open" if row.judgement == "not judged" else "circle" for row in rows]
+    symbols = ["circle-open" if row.judgement == "not judged" else "circle" for row in rows]
     figure.add_scatter(
-        name="this model, with 95% interval",
+        name="this model with 95% confidence interval",
         x=f1,
         y=names,
         mode="markers",
-        marker={"size": 10, "color": MODEL, "symbol": judged, "line": {"width": 2}},
-        error_x=_interval(f1, low, high),
+        marker={"size": 10, "color": MODEL_COLOUR, "symbol": symbols, "line": {"width": 2}},
+        error_x=_error_bars(f1, low, high),
         customdata=np.array([(*row.interval, row.precision, row.recall) for row in rows]),
         hovertemplate=(
             "F1 %{x:.3f} (%{customdata[0]:.2f} to %{customdata[1]:.2f})<br>precision "
             "%{customdata[2]:.3f}, recall %{customdata[3]:.3f}<extra>%{y}</extra>"
         ),
     )
-    _axes(figure, "F1 on the test split (0 to 1)", "genre (test movies)")
+    _set_axis_titles(figure, "F1 on the test split (0 to 1)", "genre (number of test movies)")
     figure.update_xaxes(range=[-0.02, 1.02])
-    return _tall(figure, len(rows), room=110)
+    return _set_row_layout(figure, len(rows), extra_height=110)
 
 
-def threshold_curve(genre: Genre, movies: Movies, column: int) -> go.Figure:
-    """Precision, recall and F1 of one genre at all thresholds, and the threshold that was used.
-
-    `column` is the index of the genre in the arrays of `movies`.
-    """
-    probabilities = movies.probabilities[:, column]
-    curve = metrics.threshold_curve(movies.labels[:, column], probabilities)
-    used = float(metrics.thresholds_used(probabilities, movies.scores[:, column]))
-    figure = go.Figure()
-    for name, colour, dash, values in (
-        ("precision", BASELINE, "dot", curve.precision),
-        ("recall", LAST_BLESSED, "dash", curve.recall),
-        ("F1", MODEL, "solid", curve.f1),
-    ):
-        hover = f"at %{{x:.2f}}: {name} %{{y:.3f}}<extra></extra>"
-        _line(figure, name, metrics.THRESHOLDS, values, hover, color=colour, dash=dash)
-    hover = f"threshold used {used:.3f}<extra></extra>"
-    _line(figure, "threshold used (median over movies)", [used, used], [0, 1], hover, color=FLOOR)
-    _axes(figure, "threshold (probability)", "score (0 to 1)")
-    return _small(figure, f"{genre.genre} ({genre.support:,} movies)")
-
-
-def calibration(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
-    """How often movies have a genre, beside the probability that the model gave.
+def threshold_curve(genre: GenreResult, predictions: Predictions, column: int) -> go.Figure:
+    """Draw precision, recall and F1 of one genre by threshold, and the model's threshold.
 
     Args:
-        title: first words of the figure's title, such as the name of the genre.
-        labels: bool array of any shape, the movies' own genres.
-        probabilities: float array of the same shape.
+        genre: Result of the genre.
+        predictions: Movies of the test split with predictions.
+        column: Column of the genre in the arrays of `predictions`.
     """
-    found = metrics.calibration(labels, probabilities)
+    probabilities = predictions.probabilities[:, column]
+    curve = metrics.threshold_curve(predictions.labels[:, column], probabilities)
+    used = float(metrics.median_thresholds(probabilities, predictions.scores[:, column]))
     figure = go.Figure()
-    _line(figure, "as it should be", [0, 1], [0, 1], color=FLOOR, width=1, dash="dash")
+    for name, colour, dash, values in (
+        ("precision", BASELINE_COLOUR, "dot", curve.precision),
+        ("recall", LAST_BLESSED_COLOUR, "dash", curve.recall),
+        ("F1", MODEL_COLOUR, "solid", curve.f1),
+    ):
+        hover = f"threshold %{{x:.2f}}: {name} %{{y:.3f}}<extra></extra>"
+        _add_line(figure, name, metrics.THRESHOLDS, values, hover, color=colour, dash=dash)
+    name = "threshold of the model (median over movies)"
+    hover = f"threshold of the model {used:.3f}<extra></extra>"
+    _add_line(figure, name, [used, used], [0, 1], hover, color=FLOOR_COLOUR)
+    _set_axis_titles(figure, "threshold (probability)", "value (0 to 1)")
+    return _set_small_layout(figure, f"{genre.genre} ({genre.support:,} movies)")
+
+
+def calibration_curve(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
+    """Draw the share of movies that have a genre by predicted probability.
+
+    Args:
+        title: Beginning of the figure's title, such as the name of the genre.
+        labels: bool of any shape. Whether a movie has a genre.
+        probabilities: float of the same shape. Predicted probabilities.
+    """
+    curve = metrics.calibration_curve(labels, probabilities)
+    figure = go.Figure()
+    _add_line(
+        figure, "perfect calibration", [0, 1], [0, 1], color=FLOOR_COLOUR, width=1, dash="dash"
+    )
     figure.add_scatter(
-        name="movies in bins of equal size, with 95% intervals",
-        x=found.predicted,
-        y=found.observed,
+        name="this model with 95% confidence intervals",
+        x=curve.predicted,
+        y=curve.observed,
         mode="lines+markers",
-        line={"color": MODEL, "width": 1.5},
-        marker={"color": MODEL, "size": 6},
-        error_y=_interval(found.observed, found.low, found.high),
-        customdata=np.column_stack([found.movies, found.low, found.high]),
+        line={"color": MODEL_COLOUR, "width": 1.5},
+        marker={"color": MODEL_COLOUR, "size": 6},
+        error_y=_error_bars(curve.observed, curve.low, curve.high),
+        customdata=np.column_stack([curve.movies, curve.low, curve.high]),
         hovertemplate=(
-            "says %{x:.3f}, is %{y:.3f} (%{customdata[1]:.2f} to %{customdata[2]:.2f})<br>"
-            "%{customdata[0]:,} cases<extra></extra>"
+            "predicted %{x:.3f}, observed %{y:.3f} "
+            "(%{customdata[1]:.2f} to %{customdata[2]:.2f})<br>"
+            "%{customdata[0]:,} predictions<extra></extra>"
         ),
     )
-    _axes(figure, "predicted probability", "share that has it")
-    return _small(figure, f"{title}, ECE {found.error:.3f}")
+    _set_axis_titles(figure, "predicted probability", "share with the genre")
+    return _set_small_layout(figure, f"{title}, ECE {curve.expected_error:.3f}")
 
 
-def confusion(movies: Movies, names: Sequence[str]) -> go.Figure:
-    """Which genre is predicted in place of which other one; `names` are those of the columns."""
-    counts = metrics.confusion(movies.labels, movies.predicted)
-    support = movies.labels.sum(axis=0)
+def confusion(predictions: Predictions, names: Sequence[str]) -> go.Figure:
+    """Draw how often one genre was missed and another was wrongly predicted.
+
+    Args:
+        predictions: Movies of the test split with predictions.
+        names: Names of the genres, in the order of the columns.
+    """
+    counts = metrics.confusion_counts(predictions.labels, predictions.predicted)
+    support = predictions.labels.sum(axis=0)
     share = 100 * metrics.ratio(counts, support[:, np.newaxis])
-    hover = "%{y} missed, %{x} given instead:<br>%{customdata:,} movies, %{z:.1f}%<extra></extra>"
-    axes = "genre given without reason", "genre missed (test movies that have it)"
-    return _heatmap(share, names, _counted(names, support), counts, hover, axes)
+    hover = "%{y} missed, %{x} predicted:<br>%{customdata:,} movies, %{z:.1f}%<extra></extra>"
+    axes = "wrongly predicted genre", "missed genre (number of test movies)"
+    return _heatmap(share, names, _with_counts(names, support), counts, hover, axes)
 
 
 def co_occurrence(labels: Labels, names: Sequence[str]) -> go.Figure:
-    """Which genres go together: of the movies with one genre, the share that has another too.
+    """Draw the share of the movies of one genre that also have another.
 
     Args:
-        labels: bool [movies, genres], the movies' own genres or the predicted ones.
-        names: names of the genres, in the order of the columns.
+        labels: bool [movies, genres]. Listed or predicted genres.
+        names: Names of the genres, in the order of the columns.
     """
-    counts = metrics.together(labels)
+    counts = metrics.co_occurrence_counts(labels)
     support = np.diag(counts)
     share = 100 * metrics.ratio(counts, support[:, np.newaxis])
     np.fill_diagonal(share, np.nan)
     hover = "%{y} and %{x}: %{customdata:,} movies, %{z:.1f}%<extra></extra>"
-    axes = "also has", "of the movies with"
-    return _heatmap(share, names, _counted(names, support), counts, hover, axes, highest=100)
+    axes = "second genre", "first genre (number of movies)"
+    return _heatmap(share, names, _with_counts(names, support), counts, hover, axes, highest=100)
 
 
-def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> go.Figure:
-    """F1 by slice, the first on top, and genre.
+def f1_by_slice(
+    slices: Sequence[SliceMetrics], names: Sequence[str], min_support: int
+) -> go.Figure:
+    """Draw F1 by slice and genre.
 
-    A slice must have `least` movies of a genre for its F1 to be shown.
+    Args:
+        slices: Slices, from top to bottom.
+        names: Names of the genres, in the order of the arrays.
+        min_support: Number of movies of a genre below which its F1 is not shown.
     """
-    f1 = [[one.micro_f1, *np.where(one.support >= least, one.f1, np.nan)] for one in found]
-    counts = [[one.movies, *one.support] for one in found]
-    rows = _counted([f"{plain(one.kind)}: {one.name}" for one in found], [row[0] for row in counts])
+    f1 = [[row.micro_f1, *np.where(row.support >= min_support, row.f1, np.nan)] for row in slices]
+    counts = [[row.movies, *row.support] for row in slices]
+    labels = [f"{with_spaces(row.feature)}: {row.value}" for row in slices]
+    rows = _with_counts(labels, [row.movies for row in slices])
     columns = ["all genres (micro)", *names]
     hover = "%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} movies<extra></extra>"
-    axes = "genre", "slice (test movies)"
+    axes = "genre", "slice (number of test movies)"
     return _heatmap(np.array(f1), columns, rows, np.array(counts), hover, axes, 1, "F1")
 
 
 def learning_curves(
-    history: Mapping[str, Sequence[float]], kept: int
+    history: Mapping[str, Sequence[float]], best_epoch: int
 ) -> tuple[go.Figure, go.Figure]:
-    """Losses, and scores, of each pass of the training.
+    """Draw the losses and the scores of each epoch.
 
     Args:
-        history: learning curves by name, one value a pass.
-        kept: index of the pass whose weights were kept.
+        history: Learning curves by name, with one value per epoch.
+        best_epoch: Index of the epoch whose weights the model has.
+
+    Returns:
+        Figure of the losses and figure of the scores.
     """
-    losses = {"loss": ("training loss", BASELINE), "val_loss": ("loss on eval", MODEL)}
+    losses = {"loss": ("training loss", BASELINE_COLOUR), "val_loss": ("eval loss", MODEL_COLOUR)}
     scores = {
-        "val_map": ("mean average precision on eval", MODEL),
-        "val_macro_f1": ("macro-F1 on eval", LAST_BLESSED),
+        "val_map": ("mean average precision on the eval split", MODEL_COLOUR),
+        "val_macro_f1": ("macro-F1 on the eval split", LAST_BLESSED_COLOUR),
     }
     return (
-        _curves(history, kept, losses, "loss (nats)"),
-        _curves(history, kept, scores, "score (0 to 1)"),
+        _learning_curve(history, best_epoch, losses, "loss (nats)"),
+        _learning_curve(history, best_epoch, scores, "score (0 to 1)"),
     )
 
 
-def timings(found: Sequence[Timing]) -> go.Figure:
-    """Seconds of each node, the first on top; hatched where the result came from the cache."""
+def node_times(times: Sequence[Timing]) -> go.Figure:
+    """Draw the duration of each node; bars of cached results are hatched."""
     figure = go.Figure()
     for cached, name, colour, shape in (
-        (False, "made by this run", MODEL, ""),
-        (True, "made by an earlier run", FLOOR, "/"),
+        (False, "this run", MODEL_COLOUR, ""),
+        (True, "cached result of an earlier run", FLOOR_COLOUR, "/"),
     ):
-        some = [one for one in found if one.cached is cached]
-        if some:
+        nodes = [time for time in times if time.cached is cached]
+        if nodes:
             figure.add_bar(
                 name=name,
-                x=[one.seconds for one in some],
-                y=[one.node for one in some],
+                x=[node.seconds for node in nodes],
+                y=[node.node for node in nodes],
                 orientation="h",
                 marker={"color": colour, "pattern": {"shape": shape}},
-                text=[f"{one.seconds:.1f}" for one in some],
+                text=[f"{node.seconds:.1f}" for node in nodes],
                 textposition="outside",
                 cliponaxis=False,
                 hovertemplate="%{x:.1f} s<extra>%{y}</extra>",
             )
-    _axes(figure, "time (seconds)", "node")
-    order = [one.node for one in found]
+    _set_axis_titles(figure, "time (seconds)", "node")
+    order = [time.node for time in times]
     figure.update_yaxes(categoryorder="array", categoryarray=order, autorange="reversed")
-    return _tall(figure, len(found), room=110)
+    return _set_row_layout(figure, len(times), extra_height=110)
 
 
-def distances(found: Sequence[Distance]) -> go.Figure:
-    """How far data are from each other, as shares of what is allowed."""
-    shares = [100 * one.value / one.limit for one in found]
+def distribution_distances(distances: Sequence[DistributionDistance]) -> go.Figure:
+    """Draw distances between data sets, in percent of their limits."""
+    shares = [100 * row.value / row.limit for row in distances]
     figure = go.Figure()
     figure.add_bar(
         x=shares,
-        y=[f"{one.compared}: {one.feature}" for one in found],
+        y=[f"{row.compared}: {row.feature}" for row in distances],
         orientation="h",
-        marker={"color": MODEL},
-        customdata=[[one.value, one.limit, plain(one.kind)] for one in found],
+        marker={"color": MODEL_COLOUR},
+        customdata=[[row.value, row.limit, with_spaces(row.measure)] for row in distances],
         hovertemplate=(
             "%{customdata[2]} %{customdata[0]:.3f}, limit %{customdata[1]:.3f}<extra>%{y}</extra>"
         ),
     )
-    figure.add_vline(x=100, line={"color": LAST_BLESSED, "width": 2})
-    _axes(figure, "distance (% of the limit)", "compared")
+    figure.add_vline(x=100, line={"color": LAST_BLESSED_COLOUR, "width": 2})
+    _set_axis_titles(figure, "distance (% of the limit)", "feature")
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, max([105.0, *(1.1 * share for share in shares)])])
     figure.update_layout(showlegend=False)
-    return _tall(figure, len(found), room=90)
+    return _set_row_layout(figure, len(distances), extra_height=90)
 
 
-def plain(name: str) -> str:
-    """A name in words: `log_loss` as `log loss`."""
+def with_spaces(name: str) -> str:
+    """Replace the underscores of a name by spaces: `log_loss` becomes `log loss`."""
     return name.replace("_", " ")
 
 
-def _curves(
+def _learning_curve(
     history: Mapping[str, Sequence[float]],
-    kept: int,
+    best_epoch: int,
     lines: Mapping[str, tuple[str, str]],
     unit: str,
 ) -> go.Figure:
     figure = go.Figure()
     for key, (name, colour) in lines.items():
         if values := history.get(key):
-            passes = list(range(1, len(values) + 1))
-            hover = f"pass %{{x}}: {name} %{{y:.4f}}<extra></extra>"
-            _line(figure, name, passes, values, hover, "lines+markers", color=colour)
-    _axes(figure, "pass over the training split", unit)
+            epochs = list(range(1, len(values) + 1))
+            hover = f"epoch %{{x}}: {name} %{{y:.4f}}<extra></extra>"
+            _add_line(figure, name, epochs, values, hover, "lines+markers", color=colour)
+    _set_axis_titles(figure, "epoch", unit)
     figure.update_xaxes(dtick=1)
     figure.update_layout(height=300, legend=_LEGEND, margin=_MARGIN)
-    figure.add_vline(x=kept + 1, line={"color": FLOOR, "width": 1, "dash": "dash"})
+    figure.add_vline(x=best_epoch + 1, line={"color": FLOOR_COLOUR, "width": 1, "dash": "dash"})
     figure.add_annotation(
-        x=kept + 1, y=1, yref="paper", yshift=8, text="kept", showarrow=False, font={"size": 11}
+        x=best_epoch + 1,
+        y=1,
+        yref="paper",
+        yshift=8,
+        text="best epoch",
+        showarrow=False,
+        font={"size": 11},
     )
     return figure
 
 
-def _line(
+def _add_line(
     figure: go.Figure,
     name: str,
     x: Sequence[float] | Floats,
@@ -285,7 +312,7 @@ def _line(
     mode: str = "lines",
     **style: Any,
 ) -> None:
-    """Draw a line, without a hover text if `hover` is empty."""
+    """Add a line to a figure, without a tooltip if `hover` is empty."""
     figure.add_scatter(
         name=name,
         x=x,
@@ -305,23 +332,23 @@ def _heatmap(
     hover: str,
     axes: tuple[str, str],
     highest: float | None = None,
-    unit: str = "% of the movies with the genre",
+    unit: str = "% of the movies of the genre",
 ) -> go.Figure:
-    """A heat map from 0 to `highest`; None takes the highest value. NaN is left empty."""
+    """Draw a heat map from 0 to `highest`, or to the highest value if None. NaN is left empty."""
     figure = go.Figure()
     figure.add_heatmap(
         z=values,
         x=list(columns),
         y=list(rows),
         customdata=counts,
-        # From dark blue to yellow: read alike by all, and on light and dark ground.
+        # This scale is safe for colour-blind readers, on light and dark backgrounds.
         colorscale="Cividis",
         zmin=0,
         zmax=highest,
         xgap=1,
         ygap=1,
         hoverongaps=False,
-        # Above the map, where it takes no width.
+        # Above the map the colour bar takes no width.
         colorbar={
             "title": {"text": unit, "side": "top", "font": {"size": 11}},
             "thickness": 8,
@@ -331,44 +358,46 @@ def _heatmap(
         },
         hovertemplate=hover,
     )
-    _axes(figure, *axes, standoff=28)
+    _set_axis_titles(figure, *axes, standoff=28)
     ticks = {"tickmode": "linear", "tickfont": {"size": 10}, "showgrid": False}
     figure.update_xaxes(tickangle=-90, **ticks)
     figure.update_yaxes(autorange="reversed", **ticks)
     return figure.update_layout(height=180 + 19 * len(rows), margin={**_MARGIN, "t": 70})
 
 
-def _counted(names: Iterable[str], movies: Iterable[int]) -> list[str]:
+def _with_counts(names: Iterable[str], movies: Iterable[int]) -> list[str]:
     return [f"{name} ({count:,})" for name, count in zip(names, movies, strict=True)]
 
 
-def _interval(values: Floats, low: Floats, high: Floats) -> dict[str, Any]:
-    """Error bars from `low` to `high`."""
+def _error_bars(values: Floats, low: Floats, high: Floats) -> dict[str, Any]:
+    """Return error bars from `low` to `high`."""
     return {
         "type": "data",
         "symmetric": False,
         "array": np.maximum(high - values, 0.0),
         "arrayminus": np.maximum(values - low, 0.0),
-        "color": MODEL,
+        "color": MODEL_COLOUR,
         "thickness": 1.5,
         "width": 3,
     }
 
 
-def _axes(figure: go.Figure, x: str, y: str, standoff: int = 8) -> None:
-    """Name the axes; `standoff` is in pixels between the horizontal axis' labels and its name."""
+def _set_axis_titles(figure: go.Figure, x: str, y: str, standoff: int = 8) -> None:
+    """Set the titles of the axes; `standoff` is the distance of the x axis' title, in pixels."""
     figure.update_xaxes(title={"text": x, "standoff": standoff}, automargin=True)
     figure.update_yaxes(title={"text": y, "standoff": 6}, automargin=True)
 
 
-def _tall(figure: go.Figure, rows: int, room: int) -> go.Figure:
-    """A chart with a row each of something; `room` is in pixels beside the rows."""
+def _set_row_layout(figure: go.Figure, rows: int, extra_height: int) -> go.Figure:
+    """Set the height by the number of rows, plus `extra_height` in pixels."""
     figure.update_yaxes(tickmode="linear", tickfont={"size": 11})
-    return figure.update_layout(height=room + 23 * max(rows, 1), legend=_LEGEND, margin=_MARGIN)
+    return figure.update_layout(
+        height=extra_height + 23 * max(rows, 1), legend=_LEGEND, margin=_MARGIN
+    )
 
 
-def _small(figure: go.Figure, title: str) -> go.Figure:
-    """One of many of a kind, from 0 to 1, whose common legend the page shows once."""
+def _set_small_layout(figure: go.Figure, title: str) -> go.Figure:
+    """Set the layout of a small chart with axes from 0 to 1, without a legend."""
     figure.update_xaxes(tickfont={"size": 10}, dtick=0.25, range=[-0.02, 1.02])
     figure.update_yaxes(tickfont={"size": 10}, dtick=0.25, range=[-0.02, 1.05])
     return figure.update_layout(

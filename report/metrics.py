@@ -1,7 +1,7 @@
-"""Numbers behind the charts: counts, intervals and curves of multi-label predictions.
+"""Metrics of multi-label predictions: counts, confidence intervals and curves.
 
-Arrays called `labels` and `predicted` are bool [movies, genres], and `probabilities` are float of
-the same shape, unless a docstring says otherwise.
+Unless a docstring says otherwise, `labels` and `predicted` are bool [movies, genres] and
+`probabilities` is float [movies, genres].
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-Z: Final = 1.959964
-"""Quantile of the normal distribution for intervals of 95%."""
+Z_95: Final = 1.959964
+"""Quantile of the standard normal distribution for 95% confidence intervals."""
 
 THRESHOLDS: Final = np.linspace(0.01, 0.99, 99)
-"""The thresholds of threshold curves."""
+"""Thresholds at which threshold curves are computed."""
 
 CALIBRATION_BINS: Final = 8
 
@@ -25,8 +25,8 @@ Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Precision, recall and F1 of one genre at each of `THRESHOLDS`; float64 [99] each."""
+class ThresholdCurve:
+    """Precision, recall and F1 of one genre at each of `THRESHOLDS`, float64 [thresholds]."""
 
     precision: Floats
     recall: Floats
@@ -34,11 +34,15 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Predicted probabilities and observed shares, in bins of predictions; arrays [bins].
+class CalibrationCurve:
+    """Predicted probabilities and observed shares in bins of predictions.
 
-    `predicted` is the mean probability of each bin, rising; `observed` the share of its `movies`
-    that have the genre, with the ends of the share's 95% interval.
+    Attributes:
+        predicted: float64 [bins]. Mean predicted probability, ascending.
+        observed: float64 [bins]. Share of the movies that have the genre.
+        low: float64 [bins]. Lower end of the share's 95% confidence interval.
+        high: float64 [bins]. Upper end of the interval.
+        movies: int64 [bins]. Number of movies.
     """
 
     predicted: Floats
@@ -48,106 +52,134 @@ class Calibration:
     movies: Counts
 
     @property
-    def error(self) -> float:
-        """Expected calibration error: mean distance of the two, weighted by movies."""
+    def expected_error(self) -> float:
+        """Expected calibration error (ECE): mean of |predicted - observed|, weighted by movies."""
         total = max(int(self.movies.sum()), 1)
         return float((np.abs(self.predicted - self.observed) * self.movies).sum() / total)
 
 
-def wilson(hits: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """The ends of the 95% interval of the share `hits` / `total` (Wilson 1927), float64.
+def wilson_interval(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return the 95% confidence interval of a share by Wilson's method (1927).
 
-    The interval is 0 to 1 if `total` is 0.
+    Args:
+        successes: Numbers of successes, any shape.
+        trials: Numbers of trials, same shape. The interval is 0 to 1 if there are none.
+
+    Returns:
+        Lower and upper ends, float64 of the same shape.
     """
-    successes, trials = np.asarray(hits, np.float64), np.asarray(total, np.float64)
-    middle = (successes + Z**2 / 2) / (trials + Z**2)
-    variance = successes * (trials - successes) / np.maximum(trials, 1.0) + Z**2 / 4
-    spread = Z * np.sqrt(variance) / (trials + Z**2)
-    return np.clip(middle - spread, 0.0, 1.0), np.clip(middle + spread, 0.0, 1.0)
+    hits, total = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
+    centre = (hits + Z_95**2 / 2) / (total + Z_95**2)
+    variance = hits * (total - hits) / np.maximum(total, 1.0) + Z_95**2 / 4
+    margin = Z_95 * np.sqrt(variance) / (total + Z_95**2)
+    return np.clip(centre - margin, 0.0, 1.0), np.clip(centre + margin, 0.0, 1.0)
 
 
 def f1_interval(
-    hits: npt.ArrayLike, support: npt.ArrayLike, predicted: npt.ArrayLike
+    true_positives: npt.ArrayLike, support: npt.ArrayLike, predicted_positives: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """A 95% interval of F1 that also holds if movies are few; ends, float64 of the arguments'
-    shape.
+    """Return a 95% confidence interval of F1 that is valid for small numbers of movies.
 
-    F1 is 2J / (1 + J) for the Jaccard index J, and J is a share: of the `support` movies that have
-    the genre or the movies that were `predicted` to, the `hits` are both. So its ends are those of
-    Wilson's interval of J. (A bootstrap over three correct predictions of three gives an interval
-    of no width.)
+    F1 is 2J / (1 + J) for the Jaccard index J, the share of true positives among the movies that
+    have the genre or for which it is predicted. The ends are those of Wilson's interval of J. A
+    bootstrap would give three correct predictions of three an interval of width 0.
+
+    Args:
+        true_positives: Numbers of movies that have the genre and for which it is predicted.
+        support: Numbers of movies that have the genre.
+        predicted_positives: Numbers of movies for which the genre is predicted.
+
+    Returns:
+        Lower and upper ends, float64 of the arguments' shape.
     """
-    both = np.asarray(hits)
-    low, high = wilson(both, np.asarray(support) + np.asarray(predicted) - both)
+    hits = np.asarray(true_positives)
+    low, high = wilson_interval(hits, np.asarray(support) + np.asarray(predicted_positives) - hits)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def threshold_curve(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Curve:
-    """Precision, recall and F1 of one genre at each of `THRESHOLDS`; both arguments are
-    [movies].
+def threshold_curve(labels: Labels, probabilities: Floats) -> ThresholdCurve:
+    """Compute precision, recall and F1 of one genre at each of `THRESHOLDS`.
+
+    Args:
+        labels: bool [movies]. Whether each movie has the genre.
+        probabilities: float [movies]. Predicted probabilities.
     """
     predicted = probabilities[:, np.newaxis] >= THRESHOLDS
     hits = (predicted & labels[:, np.newaxis]).sum(axis=0)
-    support, chosen = labels.sum(), predicted.sum(axis=0)
-    return Curve(ratio(hits, chosen), ratio(hits, support), ratio(2 * hits, chosen + support))
+    support, positives = labels.sum(), predicted.sum(axis=0)
+    return ThresholdCurve(
+        precision=ratio(hits, positives),
+        recall=ratio(hits, support),
+        f1=ratio(2 * hits, positives + support),
+    )
 
 
-def thresholds_used(probabilities: Floats, scores: Floats) -> Floats:
-    """The median over movies, the first axis, of the thresholds that were used.
+def median_thresholds(probabilities: Floats, scores: Floats) -> Floats:
+    """Return the median over the movies, the first axis, of the thresholds that the model used.
 
-    Thresholds depend on which fields of a movie are known. A decision score is the difference of
-    the log-odds of probability and threshold, put through the logistic function.
+    Thresholds depend on which fields of a movie are known. They follow from the decision score, the
+    logistic function of the log-odds of the probability minus the log-odds of the threshold.
+
+    Args:
+        probabilities: float [movies, ...]. Predicted probabilities.
+        scores: float of the same shape. Decision scores.
     """
     thresholds = expit(log_odds(probabilities) - log_odds(scores))
     return np.asarray(np.median(thresholds, axis=0))
 
 
-def calibration(labels: npt.NDArray[np.bool_], probabilities: Floats) -> Calibration:
-    """Calibration in bins of about equally many movies; arguments of one shape, taken flat."""
+def calibration_curve(labels: Labels, probabilities: Floats) -> CalibrationCurve:
+    """Compute calibration in bins with about equal numbers of movies.
+
+    Args:
+        labels: bool of any shape. Whether a movie has a genre.
+        probabilities: float of the same shape. Predicted probabilities.
+    """
     order = np.argsort(probabilities, axis=None, kind="stable")
     ranked, truth = probabilities.ravel()[order].astype(np.float64), labels.ravel()[order]
-    parts = [part for part in np.array_split(np.arange(len(ranked)), CALIBRATION_BINS) if len(part)]
-    movies = np.array([len(part) for part in parts], np.int64)
-    hits = np.array([truth[part].sum() for part in parts], np.int64)
-    low, high = wilson(hits, movies)
-    predicted = np.array([ranked[part].mean() for part in parts], np.float64)
-    return Calibration(predicted, ratio(hits, movies), low, high, movies)
+    bins = [rows for rows in np.array_split(np.arange(len(ranked)), CALIBRATION_BINS) if len(rows)]
+    movies = np.array([len(rows) for rows in bins], np.int64)
+    hits = np.array([truth[rows].sum() for rows in bins], np.int64)
+    low, high = wilson_interval(hits, movies)
+    predicted = np.array([ranked[rows].mean() for rows in bins], np.float64)
+    return CalibrationCurve(predicted, ratio(hits, movies), low, high, movies)
 
 
-def confusion(labels: Labels, predicted: Labels) -> Counts:
-    """How many movies lack the prediction of one genre and have a wrong one of another.
+def confusion_counts(labels: Labels, predicted: Labels) -> Counts:
+    """Count the movies for which one genre was missed and another was wrongly predicted.
 
-    int64 [genres, genres], by the genre that was missed and the genre wrongly predicted.
+    Returns:
+        int64 [missed genre, wrongly predicted genre].
     """
     missed, wrong = labels & ~predicted, predicted & ~labels
     return missed.astype(np.int64).T @ wrong.astype(np.int64)
 
 
-def together(labels: Labels) -> Counts:
-    """How many movies have both of two genres, int64 [genres, genres]."""
-    whole = labels.astype(np.int64)
-    return whole.T @ whole
+def co_occurrence_counts(labels: Labels) -> Counts:
+    """Count the movies that have both of two genres, int64 [genres, genres]."""
+    integers = labels.astype(np.int64)
+    return integers.T @ integers
 
 
 def log_losses(labels: Labels, probabilities: Floats) -> Floats:
-    """Mean log loss of each movie over the genres, float64 [movies]."""
+    """Return the mean log loss of each movie over the genres, float64 [movies]."""
     logits = log_odds(probabilities)
     return (np.logaddexp(0, logits) - labels * logits).mean(axis=1)
 
 
 def movie_f1(labels: Labels, predicted: Labels) -> Floats:
-    """F1 over the genres of each movie, float64 [movies]; 0 without any."""
+    """Return the F1 of each movie over the genres, float64 [movies]; 0 without any genre."""
     return ratio(2 * (labels & predicted).sum(axis=1), labels.sum(axis=1) + predicted.sum(axis=1))
 
 
 def log_odds(probabilities: Floats) -> Floats:
-    """Log-odds of probabilities, which are first limited to 1e-6 from 0 and 1."""
+    """Return the log-odds of probabilities, which are limited to 1e-6 from 0 and 1."""
     return np.asarray(logit(np.clip(probabilities.astype(np.float64), 1e-6, 1 - 1e-6)))
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
-    """Divide in float64; 0.0 where the denominator is 0."""
-    top, bottom = np.broadcast_arrays(
+    """Divide as float64. The result is 0 where the denominator is 0."""
+    dividend, divisor = np.broadcast_arrays(
         np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     )
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
+    return np.divide(dividend, divisor, out=np.zeros_like(dividend), where=divisor != 0)

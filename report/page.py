@@ -1,6 +1,7 @@
-"""Renders the report as one HTML page that needs no network and no other file.
+"""Render the report as one HTML page that loads nothing from the network or from other files.
 
-Plotly's library is in it, compressed, and the page's own policy forbids it to load anything.
+The page contains Plotly's library in compressed form, and its content security policy forbids it to
+load anything.
 """
 
 import base64
@@ -17,78 +18,89 @@ import plotly.graph_objects as go
 import plotly.offline
 
 from metadata import Change, changes, differences
-from report import charts, examples, summary
-from report.facts import Ended, Facts, Finding, Genre
+from report import charts, explanations, summary
+from report.content import Anomaly, GenreResult, NodeResult, ReportContent
 from schema import features as raw
 from schema.genres import GENRES
 from schema.names import Split
 
-LEAST_IN_SLICE: Final = 5
-"""Number of movies of a genre that a slice must have for its F1 to be drawn."""
+MIN_SLICE_SUPPORT: Final = 5
+"""Number of movies of a genre that a slice must have for its F1 to be shown."""
 
-_AGGREGATES: Final = {
+_METRIC_NAMES: Final = {
     "micro_f1_score": "micro-F1",
-    "samples_f1": "samples F1",
+    "samples_f1": "samples-averaged F1",
     "hamming_accuracy": "Hamming accuracy",
     "macro_auc_precision_recall": "mean AUC-PR",
 }
+"""Display names of `Verdict.aggregates`."""
 
 
-def render(facts: Facts) -> str:
-    """The whole page: HTML of about 2 MB, most of it Plotly's library."""
+def render_report(content: ReportContent) -> str:
+    """Render the report of a model, HTML of about 2 MB. Most of it is Plotly's library."""
     return _render(
         "report.html.j2",
-        f"{facts.name}: model report",
-        figures=_figures(facts),
-        facts=facts,
-        verdict=facts.verdict,
-        scores=_scores(facts),
-        strengths=summary.strengths(facts.verdict, facts.movies),
-        weaknesses=summary.weaknesses(facts.verdict, facts.movies, facts.slices, GENRES),
-        present=[row for row in facts.verdict.genres if row.support],
-        doubts={
-            listed: examples.doubtful_labels(facts.movies, listed=listed)
+        f"{content.name}: model report",
+        figures=_figures(content),
+        content=content,
+        verdict=content.verdict,
+        overall_metrics=_overall_metrics(content),
+        strengths=summary.strengths(content.verdict, content.predictions),
+        weaknesses=summary.weaknesses(content.verdict, content.predictions, content.slices, GENRES),
+        present=[row for row in content.verdict.genres if row.support],
+        doubtful_labels={
+            listed: explanations.doubtful_labels(content.predictions, listed=listed)
             for listed in (True, False)
         },
-        changes=_changes(facts),
-        moved=_moved(facts.verdict.genres),
-        training_shares=_training_shares(facts),
-        least_in_slice=LEAST_IN_SLICE,
+        changes=_changes(content),
+        changed_genres=_changed_genres(content.verdict.genres),
+        training_shares=_training_shares(content),
+        min_slice_support=MIN_SLICE_SUPPORT,
     )
 
 
-def render_refused(
+def render_anomalies(
     name: str,
     written: datetime,
-    findings: Sequence[Finding],
-    nodes: Sequence[Ended],
+    anomalies: Sequence[Anomaly],
+    nodes: Sequence[NodeResult],
     ingest: Mapping[str, Any],
 ) -> str:
-    """The page of a run that was stopped by anomalies of its data before the training.
+    """Render the report of a run that anomalies in the data stopped before the training.
 
-    `nodes` are those that ran, and `ingest` is the report of what was read, dropped and rejected.
+    Args:
+        name: Name of the model.
+        written: Time at which the report is written, in UTC.
+        anomalies: Anomalies that stopped the run.
+        nodes: Nodes that ran, in order.
+        ingest: Ingest's summary of dropped and rejected rows.
     """
     return _render_stopped(
         name,
         written=written,
         verdict_title="Stopped: the data have anomalies",
-        reasons=[f"{one.feature}: {one.problem}" for one in findings],
+        reasons=[f"{anomaly.feature}: {anomaly.problem}" for anomaly in anomalies],
         nodes=nodes,
         ingest=ingest,
-        findings=findings,
+        anomalies=anomalies,
     )
 
 
-def render_failed(
+def render_failure(
     name: str,
     written: datetime,
     reasons: Sequence[str],
-    nodes: Sequence[Ended],
+    nodes: Sequence[NodeResult],
     ingest: Mapping[str, Any],
 ) -> str:
-    """The page of a run in which a node, the last of `nodes`, failed before there was a model.
+    """Render the report of a run in which a node failed before there was a model.
 
-    `reasons` have one line each; `ingest` is the report of what was read, dropped and rejected.
+    Args:
+        name: Name of the model.
+        written: Time at which the report is written, in UTC.
+        reasons: Description of the error, one line each.
+        nodes: Nodes that ran, in order; the last one failed.
+        ingest: Ingest's summary of dropped and rejected rows.
     """
     return _render_stopped(
         name,
@@ -97,33 +109,33 @@ def render_failed(
         reasons=reasons,
         nodes=nodes,
         ingest=ingest,
-        findings=(),
+        anomalies=(),
     )
 
 
 def _render_stopped(name: str, **context: Any) -> str:
-    return _render("stopped.html.j2", f"{name}: report of a run that was stopped", {}, **context)
+    return _render("stopped.html.j2", f"{name}: report of a stopped run", {}, **context)
 
 
 def _render(template: str, title: str, figures: Mapping[str, go.Figure], **context: Any) -> str:
     embedded = {}
     if figures:
-        drawn = {name: figure.to_plotly_json() for name, figure in figures.items()}
-        for one in drawn.values():
-            one["layout"].pop("template", None)
+        specs = {name: figure.to_plotly_json() for name, figure in figures.items()}
+        for spec in specs.values():
+            spec["layout"].pop("template", None)
         embedded = {
-            "figures": _json(drawn),
-            "templates": _json(charts.TEMPLATES),
-            "library": _library(),
+            "figures": _to_json(specs),
+            "templates": _to_json(charts.TEMPLATES),
+            "library": _compressed_plotly(),
         }
-    context |= {"title": title, "css": _file("page.css"), "script": _file("page.js")}
+    context |= {"title": title, "css": _read_file("page.css"), "script": _read_file("page.js")}
     page = _environment().get_template(template)
     return page.render(figures=figures, embedded=embedded, **context)
 
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    """Templates escape every value that is not marked as HTML."""
+    """Return the templates, which escape every value that is not marked as HTML."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("report"),
         autoescape=True,
@@ -131,104 +143,108 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "plain": charts.plain}
-    environment.filters |= {"score": _score, "value": _value}
+    environment.filters |= {"count": "{:,}".format, "with_spaces": charts.with_spaces}
+    environment.filters |= {"score": _format_score, "value": _format_value}
     environment.globals |= {"GENRES": GENRES, "MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
     environment.globals["html"] = environment.get_template("macros.html.j2").module
     return environment
 
 
-def _figures(facts: Facts) -> dict[str, go.Figure]:
-    """All charts of the page, by the names that the templates place them by."""
-    movies = facts.movies
-    losses, scores = charts.learning_curves(facts.training.history, facts.training.best_pass)
-    found = {
-        "f1": charts.f1_by_genre(facts.verdict.genres),
-        "confusion": charts.confusion(movies, GENRES),
-        "together-true": charts.co_occurrence(movies.labels, GENRES),
-        "together-predicted": charts.co_occurrence(movies.predicted, GENRES),
+def _figures(content: ReportContent) -> dict[str, go.Figure]:
+    """Return all charts of the page, by the names that the templates use."""
+    predictions, training = content.predictions, content.training
+    losses, scores = charts.learning_curves(training.history, training.best_pass)
+    figures = {
+        "f1-by-genre": charts.f1_by_genre(content.verdict.genres),
+        "confusion": charts.confusion(predictions, GENRES),
+        "listed-co-occurrence": charts.co_occurrence(predictions.labels, GENRES),
+        "predicted-co-occurrence": charts.co_occurrence(predictions.predicted, GENRES),
         "losses": losses,
         "scores": scores,
     }
-    if len(movies.labels):
-        found["calibration"] = charts.calibration("all genres", movies.labels, movies.probabilities)
-        for column, row in enumerate(facts.verdict.genres):
+    if len(predictions.labels):
+        figures["calibration"] = charts.calibration_curve(
+            "all genres", predictions.labels, predictions.probabilities
+        )
+        for column, row in enumerate(content.verdict.genres):
             if row.support:
-                found[f"threshold-{row.genre}"] = charts.threshold_curve(row, movies, column)
-                cases = movies.labels[:, column], movies.probabilities[:, column]
-                title = f"{row.genre} ({row.support:,})"
-                found[f"calibration-{row.genre}"] = charts.calibration(title, *cases)
-    if facts.slices:
-        found["slices"] = charts.slices(facts.slices, GENRES, LEAST_IN_SLICE)
-    if facts.data.distances:
-        found["distances"] = charts.distances(facts.data.distances)
-    if facts.timings:
-        found["time"] = charts.timings(facts.timings)
-    return found
+                figures[f"threshold-{row.genre}"] = charts.threshold_curve(row, predictions, column)
+                figures[f"calibration-{row.genre}"] = charts.calibration_curve(
+                    f"{row.genre} ({row.support:,})",
+                    predictions.labels[:, column],
+                    predictions.probabilities[:, column],
+                )
+    if content.slices:
+        figures["f1-by-slice"] = charts.f1_by_slice(content.slices, GENRES, MIN_SLICE_SUPPORT)
+    if content.data.distances:
+        figures["distances"] = charts.distribution_distances(content.data.distances)
+    if content.timings:
+        figures["node-times"] = charts.node_times(content.timings)
+    return figures
 
 
-def _scores(facts: Facts) -> dict[str, float]:
-    """Figures of the summary, by what they are called."""
-    verdict = facts.verdict
-    figures = {
+def _overall_metrics(content: ReportContent) -> dict[str, float]:
+    """Return the metrics over all genres by display name."""
+    verdict = content.verdict
+    values = {
         "macro-F1": verdict.macro_f1,
-        "last blessed, macro-F1": verdict.last_blessed_macro_f1,
-        "simple baseline, macro-F1": verdict.simple_baseline_macro_f1,
+        "macro-F1 of the last blessed model": verdict.last_blessed_macro_f1,
+        "macro-F1 of the simple baseline": verdict.simple_baseline_macro_f1,
     }
     for name, value in verdict.aggregates.items():
-        figures[_AGGREGATES.get(name, charts.plain(name))] = value
-    return {name: value for name, value in figures.items() if value is not None}
+        values[_METRIC_NAMES.get(name, charts.with_spaces(name))] = value
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _changes(facts: Facts) -> list[Change]:
-    """How the model was made differently from the last blessed one."""
-    last, now = facts.last_training, facts.training
+def _changes(content: ReportContent) -> list[Change]:
+    """Return the changes in data, code and settings since the last blessed model."""
+    last, current = content.last_training, content.training
     if last is None:
         return []
-    found = differences("hyperparameter ", last.hparams, now.hparams)
-    found += differences("version of ", last.versions, now.versions)
-    if facts.recipe and facts.last_recipe:
-        recipes = changes(facts.last_recipe, facts.recipe)
-        found += [one for one in recipes if ".hparams." not in one.what]
+    found = differences("hyperparameter ", last.hparams, current.hparams)
+    found += differences("version of ", last.versions, current.versions)
+    if content.recipe and content.last_recipe:
+        recipes = changes(content.last_recipe, content.recipe)
+        found += [change for change in recipes if ".hparams." not in change.what]
     return found
 
 
-def _moved(genres: Sequence[Genre]) -> list[tuple[Genre, float]]:
-    """Genres whose F1 is not that of the last blessed model, with that one's F1."""
+def _changed_genres(genres: Sequence[GenreResult]) -> list[tuple[GenreResult, float]]:
+    """Return the genres whose F1 has changed, with the last blessed model's F1."""
     pairs = [(row, row.last_blessed) for row in genres if row.last_blessed is not None]
-    moved = [(row, before) for row, before in pairs if before != row.f1]
-    return sorted(moved, key=lambda pair: pair[0].f1 - pair[1])
+    changed = [(row, before) for row, before in pairs if before != row.f1]
+    return sorted(changed, key=lambda pair: pair[0].f1 - pair[1])
 
 
-def _training_shares(facts: Facts) -> list[tuple[str, float]]:
-    """The share of the training movies that has each genre; empty if there are no such movies."""
-    movies = facts.data.movies.get(Split.TRAIN)
-    if not movies or Split.TRAIN not in facts.data.genres:
+def _training_shares(content: ReportContent) -> list[tuple[str, float]]:
+    """Return the share of the training movies that has each genre; empty without movies."""
+    movies = content.data.movies.get(Split.TRAIN)
+    if not movies or Split.TRAIN not in content.data.genres:
         return []
-    return list(zip(GENRES, facts.data.genres[Split.TRAIN] / movies, strict=True))
+    return list(zip(GENRES, content.data.genres[Split.TRAIN] / movies, strict=True))
 
 
-def _score(value: float | None) -> str:
+def _format_score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _json(value: Any) -> str:
-    """JSON that cannot end the element it stands in."""
+def _to_json(value: Any) -> str:
+    """Return JSON without `<`, so that it cannot end its script element."""
     return json.dumps(value, cls=plotly.utils.PlotlyJSONEncoder).replace("<", "\\u003c")
 
 
-def _file(name: str) -> str:
+def _read_file(name: str) -> str:
     return resources.files("report").joinpath(name).read_text(encoding="utf-8")
 
 
 @functools.cache
-def _library() -> str:
-    """Plotly's library, gzipped, in base64: a third of its size."""
+def _compressed_plotly() -> str:
+    """Return Plotly's library as gzip in base64, a third of its size."""
     script = plotly.offline.get_plotlyjs().encode()
     return base64.b64encode(gzip.compress(script, 9, mtime=0)).decode()

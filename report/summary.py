@@ -1,4 +1,4 @@
-"""Strengths and weaknesses of a model in sentences, each computed from numbers."""
+"""Strengths and weaknesses of a model as sentences, computed from its metrics."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -6,144 +6,162 @@ from typing import Final
 import numpy as np
 
 from report import metrics
-from report.facts import Genre, Movies, Slice, Verdict
+from report.content import GenreResult, Predictions, ReportVerdict, SliceMetrics
 
-FEW: Final = 3
-"""Number of genres or confusions that a sentence names."""
+MAX_LISTED: Final = 3
+"""Number of genres or confusions that a sentence lists."""
 
-LEAST_MOVIES: Final = 10
-"""Number of movies that a slice must have to be called weak."""
+MIN_SLICE_MOVIES: Final = 10
+"""Number of movies that a slice must have to be named as the weakest."""
 
-NOTABLE: Final = 0.05
-"""A difference in F1 or in a share of movies that is worth a sentence."""
+NOTABLE_DIFFERENCE: Final = 0.05
+"""Difference of F1, or relative difference of the number of genres, that is worth a sentence."""
+
+WIDE_INTERVAL: Final = 0.4
+"""Width of the confidence interval of F1 above which a genre has too few test movies."""
 
 
-def strengths(verdict: Verdict, movies: Movies) -> list[str]:
-    """What the model is good at, one sentence each."""
+def strengths(verdict: ReportVerdict, predictions: Predictions) -> list[str]:
+    """Return the strengths of the model, one sentence each."""
     present = [row for row in verdict.genres if row.support]
     sentences = []
     if present:
-        best = sorted(present, key=lambda row: -row.interval[0])[:FEW]
-        figures = _listing(map(_figure, best))
-        sentences.append(f"Surest genres, by the lower end of the interval: {figures}.")
-    gains = _differences(present, "simple_baseline")
-    if gains:
-        better = sum(gain > NOTABLE for _, gain in gains)
-        most = f", most of all in {_named(gains)}" if better else ""
+        best = sorted(present, key=lambda row: -row.interval[0])[:MAX_LISTED]
+        genres = _join(map(_format_genre, best))
+        sentences.append(f"Best genres, by the lower end of the 95% interval of F1: {genres}.")
+    differences = _f1_differences(present, "simple_baseline")
+    if differences:
+        better = sum(difference > NOTABLE_DIFFERENCE for _, difference in differences)
+        most = f", most of all in {_format_differences(differences)}" if better else ""
         sentences.append(
-            f"Better than the simple baseline by more than {NOTABLE:.2f} in {better} of "
-            f"{len(gains)} genres{most}."
+            f"F1 is more than {NOTABLE_DIFFERENCE:.2f} above the simple baseline in {better} of "
+            f"{len(differences)} genres{most}."
         )
-    total = len(movies.labels)
+    total = len(predictions.labels)
     if total:
-        exact = int((movies.labels == movies.predicted).all(axis=1).sum())
-        touched = int((movies.labels & movies.predicted).any(axis=1).sum())
+        exact = int((predictions.labels == predictions.predicted).all(axis=1).sum())
+        partial = int((predictions.labels & predictions.predicted).any(axis=1).sum())
         sentences.append(
-            f"All genres right for {exact:,} of {total:,} test movies ({exact / total:.0%}), at "
-            f"least one right for {touched:,} ({touched / total:.0%})."
+            f"All genres are correct for {exact:,} of {total:,} test movies ({exact / total:.0%}), "
+            f"and at least one genre is correct for {partial:,} ({partial / total:.0%})."
         )
     return sentences
 
 
 def weaknesses(
-    verdict: Verdict, movies: Movies, slices: Sequence[Slice], names: Sequence[str]
+    verdict: ReportVerdict,
+    predictions: Predictions,
+    slices: Sequence[SliceMetrics],
+    names: Sequence[str],
 ) -> list[str]:
-    """What the model is bad at, and what cannot be said, one sentence each.
+    """Return the weaknesses of the model and the gaps of its evaluation, one sentence each.
 
     Args:
-        verdict: the verdict of the gate.
-        movies: the test split.
-        slices: slices of the test split.
-        names: names of the genres, in the order of the arrays' columns.
+        verdict: Verdict of the gate.
+        predictions: Movies of the test split with predictions.
+        slices: Metrics by slice.
+        names: Names of the genres, in the order of the arrays' columns.
     """
     present = [row for row in verdict.genres if row.support]
     sentences = []
     if present:
-        worst = sorted(present, key=lambda row: row.interval[1])[:FEW]
-        figures = _listing(map(_figure, worst))
-        sentences.append(f"Weakest genres, by the upper end of the interval: {figures}.")
-    for rival, field, least in (
-        ("simple baseline", "simple_baseline", 0.0),
-        ("last blessed model", "last_blessed", NOTABLE),
+        worst = sorted(present, key=lambda row: row.interval[1])[:MAX_LISTED]
+        genres = _join(map(_format_genre, worst))
+        sentences.append(f"Worst genres, by the upper end of the 95% interval of F1: {genres}.")
+    for reference, field, tolerance, below in (
+        ("simple baseline", "simple_baseline", 0.0, "below"),
+        (
+            "last blessed model",
+            "last_blessed",
+            NOTABLE_DIFFERENCE,
+            f"more than {NOTABLE_DIFFERENCE:.2f} below",
+        ),
     ):
-        lost = [pair for pair in reversed(_differences(present, field)) if pair[1] < -least]
-        if lost:
-            sentences.append(f"Below the {rival} in {_named(lost)}.")
-    sentences += _confusions(movies, names)
-    sentences += _slices(slices, verdict.aggregates.get("micro_f1_score"))
-    sentences += _trust(movies)
-    unsure = [row for row in present if row.interval[1] - row.interval[0] > 0.4]
-    if unsure:
-        few = _listing(f"{row.genre} ({row.support:,})" for row in unsure)
+        differences = reversed(_f1_differences(present, field))
+        lower = [(row, difference) for row, difference in differences if difference < -tolerance]
+        if lower:
+            sentences.append(f"F1 is {below} the {reference} in {_format_differences(lower)}.")
+    sentences += _frequent_confusions(predictions, names)
+    sentences += _weakest_slice(slices, verdict.aggregates.get("micro_f1_score"))
+    sentences += _calibration(predictions)
+    uncertain = [row for row in present if row.interval[1] - row.interval[0] > WIDE_INTERVAL]
+    if uncertain:
+        genres = _join(f"{row.genre} ({row.support:,})" for row in uncertain)
         sentences.append(
-            f"Too few test movies to say much of {few}: each interval is wider than 0.4."
+            f"Too few test movies, so that the 95% interval of F1 is wider than {WIDE_INTERVAL}: "
+            f"{genres}."
         )
     absent = [row.genre for row in verdict.genres if not row.support]
     if absent:
-        sentences.append(f"Not measured, since no test movie has it: {_listing(absent)}.")
+        sentences.append(f"Not measured, because no test movie has the genre: {_join(absent)}.")
     return sentences
 
 
-def _confusions(movies: Movies, names: Sequence[str]) -> list[str]:
-    counts = metrics.confusion(movies.labels, movies.predicted)
-    support = movies.labels.sum(axis=0)
-    order = np.argsort(-counts, axis=None, kind="stable")[:FEW]
-    pairs = [
-        f"{names[given]} in place of {names[missed]} ({counts[missed, given]} of "
+def _frequent_confusions(predictions: Predictions, names: Sequence[str]) -> list[str]:
+    counts = metrics.confusion_counts(predictions.labels, predictions.predicted)
+    support = predictions.labels.sum(axis=0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:MAX_LISTED]
+    confusions = [
+        f"{names[wrong]} instead of {names[missed]} ({counts[missed, wrong]} of "
         f"{support[missed]} movies)"
-        for missed, given in zip(*np.unravel_index(order, counts.shape), strict=True)
-        if counts[missed, given]
+        for missed, wrong in zip(*np.unravel_index(order, counts.shape), strict=True)
+        if counts[missed, wrong]
     ]
-    return [f"Most often confused: {_listing(pairs)}."] if pairs else []
+    return [f"Most frequent confusions: {_join(confusions)}."] if confusions else []
 
 
-def _slices(slices: Sequence[Slice], overall: float | None) -> list[str]:
-    large = [one for one in slices if one.movies >= LEAST_MOVIES]
+def _weakest_slice(slices: Sequence[SliceMetrics], overall: float | None) -> list[str]:
+    large = [row for row in slices if row.movies >= MIN_SLICE_MOVIES]
     if overall is None or not large:
         return []
-    worst = min(large, key=lambda one: one.micro_f1)
-    if worst.micro_f1 > overall - NOTABLE:
-        return [f"No slice of {LEAST_MOVIES} movies or more is {NOTABLE:.2f} below the whole."]
-    kind = worst.kind.replace("_", " ")
+    weakest = min(large, key=lambda row: row.micro_f1)
+    if weakest.micro_f1 > overall - NOTABLE_DIFFERENCE:
+        return [
+            f"No slice with at least {MIN_SLICE_MOVIES} movies has a micro-F1 that is more than "
+            f"{NOTABLE_DIFFERENCE:.2f} below that of all movies."
+        ]
+    feature = weakest.feature.replace("_", " ")
     return [
-        f"Weakest slice: {kind} {worst.name}, micro-F1 {worst.micro_f1:.3f} on {worst.movies:,} "
-        f"movies, {overall:.3f} on all."
+        f"Weakest slice: {feature} {weakest.value}, with a micro-F1 of {weakest.micro_f1:.3f} on "
+        f"{weakest.movies:,} movies. It is {overall:.3f} on all movies."
     ]
 
 
-def _trust(movies: Movies) -> list[str]:
-    if not len(movies.labels):
+def _calibration(predictions: Predictions) -> list[str]:
+    if not len(predictions.labels):
         return []
-    error = metrics.calibration(movies.labels, movies.probabilities).error
-    said, true = movies.probabilities.sum(axis=1).mean(), movies.labels.sum(axis=1).mean()
-    if abs(said / max(true, 1e-9) - 1) <= NOTABLE:
-        tendency = "about as many genres as movies have"
+    error = metrics.calibration_curve(predictions.labels, predictions.probabilities).expected_error
+    predicted = predictions.probabilities.sum(axis=1).mean()
+    observed = predictions.labels.sum(axis=1).mean()
+    if abs(predicted / max(observed, 1e-9) - 1) <= NOTABLE_DIFFERENCE:
+        tendency = "neither too high nor too low"
     else:
-        tendency = "too many genres" if said > true else "too few genres"
+        tendency = "too high" if predicted > observed else "too low"
     return [
-        f"Its probabilities are off by {error:.3f} on average (expected calibration error), and "
-        f"promise {tendency}: {said:.2f} a movie, where movies have {true:.2f}."
+        f"The expected calibration error is {error:.3f}. On average the probabilities are "
+        f"{tendency}: they sum to {predicted:.2f} genres per movie, and the movies have "
+        f"{observed:.2f}."
     ]
 
 
-def _differences(rows: Sequence[Genre], rival: str) -> list[tuple[Genre, float]]:
-    """Genres and how far their F1 is above a rival's, the furthest first."""
-    pairs = [(row, row.f1 - getattr(row, rival)) for row in rows if getattr(row, rival) is not None]
+def _f1_differences(rows: Sequence[GenreResult], field: str) -> list[tuple[GenreResult, float]]:
+    """Return genres with their F1 minus the F1 in a field, the largest difference first."""
+    pairs = [(row, row.f1 - getattr(row, field)) for row in rows if getattr(row, field) is not None]
     return sorted(pairs, key=lambda pair: -pair[1])
 
 
-def _figure(row: Genre) -> str:
+def _format_genre(row: GenreResult) -> str:
     low, high = row.interval
     movies = "movie" if row.support == 1 else "movies"
     return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {row.support:,} {movies})"
 
 
-def _named(differences: Sequence[tuple[Genre, float]]) -> str:
-    """The first genres with their differences."""
-    return _listing(f"{row.genre} ({difference:+.2f})" for row, difference in differences[:FEW])
+def _format_differences(differences: Sequence[tuple[GenreResult, float]]) -> str:
+    """Format the first genres with their differences."""
+    return _join(f"{row.genre} ({difference:+.2f})" for row, difference in differences[:MAX_LISTED])
 
 
-def _listing(parts: Iterable[str]) -> str:
-    """Parts as people list them: `a, b and c`."""
+def _join(parts: Iterable[str]) -> str:
+    """Join parts as in a sentence: `a, b and c`."""
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last

@@ -16,7 +16,7 @@ from benchmarks.quality.report import MODEL, SHORT_TITLES, short
 from benchmarks.quality.scores import Predictions, scores
 from benchmarks.tables import table
 from ingest.split_key import TOO_COMMON, WINDOW
-from report.metrics import Floats, Labels, confusion, ratio
+from report.metrics import Floats, Labels, confusion_counts, ratio
 from schema import features as raw
 from schema.genres import GENRES
 
@@ -83,7 +83,7 @@ def analysis(
 
 def confusions(given: Labels, decided: Labels, count: int) -> Rows:
     """The pairs of genres that most movies confuse: missed, given in its place, movies, share."""
-    both, support = confusion(given, decided), given.sum(axis=0)
+    both, support = confusion_counts(given, decided), given.sum(axis=0)
     order = np.argsort(-both, axis=None, kind="stable")[:count]
     return [
         [GENRES[g], GENRES[h], str(both[g, h]), f"{both[g, h] / support[g]:.0%}"]

@@ -56,7 +56,7 @@ def ModelReport(  # noqa: N802 (TFX names the node after the function)
         UserError: the verdict or the record of the training is missing.
     """
     started = time.monotonic()
-    facts = gather(
+    content = gather(
         {
             "examples": examples,
             "model": model,
@@ -73,6 +73,6 @@ def ModelReport(  # noqa: N802 (TFX names the node after the function)
     )
     path = Path(report.uri, MODEL_REPORT_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page.render(facts), encoding="utf-8")
-    report.macro_f1 = facts.verdict.macro_f1
+    path.write_text(page.render_report(content), encoding="utf-8")
+    report.macro_f1 = content.verdict.macro_f1
     logging.info("ModelReport: %s, in %.1f s", path, time.monotonic() - started)

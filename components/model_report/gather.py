@@ -22,9 +22,8 @@ from components.evaluator.measurement import read_metrics
 from components.evaluator.verdict import read_verdict
 from components.pusher import versions
 from components.simple_baseline.model import labels
-from report import examples as shown
-from report import facts
-from report.examples import Movie
+from report import content
+from report.explanations import Movie, explain_movies
 from report.metrics import Floats
 from schema import features as raw
 from schema import names
@@ -39,7 +38,7 @@ _BATCH_SIZE: Final = 256
 
 def gather(
     given: Mapping[str, types.Artifact], movies_directory: str, database: str
-) -> facts.Facts:
+) -> content.ReportContent:
     """Read everything that the report contains.
 
     Args:
@@ -60,7 +59,7 @@ def gather(
         given["examples"], names.Split.TEST, [raw.TCONST, *raw.MODEL_INPUTS]
     )
     evaluated = _evaluated(model, example_files.serialized(given["examples"], names.Split.TEST))
-    movies = facts.Movies(
+    movies = content.Predictions(
         tconst=columns[raw.TCONST],
         title=columns[raw.TITLE],
         labels=evaluated[xf.LABEL] > 0.5,
@@ -75,22 +74,22 @@ def gather(
         return _evaluated(model, rows)[names.PROBABILITIES_OUTPUT]
 
     history = metadata.read(Path(database)) if database else metadata.History((), {})
-    return facts.Facts(
+    return content.ReportContent(
         name=names.MODEL_NAME,
         written=datetime.now(UTC),
-        model=str(folder),
-        fingerprint=versions.fingerprint(folder),
+        model_directory=str(folder),
+        model_digest=versions.fingerprint(folder),
         verdict=_verdict(judged, movies),
-        outcome=_outcome(given.get("infra_blessing"), given.get("pushed_model")),
-        movies=movies,
+        push=_outcome(given.get("infra_blessing"), given.get("pushed_model")),
+        predictions=movies,
         slices=tuple(_slices(given["evaluation"].uri, tfma.CANDIDATE_KEY if last else "")),
-        examples=tuple(shown.examples(movies, columns, ask)),
+        examples=tuple(explain_movies(movies, columns, ask)),
         training=training,
         last_training=last_training,
         data=_data(given, Path(movies_directory) if movies_directory else None),
         recipe=metadata.recipe(history, given["model"].id),
         last_recipe=metadata.recipe(history, last.id) if last else None,
-        also_used=tuple(metadata.trained_on_same_data(history, given["model"].id)),
+        models_on_same_data=tuple(metadata.trained_on_same_data(history, given["model"].id)),
         timings=tuple(metadata.timings(history, history.newest_run)),
     )
 
@@ -109,56 +108,56 @@ def _evaluated(model: Any, rows: tf.data.Dataset) -> dict[str, Floats]:
     }
 
 
-def _verdict(judged: Verdict, movies: facts.Movies) -> facts.Verdict:
+def _verdict(judged: Verdict, movies: content.Predictions) -> content.ReportVerdict:
     """The verdict with the counts of each genre, which its shares do not contain."""
     hits = (movies.labels & movies.predicted).sum(axis=0).tolist()
     predicted = movies.predicted.sum(axis=0).tolist()
     genres = tuple(
-        facts.Genre(**vars(row), hits=both, predicted=given)
+        content.GenreResult(**vars(row), true_positives=both, predicted_positives=given)
         for row, both, given in zip(judged.genres, hits, predicted, strict=True)
     )
-    return facts.Verdict(**vars(judged) | {"genres": genres})
+    return content.ReportVerdict(**vars(judged) | {"genres": genres})
 
 
 def _outcome(
     infra_blessing: types.Artifact | None, pushed_model: types.Artifact | None
-) -> facts.Outcome:
+) -> content.PushResult:
     """What happened to the model; the smoke test's reasons come before the Pusher's."""
     if pushed_model is not None and pushed_model.get_int_custom_property(names.PUSHED_PROPERTY):
-        return facts.Outcome(
+        return content.PushResult(
             version=pushed_model.get_string_custom_property(names.PUSHED_VERSION_PROPERTY),
             destination=pushed_model.get_string_custom_property(names.PUSHED_DESTINATION_PROPERTY),
         )
     for artifact in (infra_blessing, pushed_model):
         reason = artifact and artifact.get_string_custom_property(names.REASON_PROPERTY)
         if reason:
-            return facts.Outcome(reasons=tuple(reason.splitlines()))
+            return content.PushResult(reasons=tuple(reason.splitlines()))
     if pushed_model is None:
-        return facts.Outcome(reasons=("the Pusher did not run",))
+        return content.PushResult(reasons=("the Pusher did not run",))
     outcome = pushed_model.get_string_custom_property(names.OUTCOME_PROPERTY)
-    return facts.Outcome(reasons=(outcome or "no reason is given",))
+    return content.PushResult(reasons=(outcome or "no reason is given",))
 
 
-def _slices(evaluation: str, model_name: str) -> list[facts.Slice]:
+def _slices(evaluation: str, model_name: str) -> list[content.SliceMetrics]:
     """Metrics by slice, without those of the whole split; for the arguments see `read_metrics`."""
     found = []
     for key, measured in read_metrics(evaluation, model_name).items():
         for kind, name in key:
             of_genres = [measured[f"classId:{column}"] for column in range(NUM_GENRES)]
             found.append(
-                facts.Slice(
-                    kind=kind,
-                    name=name,
+                content.SliceMetrics(
+                    feature=kind,
+                    value=name,
                     movies=round(measured[""][metrics.EXAMPLE_COUNT]),
                     micro_f1=measured[""][metrics.MICRO_F1],
                     f1=np.array([one[metrics.F1] for one in of_genres]),
                     support=np.array([round(one[metrics.SUPPORT]) for one in of_genres]),
                 )
             )
-    return sorted(found, key=lambda one: (xf.SLICES.index(one.kind), one.name))
+    return sorted(found, key=lambda one: (xf.SLICES.index(one.feature), one.value))
 
 
-def _training(folder: Path) -> facts.Training:
+def _training(folder: Path) -> content.TrainingRecord:
     """The record that the Trainer left with the model.
 
     Raises:
@@ -169,11 +168,13 @@ def _training(folder: Path) -> facts.Training:
         raise UserError(f"{path} is missing: train the model again (--from Trainer)")
     record = _json(path)
     # Records of earlier versions of the project have fewer fields.
-    known = {field.name for field in fields(facts.Training)} & record.keys()
-    return facts.Training(**{name: record[name] for name in known})
+    known = {field.name for field in fields(content.TrainingRecord)} & record.keys()
+    return content.TrainingRecord(**{name: record[name] for name in known})
 
 
-def _data(given: Mapping[str, types.Artifact], movies_directory: Path | None) -> facts.Data:
+def _data(
+    given: Mapping[str, types.Artifact], movies_directory: Path | None
+) -> content.DataSummary:
     examples = given["examples"]
     anomalies, accepted = given.get("anomalies"), given.get("accepted")
     genres = {}
@@ -181,10 +182,10 @@ def _data(given: Mapping[str, types.Artifact], movies_directory: Path | None) ->
         joined = example_files.columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
         genres[split] = labels(joined.tolist())
     ingest = movies_directory and movies_directory / names.INGEST_REPORT_FILE
-    return facts.Data(
+    return content.DataSummary(
         span=examples.get_int_custom_property("span"),
-        fingerprint=examples.get_string_custom_property("input_fingerprint"),
-        folder=str(movies_directory or ""),
+        checksum=examples.get_string_custom_property("input_fingerprint"),
+        directory=str(movies_directory or ""),
         movies={split: len(rows) for split, rows in genres.items()},
         genres={split: rows.sum(axis=0) for split, rows in genres.items()},
         anomalies=tuple(_anomalies(anomalies)) if anomalies else (),
@@ -202,14 +203,14 @@ def _anomalies(artifact: types.Artifact) -> list[str]:
     ]
 
 
-def _distances(accepted: Path) -> list[facts.Distance]:
+def _distances(accepted: Path) -> list[content.DistributionDistance]:
     """The distances that the AnomalyGate measured."""
     report = _json(accepted / names.ANOMALY_REPORT_FILE)
     compared = {f"{split} and train": measured for split, measured in report["skew"].items()}
     if report["drift"]:
         compared["train and the data before"] = report["drift"]
     return [
-        facts.Distance(name, feature, found["kind"], found["value"], found["limit"])
+        content.DistributionDistance(name, feature, found["kind"], found["value"], found["limit"])
         for name, measured in compared.items()
         for feature, found in measured.get("distances", {}).items()
     ]

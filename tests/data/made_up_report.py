@@ -1,4 +1,4 @@
-"""Facts of a made-up model, small enough to be counted by hand."""
+"""The content of a report on a made-up model, small enough to be counted by hand."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,31 +6,31 @@ from typing import Any
 import numpy as np
 
 from metadata import Recipe, Timing
-from report.facts import (
-    Data,
-    Distance,
-    Effect,
-    Example,
-    Facts,
-    Genre,
-    Movies,
-    Outcome,
-    Slice,
-    Training,
-    Verdict,
+from report.content import (
+    DataSummary,
+    DistributionDistance,
+    ExplainedMovie,
+    GenreResult,
+    OcclusionEffect,
+    Predictions,
+    PushResult,
+    ReportContent,
+    ReportVerdict,
+    SliceMetrics,
+    TrainingRecord,
 )
 from schema.genres import GENRES, NUM_GENRES
 
-NASTY = '<img src="https://outside.example/x.png"> & "quotes" </script><b>'
-"""A title as movies on the network have it."""
+HTML_TITLE = '<img src="https://outside.example/x.png"> & "quotes" </script><b>'
+"""A title with HTML, which a page must escape."""
 
 
-def genre(name: str, **changes: Any) -> Genre:
-    """A row of the verdict: F1 2/3 on ten movies; six of the eight predicted to have it do."""
+def genre_result(name: str, **changes: Any) -> GenreResult:
+    """Return a genre with 10 test movies, 8 predicted ones and 6 true positives, so F1 is 2/3."""
     values: dict[str, Any] = {
         "support": 10,
-        "hits": 6,
-        "predicted": 8,
+        "true_positives": 6,
+        "predicted_positives": 8,
         "f1": 2 / 3,
         "precision": 0.75,
         "recall": 0.6,
@@ -40,11 +40,14 @@ def genre(name: str, **changes: Any) -> Genre:
         "simple_baseline": 0.4,
         "judgement": "pass",
     }
-    return Genre(genre=name, **{**values, **changes})
+    return GenreResult(genre=name, **{**values, **changes})
 
 
-def movies(count: int = 60, seed: int = 4) -> Movies:
-    """Movies of one to three genres; the model knows most of them. The first has a nasty title."""
+def predictions(count: int = 60, seed: int = 4) -> Predictions:
+    """Return movies with one to three genres, most of which the model predicts.
+
+    The title of the first movie is `HTML_TITLE`.
+    """
     random = np.random.default_rng(seed)
     labels = np.zeros((count, NUM_GENRES), np.bool_)
     for row in range(count):
@@ -52,9 +55,9 @@ def movies(count: int = 60, seed: int = 4) -> Movies:
     probabilities = np.clip(random.normal(0.15 + 0.6 * labels, 0.15), 0.01, 0.99)
     scores = np.where(probabilities >= 0.5, 0.6, 0.4)
     odds = probabilities / (1 - probabilities)
-    return Movies(
+    return Predictions(
         tconst=np.array([f"tt{row:07}" for row in range(count)], object),
-        title=np.array([NASTY, *(f"Movie {row}" for row in range(1, count))], object),
+        title=np.array([HTML_TITLE, *(f"Movie {row}" for row in range(1, count))], object),
         labels=labels,
         predicted=scores > 0.5,
         probabilities=probabilities,
@@ -62,9 +65,8 @@ def movies(count: int = 60, seed: int = 4) -> Movies:
     )
 
 
-def facts(**changes: Any) -> Facts:
-    """Facts of a model that was blessed and pushed."""
-    shown = movies()
+def report_content(**changes: Any) -> ReportContent:
+    """Return the content of a report on a model that was blessed and pushed."""
     recipe = Recipe(
         model="output/artifacts/Trainer/model/12",
         made=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
@@ -74,7 +76,7 @@ def facts(**changes: Any) -> Facts:
         code={"Trainer": "aaaa", "Transform": "bbbb"},
         settings={"Transform.transform.max_cast": 12},
     )
-    training = Training(
+    training = TrainingRecord(
         hparams={"epochs": 3, "word_encoder": "cnn", "sentence_encoder": "mpnet"},
         history={
             "loss": [1.0, 0.8, 0.7],
@@ -88,14 +90,14 @@ def facts(**changes: Any) -> Facts:
         seconds_before=754.0,
         best_pass=1,
     )
-    few = {"support": 3, "hits": 2, "predicted": 3, "judgement": "not judged"}
-    rows = tuple(genre(name, **(few if name == "Music" else {})) for name in GENRES)
+    few = {"support": 3, "true_positives": 2, "predicted_positives": 3, "judgement": "not judged"}
+    rows = tuple(genre_result(name, **(few if name == "Music" else {})) for name in GENRES)
     values: dict[str, Any] = {
         "name": "movie_genres",
         "written": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
-        "model": "output/artifacts/Trainer/model/12/Format-Serving",
-        "fingerprint": "f" * 64,
-        "verdict": Verdict(
+        "model_directory": "output/artifacts/Trainer/model/12/Format-Serving",
+        "model_digest": "f" * 64,
+        "verdict": ReportVerdict(
             blessed=True,
             reasons=(),
             notes=("not judged, with fewer than 5 test movies: Music 3",),
@@ -106,36 +108,47 @@ def facts(**changes: Any) -> Facts:
             simple_baseline_macro_f1=0.4,
             aggregates={"micro_f1_score": 0.7, "samples_f1": 0.69},
         ),
-        "outcome": Outcome(version="1700000000", destination="output/serving/1700000000"),
-        "movies": shown,
+        "push": PushResult(version="1700000000", destination="output/serving/1700000000"),
+        "predictions": predictions(),
         "slices": (
-            Slice("decade", "1950s", 20, 0.55, np.full(NUM_GENRES, 0.5), np.full(NUM_GENRES, 6)),
-            Slice("decade", "1960s", 40, 0.75, np.full(NUM_GENRES, 0.8), np.full(NUM_GENRES, 2)),
+            SliceMetrics(
+                "decade", "1950s", 20, 0.55, np.full(NUM_GENRES, 0.5), np.full(NUM_GENRES, 6)
+            ),
+            SliceMetrics(
+                "decade", "1960s", 40, 0.75, np.full(NUM_GENRES, 0.8), np.full(NUM_GENRES, 2)
+            ),
         ),
         "examples": (
-            Example(
+            ExplainedMovie(
                 tconst="tt0000000",
-                title=NASTY,
+                title=HTML_TITLE,
                 listed=("Drama",),
                 predicted=("Drama",),
                 genre="Drama",
                 probability=0.93,
-                good=True,
-                effects=(Effect("plot", "<b>ranch</b>", 1.25), Effect("cast", "", -0.5)),
+                correct=True,
+                effects=(
+                    OcclusionEffect("plot", "<b>ranch</b>", 1.25),
+                    OcclusionEffect("cast", "", -0.5),
+                ),
             ),
         ),
         "training": training,
-        "last_training": Training(
+        "last_training": TrainingRecord(
             {**training.hparams, "epochs": 2}, training.history, 12, 60.0, {"tfx": "1.20.0"}
         ),
-        "data": Data(
+        "data": DataSummary(
             span=0,
-            fingerprint="split:movies,num_files:1",
-            folder="output/movies",
+            checksum="split:movies,num_files:1",
+            directory="output/movies",
             movies={"train": 480, "eval": 60, "test": 60},
             genres={split: np.arange(NUM_GENRES) + 1 for split in ("train", "eval", "test")},
-            anomalies=(f"train: title: {NASTY}",),
-            distances=(Distance("eval and train", "year", "jensen_shannon_divergence", 0.05, 0.2),),
+            anomalies=(f"train: title: {HTML_TITLE}",),
+            distances=(
+                DistributionDistance(
+                    "eval and train", "year", "jensen_shannon_divergence", 0.05, 0.2
+                ),
+            ),
             ingest={
                 "titles": 650,
                 "movies": 600,
@@ -146,7 +159,9 @@ def facts(**changes: Any) -> Facts:
         ),
         "recipe": recipe,
         "last_recipe": Recipe(**{**vars(recipe), "code": {"Trainer": "cccc", "Transform": "bbbb"}}),
-        "also_used": ("the model of 2026-02-01 10:00 UTC: output/artifacts/Trainer/model/3",),
+        "models_on_same_data": (
+            "the model of 2026-02-01 10:00 UTC: output/artifacts/Trainer/model/3",
+        ),
         "timings": (Timing("Trainer", 61.5, cached=False), Timing("Transform", 30.0, cached=True)),
     }
-    return Facts(**{**values, **changes})
+    return ReportContent(**{**values, **changes})

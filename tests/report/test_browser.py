@@ -1,6 +1,6 @@
-"""The report of a real run as people see it: in Chromium, from disk, without a network.
+"""The report of a real run in Chromium, without a network.
 
-Skipped where there is no Chromium on the machine. ORDAINED_SCREENSHOTS=DIR keeps pictures.
+The tests are skipped if Chromium is not installed. ORDAINED_SCREENSHOTS=DIR saves screenshots.
 """
 
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def output(first_run: tuple[Project, Run]) -> Path:
-    """The output directory as the first run left it, whatever other tests do to it."""
+    """A copy of the output directory after the first run, which no other test changes."""
     return first_run[0].folder / "kept" / "output"
 
 
@@ -34,44 +34,54 @@ def verdict(output: Path) -> Verdict:
 
 @pytest.fixture(scope="module")
 def page(output: Path) -> Iterator[Page]:
-    """The report with all charts drawn; whatever it asks for beside itself is refused and told."""
+    """The report with all charts drawn. The fixture fails if the page loads anything."""
     [report] = (output / "artifacts" / "ModelReport" / "report").glob("*/report.html")
     with chromium() as browser:
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         context.set_default_timeout(PATIENCE)
-        shown = context.new_page()
+        report_page = context.new_page()
         problems: list[str] = []
-        asked: list[str] = []
-        shown.on("pageerror", lambda error: problems.append(str(error)))
-        shown.on("console", lambda line: problems.append(line.text) if line.type == "error" else 0)
-        shown.on("request", lambda request: asked.append(request.url))
-        shown.goto(report.as_uri())
-        shown.wait_for_selector("html[data-ready=yes]", state="attached")
-        yield shown
+        requested: list[str] = []
+        report_page.on("pageerror", lambda error: problems.append(str(error)))
+        report_page.on(
+            "console", lambda line: problems.append(line.text) if line.type == "error" else 0
+        )
+        report_page.on("request", lambda request: requested.append(request.url))
+        report_page.goto(report.as_uri())
+        report_page.wait_for_selector("html[data-ready=yes]", state="attached")
+        yield report_page
         if folder := os.environ.get("ORDAINED_SCREENSHOTS"):
-            shown.screenshot(path=f"{folder}/report.png", full_page=True)
+            report_page.screenshot(path=f"{folder}/report.png", full_page=True)
     assert problems == []
-    assert [url for url in asked if not url.startswith((report.as_uri(), "data:", "blob:"))] == []
+    assert [
+        url for url in requested if not url.startswith((report.as_uri(), "data:", "blob:"))
+    ] == []
 
 
-def marks(page: Page, chart: str, trace: int) -> int:
-    """Points of a trace that were drawn in a chart of points."""
+def count_points(page: Page, chart: str, trace: int) -> int:
+    """Return the number of points that were drawn for a trace."""
     plot = page.locator(f'[data-figure="{chart}"]')
     return plot.locator(".scatterlayer .trace").nth(trace).locator(".point").count()
 
 
-def test_every_genre_is_drawn_with_its_f1(page: Page, verdict: Verdict) -> None:
-    plot = page.locator('[data-figure="f1"]')
+def test_f1_of_every_genre_is_drawn(page: Page, verdict: Verdict) -> None:
+    plot = page.locator('[data-figure="f1-by-genre"]')
     labels = plot.locator(".ytick text").all_text_contents()
     assert sorted(labels) == sorted(f"{row.genre} ({row.support})" for row in verdict.genres)
     legend = plot.locator(".legendtext").all_text_contents()
-    assert legend == ["floor", "simple baseline", "this model, with 95% interval"]
-    assert [marks(page, "f1", trace) for trace in range(3)] == [len(verdict.genres)] * 3
+    assert legend == [
+        "floor (lowest F1 allowed)",
+        "simple baseline",
+        "this model with 95% confidence interval",
+    ]
+    assert [count_points(page, "f1-by-genre", trace) for trace in range(3)] == [
+        len(verdict.genres)
+    ] * 3
     assert plot.locator(".errorbar").count() == len(verdict.genres)
     drawn = page.evaluate(
-        """() => { const [model] = document.querySelector('[data-figure="f1"]').data.slice(-1);
-                   const points = document.querySelector('[data-figure="f1"]').calcdata.at(-1);
-                   return [model.y, points.map(point => point.x)]; }"""
+        """() => { const plot = document.querySelector('[data-figure="f1-by-genre"]');
+                   const x = plot.calcdata.at(-1).map(point => point.x);
+                   return [plot.data.at(-1).y, x]; }"""
     )
     f1 = {f"{row.genre} ({row.support})": row.f1 for row in verdict.genres}
     assert dict(zip(*drawn, strict=True)) == pytest.approx(f1)
@@ -80,27 +90,32 @@ def test_every_genre_is_drawn_with_its_f1(page: Page, verdict: Verdict) -> None:
 def test_every_chart_is_drawn(page: Page, verdict: Verdict) -> None:
     present = sum(row.support > 0 for row in verdict.genres)
     plots = page.locator(".plot")
-    # The splits of this small catalogue are too small to be compared: no chart of distances.
+    # The splits of the sample are too small to be compared, so there is no chart of distances.
     assert plots.count() == 2 * present + 9
     assert page.locator(".plot .main-svg").count() >= plots.count()
-    for heat in ("confusion", "together-true", "together-predicted", "slices"):
+    for heat in (
+        "confusion",
+        "listed-co-occurrence",
+        "predicted-co-occurrence",
+        "f1-by-slice",
+    ):
         image = page.locator(f'[data-figure="{heat}"] .heatmaplayer image')
         assert image.count() == 1
         box = image.bounding_box()
         assert box
         assert box["width"] > 300
         assert box["height"] > 100
-    bars = page.locator('[data-figure="time"] .barlayer .point')
-    # All nodes but the report itself.
+    bars = page.locator('[data-figure="node-times"] .barlayer .point')
+    # ModelReport itself is not shown.
     assert bars.count() == 16
 
 
-def test_axes_have_names_and_units(page: Page) -> None:
+def test_axes_have_titles_with_units(page: Page) -> None:
     titles = {
-        "f1": ("F1 on the test split (0 to 1)", "genre (test movies)"),
-        "confusion": ("genre given without reason", "genre missed (test movies that have it)"),
-        "time": ("time (seconds)", "node"),
-        "losses": ("pass over the training split", "loss (nats)"),
+        "f1-by-genre": ("F1 on the test split (0 to 1)", "genre (number of test movies)"),
+        "confusion": ("wrongly predicted genre", "missed genre (number of test movies)"),
+        "node-times": ("time (seconds)", "node"),
+        "losses": ("epoch", "loss (nats)"),
     }
     for chart, (x, y) in titles.items():
         plot = page.locator(f'[data-figure="{chart}"]')
@@ -108,40 +123,42 @@ def test_axes_have_names_and_units(page: Page) -> None:
         assert plot.locator(".ytitle").text_content() == y
 
 
-def test_the_page_follows_the_colours_of_the_system(page: Page) -> None:
+def test_the_page_follows_the_colour_scheme_of_the_system(page: Page) -> None:
+    plot = page.locator('[data-figure="f1-by-genre"]')
+
     def colours() -> tuple[str, str]:
         return (
             page.evaluate("getComputedStyle(document.body).backgroundColor"),
-            page.evaluate(
-                """getComputedStyle(document.querySelector('[data-figure="f1"] .xtitle')).fill"""
-            ),
+            plot.locator(".xtitle").evaluate("element => getComputedStyle(element).fill"),
         )
 
     assert colours() == ("rgb(255, 255, 255)", "rgb(31, 35, 40)")
     page.emulate_media(color_scheme="dark")
-    expect(page.locator('[data-figure="f1"] .xtitle')).to_have_css("fill", "rgb(230, 232, 235)")
+    expect(plot.locator(".xtitle")).to_have_css(
+        "fill", "rgb(230, 232, 235)"
+    )
     assert colours()[0] == "rgb(22, 25, 29)"
     page.emulate_media(color_scheme="light")
 
 
 def test_a_narrow_screen_needs_no_scrolling_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 900})
-    for chart in ("f1", "confusion", "together-true", "time"):
+    for chart in ("f1-by-genre", "confusion", "listed-co-occurrence", "node-times"):
         drawn = page.locator(f'[data-figure="{chart}"] .main-svg').first
-        # As wide as the screen, less the margins.
+        # The width of the screen minus the margins.
         expect(drawn).to_have_css("width", re.compile(r"^3[67]\d"))
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     page.set_viewport_size({"width": 1400, "height": 900})
 
 
-def test_it_tells_what_the_run_measured(page: Page, output: Path, verdict: Verdict) -> None:
+def test_the_page_shows_the_results_of_the_run(page: Page, output: Path, verdict: Verdict) -> None:
     [training] = (output / "artifacts" / "Trainer" / "model_run").glob("*/training.json")
     recorded = json.loads(training.read_text())
     text = page.locator("body").inner_text()
     assert f"{recorded['parameters']:,} parameters" in text
     assert f"{verdict.macro_f1:.3f}\nmacro-F1" in text
     [folder] = (output / "serving" / "movie_genres").glob("[0-9]*")
-    begin = page.locator("#verdict").inner_text()
-    assert begin.startswith(f"Blessed, and pushed as version {folder.name}")
+    result = page.locator("#verdict").inner_text()
+    assert result.startswith(f"Blessed and pushed as version {folder.name}")
     counts = page.locator("#data table").first.inner_text().splitlines()[1]
     assert sum(int(count) for count in counts.split("\t")[1:]) == 302

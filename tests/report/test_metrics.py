@@ -1,4 +1,4 @@
-"""The figures behind the charts, against values worked out by hand or by other libraries."""
+"""Metrics of the report, against values worked out by hand or by other libraries."""
 
 import numpy as np
 import pytest
@@ -10,18 +10,18 @@ LABELS = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 0], [1, 0, 0]], np.bool_)
 PREDICTED = np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 0, 1]], np.bool_)
 
 
-def test_ratio_of_nothing_is_zero() -> None:
+def test_ratio_is_zero_if_the_denominator_is_zero() -> None:
     assert metrics.ratio([1.0, 0.0], [2.0, 0.0]).tolist() == [0.5, 0.0]
 
 
 def test_wilson_interval_of_known_shares() -> None:
     # Of 10 trials: Brown, Cai and DasGupta 2001 give (0, .278) for none and (.237, .763) for half.
-    low, high = metrics.wilson([0, 5, 10, 0], [10, 10, 10, 0])
+    low, high = metrics.wilson_interval([0, 5, 10, 0], [10, 10, 10, 0])
     assert low == pytest.approx([0.0, 0.2366, 0.7225, 0.0], abs=1e-4)
     assert high == pytest.approx([0.2775, 0.7634, 1.0, 1.0], abs=1e-4)
 
 
-def test_interval_of_f1_holds_it_and_narrows_with_movies() -> None:
+def test_f1_interval_narrows_with_more_movies() -> None:
     few_low, few_high = metrics.f1_interval(3, 3, 3)
     assert (float(few_low), float(few_high)) == pytest.approx((0.6097, 1.0), abs=1e-4)
     low, high = metrics.f1_interval([6, 60, 600], [10, 100, 1000], [8, 80, 800])
@@ -30,7 +30,7 @@ def test_interval_of_f1_holds_it_and_narrows_with_movies() -> None:
     assert (np.diff(high - low) < 0).all()
 
 
-def test_interval_of_f1_is_that_of_the_bootstrap_where_movies_are_many() -> None:
+def test_f1_interval_is_that_of_the_bootstrap_for_many_movies() -> None:
     random = np.random.default_rng(3)
     labels = random.random(4000) < 0.3
     predicted = np.where(random.random(4000) < 0.85, labels, random.random(4000) < 0.3)
@@ -40,7 +40,7 @@ def test_interval_of_f1_is_that_of_the_bootstrap_where_movies_are_many() -> None
     assert (low, high) == pytest.approx(tuple(np.quantile(resampled, [0.025, 0.975])), abs=0.006)
 
 
-def test_f1_of_each_movie_averages_to_scikit_learns_samples_f1() -> None:
+def test_movie_f1_averages_to_samples_f1() -> None:
     found = metrics.movie_f1(LABELS, PREDICTED)
     assert found == pytest.approx([0.5, 2 / 3, 1.0, 2 / 3])
     assert found.mean() == pytest.approx(f1_score(LABELS, PREDICTED, average="samples"))
@@ -61,31 +61,31 @@ def test_threshold_curve() -> None:
         )
 
 
-def test_thresholds_used_come_back_from_scores() -> None:
+def test_median_thresholds_are_computed_from_scores() -> None:
     probabilities = np.array([[0.2, 0.7], [0.5, 0.4], [0.9, 0.1]])
     thresholds = np.array([0.3, 0.6])
     odds = probabilities / (1 - probabilities) / (thresholds / (1 - thresholds))
-    assert metrics.thresholds_used(probabilities, odds / (1 + odds)) == pytest.approx(thresholds)
+    assert metrics.median_thresholds(probabilities, odds / (1 + odds)) == pytest.approx(thresholds)
 
 
-def test_calibration_counts_every_case_and_tells_the_error() -> None:
+def test_calibration_curve() -> None:
     probabilities = np.repeat([0.1, 0.5], [80, 40])
     labels = np.concatenate([np.arange(80) < 8, np.arange(40) < 30])
-    found = metrics.calibration(labels, probabilities)
+    found = metrics.calibration_curve(labels, probabilities)
     assert found.movies.tolist() == [15] * metrics.CALIBRATION_BINS
     assert (found.low <= found.observed).all()
     assert (found.observed <= found.high).all()
     assert found.movies @ found.observed == 38
-    small = metrics.calibration(np.array([True]), np.array([0.25]))
-    assert (small.movies.tolist(), small.error) == ([1], 0.75)
-    assert metrics.calibration(labels[:0], probabilities[:0]).error == 0.0
+    small = metrics.calibration_curve(np.array([True]), np.array([0.25]))
+    assert (small.movies.tolist(), small.expected_error) == ([1], 0.75)
+    assert metrics.calibration_curve(labels[:0], probabilities[:0]).expected_error == 0.0
 
 
 def test_confusion_and_co_occurrence() -> None:
-    # Movie 1 lacks genre 2 and was given genre 1; movie 2 lacks genre 0 and was given none wrongly.
-    assert metrics.confusion(LABELS, PREDICTED).tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0]]
-    assert metrics.together(LABELS).tolist() == [[3, 1, 1], [1, 2, 0], [1, 0, 1]]
-    shares = metrics.ratio(metrics.together(LABELS), np.array([3, 2, 0])[:, np.newaxis])
+    # The first movie misses genre 2 and has the wrong genre 1. The second misses genre 0 only.
+    assert metrics.confusion_counts(LABELS, PREDICTED).tolist() == [[0, 0, 0], [0, 0, 0], [0, 1, 0]]
+    assert metrics.co_occurrence_counts(LABELS).tolist() == [[3, 1, 1], [1, 2, 0], [1, 0, 1]]
+    shares = metrics.ratio(metrics.co_occurrence_counts(LABELS), np.array([3, 2, 0])[:, np.newaxis])
     assert shares.tolist() == [[1.0, 1 / 3, 1 / 3], [0.5, 1.0, 0.0], [0.0, 0.0, 0.0]]
 
 

@@ -1,4 +1,4 @@
-"""The page says what it was given, and loads nothing."""
+"""The HTML page of the report: its texts, and that it loads nothing."""
 
 import base64
 import gzip
@@ -12,12 +12,12 @@ import plotly.offline
 import pytest
 
 from report import page
-from report.facts import Ended, Facts, Finding, Outcome
-from tests.data.made_up_report import NASTY, facts
+from report.content import Anomaly, NodeResult, PushResult, ReportContent
+from tests.data.made_up_report import HTML_TITLE, report_content
 
 
 class Reader(HTMLParser):
-    """Text, and addresses that would be loaded, of a page."""
+    """Collects the text of a page, its elements and the addresses that it would load."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -30,11 +30,11 @@ class Reader(HTMLParser):
     def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
         self._inside = name
         self.opened.append(name)
-        given = dict(attributes)
+        values = dict(attributes)
         for key in ("src", "srcset", "data", "poster", "action"):
-            self.loaded += [str(given[key])] if key in given else []
-        if name == "link" and "href" in given:
-            self.loaded.append(str(given["href"]))
+            self.loaded += [str(values[key])] if key in values else []
+        if name == "link" and "href" in values:
+            self.loaded.append(str(values["href"]))
 
     def handle_endtag(self, name: str) -> None:
         self._inside = ""
@@ -50,54 +50,60 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def rendered() -> str:
-    return page.render(facts())
+    return page.render_report(report_content())
 
 
 def first_words(text: str) -> str:
-    """What stands before the list of the sections."""
+    """Return the text before the list of sections."""
     return Reader(text.partition("<nav>")[0].partition("</head>")[2]).text
 
 
-def test_it_begins_with_what_became_of_the_model(rendered: str) -> None:
-    assert "Blessed, and pushed as version 1700000000" in first_words(rendered)
+def test_the_page_begins_with_the_result(rendered: str) -> None:
+    assert "Blessed and pushed as version 1700000000" in first_words(rendered)
 
 
-def of_two_genres() -> Facts:
-    """Facts with test movies of two genres alone: the charts of the others take most of the
-    time."""
-    given = facts(last_training=None, recipe=None, timings=())
+def of_two_genres() -> ReportContent:
+    """Return a content with two genres, because drawing all charts takes most of the time."""
+    given = report_content(last_training=None, recipe=None, timings=())
     rows = given.verdict.genres
-    few = (*rows[:2], *(replace(row, support=0, hits=0, predicted=0, f1=0.0) for row in rows[2:]))
+    few = (
+        *rows[:2],
+        *(
+            replace(row, support=0, true_positives=0, predicted_positives=0, f1=0.0)
+            for row in rows[2:]
+        ),
+    )
     return replace(given, verdict=replace(given.verdict, genres=few))
 
 
-def test_a_refusal_begins_with_why() -> None:
+def test_a_refusal_begins_with_its_reasons() -> None:
     given = of_two_genres()
     reasons = ("Drama: F1 0.1 is below its floor", "macro-F1: too low")
     refused = replace(
         given,
         verdict=replace(given.verdict, blessed=False, reasons=reasons),
-        outcome=Outcome(reasons=("the Evaluator did not bless the model",)),
+        push=PushResult(reasons=("the Evaluator did not bless the model",)),
     )
-    begin = first_words(page.render(refused))
+    begin = first_words(page.render_report(refused))
     assert "Not pushed: the gate refused the model" in begin
     assert all(reason in begin for reason in reasons)
-    canary = first_words(page.render(replace(given, outcome=Outcome(reasons=("no answer",)))))
-    assert "Not pushed, though the gate let the model through\nno answer" in canary
+    canary = first_words(
+        page.render_report(replace(given, push=PushResult(reasons=("no answer",))))
+    )
+    assert "Not pushed, although the gate blessed the model\nno answer" in canary
 
 
-def test_everything_is_told(rendered: str) -> None:
+def test_all_sections_have_their_contents(rendered: str) -> None:
     text = Reader(rendered).text
     for part in (
         "not judged, with fewer than 5 test movies: Music 3",
         "split:movies,num_files:1",
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
-        "listed under News, which is none of the genres: 1",
-        "12,345 parameters, trained in 61 s, after 754 s in which an earlier training fine-tuned "
-        "MPNet.",
-        "A deep network stacked with boosted trees, with 12,345 parameters in all; "
-        "word encoder cnn, sentence encoder mpnet.",
+        "titles with the genre News, which the model does not predict: 1",
+        "12,345 parameters and was trained in 61 s. Before that, an earlier training fine-tuned "
+        "MPNet in 754 s.",
+        "with 12,345 parameters; word encoder cnn, sentence encoder mpnet.",
         "hyperparameter epochs\n2\n3",
         "version of tfx\n1.20.0\n1.21.0",
         "code of Trainer\ncccc\naaaa",
@@ -121,11 +127,11 @@ def test_everything_is_told(rendered: str) -> None:
         assert f"<h3>{part}</h3>" in rendered
 
 
-def test_text_from_data_is_never_markup(rendered: str) -> None:
+def test_data_never_become_html(rendered: str) -> None:
     reader = Reader(rendered)
-    assert " ".join(NASTY.split()) in reader.text
+    assert " ".join(HTML_TITLE.split()) in reader.text
     assert "img" not in reader.opened
-    assert "b" in reader.opened  # the cards' own
+    assert "b" in reader.opened  # The numbers of the summary.
     assert "<b>ranch" not in rendered
 
 
@@ -148,72 +154,81 @@ def test_the_library_and_the_charts_are_in_it(rendered: str) -> None:
     places = re.findall(r'data-figure="([^"]+)"', rendered)
     assert sorted(figures) == sorted(places)
     assert len(figures) == 2 * 22 + 10
-    assert all("template" not in one["layout"] for one in figures.values())
+    assert all("template" not in figure["layout"] for figure in figures.values())
     assert {"light", "dark"} == set(json.loads(embedded("templates")))
 
 
-def test_a_first_model_has_nothing_to_be_compared_with() -> None:
-    text = Reader(page.render(of_two_genres())).text
-    assert "No other model has been blessed, or the comparison was left out." in text
-    assert "ML Metadata was not at hand." in text
+def test_a_first_model_without_ml_metadata() -> None:
+    text = Reader(page.render_report(of_two_genres())).text
+    assert "There is no last blessed model" in text
+    assert "ML Metadata was not read" in text
 
 
-def test_a_run_that_its_data_stopped() -> None:
-    finding = Finding(
-        ("train", "eval"), "average_rating", f"values above 10 {NASTY}", "Correct them"
+def test_a_run_stopped_by_anomalies() -> None:
+    anomaly = Anomaly(
+        ("train", "eval"), "average_rating", f"values above 10 {HTML_TITLE}", "Correct them"
     )
-    text = page.render_refused(
+    text = page.render_anomalies(
         "movie_genres",
         datetime(2026, 3, 1, tzinfo=UTC),
-        [finding],
-        [Ended("StatisticsGen", "done", 3.25), Ended("AnomalyGate", "failed", 0.5)],
+        [anomaly],
+        [NodeResult("StatisticsGen", "done", 3.25), NodeResult("AnomalyGate", "failed", 0.5)],
         {"movies": 12, "titles": 14},
     )
     reader = Reader(text)
     assert "Stopped: the data have anomalies\naverage_rating: values above 10" in reader.text
     assert "train, eval\naverage_rating" in reader.text
-    assert "12 movies of 14 titles." in reader.text
+    assert "12 movies from 14 titles." in reader.text
     assert "StatisticsGen\ndone\n3.2\nAnomalyGate\nfailed\n0.5" in reader.text
     assert reader.loaded == []
     assert "script" not in reader.opened
     assert len(text) < 20_000
 
 
-def test_a_run_that_a_node_ended() -> None:
-    text = page.render_failed(
+def test_a_run_with_a_failed_node() -> None:
+    text = page.render_failure(
         "movie_genres",
         datetime(2026, 3, 1, tzinfo=UTC),
-        [f"MemoryError: {NASTY}"],
-        [Ended("Transform", "cached", 0.25), Ended("Trainer", "failed", 0.5)],
+        [f"MemoryError: {HTML_TITLE}"],
+        [NodeResult("Transform", "cached", 0.25), NodeResult("Trainer", "failed", 0.5)],
         {"movies": 12, "titles": 14},
     )
     reader = Reader(text)
     assert "Failed: Trainer ended with an error\nMemoryError: " in reader.text
-    assert "12 movies of 14 titles." in reader.text
+    assert "12 movies from 14 titles." in reader.text
     assert "Transform\ncached\n0.2\nTrainer\nfailed\n0.5" in reader.text
     assert reader.loaded == []
 
 
-def test_a_model_whose_run_a_node_ended() -> None:
-    told = replace(of_two_genres(), outcome=Outcome(reasons=("no space left",), failed="Pusher"))
-    text = Reader(page.render(told)).text
-    assert "Failed: Pusher ended with an error\nno space left\nIn short" in text
+def test_a_model_whose_run_failed() -> None:
+    failed = replace(
+        of_two_genres(), push=PushResult(reasons=("no space left",), failed_node="Pusher")
+    )
+    text = Reader(page.render_report(failed)).text
+    assert "Failed: Pusher ended with an error\nno space left\nSummary" in text
 
 
-def test_zero_hits_keep_their_predictions_in_the_interval() -> None:
+def test_predicted_positives_narrow_the_interval_of_a_zero_f1() -> None:
     given = of_two_genres()
     rows = (
-        replace(given.verdict.genres[0], hits=0, predicted=40, f1=0.0, precision=0.0, recall=0.0),
+        replace(
+            given.verdict.genres[0],
+            true_positives=0,
+            predicted_positives=40,
+            f1=0.0,
+            precision=0.0,
+            recall=0.0,
+        ),
     )
     missed = replace(given.verdict, genres=(*rows, *given.verdict.genres[1:]))
     # Wilson's interval of J, 0 successes in 50 trials, ends at z²/(50 + z²) = .0713.
     assert rows[0].interval == pytest.approx((0.0, 0.1332), abs=1e-4)
-    text = Reader(page.render(replace(given, verdict=missed))).text
+    text = Reader(page.render_report(replace(given, verdict=missed))).text
     assert "Action\npass\n10\n0.000\n0.00–0.13\n" in text
 
 
 @pytest.mark.parametrize(
-    ("hparams", "encoders", "finetuned"),
+    ("hparams", "encoders", "sentence_encoder"),
     [
         (
             {"word_encoder": "none", "sentence_encoder": "minilm"},
@@ -223,8 +238,8 @@ def test_zero_hits_keep_their_predictions_in_the_interval() -> None:
         ({"text_encoder": "cnn_rnn_mpnet"}, "text encoder cnn_rnn_mpnet", "the sentence encoder"),
     ],
 )
-def test_encoders_are_those_of_the_training_record(
-    hparams: dict[str, str], encoders: str, finetuned: str
+def test_encoders_of_the_training_record(
+    hparams: dict[str, str], encoders: str, sentence_encoder: str
 ) -> None:
-    training = replace(facts().training, hparams=hparams)
-    assert (training.encoders, training.finetuned) == (encoders, finetuned)
+    training = replace(report_content().training, hparams=hparams)
+    assert (training.encoders, training.sentence_encoder) == (encoders, sentence_encoder)

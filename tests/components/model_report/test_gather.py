@@ -17,7 +17,7 @@ from components.evaluator.decision import GateConfig
 from components.evaluator.verdict import read_verdict
 from components.model_report.component import ModelReport, ReportPage
 from components.model_report.gather import _anomalies, _distances, _outcome, _verdict, gather
-from report.facts import Facts
+from report.content import ReportContent
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
@@ -68,7 +68,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 
 
 @pytest.fixture(scope="module")
-def facts(refused: Artifacts) -> Facts:
+def content(refused: Artifacts) -> ReportContent:
     return gather({key: given[0] for key, given in refused.items()}, "", "")
 
 
@@ -92,12 +92,17 @@ def test_the_page_of_a_refused_model_begins_with_why(
     assert page.macro_f1 == pytest.approx(verdict.macro_f1)
 
 
-def test_predictions_are_those_that_the_gate_judged(facts: Facts, verdict: Verdict) -> None:
-    movies = facts.movies
-    assert len(movies.labels) == MOVIES == facts.verdict.examples
+def test_predictions_are_those_that_the_gate_judged(
+    content: ReportContent, verdict: Verdict
+) -> None:
+    movies = content.predictions
+    assert len(movies.labels) == MOVIES == content.verdict.examples
     f1 = f1_score(movies.labels, movies.predicted, average=None, zero_division=0)
     assert f1 == pytest.approx([row.f1 for row in verdict.genres], abs=1e-6)
-    counted = {row.genre: (row.support, row.hits, row.predicted) for row in facts.verdict.genres}
+    counted = {
+        row.genre: (row.support, row.true_positives, row.predicted_positives)
+        for row in content.verdict.genres
+    }
     # War is never predicted.
     assert counted["War"] == (15, 0, 0)
     assert all(
@@ -108,45 +113,46 @@ def test_predictions_are_those_that_the_gate_judged(facts: Facts, verdict: Verdi
     )
 
 
-def test_predictions_without_a_hit_are_counted(facts: Facts, verdict: Verdict) -> None:
+def test_predictions_without_a_hit_are_counted(content: ReportContent, verdict: Verdict) -> None:
     column = GENRES.index("War")
-    predicted = facts.movies.predicted.copy()
-    predicted[np.flatnonzero(~facts.movies.labels[:, column])[:40], column] = True
-    row = _verdict(verdict, replace(facts.movies, predicted=predicted)).genres[column]
-    assert (row.support, row.hits, row.predicted) == (15, 0, 40)
+    predicted = content.predictions.predicted.copy()
+    predicted[np.flatnonzero(~content.predictions.labels[:, column])[:40], column] = True
+    row = _verdict(verdict, replace(content.predictions, predicted=predicted)).genres[column]
+    assert (row.support, row.true_positives, row.predicted_positives) == (15, 0, 40)
     # 0 of 55 movies: Wilson's interval of J ends at z²/(55 + z²) = .0653, and F1 at 2J/(1 + J).
     assert row.interval == pytest.approx((0.0, 0.1225), abs=1e-4)
 
 
-def test_slices_are_those_of_the_evaluation(facts: Facts) -> None:
-    decades = [one for one in facts.slices if one.kind == "decade"]
-    assert [one.name for one in decades] == ["1950s", "1960s", "1970s", "1980s", "1990s"]
+def test_slices_are_those_of_the_evaluation(content: ReportContent) -> None:
+    decades = [one for one in content.slices if one.feature == "decade"]
+    assert [one.value for one in decades] == ["1950s", "1960s", "1970s", "1980s", "1990s"]
     assert sum(one.movies for one in decades) == MOVIES
-    kinds = list(dict.fromkeys(one.kind for one in facts.slices))
+    kinds = list(dict.fromkeys(one.feature for one in content.slices))
     assert kinds == ["decade", "plot_length", "metadata"]
     war = GENRES.index("War")
     assert all(one.f1[war] == 0 for one in decades)
     assert sum(int(one.support[war]) for one in decades) == 15
 
 
-def test_the_word_that_decided_is_found(facts: Facts) -> None:
-    good = [one for one in facts.examples if one.good]
+def test_the_word_that_decided_is_found(content: ReportContent) -> None:
+    good = [one for one in content.examples if one.correct]
     assert len(good) == 3
     for one in good:
         assert one.listed == one.predicted
         assert one.genre == one.listed[0]
         strongest = one.effects[0]
         assert strongest.field == raw.PLOT
-        assert strongest.text in ("", f"strong_{one.genre}".lower(), f"weak_{one.genre}".lower())
+        # The plot begins with a word such as strong_Drama, which is two words for occlusion.
+        assert strongest.word in ("", "strong", "weak", one.genre.lower())
         assert strongest.difference > 1
-    bad = [one for one in facts.examples if not one.good]
+    bad = [one for one in content.examples if not one.correct]
     assert {name for one in bad for name in one.listed} <= {"War", "Horror"}
     assert {one.genre for one in bad} <= {"War", "Horror"}
 
 
-def test_counts_by_split_and_genre(facts: Facts) -> None:
-    assert facts.data.movies == {"test": MOVIES}
-    counts = dict(zip(GENRES, facts.data.genres["test"].tolist(), strict=True))
+def test_counts_by_split_and_genre(content: ReportContent) -> None:
+    assert content.data.movies == {"test": MOVIES}
+    counts = dict(zip(GENRES, content.data.genres["test"].tolist(), strict=True))
     assert (counts[RARE], counts["Drama"], counts["War"]) == (3, 27, 15)
 
 

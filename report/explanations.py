@@ -1,0 +1,167 @@
+"""Select movies of the test split for the report and explain their predictions by occlusion."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from report import metrics
+from report.content import ExplainedMovie, MovieProbability, OcclusionEffect, Predictions
+from report.metrics import Floats, log_odds
+from schema import features as raw
+from schema.genres import GENRES
+from schema.occlusion import without_spans, word_spans
+
+MOVIES_PER_GROUP: Final = 3
+"""Number of movies that are explained with a correct prediction, and with a wrong one."""
+
+MAX_DOUBTFUL_LABELS: Final = 10
+"""Number of doubtful labels of each kind that are listed."""
+
+MAX_WORDS_PER_TEXT: Final = 80
+"""Number of distinct words of a text that are tried, from its beginning."""
+
+Movie = Mapping[str, str | float | None]
+"""Values by the names of `schema.features.MODEL_INPUTS`. A value is unknown if it is None, empty,
+NaN, zero or negative."""
+
+Predict = Callable[[Sequence[Movie]], Floats]
+"""Function from movies to probabilities, float [movies, genres]."""
+
+
+def explain_movies(
+    predictions: Predictions, columns: Mapping[str, npt.NDArray[Any]], predict: Predict
+) -> list[ExplainedMovie]:
+    """Explain the movies with the best and the worst predictions.
+
+    Args:
+        predictions: Movies of the test split with predictions.
+        columns: Arrays [movies]. Raw values by the names of `schema.features.MODEL_INPUTS`.
+        predict: Function from movies to probabilities.
+    """
+    best, worst = best_and_worst(predictions, MOVIES_PER_GROUP)
+    explained = []
+    for row in (*best, *worst):
+        correct = row in best
+        genre = genre_to_explain(predictions, row, correct=correct)
+        movie = {
+            name: float(columns[name][row]) if name in raw.NUMBERS else str(columns[name][row])
+            for name in raw.MODEL_INPUTS
+        }
+        explained.append(
+            ExplainedMovie(
+                tconst=predictions.tconst[row],
+                title=predictions.title[row],
+                listed=_genre_names(predictions.labels[row]),
+                predicted=_genre_names(predictions.predicted[row]),
+                genre=GENRES[genre],
+                probability=float(predictions.probabilities[row, genre]),
+                correct=correct,
+                effects=tuple(occlusion_effects(predict, movie, genre)),
+            )
+        )
+    return explained
+
+
+def best_and_worst(predictions: Predictions, count: int) -> tuple[list[int], list[int]]:
+    """Return the rows of the movies with the best and the worst predictions.
+
+    The best predictions are entirely correct: movies of several genres come first, then those with
+    the lowest log loss. The worst predictions have the lowest F1, then the highest log loss.
+
+    Args:
+        predictions: Movies of the test split with predictions.
+        count: Largest number of rows in each list.
+    """
+    losses = metrics.log_losses(predictions.labels, predictions.probabilities)
+    f1 = metrics.movie_f1(predictions.labels, predictions.predicted)
+    several = predictions.labels.sum(axis=1) > 1
+    best = [int(row) for row in np.lexsort((losses, ~several)) if f1[row] == 1.0]
+    worst = [int(row) for row in np.lexsort((-losses, f1)) if f1[row] < 1.0]
+    return best[:count], worst[:count]
+
+
+def genre_to_explain(predictions: Predictions, row: int, *, correct: bool) -> int:
+    """Return the column of the genre whose probability is explained.
+
+    It is the most probable genre of a correct prediction. For a wrong prediction it is the most
+    probable wrong genre or, if no genre is wrong, the least probable genre that was missed.
+    """
+    probabilities = predictions.probabilities[row]
+    labels, predicted = predictions.labels[row], predictions.predicted[row]
+    if correct:
+        return int(np.where(labels & predicted, probabilities, -1.0).argmax())
+    wrong = predicted & ~labels
+    if wrong.any():
+        return int(np.where(wrong, probabilities, -1.0).argmax())
+    return int(np.where(labels & ~predicted, probabilities, 2.0).argmin())
+
+
+def doubtful_labels(predictions: Predictions, *, listed: bool) -> list[MovieProbability]:
+    """Return the labels that are most probably wrong, at most one per movie.
+
+    Args:
+        predictions: Movies of the test split with predictions.
+        listed: Whether to return listed genres with a low probability (True) or genres that are
+            not listed with a high probability (False).
+    """
+    doubt = np.where(listed, 1 - predictions.probabilities, predictions.probabilities)
+    doubt = np.where(predictions.labels == listed, doubt, -1.0)
+    genre = doubt.argmax(axis=1)
+    rows = np.argsort(-doubt.max(axis=1), kind="stable")[:MAX_DOUBTFUL_LABELS]
+    return [
+        MovieProbability(
+            tconst=predictions.tconst[row],
+            title=predictions.title[row],
+            genre=GENRES[genre[row]],
+            listed=_genre_names(predictions.labels[row]),
+            probability=float(predictions.probabilities[row, genre[row]]),
+        )
+        for row in rows
+        if doubt[row, genre[row]] > 0.5
+    ]
+
+
+def occlusion_effects(predict: Predict, movie: Movie, genre: int) -> list[OcclusionEffect]:
+    """Return the effect of each field, and of each word of title and plot, on one genre.
+
+    Args:
+        predict: Function from movies to probabilities.
+        movie: Movie whose prediction is explained.
+        genre: Column of the genre in the probabilities.
+
+    Returns:
+        Effects, the strongest first.
+    """
+    parts = list(_movies_without_parts(movie))
+    odds = log_odds(predict([movie, *(without for _, _, without in parts)])[:, genre])
+    effects = [
+        OcclusionEffect(field, word, float(odds[0] - odds_without))
+        for (field, word, _), odds_without in zip(parts, odds[1:], strict=True)
+    ]
+    return sorted(effects, key=lambda effect: -abs(effect.difference))
+
+
+def _movies_without_parts(movie: Movie) -> Iterator[tuple[str, str, Movie]]:
+    """Iterate over field, word (empty for the whole field) and the movie without it."""
+    for name in raw.MODEL_INPUTS:
+        if is_known(movie[name]):
+            yield name, "", {**movie, name: None}
+    for name in raw.TEXTS:
+        text = str(movie[name] or "")
+        words = word_spans(text)
+        # A text of one word is the whole field.
+        if len(words) > 1:
+            for word, spans in islice(words.items(), MAX_WORDS_PER_TEXT):
+                yield name, word, {**movie, name: without_spans(text, spans)}
+
+
+def is_known(value: str | float | None) -> bool:
+    """Return whether a field has a value."""
+    return value > 0 and bool(np.isfinite(value)) if isinstance(value, float) else bool(value)
+
+
+def _genre_names(labels: Iterable[bool]) -> tuple[str, ...]:
+    return tuple(name for name, has in zip(GENRES, labels, strict=True) if has)

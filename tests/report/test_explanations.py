@@ -1,0 +1,96 @@
+"""The movies that the report explains, and occlusion effects of a known model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from report.content import Predictions
+from report.explanations import (
+    Movie,
+    best_and_worst,
+    doubtful_labels,
+    genre_to_explain,
+    occlusion_effects,
+)
+from schema import features as raw
+from tests.data.made_up_report import predictions
+
+MOVIE: Movie = {
+    raw.PLOT: "The sheriff's horse; a SHERIFF rides.",
+    raw.TITLE: "Dust",
+    raw.YEAR: 1950.0,
+    raw.RUNTIME: float("nan"),
+    raw.RATING: 0.0,
+    raw.VOTES: 20.0,
+    raw.DIRECTORS: "Ada Example",
+    raw.WRITERS: "",
+    raw.CAST: "",
+}
+
+
+def test_best_and_worst_predictions_are_selected() -> None:
+    labels = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 1]], np.bool_)
+    predicted = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]], np.bool_)
+    probabilities = np.where(predicted, 0.8, 0.1)
+    probabilities[2] = [0.95, 0.1, 0.02]
+    given = Predictions(
+        tconst=np.array(list("abcde"), object),
+        title=np.array(list("abcde"), object),
+        labels=labels,
+        predicted=predicted,
+        probabilities=probabilities,
+        scores=np.where(predicted, 0.7, 0.3),
+    )
+    best, worst = best_and_worst(given, 2)
+    assert best == [0, 1]
+    assert worst[0] == 2
+    # The wrongly predicted genre is explained or, without one, the missed genre.
+    assert genre_to_explain(given, 2, correct=False) == 0
+    assert genre_to_explain(given, 4, correct=False) == 1
+    assert genre_to_explain(given, 1, correct=True) == 0
+
+
+def test_doubtful_labels_are_the_most_improbable() -> None:
+    given = predictions()
+    for listed in (True, False):
+        found = doubtful_labels(given, listed=listed)
+        sure = [1 - label.probability if listed else label.probability for label in found]
+        assert sure == sorted(sure, reverse=True)
+        assert min(sure) > 0.5
+        assert all((label.genre in label.listed) is listed for label in found)
+        assert len({label.tconst for label in found}) == len(found)
+    empty = Predictions(*(getattr(given, name)[:0] for name in vars(given)))
+    assert doubtful_labels(empty, listed=True) == []
+
+
+def predict_sheriffs(movies: Sequence[Movie]) -> np.ndarray:
+    """Predict the second genre with log-odds 2 for the word `sheriff` and -1 for known votes."""
+    odds = [
+        2.0 * ("sheriff " in str(movie[raw.PLOT]).lower())
+        - 1.0 * (float(movie[raw.VOTES] or 0) > 0)
+        for movie in movies
+    ]
+    return np.stack([np.full(len(odds), 0.5), 1 / (1 + np.exp(-np.array(odds)))], axis=1)
+
+
+def test_the_strongest_effects_come_first() -> None:
+    found = occlusion_effects(predict_sheriffs, MOVIE, 1)
+    strong = [(effect.field, effect.word, round(effect.difference, 6)) for effect in found[:3]]
+    assert sorted(strong[:2]) == [(raw.PLOT, "", 2.0), (raw.PLOT, "sheriff", 2.0)]
+    assert strong[2] == (raw.VOTES, "", -1.0)
+    assert all(effect.difference == 0 for effect in found[3:])
+
+
+def test_unknown_fields_have_no_effect() -> None:
+    found = occlusion_effects(predict_sheriffs, MOVIE, 1)
+    fields = {effect.field for effect in found if not effect.word}
+    assert fields == {raw.PLOT, raw.TITLE, raw.YEAR, raw.VOTES, raw.DIRECTORS}
+    plot_words = {effect.word for effect in found if effect.field == raw.PLOT and effect.word}
+    assert plot_words == {"the", "sheriff's", "horse", "a", "sheriff", "rides"}
+    # The title is one word, which is the whole field.
+    assert [effect.word for effect in found if effect.field == raw.TITLE] == [""]
+
+
+def test_an_empty_movie_has_no_effects() -> None:
+    empty: Movie = {name: 0.0 if name in raw.NUMBERS else "" for name in raw.MODEL_INPUTS}
+    assert occlusion_effects(predict_sheriffs, empty, 1) == []
