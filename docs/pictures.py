@@ -1,8 +1,8 @@
-"""Makes the pictures of a run's report and dashboards that the documents show.
+"""Take the screenshots of the model report and the dashboards that the documents show.
 
     .venv/bin/python docs/pictures.py [--output DIR]
 
-Needs a run of the pipeline on the bundled sample, and Chromium.
+Run the pipeline on the bundled sample first, and install Chromium.
 """
 
 import argparse
@@ -26,45 +26,54 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import MODEL_REPORT_FILE, STATISTICS_FILE, Node, Split
 
-DOCS = Path(__file__).resolve().parent
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+DOCS_DIRECTORY = Path(__file__).resolve().parent
+CHROMIUM_COMMANDS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 
 
-class Picture(NamedTuple):
-    """What a picture shows.
+class Screenshot(NamedTuple):
+    """A screenshot of an HTML page.
 
     Attributes:
-        file: where it goes.
-        page: what is opened.
-        drawn: selector of what is there once the page has been drawn.
-        size: width and height of the screen, in pixels.
-        place: selector of what is scrolled to.
-        scheme: colours.
+        file: Path of the PNG file that is written.
+        page: Path of the HTML page.
+        ready: CSS selector of an element that exists once the page has been drawn.
+        size: Width and height of the screen, in pixels.
+        scroll_to: CSS selector of the element at the top of the screenshot.
+        colour_scheme: Colour scheme of the page.
     """
 
     file: Path
     page: Path
-    drawn: str
+    ready: str
     size: tuple[int, int]
-    place: str = "h1"
-    scheme: Literal["light", "dark"] = "light"
+    scroll_to: str = "h1"
+    colour_scheme: Literal["light", "dark"] = "light"
 
 
-def of_report(runs: PastRuns) -> list[Picture]:
-    """The newest report of a model, at two places."""
+def report_screenshots(runs: PastRuns) -> list[Screenshot]:
+    """Return screenshots of two sections of the newest model report."""
     report = runs.newest(Node.MODEL_REPORT, "report").path / MODEL_REPORT_FILE
-    drawn = "html[data-ready=yes]"
+    ready = "html[data-ready=yes]"
     return [
-        Picture(DOCS / "report.png", report, drawn, (1000, 1450)),
-        Picture(DOCS / "report-dark.png", report, drawn, (1000, 1200), "#decisions", "dark"),
+        Screenshot(DOCS_DIRECTORY / "report.png", report, ready, (1000, 1450)),
+        Screenshot(
+            DOCS_DIRECTORY / "report-dark.png", report, ready, (1000, 1200), "#thresholds", "dark"
+        ),
     ]
 
 
-def of_dashboards(runs: PastRuns, folder: Path) -> list[Picture]:
-    """Two dashboards, whose pages are written into a folder."""
+def dashboard_screenshots(runs: PastRuns, directory: Path) -> list[Screenshot]:
+    """Write two dashboards to a directory and return screenshots of them."""
     evaluation = str(runs.newest(Node.EVALUATOR, "evaluation").path)
-    several = len(tfma.load_eval_result(evaluation).config.model_specs) > 1
-    result = tfma.load_eval_result(evaluation, model_name=tfma.CANDIDATE_KEY if several else None)
+    # The evaluation also contains the last blessed model if there is one.
+    compared = len(tfma.load_eval_result(evaluation).config.model_specs) > 1
+    result = tfma.load_eval_result(evaluation, model_name=tfma.CANDIDATE_KEY if compared else None)
     statistics = runs.newest(Node.STATISTICS_GEN, "statistics").path
     splits = {
         split: tfdv.load_stats_binary(str(statistics / f"Split-{split}" / STATISTICS_FILE))
@@ -72,70 +81,79 @@ def of_dashboards(runs: PastRuns, folder: Path) -> list[Picture]:
     }
     by_genre = dashboards.class_metrics(
         result, class_names=GENRES, weight="support", show="f1_score", title="Metrics by genre"
-    ).save(folder / "metrics.html")
+    ).save(directory / "metrics.html")
     side_by_side = dashboards.statistics(splits, title="Statistics by split").save(
-        folder / "statistics.html"
+        directory / "statistics.html"
     )
     metrics_png, statistics_png = (
-        DOCS / "images" / f"{name}.png" for name in ("metrics-by-genre", "statistics-by-split")
+        DOCS_DIRECTORY / "images" / f"{name}.png"
+        for name in ("metrics-by-genre", "statistics-by-split")
     )
     return [
-        Picture(metrics_png, by_genre, "tfma-slice-overview .marks rect", (1200, 820)),
-        Picture(statistics_png, side_by_side, "facets-overview-chart svg rect", (1200, 820)),
+        Screenshot(metrics_png, by_genre, "tfma-slice-overview .marks rect", (1200, 820)),
+        Screenshot(statistics_png, side_by_side, "facets-overview-chart svg rect", (1200, 820)),
     ]
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser; a `UserError` where there is none."""
+    """Start Chromium; raise a `UserError` if it is not installed."""
     with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
-        if not Path(found).exists():
-            raise UserError("there is no Chromium: install it")
-        sandbox = [] if os.getuid() else ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=found, args=sandbox)
+        path = next(
+            filter(None, map(shutil.which, CHROMIUM_COMMANDS)), playwright.chromium.executable_path
+        )
+        if not Path(path).exists():
+            raise UserError(
+                "Chromium is not installed. Install it with the system's package manager."
+            )
+        # Chromium does not run as root with its sandbox.
+        arguments = [] if os.getuid() else ["--no-sandbox"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
 
 
-def take(browser: Browser, picture: Picture) -> None:
-    """Take a picture and say where it is."""
-    width, height = picture.size
+def take(browser: Browser, screenshot: Screenshot) -> None:
+    """Take a screenshot and print its path."""
+    width, height = screenshot.size
     page = browser.new_page(
-        viewport={"width": width, "height": height}, color_scheme=picture.scheme
+        viewport={"width": width, "height": height}, color_scheme=screenshot.colour_scheme
     )
-    page.goto(picture.page.as_uri())
-    page.locator(picture.drawn).first.wait_for(state="attached")
-    # Dashboards go on for a moment after the first bar.
+    page.goto(screenshot.page.as_uri())
+    page.locator(screenshot.ready).first.wait_for(state="attached")
+    # Dashboards are not complete when the first bar has been drawn.
     page.wait_for_timeout(1000)
-    # Where the run was is of no interest to others.
-    page.add_style_tag(content="p.soft:not(.key) { display: none }")
-    page.locator(picture.place).first.evaluate("element => element.scrollIntoView()")
-    page.screenshot(path=picture.file)
+    # Paths of this machine are hidden.
+    page.add_style_tag(content=".written, .verdict .muted { display: none }")
+    page.locator(screenshot.scroll_to).first.evaluate("element => element.scrollIntoView()")
+    page.screenshot(path=screenshot.file)
     page.close()
-    print(picture.file)
+    print(screenshot.file)
 
 
 def main() -> int:
-    """Take each picture.
+    """Take all screenshots.
 
     Returns:
-        The exit status: 0, or 2 where there is no run or no Chromium.
+        Exit status: 0, or 2 if there is no run or no Chromium.
     """
-    parser = argparse.ArgumentParser(description="Make the pictures that the documents show.")
+    parser = argparse.ArgumentParser(description="Take the screenshots that the documents show.")
     parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="output directory of a run (default: of the newest in the checkout)",
+        help="output directory of a run (default: that of the newest run in the checkout)",
     )
     options = parser.parse_args()
 
     def take_all() -> None:
         runs = PastRuns(find_output(options.output))
-        with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-            for picture in (*of_report(runs), *of_dashboards(runs, Path(folder))):
-                take(browser, picture)
+        with tempfile.TemporaryDirectory() as directory, chromium() as browser:
+            for screenshot in (
+                *report_screenshots(runs),
+                *dashboard_screenshots(runs, Path(directory)),
+            ):
+                take(browser, screenshot)
 
     return command.run(take_all)
 

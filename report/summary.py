@@ -123,7 +123,7 @@ def _weakest_slice(slices: Sequence[SliceMetrics], overall: float | None) -> lis
     feature = weakest.feature.replace("_", " ")
     return [
         f"Weakest slice: {feature} {weakest.value}, with a micro-F1 of {weakest.micro_f1:.3f} on "
-        f"{weakest.movies:,} movies. It is {overall:.3f} on all movies."
+        f"{weakest.movies:,} movies, compared with {overall:.3f} on all movies."
     ]
 
 
