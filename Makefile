@@ -78,6 +78,7 @@ lint: setup ## check style, types and layers
 	@$(BIN)/lint-imports
 
 docs: setup ## build the documentation site in build/site
+	@$(BIN)/python -m typer cli.app utils docs --name ordained --title "Command line" --output docs/cli.md > /dev/null
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
 
 lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade takes the newest versions)

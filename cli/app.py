@@ -86,7 +86,7 @@ def _add(
     to.command(name, cls=_command(extra), epilog=epilog)(function)
 
 
-_ingest = typer.Typer(help="Join IMDb's dumps and plots into the movies CSV, or download them.")
+_ingest = typer.Typer(help="Download the data, or build the movies CSV.")
 _add(app, "run", cli.run.run, "train", cli.run.EPILOG)
 app.add_typer(_ingest, name="ingest")
 _add(_ingest, "build", cli.ingest.build, "ingest", cli.ingest.EPILOG)

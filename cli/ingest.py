@@ -146,7 +146,7 @@ def fetch(
         ),
     ] = [],  # noqa: B006 (Typer makes a new list for each call)
 ) -> None:
-    """Download IMDb's dumps and an open corpus of plots."""
+    """Download IMDb's dumps and a corpus of plots."""
     digests = [pair.partition("=") for pair in sha256]
     for name, _, digest in digests:
         if not re.fullmatch("[0-9a-fA-F]{64}", digest):

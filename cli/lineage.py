@@ -28,10 +28,11 @@ def lineage(
     config: ConfigOption = [],  # noqa: B006 (Typer makes a new list for each call)
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print how the served model was made, and what a run would do again.
+    """Show how the served model was made.
 
-    ML Metadata records which data, code, schema and settings made a model, and what else was
-    trained on the same data. `--data` and `--config` are those of the run that you plan.
+    The command prints, from ML Metadata, which data, code, schema and settings made the model,
+    which other models were trained on the same data, and which nodes a run with `--data` and
+    `--config` would execute again.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from pipeline.lineage import collect

@@ -162,7 +162,9 @@ def predict(
         ),
     ] = 4,
 ) -> int:
-    """Predict the genres of one movie or of a file of movies, by a served model.
+    """Predict genres with a served model.
+
+    Give the fields of one movie as options, or a file with one movie per row.
 
     Examples:
     - `ordained predict --title "The Long Ford" --year 1957 --plot "A gunman rides..."`

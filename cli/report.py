@@ -18,7 +18,10 @@ def report(
         bool, typer.Option("--no-browser", help="Print the path of the report only.")
     ] = False,
 ) -> None:
-    """Open the report of the newest run in a browser, and print its path."""
+    """Open the report of the newest run.
+
+    The command prints the path of the report and opens it in a browser.
+    """
     from pipeline.past_runs import newest_report
 
     path = newest_report(output.resolve())

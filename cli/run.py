@@ -80,9 +80,11 @@ def run(
         bool, typer.Option("--republish", help="Push a model that was rolled back before.")
     ] = False,
 ) -> ExitStatus:
-    """Run the pipeline: collect, check and transform the data, train and evaluate a model, push it.
+    """Run the whole pipeline on this machine.
 
-    A second run takes every node whose inputs have not changed from the cache.
+    The pipeline joins, checks and transforms the data, trains and evaluates a model, and pushes it
+    to the serving directory if it passes the gate. A later run takes the results of nodes whose
+    inputs have not changed from the cache.
 
     Examples:
     - `ordained run`

@@ -35,7 +35,10 @@ def schema(
         bool, typer.Option("--yes", help="With `--write`: accept all changes without asking.")
     ] = False,
 ) -> None:
-    """Show how the data of the newest run differ from the curated schema."""
+    """Compare the newest data with the schema.
+
+    The command lists how the data of the newest run differ from the curated schema.
+    """
     from pipeline import schema_review
 
     if write and not yes and not sys.stdin.isatty():

@@ -31,10 +31,10 @@ def serve(
     rest_api_port: Annotated[int, typer.Option(help="Port for REST.")] = 8501,
     web_port: Annotated[int, typer.Option(help="Port of the web page.")] = 8080,
 ) -> int:
-    """Serve the pushed model over gRPC and REST, and a web page beside it.
+    """Serve the pushed model and a web page.
 
-    TensorFlow Serving serves the model if its binary is on the PATH (`binary`) or a Docker engine
-    runs (`docker`). Otherwise, the embedded server does (`embedded`).
+    TensorFlow Serving serves the model over gRPC and REST if its binary is on the PATH (`binary`)
+    or a Docker engine runs (`docker`). Otherwise, the embedded server does (`embedded`).
     """
     base = (output / SERVING_FOLDER / MODEL_NAME).resolve()
     address = launch.Address(host, port, rest_api_port, web_port, base)

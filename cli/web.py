@@ -33,9 +33,9 @@ def web(
         str, typer.Option(metavar="NAME", help="Name of the served model.")
     ] = MODEL_NAME,
 ) -> None:
-    """Serve a web page on which people ask a model server for genres.
+    """Serve the web page only.
 
-    `ordained serve` starts this page beside the model server.
+    On this page, people ask a model server for genres. `ordained serve` starts both together.
     """
     from serving.web.process import serve
 
