@@ -139,7 +139,7 @@ def test_rows_that_are_too_long_for_the_server_are_told(
     movies = tmp_path / "movies.jsonl"
     sizes = [1, 300_000, 300_000, 300_000, 300_000, 2_000_000, 1]
     movies.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
-    with serving_tiny_model(tmp_path, body_limit=1 << 20) as small:
+    with serving_tiny_model(tmp_path, max_request_bytes=1 << 20) as small:
         for server in small.both:
             assert main([str(movies), "--server", server, "--json"]) == 3
             told = capsys.readouterr()

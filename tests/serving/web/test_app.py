@@ -158,7 +158,7 @@ def test_a_taken_port_is_told(page: httpx.Client, capsys: pytest.CaptureFixture[
     assert main(["web", "--port", str(page.base_url.port)]) == 75
     assert capsys.readouterr().err == (
         f"error: the web page cannot listen on 127.0.0.1:{page.base_url.port}: Address already in "
-        "use; choose another address or port\n"
+        "use. Choose another address or port.\n"
     )
     assert main(["web", "--port", "65536"]) == 2
     assert "cannot listen on 127.0.0.1:65536: " in capsys.readouterr().err
