@@ -29,7 +29,7 @@ def _write(path: Path) -> None:
     wrappers = descriptor_pb2.FileDescriptorProto()
     wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
     # The one file that the messages refer to comes before them.
-    described = descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE])
+    described = descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE_DESCRIPTOR])
     path.write_bytes(described.SerializeToString())
 
 
