@@ -78,7 +78,7 @@ class ServerConfig:
         metrics_path: URL path of the Prometheus metrics; None disables them.
         ssl: SSLConfig message for the gRPC port; None disables TLS.
         max_request_bytes: Largest size of a request.
-        drain_seconds: Time allowed for running requests after the server is told to stop.
+        drain_seconds: Time allowed for running requests when the server stops, in seconds.
     """
 
     model_name: str = "default"

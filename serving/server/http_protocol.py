@@ -15,7 +15,7 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
     would occupy a connection indefinitely, and endless headers would exhaust the memory.
 
     Attributes:
-        timeout_seconds: Time allowed for the headers of one request.
+        timeout_seconds: Time allowed for the headers of one request, in seconds.
     """
 
     timeout_seconds = 30.0

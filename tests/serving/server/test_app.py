@@ -187,7 +187,7 @@ def random_json(random_: random.Random, depth: int = 0) -> Any:
 def test_random_bodies_do_not_disturb_the_rest_port(server: Server) -> None:
     random_ = random.Random(SEED)
     row = {"text": "a", "number": [1.5], "whole": 7, "flag": True}
-    good = [
+    valid = [
         json.dumps(body).encode()
         for body in (
             VALID_BODY,
@@ -199,7 +199,7 @@ def test_random_bodies_do_not_disturb_the_rest_port(server: Server) -> None:
     with httpx.Client(base_url=server.rest_url, timeout=30) as client:
         for number in range(REST_BODY_COUNT):
             if number % 2:
-                content = mutate(random_, random_.choice(good))
+                content = mutate(random_, random_.choice(valid))
             else:
                 keys = ["instances", "inputs", "signature_name", "examples"]
                 body = {key: random_json(random_) for key in random_.sample(keys, 2)}
@@ -217,23 +217,23 @@ def test_random_bodies_do_not_disturb_the_rest_port(server: Server) -> None:
 def test_random_bytes_do_not_disturb_the_rest_port(server: Server) -> None:
     random_ = random.Random(SEED)
     body = json.dumps(VALID_BODY).encode()
-    good = POST_HEADER % len(body) + body
+    valid = POST_HEADER % len(body) + body
     for number in range(SOCKET_INPUT_COUNT):
-        sent = mutate(random_, good) if number % 2 else random_.randbytes(200)
+        content = mutate(random_, valid) if number % 2 else random_.randbytes(200)
         with connect(server) as client:
-            client.sendall(sent)
+            client.sendall(content)
             client.shutdown(socket.SHUT_WR)
             answer = receive_all(client)
             # Any response is valid HTTP, and not a server error.
-            assert not answer or answer.startswith(b"HTTP/1.1 "), sent
-            assert not answer.startswith(b"HTTP/1.1 5"), (sent, answer)
+            assert not answer or answer.startswith(b"HTTP/1.1 "), content
+            assert not answer.startswith(b"HTTP/1.1 5"), (content, answer)
     assert is_serving(server)
 
 
 def test_random_bytes_do_not_disturb_the_grpc_port(server: Server) -> None:
     random_ = random.Random(SEED)
     row = {"text": ["a"], "number": [[1.5]], "flag": [True]}
-    good = [
+    valid = [
         predict_request("echo", inputs, signature).SerializeToString()
         for inputs, signature in ((NUMBER_INPUT, "one"), (row, ""), (row | {"whole": [1]}, ""))
     ]
@@ -252,17 +252,22 @@ def test_random_bytes_do_not_disturb_the_grpc_port(server: Server) -> None:
     seen: Counter[str] = Counter()
     with open_channel(server) as channel:
         for number in range(GRPC_MESSAGE_COUNT):
-            sent = random_.randbytes(60) if number % 10 == 0 else mutate(random_, good[number % 3])
+            content = (
+                random_.randbytes(60) if number % 10 == 0 else mutate(random_, valid[number % 3])
+            )
             method = methods[0] if number % 2 else random_.choice(methods)
             try:
-                channel.unary_unary(method)(sent, timeout=30)
+                channel.unary_unary(method)(content, timeout=30)
                 seen["OK"] += 1
             except grpc.RpcError as error:
                 code, details = error.code().name, error.details()  # type: ignore[attr-defined]
                 seen[code] += 1
                 # gRPC itself returns INTERNAL for bytes that are not a message.
-                assert code != "INTERNAL" or "deserializing" in details, (sent, details)
-                assert code not in ("UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED"), (sent, details)
+                assert code != "INTERNAL" or "deserializing" in details, (content, details)
+                assert code not in ("UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED"), (
+                    content,
+                    details,
+                )
     assert sum(seen.values()) == GRPC_MESSAGE_COUNT
     assert len(seen) >= 5
     assert is_serving(server)

@@ -89,9 +89,9 @@ def test_version_policies(base: Path, policy: dict[str, Any], expected: list[int
     for name in ("2", "9", "30", ".31", "32.part", "tmp", "٣"):
         (base / name).mkdir()
     (base / "40").write_text("not a directory")
-    found = select_versions(model_config(base, **policy))
-    assert list(found) == expected
-    assert all(path == base / str(number) for number, path in found.items())
+    paths = select_versions(model_config(base, **policy))
+    assert list(paths) == expected
+    assert all(path == base / str(number) for number, path in paths.items())
     assert select_versions(model_config(base / "gone", **policy)) == {}
 
 
@@ -115,8 +115,8 @@ def test_a_version_that_fails_to_load_replaces_nothing(base: Path) -> None:
         statuses: dict[str, Any] = {}
 
         def is_reported() -> bool:
-            found = get(server, "/v1/models/echo").json()["model_version_status"]
-            statuses.update({status["version"]: status for status in found})
+            entries = get(server, "/v1/models/echo").json()["model_version_status"]
+            statuses.update({status["version"]: status for status in entries})
             return statuses.get("2", {}).get("state") == "END"
 
         wait_for(is_reported)

@@ -167,9 +167,9 @@ def test_status(server: Server) -> None:
 
 
 def test_metadata(server: Server) -> None:
-    found = get(server, "/v1/models/echo/versions/2/metadata").json()
-    assert found["model_spec"] == {"name": "echo", "version": "2", "signature_name": ""}
-    signatures = found["metadata"]["signature_def"]["signature_def"]
+    metadata = get(server, "/v1/models/echo/versions/2/metadata").json()
+    assert metadata["model_spec"] == {"name": "echo", "version": "2", "signature_name": ""}
+    signatures = metadata["metadata"]["signature_def"]["signature_def"]
     assert {"serving_default", "one", "slow"} <= set(signatures)
     number = signatures["one"]["inputs"]["number"]
     assert number["dtype"] == "DT_FLOAT"
