@@ -54,7 +54,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
     parts = (extracted, members, encoder)
     record = {
-        "hparams": hparams.model_dump() | {"precision": precision.resolved(hparams.precision)},
+        "hparams": hparams.model_dump() | {"precision": precision.resolve(hparams.precision)},
         "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
         "best_pass": training.best_pass(history),

@@ -32,7 +32,7 @@ from trainer.data import TextPieces
 from trainer.encoder.pretrained import MINILM
 from trainer.encoder.sentence_store import SentenceStore
 from trainer.hparams import HParams
-from transform.wordpiece import basic_words
+from transform.wordpiece import basic_tokenize
 
 TOP_BILLED: Final = 3
 FOLDS: Final = 5
@@ -299,7 +299,7 @@ def _sentences(plots: Any, _weights: bytes) -> Matrix:
     """The encoder's vectors of plots; float32 [plots, 384]."""
     read, store = _encoder()
     one = tf.ones([len(plots), 1], tf.int64)
-    ids = read.pieces.ids(basic_words(tf.constant(plots.tolist())))[:, : MAX_PIECES - 2]
+    ids = read.pieces.tokenize(basic_tokenize(tf.constant(plots.tolist())))[:, : MAX_PIECES - 2]
     whole = tf.concat([one * read.begin, ids, one * read.end], axis=1)
     # The store puts the vectors of a lower layer first.
     return store.encode(tf.cast(whole, tf.int32))[:, -MINILM.dimensions :].astype(np.float32)

@@ -105,7 +105,7 @@ def test_the_split_key_trains_and_is_no_input_of_the_served_model(
     assert set(serve.structured_input_signature[1]) == set(raw.MODEL_INPUTS)
     groups = prepared.train.inputs[xf.SPLIT_GROUP].numpy()
     keys = [movie[raw.SPLIT_KEY] for movie in MOVIES["train"]]
-    expected = tf.strings.to_hash_bucket_fast(keys, xf.HASHES).numpy()
+    expected = tf.strings.to_hash_bucket_fast(keys, xf.NUM_HASHES).numpy()
     np.testing.assert_array_equal(groups, expected)
 
 

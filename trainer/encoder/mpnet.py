@@ -70,7 +70,7 @@ def arranged(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     vocabulary = minilm.vocabulary()
     words, places = (found[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position"))
     pieces = words[4 : 4 + len(vocabulary)].copy()
-    pieces[[vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END)]] = words[[0, 2]]
+    pieces[[vocabulary.index(mark) for mark in (minilm.CLS, minilm.SEP)]] = words[[0, 2]]
     return found | {
         "embeddings.word_embeddings.weight": pieces,
         # The first two places are not those of tokens.

@@ -9,7 +9,7 @@ from trainer.encoder.attention import distance, mixed
 from trainer.encoder.pretrained import MINILM, MPNET, Pretrained
 from trainer.encoder.sentence import TEXTS_TOGETHER, SentenceEncoder, Tokens, chosen, mean
 from transform import minilm
-from transform.wordpiece import WordPieces, basic_words
+from transform.wordpiece import WordPieceTokenizer, basic_tokenize
 
 DIMENSIONS = MINILM.dimensions
 
@@ -29,7 +29,7 @@ MPNET_END = (0.19533952, -0.01019125, 0.13342104, 0.09111836, 0.0325436)
 
 
 def pieces(texts: tuple[str, ...]) -> tf.Tensor:
-    inside = WordPieces(minilm.vocabulary()).ids(basic_words(tf.constant(texts)))
+    inside = WordPieceTokenizer(minilm.vocabulary()).tokenize(basic_tokenize(tf.constant(texts)))
     one = tf.ones([len(texts), 1], tf.int64)
     return tf.cast(tf.concat([101 * one, inside, 102 * one], axis=1).to_tensor(), tf.int32)
 

@@ -141,11 +141,11 @@ def test_served_features_are_the_trained_ones(
 
     assert set(trained) == {
         *xf.ID_FEATURES,
-        *xf.TEXTS,
+        *xf.TEXT_FEATURES,
         xf.NUMBERS,
         xf.NUMBERS_MISSING,
         xf.LABEL,
-        *xf.SLICES,
+        *xf.SLICE_KEYS,
         xf.SPLIT_GROUP,
     }
     for name, values in trained.items():
