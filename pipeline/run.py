@@ -73,7 +73,7 @@ def run(
             loaded = configuration.load(options.data.resolve(), output, options.config, **given)
             config, notes = earlier_search.resolved(loaded)
             if config.hparams.reads_sentences:
-                ENCODERS[config.hparams.sentence_encoder].require()
+                ENCODERS[config.hparams.sentence_encoder].check_installed()
             token = versions.destination_token(config.model_directory)
             pipeline = create_pipeline(config, token)
             if config.from_node is not None:

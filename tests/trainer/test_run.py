@@ -146,7 +146,7 @@ def test_features_of_the_training_split_are_out_of_fold(prepared: run.Prepared) 
 def test_vectors_are_those_of_the_fine_tuned_encoder(prepared: run.Prepared) -> None:
     hparams = HParams(**SHIPPED_BUT_SMALL)
     assert prepared.finetuned
-    encoder = SentenceEncoder.of(hparams, instead=prepared.finetuned)
+    encoder = SentenceEncoder.from_hparams(hparams, weight_overrides=prepared.finetuned)
     pieces = prepared.evaluation.inputs[data.PIECES][:9].to_tensor()
     found = prepared.evaluation.inputs[network.SENTENCE][:9]
     np.testing.assert_allclose(found, encoder(pieces), atol=0.02)

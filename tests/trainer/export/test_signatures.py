@@ -364,7 +364,7 @@ def test_each_encoder_trains_and_exports(
     hparams = HParams(**SHIPPED_BUT_SMALL | of)
     try:
         if hparams.reads_sentences:
-            ENCODERS[sentences].require()
+            ENCODERS[sentences].check_installed()
     except UserError as error:
         pytest.skip(str(error))
     run.run_fn(
