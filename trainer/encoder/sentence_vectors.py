@@ -86,7 +86,12 @@ class SentenceVectorStore:
         return np.array([self._vectors[key] for key in keys], np.float16).reshape(-1, width)
 
     def add(self, pieces: tf.RaggedTensor, vectors: np.ndarray) -> None:
-        """Add vectors that were computed elsewhere; arguments have the form of `encode`."""
+        """Add vectors that were computed elsewhere, and save the cache.
+
+        Args:
+            pieces: int32 [N, (pieces)]. Word pieces of the texts, in the form of `encode`.
+            vectors: float16. Vectors of the texts, in the form of `encode`.
+        """
         self._vectors |= dict(zip(_text_keys(split_texts(pieces)), vectors, strict=True))
         self._save()
 

@@ -47,14 +47,13 @@ def test_cached_texts_are_not_encoded_again(
 
 
 def test_each_configuration_of_the_encoder_has_its_own_file(tmp_path: Path) -> None:
-    one = SentenceVectorStore(tmp_path, ONE_LAYER).encode(PIECES)
-    two = SentenceVectorStore(tmp_path, TWO_LAYERS).encode(PIECES)
-    rough = SentenceVectorStore(tmp_path, ONE_LAYER.changed({"precision": "bfloat16"})).encode(
-        PIECES
-    )
+    one_layer = SentenceVectorStore(tmp_path, ONE_LAYER).encode(PIECES)
+    two_layers = SentenceVectorStore(tmp_path, TWO_LAYERS).encode(PIECES)
+    hparams = ONE_LAYER.changed({"precision": "bfloat16"})
+    bfloat16 = SentenceVectorStore(tmp_path, hparams).encode(PIECES)
     assert len(list(tmp_path.iterdir())) == 3
-    assert np.abs(one - two[:, -MINILM.dimensions :]).max() > 0.01
-    assert 0 < np.abs(one - rough).max() < 0.05
+    assert np.abs(one_layer - two_layers[:, -MINILM.dimensions :]).max() > 0.01
+    assert 0 < np.abs(one_layer - bfloat16).max() < 0.05
 
 
 def test_an_edit_of_the_code_invalidates_the_cache(
