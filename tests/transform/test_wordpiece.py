@@ -24,7 +24,7 @@ def words(text: str | bytes) -> list[str]:
         (b"bro\xffken", ["broken"]),
     ],
 )
-def test_basic_words(text: str | bytes, expected: list[str]) -> None:
+def test_basic_tokenize(text: str | bytes, expected: list[str]) -> None:
     assert words(text) == expected
 
 
