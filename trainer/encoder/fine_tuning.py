@@ -330,4 +330,4 @@ def _batches_by_length(lengths: np.ndarray, layers: str) -> Iterator[np.ndarray]
         yield order[start : start + BATCH_SIZE]
         if start // BATCH_SIZE % LOG_INTERVAL_STEPS == LOG_INTERVAL_STEPS - 1:
             message = "sentence encoder, %s layers: read %d of %d texts"
-            log.info(message, layers, start, len(order))
+            log.info(message, layers, min(start + BATCH_SIZE, len(order)), len(order))
