@@ -154,7 +154,7 @@ def _slices(evaluation: str, model_name: str) -> list[content.SliceMetrics]:
                     support=np.array([round(one[metrics.SUPPORT]) for one in of_genres]),
                 )
             )
-    return sorted(found, key=lambda one: (xf.SLICES.index(one.feature), one.value))
+    return sorted(found, key=lambda one: (xf.SLICE_KEYS.index(one.feature), one.value))
 
 
 def _training(folder: Path) -> content.TrainingRecord:

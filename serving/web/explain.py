@@ -17,7 +17,7 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.occlusion import Span, without_spans, word_spans
 from serving.client import Movie, Prediction
-from serving.client.movies import checked
+from serving.client.movies import validate_movie
 
 Predict = Callable[[Sequence[Movie]], list[Prediction]]
 
@@ -94,7 +94,7 @@ def explain(predict: Predict, movie: Movie, timeout: float) -> Explanation:
         ServerError: The model server fails.
     """
     end = time.monotonic() + timeout
-    known = checked(movie)
+    known = validate_movie(movie)
     if sum(len(str(value)) for value in known.values()) > MAX_CHARACTERS:
         raise UserError(
             f"the movie has more than {MAX_CHARACTERS:,} characters, too many to explain its "

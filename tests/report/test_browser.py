@@ -134,9 +134,7 @@ def test_the_page_follows_the_colour_scheme_of_the_system(page: Page) -> None:
 
     assert colours() == ("rgb(255, 255, 255)", "rgb(31, 35, 40)")
     page.emulate_media(color_scheme="dark")
-    expect(plot.locator(".xtitle")).to_have_css(
-        "fill", "rgb(230, 232, 235)"
-    )
+    expect(plot.locator(".xtitle")).to_have_css("fill", "rgb(230, 232, 235)")
     assert colours()[0] == "rgb(22, 25, 29)"
     page.emulate_media(color_scheme="light")
 

@@ -45,7 +45,7 @@ def test_weaknesses_name_low_and_missing_metrics() -> None:
     assert "Worst genres, by the upper end of the 95% interval of F1: Action (F1 0.10" in text
     assert "F1 is below the simple baseline in Action (-0.40)." in text
     assert "F1 is more than 0.05 below the last blessed model in Action (-0.60)." in text
-    assert "Weakest slice: decade 1950s, with a micro-F1 of 0.550 on 20 movies, compared with 0.700" in text
+    assert "Weakest slice: decade 1950s, with a micro-F1 of 0.550 on 20 movies" in text
     assert "Not measured, because no test movie has the genre: Adventure." in text
     assert "wider than 0.4: Animation (10), Biography (10)" in text
     # The probabilities of wrong genres are about 0.15.

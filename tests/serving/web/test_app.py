@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cli.app import main
 from schema import features as raw
 from schema.genres import GENRES
 from serving.client import predict
-from serving.web.__main__ import main
 from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY
 from tests.data.tiny_server import Served, running_page, serving_tiny_model
 
@@ -153,14 +153,14 @@ def test_an_unavailable_model_server_is_reported_until_it_is_back(tmp_path: Path
 
 
 def test_a_port_in_use_is_an_error(page: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--port", str(page.base_url.port)]) == 75
+    assert main(["web", "--port", str(page.base_url.port)]) == 75
     assert f"127.0.0.1:{page.base_url.port}: Address already in use" in capsys.readouterr().err
-    assert main(["--port", "65536"]) == 2
+    assert main(["web", "--port", "65536"]) == 2
     assert "127.0.0.1:65536" in capsys.readouterr().err
 
 
 def test_sigterm_stops_the_page(served: Served) -> None:
-    command = [sys.executable, "-m", "serving.web", "--port", "0", "--grpc", served.grpc]
+    command = [sys.executable, "-m", "cli", "web", "--port", "0", "--grpc", served.grpc]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("web page on http://127.0.0.1:")
@@ -171,7 +171,7 @@ def test_sigterm_stops_the_page(served: Served) -> None:
 EARLY = """
 import os, signal, sys
 import uvicorn
-from serving.web.__main__ import main
+from cli.app import main
 
 class Ends:
     def __del__(self):
@@ -185,7 +185,7 @@ def run_late(server, sockets):
     run(server, sockets)
 
 uvicorn.Server.run = run_late
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(["web", *sys.argv[1:]]))
 """
 """Sends a signal before uvicorn handles signals, where Python ignores exceptions."""
 
