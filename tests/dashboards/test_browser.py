@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 import dashboards
 from dashboards import View
 from tests.data.chromium import chromium, screen
-from tests.data.tiny_evaluation import LAST_SLICE, NAMES, ROWS, labels_and_predictions
+from tests.data.tiny_evaluation import CLASS_NAMES, HTML_SLICE, ROWS, labels_and_predictions
 
 VSCODE_POLICY = (
     "default-src 'none'; script-src 'self' https://*.vscode-cdn.net 'unsafe-inline' 'unsafe-eval'; "
@@ -77,16 +77,16 @@ def assert_classes_are_drawn(root: Page | FrameLocator) -> None:
     assert heights(slice_bars(root, 3)) == pytest.approx(np.divide(accuracies(), max(accuracies())))
     labels = root.locator("tfma-slice-overview .h-axis text")
     assert [label.evaluate("e => e.firstChild.textContent") for label in labels.all()] == list(
-        NAMES
+        CLASS_NAMES
     )
     table = columns(root.locator("tfma-metrics-table table"))
-    assert table["feature"] == list(NAMES)
+    assert table["feature"] == list(CLASS_NAMES)
     assert table["binary_accuracy"] == [f"{accuracy:.5f}" for accuracy in accuracies()]
     assert table["example_count"] == [str(ROWS)] * 3
 
 
 def test_class_metrics(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
-    view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
+    view = dashboards.class_metrics(evaluation, class_names=CLASS_NAMES, show="binary_accuracy")
     assert_classes_are_drawn(open_view(page, view, tmp_path))
     page.get_by_label("Visualization").first.click()
     page.get_by_text("Metrics Histogram").click()
@@ -101,7 +101,7 @@ def test_class_metrics(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) 
 def test_views_in_an_iframe(
     page: Page, evaluation: tfma.EvalResult, tmp_path: Path, policy: str
 ) -> None:
-    view = dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
+    view = dashboards.class_metrics(evaluation, class_names=CLASS_NAMES, show="binary_accuracy")
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">' if policy else ""
     statistics = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": [1931.0, 1948.0]}))
     facets = dashboards.statistics({"train": statistics, "test": statistics})
@@ -117,7 +117,7 @@ def test_views_in_an_iframe(
 def test_slicing_metrics_with_selected_classes(
     page: Page, evaluation: tfma.EvalResult, tmp_path: Path
 ) -> None:
-    view = dashboards.slicing_metrics(evaluation, class_names=NAMES, selected=["dog"])
+    view = dashboards.slicing_metrics(evaluation, class_names=CLASS_NAMES, selected=["dog"])
     open_view(page, view, tmp_path)
     picker = page.get_by_label("Classes")
     expect(picker).to_have_value("dog")
@@ -128,7 +128,7 @@ def test_slicing_metrics_with_selected_classes(
     assert table["example_count"] == list(map(str, counts))
     assert table["binary_accuracy"][0] == f"{accuracies()[1]:.5f}"
     # The name of a slice is always shown as text.
-    assert f"group:{LAST_SLICE}" in table["feature"]
+    assert f"group:{HTML_SLICE}" in table["feature"]
     assert page.title() == "Metrics by slice"
 
     picker.click()
@@ -147,7 +147,7 @@ def test_slicing_metrics_with_selected_classes(
 
 
 def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
-    open_view(page, dashboards.plot(evaluation, class_names=NAMES, selected="dog"), tmp_path)
+    open_view(page, dashboards.plot(evaluation, class_names=CLASS_NAMES, selected="dog"), tmp_path)
     labels, predictions = labels_and_predictions()
     buckets = np.unique((predictions[:, 1] * 50).astype(int))
     expect(page.locator("tfma-plot h4")).to_have_text("Plot for Overall, dog")
@@ -198,7 +198,7 @@ def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     expect(page.locator("paper-tab")).to_have_text(["Multi-label Confusion Matrix"])
     matrix = page.locator("tfma-multi-class-confusion-matrix-at-thresholds:visible")
     heads = matrix.locator(".row").first.locator(".cell")
-    expect(heads.filter(visible=True)).to_have_text(["Class Id", "Total", *NAMES])
+    expect(heads.filter(visible=True)).to_have_text(["Class Id", "Total", *CLASS_NAMES])
     cat_and_cat = matrix.locator(".cell[row='1'][column='2'] .positive")
     both = int(((predictions[:, 0] > 0.5) & (labels[:, 0] > 0.5)).sum())
     expect(cat_and_cat).to_have_text(str(both))
@@ -207,7 +207,7 @@ def test_plots(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
 def test_time_series(page: Page, evaluation: tfma.EvalResult, tmp_path: Path) -> None:
     view = dashboards.time_series(
         {"2026-01-02": evaluation, "2026-01-01": evaluation},
-        class_names=NAMES,
+        class_names=CLASS_NAMES,
         selected=["cat", "dog"],
         show=["dog/binary_accuracy", "cat/binary_accuracy"],
         data_names=["test", "test"],
@@ -246,7 +246,9 @@ NARROW_AND_DARK = pytest.mark.parametrize(
 def test_slicing_metrics_on_a_narrow_dark_screen(
     page: Page, evaluation: tfma.EvalResult, tmp_path: Path
 ) -> None:
-    view = dashboards.slicing_metrics(evaluation, class_names=NAMES, show="dog/binary_accuracy")
+    view = dashboards.slicing_metrics(
+        evaluation, class_names=CLASS_NAMES, show="dog/binary_accuracy"
+    )
     open_view(page, view, tmp_path)
     slice_bars(page, 4)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400

@@ -11,7 +11,7 @@ import tensorflow_model_analysis as tfma
 
 import dashboards
 from dashboards import View
-from tests.data.tiny_evaluation import NAMES, ROWS, SLICES
+from tests.data.tiny_evaluation import CLASS_NAMES, ROWS, SLICES
 
 
 def page_data(view: View) -> dict[str, Any]:
@@ -22,13 +22,13 @@ def page_data(view: View) -> dict[str, Any]:
 
 
 def test_slices_show_names_of_classes(evaluation: tfma.EvalResult) -> None:
-    page = page_data(dashboards.slicing_metrics(evaluation, class_names=NAMES))
+    page = page_data(dashboards.slicing_metrics(evaluation, class_names=CLASS_NAMES))
     rows = page["choices"][""]["data"]
     assert [row["slice"] for row in rows] == ["Overall", *sorted(f"group:{s}" for s in SLICES)]
     for row in rows:
-        assert list(row["metrics"][""]) == ["", *NAMES]
+        assert list(row["metrics"][""]) == ["", *CLASS_NAMES]
     assert rows[0]["metrics"][""][""]["example_count"] == {"doubleValue": ROWS}
-    assert page["selected"] == ["", *NAMES]
+    assert page["selected"] == ["", *CLASS_NAMES]
     assert page["weight"] == "example_count"
 
 
@@ -44,17 +44,19 @@ def test_a_class_without_a_name_keeps_its_id(evaluation: tfma.EvalResult) -> Non
 
 def test_class_metrics_have_one_row_per_class(evaluation: tfma.EvalResult) -> None:
     page = page_data(
-        dashboards.class_metrics(evaluation, class_names=NAMES, show="binary_accuracy")
+        dashboards.class_metrics(evaluation, class_names=CLASS_NAMES, show="binary_accuracy")
     )
     rows = page["choices"][""]["data"]
-    assert [row["slice"] for row in rows] == list(NAMES)
+    assert [row["slice"] for row in rows] == list(CLASS_NAMES)
     # TFMA does not count the examples of a class, so the count of the slice is shown.
     assert [row["metrics"][""][""]["example_count"]["doubleValue"] for row in rows] == [ROWS] * 3
     assert page["show"] == ["binary_accuracy"]
 
 
 def test_undefined_plots_are_left_out(evaluation: tfma.EvalResult) -> None:
-    choices = page_data(dashboards.plot(evaluation, class_names=NAMES, selected="dog"))["choices"]
+    choices = page_data(dashboards.plot(evaluation, class_names=CLASS_NAMES, selected="dog"))[
+        "choices"
+    ]
     assert list(choices) == ["dog", "all", "cat", "emu"]
     assert sorted(choices["dog"]["data"]) == [
         "calibrationHistogramBuckets",
@@ -69,7 +71,7 @@ def test_time_series_show_the_given_names(evaluation: tfma.EvalResult) -> None:
     page = page_data(
         dashboards.time_series(
             {"2026-01-01": evaluation, "2026-01-02": evaluation},
-            class_names=NAMES,
+            class_names=CLASS_NAMES,
             slice_key=(("group", "a"),),
             data_names=["span 1", "span 2"],
         )
@@ -79,7 +81,7 @@ def test_time_series_show_the_given_names(evaluation: tfma.EvalResult) -> None:
         {"modelIdentifier": "2026-01-01", "dataIdentifier": "span 1"},
         {"modelIdentifier": "2026-01-02", "dataIdentifier": "span 2"},
     ]
-    assert list(rows[0]["metrics"][""]) == ["", *NAMES]
+    assert list(rows[0]["metrics"][""]) == ["", *CLASS_NAMES]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_time_series_show_the_given_names(evaluation: tfma.EvalResult) -> None:
     [
         (
             "slicing_metrics",
-            {"selected": ["cow"], "class_names": NAMES},
+            {"selected": ["cow"], "class_names": CLASS_NAMES},
             "class 'cow' does not exist. Choose one of: cat, dog, emu",
         ),
         ("slicing_metrics", {"class_names": ["cat", "cat"]}, "two classes have the same name"),
@@ -111,7 +113,7 @@ def test_time_series_need_an_evaluation() -> None:
         dashboards.time_series({})
 
 
-@pytest.mark.parametrize("names", [(), NAMES])
+@pytest.mark.parametrize("names", [(), CLASS_NAMES])
 def test_data_never_become_html(evaluation: tfma.EvalResult, names: Sequence[str]) -> None:
     view = dashboards.slicing_metrics(evaluation, class_names=names, title="</title><b>")
     assert "<img" not in view.page.split('id="data"')[1].split("</script>")[0]

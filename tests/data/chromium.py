@@ -1,4 +1,4 @@
-"""Chromium for tests of what is seen, where the machine has it; it reaches this machine alone."""
+"""Chromium for tests of HTML pages. It can reach only this machine."""
 
 import os
 import re
@@ -10,57 +10,57 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 60_000
-"""Milliseconds; a machine with much else to do takes more than the usual five seconds."""
+COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+TIMEOUT_MILLISECONDS = 60_000
+"""Playwright's default of five seconds is too short on a busy machine."""
 
-MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+MACOS_PATH = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
-def browser_on_this_machine() -> str | None:
-    return next(filter(None, map(shutil.which, [*NAMES, MAC])), None)
+def find_browser() -> str | None:
+    return next(filter(None, map(shutil.which, [*COMMANDS, MACOS_PATH])), None)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser; the tests are skipped where there is none."""
-    path = browser_on_this_machine()
-    expect.set_options(timeout=PATIENCE)
+    """Start Chromium; skip the test if it is not installed."""
+    path = find_browser()
+    expect.set_options(timeout=TIMEOUT_MILLISECONDS)
     with sync_playwright() as playwright:
         path = path or playwright.chromium.executable_path
         if not Path(path).exists():
-            pytest.skip("what is seen was NOT tested in a browser: install chromium")
-        # Chromium's sandbox needs rights that a container and root do not have.
+            pytest.skip("the pages were NOT tested in a browser. Install chromium.")
+        # Chromium does not run as root with its sandbox.
         sandbox = [] if os.getuid() else ["--no-sandbox"]
-        alone = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-        one = playwright.chromium.launch(executable_path=path, args=[*sandbox, alone])
-        yield one
-        one.close()
+        local_only = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+        browser = playwright.chromium.launch(executable_path=path, args=[*sandbox, local_only])
+        yield browser
+        browser.close()
 
 
 @contextmanager
 def screen(
     browser: Browser, request: pytest.FixtureRequest, allowed: tuple[str, ...]
 ) -> Iterator[Page]:
-    """A page on a screen of the size and colours that the test is parameterized with.
+    """Open a page in the screen size and colour scheme that the test is parameterized with.
 
-    No script on it may have failed in the end, and nothing been asked for but addresses that begin
-    as is allowed. ORDAINED_SCREENSHOTS=DIR keeps a picture.
+    The test fails if a script on the page fails, or if the page requests an address that does not
+    begin with one of `allowed`. ORDAINED_SCREENSHOTS=DIR saves a screenshot.
     """
-    wanted = {"width": 1200, "scheme": "light"} | getattr(request, "param", {})
+    options = {"width": 1200, "scheme": "light"} | getattr(request, "param", {})
     context = browser.new_context(
-        viewport={"width": wanted["width"], "height": 900}, color_scheme=wanted["scheme"]
+        viewport={"width": options["width"], "height": 900}, color_scheme=options["scheme"]
     )
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(TIMEOUT_MILLISECONDS)
     page = context.new_page()
     problems: list[str] = []
-    asked: list[str] = []
+    requested: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requested.append(request.url))
     yield page
-    if folder := os.environ.get("ORDAINED_SCREENSHOTS"):
+    if directory := os.environ.get("ORDAINED_SCREENSHOTS"):
         name = re.sub(r"\W+", "-", request.node.name)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+        page.screenshot(path=f"{directory}/{name}.png", full_page=True)
     context.close()
     assert problems == []
-    assert [url for url in asked if not url.startswith(allowed)] == []
+    assert [url for url in requested if not url.startswith(allowed)] == []

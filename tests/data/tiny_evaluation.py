@@ -1,4 +1,4 @@
-"""A real TFMA evaluation of made-up predictions: three classes, one of which no example has."""
+"""TFMA's evaluation of made-up predictions of three classes; no example has the third class."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
 
-NAMES = ("cat", "dog", "emu")
+CLASS_NAMES = ("cat", "dog", "emu")
 ROWS = 300
-LAST_SLICE = "<img src=x onerror=document.title='owned'>"
-SLICES = ("a", "b", LAST_SLICE)
+HTML_SLICE = "<img src=x onerror=document.title='owned'>"
+SLICES = ("a", "b", HTML_SLICE)
 
 CONFIG = """
 model_specs { label_key: "label" prediction_key: "prediction" }
@@ -29,15 +29,15 @@ metrics_specs { metrics { class_name: "MultiLabelConfusionMatrixPlot" } }
 
 
 def labels_and_predictions() -> tuple[np.ndarray, np.ndarray]:
-    """Labels and probabilities, float64 [rows, 3]; the dog's are 0.3 to 0.7 for half the rows."""
+    """Return labels and probabilities, float64 [rows, classes]."""
     random = np.random.default_rng(7)
     labels = (random.random((ROWS, 3)) < [0.3, 0.5, 0.0]).astype(np.float64)
     noise = random.normal(0, 0.15, (ROWS, 3))
     return labels, np.clip(0.25 + 0.5 * labels + noise, 0.001, 0.999)
 
 
-def evaluate(folder: Path) -> tfma.EvalResult:
-    """Let TFMA measure, and load what it wrote."""
+def evaluate(directory: Path) -> tfma.EvalResult:
+    """Evaluate the predictions, with TFMA's files in a directory."""
     labels, predictions = labels_and_predictions()
     rows = pd.DataFrame(
         {
@@ -47,4 +47,4 @@ def evaluate(folder: Path) -> tfma.EvalResult:
         }
     )
     config = text_format.Parse(CONFIG, config_pb2.EvalConfig())
-    return tfma.analyze_raw_data(rows, config, output_path=str(folder))
+    return tfma.analyze_raw_data(rows, config, output_path=str(directory))

@@ -32,7 +32,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import VARIABLE, PastRuns
 from schema.genres import GENRES
-from tests.data.chromium import PATIENCE, chromium
+from tests.data.chromium import TIMEOUT_MILLISECONDS, chromium
 from tests.end_to_end.project import Project, Run
 
 pytestmark = pytest.mark.slow
@@ -266,7 +266,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(TIMEOUT_MILLISECONDS)
     yield page
     page.close()
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from components.evaluator.verdict import read_verdict
 from schema.verdict import Verdict
-from tests.data.chromium import PATIENCE, chromium
+from tests.data.chromium import TIMEOUT_MILLISECONDS, chromium
 from tests.end_to_end.project import Project, Run
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def page(output: Path) -> Iterator[Page]:
     [report] = (output / "artifacts" / "ModelReport" / "report").glob("*/report.html")
     with chromium() as browser:
         context = browser.new_context(viewport={"width": 1400, "height": 900})
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT_MILLISECONDS)
         report_page = context.new_page()
         problems: list[str] = []
         requested: list[str] = []
@@ -50,8 +50,8 @@ def page(output: Path) -> Iterator[Page]:
         report_page.goto(report.as_uri())
         report_page.wait_for_selector("html[data-ready=yes]", state="attached")
         yield report_page
-        if folder := os.environ.get("ORDAINED_SCREENSHOTS"):
-            report_page.screenshot(path=f"{folder}/report.png", full_page=True)
+        if directory := os.environ.get("ORDAINED_SCREENSHOTS"):
+            report_page.screenshot(path=f"{directory}/report.png", full_page=True)
     assert problems == []
     assert [
         url for url in requested if not url.startswith((report.as_uri(), "data:", "blob:"))
@@ -155,8 +155,8 @@ def test_the_page_shows_the_results_of_the_run(page: Page, output: Path, verdict
     text = page.locator("body").inner_text()
     assert f"{recorded['parameters']:,} parameters" in text
     assert f"{verdict.macro_f1:.3f}\nmacro-F1" in text
-    [folder] = (output / "serving" / "movie_genres").glob("[0-9]*")
+    [version] = (output / "serving" / "movie_genres").glob("[0-9]*")
     result = page.locator("#verdict").inner_text()
-    assert result.startswith(f"Blessed and pushed as version {folder.name}")
+    assert result.startswith(f"Blessed and pushed as version {version.name}")
     counts = page.locator("#data table").first.inner_text().splitlines()[1]
     assert sum(int(count) for count in counts.split("\t")[1:]) == 302
