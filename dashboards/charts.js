@@ -353,28 +353,28 @@
       frame.addEventListener("mouseleave", leave);
       frame.addEventListener("mousemove", (event) => {
         const box = figure.getBoundingClientRect();
-        const found = this.nearest(event.clientX - box.left, event.clientY - box.top);
-        if (found === hovered) return;
+        const mark = this.nearestMark(event.clientX - box.left, event.clientY - box.top);
+        if (mark === hovered) return;
         leave();
-        if (!found) return;
-        hovered = found;
+        if (!mark) return;
+        hovered = mark;
         if (options.tooltip?.trigger !== "none") {
-          tip.textContent = found.text;
+          tip.textContent = mark.text;
           tip.hidden = false;
-          tip.style.left = `${Math.max(0, Math.min(found.x + 10, box.width - tip.offsetWidth - 4))}px`;
-          tip.style.top = `${found.y > box.height / 2 ? found.y - tip.offsetHeight - 8 : found.y + 10}px`;
+          tip.style.left = `${Math.max(0, Math.min(mark.x + 10, box.width - tip.offsetWidth - 4))}px`;
+          tip.style.top = `${mark.y > box.height / 2 ? mark.y - tip.offsetHeight - 8 : mark.y + 10}px`;
         }
-        events.trigger(this, "onmouseover", { row: found.row, column: found.column });
+        events.trigger(this, "onmouseover", { row: mark.row, column: mark.column });
       });
       frame.addEventListener("click", (event) => {
         if (options.enableInteractivity === false) return;
         const box = figure.getBoundingClientRect();
-        const found = this.nearest(event.clientX - box.left, event.clientY - box.top);
-        this.setSelection(found ? [{ row: found.row, column: found.column }] : []);
+        const mark = this.nearestMark(event.clientX - box.left, event.clientY - box.top);
+        this.setSelection(mark ? [{ row: mark.row, column: mark.column }] : []);
         events.trigger(this, "select", {});
       });
     }
-    nearest(x, y) {
+    nearestMark(x, y) {
       let nearest = null;
       let minDistance = POINTER_RADIUS;
       for (const mark of this.marks) {
@@ -566,8 +566,8 @@
       const size = this.options.page === "enable" ? this.options.pageSize || 20 : cells.length;
       const pages = Math.max(1, Math.ceil(cells.length / Math.max(1, size)));
       const heads = columns.map((column, i) => this.head(column, i));
-      const shown = this.order.slice(this.page * size, (this.page + 1) * size);
-      const body = shown.map((row, i) => this.row(row, i));
+      const visibleRows = this.order.slice(this.page * size, (this.page + 1) * size);
+      const body = visibleRows.map((row, i) => this.row(row, i));
       const grid = createHtml("table", { class: "google-visualization-table-table", style: "border-collapse:collapse;min-width:100%" }, [
         createHtml("thead", {}, createHtml("tr", { class: "google-visualization-table-tr-head" }, heads)),
         createHtml("tbody", {}, body),
@@ -590,10 +590,10 @@
     row(row, i) {
       const cells = this.table.columns.map((_, column) => {
         const cell = createHtml("td", { class: "google-visualization-table-td", style: `white-space:nowrap;${column ? "" : STICKY}` });
-        const shown = cellText(this.table.cells[row][column] || { v: "" });
+        const content = cellText(this.table.cells[row][column] || { v: "" });
         // TFMA's renderers return elements; anything else is data and is shown as text.
-        if (this.options.allowHtml && /^<tfma-/.test(shown)) cell.innerHTML = shown;
-        else cell.textContent = shown;
+        if (this.options.allowHtml && /^<tfma-/.test(content)) cell.innerHTML = content;
+        else cell.textContent = content;
         return cell;
       });
       const line = createHtml("tr", { class: i % 2 ? "google-visualization-table-tr-odd" : "google-visualization-table-tr-even", "data-row": row }, cells);

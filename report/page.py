@@ -201,12 +201,12 @@ def _changes(content: ReportContent) -> list[Change]:
     last, current = content.last_training, content.training
     if last is None:
         return []
-    found = differences("hyperparameter ", last.hparams, current.hparams)
-    found += differences("version of ", last.versions, current.versions)
+    changed = differences("hyperparameter ", last.hparams, current.hparams)
+    changed += differences("version of ", last.versions, current.versions)
     if content.recipe and content.last_recipe:
         recipes = changes(content.last_recipe, content.recipe)
-        found += [change for change in recipes if ".hparams." not in change.what]
-    return found
+        changed += [change for change in recipes if ".hparams." not in change.what]
+    return changed
 
 
 def _changed_genres(genres: Sequence[GenreResult]) -> list[tuple[GenreResult, float]]:

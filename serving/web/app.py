@@ -76,12 +76,12 @@ def create_app(client: Client, model_name: str) -> FastAPI:
         """Return the version of the model that is served, or 503 and the reason."""
         version, error = None, ""
         try:
-            found = client.status()
+            versions = client.status()
         except ServerError as server_error:
             error = str(server_error)
         else:
-            version = next((str(v.version) for v in found if v.state == "AVAILABLE"), None)
-            states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in found)
+            version = next((str(v.version) for v in versions if v.state == "AVAILABLE"), None)
+            states = ", ".join(f"version {v.version}: {v.state.lower()}" for v in versions)
             if version is None:
                 error = f"no version of the model is available ({states or 'none is loaded'})"
         content = {"model": model_name, "version": version, "error": error}
@@ -99,10 +99,10 @@ def create_app(client: Client, model_name: str) -> FastAPI:
 
         `spans` are the occurrences of a word in `texts`, as start and end in Unicode code points.
         """
-        found = explain(client.predict, movie, EXPLANATION_TIMEOUT_SECONDS)
+        explanation = explain(client.predict, movie, EXPLANATION_TIMEOUT_SECONDS)
         return {
-            "genres": found.genres,
-            "texts": {name: found.movie.get(name, "") for name in raw.TEXTS},
+            "genres": explanation.genres,
+            "texts": {name: explanation.movie.get(name, "") for name in raw.TEXTS},
             "parts": [
                 {
                     "field": effect.part.field,
@@ -110,9 +110,9 @@ def create_app(client: Client, model_name: str) -> FastAPI:
                     "spans": effect.part.spans,
                     "effects": effect.differences,
                 }
-                for effect in found.effects
+                for effect in explanation.effects
             ],
-            "skipped_parts": found.skipped_parts,
+            "skipped_parts": explanation.skipped_parts,
         }
 
     @app.post("/api/table")
@@ -197,16 +197,16 @@ def predict_table(client: Client, text: str) -> dict[str, Any]:
             f"the table has more than {MAX_TABLE_ROWS:,} movies. "
             "Use the command `ordained predict` for larger files."
         )
-    shown, lines = [], [csv_line(["row", raw.TITLE, *PREDICTION_COLUMNS, "error"])]
+    table, lines = [], [csv_line(["row", raw.TITLE, *PREDICTION_COLUMNS, "error"])]
     for group in predict_rows(client, rows, ROWS_PER_REQUEST, PARALLEL_REQUESTS):
         for answer in group:
             row, prediction = answer.row, answer.prediction
             title = str((row.movie or {}).get(raw.TITLE) or row.copied.get(raw.TCONST, ""))
             genres = prediction.ranked if prediction else ()
             predicted = [asdict(genre) for genre in genres if genre.predicted]
-            shown.append(
+            table.append(
                 {"row": row.number, "title": title, "predicted": predicted, "error": row.error}
             )
             cells = prediction_cells(prediction) if prediction else [""] * len(PREDICTION_COLUMNS)
             lines.append(csv_line([str(row.number), title, *cells, row.error]))
-    return {"rows": shown, "csv": "".join(lines)}
+    return {"rows": table, "csv": "".join(lines)}

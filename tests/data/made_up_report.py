@@ -25,7 +25,7 @@ HTML_TITLE = '<img src="https://outside.example/x.png"> & "quotes" </script><b>'
 """A title with HTML, which a page must escape."""
 
 
-def genre_result(name: str, **changes: Any) -> GenreResult:
+def make_genre_result(name: str, **changes: Any) -> GenreResult:
     """Return a genre with 10 test movies, 8 predicted ones and 6 true positives, so F1 is 2/3."""
     values: dict[str, Any] = {
         "support": 10,
@@ -43,7 +43,7 @@ def genre_result(name: str, **changes: Any) -> GenreResult:
     return GenreResult(genre=name, **{**values, **changes})
 
 
-def predictions(count: int = 60, seed: int = 4) -> Predictions:
+def make_predictions(count: int = 60, seed: int = 4) -> Predictions:
     """Return movies with one to three genres, most of which the model predicts.
 
     The title of the first movie is `HTML_TITLE`.
@@ -65,7 +65,7 @@ def predictions(count: int = 60, seed: int = 4) -> Predictions:
     )
 
 
-def report_content(**changes: Any) -> ReportContent:
+def make_report_content(**changes: Any) -> ReportContent:
     """Return the content of a report on a model that was blessed and pushed."""
     recipe = Recipe(
         model="output/artifacts/Trainer/model/12",
@@ -91,7 +91,7 @@ def report_content(**changes: Any) -> ReportContent:
         best_pass=1,
     )
     few = {"support": 3, "true_positives": 2, "predicted_positives": 3, "judgement": "not judged"}
-    rows = tuple(genre_result(name, **(few if name == "Music" else {})) for name in GENRES)
+    rows = tuple(make_genre_result(name, **(few if name == "Music" else {})) for name in GENRES)
     values: dict[str, Any] = {
         "name": "movie_genres",
         "written": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
@@ -109,7 +109,7 @@ def report_content(**changes: Any) -> ReportContent:
             aggregates={"micro_f1_score": 0.7, "samples_f1": 0.69},
         ),
         "push": PushResult(version="1700000000", destination="output/serving/1700000000"),
-        "predictions": predictions(),
+        "predictions": make_predictions(),
         "slices": (
             SliceMetrics(
                 "decade", "1950s", 20, 0.55, np.full(NUM_GENRES, 0.5), np.full(NUM_GENRES, 6)

@@ -7,13 +7,13 @@ from metadata import Timing
 from report import charts, metrics
 from report.content import DistributionDistance, SliceMetrics
 from schema.genres import GENRES, NUM_GENRES
-from tests.data.made_up_report import genre_result, predictions
+from tests.data.made_up_report import make_genre_result, make_predictions
 
 
 def test_f1_by_genre_is_sorted_and_compared() -> None:
     rows = [
-        genre_result("Drama", f1=0.8, support=1200),
-        genre_result("War", f1=0.2, last_blessed=0.5, judgement="not judged"),
+        make_genre_result("Drama", f1=0.8, support=1200),
+        make_genre_result("War", f1=0.2, last_blessed=0.5, judgement="not judged"),
     ]
     figure = charts.f1_by_genre(rows)
     floor, baseline, last, model = figure.data
@@ -31,7 +31,9 @@ def test_f1_by_genre_is_sorted_and_compared() -> None:
 
 
 def test_f1_by_genre_without_models_to_compare() -> None:
-    figure = charts.f1_by_genre([genre_result("Drama", last_blessed=None, simple_baseline=None)])
+    figure = charts.f1_by_genre(
+        [make_genre_result("Drama", last_blessed=None, simple_baseline=None)]
+    )
     assert [trace.name for trace in figure.data] == [
         "floor (lowest F1 allowed)",
         "this model with 95% confidence interval",
@@ -39,9 +41,9 @@ def test_f1_by_genre_without_models_to_compare() -> None:
 
 
 def test_threshold_curve_marks_the_threshold_of_the_model() -> None:
-    given = predictions()
-    figure = charts.threshold_curve(genre_result("Action", support=7), given, 0)
-    curve = metrics.threshold_curve(given.labels[:, 0], given.probabilities[:, 0])
+    predictions = make_predictions()
+    figure = charts.threshold_curve(make_genre_result("Action", support=7), predictions, 0)
+    curve = metrics.threshold_curve(predictions.labels[:, 0], predictions.probabilities[:, 0])
     lines = {trace.name: trace for trace in figure.data}
     for name, values in (
         ("precision", curve.precision),
@@ -56,22 +58,22 @@ def test_threshold_curve_marks_the_threshold_of_the_model() -> None:
 
 
 def test_calibration_curve_shows_intervals() -> None:
-    given = predictions()
-    figure = charts.calibration_curve("all genres", given.labels, given.probabilities)
-    curve = metrics.calibration_curve(given.labels, given.probabilities)
+    predictions = make_predictions()
+    figure = charts.calibration_curve("all genres", predictions.labels, predictions.probabilities)
+    curve = metrics.calibration_curve(predictions.labels, predictions.probabilities)
     points = figure.data[1]
     assert points.x == pytest.approx(curve.predicted)
     assert points.y == pytest.approx(curve.observed)
     assert points.y + points.error_y.array == pytest.approx(curve.high)
-    assert points.customdata[:, 0].sum() == given.labels.size
+    assert points.customdata[:, 0].sum() == predictions.labels.size
     assert figure.layout.title.text == f"all genres, ECE {curve.expected_error:.3f}"
 
 
 def test_confusion_is_in_percent_of_the_movies_that_have_the_genre() -> None:
-    given = predictions()
-    [heat] = charts.confusion(given, GENRES).data
-    counts = metrics.confusion_counts(given.labels, given.predicted)
-    support = given.labels.sum(axis=0)
+    predictions = make_predictions()
+    [heat] = charts.confusion(predictions, GENRES).data
+    counts = metrics.confusion_counts(predictions.labels, predictions.predicted)
+    support = predictions.labels.sum(axis=0)
     assert heat.customdata.tolist() == counts.tolist()
     assert np.asarray(heat.z) * support[:, np.newaxis] == pytest.approx(100.0 * counts)
     assert heat.y[0] == f"Action ({support[0]})"
@@ -79,12 +81,12 @@ def test_confusion_is_in_percent_of_the_movies_that_have_the_genre() -> None:
 
 
 def test_co_occurrence_leaves_the_diagonal_out() -> None:
-    given = predictions()
-    [heat] = charts.co_occurrence(given.labels, GENRES).data
+    predictions = make_predictions()
+    [heat] = charts.co_occurrence(predictions.labels, GENRES).data
     assert np.isnan(np.diag(heat.z)).all()
-    both = (given.labels[:, 0] & given.labels[:, 1]).sum()
+    both = (predictions.labels[:, 0] & predictions.labels[:, 1]).sum()
     assert heat.customdata[0, 1] == both
-    assert heat.z[0, 1] == pytest.approx(100 * both / given.labels[:, 0].sum())
+    assert heat.z[0, 1] == pytest.approx(100 * both / predictions.labels[:, 0].sum())
 
 
 def test_f1_by_slice_leaves_out_genres_with_few_movies() -> None:
@@ -134,4 +136,4 @@ def test_distances_are_shares_of_their_limits() -> None:
 
 @pytest.mark.parametrize("colour", ["paper_bgcolor", "plot_bgcolor"])
 def test_charts_have_no_background(colour: str) -> None:
-    assert charts.f1_by_genre([genre_result("Drama")]).layout[colour] is None
+    assert charts.f1_by_genre([make_genre_result("Drama")]).layout[colour] is None

@@ -13,7 +13,7 @@ from report.explanations import (
     occlusion_effects,
 )
 from schema import features as raw
-from tests.data.made_up_report import predictions
+from tests.data.made_up_report import make_predictions
 
 MOVIE: Movie = {
     raw.PLOT: "The sheriff's horse; a SHERIFF rides.",
@@ -33,7 +33,7 @@ def test_best_and_worst_predictions_are_selected() -> None:
     predicted = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]], np.bool_)
     probabilities = np.where(predicted, 0.8, 0.1)
     probabilities[2] = [0.95, 0.1, 0.02]
-    given = Predictions(
+    predictions = Predictions(
         tconst=np.array(list("abcde"), object),
         title=np.array(list("abcde"), object),
         labels=labels,
@@ -41,25 +41,25 @@ def test_best_and_worst_predictions_are_selected() -> None:
         probabilities=probabilities,
         scores=np.where(predicted, 0.7, 0.3),
     )
-    best, worst = best_and_worst(given, 2)
+    best, worst = best_and_worst(predictions, 2)
     assert best == [0, 1]
     assert worst[0] == 2
     # The wrongly predicted genre is explained or, without one, the missed genre.
-    assert genre_to_explain(given, 2, correct=False) == 0
-    assert genre_to_explain(given, 4, correct=False) == 1
-    assert genre_to_explain(given, 1, correct=True) == 0
+    assert genre_to_explain(predictions, 2, correct=False) == 0
+    assert genre_to_explain(predictions, 4, correct=False) == 1
+    assert genre_to_explain(predictions, 1, correct=True) == 0
 
 
 def test_doubtful_labels_are_the_most_improbable() -> None:
-    given = predictions()
+    predictions = make_predictions()
     for listed in (True, False):
-        found = doubtful_labels(given, listed=listed)
+        found = doubtful_labels(predictions, listed=listed)
         sure = [1 - label.probability if listed else label.probability for label in found]
         assert sure == sorted(sure, reverse=True)
         assert min(sure) > 0.5
         assert all((label.genre in label.listed) is listed for label in found)
         assert len({label.tconst for label in found}) == len(found)
-    empty = Predictions(*(getattr(given, name)[:0] for name in vars(given)))
+    empty = Predictions(*(getattr(predictions, name)[:0] for name in vars(predictions)))
     assert doubtful_labels(empty, listed=True) == []
 
 

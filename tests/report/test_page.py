@@ -13,7 +13,7 @@ import pytest
 
 from report import page
 from report.content import Anomaly, NodeResult, PushResult, ReportContent
-from tests.data.made_up_report import HTML_TITLE, report_content
+from tests.data.made_up_report import HTML_TITLE, make_report_content
 
 
 class Reader(HTMLParser):
@@ -50,22 +50,22 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def rendered() -> str:
-    return page.render_report(report_content())
+    return page.render_report(make_report_content())
 
 
-def first_words(text: str) -> str:
+def text_before_sections(text: str) -> str:
     """Return the text before the list of sections."""
     return Reader(text.partition("<nav>")[0].partition("</head>")[2]).text
 
 
 def test_the_page_begins_with_the_result(rendered: str) -> None:
-    assert "Blessed and pushed as version 1700000000" in first_words(rendered)
+    assert "Blessed and pushed as version 1700000000" in text_before_sections(rendered)
 
 
-def of_two_genres() -> ReportContent:
+def make_two_genre_content() -> ReportContent:
     """Return a content with two genres, because drawing all charts takes most of the time."""
-    given = report_content(last_training=None, recipe=None, timings=())
-    rows = given.verdict.genres
+    content = make_report_content(last_training=None, recipe=None, timings=())
+    rows = content.verdict.genres
     few = (
         *rows[:2],
         *(
@@ -73,24 +73,24 @@ def of_two_genres() -> ReportContent:
             for row in rows[2:]
         ),
     )
-    return replace(given, verdict=replace(given.verdict, genres=few))
+    return replace(content, verdict=replace(content.verdict, genres=few))
 
 
 def test_a_refusal_begins_with_its_reasons() -> None:
-    given = of_two_genres()
+    content = make_two_genre_content()
     reasons = ("Drama: F1 0.1 is below its floor", "macro-F1: too low")
     refused = replace(
-        given,
-        verdict=replace(given.verdict, blessed=False, reasons=reasons),
+        content,
+        verdict=replace(content.verdict, blessed=False, reasons=reasons),
         push=PushResult(reasons=("the Evaluator did not bless the model",)),
     )
-    begin = first_words(page.render_report(refused))
+    begin = text_before_sections(page.render_report(refused))
     assert "Not pushed: the gate refused the model" in begin
     assert all(reason in begin for reason in reasons)
-    canary = first_words(
-        page.render_report(replace(given, push=PushResult(reasons=("no answer",))))
+    not_pushed = text_before_sections(
+        page.render_report(replace(content, push=PushResult(reasons=("no answer",))))
     )
-    assert "Not pushed, although the gate blessed the model\nno answer" in canary
+    assert "Not pushed, although the gate blessed the model\nno answer" in not_pushed
 
 
 def test_all_sections_have_their_contents(rendered: str) -> None:
@@ -159,7 +159,7 @@ def test_the_library_and_the_charts_are_in_it(rendered: str) -> None:
 
 
 def test_a_first_model_without_ml_metadata() -> None:
-    text = Reader(page.render_report(of_two_genres())).text
+    text = Reader(page.render_report(make_two_genre_content())).text
     assert "There is no last blessed model" in text
     assert "ML Metadata was not read" in text
 
@@ -202,17 +202,17 @@ def test_a_run_with_a_failed_node() -> None:
 
 def test_a_model_whose_run_failed() -> None:
     failed = replace(
-        of_two_genres(), push=PushResult(reasons=("no space left",), failed_node="Pusher")
+        make_two_genre_content(), push=PushResult(reasons=("no space left",), failed_node="Pusher")
     )
     text = Reader(page.render_report(failed)).text
     assert "Failed: Pusher ended with an error\nno space left\nSummary" in text
 
 
 def test_predicted_positives_narrow_the_interval_of_a_zero_f1() -> None:
-    given = of_two_genres()
+    content = make_two_genre_content()
     rows = (
         replace(
-            given.verdict.genres[0],
+            content.verdict.genres[0],
             true_positives=0,
             predicted_positives=40,
             f1=0.0,
@@ -220,10 +220,10 @@ def test_predicted_positives_narrow_the_interval_of_a_zero_f1() -> None:
             recall=0.0,
         ),
     )
-    missed = replace(given.verdict, genres=(*rows, *given.verdict.genres[1:]))
+    missed = replace(content.verdict, genres=(*rows, *content.verdict.genres[1:]))
     # Wilson's interval of J, 0 successes in 50 trials, ends at z²/(50 + z²) = .0713.
     assert rows[0].interval == pytest.approx((0.0, 0.1332), abs=1e-4)
-    text = Reader(page.render_report(replace(given, verdict=missed))).text
+    text = Reader(page.render_report(replace(content, verdict=missed))).text
     assert "Action\npass\n10\n0.000\n0.00–0.13\n" in text
 
 
@@ -241,5 +241,5 @@ def test_predicted_positives_narrow_the_interval_of_a_zero_f1() -> None:
 def test_encoders_of_the_training_record(
     hparams: dict[str, str], encoders: str, sentence_encoder: str
 ) -> None:
-    training = replace(report_content().training, hparams=hparams)
+    training = replace(make_report_content().training, hparams=hparams)
     assert (training.encoders, training.sentence_encoder) == (encoders, sentence_encoder)
