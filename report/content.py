@@ -222,7 +222,13 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class NodeResult:
-    """How a node of a run ended: `done`, `cached` or `failed`, after some seconds."""
+    """The result of one node of a run.
+
+    Attributes:
+        node: Id of the node.
+        status: `done`, `cached` or `failed`.
+        seconds: Duration of the node.
+    """
 
     node: str
     status: str
@@ -271,8 +277,8 @@ class ReportContent:
         training: Record of the model's training.
         last_training: Record of the last blessed model's training; None without such a model.
         data: Data that the model was trained and evaluated on.
-        recipe: Data, code and settings of the model; None without ML Metadata.
-        last_recipe: Data, code and settings of the last blessed model; None if it is unknown.
+        lineage: Data, code and settings of the model; None without ML Metadata.
+        last_lineage: Data, code and settings of the last blessed model; None if it is unknown.
         models_on_same_data: Other models that were trained on the same data, one line each.
         timings: Duration of each node of the run.
     """
@@ -289,7 +295,7 @@ class ReportContent:
     training: TrainingRecord
     last_training: TrainingRecord | None
     data: DataSummary
-    recipe: Recipe | None
-    last_recipe: Recipe | None
+    lineage: Recipe | None
+    last_lineage: Recipe | None
     models_on_same_data: tuple[str, ...]
     timings: tuple[Timing, ...]

@@ -203,8 +203,8 @@ def _changes(content: ReportContent) -> list[Change]:
         return []
     changed = differences("hyperparameter ", last.hparams, current.hparams)
     changed += differences("version of ", last.versions, current.versions)
-    if content.recipe and content.last_recipe:
-        recipes = changes(content.last_recipe, content.recipe)
+    if content.lineage and content.last_lineage:
+        recipes = changes(content.last_lineage, content.lineage)
         changed += [change for change in recipes if ".hparams." not in change.what]
     return changed
 

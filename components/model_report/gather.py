@@ -87,8 +87,8 @@ def gather(
         training=training,
         last_training=last_training,
         data=_data(given, Path(movies_directory) if movies_directory else None),
-        recipe=metadata.recipe(history, given["model"].id),
-        last_recipe=metadata.recipe(history, last.id) if last else None,
+        lineage=metadata.recipe(history, given["model"].id),
+        last_lineage=metadata.recipe(history, last.id) if last else None,
         models_on_same_data=tuple(metadata.trained_on_same_data(history, given["model"].id)),
         timings=tuple(metadata.timings(history, history.newest_run)),
     )

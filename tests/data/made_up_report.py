@@ -67,7 +67,7 @@ def make_predictions(count: int = 60, seed: int = 4) -> Predictions:
 
 def make_report_content(**changes: Any) -> ReportContent:
     """Return the content of a report on a model that was blessed and pushed."""
-    recipe = Recipe(
+    lineage = Recipe(
         model="output/artifacts/Trainer/model/12",
         made=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
         run="2026-03-01T10:00:00+00:00",
@@ -157,8 +157,10 @@ def make_report_content(**changes: Any) -> ReportContent:
                 "other_genres": {"News": 1},
             },
         ),
-        "recipe": recipe,
-        "last_recipe": Recipe(**{**vars(recipe), "code": {"Trainer": "cccc", "Transform": "bbbb"}}),
+        "lineage": lineage,
+        "last_lineage": Recipe(
+            **{**vars(lineage), "code": {"Trainer": "cccc", "Transform": "bbbb"}}
+        ),
         "models_on_same_data": (
             "the model of 2026-02-01 10:00 UTC: output/artifacts/Trainer/model/3",
         ),

@@ -64,7 +64,7 @@ def test_the_page_begins_with_the_result(rendered: str) -> None:
 
 def make_two_genre_content() -> ReportContent:
     """Return a content with two genres, because drawing all charts takes most of the time."""
-    content = make_report_content(last_training=None, recipe=None, timings=())
+    content = make_report_content(last_training=None, lineage=None, timings=())
     rows = content.verdict.genres
     few = (
         *rows[:2],
