@@ -60,7 +60,7 @@ def test_anomalies_are_told_one_by_one(tmp_path: Path) -> None:
     assert "average_rating: values above 10" in page
     assert "Correct the ratings" in page
     assert "the whole of it in one line" not in page
-    assert "12 movies of 14 titles." in page
+    assert "12 movies from 14 titles." in page
 
 
 @pytest.mark.parametrize("last", ["Trainer", Node.EVALUATOR])
