@@ -214,7 +214,7 @@ class TestFaults:
         assert "Correct the values, or accept a wider range with `make schema`." in findings[0]
         assert "Traceback" not in run.output
         assert half_done(project.output) == []
-        begin = told(project, run).partition("<h2>What was read")[0]
+        begin = told(project, run).partition("<h2>Ingested data")[0]
         assert "Stopped: the data have anomalies" in begin
         assert begin.count("average_rating") == 2 * len(findings)
 
@@ -234,12 +234,12 @@ class TestFaults:
         [log] = sorted((project.output / "logs").glob("run-*.log"))[-1:]
         assert run.lines[-3] == "failed:"
         page = told(project, run)
-        begin = page.partition("<h2>What was read")[0]
+        begin = page.partition("<h2>Ingested data")[0]
         assert "Failed: Trainer ended with an error" in begin
         assert "DataLossError" in begin
         assert str(log) in begin
         assert page.index(">WordVectors</td>") < page.index(">Trainer</td>")
-        assert f"<p>{MOVIES} movies of {MOVIES} titles.</p>" in page
+        assert f"<p>{MOVIES} movies from {MOVIES} titles.</p>" in page
         assert "DataLossError" in run.lines[-2]
         assert run.lines[-1] == f"  the whole story is in {log}"
         assert "Traceback (most recent call last)" in log.read_text()
@@ -257,7 +257,7 @@ class TestFaults:
         begin, _, rest = told(project, run).partition("<nav>")
         assert "Failed: Pusher ended with an error" in begin
         assert run.errors.removeprefix("error: ").strip() in begin
-        assert all(f'<section id="{name}">' in rest for name in ("gate", "movies", "lineage"))
+        assert all(f'<section id="{name}">' in rest for name in ("gate", "examples", "lineage"))
 
     def test_a_model_that_cannot_be_reported_on(self, project: Project) -> None:
         [training] = project.artifacts("Trainer", "model")
