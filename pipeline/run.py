@@ -72,7 +72,7 @@ def run(
             given = {name: value for name, value in vars(options).items() if name not in _PLACES}
             loaded = configuration.load(options.data.resolve(), output, options.config, **given)
             config, notes = earlier_search.resolved(loaded)
-            if config.hparams.reads_sentences:
+            if config.hparams.has_sentence_encoder:
                 ENCODERS[config.hparams.sentence_encoder].require()
             token = versions.destination_token(config.model_directory)
             pipeline = create_pipeline(config, token)

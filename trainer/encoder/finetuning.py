@@ -108,7 +108,7 @@ def _digest(rows: Rows, hparams: HParams) -> str:
         hparams.encoder_layers,
         hparams.finetuned_layers,
         hparams.finetuning_epochs,
-        hparams.finetuning_rate,
+        hparams.finetuning_learning_rate,
         precision.resolved(hparams.precision),
         hparams.seed,
     ]
@@ -127,7 +127,7 @@ class GenreReader(keras.Model):
 
     def __init__(self, hparams: HParams, log_odds: np.ndarray) -> None:
         super().__init__()
-        self.layers_above = range(hparams.first_finetuned or 0, hparams.encoder_layers)
+        self.layers_above = range(hparams.first_finetuned_layer or 0, hparams.encoder_layers)
         self.encoder = SentenceEncoder.of(hparams, trainable_layers=self.layers_above)
         self.dropout = keras.layers.Dropout(0.3, seed=hparams.seed)
         bias = keras.initializers.Constant(log_odds)
@@ -149,14 +149,14 @@ def tune(rows: Rows, hparams: HParams) -> Tuned:
     """Train the upper layers under a linear layer that is thrown away afterwards."""
     keras.utils.set_random_seed(hparams.seed)
     pieces, labels = rows.inputs[PIECES], np.asarray(rows.labels, np.float32)
-    reader = GenreReader(hparams, rows.log_odds())
+    reader = GenreReader(hparams, rows.genre_log_odds())
     steps_a_pass = -(-len(labels) // BATCH)
     steps = steps_a_pass * hparams.finetuning_epochs
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
         decay_steps=steps,
         alpha=0.02,
-        warmup_target=hparams.finetuning_rate,
+        warmup_target=hparams.finetuning_learning_rate,
         warmup_steps=max(steps // 15, 1),
     )
     reader.compile(

@@ -106,9 +106,9 @@ class SentenceEncoder(keras.layers.Layer):
         """The encoder of a training; further arguments, and errors, are the constructor's."""
         return cls(
             hparams.encoder_layers,
-            hparams.lower_layer,
+            hparams.extra_layer,
             pretrained=ENCODERS[hparams.sentence_encoder],
-            content_from=hparams.first_finetuned,
+            content_from=hparams.first_finetuned_layer,
             compute_dtype=precision.resolved(hparams.precision),
             **kwargs,
         )

@@ -50,13 +50,13 @@ class SentenceStore:
         """What makes vectors differ: encoder, number of layers, precision; code and weights."""
         # The code holds the checksums of the pretrained weights.
         made_by = hashlib.sha256(fingerprint("trainer.encoder.sentence").encode())
-        made_by.update(repr(self.hparams.first_finetuned).encode())
+        made_by.update(repr(self.hparams.first_finetuned_layer).encode())
         for name, value in sorted(self.finetuned.items()):
             made_by.update(name.encode() + np.ascontiguousarray(value).tobytes())
         parts = [
             self.hparams.sentence_encoder,
             "finetuned" if self.finetuned else None,
-            self.hparams.lower_layer,
+            self.hparams.extra_layer,
             self.hparams.encoder_layers,
             precision.resolved(self.hparams.precision),
             made_by.hexdigest()[:16],
@@ -76,7 +76,7 @@ class SentenceStore:
         }
         if missing:
             self._make(missing)
-        width = self._pretrained.dimensions * (2 if self.hparams.lower_layer else 1)
+        width = self._pretrained.dimensions * (2 if self.hparams.extra_layer else 1)
         return np.array([self._known[key] for key in keys], np.float16).reshape(-1, width)
 
     def add(self, pieces: tf.RaggedTensor, vectors: np.ndarray) -> None:

@@ -27,7 +27,9 @@ from trainer.encoder.sentence_store import SentenceStore
 from trainer.encoder.token_states import TokenStates
 from trainer.hparams import HParams
 
-SMALL = HParams(encoder_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_rate=1e-3)
+SMALL = HParams(
+    encoder_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_learning_rate=1e-3
+)
 
 RANDOM = np.random.default_rng(3)
 FUNCTION = np.flatnonzero(~function_words.content())
@@ -74,10 +76,10 @@ def test_the_upper_layers_alone_have_moved(tuned: Tuned) -> None:
 
 @pytest.mark.parametrize("layers", [{}, {"finetuned_layers": 2}, {"encoder_layers": 1}])
 def test_vectors_are_those_that_the_encoder_makes(rows: Rows, layers: dict[str, int]) -> None:
-    of = SMALL.changed({"finetuning_epochs": 1, **layers})
+    of = SMALL.updated({"finetuning_epochs": 1, **layers})
     weights, vectors = tune(rows, of)
     encoder = SentenceEncoder(
-        of.encoder_layers, of.lower_layer, content_from=of.first_finetuned, instead=weights
+        of.encoder_layers, of.extra_layer, content_from=of.first_finetuned_layer, instead=weights
     )
     expected = encoder(rows.inputs[PIECES].to_tensor())
     np.testing.assert_allclose(vectors, expected, atol=0.01)
@@ -141,7 +143,7 @@ def test_a_pass_sees_other_tokens_of_a_text_in_their_order() -> None:
 def test_the_same_movies_are_not_trained_on_twice(
     rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = SMALL.changed({"finetuning_epochs": 1})
+    quick = SMALL.updated({"finetuning_epochs": 1})
     first = finetuned(rows, quick, tmp_path)
     (file,) = tmp_path.glob("finetuned-*")
     with monkeypatch.context() as patched:
@@ -159,4 +161,4 @@ def test_the_same_movies_are_not_trained_on_twice(
 
 
 def test_nothing_to_fine_tune(rows: Rows) -> None:
-    assert finetuned(rows, SMALL.changed({"finetuned_layers": 0}), None).weights == {}
+    assert finetuned(rows, SMALL.updated({"finetuned_layers": 0}), None).weights == {}

@@ -20,7 +20,7 @@ PIECES = tf.ragged.constant(
 
 def test_vectors_are_those_of_the_encoder() -> None:
     made = SentenceStore(None, TWO).encode(PIECES)
-    encoder = sentence.SentenceEncoder(2, 1, content_from=TWO.first_finetuned)
+    encoder = sentence.SentenceEncoder(2, 1, content_from=TWO.first_finetuned_layer)
     expected = encoder(PIECES.to_tensor()).numpy()
     assert made.dtype == np.float16
     np.testing.assert_allclose(made, expected, atol=2e-3)
@@ -45,7 +45,7 @@ def test_what_is_known_is_not_read_again(tmp_path: Path, monkeypatch: pytest.Mon
 def test_other_ways_of_encoding_have_files_of_their_own(tmp_path: Path) -> None:
     one = SentenceStore(tmp_path, ONE).encode(PIECES)
     two = SentenceStore(tmp_path, TWO).encode(PIECES)
-    rough = SentenceStore(tmp_path, ONE.changed({"precision": "bfloat16"})).encode(PIECES)
+    rough = SentenceStore(tmp_path, ONE.updated({"precision": "bfloat16"})).encode(PIECES)
     assert len(list(tmp_path.iterdir())) == 3
     assert np.abs(one - two[:, -MINILM.dimensions :]).max() > 0.01
     assert 0 < np.abs(one - rough).max() < 0.05

@@ -23,7 +23,7 @@ from tests.data.tiny_training import SHIPPED_BUT_SMALL
 from tests.end_to_end.project import MOVIES, Project, Run
 from trainer import run
 from trainer.encoder.pretrained import ENCODERS
-from trainer.ensemble.thresholds import PATTERNS
+from trainer.ensemble.decision_rule import MISSINGNESS_PATTERNS
 from trainer.hparams import HParams
 from transform import features as xf
 
@@ -285,9 +285,9 @@ def test_decisions_follow_the_recorded_thresholds(
     thresholds = np.array(
         [
             [genres[genre]["threshold"] for genre in GENRES]
-            for genres in (decisions[pattern] for pattern in PATTERNS)
+            for genres in (decisions[pattern] for pattern in MISSINGNESS_PATTERNS)
         ]
-    )[[pattern_of(movie, people) for movie in movies]]
+    )[[missingness_pattern(movie, people) for movie in movies]]
 
     answer = signatures[names.SERVING_SIGNATURE](**named(movies))
     margins = logit(answer["probabilities"].numpy()) - logit(thresholds)
@@ -297,8 +297,8 @@ def test_decisions_follow_the_recorded_thresholds(
     assert clear.mean() > 0.99
 
 
-def pattern_of(movie: dict[str, str], people: dict[str, set[str]]) -> int:
-    """Which of `PATTERNS` a row has, given who was seen in training."""
+def missingness_pattern(movie: dict[str, str], people: dict[str, set[str]]) -> int:
+    """Which of `MISSINGNESS_PATTERNS` a row has, given who was seen in training."""
     seen = any(people[name] & people_of(movie, name) for name in raw.PEOPLE)
     return 2 * seen + bool(movie[raw.RATING] and movie[raw.VOTES])
 
@@ -363,7 +363,7 @@ def test_each_encoder_trains_and_exports(
     of = {"word_encoder": words, "sentence_encoder": sentences, "encoder_layers": 2, "epochs": 1}
     hparams = HParams(**SHIPPED_BUT_SMALL | of)
     try:
-        if hparams.reads_sentences:
+        if hparams.has_sentence_encoder:
             ENCODERS[sentences].require()
     except UserError as error:
         pytest.skip(str(error))
