@@ -126,7 +126,7 @@ class Training:
     """How the model was trained, as `training.json` has it.
 
     Attributes:
-        history: learning curves by name, one value for each pass.
+        history: learning curves by name, one value per epoch.
         parameters: number of the model's parameters.
         cached_finetuning_seconds: Duration of an earlier training's fine-tuning of the sentence
             encoder if its weights were used; else 0.
