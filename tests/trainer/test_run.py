@@ -77,7 +77,7 @@ def test_the_served_model_predicts_as_the_trained_one(
     hparams = HParams(**SHIPPED_BUT_SMALL)
     serve = tf.saved_model.load(arguments.serving_model_dir).signatures[SERVING_SIGNATURE]
     movies = MOVIES["eval"]
-    answer = serve(
+    outputs = serve(
         **{
             name: tf.constant([movie[name] for movie in movies], tf.float32)
             if name in raw.NUMBERS
@@ -93,9 +93,9 @@ def test_the_served_model_predicts_as_the_trained_one(
     )
     probabilities, margins = decision_rule.apply(tf.constant(logits), tf.fill([len(movies)], 3))
     # In training, features have half precision.
-    np.testing.assert_allclose(answer["probabilities"], probabilities, atol=0.01)
+    np.testing.assert_allclose(outputs["probabilities"], probabilities, atol=0.01)
     clear = np.abs(margins) > 0.05
-    np.testing.assert_array_equal(answer["predicted"].numpy()[clear], margins.numpy()[clear] >= 0)
+    np.testing.assert_array_equal(outputs["predicted"].numpy()[clear], margins.numpy()[clear] >= 0)
     assert record["parameters"] > 11_000_000
 
 
