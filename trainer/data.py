@@ -36,7 +36,7 @@ Inputs = dict[str, tf.Tensor]
 
 
 class TitlePlotTokenizer(tf.Module):
-    """Convert title and plot to the word pieces that the sentence encoder reads.
+    """Tokenizer of title and plot into the word pieces that the sentence encoder reads.
 
     Title and plot become one text of two segments, `[CLS] title [SEP] plot [SEP]`, as BERT reads
     sentence pairs (Devlin et al. 2019, arXiv:1810.04805). So the encoder reads the plot in the

@@ -79,7 +79,7 @@ def best_epoch(history: History) -> int:
 
 
 class GenreScores(keras.callbacks.Callback):
-    """Add the scores on the eval split to the logs of each epoch.
+    """Callback that adds the scores on the eval split to the logs of each epoch.
 
     `val_loss` is the binary cross entropy, `val_map` the mean average precision over the genres,
     and `val_macro_f1` their mean F1. Stacking weights and thresholds are fitted on the same split,

@@ -128,7 +128,7 @@ def _complete_tree(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 class ForestLayer(keras.layers.Layer):
-    """Evaluate a forest.
+    """Layer that evaluates a forest.
 
     Args:
         forest: Trees of all genres.

@@ -66,7 +66,7 @@ def encode_words(
 
 
 class WordDropout(keras.layers.Layer):
-    """Replace random ids with 0, the id of padding, during training.
+    """Dropout of words: in training, random ids become 0, the id of padding.
 
     Args:
         rate: Float between 0 and 1. Rate at which ids are replaced.
@@ -88,7 +88,7 @@ class WordDropout(keras.layers.Layer):
 
 
 class MaskedAveragePooling(keras.layers.Layer):
-    """Average the positions of each window that are not padding.
+    """Average pooling over windows of positions, without padding.
 
     Windows are counted from the first position, so that the result of a row does not depend on the
     longest row of its batch.
@@ -129,7 +129,7 @@ class MaskedAveragePooling(keras.layers.Layer):
 
 
 class MaskedMaxPooling(keras.layers.Layer):
-    """Return the maximum over all positions that are not padding; 0 for a row of padding only."""
+    """Maximum over all positions that are not padding; 0 for a row of only padding."""
 
     supports_masking = True
 
@@ -144,7 +144,7 @@ class MaskedMaxPooling(keras.layers.Layer):
 
 
 class AttentionPooling(keras.layers.Layer):
-    """Average all positions that are not padding, weighted by a learned score."""
+    """Average over all positions that are not padding, weighted by a learned score."""
 
     supports_masking = True
 

@@ -94,12 +94,12 @@ def has_known_people(inputs: Mapping[str, Any]) -> Any:
 
 
 class FieldDropout(keras.layers.Layer):
-    """Mask whole fields of random movies during training, because real catalogues lack some.
+    """Dropout of whole fields of random movies, because real catalogues lack some fields.
 
-    All credits, all numbers and the title are masked at `rate` each, independently. Half of the
-    movies with masked credits keep their credit counts, like movies whose people have no other
-    movie. At a third of `rate`, each single people field, and rating and votes together, are masked
-    as well.
+    It is only active in training. All credits, all numbers and the title are masked at `rate` each,
+    independently of each other. Half of the movies with masked credits keep their credit counts,
+    like movies whose people have no other movie. At a third of `rate`, each single people field is
+    masked, and rating and votes together.
 
     Args:
         rate: Float between 0 and 1. Rate at which fields are masked.

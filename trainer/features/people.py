@@ -84,7 +84,7 @@ def count_genres(incidence: sparse.csr_matrix, labels: np.ndarray, folds: np.nda
 
 
 class PeopleTargetEncoding(keras.layers.Layer):
-    """Encode the people of a movie by the genres of their movies.
+    """Target encoding of the people of a movie by the genres of their movies.
 
     The encoding of a person for a genre is the log ratio of the genre's share of their movies to
     its share of all movies, smoothed by adding `smoothing` average movies. A movie gets the mean

@@ -126,7 +126,7 @@ def _fit_coefficients(rows: sparse.csr_matrix, labels: np.ndarray, seed: int) ->
 
 
 class TextLogits(keras.layers.Layer):
-    """Apply the regressions on one text feature, without their intercepts.
+    """Logits of the regressions on one text feature, without their intercepts.
 
     Args:
         regression: Fitted regressions.

@@ -65,7 +65,7 @@ def incidence_matrix(vocabulary: np.ndarray, ids: tf.RaggedTensor) -> sparse.csr
 
 
 class VocabularyLookup(keras.layers.Layer):
-    """Look up ids in a vocabulary, as `vocabulary_indices` does, with TensorFlow operations.
+    """Lookup of ids in a vocabulary: `vocabulary_indices` with TensorFlow operations.
 
     Args:
         vocabulary: int32 [vocabulary], ascending.
