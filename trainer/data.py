@@ -13,7 +13,7 @@ from schema.genres import NUM_GENRES
 from schema.names import EXAMPLES_COMPRESSION
 from transform import features as xf
 from transform import minilm
-from transform.wordpiece import WordPieces, basic_words
+from transform.wordpiece import WordPieceTokenizer, basic_tokenize
 
 MAX_IDS_PER_FEATURE: Final[dict[str, int]] = {
     xf.PLOT_NGRAMS: 500,
@@ -46,8 +46,8 @@ class TitlePlotTokenizer(tf.Module):
     def __init__(self) -> None:
         super().__init__()
         vocabulary = minilm.vocabulary()
-        self.word_pieces = WordPieces(vocabulary)
-        self.begin_id, self.end_id = map(vocabulary.index, (minilm.BEGIN, minilm.END))
+        self.tokenizer = WordPieceTokenizer(vocabulary)
+        self.begin_id, self.end_id = map(vocabulary.index, (minilm.CLS, minilm.SEP))
 
     def __call__(self, titles: tf.Tensor, plots: tf.Tensor) -> tf.Tensor:
         """Return the ids of the word pieces of each movie.
@@ -59,8 +59,8 @@ class TitlePlotTokenizer(tf.Module):
         Returns:
             int32 [N, longest], padded with 0; at most `MAX_PIECES` columns.
         """
-        title = self.word_pieces.ids(basic_words(titles))[:, :MAX_TITLE_PIECES]
-        plot = self.word_pieces.ids(basic_words(plots))
+        title = self.tokenizer.tokenize(basic_tokenize(titles))[:, :MAX_TITLE_PIECES]
+        plot = self.tokenizer.tokenize(basic_tokenize(plots))
         ones = tf.ones([tf.size(plots), 1], tf.int64)
         text = tf.concat([self.begin_id * ones, title, self.end_id * ones, plot], axis=1)
         ids = tf.concat([text[:, : MAX_PIECES - 1], self.end_id * ones], axis=1)
@@ -77,7 +77,7 @@ def mask_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
     Returns:
         int32 [N, varying].
     """
-    end_id = minilm.vocabulary().index(minilm.END)
+    end_id = minilm.vocabulary().index(minilm.SEP)
     positions = tf.ragged.range(pieces.row_lengths())
     end_positions = pieces.with_flat_values(
         tf.where(pieces.flat_values == end_id, positions.flat_values, pieces.flat_values.shape[0])
@@ -193,7 +193,14 @@ def load(
         with_pieces: Boolean. Whether to add the input `PIECES`; False by default.
     """
     spec = tft_output.transformed_feature_spec()
-    names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.SPLIT_GROUP, xf.LABEL)
+    names = (
+        *xf.ID_FEATURES,
+        *xf.TEXT_FEATURES,
+        xf.NUMBERS,
+        xf.NUMBERS_MISSING,
+        xf.SPLIT_GROUP,
+        xf.LABEL,
+    )
     spec = {name: spec[name] for name in names}
     tokenizer = TitlePlotTokenizer() if with_pieces else None
 

@@ -16,9 +16,9 @@ from tfx import v1 as tfx
 from schema.errors import UserError
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, WORD_VECTORS_FILE, Split
 from trainer import data, precision
-from trainer.encoder.finetuning import Finetuned, finetuned
+from trainer.encoder.fine_tuning import FineTunedWeights, load_or_fine_tune
 from trainer.encoder.sentence import SentenceEncoder, Weights
-from trainer.encoder.sentence_store import SentenceStore
+from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.ensemble import network, training, trees
 from trainer.export import signatures
 from trainer.features import extractor
@@ -48,7 +48,9 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     feature_extractor = extractor.build(training_inputs.fitted_features.for_serving(), hparams)
     encoder = None
     if hparams.has_sentence_encoder:
-        encoder = SentenceEncoder.of(hparams, instead=training_inputs.encoder_weights)
+        encoder = SentenceEncoder.from_hparams(
+            hparams, weight_overrides=training_inputs.encoder_weights
+        )
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     model_directory = Path(fn_args.serving_model_dir)
     signatures.export(
@@ -57,7 +59,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
     parts = (feature_extractor, members, encoder)
     record = {
-        "hparams": hparams.model_dump() | {"precision": precision.resolved(hparams.precision)},
+        "hparams": hparams.model_dump() | {"precision": precision.resolve(hparams.precision)},
         "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
         "best_epoch": training.best_epoch(history),
@@ -136,15 +138,15 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> TrainingInputs:
     train_features = extractor.compute(feature_extractor, train, folds)
     eval_features = extractor.compute(feature_extractor, evaluation)
     forest = trees.fit(train.with_inputs(train_features), hparams)
-    encoder_weights, cached_seconds = Finetuned({}, 0.0)
+    encoder_weights, cached_seconds = FineTunedWeights({}, 0.0)
     if hparams.has_sentence_encoder:
         masked = np.random.default_rng(hparams.seed).random(len(train)) < TITLE_DROPOUT
         pieces = data.mask_titles(train.inputs[data.PIECES], masked)
         train = train.with_inputs({data.PIECES: pieces})
         store = (fn_args.custom_config or {}).get("sentence_store")
         directory = Path(store) if store else None
-        encoder_weights, cached_seconds = finetuned(train, hparams, directory)
-        vectors = SentenceStore(directory, hparams, encoder_weights)
+        encoder_weights, cached_seconds = load_or_fine_tune(train, hparams, directory)
+        vectors = SentenceVectorStore(directory, hparams, encoder_weights)
         train_features[network.SENTENCE_VECTORS] = vectors.encode(train.inputs[data.PIECES])
         eval_features[network.SENTENCE_VECTORS] = vectors.encode(evaluation.inputs[data.PIECES])
     return TrainingInputs(

@@ -37,7 +37,7 @@ from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, Split
 from trainer import data
 from trainer import run as training
 from trainer.data import Rows
-from trainer.encoder.sentence_store import SentenceStore
+from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.ensemble import decision_rule, trees
 from trainer.ensemble.network import SENTENCE_VECTORS
 from trainer.ensemble.training import EVAL_BATCH_SIZE, fit_decision_rule
@@ -237,7 +237,7 @@ class Experiment:
             extractor.build(prepared.fitted_features.for_serving(), shared), test
         )
         if shared.has_sentence_encoder:
-            store = SentenceStore(directory, shared, prepared.encoder_weights)
+            store = SentenceVectorStore(directory, shared, prepared.encoder_weights)
             more[SENTENCE_VECTORS] = store.encode(test.inputs[data.PIECES])
         self._prepared = (shared, prepared, test.with_inputs(more))
         return self._prepared[1:]

@@ -47,7 +47,7 @@ def test_only_selected_inputs_are_read() -> None:
 
 
 VOCABULARY = minilm.vocabulary()
-BEGIN, END, A, STORY = map(VOCABULARY.index, (minilm.BEGIN, minilm.END, "a", "story"))
+BEGIN, END, A, STORY = map(VOCABULARY.index, (minilm.CLS, minilm.SEP, "a", "story"))
 
 
 def test_title_and_plot_are_separated() -> None:

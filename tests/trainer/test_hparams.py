@@ -58,7 +58,7 @@ def test_more_layers_than_the_encoder_has(values: dict[str, Any], message: str) 
 def test_all_layers_of_the_encoder() -> None:
     assert HParams(sentence_encoder="mpnet", encoder_layers=12).encoder_layers == 12
     assert HParams(sentence_encoder="none", encoder_layers=12).encoder_layers == 12
-    assert {name: encoder.layers for name, encoder in ENCODERS.items()} == ENCODER_LAYERS
+    assert {name: encoder.num_layers for name, encoder in ENCODERS.items()} == ENCODER_LAYERS
 
 
 def test_an_update_keeps_the_given_values() -> None:

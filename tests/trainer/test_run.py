@@ -107,7 +107,7 @@ def test_the_split_key_is_used_in_training_only(
     assert set(serve.structured_input_signature[1]) == set(raw.MODEL_INPUTS)
     groups = training_inputs.train.inputs[xf.SPLIT_GROUP].numpy()
     keys = [movie[raw.SPLIT_KEY] for movie in MOVIES["train"]]
-    expected = tf.strings.to_hash_bucket_fast(keys, xf.HASHES).numpy()
+    expected = tf.strings.to_hash_bucket_fast(keys, xf.NUM_HASHES).numpy()
     np.testing.assert_array_equal(groups, expected)
 
 
@@ -152,7 +152,9 @@ def test_sentence_vectors_come_from_the_fine_tuned_encoder(
 ) -> None:
     hparams = HParams(**SHIPPED_BUT_SMALL)
     assert training_inputs.encoder_weights
-    encoder = SentenceEncoder.of(hparams, instead=training_inputs.encoder_weights)
+    encoder = SentenceEncoder.from_hparams(
+        hparams, weight_overrides=training_inputs.encoder_weights
+    )
     pieces = training_inputs.evaluation.inputs[data.PIECES][:9].to_tensor()
     vectors = training_inputs.evaluation.inputs[SENTENCE_VECTORS][:9]
     np.testing.assert_allclose(vectors, encoder(pieces), atol=0.02)

@@ -143,11 +143,11 @@ def test_served_features_equal_transformed_examples(
 
     assert set(trained) == {
         *xf.ID_FEATURES,
-        *xf.TEXTS,
+        *xf.TEXT_FEATURES,
         xf.NUMBERS,
         xf.NUMBERS_MISSING,
         xf.LABEL,
-        *xf.SLICES,
+        *xf.SLICE_KEYS,
         xf.SPLIT_GROUP,
     }
     for name, values in trained.items():
@@ -373,7 +373,7 @@ def test_each_encoder_trains_and_exports(
     hparams = HParams(**SHIPPED_BUT_SMALL | changes)
     try:
         if hparams.has_sentence_encoder:
-            ENCODERS[sentences].require()
+            ENCODERS[sentences].check_installed()
     except UserError as error:
         pytest.skip(str(error))
     run.run_fn(
