@@ -231,7 +231,7 @@ def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     If the labels are probabilities, it is the threshold with the highest expected F1.
     """
-    # Each row counts twice: as a positive, weighted by its label, and as a negative.
+    # Each row counts as a positive, weighted by its label, and as a negative, weighted by the rest.
     truth = np.repeat([1, 0], len(labels))
     precision, recall, cuts = precision_recall_curve(
         truth, np.tile(probabilities, 2), sample_weight=np.append(labels, 1 - labels)

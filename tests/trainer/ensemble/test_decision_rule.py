@@ -37,9 +37,8 @@ def test_few_positives_change_the_threshold_slightly() -> None:
     empirical = np.log(0.075 / 0.925)  # below the last probability: all three are predicted
     weight = 1 / (1 + decision_rule.THRESHOLD_SHRINKAGE)
     mixed = sigmoid(weight * empirical + (1 - weight) * expected)
-    assert decision_rule.choose_thresholds(probabilities, labels)[0] == pytest.approx(
-        mixed, abs=1e-6
-    )
+    chosen = decision_rule.choose_thresholds(probabilities, labels)
+    assert chosen[0] == pytest.approx(mixed, abs=1e-6)
 
 
 def test_stacking_finds_the_weights_and_intercepts_that_generated_the_labels() -> None:
@@ -66,10 +65,10 @@ def test_stacking_weights_of_a_rare_genre_are_shrunk_to_those_of_all_genres() ->
     rng = np.random.default_rng(3)
     members = rng.normal(size=(50_000, 2, 2)) * 2
     labels = (rng.uniform(size=(50_000, 2)) < sigmoid(members[:, 0])).astype(float)
-    few = members.copy()
-    few[20:, :, 1] = -9.0
+    rare = members.copy()
+    rare[20:, :, 1] = -9.0
     labels[20:, 1] = 0
-    weights, _ = decision_rule.fit_stacking(few, labels)
+    weights, _ = decision_rule.fit_stacking(rare, labels)
     assert weights[0, 0] == pytest.approx(1, abs=0.1)
     assert weights[1, 1] < weights[0, 1]
 
@@ -105,10 +104,9 @@ def inputs(directors: int, missing: list[float]) -> dict[str, tf.Tensor]:
         (7, [0.0, 0.0, 0.0, 0.0], 3),
     ],
 )
-def test_pattern_of(directors: int, missing: list[float], pattern: int) -> None:
-    assert decision_rule.missingness_patterns(inputs(directors, missing)).numpy().tolist() == [
-        pattern
-    ]
+def test_missingness_pattern(directors: int, missing: list[float], pattern: int) -> None:
+    patterns = decision_rule.missingness_patterns(inputs(directors, missing))
+    assert patterns.numpy().tolist() == [pattern]
 
 
 @pytest.mark.parametrize("pattern", range(4))

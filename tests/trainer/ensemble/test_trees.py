@@ -96,14 +96,14 @@ def test_fields_are_masked(classifiers: Classifiers) -> None:
     known = movies()
     inputs = known.inputs
     known.labels[:, 0] = inputs[fields.PEOPLE_TARGET_ENCODING][:, 0] > 0
-    logits = []
+    probabilities = []
     for rate in (0.0, 0.5):
         trees.fit(known, HPARAMS.updated({"field_dropout": rate}))
         without_people = columns(
             inputs | {fields.PEOPLE_TARGET_ENCODING: 0 * inputs[fields.PEOPLE_TARGET_ENCODING]}
         )
-        logits.append(classifiers[-2].predict_proba(without_people)[:, 1])
-    assert np.abs(logits[1] - 0.5).mean() < 0.1 < np.abs(logits[0] - 0.5).mean()
+        probabilities.append(classifiers[-2].predict_proba(without_people)[:, 1])
+    assert np.abs(probabilities[1] - 0.5).mean() < 0.1 < np.abs(probabilities[0] - 0.5).mean()
 
 
 def test_the_same_movies_give_the_same_trees() -> None:
