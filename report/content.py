@@ -157,9 +157,9 @@ class TrainingRecord:
         parameters: Number of the model's parameters.
         seconds: Duration of the training.
         versions: Versions of libraries by name.
-        seconds_before: Duration of the fine-tuning of the sentence encoder if an earlier training
-            did it; 0 otherwise.
-        best_pass: Index of the epoch whose weights the model has.
+        cached_finetuning_seconds: Duration of an earlier training's fine-tuning of the sentence
+            encoder if its weights were used; 0 otherwise.
+        best_epoch: Index of the epoch whose weights the model has.
     """
 
     hparams: Mapping[str, Any]
@@ -167,8 +167,8 @@ class TrainingRecord:
     parameters: int
     seconds: float
     versions: Mapping[str, str]
-    seconds_before: float = 0.0
-    best_pass: int = 0
+    cached_finetuning_seconds: float = 0.0
+    best_epoch: int = 0
 
     @property
     def encoders(self) -> str:

@@ -153,7 +153,7 @@ def _environment() -> jinja2.Environment:
 def _figures(content: ReportContent) -> dict[str, go.Figure]:
     """Return all charts of the page, by the names that the templates use."""
     predictions, training = content.predictions, content.training
-    losses, scores = charts.learning_curves(training.history, training.best_pass)
+    losses, scores = charts.learning_curves(training.history, training.best_epoch)
     figures = {
         "f1-by-genre": charts.f1_by_genre(content.verdict.genres),
         "confusion": charts.confusion(predictions, GENRES),

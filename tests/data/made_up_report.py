@@ -87,8 +87,8 @@ def make_report_content(**changes: Any) -> ReportContent:
         parameters=12345,
         seconds=61.0,
         versions={"tfx": "1.21.0"},
-        seconds_before=754.0,
-        best_pass=1,
+        cached_finetuning_seconds=754.0,
+        best_epoch=1,
     )
     few = {"support": 3, "true_positives": 2, "predicted_positives": 3, "judgement": "not judged"}
     rows = tuple(make_genre_result(name, **(few if name == "Music" else {})) for name in GENRES)
