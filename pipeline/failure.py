@@ -56,7 +56,7 @@ def render(
     if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
         outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
         try:
-            run = metadata.read(config.metadata).newest_run
+            run = metadata.read_history(config.metadata).newest_run
             given = runner.inputs(pipeline, Node.MODEL_REPORT, run)
             model = gather(given, str(config.movies), str(config.metadata))
             return page.render(replace(model, outcome=outcome))

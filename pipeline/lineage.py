@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _answer(given: argparse.Namespace) -> None:
     output = given.output.resolve()
-    history = metadata.read(output / METADATA_FILE)
+    history = metadata.read_history(output / METADATA_FILE)
     # Importing TFX takes seconds: an error that comes before does without.
     from components.pusher import versions
     from pipeline import config as configuration
@@ -67,8 +67,8 @@ def _answer(given: argparse.Namespace) -> None:
     version = versions.current(config.model_directory)
     folder = config.model_directory / str(version)
     record = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
-    model = None if version is None else metadata.pushed(history, version)
-    recipe = None if model is None else metadata.recipe(history, model)
+    model = None if version is None else metadata.pushed_model_id(history, version)
+    recipe = None if model is None else metadata.model_lineage(history, model)
     found = {
         "version": version,
         "folder": "" if version is None else str(folder),
@@ -147,7 +147,7 @@ def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
 
 
 def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
-    """What would be recorded of a node, by the names of `metadata.flat`."""
+    """What would be recorded of a node, by the names of `metadata.flatten_parameters`."""
     from tfx.components.example_gen import utils
     from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
@@ -167,7 +167,7 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
             str(config.movies), [split]
         )
         values["input_fingerprint"] = mark
-    return metadata.flat(values)
+    return metadata.flatten_parameters(values)
 
 
 def _reasons(
@@ -187,7 +187,7 @@ def _reasons(
 
 
 def _changed(name: str, before: Any, now: Any) -> str:
-    if name.split(".")[-1] in metadata.CODE_PARAMETERS:
+    if name.split(".")[-1] in metadata.CODE_FINGERPRINT_PARAMETERS:
         return f"its code changed ({before} to {now})"
     if name == _DIRECTORY:
         return "the serving directory is not as the last push left it"
@@ -217,10 +217,10 @@ def _show(found: Mapping[str, Any]) -> None:
         data = recipe["data"]
         lines(
             f"  version   {found['version']} in {found['folder']}",
-            f"  trained   {recipe['made']:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe['run']}",
+            f"  trained   {recipe['trained']:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe['run']}",
             f"  model     {recipe['model']}",
-            f"  data      {data.get('folder', '')}, span {data.get('span', '')}",
-            f"            {data.get('fingerprint', '')}",
+            f"  data      {data.get('directory', '')}, span {data.get('span', '')}",
+            f"            {data.get('checksum', '')}",
             f"  schema    {recipe['schema']}",
             *(f"  code      {node} {mark}" for node, mark in recipe["code"].items()),
             "  hparams   " + ", ".join(f"{name} {one}" for name, one in found["hparams"].items()),

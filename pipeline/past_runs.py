@@ -73,7 +73,7 @@ class PastRuns:
     def __init__(self, output: Path) -> None:
         """Read ML Metadata; raises a `UserError` if no run has been made there."""
         self.output = find_output(output)
-        self._history = metadata.read(self.output / METADATA_FILE)
+        self._history = metadata.read_history(self.output / METADATA_FILE)
 
     def newest(self, node: str, key: str) -> Written:
         """An output of a node in its newest run, which may have taken it from an earlier one.

@@ -45,7 +45,7 @@ def newest(output: Path) -> Path:
     logs = sorted((output / LOGS_FOLDER).glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")
-    history = metadata.read(output / METADATA_FILE)
+    history = metadata.read_history(output / METADATA_FILE)
     for execution in reversed(history.executions):
         for artifact in history.outputs(execution).values():
             path = Path(artifact.uri, MODEL_REPORT_FILE)

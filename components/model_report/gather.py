@@ -74,7 +74,7 @@ def gather(
         rows = tf.data.Dataset.from_tensor_slices([serialize(movie) for movie in asked])
         return _evaluated(model, rows)[names.PROBABILITIES_OUTPUT]
 
-    history = metadata.read(Path(database)) if database else metadata.History((), {})
+    history = metadata.read_history(Path(database)) if database else metadata.History((), {})
     return facts.Facts(
         name=names.MODEL_NAME,
         written=datetime.now(UTC),
@@ -88,10 +88,10 @@ def gather(
         training=training,
         last_training=last_training,
         data=_data(given, Path(movies_directory) if movies_directory else None),
-        recipe=metadata.recipe(history, given["model"].id),
-        last_recipe=metadata.recipe(history, last.id) if last else None,
+        recipe=metadata.model_lineage(history, given["model"].id),
+        last_recipe=metadata.model_lineage(history, last.id) if last else None,
         also_used=tuple(metadata.trained_on_same_data(history, given["model"].id)),
-        timings=tuple(metadata.timings(history, history.newest_run)),
+        timings=tuple(metadata.node_timings(history, history.newest_run)),
     )
 
 

@@ -28,7 +28,7 @@ def config(project: Project) -> RunConfig:
 
 
 def again(config: RunConfig) -> dict[str, list[str]]:
-    return lineage.run_again(config, metadata.read(config.metadata))
+    return lineage.run_again(config, metadata.read_history(config.metadata))
 
 
 def test_nothing_changed(config: RunConfig) -> None:
@@ -91,7 +91,7 @@ def test_the_command(project: Project, capsys: pytest.CaptureFixture[str]) -> No
     assert (found["version"], found["folder"]) == (version, str(folder))
     [model] = project.artifacts("Trainer", "model")
     assert found["recipe"]["model"] == str(model)
-    assert found["recipe"]["data"]["folder"] == str(project.output / "movies")
+    assert found["recipe"]["data"]["directory"] == str(project.output / "movies")
     assert set(found["recipe"]["code"]) == {"Transform", "WordVectors", "Trainer"}
     assert found["recipe"]["settings"]["Transform.transform.max_plot_words"] == 40
     assert (found["hparams"]["epochs"], found["hparams"]["hidden_units"]) == (2, 8)
