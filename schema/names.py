@@ -88,8 +88,8 @@ REASON_PROPERTY: Final = "reason"
 """Why the smoke test refused a model, or why it was not pushed; one reason a line, empty if it
 passed or was pushed."""
 OUTCOME_PROPERTY: Final = "outcome"
-"""Of the PushedModel: what the Pusher did, a value of `components.pusher.decision.Outcome`, or that
-the model was not blessed."""
+"""Of the PushedModel: what the Pusher did, a value of `components.pusher.decision.PushStatus`, or
+that the model was not blessed."""
 
 PUSHED_PROPERTY: Final = "pushed"
 """Of the PushedModel, as TFX's Pusher names it: 1 if the model is served, else 0."""

@@ -60,11 +60,11 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
 
 def _artifact_of(model: Path, output: Path, history: History) -> int:
     """Id of the artifact that a served model is a copy of."""
-    wanted = versions.fingerprint(model)
+    wanted = versions.content_digest(model)
     for artifact in sorted(history.artifacts.values(), key=lambda one: -one.id):
         if artifact.type == standard_artifacts.Model.TYPE_NAME:
             folder = Path(path_utils.serving_model_path(artifact.uri))
-            if folder.is_dir() and versions.fingerprint(folder) == wanted:
+            if folder.is_dir() and versions.content_digest(folder) == wanted:
                 return artifact.id
     raise UserError(
         f"{model}: no run in {output} has made this model, or the directory was moved since, whose "

@@ -79,7 +79,7 @@ def gather(
         name=names.MODEL_NAME,
         written=datetime.now(UTC),
         model=str(folder),
-        fingerprint=versions.fingerprint(folder),
+        fingerprint=versions.content_digest(folder),
         verdict=_verdict(judged, movies),
         outcome=_outcome(given.get("infra_blessing"), given.get("pushed_model")),
         movies=movies,
