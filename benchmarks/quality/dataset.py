@@ -52,7 +52,7 @@ def of_run(examples: Path) -> dict[str, Movies]:
     artifact.uri = str(examples)
     artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
     splits: dict[str, Movies] = {
-        split: pd.DataFrame(example_files.columns(artifact, split, raw.CSV_COLUMNS))
+        split: pd.DataFrame(example_files.read_columns(artifact, split, raw.CSV_COLUMNS))
         for split in SPLITS
     }
     for split, movies in splits.items():

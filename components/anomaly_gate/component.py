@@ -61,7 +61,7 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
         accepted: output: the statistics of the train split and the report.
         limits: `AnomalyGateConfig` as JSON.
         previous: statistics of the last accepted data, from a Resolver with
-            `LastAcceptedStrategy`; none on the first run.
+            `LastAcceptedStatisticsStrategy`; none on the first run.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
@@ -97,10 +97,12 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
     if findings:
         raise AnomaliesFound(findings)
 
-    folder = Path(accepted.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / STATISTICS_FILE).write_bytes(train.SerializeToString())
-    (folder / ANOMALY_REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    directory = Path(accepted.uri)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / STATISTICS_FILE).write_bytes(train.SerializeToString())
+    (directory / ANOMALY_REPORT_FILE).write_text(
+        json.dumps(report, indent=2) + "\n", encoding="utf-8"
+    )
     accepted.statistics_id = statistics.id
     accepted.previous_id = 0 if previous is None else previous.id
-    logging.info("The data were let through: %s", folder / ANOMALY_REPORT_FILE)
+    logging.info("The data were let through: %s", directory / ANOMALY_REPORT_FILE)

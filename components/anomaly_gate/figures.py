@@ -29,9 +29,9 @@ def load_accepted(uri: str) -> Statistics:
 
 def load_anomalies(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:
     """What ExampleValidator found in one split."""
-    folder = Path(artifact_utils.get_split_uri([artifact], split))
+    directory = Path(artifact_utils.get_split_uri([artifact], split))
     return anomalies_pb2.Anomalies.FromString(
-        (folder / example_validator.DEFAULT_FILE_NAME).read_bytes()
+        (directory / example_validator.DEFAULT_FILE_NAME).read_bytes()
     )
 
 

@@ -65,19 +65,19 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         KeyError: the simple baseline has no figures for a genre.
     """
     last_blessed = None if ignore_blessed_model else last_blessed_model
-    folders = [Path(path_utils.serving_model_path(model.uri))]
+    directories = [Path(path_utils.serving_model_path(model.uri))]
     measurement.require_outputs(
-        folders[0], measurement.OUTPUTS, "train it again with this version of the project"
+        directories[0], measurement.OUTPUTS, "train it again with this version of the project"
     )
     if last_blessed is not None:
-        folders.append(Path(path_utils.serving_model_path(last_blessed.uri)))
+        directories.append(Path(path_utils.serving_model_path(last_blessed.uri)))
         measurement.require_outputs(
-            folders[1],
+            directories[1],
             measurement.PREDICTIONS,
             "run once with --ignore-blessed-model to do without it",
         )
-    files = example_files.files(examples, Split.TEST)
-    measurement.measure(beam_pipeline, files, folders, evaluation.uri)
+    files = example_files.split_files(examples, Split.TEST)
+    measurement.measure(beam_pipeline, files, directories, evaluation.uri)
     candidate_name = tfma.CANDIDATE_KEY if last_blessed else ""
     rows = load(simple_baseline.uri)["genres"] if simple_baseline else None
     verdict = judge(
@@ -112,7 +112,7 @@ def _write_blessing(
     if last_blessed is not None:
         set_text(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, last_blessed.uri)
         set_number(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, last_blessed.id)
-    folder = Path(blessing.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / VERDICT_FILE).write_text(verdict.to_json(), encoding="utf-8")
-    (folder / flag).touch()
+    directory = Path(blessing.uri)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / VERDICT_FILE).write_text(verdict.to_json(), encoding="utf-8")
+    (directory / flag).touch()

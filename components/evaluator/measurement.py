@@ -71,8 +71,8 @@ def measure(pipeline: beam.Pipeline, files: list[str], models: list[Path], outpu
     Args:
         pipeline: a Beam pipeline; it has run when this function returns.
         files: TFRecord files of raw examples.
-        models: folders of the SavedModels: the candidate, and the last blessed one if there is any.
-        output: folder of the results.
+        models: directories of the SavedModels: the candidate, and the last blessed one if there is any.
+        output: directory of the results.
     """
     spec = config_pb2.ModelSpec(
         signature_name=names.EVALUATE_SIGNATURE,
@@ -146,7 +146,7 @@ def read_metrics(evaluation: str, model_name: str) -> dict[SliceKey, SliceMetric
     """The metrics of one model by slice, from TFMA's results; the key `()` is the whole split.
 
     Args:
-        evaluation: folder of TFMA's results.
+        evaluation: directory of TFMA's results.
         model_name: TFMA's name of the model; empty where one model was measured alone.
     """
     results = tfma.load_eval_result(evaluation, model_name=model_name or None).slicing_metrics

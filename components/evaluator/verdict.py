@@ -19,7 +19,7 @@ _STYLES: Final = {
 
 
 def read_verdict(blessing: Path) -> Verdict:
-    """The verdict in the folder of a blessing artifact.
+    """The verdict in the directory of a blessing artifact.
 
     Raises:
         UserError: there is none, or it cannot be read.

@@ -48,7 +48,7 @@ def ModelReport(  # noqa: N802 (TFX names the node after the function)
     """Write one HTML file about a model and the run that made it.
 
     The inputs are outputs of the nodes before; `examples` are raw, and `blessing` is the
-    Evaluator's, with the verdict. `movies` is the folder of the joined movies, with ingest's
+    Evaluator's, with the verdict. `movies` is the directory of the joined movies, with ingest's
     report, and `metadata` ML Metadata's SQLite database; lineage and times are left out if it is
     empty.
 

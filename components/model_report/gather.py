@@ -44,22 +44,24 @@ def gather(
 
     Args:
         given: the inputs of `ModelReport` by name; those that are missing are left out or None.
-        movies_directory: folder of the joined movies, with ingest's report; may be empty.
+        movies_directory: directory of the joined movies, with ingest's report; may be empty.
         database: ML Metadata's SQLite database; lineage and times are left out if it is empty.
 
     Raises:
         UserError: the verdict or the record of the training is missing.
     """
-    folder = Path(path_utils.serving_model_path(given["model"].uri))
+    directory = Path(path_utils.serving_model_path(given["model"].uri))
     judged = read_verdict(Path(given["blessing"].uri))
     last = given.get("last_blessed") if judged.last_blessed_macro_f1 is not None else None
-    training = _training(folder)
+    training = _training(directory)
     last_training = _training(Path(path_utils.serving_model_path(last.uri))) if last else None
-    model = tf.saved_model.load(str(folder))
-    columns = example_files.columns(
+    model = tf.saved_model.load(str(directory))
+    columns = example_files.read_columns(
         given["examples"], names.Split.TEST, [raw.TCONST, *raw.MODEL_INPUTS]
     )
-    evaluated = _evaluated(model, example_files.serialized(given["examples"], names.Split.TEST))
+    evaluated = _evaluated(
+        model, example_files.serialized_examples(given["examples"], names.Split.TEST)
+    )
     movies = facts.Movies(
         tconst=columns[raw.TCONST],
         title=columns[raw.TITLE],
@@ -78,8 +80,8 @@ def gather(
     return facts.Facts(
         name=names.MODEL_NAME,
         written=datetime.now(UTC),
-        model=str(folder),
-        fingerprint=versions.content_digest(folder),
+        model=str(directory),
+        fingerprint=versions.content_digest(directory),
         verdict=_verdict(judged, movies),
         outcome=_outcome(given.get("infra_blessing"), given.get("pushed_model")),
         movies=movies,
@@ -158,13 +160,13 @@ def _slices(evaluation: str, model_name: str) -> list[facts.Slice]:
     return sorted(found, key=lambda one: (xf.SLICES.index(one.kind), one.name))
 
 
-def _training(folder: Path) -> facts.Training:
+def _training(directory: Path) -> facts.Training:
     """The record that the Trainer left with the model.
 
     Raises:
         UserError: there is none.
     """
-    path = folder / names.EXTRA_ASSETS / names.TRAINING_RECORD_FILE
+    path = directory / names.EXTRA_ASSETS / names.TRAINING_RECORD_FILE
     if not path.is_file():
         raise UserError(f"{path} is missing: train the model again (--from Trainer)")
     record = _json(path)
@@ -178,7 +180,7 @@ def _data(given: Mapping[str, types.Artifact], movies_directory: Path | None) ->
     anomalies, accepted = given.get("anomalies"), given.get("accepted")
     genres = {}
     for split in artifact_utils.decode_split_names(examples.split_names):
-        joined = example_files.columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
+        joined = example_files.read_columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
         genres[split] = labels(joined.tolist())
     ingest = movies_directory and movies_directory / names.INGEST_REPORT_FILE
     return facts.Data(

@@ -51,7 +51,9 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     started = time.monotonic()
     texts, given = {}, {}
     for split in Split:
-        columns = example_files.columns(examples, split, [raw.PLOT, raw.TITLE, raw.GENRES_FIELD])
+        columns = example_files.read_columns(
+            examples, split, [raw.PLOT, raw.TITLE, raw.GENRES_FIELD]
+        )
         texts[split] = [
             f"{plot}\n{title}"
             for plot, title in zip(columns[raw.PLOT], columns[raw.TITLE], strict=True)
@@ -66,9 +68,9 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     measured = evaluate(given[Split.TEST], decide(unseen, thresholds))
     measured["seconds"] = round(time.monotonic() - started, 1)
 
-    folder = Path(metrics.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SIMPLE_BASELINE_FILE).write_text(
+    directory = Path(metrics.uri)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / SIMPLE_BASELINE_FILE).write_text(
         json.dumps(measured, indent=2) + "\n", encoding="utf-8"
     )
     for name in SimpleBaselineMetrics.PROPERTIES:

@@ -46,15 +46,15 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         time_limit_seconds: for the whole process, its start included.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
     """
-    folder = Path(blessing.uri)
-    folder.mkdir(parents=True, exist_ok=True)
+    directory = Path(blessing.uri)
+    directory.mkdir(parents=True, exist_ok=True)
     if model_blessing is not None and not model_utils.is_model_blessed(model_blessing):
         reasons = ["not asked, since the Evaluator did not bless the model"]
     else:
         reasons = run_probe(
             path_utils.serving_model_path(model.uri),
             artifact_utils.get_split_uri([examples], names.Split.TEST),
-            folder,
+            directory,
             rows=rows,
             time_limit_seconds=time_limit_seconds,
         )
@@ -62,17 +62,17 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         logging.error("SmokeTest: %s", reason)
     blessing.set_int_custom_property("blessed", int(not reasons))
     blessing.set_string_custom_property(names.REASON_PROPERTY, "\n".join(reasons))
-    (folder / (names.NOT_PASSED_FILE if reasons else names.PASSED_FILE)).touch()
+    (directory / (names.NOT_PASSED_FILE if reasons else names.PASSED_FILE)).touch()
 
 
 def run_probe(
-    model: str, examples: str, folder: Path, *, rows: int, time_limit_seconds: int
+    model: str, examples: str, directory: Path, *, rows: int, time_limit_seconds: int
 ) -> list[str]:
     """What speaks against a model, by `probe` in a process that is killed after the time limit.
 
-    `folder` gets `report.json` and `probe.log`; the other folders are those that the probe takes.
+    `directory` gets `report.json` and `probe.log`; the other directories are those that the probe takes.
     """
-    report, log = folder / names.SMOKE_TEST_REPORT_FILE, folder / names.SMOKE_TEST_LOG_FILE
+    report, log = directory / names.SMOKE_TEST_REPORT_FILE, directory / names.SMOKE_TEST_LOG_FILE
     command = [sys.executable, "-m", probe.__name__]
     command += ["--model", model, "--examples", examples, "--report", str(report)]
     command += ["--rows", str(rows), "--time-limit", str(time_limit_seconds)]

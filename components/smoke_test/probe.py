@@ -95,8 +95,8 @@ def probe(model: Path, examples: Path, rows: int) -> Report:
     """Load a model, ask it all questions and judge the answers.
 
     Args:
-        model: folder of the SavedModel.
-        examples: folder of gzipped TFRecord files with raw `tf.Example`s.
+        model: directory of the SavedModel.
+        examples: directory of gzipped TFRecord files with raw `tf.Example`s.
         rows: how many of them are asked about, from the first.
 
     Returns:
@@ -270,8 +270,8 @@ def _first_line(error: Exception) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the probe and write its report."""
     parser = argparse.ArgumentParser(description="Load a model in this process and question it.")
-    parser.add_argument("--model", type=Path, required=True, help="folder of the SavedModel")
-    parser.add_argument("--examples", type=Path, required=True, help="folder of TFRecord files")
+    parser.add_argument("--model", type=Path, required=True, help="directory of the SavedModel")
+    parser.add_argument("--examples", type=Path, required=True, help="directory of TFRecord files")
     parser.add_argument("--report", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--rows", type=int, default=32, help="examples to ask about (default: 32)")
     parser.add_argument(

@@ -54,7 +54,7 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
     transform = tft.TFTransformOutput(transform_graph.uri)
     words = [word.decode("utf-8") for word in transform.vocabulary_by_name(xf.PLOT_WORDS)]
     num_ids = len(words) + xf.OOV_BUCKETS
-    plots = example_files.id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
+    plots = example_files.read_id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
     if source == "glove":
         vectors, known = from_glove(words, num_ids, seed)
     else:
@@ -74,10 +74,10 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
         },
         "seconds": round(time.monotonic() - started, 1),
     }
-    folder = Path(path_utils.serving_model_dir(model.uri))
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / WORD_VECTORS_FILE, vectors)
-    (folder / WORD_VECTORS_INFO_FILE).write_text(
+    directory = Path(path_utils.serving_model_dir(model.uri))
+    directory.mkdir(parents=True, exist_ok=True)
+    np.save(directory / WORD_VECTORS_FILE, vectors)
+    (directory / WORD_VECTORS_INFO_FILE).write_text(
         json.dumps(info, indent=2) + "\n", encoding="utf-8"
     )
     logging.info("Word vectors: %s", info)

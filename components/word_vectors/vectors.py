@@ -44,15 +44,15 @@ def from_glove(
         UserError: the package with the vectors is not installed.
     """
     try:
-        folder = Path(str(resources.files(_GLOVE_PACKAGE)), "data")
+        directory = Path(str(resources.files(_GLOVE_PACKAGE)), "data")
     except ModuleNotFoundError as error:
         raise UserError(
             "The GloVe vectors are not installed. Run `make setup`, or set word_vectors.source to "
             "word2vec."
         ) from error
-    glove_words = pyarrow.parquet.read_table(folder / _GLOVE_WORDS).column(0).to_pylist()
+    glove_words = pyarrow.parquet.read_table(directory / _GLOVE_WORDS).column(0).to_pylist()
     rows = {word: row for row, word in enumerate(glove_words)}
-    glove = np.load(folder / _GLOVE_VECTORS, mmap_mode="r")
+    glove = np.load(directory / _GLOVE_VECTORS, mmap_mode="r")
     vectors = _unknown(num_ids, glove.shape[1], seed)
     known = np.zeros(num_ids, dtype=np.bool_)
     for i, word in enumerate(words):

@@ -41,9 +41,9 @@ def movie(number: int) -> tf.train.Example:
     return example
 
 
-def write_movies(folder: Path, movies: int = MOVIES) -> standard_artifacts.Examples:
+def write_movies(directory: Path, movies: int = MOVIES) -> standard_artifacts.Examples:
     """An Examples artifact with the movies in its split `test`, in two shards."""
-    split = folder / "Split-test"
+    split = directory / "Split-test"
     split.mkdir(parents=True)
     for shard in range(2):
         path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
@@ -51,7 +51,7 @@ def write_movies(folder: Path, movies: int = MOVIES) -> standard_artifacts.Examp
             for number in range(shard, movies, 2):
                 writer.write(movie(number).SerializeToString())
     examples = standard_artifacts.Examples()
-    examples.uri = str(folder)
+    examples.uri = str(directory)
     examples.split_names = artifact_utils.encode_split_names(["test"])
     return examples
 
@@ -94,12 +94,12 @@ class JudgedModel(tf.Module):
 
 
 def save_model(
-    folder: Path, weakness: Mapping[str, int] | None = None, leave_out: str = ""
+    directory: Path, weakness: Mapping[str, int] | None = None, leave_out: str = ""
 ) -> standard_artifacts.Model:
     """A Model artifact.
 
     Args:
-        folder: the artifact's.
+        directory: the artifact's.
         weakness: see `JudgedModel`; F1 1.0 at 0, 0.8 at 1, 0.0 at 2 for a genre of 15 movies.
         leave_out: an output that the signature does not have.
     """
@@ -111,7 +111,7 @@ def save_model(
         outputs.pop(leave_out, None)
         return outputs
 
-    tf.saved_model.save(module, str(folder / "Format-Serving"), {"evaluate": evaluate})
+    tf.saved_model.save(module, str(directory / "Format-Serving"), {"evaluate": evaluate})
     model = standard_artifacts.Model()
-    model.uri = str(folder)
+    model.uri = str(directory)
     return model

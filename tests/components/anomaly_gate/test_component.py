@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
 from components.anomaly_gate.decision import AnomaliesFound, AnomalyGateConfig
 from components.anomaly_gate.figures import load_accepted
-from components.resolvers import LastAcceptedStrategy
+from components.resolvers import LastAcceptedStatisticsStrategy
 from schema import features as raw
 from schema.names import ANOMALY_REPORT_FILE, Node
 from tests.data.tiny_movies import (
@@ -31,47 +31,47 @@ TEST = movies(150, seed=2)
 
 
 def gate(
-    folder: Path,
+    directory: Path,
     train: Sequence[Row],
     test: Sequence[Row] = TEST,
     previous: Sequence[Row] | None = None,
 ) -> AcceptedStatistics:
     """Run ExampleValidator's executor and then the gate's on real artifacts."""
     splits: Mapping[str, Sequence[Row]] = {"train": train, "test": test}
-    computed = write_statistics(folder / "statistics", splits)
+    computed = write_statistics(directory / "statistics", splits)
     computed.id = 7
     schema = standard_artifacts.Schema()
-    schema.uri = str(folder / "schema")
+    schema.uri = str(directory / "schema")
     Path(schema.uri).mkdir()
     (Path(schema.uri) / "schema.pbtxt").write_text(raw.SCHEMA_FILE.read_text())
     anomalies = standard_artifacts.ExampleAnomalies()
-    anomalies.uri = str(folder / "anomalies")
+    anomalies.uri = str(directory / "anomalies")
     example_validator.Executor().Do(
         {"statistics": [computed], "schema": [schema]}, {"anomalies": [anomalies]}, {}
     )
     inputs = {"statistics": computed, "schema": schema, "anomalies": anomalies}
     if previous is not None:
-        inputs["previous"] = accepted_before(folder / "before", previous)
+        inputs["previous"] = accepted_before(directory / "before", previous)
     accepted = AcceptedStatistics()
-    accepted.uri = str(folder / "accepted")
+    accepted.uri = str(directory / "accepted")
     AnomalyGate.test_call(**inputs, accepted=accepted, limits=AnomalyGateConfig().to_json())
     return accepted
 
 
-def accepted_before(folder: Path, rows: Sequence[Row]) -> AcceptedStatistics:
+def accepted_before(directory: Path, rows: Sequence[Row]) -> AcceptedStatistics:
     artifact = AcceptedStatistics()
-    artifact.uri = str(folder)
+    artifact.uri = str(directory)
     artifact.id = 5
-    folder.mkdir()
-    (folder / "FeatureStats.pb").write_bytes(statistics(rows).SerializeToString())
+    directory.mkdir()
+    (directory / "FeatureStats.pb").write_bytes(statistics(rows).SerializeToString())
     return artifact
 
 
-def refusal(folder: Path, *args: Sequence[Row], **kwargs: Sequence[Row]) -> list[str]:
+def refusal(directory: Path, *args: Sequence[Row], **kwargs: Sequence[Row]) -> list[str]:
     """The lines of the gate's refusal; nothing may be written then."""
     with pytest.raises(AnomaliesFound) as caught:
-        gate(folder, *args, **kwargs)
-    assert not (folder / "accepted").exists()
+        gate(directory, *args, **kwargs)
+    assert not (directory / "accepted").exists()
     return str(caught.value).splitlines()
 
 
@@ -257,14 +257,14 @@ def test_small_splits_are_not_compared(tmp_path: Path) -> None:
     }
 
 
-def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
+def run_pipeline(directory: Path, *, accept_drift: bool = False) -> None:
     """The first nodes of the pipeline and the gate, wired as in the real one."""
     splits = [
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets)
         for name, buckets in (("train", 2), ("test", 1))
     ]
     examples = tfx.components.CsvExampleGen(
-        input_base=str(folder / "movies"),
+        input_base=str(directory / "movies"),
         output_config=example_gen_pb2.Output(
             split_config=example_gen_pb2.SplitConfig(
                 splits=splits, partition_feature_name=raw.SPLIT_KEY
@@ -277,7 +277,7 @@ def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
         statistics=computed.outputs["statistics"], schema=schema.outputs["schema"]
     )
     resolver = tfx.dsl.Resolver(
-        strategy_class=LastAcceptedStrategy,
+        strategy_class=LastAcceptedStatisticsStrategy,
         config={"accept_drift": accept_drift},
         statistics=computed.outputs["statistics"],
         previous=tfx.dsl.Channel(type=AcceptedStatistics),
@@ -292,12 +292,12 @@ def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(
             pipeline_name="gate",
-            pipeline_root=str(folder / "artifacts"),
+            pipeline_root=str(directory / "artifacts"),
             components=[examples, computed, schema, validator, resolver, node],
             enable_cache=True,
             metadata_connection_config=(
                 tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                    str(folder / "metadata.sqlite")
+                    str(directory / "metadata.sqlite")
                 )
             ),
             beam_pipeline_args=["--direct_running_mode=in_memory", "--direct_num_workers=1"],

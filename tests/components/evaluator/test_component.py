@@ -23,7 +23,7 @@ from tfx.types import standard_artifacts
 from components.evaluator.component import GenreEvaluator
 from components.evaluator.decision import GateConfig
 from components.evaluator.verdict import read_verdict
-from components.resolvers import LastOtherBlessedModel
+from components.resolvers import LatestOtherBlessedModelStrategy
 from components.simple_baseline.component import SimpleBaselineMetrics
 from schema.errors import UserError
 from schema.genres import GENRES
@@ -59,25 +59,25 @@ def movies(tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examp
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, standard_artifacts.Model]:
-    folder = tmp_path_factory.mktemp("models")
+    directory = tmp_path_factory.mktemp("models")
     weaknesses = {"good": {}, "worse in Horror": {"Horror": 1}, "blind to War": {"War": 2}}
-    found = {name: save_model(folder / name, weak) for name, weak in weaknesses.items()}
+    found = {name: save_model(directory / name, weak) for name, weak in weaknesses.items()}
     for number, model in enumerate(found.values()):
         model.id = 70 + number
     return found
 
 
-def simple_baseline(folder: Path, f1: Mapping[str, float]) -> SimpleBaselineMetrics:
-    folder.mkdir(parents=True, exist_ok=True)
+def simple_baseline(directory: Path, f1: Mapping[str, float]) -> SimpleBaselineMetrics:
+    directory.mkdir(parents=True, exist_ok=True)
     genres = {genre: {"f1": value} for genre, value in f1.items()}
-    (folder / SIMPLE_BASELINE_FILE).write_text(json.dumps({"macro_f1": 0.5, "genres": genres}))
+    (directory / SIMPLE_BASELINE_FILE).write_text(json.dumps({"macro_f1": 0.5, "genres": genres}))
     artifact = SimpleBaselineMetrics()
-    artifact.uri = str(folder)
+    artifact.uri = str(directory)
     return artifact
 
 
 def evaluate(
-    folder: Path,
+    directory: Path,
     examples: standard_artifacts.Examples,
     model: standard_artifacts.Model,
     last_blessed: standard_artifacts.Model | None = None,
@@ -87,8 +87,8 @@ def evaluate(
     """Run the component as its executor does."""
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     for name, artifact in (("evaluation", evaluation), ("blessing", blessing)):
-        artifact.uri = str(folder / name)
-        (folder / name).mkdir(parents=True)
+        artifact.uri = str(directory / name)
+        (directory / name).mkdir(parents=True)
     GenreEvaluator.test_call(
         examples=examples,
         model=model,
@@ -311,7 +311,7 @@ def create_pipeline(
     model_importer = tfx.dsl.Importer(model.uri, standard_artifacts.Model).with_id("Candidate")
     candidate = model_importer.outputs["result"]
     last_blessed = Resolver(
-        strategy_class=LastOtherBlessedModel,
+        strategy_class=LatestOtherBlessedModelStrategy,
         candidate=candidate,
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),

@@ -40,8 +40,8 @@ Artifacts = dict[str, list[types.Artifact]]
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """What the report of a model takes that never sees War, and that the gate refused."""
-    folder = tmp_path_factory.mktemp("refused")
-    model = save_model(folder / "model", {"War": 2, "Horror": 1})
+    directory = tmp_path_factory.mktemp("refused")
+    model = save_model(directory / "model", {"War": 2, "Horror": 1})
     extra = Path(model.uri, "Format-Serving", "assets.extra")
     extra.mkdir(exist_ok=True)
     (extra / "training.json").write_text(json.dumps(TRAINING))
@@ -51,8 +51,8 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
         ("blessing", standard_artifacts.ModelBlessing),
     ):
         outputs[key] = kind()
-        outputs[key].uri = str(folder / key)
-    examples = write_movies(folder / "examples")
+        outputs[key].uri = str(directory / key)
+    examples = write_movies(directory / "examples")
     GenreEvaluator.test_call(
         examples=examples,
         model=model,

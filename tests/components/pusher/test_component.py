@@ -16,13 +16,13 @@ from schema.errors import UserError
 from tests.data.tiny_model import Tensors, save_tiny_model, sound, write_examples
 
 
-def make_model(folder: Path, content: str) -> standard_artifacts.Model:
+def make_model(directory: Path, content: str) -> standard_artifacts.Model:
     """Create a Model artifact whose serving model is a single file."""
-    serving = folder / "Format-Serving"
+    serving = directory / "Format-Serving"
     serving.mkdir(parents=True)
     (serving / "saved_model.pb").write_text(content)
     model = standard_artifacts.Model()
-    model.uri = str(folder)
+    model.uri = str(directory)
     return model
 
 
@@ -74,9 +74,9 @@ def test_a_blessed_model_is_published(tmp_path: Path) -> None:
         "pushed_version": str(version),
         "outcome": "published",
     }
-    for folder in (base / str(version), tmp_path / "archive"):
-        assert [path.name for path in folder.iterdir()] == ["saved_model.pb"]
-        assert (folder / "saved_model.pb").read_text() == "one"
+    for directory in (base / str(version), tmp_path / "archive"):
+        assert [path.name for path in directory.iterdir()] == ["saved_model.pb"]
+        assert (directory / "saved_model.pb").read_text() == "one"
 
 
 def test_the_same_model_is_not_published_twice(tmp_path: Path) -> None:

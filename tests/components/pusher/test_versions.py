@@ -24,17 +24,17 @@ from schema.errors import TryAgainError, UserError
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def make_model(folder: Path, seed: int, kilobytes: int = 4, files: int = 2) -> Path:
+def make_model(directory: Path, seed: int, kilobytes: int = 4, files: int = 2) -> Path:
     """Create a directory that looks like a SavedModel, with contents that depend on the seed."""
     contents = random.Random(seed)
     for name in ["saved_model.pb", "fingerprint.pb", "assets/plot_words"] + [
         f"variables/variables.data-{i:05d}-of-{files:05d}" for i in range(files)
     ]:
-        path = folder / name
+        path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents.randbytes(kilobytes * 1024))
-    (folder / "assets.extra").mkdir()
-    return folder
+    (directory / "assets.extra").mkdir()
+    return directory
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def model(tmp_path: Path) -> Callable[[int], Path]:
     """Return a function that creates the model of a number, or returns the existing one."""
 
     def get(number: int) -> Path:
-        folder = tmp_path / "models" / str(number)
-        return folder if folder.exists() else make_model(folder, number)
+        directory = tmp_path / "models" / str(number)
+        return directory if directory.exists() else make_model(directory, number)
 
     return get
 
@@ -57,8 +57,8 @@ def at(seconds: float) -> Callable[[], float]:
     return lambda: seconds
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 def test_a_version_is_byte_for_byte_the_model(model: Callable[[int], Path], base: Path) -> None:
@@ -449,8 +449,8 @@ except UserError as error:
 
 
 def test_a_directory_without_permission_is_named() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        open_to_all = Path(folder)
+    with tempfile.TemporaryDirectory() as directory:
+        open_to_all = Path(directory)
         open_to_all.chmod(0o755)
         source = make_model(open_to_all / "model", seed=1)
         serving = open_to_all / "serving"
@@ -471,7 +471,7 @@ from pathlib import Path
 from components.pusher import decision, versions
 from schema import files
 
-start, folder = Path(sys.argv[1]), Path(sys.argv[2])
+start, directory = Path(sys.argv[1]), Path(sys.argv[2])
 action = eval(sys.argv[3], {"versions": versions, "Path": Path})
 os.fsync = lambda descriptor: None  # a killed process loses no page of the system's cache
 traced = {versions.__file__, decision.__file__, files.__file__, shutil.__file__}
@@ -492,7 +492,7 @@ def listing(base):
 line, killed = 0, True
 while killed:
     line += 1
-    base = folder / str(line)
+    base = directory / str(line)
     shutil.copytree(start, base)
     child = os.fork()
     if child == 0:
@@ -513,14 +513,14 @@ while killed:
 KilledRun = tuple[bool, dict[str, str], dict[str, str], list[str]]
 
 
-def kill_at_every_line(start: Path, folder: Path, action: str) -> Iterator[KilledRun]:
+def kill_at_every_line(start: Path, directory: Path, action: str) -> Iterator[KilledRun]:
     """Kill `action` with SIGKILL at its first line, its second, ... and run it again each time.
 
     Yields:
         Whether it was killed; digests of the versions visible after the kill; digests after the
         action was run again; names of other directories left after that.
     """
-    result = run_script(KILL_AT_EVERY_LINE, start, folder, action)
+    result = run_script(KILL_AT_EVERY_LINE, start, directory, action)
     assert result.returncode == 0, result.stderr
     for line in result.stdout.splitlines():
         yield tuple(json.loads(line))

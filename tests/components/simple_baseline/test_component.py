@@ -11,11 +11,11 @@ from schema.errors import UserError
 from tests.data.tiny_movies import Row, movies, serialized, with_values, write_examples
 
 
-def run(folder: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
+def run(directory: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
     metrics = SimpleBaselineMetrics()
-    metrics.uri = str(folder / "metrics")
+    metrics.uri = str(directory / "metrics")
     examples = write_examples(
-        folder / "examples", {split: serialized(rows) for split, rows in splits.items()}
+        directory / "examples", {split: serialized(rows) for split, rows in splits.items()}
     )
     SimpleBaseline.test_call(examples=examples, metrics=metrics, seed=4)
     return metrics
