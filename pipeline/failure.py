@@ -13,7 +13,7 @@ from typing import Final
 from tfx import v1 as tfx
 
 import metadata
-from components.anomaly_gate.decision import AnomaliesFound
+from components.anomaly_gate.decision import DataAnomaliesError
 from components.model_report.gather import gather
 from ingest import IngestReport
 from pipeline import runner
@@ -49,7 +49,7 @@ def render(
     """
     nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)
-    if isinstance(error, AnomaliesFound):
+    if isinstance(error, DataAnomaliesError):
         findings = [facts.Finding(**asdict(one)) for one in error.findings]
         return page.render_refused(MODEL_NAME, now, findings, nodes, asdict(movies))
     # Once the Evaluator has ended, everything is there that the report of a model needs.

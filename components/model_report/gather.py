@@ -16,7 +16,7 @@ from tfx.utils import path_utils
 
 import metadata
 from components import examples as example_files
-from components.anomaly_gate.figures import load_anomalies
+from components.anomaly_gate.tfdv_adapter import load_anomalies
 from components.evaluator import metrics
 from components.evaluator.measurement import read_metrics
 from components.evaluator.verdict import read_verdict

@@ -141,7 +141,7 @@ def test_a_setting(
     ("module", "expected"),
     [
         ("components.anomaly_gate.decision", GATED),
-        ("components.anomaly_gate.figures", GATED),
+        ("components.anomaly_gate.tfdv_adapter", GATED),
         ("components.simple_baseline.model", {"SimpleBaseline"} | JUDGED),
         ("components.smoke_test.decision", TESTED),
         ("components.smoke_test.probe", TESTED),
