@@ -1,3 +1,3 @@
-"""Measures a model and blesses it if it meets the demands on each genre's F1."""
+"""Evaluates a model and blesses it if each genre's F1 meets the requirements."""
 
 __all__ = ["component", "decision", "measurement", "metrics", "verdict"]

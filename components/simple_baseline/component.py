@@ -82,6 +82,6 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     )
 
 
-def load(uri: str) -> dict[str, Any]:
+def load_metrics(uri: str) -> dict[str, Any]:
     """Read the metrics of a SimpleBaselineMetrics artifact at `uri`, as `evaluate` gives them."""
     return json.loads((Path(uri) / SIMPLE_BASELINE_FILE).read_text(encoding="utf-8"))

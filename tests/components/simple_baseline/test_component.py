@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.simple_baseline.component import SimpleBaseline, SimpleBaselineMetrics, load
+from components.simple_baseline.component import SimpleBaseline, SimpleBaselineMetrics, load_metrics
 from schema import features as raw
 from schema.errors import UserError
 from tests.data.tiny_movies import Row, movies, serialized, with_values, write_examples
@@ -28,7 +28,7 @@ def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
         with_values(splits["test"][:1], plot="the letter", genres="Sport")[0] | {raw.TITLE: None}
     )
     artifact = run(tmp_path, splits)
-    metrics = load(artifact.uri)
+    metrics = load_metrics(artifact.uri)
 
     assert metrics.pop("seconds") >= 0
     assert metrics["movies"] == 51
@@ -45,7 +45,7 @@ def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
 
     again = tmp_path / "again"
     again.mkdir()
-    repeated = load(run(again, splits).uri)
+    repeated = load_metrics(run(again, splits).uri)
     del repeated["seconds"]
     assert json.dumps(repeated) == json.dumps(metrics)
 

@@ -1,4 +1,4 @@
-"""The rows that an exported model is asked about, in the forms that its signatures take."""
+"""Test cases for an exported model, in the forms that its signatures take."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,22 +14,24 @@ from schema.examples import serialize
 from schema.names import EXAMPLES_INPUT
 
 LONG_PLOT_WORDS: Final = 100_000
+"""Number of words in the longest plot."""
 
 Value = bytes | float
+"""Value of a feature: text or a number."""
 
-_UNKNOWN: Final[dict[str, Value]] = {
+_MISSING_FEATURES: Final[dict[str, Value]] = {
     name: math.nan if name in raw.NUMBERS else b"" for name in raw.MODEL_INPUTS
 }
 
 
 @dataclass(frozen=True)
-class Question:
-    """One row, in the forms that the signatures take.
+class ProbeCase:
+    """A movie in the forms that the signatures take.
 
     Attributes:
-        name: what a report calls the row.
-        features: all named features; empty text or NaN where nothing is known.
-        example: the same row as a serialized `tf.train.Example`.
+        name: Name of the case in reports.
+        features: Values of all features, by name; empty text or NaN where missing.
+        example: The same movie as a serialized `tf.train.Example`.
     """
 
     name: str
@@ -37,31 +39,31 @@ class Question:
     example: bytes
 
     @property
-    def known(self) -> set[str]:
-        """Names of the features that hold a value."""
+    def present_features(self) -> set[str]:
+        """Names of the features that have a value."""
         return {name for name, value in self.features.items() if value != b"" and value == value}
 
 
-def edge_questions() -> list[Question]:
-    """Rows that no dump holds and some user will send."""
-    many = "|".join(f"Nobody Number {number}" for number in range(500))
-    odd = (
+def edge_cases() -> list[ProbeCase]:
+    """Return unusual movies that no dump contains but that clients may send."""
+    many_people = "|".join(f"Nobody Number {number}" for number in range(500))
+    odd_text = (
         "\u202eright to left\u202c 電影 фильм 🎬🏴‍☠️ e\u0301\u0301\u0301 \u0000 \ufeff ﷽ \U0010ffff"
     )
     plot = b"A lighthouse keeper finds a letter that was never meant for her."
-    rows: dict[str, dict[str, Value]] = {
+    features_by_name: dict[str, dict[str, Value]] = {
         "all empty": {},
         "plot only": {raw.PLOT: plot},
         "unknown people": {
             raw.PLOT: plot,
             raw.DIRECTORS: b"Qwxzy Vbnmlk",
             raw.WRITERS: b"Qwxzy Vbnmlk|Zzyzx Ghjkly",
-            raw.CAST: many.encode(),
+            raw.CAST: many_people.encode(),
         },
         "people of separators": {raw.DIRECTORS: b"|", raw.WRITERS: b"| |", raw.CAST: b"|||a||"},
         f"plot of {LONG_PLOT_WORDS:,} words": {raw.PLOT: plot + b" stone" * LONG_PLOT_WORDS},
         "one endless word": {raw.PLOT: b"a" * LONG_PLOT_WORDS, raw.TITLE: b"b" * LONG_PLOT_WORDS},
-        "odd Unicode": {name: odd.encode() for name in raw.TEXTS + raw.PEOPLE},
+        "odd Unicode": {name: odd_text.encode() for name in raw.TEXTS + raw.PEOPLE},
         "invalid UTF-8": dict.fromkeys(raw.TEXTS + raw.PEOPLE, b"\xff\xfe \xc3( \xed\xa0\x80"),
         "numbers below one": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, -1.0),
         "numbers of zero": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, 0.0),
@@ -69,45 +71,45 @@ def edge_questions() -> list[Question]:
         "huge numbers": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, float(2**30)),
     }
     return [
-        Question(f"edge row '{name}'", _UNKNOWN | features, serialize(features))
-        for name, features in rows.items()
+        ProbeCase(f"edge case '{name}'", _MISSING_FEATURES | features, serialize(features))
+        for name, features in features_by_name.items()
     ]
 
 
-def question_of_example(serialized: bytes, position: int) -> Question:
-    """A question from a row of the pipeline's own examples; the row goes on as it is.
+def case_from_example(serialized: bytes, position: int) -> ProbeCase:
+    """Create a case from an example of the pipeline. The example itself is not changed.
 
     Args:
-        serialized: a `tf.train.Example` with raw features; one without a value is not known.
-        position: of the row, for its name where it has no tconst.
+        serialized: Serialized `tf.train.Example` with raw features.
+        position: Position of the example, which becomes part of the name.
     """
-    known: dict[str, Value] = {}
+    present: dict[str, Value] = {}
     stored = tf.train.Example.FromString(serialized).features.feature
     for key in (raw.TCONST, *raw.MODEL_INPUTS):
         kind = stored[key].WhichOneof("kind") if key in stored else None
         values = getattr(stored[key], kind).value if kind else ()
         if values:
-            known[key] = values[0] if kind == "bytes_list" else float(values[0])
-    tconst = known.pop(raw.TCONST, b"")
+            present[key] = values[0] if kind == "bytes_list" else float(values[0])
+    tconst = present.pop(raw.TCONST, b"")
     name = f"row {position}"
     if isinstance(tconst, bytes) and tconst:
         name += f" ({tconst.decode()})"
-    return Question(name, _UNKNOWN | known, serialized)
+    return ProbeCase(name, _MISSING_FEATURES | present, serialized)
 
 
 def named_inputs(
-    questions: Sequence[Question], names: Iterable[str] = raw.MODEL_INPUTS
+    cases: Sequence[ProbeCase], names: Iterable[str] = raw.MODEL_INPUTS
 ) -> dict[str, npt.NDArray[Any]]:
-    """The questions as the inputs of `serving_default`: by name, float32 [N] or bytes [N]."""
+    """Return cases as inputs of `serving_default`: float32 [cases] or bytes [cases], by name."""
     return {
         name: np.array(
-            [question.features[name] for question in questions],
+            [case.features[name] for case in cases],
             dtype=np.float32 if name in raw.NUMBERS else object,
         )
         for name in names
     }
 
 
-def example_inputs(questions: Sequence[Question]) -> dict[str, npt.NDArray[Any]]:
-    """The questions as the input of the signatures that take examples: bytes [N]."""
-    return {EXAMPLES_INPUT: np.array([question.example for question in questions], dtype=object)}
+def example_inputs(cases: Sequence[ProbeCase]) -> dict[str, npt.NDArray[Any]]:
+    """Return cases as the input of signatures that take examples: bytes [cases]."""
+    return {EXAMPLES_INPUT: np.array([case.example for case in cases], dtype=object)}
