@@ -14,7 +14,7 @@ from tfx import v1 as tfx
 
 import metadata
 from components.anomaly_gate.decision import DataAnomaliesError
-from components.model_report.gather import gather
+from components.model_report.collect import collect_facts
 from ingest import IngestReport
 from pipeline import runner
 from pipeline.config import RunConfig
@@ -58,7 +58,7 @@ def render(
         try:
             run = metadata.read_history(config.metadata).newest_run
             given = runner.inputs(pipeline, Node.MODEL_REPORT, run)
-            model = gather(given, str(config.movies), str(config.metadata))
+            model = collect_facts(given, str(config.movies), str(config.metadata))
             return page.render(replace(model, outcome=outcome))
         except Exception:
             # What ended the run, such as a full disk, may make this fail as well.

@@ -151,7 +151,7 @@ def test_a_setting(
         ("components.evaluator.metrics", JUDGED),
         ("components.evaluator.verdict", {"ModelReport"}),
         ("components.examples", {"SimpleBaseline", "WordVectors"} | TRAINED),
-        ("components.model_report.gather", {"ModelReport"}),
+        ("components.model_report.collect", {"ModelReport"}),
         ("components.pusher.versions", {"ModelReport"}),
         ("components.resolvers", set()),
         ("components.word_vectors.vectors", {"WordVectors"} | TRAINED),

@@ -29,7 +29,7 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Node
 from schema.verdict import Judgement, Verdict
-from tests.data.judged_model import MOVIES, RARE, save_model, write_movies
+from tests.data.known_predictions import MOVIES, RARE, save_model, write_movies
 
 GATE = GateConfig(floor=0.5, min_support=10, max_drop=0.1)
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]

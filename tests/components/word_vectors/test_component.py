@@ -1,4 +1,4 @@
-"""Word vectors stand in the order of the vocabulary, repeat byte for byte, and reach run_fn."""
+"""Word vectors are in the order of the vocabulary, reproducible, and readable by run_fn."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tfx.utils import path_utils
 
 from components import examples as example_files
 from components.word_vectors.component import WordVectors
-from components.word_vectors.vectors import from_plots
+from components.word_vectors.vectors import train_word2vec
 from schema import features as raw
 from schema.names import WORD_VECTORS_FILE, WORD_VECTORS_INFO_FILE, Split
 from tests.data.tiny_movies import movies, write_csv
@@ -24,13 +24,13 @@ GLOVE_THE = np.array([0.418, 0.24968, -0.41242, 0.1217], np.float32)
 
 
 def load(directory: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """The vectors, and how they were made."""
+    """Return the vectors and the description of how they were created."""
     info = json.loads(Path(directory, WORD_VECTORS_INFO_FILE).read_text())
     return np.load(Path(directory, WORD_VECTORS_FILE)), info
 
 
 def record_base_model(fn_args: tfx.components.FnArgs) -> None:
-    """A run_fn that notes what it finds in `base_model`."""
+    """Serve as a run_fn that records the contents of `base_model`."""
     vectors, info = load(fn_args.base_model)
     directory = Path(fn_args.serving_model_dir)
     directory.mkdir(parents=True)
@@ -39,7 +39,7 @@ def record_base_model(fn_args: tfx.components.FnArgs) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Artifacts of a real run up to a stock Trainer with the vectors as its base model."""
+    """Return the artifacts of a run whose Trainer has the vectors as its base model."""
     directory = tmp_path_factory.mktemp("run")
     (directory / "movies").mkdir()
     write_csv(directory / "movies" / "movies-00000-of-00001.csv", movies(200))
@@ -78,19 +78,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "artifacts"
 
 
-def only(directory: Path) -> str:
-    """The one artifact in an output's directory."""
+def only_artifact(directory: Path) -> str:
+    """Return the only artifact in an output's directory."""
     (found,) = directory.iterdir()
     return str(found)
 
 
 @pytest.mark.slow
 def test_the_trainer_finds_the_vectors_as_its_base_model(run: Path) -> None:
-    tft_output = tft.TFTransformOutput(only(run / "Transform" / "transform_graph"))
+    tft_output = tft.TFTransformOutput(only_artifact(run / "Transform" / "transform_graph"))
     words = [word.decode() for word in tft_output.vocabulary_by_name(xf.PLOT_WORDS)]
-    directory = Path(path_utils.serving_model_path(only(run / "WordVectors" / "model")))
+    directory = Path(path_utils.serving_model_path(only_artifact(run / "WordVectors" / "model")))
     seen = json.loads(
-        (Path(only(run / "Trainer" / "model")) / "Format-Serving" / "seen.json").read_text()
+        (
+            Path(only_artifact(run / "Trainer" / "model")) / "Format-Serving" / "seen.json"
+        ).read_text()
     )
 
     assert {path.name for path in directory.iterdir()} == {"vectors.npy", "info.json"}
@@ -109,9 +111,9 @@ def test_the_trainer_finds_the_vectors_as_its_base_model(run: Path) -> None:
 @pytest.mark.slow
 def test_word2vec_is_trained_on_the_train_split(run: Path, tmp_path: Path) -> None:
     graph = standard_artifacts.TransformGraph()
-    graph.uri = only(run / "Transform" / "transform_graph")
+    graph.uri = only_artifact(run / "Transform" / "transform_graph")
     examples = standard_artifacts.Examples()
-    examples.uri = only(run / "Transform" / "transformed_examples")
+    examples.uri = only_artifact(run / "Transform" / "transformed_examples")
     examples.split_names = '["train", "eval"]'
     contents = []
     for directory in (tmp_path / "one", tmp_path / "two"):
@@ -135,5 +137,5 @@ def test_word2vec_is_trained_on_the_train_split(run: Path, tmp_path: Path) -> No
     assert (info["source"], info["dimensions"], info["seed"]) == ("word2vec", 12, 5)
     assert info["coverage"] == {"vocabulary": 1.0, "running_words": 1.0}
     train = example_files.read_id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
-    expected, _ = from_plots(train.to_list(), 26, 12, 2, 5)
+    expected, _ = train_word2vec(train.to_list(), 26, 12, 2, 5)
     np.testing.assert_array_equal(vectors, expected)
