@@ -24,7 +24,7 @@ _OUTPUT_EVENTS: Final = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact in ML Metadata.
+    """Artifact in ML Metadata.
 
     Attributes:
         id: Id in ML Metadata.
@@ -41,7 +41,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution of a node.
+    """Execution of a node.
 
     Attributes:
         id: Id in ML Metadata. Later executions have higher ids.

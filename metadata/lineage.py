@@ -17,7 +17,7 @@ _LOCATION_PARAMETERS: Final = frozenset({"destination_token", "metadata", "log_d
 
 @dataclass(frozen=True)
 class ModelLineage:
-    """What a model was made from.
+    """Origin of a model: its run, data, schema, code and settings.
 
     Attributes:
         model: Path of the model's directory.
@@ -40,7 +40,7 @@ class ModelLineage:
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that differs between two models.
+    """Value that differs between two models.
 
     Attributes:
         name: Name of the value.
@@ -112,7 +112,7 @@ def lineage_differences(before: ModelLineage, after: ModelLineage) -> list[Diffe
         *mapping_differences("code of ", before.code, after.code),
         *mapping_differences("", before.settings, after.settings),
     ]
-    return [one for one in differences if not one.name.endswith(".input_fingerprint")]
+    return [item for item in differences if not item.name.endswith(".input_fingerprint")]
 
 
 def mapping_differences(

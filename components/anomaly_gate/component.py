@@ -78,7 +78,7 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
         reference = tfdv_adapter.load_accepted_statistics(previous.uri)
         drift = tfdv_adapter.compare_statistics(train, reference, curated, skew=False)
     findings, report = find_anomalies(
-        splits={split: tfdv_adapter.split_statistics(one) for split, one in by_split.items()},
+        splits={name: tfdv_adapter.split_statistics(split) for name, split in by_split.items()},
         violations={
             split: tfdv_adapter.schema_violations(tfdv_adapter.load_anomalies(anomalies, split))
             for split in artifact_utils.decode_split_names(anomalies.split_names)
@@ -90,9 +90,9 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
         },
         drift=drift,
         skew={
-            split: tfdv_adapter.compare_statistics(one, train, curated, skew=True)
-            for split, one in by_split.items()
-            if split != Split.TRAIN
+            name: tfdv_adapter.compare_statistics(split, train, curated, skew=True)
+            for name, split in by_split.items()
+            if name != Split.TRAIN
         },
         config=AnomalyGateConfig.from_json(limits),
     )

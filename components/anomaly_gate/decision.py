@@ -51,7 +51,7 @@ _DISTANCE_NAMES: Final[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """An anomaly of the data.
+    """Anomaly of the data.
 
     Attributes:
         splits: Names of the splits that have the anomaly.
@@ -71,7 +71,7 @@ class Finding:
 
 
 class DataAnomaliesError(UserError):
-    """The data have anomalies. The message has one line for each finding."""
+    """Error for data with anomalies. The message has one line for each finding."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         """Create the error from at least one finding."""
@@ -99,7 +99,7 @@ class AnomalyGateConfig(Config):
 
 @dataclass(frozen=True)
 class SchemaViolation:
-    """An anomaly that TFDV found in one split by the schema.
+    """Anomaly that TFDV found in one split by the schema.
 
     Attributes:
         feature: Name of the feature, or `WHOLE_SPLIT`.
@@ -191,11 +191,11 @@ def find_anomalies(
         The findings, with equal findings of several splits merged, and a report that can be written
         as JSON: rows and shares of filled cells by split, and measured distances with their limits.
     """
-    # Names of splits by feature, problem and remedy.
-    found: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    # Names of splits, by feature, problem and remedy.
+    splits_by_anomaly: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for split, split_violations in violations.items():
         for anomaly in _filter_violations(split_violations, splits[split]):
-            found[anomaly].append(split)
+            splits_by_anomaly[anomaly].append(split)
     # TFDV counts a feature as present in a row even if it has no values there, and CsvExampleGen
     # writes empty cells that way. The shares are therefore checked here.
     for split, statistics in splits.items():
@@ -206,7 +206,8 @@ def find_anomalies(
                     f"Missing values: {share:.1%} of the rows have a value, "
                     f"expected at least {minimum:.1%}"
                 )
-                found[feature, problem, _REMEDIES[_TOO_FEW_FILLED]].append(split)
+                anomaly = (feature, problem, _REMEDIES[_TOO_FEW_FILLED])
+                splits_by_anomaly[anomaly].append(split)
 
     report: dict[str, Any] = {
         "limits": config.model_dump(),
@@ -219,8 +220,10 @@ def find_anomalies(
     }
     # Features with an anomaly are not compared: a value far out of range stretches the histogram
     # and makes distances meaningless.
-    anomalous = {feature for feature, *_ in found}
-    comparisons = [(split, f"the {Split.TRAIN} split", one) for split, one in skew.items()]
+    anomalous = {feature for feature, *_ in splits_by_anomaly}
+    comparisons = [
+        (split, f"the {Split.TRAIN} split", comparison) for split, comparison in skew.items()
+    ]
     if drift is not None:
         comparisons.insert(0, (Split.TRAIN, "the last accepted data", drift))
     for split, reference_name, comparison in comparisons:
@@ -231,8 +234,9 @@ def find_anomalies(
             report["skew"][split], remedy = measured, _SKEW_REMEDY
         for feature, problem in problems:
             if feature not in anomalous:
-                found[feature, f"differs from {reference_name}: {problem}", remedy].append(split)
-    return [Finding(tuple(names), *anomaly) for anomaly, names in found.items()], report
+                anomaly = (feature, f"differs from {reference_name}: {problem}", remedy)
+                splits_by_anomaly[anomaly].append(split)
+    return [Finding(tuple(names), *anomaly) for anomaly, names in splits_by_anomaly.items()], report
 
 
 def _filter_violations(
@@ -242,7 +246,7 @@ def _filter_violations(
     if not statistics.rows:
         yield WHOLE_SPLIT, "there are no rows", "Add more movies"
         return
-    wrong_type = {one.feature for one in violations if one.kind == _TYPE_CHANGED}
+    wrong_type = {violation.feature for violation in violations if violation.kind == _TYPE_CHANGED}
     for violation in violations:
         # All other violations of a feature of the wrong type follow from its type.
         follows = violation.feature in wrong_type and violation.kind != _TYPE_CHANGED
@@ -273,15 +277,21 @@ def _compare(
         return problems, measured
 
     distances = measured["distances"] = {}
-    for one in comparison.distances:
-        if min(side.values.get(one.feature, 0) for side in (current, reference)) < min_rows:
+    for distance in comparison.distances:
+        if min(side.values.get(distance.feature, 0) for side in (current, reference)) < min_rows:
             continue
-        distances[one.feature] = {"kind": one.kind, "value": one.value, "limit": one.limit}
-        if one.value > one.limit:
-            problem = f"{_DISTANCE_NAMES[one.kind]} {one.value:.3g}, limit {one.limit:g}"
-            if one.most_different:
-                problem += f", largest difference for {one.most_different!r}"
-            problems.append((one.feature, problem))
+        distances[distance.feature] = {
+            "kind": distance.kind,
+            "value": distance.value,
+            "limit": distance.limit,
+        }
+        if distance.value > distance.limit:
+            problem = (
+                f"{_DISTANCE_NAMES[distance.kind]} {distance.value:.3g}, limit {distance.limit:g}"
+            )
+            if distance.most_different:
+                problem += f", largest difference for {distance.most_different!r}"
+            problems.append((distance.feature, problem))
 
     problems += [
         (

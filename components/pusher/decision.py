@@ -8,7 +8,7 @@ from schema.errors import UserError
 
 
 class PushStatus(Enum):
-    """What a push did."""
+    """Effect of a push."""
 
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
@@ -22,7 +22,7 @@ class PushResult:
     """Result of a push.
 
     Attributes:
-        status: What the push did.
+        status: Effect of the push.
         version: Version that holds the model: a new one, the current one, or the one that was
             rolled back.
     """

@@ -1,4 +1,4 @@
-"""The model directory that TensorFlow Serving polls, with one subdirectory per version.
+"""Model directory that TensorFlow Serving polls, with one subdirectory per version.
 
 TensorFlow Serving reads each subdirectory of `<base>` whose name is a number as a version and
 serves the highest. It ignores all other names. Everything that must not be served is therefore
@@ -47,12 +47,13 @@ _LEFTOVER_PREFIXES: Final = (STAGING_PREFIX, TRASH_PREFIX, f".{_STATE_FILE}.")
 """Prefixes of names that a killed process leaves. The last is that of an unfinished state file."""
 
 LOCK_TIMEOUT_SECONDS: Final = 600.0
+"""Time to wait for another process to release the lock, in seconds."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class Rollback(NamedTuple):
-    """The current versions before and after a rollback; `before` is 0 if there was none."""
+    """Current versions before and after a rollback; `before` is 0 if there was none."""
 
     before: int
     after: int
@@ -190,7 +191,9 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
         after = choose_rollback_version(base, to, visible, hidden)
         state = _read_state(base)
         higher = [version for version in visible if version > after]
-        digests = state.rolled_back | {content_digest(visible[one]): one for one in higher}
+        digests = state.rolled_back | {
+            content_digest(visible[version]): version for version in higher
+        }
         digests.pop(content_digest((visible | hidden)[after]), None)
         # The digests are recorded before the moves, so that a killed rollback never leaves a
         # rolled-back model that would be pushed again.
@@ -339,5 +342,5 @@ def _locked(base: Path, action: str) -> Iterator[None]:
         raise from_os_error(
             error,
             f"cannot {action} {base}: {error.strerror or error}{file}. No incomplete version was "
-            "left there. Correct this (disk space, permissions), then try again",
+            "left there. Fix the cause (disk space, permissions), then try again",
         ) from error

@@ -101,7 +101,7 @@ def fit_predict(
         # probability is intended.
         warnings.filterwarnings("ignore", "Label .* is present in all", UserWarning)
         model.fit(features, labels)
-        return [model.predict_proba(vectorizer.transform(one)) for one in predict_texts]
+        return [model.predict_proba(vectorizer.transform(text_set)) for text_set in predict_texts]
 
 
 def best_thresholds(probabilities: Probabilities, labels: Labels) -> npt.NDArray[np.float64]:

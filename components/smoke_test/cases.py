@@ -26,7 +26,7 @@ _MISSING_FEATURES: Final[dict[str, Value]] = {
 
 @dataclass(frozen=True)
 class ProbeCase:
-    """A movie in the forms that the signatures take.
+    """Movie in the forms that the signatures take.
 
     Attributes:
         name: Name of the case in reports.
@@ -60,13 +60,13 @@ def edge_cases() -> list[ProbeCase]:
             raw.WRITERS: b"Qwxzy Vbnmlk|Zzyzx Ghjkly",
             raw.CAST: many_people.encode(),
         },
-        "people of separators": {raw.DIRECTORS: b"|", raw.WRITERS: b"| |", raw.CAST: b"|||a||"},
+        "separators as people": {raw.DIRECTORS: b"|", raw.WRITERS: b"| |", raw.CAST: b"|||a||"},
         f"plot of {LONG_PLOT_WORDS:,} words": {raw.PLOT: plot + b" stone" * LONG_PLOT_WORDS},
-        "one endless word": {raw.PLOT: b"a" * LONG_PLOT_WORDS, raw.TITLE: b"b" * LONG_PLOT_WORDS},
+        "very long word": {raw.PLOT: b"a" * LONG_PLOT_WORDS, raw.TITLE: b"b" * LONG_PLOT_WORDS},
         "odd Unicode": {name: odd_text.encode() for name in raw.TEXTS + raw.PEOPLE},
         "invalid UTF-8": dict.fromkeys(raw.TEXTS + raw.PEOPLE, b"\xff\xfe \xc3( \xed\xa0\x80"),
-        "numbers below one": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, -1.0),
-        "numbers of zero": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, 0.0),
+        "negative numbers": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, -1.0),
+        "zeros": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, 0.0),
         "infinite numbers": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, math.inf),
         "huge numbers": {raw.PLOT: plot} | dict.fromkeys(raw.NUMBERS, float(2**30)),
     }

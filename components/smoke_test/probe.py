@@ -204,7 +204,7 @@ def _check_model(
     from_examples = call(names.EXAMPLES_SIGNATURE, example_inputs(cases))
     check(names.EXAMPLES_SIGNATURE, from_examples, all_positions)
     single = [call(names.SERVING_SIGNATURE, named_inputs([case]), " row by row") for case in cases]
-    stacked = {name: np.concatenate([one[name] for one in single]) for name in single[0]}
+    stacked = {name: np.concatenate([row[name] for row in single]) for name in single[0]}
     check("single rows", stacked, all_positions)
     plot_only = [i for i, case in enumerate(cases) if case.present_features <= {raw.PLOT}]
     inputs = named_inputs([cases[i] for i in plot_only], [raw.PLOT])

@@ -60,7 +60,7 @@ def look_up_glove(
     vectors = _random_vectors(num_ids, glove.shape[1], seed)
     known = np.zeros(num_ids, dtype=np.bool_)
     for i, word in enumerate(words):
-        row = next((rows[one] for one in _spellings(word) if one in rows), None)
+        row = next((rows[text] for text in _spellings(word) if text in rows), None)
         if row is not None:
             vectors[i], known[i] = glove[row], True
     return vectors, known

@@ -101,8 +101,8 @@ def save_model(
 
     Args:
         directory: Path of the artifact's directory.
-        weakness: Weakness of genres, by name; 0 by default (see `KnownPredictionsModel`). A weakness
-            of 0, 1 or 2 gives a genre with 15 movies an F1 of 1.0, 0.8 or 0.0.
+        weakness: Weakness of genres, by name, as in `KnownPredictionsModel`; 0 by default. A
+            weakness of 0, 1 or 2 gives a genre with 15 movies an F1 of 1.0, 0.8 or 0.0.
         leave_out: Name of an output that the signature lacks.
     """
     module = KnownPredictionsModel(weakness or {})

@@ -459,8 +459,8 @@ def test_a_directory_without_permission_is_named() -> None:
         serving.chmod(0o755)
         assert result.stdout == (
             f"error: cannot push to {serving}/movie_genres: Permission denied "
-            f"({serving}/movie_genres). No incomplete version was left there. Correct this (disk "
-            "space, permissions), then try again\n"
+            f"({serving}/movie_genres). No incomplete version was left there. Fix the cause "
+            "(disk space, permissions), then try again\n"
         )
         assert names(serving) == []
 
