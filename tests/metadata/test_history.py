@@ -45,7 +45,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 
 @pytest.fixture(scope="module")
 def history(recorded: Recorded) -> History:
-    return metadata.read_history(recorded.directory / "metadata.sqlite")
+    return metadata.read_history(recorded.folder / "metadata.sqlite")
 
 
 def test_executions_are_read_in_ascending_order(history: History) -> None:
