@@ -104,7 +104,7 @@ def content_digest(model: Path) -> str:
     for path in _files_and_directories(model):
         digest.update(path.relative_to(model).as_posix().encode() + b"\0")
         if path.is_dir():
-            # Digests in existing state files depend on this word.
+            # This word must not change: digests in existing state files depend on it.
             digest.update(b"folder\0")
         else:
             with path.open("rb") as file:

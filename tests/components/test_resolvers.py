@@ -95,12 +95,12 @@ def blessed_model(
     return next(zip(resolved["model"], resolved["model_blessing"], strict=True), None)
 
 
-def test_a_model_is_compared_with_the_latest_other_one_that_was_blessed() -> None:
+def test_a_model_is_compared_with_the_latest_other_blessed_model() -> None:
     assert blessed_model(3, [1, 2, 3], {}) is None
     assert blessed_model(3, [1, 2, 3], {21: 1}) == (1, 21)
     assert blessed_model(3, [1, 2, 3], {21: 1}, refusals={22: 2}) == (1, 21)
-    # The candidate itself, blessed in the run before, does not count; nor does a deleted model.
+    # The candidate itself, blessed in the previous run, is not chosen, nor is a deleted model.
     assert blessed_model(1, [1, 2, 3], {21: 1}) is None
     assert blessed_model(3, [3, 2, 1], {21: 1, 22: 2, 23: 3, 24: 9}) == (2, 22)
-    # Of several blessings of one model the latest counts.
+    # The latest of several blessings of a model is chosen.
     assert blessed_model(3, [1, 3], {30: 1, 21: 1}) == (1, 30)

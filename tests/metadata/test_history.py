@@ -15,32 +15,32 @@ FIRST, SECOND = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """Two runs on the same data; the second trains again with more epochs, and pushes.
+    """Record two runs on the same data. The second trains again with more epochs, and pushes.
 
     Artifacts and executions both have the ids 1, 2, 3 and so on. The first run has nodes that are
     no longer in the pipeline.
     """
-    book = Recorded(tmp_path_factory.mktemp("output"))
-    examples = book.artifact("Examples", "/out/examples/1")
+    runs = Recorded(tmp_path_factory.mktemp("output"))
+    examples = runs.artifact("Examples", "/out/examples/1")
     parameters = {"input_base": "/out/movies", "input_fingerprint": "abc"}
-    book.execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
-    schema = book.artifact("Schema", "/out/schema/2")
-    book.execution("SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt")
-    old = book.artifact("Model", "/out/model/3")
+    runs.execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
+    schema = runs.artifact("Schema", "/out/schema/2")
+    runs.execution("SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt")
+    old = runs.artifact("Model", "/out/model/3")
     config = '{"code": "one", "hparams": {"epochs": 2}}'
     inputs = (examples, schema)
-    book.execution("Trainer", FIRST, {"model": old}, inputs, run_fn="run", custom_config=config)
-    blessing = book.artifact("InfraBlessing", "/out/blessing/4", reason="")
-    book.execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
+    runs.execution("Trainer", FIRST, {"model": old}, inputs, run_fn="run", custom_config=config)
+    blessing = runs.artifact("InfraBlessing", "/out/blessing/4", reason="")
+    runs.execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
     cached = mlmd.Execution.CACHED
-    book.execution("CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters)
-    new = book.artifact("Model", "/out/model/5")
+    runs.execution("CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters)
+    new = runs.artifact("Model", "/out/model/5")
     config = '{"code": "two", "hparams": {"epochs": 3}}'
-    book.execution("Trainer", SECOND, {"model": new}, inputs, run_fn="run", custom_config=config)
-    pushed = book.artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
+    runs.execution("Trainer", SECOND, {"model": new}, inputs, run_fn="run", custom_config=config)
+    pushed = runs.artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
     parameters = {"__schema__": "{}", "destination_token": "t"}
-    book.execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
-    return book
+    runs.execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
+    return runs
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from components.evaluator.metrics import (
 GENRES = 4
 
 
-def measure(
+def compute_metrics(
     labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray, bundles: int = 1
 ) -> dict[tuple[str, int | None], float]:
     """Return all metrics by name and class id, with the examples split into several bundles."""
-    values = extract(labels, scores, probabilities, bundles)
+    values = extract_output(labels, scores, probabilities, bundles)
     return {
         (key.name, None if key.sub_key is None else key.sub_key.class_id): value
         for key, value in values.items()
@@ -29,18 +29,18 @@ def measure(
     }
 
 
-def plots(
+def compute_plots(
     labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray
 ) -> dict[tuple[str, int], Any]:
     """Return all plots, by name and class id."""
     return {
         (key.name, key.sub_key.class_id): value
-        for key, value in extract(labels, scores, probabilities).items()
+        for key, value in extract_output(labels, scores, probabilities).items()
         if isinstance(key, metric_types.PlotKey)
     }
 
 
-def extract(
+def extract_output(
     labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray, bundles: int = 1
 ) -> dict[metric_types.MetricKey, Any]:
     (computation,) = GenreMetrics(labels.shape[1]).computations()
@@ -77,7 +77,7 @@ def random_predictions(examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def test_metrics_are_those_of_scikit_learn(bundles: int) -> None:
     labels, scores, probabilities = random_predictions(600)
     predicted = scores > 0.5
-    values = measure(labels, scores, probabilities, bundles)
+    values = compute_metrics(labels, scores, probabilities, bundles)
 
     by_genre = sklearn_metrics.precision_recall_fscore_support(labels, predicted, zero_division=0)
     for name, expected in zip(
@@ -112,7 +112,7 @@ def test_metrics_are_those_of_scikit_learn(bundles: int) -> None:
 
 def test_bucketing_changes_average_precision_by_less_than_0_005() -> None:
     labels, scores, probabilities = random_predictions(5000)
-    values = measure(labels, scores, probabilities)
+    values = compute_metrics(labels, scores, probabilities)
     for genre in range(GENRES):
         exact = sklearn_metrics.average_precision_score(labels[:, genre], probabilities[:, genre])
         assert values["auc_precision_recall", genre] == pytest.approx(exact, abs=0.005)
@@ -121,7 +121,7 @@ def test_bucketing_changes_average_precision_by_less_than_0_005() -> None:
 def test_a_genre_without_examples_is_zero_and_in_no_average() -> None:
     labels = np.array([[1, 0], [1, 0]], np.float32)
     scores = np.array([[0.9, 0.9], [0.1, 0.1]], np.float32)
-    values = measure(labels, scores, scores)
+    values = compute_metrics(labels, scores, scores)
 
     for name in ("f1_score", "precision", "recall", "auc_precision_recall", "support"):
         assert values[name, 1] == 0.0
@@ -132,19 +132,19 @@ def test_a_genre_without_examples_is_zero_and_in_no_average() -> None:
 
 def test_no_examples_give_zeros() -> None:
     empty = np.zeros((0, 2), np.float32)
-    assert set(measure(empty, empty, empty).values()) == {0.0}
+    assert set(compute_metrics(empty, empty, empty).values()) == {0.0}
 
 
 def test_samples_f1_of_an_example_without_genres_is_zero() -> None:
     labels = np.array([[0, 0], [1, 0]], np.float32)
     scores = np.array([[0.1, 0.1], [0.9, 0.1]], np.float32)
-    values = measure(labels, scores, scores)
+    values = compute_metrics(labels, scores, scores)
     assert values["samples_f1", None] == 0.5
     assert values["subset_accuracy", None] == 1.0
 
 
 def test_a_score_of_one_half_predicts_nothing() -> None:
-    values = measure(
+    values = compute_metrics(
         np.array([[1]], np.float32), np.array([[0.5]], np.float32), np.array([[0.5]], np.float32)
     )
     assert values["recall", 0] == 0.0
@@ -163,7 +163,9 @@ def test_probabilities_of_buckets_are_the_inverse() -> None:
 def test_plotted_curves_are_those_of_scikit_learn() -> None:
     labels, scores, probabilities = random_predictions(600)
     for genre in range(GENRES):
-        curve = plots(labels, scores, probabilities)["confusion_matrix_plot", genre].matrices
+        curve = compute_plots(labels, scores, probabilities)[
+            "confusion_matrix_plot", genre
+        ].matrices
         truth = labels[:, genre] > 0.5
         assert len(curve) == 51
         assert [curve[0].threshold, curve[25].threshold, curve[50].threshold] == [0.0, 0.5, 1.0]
@@ -184,7 +186,7 @@ def test_plotted_curves_are_those_of_scikit_learn() -> None:
 
 def test_plotted_calibration_adds_up() -> None:
     labels, scores, probabilities = random_predictions(600)
-    buckets_of_plot = plots(labels, scores, probabilities)["calibration_plot", 1].buckets
+    buckets_of_plot = compute_plots(labels, scores, probabilities)["calibration_plot", 1].buckets
     edges = [one.upper_threshold_exclusive for one in buckets_of_plot[:-1]]
     assert edges == pytest.approx(np.linspace(0, 1, 21))
     inside = buckets_of_plot[1:-1]

@@ -53,23 +53,23 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "serving" / "movie_genres"
 
 
-def at(seconds: float) -> Callable[[], float]:
+def fixed_clock(seconds: float) -> Callable[[], float]:
     return lambda: seconds
 
 
-def names(directory: Path) -> list[str]:
+def file_names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
 def test_a_version_is_byte_for_byte_the_model(model: Callable[[int], Path], base: Path) -> None:
-    push = publish(model(1), base, clock=at(1700000000.9))
+    push = publish(model(1), base, clock=fixed_clock(1700000000.9))
 
     assert push == PushResult(PushStatus.PUBLISHED, 1700000000)
     published = base / "1700000000"
     compared = subprocess.run(["diff", "-r", model(1), published], capture_output=True, check=False)
     assert (compared.returncode, compared.stdout) == (0, b"")
     assert versions.current(base) == 1700000000
-    assert names(base) == [".lock", ".versions.json", "1700000000"]
+    assert file_names(base) == [".lock", ".versions.json", "1700000000"]
 
 
 def test_a_private_export_is_published_readable(model: Callable[[int], Path], base: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_private_export_is_published_readable(model: Callable[[int], Path], ba
     source.chmod(0o700)
     mask = os.umask(0o022)
     try:
-        publish(source, base, clock=at(5))
+        publish(source, base, clock=fixed_clock(5))
     finally:
         os.umask(mask)
     assert stat.S_IMODE((base / "5").stat().st_mode) == 0o755
@@ -88,11 +88,11 @@ def test_a_private_export_is_published_readable(model: Callable[[int], Path], ba
 def test_pushing_the_same_model_again_adds_nothing(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=at(100))
+    publish(model(1), base, clock=fixed_clock(100))
     before = (base / "100").stat()
 
     again = shutil.copytree(model(1), tmp_path / "exported again")
-    assert publish(again, base, clock=at(200)) == PushResult(PushStatus.UNCHANGED, 100)
+    assert publish(again, base, clock=fixed_clock(200)) == PushResult(PushStatus.UNCHANGED, 100)
 
     assert list(versions.served(base)) == [100]
     assert (base / "100").stat().st_mtime_ns == before.st_mtime_ns
@@ -102,40 +102,42 @@ def test_a_model_that_was_current_earlier_is_a_new_version(
     model: Callable[[int], Path], base: Path
 ) -> None:
     for number, second in ((1, 100), (2, 200), (1, 300)):
-        publish(model(number), base, clock=at(second))
+        publish(model(number), base, clock=fixed_clock(second))
     assert list(versions.served(base)) == [100, 200, 300]
 
 
 def test_a_damaged_current_version_is_replaced(model: Callable[[int], Path], base: Path) -> None:
-    publish(model(1), base, clock=at(100))
+    publish(model(1), base, clock=fixed_clock(100))
     (base / "100" / "assets" / "plot_words").write_bytes(b"cut")
-    assert publish(model(1), base, clock=at(200)) == PushResult(PushStatus.PUBLISHED, 200)
+    assert publish(model(1), base, clock=fixed_clock(200)) == PushResult(PushStatus.PUBLISHED, 200)
 
 
 def test_versions_increase_when_the_clock_goes_back_or_stands_still(
     model: Callable[[int], Path], base: Path
 ) -> None:
     seconds = [1000, 500, 1000, 1002, 0, 5000]
-    pushes = [publish(model(i), base, clock=at(second)) for i, second in enumerate(seconds)]
+    pushes = [
+        publish(model(i), base, clock=fixed_clock(second)) for i, second in enumerate(seconds)
+    ]
     assert [push.version for push in pushes] == [1000, 1001, 1002, 1003, 1004, 5000]
 
 
 def test_a_version_number_is_never_used_twice(model: Callable[[int], Path], base: Path) -> None:
-    publish(model(1), base, clock=at(1000))
+    publish(model(1), base, clock=fixed_clock(1000))
     shutil.rmtree(base / "1000")
-    assert publish(model(1), base, clock=at(900)).version == 1001
+    assert publish(model(1), base, clock=fixed_clock(900)).version == 1001
 
-    publish(model(2), base, clock=at(900))
+    publish(model(2), base, clock=fixed_clock(900))
     rollback(base)
     shutil.rmtree(base / ".rolled_back")
-    assert publish(model(3), base, clock=at(900)).version == 1003
+    assert publish(model(3), base, clock=fixed_clock(900)).version == 1003
 
 
 def test_numbers_of_foreign_files_are_not_used(model: Callable[[int], Path], base: Path) -> None:
     make_model(base / "0007", seed=7)
-    assert publish(model(1), base, clock=at(3)).version == 8
+    assert publish(model(1), base, clock=fixed_clock(3)).version == 8
     (base / "40").write_text("a file of somebody")
-    assert publish(model(2), base, clock=at(3)).version == 41
+    assert publish(model(2), base, clock=fixed_clock(3)).version == 41
 
 
 def test_names_that_tensorflow_serving_ignores_are_no_versions(base: Path) -> None:
@@ -148,30 +150,30 @@ def test_names_that_tensorflow_serving_ignores_are_no_versions(base: Path) -> No
 
 def test_old_versions_are_kept_to_the_set_number(model: Callable[[int], Path], base: Path) -> None:
     for number in range(1, 7):
-        publish(model(number), base, keep_old=2, clock=at(number * 10))
+        publish(model(number), base, keep_old=2, clock=fixed_clock(number * 10))
     assert list(versions.served(base)) == [40, 50, 60]
 
-    publish(model(6), base, keep_old=1, clock=at(70))
+    publish(model(6), base, keep_old=1, clock=fixed_clock(70))
     assert list(versions.served(base)) == [50, 60]
-    assert names(base) == [".lock", ".versions.json", "50", "60"]
+    assert file_names(base) == [".lock", ".versions.json", "50", "60"]
 
 
 def test_rolled_back_versions_are_kept_to_the_same_number(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(0), base, clock=at(1))
+    publish(model(0), base, clock=fixed_clock(1))
     for number in range(1, 5):
-        publish(model(number), base, keep_old=1, clock=at(number * 10))
+        publish(model(number), base, keep_old=1, clock=fixed_clock(number * 10))
         rollback(base)
     assert list(versions.rolled_back(base)) == [30, 40]
-    publish(model(9), base, keep_old=1, clock=at(50))
+    publish(model(9), base, keep_old=1, clock=fixed_clock(50))
     assert list(versions.rolled_back(base)) == [40]
-    assert publish(model(1), base, clock=at(60)) == PushResult(PushStatus.ROLLED_BACK, 10)
+    assert publish(model(1), base, clock=fixed_clock(60)) == PushResult(PushStatus.ROLLED_BACK, 10)
 
 
 def test_rollback_goes_to_the_version_before(model: Callable[[int], Path], base: Path) -> None:
     for number in (1, 2, 3):
-        publish(model(number), base, clock=at(number))
+        publish(model(number), base, clock=fixed_clock(number))
 
     assert rollback(base) == Rollback(before=3, after=2)
     assert list(versions.served(base)) == [1, 2]
@@ -190,7 +192,7 @@ def test_rollback_to_a_chosen_version_and_back_again(
     model: Callable[[int], Path], base: Path
 ) -> None:
     for number in (1, 2, 3, 4):
-        publish(model(number), base, clock=at(number))
+        publish(model(number), base, clock=fixed_clock(number))
 
     assert rollback(base, to=2) == Rollback(4, 2)
     assert list(versions.served(base)) == [1, 2]
@@ -209,28 +211,28 @@ def test_rollback_to_a_chosen_version_and_back_again(
 def test_a_rolled_back_model_is_pushed_again_only_with_republish(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(1), base, clock=at(10))
-    publish(model(2), base, clock=at(20))
+    publish(model(1), base, clock=fixed_clock(10))
+    publish(model(2), base, clock=fixed_clock(20))
     rollback(base)
 
-    assert publish(model(2), base, clock=at(30)) == PushResult(PushStatus.ROLLED_BACK, 20)
+    assert publish(model(2), base, clock=fixed_clock(30)) == PushResult(PushStatus.ROLLED_BACK, 20)
     assert list(versions.served(base)) == [10]
-    assert publish(model(1), base, clock=at(30)) == PushResult(PushStatus.UNCHANGED, 10)
+    assert publish(model(1), base, clock=fixed_clock(30)) == PushResult(PushStatus.UNCHANGED, 10)
 
-    assert publish(model(2), base, republish=True, clock=at(30)) == PushResult(
+    assert publish(model(2), base, republish=True, clock=fixed_clock(30)) == PushResult(
         PushStatus.PUBLISHED, 30
     )
-    publish(model(3), base, clock=at(40))
-    assert publish(model(2), base, clock=at(50)) == PushResult(PushStatus.PUBLISHED, 50)
+    publish(model(3), base, clock=fixed_clock(40))
+    assert publish(model(2), base, clock=fixed_clock(50)) == PushResult(PushStatus.PUBLISHED, 50)
 
 
 def test_a_new_model_after_a_rollback_gets_a_number_above_the_bad_one(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(1), base, clock=at(10))
-    publish(model(2), base, clock=at(20))
+    publish(model(1), base, clock=fixed_clock(10))
+    publish(model(2), base, clock=fixed_clock(20))
     rollback(base)
-    assert publish(model(3), base, clock=at(15)) == PushResult(PushStatus.PUBLISHED, 21)
+    assert publish(model(3), base, clock=fixed_clock(15)) == PushResult(PushStatus.PUBLISHED, 21)
     assert list(versions.served(base)) == [10, 21]
 
 
@@ -248,11 +250,11 @@ def test_the_token_is_valid_while_the_directory_is_as_the_push_left_it(
     assert first != versions.destination_token(base)
     assert not base.exists()
 
-    publish(model(1), base, token=first, clock=at(10))
+    publish(model(1), base, token=first, clock=fixed_clock(10))
     assert versions.destination_token(base) == first
 
     second = "of the second push"
-    publish(model(2), base, token=second, clock=at(20))
+    publish(model(2), base, token=second, clock=fixed_clock(20))
     assert versions.destination_token(base) == second
 
     rollback(base)
@@ -271,12 +273,12 @@ def test_the_token_of_a_push_that_had_nothing_to_publish(
 ) -> None:
     versions.record_token(base, "refused")
     assert versions.destination_token(base) == "refused"
-    publish(model(1), base, token="published", clock=at(10))
-    publish(model(1), base, token="unchanged", clock=at(20))
+    publish(model(1), base, token="published", clock=fixed_clock(10))
+    publish(model(1), base, token="unchanged", clock=fixed_clock(20))
     assert versions.destination_token(base) == "unchanged"
-    publish(model(2), base, token="published", clock=at(30))
+    publish(model(2), base, token="published", clock=fixed_clock(30))
     rollback(base)
-    publish(model(2), base, token="rolled back", clock=at(40))
+    publish(model(2), base, token="rolled back", clock=fixed_clock(40))
     assert versions.destination_token(base) == "rolled back"
 
 
@@ -298,7 +300,7 @@ def test_everything_is_on_disk_before_it_is_visible(
 
     monkeypatch.setattr(os, "fsync", record_sync)
     monkeypatch.setattr(Path, "replace", record_rename)
-    publish(model(1), base, clock=at(10))
+    publish(model(1), base, clock=fixed_clock(10))
 
     whole = {path.stat().st_ino for path in [base / "10", *(base / "10").rglob("*")]}
     state = (base / ".versions.json").stat().st_ino
@@ -387,7 +389,7 @@ except UserError as error:
 def test_a_failed_write_leaves_nothing(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=at(10))
+    publish(model(1), base, clock=fixed_clock(10))
     state = (base / ".versions.json").read_text()
     big = make_model(tmp_path / "big", seed=2, kilobytes=200)
 
@@ -395,7 +397,7 @@ def test_a_failed_write_leaves_nothing(
 
     assert failed.returncode == 2, failed.stderr
     assert failed.stdout.startswith(f"error: cannot push to {base}: File too large (")
-    assert names(base) == [".lock", ".versions.json", "10"]
+    assert file_names(base) == [".lock", ".versions.json", "10"]
     assert (base / ".versions.json").read_text() == state
 
 
@@ -462,7 +464,7 @@ def test_a_directory_without_permission_is_named() -> None:
             f"({serving}/movie_genres). No incomplete version was left there. Fix the cause "
             "(disk space, permissions), then try again\n"
         )
-        assert names(serving) == []
+        assert file_names(serving) == []
 
 
 KILL_AT_EVERY_LINE = """
@@ -529,8 +531,8 @@ def kill_at_every_line(start: Path, directory: Path, action: str) -> Iterator[Ki
 def test_a_push_killed_at_any_line_leaves_only_complete_versions(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=at(1))
-    publish(model(2), base, clock=at(2))
+    publish(model(1), base, clock=fixed_clock(1))
+    publish(model(2), base, clock=fixed_clock(2))
     digests = {n: versions.content_digest(model(n)) for n in (1, 2, 3)}
     before = {"1": digests[1], "2": digests[2]}
     unpruned = {**before, "3": digests[3]}
@@ -557,7 +559,7 @@ def test_a_push_killed_at_any_line_leaves_only_complete_versions(
     assert phases == sorted(phases)
     assert set(phases) == {0, 1, 2}
     for _, _, finished, left in runs:
-        # Killed between writing the number down and the rename, the push gives the next number out.
+        # If the push was killed between writing the state and the rename, the next number is used.
         assert finished in (pruned, {"2": digests[2], "4": digests[3]})
         assert left == []
 
@@ -566,7 +568,7 @@ def test_a_rollback_killed_at_any_line_never_shows_a_version_between(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
     for number in (1, 2, 3, 4):
-        publish(model(number), base, clock=at(number))
+        publish(model(number), base, clock=fixed_clock(number))
     digests = {str(n): versions.content_digest(model(n)) for n in (1, 2, 3, 4)}
 
     runs = list(
@@ -600,7 +602,7 @@ def start_push(source: Path, base: Path) -> subprocess.Popen[str]:
 
 
 class Poller(threading.Thread):
-    """Polls a model directory like a server and reads every version that it sees."""
+    """Thread that polls a model directory like a server and reads every version that it sees."""
 
     def __init__(self, base: Path, whole: set[str]) -> None:
         super().__init__()
@@ -644,7 +646,7 @@ def test_a_polling_server_never_sees_an_incomplete_version_of_killed_pushes(
             process = start_push(models[(killed + finished) % 4], base)
             time.sleep(delays.uniform(0, longest))
             process.kill()
-            # How long a push takes changes with the machine's load: kills stay around its end.
+            # The duration of a push depends on the load. This keeps the kills near its end.
             if process.wait() == -9:
                 killed += 1
                 longest *= 1.05
@@ -660,7 +662,7 @@ def test_a_polling_server_never_sees_an_incomplete_version_of_killed_pushes(
     assert len(poller.seen) >= 2
     last = start_push(make_model(tmp_path / "last", seed=99), base)
     assert last.wait() == 0
-    assert not [name for name in names(base) if name.startswith((".staging", ".trash"))]
+    assert not [name for name in file_names(base) if name.startswith((".staging", ".trash"))]
 
 
 def test_concurrent_pushes_take_turns(model: Callable[[int], Path], base: Path) -> None:
@@ -685,19 +687,19 @@ def test_an_undeletable_old_version_does_not_fail_the_push(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    publish(model(1), base, keep_old=1, clock=at(1))
-    publish(model(2), base, keep_old=1, clock=at(2))
+    publish(model(1), base, keep_old=1, clock=fixed_clock(1))
+    publish(model(2), base, keep_old=1, clock=fixed_clock(2))
 
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", refuse)
-        assert publish(model(3), base, keep_old=1, clock=at(3)) == PushResult(
+        assert publish(model(3), base, keep_old=1, clock=fixed_clock(3)) == PushResult(
             PushStatus.PUBLISHED, 3
         )
     assert list(versions.served(base)) == [2, 3]
     assert f"Cannot delete the old version {base / '1'}" in caplog.text
 
     publish(model(3), base, keep_old=1)
-    assert names(base) == [".lock", ".versions.json", "2", "3"]
+    assert file_names(base) == [".lock", ".versions.json", "2", "3"]

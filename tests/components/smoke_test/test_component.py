@@ -57,7 +57,7 @@ def model_path(directory: Path) -> Path:
     return directory / "model" / "Format-Serving"
 
 
-def names(directory: Path) -> list[str]:
+def file_names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
@@ -68,7 +68,7 @@ def test_a_good_model_is_blessed_as_by_infra_validator(directory: Path) -> None:
 
     assert model_utils.is_infra_validated(blessing)
     assert blessing.get_string_custom_property("reason") == ""
-    assert names(directory / "blessing") == ["INFRA_BLESSED", "probe.log", "report.json"]
+    assert file_names(directory / "blessing") == ["INFRA_BLESSED", "probe.log", "report.json"]
     report = json.loads((directory / "blessing" / "report.json").read_text())
     assert report["passed"] is True
     assert report["rows"][:5] == [
@@ -94,7 +94,7 @@ def test_a_faulty_model_is_refused_with_its_reason(directory: Path) -> None:
         "serving_default: genres are not those of schema.genres.GENRES in the same order in 16 of "
         "16 rows, first row 0 (tt0000001), Action"
     )
-    assert names(directory / "blessing") == ["INFRA_NOT_BLESSED", "probe.log", "report.json"]
+    assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED", "probe.log", "report.json"]
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_a_model_that_hangs_is_refused_after_the_time_limit(directory: Path) -> 
     assert blessing.get_string_custom_property("reason") == (
         f"calling serving_default: no result within 40 s (see {directory}/blessing/probe.log)"
     )
-    assert names(directory / "blessing") == ["INFRA_NOT_BLESSED", "probe.log"]
+    assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED", "probe.log"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_model_that_the_evaluator_refused_is_not_tested(directory: Path) -> No
     assert blessing.get_string_custom_property("reason") == (
         "not tested, because the Evaluator did not bless the model"
     )
-    assert names(directory / "blessing") == ["INFRA_NOT_BLESSED"]
+    assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED"]
 
 
 def test_the_component_has_the_types_of_the_pipeline() -> None:

@@ -39,7 +39,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_examples(tmp_path_factory.mktemp("examples") / "Split-test", 6)
 
 
-def changed(output: str, change: Callable[[Tensors, tf.Tensor], tf.Tensor]) -> Change:
+def with_output(output: str, change: Callable[[Tensors, tf.Tensor], tf.Tensor]) -> Change:
     return lambda features, answer: {**answer, output: change(features, answer[output])}
 
 
@@ -82,26 +82,26 @@ def test_a_good_model_passes(tmp_path: Path, examples: Path) -> None:
 
 FAULTY_OUTPUTS: dict[str, tuple[Change, str]] = {
     "nan": (
-        changed("probabilities", lambda f, p: tf.where(empty_plot(f), math.nan, p)),
+        with_output("probabilities", lambda f, p: tf.where(empty_plot(f), math.nan, p)),
         "serving_default: probabilities are not finite in 3 of 18 rows, first row 1 (tt0000003), "
         "Action",
     ),
     "range": (
-        changed("probabilities", lambda f, p: p + tf.one_hot(2, len(GENRES))),
+        with_output("probabilities", lambda f, p: p + tf.one_hot(2, len(GENRES))),
         "serving_default: probabilities are not between 0 and 1 in 18 of 18 rows, first "
         "row 0 (tt0000001), Animation",
     ),
     "order": (
-        changed("genres", lambda f, g: tf.gather(g, [1, 0, *range(2, len(GENRES))], axis=1)),
+        with_output("genres", lambda f, g: tf.gather(g, [1, 0, *range(2, len(GENRES))], axis=1)),
         "serving_default: genres are not those of schema.genres.GENRES in the same order in 18 "
         "of 18 rows, first row 0 (tt0000001), Action",
     ),
     "nothing predicted": (
-        changed("predicted", lambda f, p: p & ~empty_plot(f)),
+        with_output("predicted", lambda f, p: p & ~empty_plot(f)),
         "serving_default: no genre is predicted in 3 of 18 rows, first row 1 (tt0000003)",
     ),
     "one row of genres": (
-        changed("genres", lambda f, g: g[:1]),
+        with_output("genres", lambda f, g: g[:1]),
         "serving_default: 'genres' has the shape [1, 22]. Expected: [18, 22]",
     ),
 }
@@ -116,7 +116,7 @@ def test_faulty_outputs_are_refused(fault: str, tmp_path: Path, examples: Path) 
 
 
 def test_a_signature_with_other_probabilities_is_refused(tmp_path: Path, examples: Path) -> None:
-    shifted = changed("probabilities", lambda f, p: tf.abs(p - 0.001))
+    shifted = with_output("probabilities", lambda f, p: tf.abs(p - 0.001))
     report = probe(save_tiny_model(tmp_path / "model", examples=shifted), examples, rows=6)
     assert report.reasons == [
         "examples: probabilities differ by up to 0.001 from those of serving_default for all rows "
@@ -133,7 +133,7 @@ def test_bfloat16_has_a_larger_tolerance(
         ones = tf.ones([1, 1], tf.bfloat16)
         return tf.abs(p - shift * tf.cast(tf.matmul(ones, ones), tf.float32))
 
-    model = save_tiny_model(tmp_path / "model", examples=changed("probabilities", shifted))
+    model = save_tiny_model(tmp_path / "model", examples=with_output("probabilities", shifted))
     report = probe(model, examples, rows=6)
     assert report.passed == passed
     if not passed:
@@ -203,14 +203,14 @@ def test_noise_of_bfloat16_alone_passes(tmp_path: Path, examples: Path) -> None:
 
 
 def test_an_evaluation_of_other_probabilities_is_refused(tmp_path: Path, examples: Path) -> None:
-    halved = changed("probabilities", lambda f, p: p / 2)
+    halved = with_output("probabilities", lambda f, p: p / 2)
     report = probe(save_tiny_model(tmp_path / "model", evaluate=halved), examples, rows=6)
     (reason,) = report.reasons
     assert reason.startswith("evaluate: probabilities differ by up to ")
 
 
 def test_outputs_that_depend_on_other_rows_are_refused(tmp_path: Path, examples: Path) -> None:
-    mixed = changed("probabilities", lambda f, p: (p + tf.reduce_mean(p, axis=0)) / 2)
+    mixed = with_output("probabilities", lambda f, p: (p + tf.reduce_mean(p, axis=0)) / 2)
     model = save_tiny_model(tmp_path / "model", named=mixed, examples=mixed, evaluate=mixed)
     report = probe(model, examples, rows=6)
     assert [reason.split(":")[0] for reason in report.reasons] == [
@@ -254,14 +254,16 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="overview")])
-    def ask(overview: tf.Tensor) -> Tensors:
+    def predict(overview: tf.Tensor) -> Tensors:
         return {"probabilities": tf.zeros([tf.size(overview), 22], tf.float64)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="examples")])
-    def ask_examples(serialized: tf.Tensor) -> Tensors:
+    def predict_examples(serialized: tf.Tensor) -> Tensors:
         return {"probabilities": tf.zeros([1, 22]), "genres": serialized, "predicted": serialized}
 
-    tf.saved_model.save(module, str(tmp_path), {"serving_default": ask, "examples": ask_examples})
+    tf.saved_model.save(
+        module, str(tmp_path), {"serving_default": predict, "examples": predict_examples}
+    )
     report = probe(tmp_path, examples, rows=1)
     assert report.reasons[:5] == [
         f"signature 'serving_default' has the inputs overview. Expected: {NAMED_INPUTS}",
@@ -286,7 +288,7 @@ def test_a_graph_that_needs_python_is_refused(tmp_path: Path, examples: Path) ->
         same = tf.numpy_function(lambda p: p, [probabilities], tf.float32, stateful=False)
         return tf.ensure_shape(same, [None, len(GENRES)])
 
-    change = changed("probabilities", through_python)
+    change = with_output("probabilities", through_python)
     report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
     assert report.reasons == ["the graph has ops that TensorFlow Serving lacks: PyFuncStateless"]
 
@@ -309,7 +311,7 @@ def test_a_graph_that_fails_on_one_row_is_refused(tmp_path: Path, examples: Path
         ):
             return tf.identity(probabilities)
 
-    change = changed("probabilities", fail)
+    change = with_output("probabilities", fail)
     report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
     (reason,) = report.reasons
     assert reason.startswith("calling serving_default failed: ")

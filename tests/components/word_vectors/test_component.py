@@ -23,7 +23,7 @@ GLOVE_THE = np.array([0.418, 0.24968, -0.41242, 0.1217], np.float32)
 """The first numbers of GloVe's 50-dimensional vector of `the`."""
 
 
-def load(directory: str) -> tuple[np.ndarray, dict[str, Any]]:
+def load_vectors(directory: str) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the vectors and the description of how they were created."""
     info = json.loads(Path(directory, WORD_VECTORS_INFO_FILE).read_text())
     return np.load(Path(directory, WORD_VECTORS_FILE)), info
@@ -31,7 +31,7 @@ def load(directory: str) -> tuple[np.ndarray, dict[str, Any]]:
 
 def record_base_model(fn_args: tfx.components.FnArgs) -> None:
     """Serve as a run_fn that records the contents of `base_model`."""
-    vectors, info = load(fn_args.base_model)
+    vectors, info = load_vectors(fn_args.base_model)
     directory = Path(fn_args.serving_model_dir)
     directory.mkdir(parents=True)
     (directory / "seen.json").write_text(json.dumps({"shape": vectors.shape, "info": info}))
@@ -97,7 +97,9 @@ def test_the_trainer_finds_the_vectors_as_its_base_model(run: Path) -> None:
 
     assert {path.name for path in directory.iterdir()} == {"vectors.npy", "info.json"}
     assert seen["shape"] == [len(words) + 1, 50]
-    np.testing.assert_array_equal(load(str(directory))[0][words.index("the"), :4], GLOVE_THE)
+    np.testing.assert_array_equal(
+        load_vectors(str(directory))[0][words.index("the"), :4], GLOVE_THE
+    )
     assert seen["info"].pop("seconds") >= 0
     assert seen["info"] == {
         "source": "glove",
@@ -130,7 +132,7 @@ def test_word2vec_is_trained_on_the_train_split(run: Path, tmp_path: Path) -> No
         )
         serving = directory / path_utils.path_constants.SERVING_MODEL_DIR
         contents.append((serving / WORD_VECTORS_FILE).read_bytes())
-    vectors, info = load(str(serving))
+    vectors, info = load_vectors(str(serving))
 
     assert contents[0] == contents[1]
     assert vectors.shape == (26, 12)
