@@ -1,4 +1,4 @@
-"""Reads examples from an Examples artifact into arrays."""
+"""Read examples from an Examples artifact into arrays."""
 
 from collections.abc import Sequence
 from pathlib import Path

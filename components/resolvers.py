@@ -10,7 +10,7 @@ Artifacts = dict[str, list[Artifact]]
 
 
 class OptionalLatestArtifactStrategy(ResolverStrategy):
-    """Resolve each input to its latest artifact, or to none if there is none yet.
+    """Strategy that resolves each input to its latest artifact, or to none if there is none yet.
 
     TFX's own LatestArtifactStrategy fails the run if there is no artifact yet.
     """
@@ -22,11 +22,11 @@ class OptionalLatestArtifactStrategy(ResolverStrategy):
 
 
 class LastAcceptedStatisticsStrategy(ResolverStrategy):
-    """Resolve `previous` to the statistics that the AnomalyGate compares this run's with.
+    """Strategy that resolves `previous` to the statistics that this run's are compared with.
 
-    These are the statistics that were accepted last. If this run's own statistics were accepted
-    last, it is the statistics that they were compared with at that time. A run on unchanged data
-    then has unchanged inputs, and its nodes are taken from the cache.
+    Normally, these are the statistics that the AnomalyGate accepted last. If the statistics of this
+    run were themselves accepted last, the strategy chooses those that they were compared with at
+    that time. A run on unchanged data then has unchanged inputs and is taken from the cache.
     """
 
     def __init__(self, accept_drift: bool = False) -> None:
@@ -50,7 +50,7 @@ class LastAcceptedStatisticsStrategy(ResolverStrategy):
 
 
 class LatestOtherBlessedModelStrategy(ResolverStrategy):
-    """Resolve `model` to the latest blessed model other than the candidate.
+    """Strategy that resolves `model` to the latest blessed model other than the candidate.
 
     TFX's own LatestBlessedModelStrategy compares a model that was blessed in the previous run with
     itself if the next run does not change it. Such a comparison says nothing, and it makes a run in

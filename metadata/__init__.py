@@ -1,4 +1,4 @@
-"""Reads ML Metadata: executions, artifacts, and the lineage of a model.
+"""Read ML Metadata: executions, artifacts, and the lineage of a model.
 
 This package never writes to the database and never opens the files of an artifact.
 """

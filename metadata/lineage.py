@@ -55,7 +55,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class NodeTiming:
-    """Time that it took to produce a node's result.
+    """Duration of the execution that produced a node's result.
 
     Attributes:
         node: Id of the node.

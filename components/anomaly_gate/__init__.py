@@ -1,3 +1,3 @@
-"""Stops the run if the data violate the schema or differ too much from earlier data."""
+"""Stop the run if the data violate the schema or differ too much from earlier data."""
 
 __all__ = ["component", "decision", "tfdv_adapter"]

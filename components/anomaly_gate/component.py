@@ -1,4 +1,4 @@
-"""Stops the run if the data violate the curated schema or differ too much from earlier data.
+"""Stop the run if the data violate the curated schema or differ too much from earlier data.
 
 TFX's own ExampleValidator records anomalies but does not stop the run. It compares neither spans
 nor splits, so the drift and skew comparators of a schema have no effect. `AnomalyGate` reads its

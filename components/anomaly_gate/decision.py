@@ -1,4 +1,4 @@
-"""Decides from statistics of the data whether the run may continue."""
+"""Decide from statistics of the data whether the run may continue."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +71,7 @@ class Finding:
 
 
 class DataAnomaliesError(UserError):
-    """Error for data with anomalies. The message has one line for each finding."""
+    """Error that the data have anomalies. The message has one line for each finding."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         """Create the error from at least one finding."""

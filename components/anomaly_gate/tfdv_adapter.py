@@ -1,4 +1,4 @@
-"""Converts TFDV's statistics and anomalies to the plain data that the decision needs."""
+"""Convert TFDV's statistics and anomalies to the plain data that the decision needs."""
 
 import re
 from pathlib import Path

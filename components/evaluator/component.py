@@ -1,4 +1,4 @@
-"""Evaluates a model with TFMA and blesses it if it passes the gate.
+"""Evaluate a model with TFMA and bless it if it passes the gate.
 
 TFX's own Evaluator cannot apply the gate; `measurement` explains why. The blessing has the same
 properties as that of TFX's Evaluator, so that dashboards, resolvers and the Pusher can read it.

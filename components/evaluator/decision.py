@@ -1,4 +1,4 @@
-"""The gate: decides from a model's scores, genre by genre, whether it may be pushed."""
+"""Decide from a model's scores, genre by genre, whether it passes the gate."""
 
 import math
 from collections.abc import Mapping, Sequence

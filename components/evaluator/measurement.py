@@ -1,4 +1,4 @@
-"""Evaluates models with TFMA and reads its results.
+"""Evaluate models with TFMA and read its results.
 
 TFX's own Evaluator is not sufficient for the gate. Its thresholds consider neither the number of
 examples nor the name of a genre, a threshold on the change passes silently if there is no model to

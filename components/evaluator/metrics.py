@@ -100,7 +100,7 @@ def _computations(
 
 
 class _Combiner(beam.CombineFn):
-    """Counts the predictions of one model and computes metrics from the counts."""
+    """Combiner that counts the predictions of one model and computes metrics from the counts."""
 
     def __init__(self, num_genres: int, model_name: str) -> None:
         self._num_genres = num_genres

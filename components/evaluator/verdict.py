@@ -1,4 +1,4 @@
-"""Reads the gate's verdict from a blessing artifact, and shows it as a table on a console."""
+"""Read the gate's verdict from a blessing artifact, and show it as a table on a console."""
 
 from pathlib import Path
 from typing import Final

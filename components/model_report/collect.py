@@ -1,4 +1,4 @@
-"""Collects the facts for the report of a run from the outputs of its nodes."""
+"""Collect the facts for the report of a run from the outputs of its nodes."""
 
 import json
 from collections.abc import Mapping, Sequence

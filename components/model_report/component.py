@@ -1,4 +1,4 @@
-"""Writes the report of a run, an HTML file that shows how good the model is and why it was pushed
+"""Write the report of a run, an HTML file that shows how good the model is and why it was pushed
 or not.
 
 TFX has no such component. The results of its Evaluator can only be viewed in notebooks and contain

@@ -1,3 +1,3 @@
-"""Publishes a blessed model as a new version, atomically."""
+"""Publish a blessed model as a new version, atomically."""
 
 __all__ = ["component", "decision", "versions"]

@@ -1,4 +1,4 @@
-"""Publishes a blessed model as a new version, atomically.
+"""Publish a blessed model as a new version, atomically.
 
 TFX's own Pusher copies file by file into a version directory that a model server already polls, so
 a crash leaves an incomplete version there. `AtomicPusher` requires the same blessings and sets the

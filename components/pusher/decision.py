@@ -1,4 +1,4 @@
-"""Decides whether a model is pushed, as which version, and which version a rollback serves."""
+"""Decide whether a model is pushed, as which version, and which version a rollback serves."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

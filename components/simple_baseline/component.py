@@ -1,4 +1,4 @@
-"""Fits and evaluates the simple baseline that the gate compares models with.
+"""Fit and evaluate the simple baseline that the gate compares models with.
 
 TFX has no such component.
 """

@@ -1,4 +1,4 @@
-"""Tests an exported model in a separate process before it is pushed.
+"""Test an exported model in a separate process before it is pushed.
 
 TFX's own InfraValidator needs a model server in Docker or Kubernetes, which laptops and CI machines
 may not have, and it only checks that the server responds. `SmokeTest` needs only Python and also

@@ -1,4 +1,4 @@
-"""Checks the outputs of an exported model."""
+"""Check the outputs of an exported model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

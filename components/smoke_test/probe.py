@@ -1,4 +1,4 @@
-"""Loads an exported model in a process of its own, calls its signatures and checks the outputs.
+"""Load an exported model in a separate process, call its signatures and check the outputs.
 
 The model is loaded as TensorFlow Serving loads it: graph, restored variables, initialized tables
 and a session. Only TensorFlow is imported, so that a model that passes does not depend on the code,

@@ -1,4 +1,4 @@
-"""Creates vectors of the words in plots.
+"""Create vectors of the words in plots.
 
 TFX has no component for word vectors. `WordVectors` runs after Transform, whose vocabulary of plot
 words determines the order of the vectors. Its output is a Model, so that the stock Trainer and
