@@ -28,7 +28,7 @@ from transform import features as xf
 PREDICTION_OUTPUTS: Final[tuple[str, ...]] = (names.SCORES_OUTPUT, names.PROBABILITIES_OUTPUT)
 """Outputs of the signature `evaluate` that every model must have."""
 
-CANDIDATE_OUTPUTS: Final[tuple[str, ...]] = (*PREDICTION_OUTPUTS, xf.LABEL, *xf.SLICES)
+CANDIDATE_OUTPUTS: Final[tuple[str, ...]] = (*PREDICTION_OUTPUTS, xf.LABEL, *xf.SLICE_KEYS)
 """Outputs of the signature `evaluate` that the candidate must have.
 
 Its labels and slice keys are used for both models.
@@ -66,7 +66,7 @@ def check_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
     signature = saved.meta_graphs[0].signature_def.get(names.EVALUATE_SIGNATURE)
     declared = {} if signature is None else dict(signature.outputs)
     for name in outputs:
-        has_genres = name not in xf.SLICES
+        has_genres = name not in xf.SLICE_KEYS
         shape = [dim.size for dim in declared[name].tensor_shape.dim] if name in declared else []
         if name not in declared or (has_genres and shape[-1:] != [NUM_GENRES]):
             expected = f"{name!r} for {NUM_GENRES} genres" if has_genres else repr(name)
@@ -92,7 +92,7 @@ def evaluate_models(
         label_key=xf.LABEL,
         prediction_key=names.SCORES_OUTPUT,
     )
-    slices = [[], *([key] for key in xf.SLICES)]
+    slices = [[], *([key] for key in xf.SLICE_KEYS)]
     config = config_pb2.EvalConfig(
         model_specs=[spec],
         slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in slices],
@@ -153,7 +153,7 @@ def _pick_labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
     }
     return {
         tfma.LABELS_KEY: candidate[xf.LABEL],
-        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICES},
+        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS},
         tfma.PREDICTIONS_KEY: predictions.get("", predictions),
     }
 

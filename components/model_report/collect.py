@@ -168,7 +168,7 @@ def _read_slices(evaluation: str, model_name: str) -> list[facts.Slice]:
                     support=np.array([round(genre[metrics.SUPPORT]) for genre in genres]),
                 )
             )
-    return sorted(slices, key=lambda one: (xf.SLICES.index(one.kind), one.name))
+    return sorted(slices, key=lambda one: (xf.SLICE_KEYS.index(one.kind), one.name))
 
 
 def _read_training_record(model_path: Path) -> facts.Training:
