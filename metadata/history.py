@@ -172,7 +172,7 @@ def _decode(value: Any) -> Any:
 
 def _read_only(database: Path) -> mlmd.ConnectionConfig:
     if not database.is_file():
-        raise UserError(f"{database} does not exist: run the pipeline first (`make run`)")
+        raise UserError(f"{database} does not exist. Run the pipeline first (`make run`)")
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(database)
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY

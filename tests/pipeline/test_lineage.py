@@ -118,7 +118,7 @@ def test_before_the_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for command in ("lineage", "report"):
         assert main([command, "--output", str(tmp_path)]) == 2
         assert capsys.readouterr().err == (
-            f"error: {tmp_path / 'metadata.sqlite'} does not exist: run the pipeline first "
+            f"error: {tmp_path / 'metadata.sqlite'} does not exist. Run the pipeline first "
             "(`make run`)\n"
         )
 
