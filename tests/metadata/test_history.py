@@ -93,7 +93,7 @@ def test_json_parameters_are_flattened() -> None:
 
 
 def test_a_database_that_does_not_exist_is_not_created(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"metadata\.sqlite does not exist\. Run the pipeline first"):
+    with pytest.raises(UserError, match=r"metadata\.sqlite does not exist\. Run the pipeline"):
         metadata.read_history(tmp_path / "metadata.sqlite")
     assert not (tmp_path / "metadata.sqlite").exists()
 
