@@ -2,6 +2,6 @@
 
 from ingest.builder import build, changes
 from ingest.config import IngestConfig
-from ingest.report import IngestReport
+from ingest.report import IngestSummary
 
-__all__ = ["IngestConfig", "IngestReport", "build", "changes"]
+__all__ = ["IngestConfig", "IngestSummary", "build", "changes"]

@@ -29,7 +29,7 @@ from ingest.config import IngestConfig
 from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, fetch
 from ingest.report import tables
 from schema import command
-from schema.config import mistake
+from schema.config import validation_message
 from schema.errors import ExitStatus, UserError, exit_status_help
 
 EPILOG: Final = exit_status_help(
@@ -111,7 +111,7 @@ def _build(options: argparse.Namespace) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise UserError(mistake(first, f"--{option}")) from error
+        raise UserError(validation_message(first, f"--{option}")) from error
     with _bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
         report = build(options.data, options.output, settings, show)
     Console().print(tables(report))

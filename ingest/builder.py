@@ -19,11 +19,11 @@ from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
 from ingest.publish import Workplace, workplace
-from ingest.report import IngestReport
+from ingest.report import IngestSummary
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
-from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
+from schema.names import INGEST_SUMMARY_FILE, REJECTS_FILE
 
 
 def build(
@@ -31,7 +31,7 @@ def build(
     output_dir: Path,
     settings: IngestConfig | None = None,
     progress: Progress = lambda *_: None,
-) -> IngestReport:
+) -> IngestSummary:
     """Makes the movies CSV shards of a folder of IMDb dumps.
 
     `output_dir` then holds `movies-00000-of-000NN.csv` in the order of tconst, `report.json` and
@@ -60,7 +60,7 @@ def build(
         with workplace(output_dir) as place:
             if not _changes(place.output, settings, inputs):
                 earlier = _record(place.output)["report"]
-                return IngestReport(**{**earlier, "reused": True})
+                return IngestSummary(**{**earlier, "reused": True})
             return _build(place, settings, sources, plots, inputs, progress)
     except OSError as error:
         message = f"{error.filename or output_dir}: {error.strerror or error}"
@@ -106,7 +106,7 @@ def _build(
     plots: Path,
     inputs: list[Path],
     progress: Progress,
-) -> IngestReport:
+) -> IngestSummary:
     start = time.monotonic()
     made_from = _made_from(settings) | {
         "inputs": [
@@ -145,7 +145,7 @@ def _build(
     finally:
         log.close()
     basics = inputs[0].name
-    report = IngestReport(
+    report = IngestSummary(
         titles=join.lines[basics],
         **accounts,
         shards=shards,
@@ -156,7 +156,7 @@ def _build(
         raise RuntimeError(f"titles got lost: {report}")
     sizes = {path.name: path.stat().st_size for path in place.fresh.iterdir()}
     record = {"report": asdict(report), "made_from": made_from, "sizes": sizes}
-    (place.fresh / INGEST_REPORT_FILE).write_text(
+    (place.fresh / INGEST_SUMMARY_FILE).write_text(
         json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
     place.publish()
@@ -184,14 +184,14 @@ def _made_from(settings: IngestConfig) -> dict[str, Any]:
 
 def _record(output: Path) -> Any:
     """What a build wrote about itself."""
-    return json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
+    return json.loads((output / INGEST_SUMMARY_FILE).read_text("utf-8"))
 
 
 def _changes(output: Path, settings: IngestConfig, inputs: list[Path]) -> list[str]:
     """What is not as it was in the build in `output`."""
     try:
         record = _record(output)
-        report = IngestReport(**record["report"])
+        report = IngestSummary(**record["report"])
         made_from, now = record["made_from"], _made_from(settings)
         known = {one["name"]: one for one in made_from["inputs"]}
         names = {path.name for path in inputs}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from schema.config import Config, Count, Share
+from schema.config import Config, Fraction, PositiveInt
 
 
 def _title_type(name: str) -> str:
@@ -49,8 +49,8 @@ class IngestConfig(Config):
     title_types: _TitleTypes = Field(default=("movie",), strict=False)
     include_adult: bool = False
     plots: Path | None = Field(default=None, strict=False)
-    max_reject_share: Share = 0.01
-    rows_per_shard: Count = 25_000
+    max_reject_share: Fraction = 0.01
+    rows_per_shard: PositiveInt = 25_000
     memory_limit: Annotated[str, AfterValidator(_size)] = "2GB"
     threads: int = Field(default=0, ge=0)
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from schema.errors import UserError
 from schema.files import lock, move, sync
-from schema.names import INGEST_REPORT_FILE, MOVIES_SHARD, REJECTS_FILE
+from schema.names import INGEST_SUMMARY_FILE, MOVIES_SHARD, REJECTS_FILE
 
-_OURS: Final = (INGEST_REPORT_FILE, REJECTS_FILE, MOVIES_SHARD.replace("{:05}", "[0-9]" * 5))
+_OURS: Final = (INGEST_SUMMARY_FILE, REJECTS_FILE, MOVIES_SHARD.replace("{:05}", "[0-9]" * 5))
 
 
 @dataclass(frozen=True)

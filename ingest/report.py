@@ -7,7 +7,7 @@ from rich.table import Column, Table
 
 
 @dataclass(frozen=True)
-class IngestReport:
+class IngestSummary:
     """The account of one build. `titles` equals `movies` + all of `dropped` + the rejects of
     title.basics.
 
@@ -45,7 +45,7 @@ class IngestReport:
     reused: bool = False
 
 
-def tables(report: IngestReport) -> RenderableType:
+def tables(report: IngestSummary) -> RenderableType:
     """The report for a terminal."""
     dropped = {f"dropped: {reason}": -count for reason, count in report.dropped.items()}
     titles = {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from components.pusher import versions
 from pipeline.arguments import command_parser
 from schema import command
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import MODEL_NAME, SERVING_DIRECTORY
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "current)",
     )
     given = parser.parse_args(arguments)
-    base = given.output / SERVING_FOLDER / MODEL_NAME
+    base = given.output / SERVING_DIRECTORY / MODEL_NAME
 
     def roll_back() -> None:
         done = versions.rollback(base, given.to)

@@ -46,13 +46,13 @@ def _run(options: argparse.Namespace) -> ExitStatus:
     from pipeline import signals
     from pipeline.console import print_lines, quiet
     from schema import files
-    from schema.names import LOGS_FOLDER
+    from schema.names import LOGS_DIRECTORY
 
     output = options.output.resolve()
     _require_directories(options.data, output)
     output.mkdir(parents=True, exist_ok=True)
     held = f"{output}: another run is at work here; wait for it or choose another --output"
-    log_file = output / LOGS_FOLDER / f"run-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
+    log_file = output / LOGS_DIRECTORY / f"run-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with (
         files.lock(output / ".lock", held),

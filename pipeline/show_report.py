@@ -13,7 +13,7 @@ import metadata
 from pipeline.arguments import command_parser
 from schema import command
 from schema.errors import UserError
-from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_REPORT_FILE, Node
+from schema.names import LOGS_DIRECTORY, METADATA_FILE, MODEL_REPORT_FILE, Node
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def newest(output: Path) -> Path:
         UserError: there is none.
     """
     # A run that ended before its last node has a page beside its log.
-    logs = sorted((output / LOGS_FOLDER).glob("run-*.log"))
+    logs = sorted((output / LOGS_DIRECTORY).glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")
     history = metadata.read(output / METADATA_FILE)

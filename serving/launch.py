@@ -21,7 +21,7 @@ from typing import Final
 from schema import versions
 from schema.command import run
 from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
-from schema.names import LOGS_FOLDER, MODEL_NAME, SERVING_FOLDER
+from schema.names import LOGS_DIRECTORY, MODEL_NAME, SERVING_DIRECTORY
 from serving.client import Client, ServerError
 from serving.ports import listen
 
@@ -60,9 +60,9 @@ class Address:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the exit status."""
     options = _parser().parse_args(arguments)
-    base = (options.output / SERVING_FOLDER / MODEL_NAME).resolve()
+    base = (options.output / SERVING_DIRECTORY / MODEL_NAME).resolve()
     address = Address(options.host, options.port, options.rest_api_port, options.web_port, base)
-    return run(lambda: _serve(options.server, address, options.output / LOGS_FOLDER))
+    return run(lambda: _serve(options.server, address, options.output / LOGS_DIRECTORY))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,7 +146,7 @@ def web_command(address: Address) -> list[str]:
 
 
 def _serve(kind: str | None, address: Address, logs: Path) -> int:
-    if not versions.folders(address.base):
+    if not versions.version_directories(address.base):
         raise UserError(f"{address.base}: no model has been pushed yet; run the pipeline first")
     ports = {"gRPC": address.grpc, "REST": address.rest, "the web page": address.web}
     for name, port in ports.items():

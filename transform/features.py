@@ -3,7 +3,7 @@
 from typing import Final
 
 from schema import features as raw
-from schema.config import Config, Count
+from schema.config import Config, PositiveInt
 
 PLOT_WORDS: Final = "plot_words"
 """Word ids of the plot in reading order, cut to `max_plot_words`; int64, varying length."""
@@ -69,8 +69,8 @@ class TransformConfig(Config):
         min_word_count: number of occurrences that a word must have to be in the vocabulary.
     """
 
-    max_plot_words: Count = 64
-    max_plot_characters: Count = 20_000
-    max_cast: Count = 12
-    max_words: Count = 30_000
-    min_word_count: Count = 3
+    max_plot_words: PositiveInt = 64
+    max_plot_characters: PositiveInt = 20_000
+    max_cast: PositiveInt = 12
+    max_words: PositiveInt = 30_000
+    min_word_count: PositiveInt = 3

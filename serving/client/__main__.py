@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from schema import features as raw
-from schema.command import failed
+from schema.command import print_error
 from schema.errors import ExitStatus, UserError, exit_status_help
 from serving.client import batch, files, lines, render
 from serving.client.client import ROWS_PER_REQUEST, SECONDS, Client
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except UserError as error:
-        return failed(error)
+        return print_error(error)
     except BrokenPipeError:
         # Whoever read the output has seen enough; nothing more can be said there.
         sys.stdout = None  # type: ignore[assignment]

@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 from schema import features as raw
 from schema.errors import UserError, from_os_error
-from schema.files import move, write_text
+from schema.files import atomic_write_text, durable_rename
 from serving.client import files, lines
 from serving.client.client import ROWS_PER_REQUEST, Client
 from serving.client.stream import answers
@@ -119,7 +119,7 @@ def _run(
             for file in (output, rejects):
                 file.flush()
                 os.fsync(file.fileno())
-            write_text(progress, json.dumps({"of": identity, "done": asdict(done)}))
+            atomic_write_text(progress, json.dumps({"of": identity, "done": asdict(done)}))
 
         if not done.rows:
             output.write(head.encode())
@@ -141,9 +141,9 @@ def _run(
         finally:
             if done.rows:
                 save()
-    move(parts[0], job.output)
+    durable_rename(parts[0], job.output)
     if done.rejected:
-        move(parts[1], job.rejects)
+        durable_rename(parts[1], job.rejects)
     else:
         parts[1].unlink()
         job.rejects.unlink(missing_ok=True)

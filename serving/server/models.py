@@ -240,7 +240,7 @@ def wanted_versions(config: ModelConfig) -> dict[int, Path]:
     """The version directories that the policy of a model asks for, the newest first."""
     found: dict[int, Path] = {}
     with contextlib.suppress(OSError):
-        found = versions.folders(Path(config.base_path))
+        found = versions.version_directories(Path(config.base_path))
     newest = sorted(found, reverse=True)
     policy = config.model_version_policy
     choice = policy.WhichOneof("policy_choice")

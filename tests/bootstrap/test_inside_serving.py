@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import MODEL_NAME, SERVING_DIRECTORY
 from tests.data.tiny_model import save_tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def test_it_serves_and_asks(tmp_path: Path) -> None:
         )
 
     assert run().returncode != 0
-    save_tiny_model(tmp_path / SERVING_FOLDER / MODEL_NAME / "1")
+    save_tiny_model(tmp_path / SERVING_DIRECTORY / MODEL_NAME / "1")
     done = run()
     assert done.returncode == 0, done.stderr
     assert "starting the embedded server" in done.stdout

@@ -217,7 +217,7 @@ def test_ingest_takes_every_movie(tmp_path: Path) -> None:
             rows += list(csv.DictReader(file))
     assert len(rows) == 1207
     assert len((output / "rejects.tsv").read_text(encoding="utf-8").splitlines()) == 1  # the header
-    report = json.loads((output / "report.json").read_text(encoding="utf-8"))["report"]
+    report = json.loads((output / "summary.json").read_text(encoding="utf-8"))["summary"]
     assert report["rejected"] == {}
     assert {row["tconst"]: row["plot"] for row in rows} == dict(
         check.read_sample(SAMPLE_DIR).execute('FROM "title.plots"').fetchall()

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.config import IngestConfig
-from schema.config import dotted, mistake
+from schema.config import setting_name, validation_message
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_no_build_could_honour_is_refused(values: dict[str, object], messag
     with pytest.raises(ValidationError) as caught:
         IngestConfig.model_validate(values)
     [error] = caught.value.errors()
-    assert mistake(error, dotted(error["loc"])) == message
+    assert validation_message(error, setting_name(error["loc"])) == message
 
 
 def test_the_settings_that_shape_rows_are_plain_values() -> None:

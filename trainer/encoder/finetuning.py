@@ -20,7 +20,7 @@ import tensorflow as tf
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from schema.files import replacing
+from schema.files import atomic_write
 from schema.fingerprint import fingerprint
 from schema.genres import NUM_GENRES
 from trainer import precision
@@ -91,7 +91,7 @@ def finetuned(rows: Rows, hparams: HParams, directory: Path | None) -> Finetuned
     started = time.monotonic()
     weights, vectors = tune(rows, hparams)
     directory.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as part:
+    with atomic_write(file) as part:
         save_file(dict(weights), part, {SECONDS: f"{time.monotonic() - started:.1f}"})
     for other in {*directory.glob("finetuned-*.safetensors")} - {file}:
         other.unlink()

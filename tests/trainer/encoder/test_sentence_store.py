@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from schema.fingerprint import sources
+from schema.fingerprint import source_files
 from trainer.encoder import sentence, sentence_store
 from trainer.encoder.pretrained import MINILM
 from trainer.encoder.sentence_store import SentenceStore
@@ -55,7 +55,7 @@ def test_an_edit_of_the_code_makes_vectors_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A corrected epsilon, for example, which is not in the layer's own module."""
-    names = sources("trainer.encoder.sentence")
+    names = source_files("trainer.encoder.sentence")
     assert {file.name for file in names} >= {
         "sentence.py",
         "pretrained.py",
