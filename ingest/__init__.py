@@ -1,7 +1,7 @@
-"""From IMDb dumps and a file of plots to the movies CSV shards: see `ingest.build`."""
+"""Joins IMDb's dumps and a file of plots into CSV shards of movies; see `ingest.build`."""
 
-from ingest.builder import build, changes
+from ingest.builder import build, rebuild_reasons
 from ingest.config import IngestConfig
-from ingest.report import IngestSummary
+from ingest.summary import IngestSummary
 
-__all__ = ["IngestConfig", "IngestSummary", "build", "changes"]
+__all__ = ["IngestConfig", "IngestSummary", "build", "rebuild_reasons"]

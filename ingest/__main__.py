@@ -27,7 +27,7 @@ from rich.progress import (
 from ingest.builder import build
 from ingest.config import IngestConfig
 from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS, fetch
-from ingest.report import tables
+from ingest.summary import summary_tables
 from schema import command
 from schema.config import validation_message
 from schema.errors import ExitStatus, UserError, exit_status_help
@@ -114,7 +114,7 @@ def _build(options: argparse.Namespace) -> None:
         raise UserError(validation_message(first, f"--{option}")) from error
     with _bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
         report = build(options.data, options.output, settings, show)
-    Console().print(tables(report))
+    Console().print(summary_tables(report))
     if report.reused:
         print(f"{options.output}: nothing has changed since its last build; left as it is")
     else:

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.__main__ import main
 from ingest.dumps import DUMPS, RATINGS
-from ingest.publish import workplace
+from ingest.staging import staged_output
 from schema.errors import ExitStatus
 from tests.data import tiny_dumps as tiny
 from tests.data.faulty_server import BODY, corpus, serving
@@ -66,14 +66,16 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path):
         check=False,
     )
     assert found.returncode == 2
-    assert found.stderr.strip() == "error: nowhere: no such folder; expected one with IMDb's dumps"
+    assert found.stderr.strip() == (
+        "error: nowhere: no such directory. Name a directory with IMDb's dumps."
+    )
 
 
 def test_an_output_that_another_build_writes_is_status_75(data, tmp_path, capsys):
-    with workplace(tmp_path / "movies"):
+    with staged_output(tmp_path / "movies"):
         assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 75
-    said = f"error: {tmp_path}/movies: another build is writing there; wait for its end"
-    assert capsys.readouterr().err.splitlines()[-1] == said
+    message = f"error: {tmp_path}/movies: another build is writing to this directory."
+    assert capsys.readouterr().err.splitlines()[-1].startswith(message)
 
 
 BUILD_ON_A_SMALL_DISK = """
