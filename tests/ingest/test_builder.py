@@ -179,7 +179,7 @@ BAD_BASICS = [
 @pytest.mark.parametrize("size", [50, 1 << 26])
 def test_malformed_titles_are_rejected_with_line_and_reason(data, tmp_path, size, monkeypatch):
     monkeypatch.setattr(lines, "blocks", partial(lines.blocks, size=size))
-    good = tiny.tsv(BASICS.header, tiny.TITLES)
+    good = tiny.tsv(BASICS.header, tiny.TITLE_ROWS)
     bad = "\n".join(line for line, _ in BAD_BASICS).encode("utf-8", "surrogateescape")
     after = b"\ntt0000030\tmovie\tLast\tLast\t0\t1950\t\\N\t90\tDrama\n"
     tiny.write(data / "title.basics.tsv.gz", good + bad + after)
@@ -236,9 +236,12 @@ def test_malformed_titles_are_rejected_with_line_and_reason(data, tmp_path, size
 def test_malformed_lines_of_the_other_dumps(data, tmp_path, dump, line, reason):
     build(data, tmp_path / "good")
     path = dump.find(data)
-    body = {RATINGS: tiny.RATED, CREW: tiny.CREWS, PRINCIPALS: tiny.CREDITS, NAMES: tiny.PEOPLE}[
-        dump
-    ]
+    body = {
+        RATINGS: tiny.RATINGS_ROWS,
+        CREW: tiny.CREW_ROWS,
+        PRINCIPALS: tiny.PRINCIPALS_ROWS,
+        NAMES: tiny.NAME_ROWS,
+    }[dump]
     tiny.write(path, tiny.tsv(dump.header, body) + line.encode() + b"\n")
     build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
     ((file, number, found, _),) = rejects(tmp_path / "movies" / "rejects.tsv")
@@ -250,7 +253,7 @@ def test_malformed_lines_of_the_other_dumps(data, tmp_path, dump, line, reason):
 def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
     build(data, tmp_path / "movies")
     before = rows(tmp_path / "movies")
-    good = tiny.tsv(RATINGS.header, tiny.RATED)
+    good = tiny.tsv(RATINGS.header, tiny.RATINGS_ROWS)
     tiny.write(data / "title.ratings.tsv.gz", good + b"tt0000002\tgood\t5\n")
     with pytest.raises(UserError) as error:
         build(data, tmp_path / "movies")
@@ -337,7 +340,7 @@ def test_a_missing_or_ambiguous_input_raises(data, tmp_path):
 def test_plots_by_title_and_year(data, tmp_path):
     (data / "title.plots.tsv").unlink()
     twin = ("tt0000031", "movie", "Far Orbit!", tiny.N, 0, 2021, tiny.N, 99, "Sci-Fi")
-    tiny.write_dump(data, BASICS, [*tiny.TITLES, twin])
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, twin])
     (data / "plots.csv").write_text(
         "title,year,plot\n"
         "leuchtturm,1931,By its original title.\n"
@@ -444,8 +447,8 @@ def test_an_unchanged_build_keeps_the_files(data, tmp_path):
 
 
 def test_a_lower_max_reject_share_rebuilds(data, tmp_path):
-    tiny.write_dump(data, RATINGS, [*tiny.RATED, ("tt0000004", "x", 1)])
-    share = 1 / (len(tiny.RATED) + 1)
+    tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, ("tt0000004", "x", 1)])
+    share = 1 / (len(tiny.RATINGS_ROWS) + 1)
     output = tmp_path / "movies"
     build(data, output, IngestConfig(max_reject_share=share))
     assert build(data, output, IngestConfig(max_reject_share=share)).reused
@@ -473,7 +476,7 @@ def test_a_change_rebuilds(data, tmp_path, changed):
     os.utime(shard, (OLD_TIME, OLD_TIME))
     config = IngestConfig()
     if changed == "input":
-        tiny.write_dump(data, CREW, [*tiny.CREWS, ("tt0000008", tiny.N, tiny.N)])
+        tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, ("tt0000008", tiny.N, tiny.N)])
     elif changed == "settings":
         config = IngestConfig(rows_per_shard=20_000)
     elif changed == "shard":

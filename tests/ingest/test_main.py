@@ -52,7 +52,7 @@ def test_options_reach_the_build(data, tmp_path):
     options = "--title-types short --include-adult --max-reject-share 0.5 --rows-per-shard 1"
     options += f" --memory-limit 1GB --threads 1 --plots {plots}"
     command = ["build", "--data", str(data), "--output", str(tmp_path / "movies"), *options.split()]
-    tiny.write_dump(data, RATINGS, [*tiny.RATED, ("tt0000004", "x", 1)])
+    tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, ("tt0000004", "x", 1)])
     assert main(command) == 0
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
         assert [row["title"] for row in csv.DictReader(file)] == ["Seven Minutes"]
