@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
+import numpy as np  # noqa: F401 - DuckDB needs NumPy to call Python functions
 from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, lines, split_key
