@@ -1,10 +1,10 @@
 """Packaging of ordained, with the dependencies of the project.
 
-`pip install ordained` installs only the client (`serving.client`, the command `ordained-predict`),
+`pip install ordained` installs only the client (`serving.client`, the command `ordained predict`),
 which does not need TensorFlow. Everything else is an extra:
 
     ordained[ingest]      joining IMDb's dumps and plots
-    ordained[train]       the pipeline (`ordained`, `pipeline/run_local.py`), including ingest
+    ordained[train]       the pipeline (`ordained run`), including ingest
     ordained[serve]       the embedded model server
     ordained[web]         the web page for predictions
     ordained[dashboards]  views of TFMA and TFDV in notebooks
@@ -26,7 +26,7 @@ from setuptools import find_packages, setup
 README = Path(__file__).with_name("README.md")
 """Does not exist while the Docker image installs the packages, before it copies the project."""
 
-CLIENT = ["grpcio", "httpx", "protobuf", "rich>=14"]
+CLIENT = ["grpcio", "httpx", "protobuf", "pydantic>=2", "rich>=14", "typer>=0.20"]
 
 INGEST = ["duckdb>=2", "numpy", "pydantic>=2", "pydantic-core", "rich>=14", "scipy"]
 
@@ -177,9 +177,10 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "ordained = pipeline.run_local:main",
-            "ordained-ingest = ingest.__main__:main",
-            "ordained-predict = serving.client.__main__:main",
+            "ordained = cli.app:main",
+            # The names of earlier releases.
+            "ordained-ingest = cli.app:ingest",
+            "ordained-predict = cli.app:predict",
         ]
     },
 )

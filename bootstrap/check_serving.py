@@ -1,7 +1,7 @@
 """Check that the installed package can serve a model.
 
 Run by the interpreter of a clean environment. Argument: output directory of a run. The script
-starts `serving.launch`, requests a prediction over REST and the web page, and stops the server.
+starts `ordained serve`, requests a prediction over REST and the web page, and stops the server.
 """
 
 import signal
@@ -20,7 +20,7 @@ with (
 ):
     ports = [str(listener.getsockname()[1]) for listener in (grpc, rest, web)]
 options = zip(("--port", "--rest-api-port", "--web-port"), ports, strict=True)
-command = [sys.executable, "-m", "serving.launch", "--server", "embedded", "--output", sys.argv[1]]
+command = [sys.executable, "-m", "cli", "serve", "--server", "embedded", "--output", sys.argv[1]]
 with subprocess.Popen(
     [*command, *(part for option in options for part in option)], stdout=subprocess.PIPE, text=True
 ) as server:
@@ -39,4 +39,4 @@ with subprocess.Popen(
         server.send_signal(signal.SIGINT)
         status = server.wait(60)
 if status:
-    sys.exit(f"serving.launch ended with status {status}")
+    sys.exit(f"ordained serve ended with status {status}")

@@ -25,7 +25,7 @@ gate: {floor: 0.0, simple_baseline_tolerance: 1.0}
 
 _CHECK_CLIENT = """\
 import importlib.util, sys
-import schema.features, serving.client, serving.client.over_grpc, serving.client.over_rest
+import schema.features, serving.client, serving.client.grpc_transport, serving.client.rest_transport
 if importlib.util.find_spec("tensorflow"):
     sys.exit("TensorFlow is installed with the client")
 """
@@ -73,7 +73,12 @@ def test_wheel(root: Path) -> None:
     )
     python = environment.python_path(client)
     run("importing the client without TensorFlow", python, "-I", "-c", _CHECK_CLIENT)
-    run("running `ordained-predict` without extras", client / "bin" / "ordained-predict", "--help")
+    run(
+        "running `ordained predict` without extras",
+        client / "bin" / "ordained",
+        "predict",
+        "--help",
+    )
 
     log.progress(f"Installing {wheel.name} with the extra `all`")
     clean = _install_clean(
@@ -89,7 +94,7 @@ def test_wheel(root: Path) -> None:
     output = directory / "output"
     run(
         "running the pipeline from the wheel",
-        *(clean / "bin" / "ordained", "--data", root / "data" / "sample"),
+        *(clean / "bin" / "ordained", "run", "--data", root / "data" / "sample"),
         *("--output", output, "--config", directory / "quick.yaml"),
     )
     log.progress("Serving the model from the wheel")

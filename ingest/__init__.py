@@ -1,7 +1,24 @@
-"""Joins IMDb's dumps and a file of plots into CSV shards of movies; see `ingest.build`."""
+"""Join IMDb's dumps and a file of plots into CSV shards of movies."""
 
-from ingest.builder import build, rebuild_reasons
+from typing import TYPE_CHECKING, Any
+
 from ingest.config import IngestConfig
-from ingest.summary import IngestSummary
+
+if TYPE_CHECKING:
+    from ingest.builder import build, rebuild_reasons
+    from ingest.summary import IngestSummary
 
 __all__ = ["IngestConfig", "IngestSummary", "build", "rebuild_reasons"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import names that need DuckDB on first use, so that the command line starts quickly."""
+    if name == "IngestSummary":
+        from ingest.summary import IngestSummary
+
+        return IngestSummary
+    if name in __all__:
+        from ingest import builder
+
+        return getattr(builder, name)
+    raise AttributeError(f"module 'ingest' has no attribute {name!r}")

@@ -85,7 +85,7 @@ class Dump:
         if not found:
             raise UserError(
                 f"{directory}: expected {self.name}.tsv.gz or {self.name}.tsv, found neither. "
-                "Download IMDb's dumps with `python -m ingest fetch`."
+                "Download IMDb's dumps with `ordained ingest fetch`."
             )
         if len(found) > 1:
             raise UserError(

@@ -82,7 +82,7 @@ def find_plots(directory: Path) -> Path:
         raise UserError(
             f"{directory}: found no plots, which IMDb's dumps do not contain. Add a file with "
             "`plot` in its name, movies_metadata.csv or the directory of the CMU Movie Summary "
-            "Corpus, or choose the plots with --plots. `python -m ingest fetch` downloads the "
+            "Corpus, or choose the plots with --plots. `ordained ingest fetch` downloads the "
             "corpus."
         )
     if len(found) > 1:

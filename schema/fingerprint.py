@@ -16,6 +16,7 @@ PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = frozenset(
     {
         "benchmarks",
+        "cli",
         "components",
         "dashboards",
         "ingest",
