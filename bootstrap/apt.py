@@ -1,4 +1,4 @@
-"""Downloads Debian packages with apt, in a private directory.
+"""Download Debian packages with apt, in a private directory.
 
 State, cache and source list of this apt are private, so it needs no root privileges and does not
 change the machine's apt. It uses the machine's sources, keys, proxies and certificates, but may

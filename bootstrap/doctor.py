@@ -1,4 +1,4 @@
-"""Checks the machine and the virtual environment, and says how to solve problems."""
+"""Check the machine and the virtual environment, and say how to solve problems."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
     yield Finding(
         "system", f"{os_release.get('PRETTY_NAME') or platform.platform()}, {platform.machine()}"
     )
-    yield from _machine(root)
+    yield from _check_machine(root)
     for program in ("git", "make"):
         path = shutil.which(program)
         yield Finding(program, path or "not found", "" if path else f"install {program}")
@@ -71,13 +71,13 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
         yield Finding("python", "no suitable interpreter", str(error))
     else:
         yield Finding("python", f"{base['executable']} ({'.'.join(map(str, base['version']))})")
-        yield _system_glibc(base, os_release)
+        yield _check_glibc(base, os_release)
     downloaded = root / environment.DIRECTORY / "tools" / "bin" / "uv"
     uv = uv_on_path(with_uv_variables(clean_environ())) or (
         downloaded if downloaded.is_file() else None
     )
     yield Finding("uv", str(uv) if uv else "not found: `make setup` downloads it")
-    yield from _environment(root)
+    yield from _check_environment(root)
     for program, use in (
         ("tensorflow_model_server", "serve the model"),
         ("docker", "build the image, or serve the model from one"),
@@ -86,7 +86,7 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
         yield Finding(program, shutil.which(program) or f"not found: only needed to {use}")
 
 
-def _machine(root: Path) -> Iterator[Finding]:
+def _check_machine(root: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free
     ready = environment.read_stamp(root / environment.DIRECTORY) is not None
     needed = 2 * 1024**3 if ready else environment.NEEDED_BYTES
@@ -102,7 +102,7 @@ def _machine(root: Path) -> Iterator[Finding]:
     yield Finding("memory", found, "" if memory >= _MIN_MEMORY_GB else remedy)
 
 
-def _system_glibc(base: dict[str, object], os_release: dict[str, str]) -> Finding:
+def _check_glibc(base: dict[str, object], os_release: dict[str, str]) -> Finding:
     version = str(base["libc"]) or "none"
     try:
         release = glibc.choose_release(
@@ -119,7 +119,7 @@ def _system_glibc(base: dict[str, object], os_release: dict[str, str]) -> Findin
     return Finding("glibc", version)
 
 
-def _environment(root: Path) -> Iterator[Finding]:
+def _check_environment(root: Path) -> Iterator[Finding]:
     directory = root / environment.DIRECTORY
     python = environment.python_path(directory)
     stamp = environment.read_stamp(directory)

@@ -1,4 +1,4 @@
-"""Creates and updates the virtual environment.
+"""Create and update the virtual environment.
 
 A stamp file, written last, records what the environment was created from. If the stamp matches the
 checkout, nothing is done. Without a stamp the set-up was interrupted: the environment is deleted

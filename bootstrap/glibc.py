@@ -1,4 +1,4 @@
-"""Installs a newer glibc into the environment if the machine's is too old.
+"""Install a newer glibc into the environment if the machine's is too old.
 
 The wheels of tensorflow-data-validation and ml-metadata need a newer glibc than Debian 12 and
 Ubuntu 22.04 have. On such a system, the C and C++ libraries of a newer release are copied into the

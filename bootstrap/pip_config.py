@@ -1,4 +1,4 @@
-"""Passes pip's settings for the package index to uv, which does not read them."""
+"""Pass pip's settings for the package index to uv, which does not read them."""
 
 from __future__ import annotations
 

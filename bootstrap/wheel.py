@@ -1,4 +1,4 @@
-"""Tests the built wheel: installs it outside the checkout and runs it."""
+"""Test the built wheel: install it outside the checkout and run it."""
 
 from __future__ import annotations
 
