@@ -1,4 +1,4 @@
-"""Build of the movies CSV shards from dumps and plots."""
+"""Build the movies CSV shards from dumps and plots."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""Text cleaning: Unicode, whitespace and remnants of web pages."""
+"""Clean text: Unicode, whitespace and remnants of web pages."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Download of IMDb's dumps and an open corpus of plots.
+"""Download IMDb's dumps and an open corpus of plots.
 
 A file is downloaded to `NAME.part`. `NAME.part.json` identifies the remote file, so that an
 interrupted download continues where it stopped if the remote file has not changed. The file is

@@ -1,4 +1,4 @@
-"""Join of dumps and plots into one table of movies, with DuckDB.
+"""Join dumps and plots into one table of movies, with DuckDB.
 
 The titles to keep are selected first. The millions of lines about other titles are validated but
 not stored. Tables are joined on the number in the id: 111161 for tt0111161.

@@ -1,4 +1,4 @@
-"""Reading of large text files, compressed or not, in blocks of lines with exact line numbers.
+"""Read large text files, compressed or not, in blocks of lines with exact line numbers.
 
 Lines that no table could hold (invalid UTF-8, control characters) are rejected by line number. A
 corrupt gzip file raises an error.

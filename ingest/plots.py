@@ -1,4 +1,4 @@
-"""Reading of plots from the common file formats.
+"""Read plots from the common file formats.
 
 Accepted are tables (.csv, .tsv, .txt) and JSON lines (.jsonl, .ndjson), each also compressed by
 gzip, with a column for the plot and either IMDb's title id or title and year. The files of MPST and
@@ -191,7 +191,7 @@ def _csv_rows(lines: NumberedLines) -> Iterator[tuple[int, list[str] | Malformed
             if row is None:
                 return
             width = width or len(row)
-            reason = _wrong_width(width, row)
+            reason = _column_count_reason(width, row)
         except csv.Error:
             row, reason = [], "invalid quoting"
         number, text = record[0]
@@ -203,7 +203,7 @@ def _csv_rows(lines: NumberedLines) -> Iterator[tuple[int, list[str] | Malformed
         unread.extendleft(reversed(record[1:]))
 
 
-def _wrong_width(width: int, row: list[str]) -> str:
+def _column_count_reason(width: int, row: list[str]) -> str:
     return f"expected {width} columns, got {len(row)}"
 
 
@@ -220,7 +220,7 @@ def _table_records(
         elif len(row) == len(names):
             yield number, dict(zip(names, row, strict=True))
         elif row != [""]:
-            yield number, (_wrong_width(len(names), row), " ".join(row))
+            yield number, (_column_count_reason(len(names), row), " ".join(row))
     if not names:
         raise UserError(
             f"{path}: expected a header and plots, got an empty file. Replace the file."
@@ -266,7 +266,7 @@ def _cmu_metadata(path: Path, on_bytes: OnBytes) -> dict[str, tuple[str, str]]:
         cells = line.split("\t")
         if len(cells) != _CMU_METADATA_COLUMNS:
             raise UserError(
-                f"{path}: line {number}: {_wrong_width(_CMU_METADATA_COLUMNS, cells)}. "
+                f"{path}: line {number}: {_column_count_reason(_CMU_METADATA_COLUMNS, cells)}. "
                 "Download the corpus again."
             )
         movies[cells[0]] = (cells[2], cells[3])

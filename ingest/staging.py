@@ -1,4 +1,4 @@
-"""Atomic replacement of an output directory."""
+"""Replace the contents of an output directory atomically."""
 
 import filecmp
 import os

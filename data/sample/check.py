@@ -1,4 +1,4 @@
-"""Checks of the bundled sample: ``python data/sample/check.py`` with the project's Python.
+"""Check the bundled sample: ``python data/sample/check.py`` with the project's Python.
 
 The script prints one line per problem and exits with status 1 if there is one. ``--counts`` prints
 the table of the data card instead.
