@@ -527,7 +527,7 @@ def test_too_little_memory_raises(data, tmp_path):
 
 def kill_build(data, output, delay):
     """Start a build, kill it after `delay` seconds and return whether it was still running."""
-    command = [sys.executable, "-m", "ingest", "build", "--data", data, "--output", output]
+    command = [sys.executable, "-m", "cli", "ingest", "build", "--data", data, "--output", output]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(delay)
     running = process.poll() is None
