@@ -16,7 +16,7 @@ from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, JUDGED, TRAINING, Mov
 from benchmarks.quality.features import Cost, Features
 from benchmarks.quality.scores import Predictions, decide
 from schema import features as raw
-from schema.files import replacing
+from schema.files import atomic_write
 from schema.names import (
     EXTRA_ASSETS,
     PREDICTED_OUTPUT,
@@ -78,7 +78,7 @@ def fit(name: str, features: Features, folder: Path) -> tuple[Fit, bool]:
         return joblib.load(file), True
     fitted = _fit(name, arm, features)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as part:
+    with atomic_write(file) as part:
         joblib.dump(fitted, part)
     return fitted, False
 
@@ -131,7 +131,7 @@ def judge_model(folder: Path, views: Mapping[View, Movies]) -> Outcome:
         "**the pipeline's model**",
         predictions=predictions,
         carried=predictions,
-        training=record["seconds"] + record["seconds_before"],
+        training=record["seconds"] + record["cached_finetuning_seconds"],
         size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         rate=len(views[JUDGED]) / seconds[ALL_FIELDS],
     )

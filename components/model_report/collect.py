@@ -196,7 +196,7 @@ def _read_data(
     for split in artifact_utils.decode_split_names(examples.split_names):
         columns = example_files.read_columns(examples, split, [raw.GENRES_FIELD])
         labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist())
-    ingest = movies_directory and movies_directory / names.INGEST_REPORT_FILE
+    ingest = movies_directory and movies_directory / names.INGEST_SUMMARY_FILE
     return facts.Data(
         span=examples.get_int_custom_property("span"),
         fingerprint=examples.get_string_custom_property("input_fingerprint"),
@@ -205,7 +205,7 @@ def _read_data(
         genres={split: rows.sum(axis=0) for split, rows in labels.items()},
         anomalies=tuple(_read_anomalies(anomalies)) if anomalies else (),
         distances=tuple(_read_distances(Path(accepted.uri))) if accepted else (),
-        ingest=_read_json(ingest)["report"] if ingest and ingest.is_file() else {},
+        ingest=_read_json(ingest)["summary"] if ingest and ingest.is_file() else {},
     )
 
 

@@ -34,9 +34,9 @@ from components.pusher.decision import (
     decide_push,
 )
 from schema.errors import UserError, from_os_error
-from schema.files import lock, move, sync, write_text
+from schema.files import atomic_write_text, durable_rename, fsync, lock
 from schema.names import SAVED_MODEL_FILE
-from schema.versions import folders, number
+from schema.versions import parse_version, version_directories
 
 _ROLLED_BACK_DIRECTORY: Final = ".rolled_back"
 _STATE_FILE: Final = ".versions.json"
@@ -81,12 +81,12 @@ def served(base: Path) -> dict[int, Path]:
 
     The result is empty if `base` does not exist.
     """
-    return folders(base)
+    return version_directories(base)
 
 
 def rolled_back(base: Path) -> dict[int, Path]:
     """Return the directories of rolled-back versions that still exist, in ascending order."""
-    return folders(base / _ROLLED_BACK_DIRECTORY)
+    return version_directories(base / _ROLLED_BACK_DIRECTORY)
 
 
 def current(base: Path) -> int | None:
@@ -155,7 +155,7 @@ def publish(
             digest,
             None if latest is None else (latest, content_digest(served(base)[latest])),
             state.rolled_back,
-            highest=max(state.highest, *(number(path.name) or 0 for path in existing)),
+            highest=max(state.highest, *(parse_version(path.name) or 0 for path in existing)),
             now=int(clock()),
             republish=republish,
         )
@@ -199,11 +199,11 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
         # rolled-back model that would be pushed again.
         _write_state(base, replace(state, highest=max(state.highest, before), rolled_back=digests))
         if after not in visible:
-            move(hidden[after], base / str(after))
+            durable_rename(hidden[after], base / str(after))
         if higher:
             (base / _ROLLED_BACK_DIRECTORY).mkdir(exist_ok=True)
         for version in higher:
-            move(visible[version], base / _ROLLED_BACK_DIRECTORY / str(version))
+            durable_rename(visible[version], base / _ROLLED_BACK_DIRECTORY / str(version))
     return Rollback(before, after)
 
 
@@ -259,7 +259,7 @@ def _add_version(source: Path, digest: str, base: Path, state: _State) -> None:
                 "then push again"
             )
         _write_state(base, state)
-        move(staging, base / str(state.highest))
+        durable_rename(staging, base / str(state.highest))
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -279,7 +279,7 @@ def _copy_directory(source: Path, target: Path) -> None:
         else:
             shutil.copyfile(path, copy)
     for path in (target, *_files_and_directories(target)):
-        sync(path)
+        fsync(path)
 
 
 def _delete_old_versions(base: Path, keep_old: int) -> None:
@@ -288,7 +288,7 @@ def _delete_old_versions(base: Path, keep_old: int) -> None:
     for path in old:
         trash = base / f"{TRASH_PREFIX}{uuid.uuid4().hex}"
         try:
-            move(path, trash)
+            durable_rename(path, trash)
             shutil.rmtree(trash)
         except OSError as error:
             _LOG.warning("Cannot delete the old version %s: %s", path, error)
@@ -318,7 +318,9 @@ def _read_state(base: Path) -> _State:
 
 
 def _write_state(base: Path, state: _State) -> None:
-    write_text(base / _STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n")
+    atomic_write_text(
+        base / _STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n"
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.evaluator.decision import GateConfig, ModelScores, apply_gate
-from schema.config import dotted, mistake
+from schema.config import setting_name, validation_message
 from schema.genres import GENRES
 from schema.verdict import GenreScores, Judgement, Verdict
 
@@ -214,7 +214,7 @@ def test_invalid_settings_are_refused(values: dict[str, object], message: str) -
     with pytest.raises(ValidationError) as caught:
         GateConfig.model_validate(values)
     [error] = caught.value.errors()
-    assert mistake(error, dotted(error["loc"])) == message
+    assert validation_message(error, setting_name(error["loc"])) == message
 
 
 def test_equal_settings_give_equal_json() -> None:
