@@ -13,9 +13,9 @@ from typing import Final
 from tfx import v1 as tfx
 
 import metadata
-from components.anomaly_gate.decision import AnomaliesFound
-from components.model_report.gather import gather
-from ingest import IngestReport
+from components.anomaly_gate.decision import DataAnomaliesError
+from components.model_report.collect import collect_content
+from ingest import IngestSummary
 from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def render(
     config: RunConfig,
     pipeline: tfx.dsl.Pipeline,
-    movies: IngestReport,
+    movies: IngestSummary,
     ended: Sequence[NodeResult],
     error: Exception,
     reasons: Sequence[str],
@@ -49,16 +49,16 @@ def render(
     """
     nodes = [content.NodeResult(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)
-    if isinstance(error, AnomaliesFound):
+    if isinstance(error, DataAnomaliesError):
         findings = [content.Anomaly(**asdict(one)) for one in error.findings]
         return page.render_anomalies(MODEL_NAME, now, findings, nodes, asdict(movies))
     # Once the Evaluator has ended, everything is there that the report of a model needs.
     if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
         outcome = content.PushResult(failed_node=ended[-1].node, reasons=tuple(reasons))
         try:
-            run = metadata.read(config.metadata).newest_run
+            run = metadata.read_history(config.metadata).newest_run
             given = runner.inputs(pipeline, Node.MODEL_REPORT, run)
-            model = gather(given, str(config.movies), str(config.metadata))
+            model = collect_content(given, str(config.movies), str(config.metadata))
             return page.render_report(replace(model, push=outcome))
         except Exception:
             # What ended the run, such as a full disk, may make this fail as well.

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import plotly.graph_objects as go
 
-from metadata import Timing
+from metadata import NodeTiming
 from report import metrics
 from report.content import DistributionDistance, GenreResult, Predictions, SliceMetrics
 from report.metrics import Counts, Floats, Labels
@@ -222,7 +222,7 @@ def learning_curves(
     )
 
 
-def node_times(times: Sequence[Timing]) -> go.Figure:
+def node_times(times: Sequence[NodeTiming]) -> go.Figure:
     """Draw the duration of each node; bars of cached results are hatched."""
     figure = go.Figure()
     for cached, name, colour, shape in (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from metadata import Recipe, Timing
+from metadata import ModelLineage, NodeTiming
 from report import metrics
 from report.metrics import Floats, Labels
 from schema import verdict
@@ -295,7 +295,7 @@ class ReportContent:
     training: TrainingRecord
     last_training: TrainingRecord | None
     data: DataSummary
-    lineage: Recipe | None
-    last_lineage: Recipe | None
+    lineage: ModelLineage | None
+    last_lineage: ModelLineage | None
     models_on_same_data: tuple[str, ...]
-    timings: tuple[Timing, ...]
+    timings: tuple[NodeTiming, ...]

@@ -17,7 +17,7 @@ import jinja2
 import plotly.graph_objects as go
 import plotly.offline
 
-from metadata import Change, changes, differences
+from metadata import Difference, lineage_differences, mapping_differences
 from report import charts, explanations, summary
 from report.content import Anomaly, GenreResult, NodeResult, ReportContent
 from schema import features as raw
@@ -196,16 +196,16 @@ def _overall_metrics(content: ReportContent) -> dict[str, float]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _changes(content: ReportContent) -> list[Change]:
+def _changes(content: ReportContent) -> list[Difference]:
     """Return the changes in data, code and settings since the last blessed model."""
     last, current = content.last_training, content.training
     if last is None:
         return []
-    changed = differences("hyperparameter ", last.hparams, current.hparams)
-    changed += differences("version of ", last.versions, current.versions)
+    changed = mapping_differences("hyperparameter ", last.hparams, current.hparams)
+    changed += mapping_differences("version of ", last.versions, current.versions)
     if content.lineage and content.last_lineage:
-        recipes = changes(content.last_lineage, content.lineage)
-        changed += [change for change in recipes if ".hparams." not in change.what]
+        lineage = lineage_differences(content.last_lineage, content.lineage)
+        changed += [difference for difference in lineage if ".hparams." not in difference.name]
     return changed
 
 

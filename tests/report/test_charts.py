@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metadata import Timing
+from metadata import NodeTiming
 from report import charts, metrics
 from report.content import DistributionDistance, SliceMetrics
 from schema.genres import GENRES, NUM_GENRES
@@ -116,7 +116,9 @@ def test_learning_curves_mark_the_best_epoch() -> None:
 
 
 def test_node_times_mark_cached_results() -> None:
-    figure = charts.node_times([Timing("Trainer", 61.5, cached=False), Timing("Tuner", 9.0, True)])
+    figure = charts.node_times(
+        [NodeTiming("Trainer", 61.5, cached=False), NodeTiming("Tuner", 9.0, True)]
+    )
     made, cached = figure.data
     assert (made.name, list(made.x), list(made.y)) == ("this run", [61.5], ["Trainer"])
     assert (cached.name, list(cached.x)) == ("cached result of an earlier run", [9.0])
