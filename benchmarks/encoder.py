@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.origin import PROJECT, origin
+
 from benchmarks.tables import table
 from pipeline.console import hush
 from schema import command

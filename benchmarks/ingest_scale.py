@@ -17,8 +17,8 @@ from pathlib import Path
 from string import Template
 
 import duckdb
-
 from benchmarks.origin import PROJECT, origin
+
 from benchmarks.tables import table
 from schema import command
 from schema.errors import UserError

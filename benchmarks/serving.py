@@ -33,8 +33,8 @@ from typing import Any, NamedTuple
 
 import grpc
 import numpy as np
-
 from benchmarks.origin import PROJECT, origin
+
 from benchmarks.tables import table
 from schema import command, versions
 from schema import features as raw

@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> ExitStatus:
     from rich.console import Console
 
     from pipeline import signals
-    from pipeline.console import print_lines, quiet
+    from pipeline.console import print_lines, redirect_to_log
     from schema import files
     from schema.names import LOGS_FOLDER
 
@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> ExitStatus:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with (
         files.lock(output / ".lock", held),
-        quiet(log_file) as screen,
+        redirect_to_log(log_file) as screen,
         signals.interruptible() as interrupted,
     ):
         console = Console(file=screen, highlight=False, markup=False)
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> ExitStatus:
             # Some libraries turn an interruption into an error of their own.
             if not isinstance(error, KeyboardInterrupt) and not interrupted.is_set():
                 raise
-            signals.ignore()
+            signals.ignore_signals()
             if "pipeline.run" in sys.modules:
                 from pipeline import run
 

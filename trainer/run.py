@@ -72,15 +72,18 @@ def resolve_hparams(
 ) -> HParams:
     """Join the configuration with what the Tuner found, each None if there is none.
 
-    Of `custom_config`, `hparams` are the hyperparameters that were set, and `over_search` those of
-    them that go before the Tuner's, which are the configuration of `keras_tuner.HyperParameters`.
+    Of `custom_config`, `hparams` are the hyperparameters that were set, and `search_overrides`
+    those of them that go before the Tuner's, which are the configuration of
+    `keras_tuner.HyperParameters`.
 
     Raises:
         pydantic.ValidationError: a value is unknown or not allowed.
     """
     config = custom_config or {}
     found = keras_tuner.HyperParameters.from_config(tuned).values if tuned else {}
-    return HParams.model_validate(config.get("hparams", {}) | found | config.get("over_search", {}))
+    return HParams.model_validate(
+        config.get("hparams", {}) | found | config.get("search_overrides", {})
+    )
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TextIO
 
+from benchmarks.origin import PROJECT, origin
+from benchmarks.quality.arms import ARMS
 from rich.console import Console
 
 from benchmarks import tables
-from benchmarks.origin import PROJECT, origin
 from benchmarks.quality import comparison, dataset, report, run
 from benchmarks.quality.analysis import analysis
-from benchmarks.quality.arms import ARMS
 from benchmarks.quality.dataset import ALL_FIELDS, JUDGED, Movies
 from benchmarks.quality.features import Features
 from benchmarks.quality.leakage import leakage

@@ -25,10 +25,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from benchmarks.origin import origin
 from tfx import v1 as tfx
 
 from benchmarks import tables
-from benchmarks.origin import origin
 from benchmarks.quality import run, scores
 from pipeline.config import RunConfig
 from schema import command

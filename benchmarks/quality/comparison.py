@@ -10,8 +10,8 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import tensorflow as tf
-
 from benchmarks.quality.arms import ARMS, Arm, Blend, Logits
+
 from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, JUDGED, TRAINING, Movies, View, genres
 from benchmarks.quality.features import Cost, Features
 from benchmarks.quality.scores import Predictions, decide

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
-
 from benchmarks.quality.arms import PLOT_ONLY
+
 from benchmarks.quality.comparison import Outcome
 from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, PLOT_AND_TITLE, SPARSE
 from benchmarks.quality.leakage import Leakage

@@ -1,6 +1,6 @@
-"""The notebooks run from top to bottom on a real run, and are seen where people look at them.
+"""The notebooks run on the artifacts of a real run, and their output is displayed correctly.
 
-In Chromium, in JupyterLab, in Notebook and as HTML, with no name but this machine's.
+Chromium displays it as HTML, in JupyterLab and in Notebook, without access to other machines.
 """
 
 import os
@@ -29,7 +29,7 @@ from nbformat.sign import NotebookNotary
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from components.evaluator.verdict import read_verdict
-from pipeline.past_runs import VARIABLE, PastRuns
+from pipeline.past_runs import OUTPUT_VARIABLE, PastRuns
 from schema.genres import GENRES
 from tests.data.chromium import PATIENCE, chromium
 from tests.end_to_end.project import Project, Run
@@ -37,20 +37,20 @@ from tests.end_to_end.project import Project, Run
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "notebooks"
-SECONDS = 300
+NOTEBOOKS = ROOT / "notebooks"
+CELL_TIMEOUT_SECONDS = 300
 Notebook = Any
 
 
 def environment(**more: str) -> dict[str, str]:
-    """In which the kernel finds this checkout, wherever the environment's own is."""
+    """Return environment variables with which the kernel imports this checkout."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **more}
 
 
-def execute(name: str, folder: Path, **variables: str) -> Notebook:
-    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+def execute(name: str, directory: Path, **variables: str) -> Notebook:
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     client = NotebookClient(
-        notebook, timeout=SECONDS, resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=CELL_TIMEOUT_SECONDS, resources={"metadata": {"path": str(directory)}}
     )
     client.execute(env=environment(**variables))
     return notebook
@@ -60,18 +60,18 @@ def execute(name: str, folder: Path, **variables: str) -> Notebook:
 def with_two_spans(
     first_run: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The metadata of the run, and of data that came after it: the test split as training split."""
+    """Metadata of the run and of later data, whose training split is a copy of the test split."""
     project, _ = first_run
-    folder = tmp_path_factory.mktemp("two-spans")
-    shutil.copy(project.output / "metadata.sqlite", folder)
+    directory = tmp_path_factory.mktemp("two-spans")
+    shutil.copy(project.output / "metadata.sqlite", directory)
     config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(folder / "metadata.sqlite")
+    config.sqlite.filename_uri = str(directory / "metadata.sqlite")
     store = MetadataStore(config)
-    [written] = PastRuns(folder).all("StatisticsGen", "statistics")
+    [written] = PastRuns(directory).all("StatisticsGen", "statistics")
     for split in ("train", "eval", "test"):
-        shutil.copytree(written.path / "Split-test", folder / "statistics" / f"Split-{split}")
-    # A column of the training split has another name than the schema knows.
-    file = folder / "statistics" / "Split-train" / "FeatureStats.pb"
+        shutil.copytree(written.path / "Split-test", directory / "statistics" / f"Split-{split}")
+    # Rename a column of the training split, so that the schema does not have it.
+    file = directory / "statistics" / "Split-train" / "FeatureStats.pb"
     statistics = tfdv.load_stats_binary(str(file))
     [runtime] = [
         feature
@@ -81,15 +81,15 @@ def with_two_spans(
     runtime.path.step[0] = "minutes"
     file.write_bytes(statistics.SerializeToString())
     [artifact] = store.get_artifacts_by_uri(str(written.path))
-    [execution] = store.get_executions_by_id([written.run])
+    [execution] = store.get_executions_by_id([written.execution_id])
     later = mlmd.Execution(type_id=execution.type_id, last_known_state=mlmd.Execution.COMPLETE)
     event = mlmd.Event(type=mlmd.Event.OUTPUT)
     event.path.steps.add(key="statistics")
     event.path.steps.add(index=0)
-    copied = mlmd.Artifact(type_id=artifact.type_id, uri=str(folder / "statistics"))
+    copied = mlmd.Artifact(type_id=artifact.type_id, uri=str(directory / "statistics"))
     contexts = store.get_contexts_by_execution(execution.id)
     store.put_execution(later, [(copied, event)], contexts, reuse_context_if_already_exist=True)
-    return folder
+    return directory
 
 
 @pytest.fixture(scope="module")
@@ -98,24 +98,24 @@ def executed(
     with_two_spans: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Notebook]:
-    """All notebooks, executed two at a time: importing TensorFlow takes one core."""
+    """All notebooks, executed two at a time, since each import of TensorFlow occupies a core."""
     project, _ = first_run
-    folder = tmp_path_factory.mktemp("elsewhere")
+    directory = tmp_path_factory.mktemp("elsewhere")
     variables = {
-        "data": {VARIABLE: str(with_two_spans)},
-        "evaluation": {VARIABLE: str(project.output)},
-        "serving": {VARIABLE: str(project.output)},
+        "data": {OUTPUT_VARIABLE: str(with_two_spans)},
+        "evaluation": {OUTPUT_VARIABLE: str(project.output)},
+        "serving": {OUTPUT_VARIABLE: str(project.output)},
         "dag": {"ORDAINED_DATA": str(project.data)},
     }
     with ThreadPoolExecutor(2) as pool:
         running = {
-            name: pool.submit(execute, name, folder, **variables[name])
+            name: pool.submit(execute, name, directory, **variables[name])
             for name in ("dag", "data", "evaluation", "serving")
         }
         return {name: one.result() for name, one in running.items()}
 
 
-def printed(notebook: Notebook) -> str:
+def stdout_of(notebook: Notebook) -> str:
     return "".join(
         output.text
         for cell in notebook.cells
@@ -124,8 +124,8 @@ def printed(notebook: Notebook) -> str:
     )
 
 
-def complaints(notebook: Notebook) -> list[str]:
-    """What was printed on the standard error."""
+def stderr_of(notebook: Notebook) -> list[str]:
+    """Return the outputs on the standard error."""
     return [
         output.text
         for cell in notebook.cells
@@ -134,8 +134,8 @@ def complaints(notebook: Notebook) -> list[str]:
     ]
 
 
-def shown(notebook: Notebook) -> list[str]:
-    """All HTML."""
+def html_outputs(notebook: Notebook) -> list[str]:
+    """Return all HTML outputs."""
     return [
         output.data["text/html"]
         for cell in notebook.cells
@@ -145,43 +145,47 @@ def shown(notebook: Notebook) -> list[str]:
 
 
 def titles(notebook: Notebook) -> list[str]:
-    return [title for one in shown(notebook) for title in re.findall(r'iframe title="(.*?)"', one)]
+    return [
+        title
+        for one in html_outputs(notebook)
+        for title in re.findall(r'iframe title="(.*?)"', one)
+    ]
 
 
 def anomalies(html: str) -> dict[str, str]:
-    """Short descriptions of the anomalies that TFDV shows, by feature."""
+    """Return the short descriptions of the anomalies that TFDV displays, by feature."""
     return dict(re.findall(r"<th>'(.*?)'</th>\s*<td>(.*?)</td>", html))
 
 
-def test_they_are_committed_without_outputs() -> None:
-    for path in FOLDER.glob("*.ipynb"):
+def test_notebooks_are_committed_without_outputs() -> None:
+    for path in NOTEBOOKS.glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             assert not cell.get("outputs")
             assert cell.get("execution_count") is None
 
 
 def test_libraries_are_silent(executed: dict[str, Notebook]) -> None:
-    assert [line for notebook in executed.values() for line in complaints(notebook)] == []
+    assert [line for notebook in executed.values() for line in stderr_of(notebook)] == []
 
 
 def test_data(executed: dict[str, Notebook], with_two_spans: Path) -> None:
     notebook = executed["data"]
     assert titles(notebook) == ["Statistics by split", "The training split, before and now"]
     before, now = PastRuns(with_two_spans).all("StatisticsGen", "statistics")
-    assert f"{with_two_spans}, statistics of {now}" in printed(notebook)
+    assert f"{with_two_spans}, statistics of {now}" in stdout_of(notebook)
     statistics = tfdv.load_stats_binary(str(before.path / "Split-train" / "FeatureStats.pb"))
     assert statistics.datasets[0].num_examples > 200
-    assert "runtime_minutes" in "".join(shown(notebook))  # of the schema
+    assert "runtime_minutes" in "".join(html_outputs(notebook))  # of the schema
     *of_splits, drift = [
         anomalies(html)
-        for html in shown(notebook)
+        for html in html_outputs(notebook)
         if "No anomalies found" in html or "Anomaly short description" in html
     ]
     schema = tfdv.load_schema_text(str(ROOT / "schema" / "schema.pbtxt"))
-    for split, seen in zip(("train", "eval", "test"), of_splits, strict=True):
+    for split, displayed in zip(("train", "eval", "test"), of_splits, strict=True):
         file = now.path / f"Split-{split}" / "FeatureStats.pb"
         found = tfdv.validate_statistics(tfdv.load_stats_binary(str(file)), schema).anomaly_info
-        assert seen == {name: one.short_description for name, one in found.items()}
+        assert displayed == {name: one.short_description for name, one in found.items()}
     assert of_splits[0]["minutes"] == drift["minutes"] == "New column"
     assert "minutes" not in of_splits[1]
 
@@ -196,7 +200,7 @@ def test_evaluation(executed: dict[str, Notebook], first_run: tuple[Project, Run
     assert f"macro-F1 {verdict.macro_f1:.3f} on {verdict.examples} movies: blessed" in printed(
         notebook
     )
-    table = shown(notebook)[0]
+    table = html_outputs(notebook)[0]
     for row in verdict.genres:
         assert row.genre in table
         assert f"{row.f1:.3f}" in table
@@ -204,7 +208,7 @@ def test_evaluation(executed: dict[str, Notebook], first_run: tuple[Project, Run
 
 def test_serving(executed: dict[str, Notebook], first_run: tuple[Project, Run]) -> None:
     project, _ = first_run
-    text = printed(executed["serving"])
+    text = stdout_of(executed["serving"])
     [version] = project.served
     assert f"{version} AVAILABLE" in text
     first, second = re.findall("predicted: (.*)", text)
@@ -216,7 +220,7 @@ def test_serving(executed: dict[str, Notebook], first_run: tuple[Project, Run]) 
 
 
 def test_dag(executed: dict[str, Notebook]) -> None:
-    text = printed(executed["dag"])
+    text = stdout_of(executed["dag"])
     assert "302 movies of 302 titles" in text
     assert re.search(r"train +\d+ movies", text)
     assert re.search(r"plot_words +1,264 lines", text)
@@ -225,7 +229,7 @@ def test_dag(executed: dict[str, Notebook]) -> None:
     assert titles(executed["dag"]) == ["Statistics", "Metrics by slice"]
 
 
-def test_no_run_is_told_without_a_stack_trace(tmp_path: Path) -> None:
+def test_a_missing_run_is_an_error_without_a_stack_trace(tmp_path: Path) -> None:
     code = (
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "shell = InteractiveShell.instance()\n"
@@ -239,12 +243,12 @@ def test_no_run_is_told_without_a_stack_trace(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    told = f"error: {tmp_path}: no run has been made there. Run `make run` first."
-    assert done.stdout.splitlines()[-1] == told
+    message = f"error: {tmp_path}: this output directory has no run. Run `make run` first."
+    assert done.stdout.splitlines()[-1] == message
     assert "Traceback" not in done.stdout
 
 
-# ---- seen ----------------------------------------------------------------------------------------
+# ---- display in a browser ------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -261,8 +265,8 @@ def page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def assert_genres_are_drawn(frame: FrameLocator, first_run: tuple[Project, Run]) -> None:
-    """That bars and table show the F1 of each genre."""
+def assert_genres_are_displayed(frame: FrameLocator, first_run: tuple[Project, Run]) -> None:
+    """Check that bars and table show the F1 of each genre."""
     project, _ = first_run
     verdict = read_verdict(project.artifacts("Evaluator", "blessing")[0])
     bars = frame.locator("tfma-slice-overview .marks rect")
@@ -275,7 +279,7 @@ def assert_genres_are_drawn(frame: FrameLocator, first_run: tuple[Project, Run])
     expect(cells.last).to_have_text(str(verdict.genres[0].support))
 
 
-def assert_facets_are_drawn(frame: FrameLocator) -> None:
+def assert_facets_are_displayed(frame: FrameLocator) -> None:
     for name in ("train", "eval", "test", "runtime_minutes"):
         expect(frame.get_by_text(name, exact=True).first).to_be_visible()
     expect(frame.locator("facets-overview-chart svg rect").first).to_be_visible()
@@ -288,7 +292,7 @@ def test_as_html(
     text, _ = HTMLExporter().from_notebook_node(executed["evaluation"])
     (tmp_path / "evaluation.html").write_text(text, encoding="utf-8")
     page.goto((tmp_path / "evaluation.html").as_uri(), wait_until="domcontentloaded")
-    assert_genres_are_drawn(page.frame_locator("iframe >> nth=0"), first_run)
+    assert_genres_are_displayed(page.frame_locator("iframe >> nth=0"), first_run)
     verdict = read_verdict(project.artifacts("Evaluator", "blessing")[0])
     frequent = [row.genre for row in sorted(verdict.genres, key=lambda row: -row.support)[:3]]
     slices = page.frame_locator("iframe >> nth=1")
@@ -305,9 +309,9 @@ def test_as_html(
 def jupyter(
     executed: dict[str, Notebook], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A server of JupyterLab and Notebook with one trusted notebook; yields its address."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    home = folder / "home"
+    """Start a server of JupyterLab and Notebook with one trusted notebook; yield its address."""
+    directory = tmp_path_factory.mktemp("jupyter")
+    home = directory / "home"
     evaluation, data = executed["evaluation"], executed["data"]
     cells = [
         cell
@@ -315,24 +319,26 @@ def jupyter(
         for cell in notebook.cells
         if any(
             f'iframe title="{title}"' in one
-            for one in shown(nbformat.v4.new_notebook(cells=[cell]))
+            for one in html_outputs(nbformat.v4.new_notebook(cells=[cell]))
         )
     ]
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=evaluation.metadata)
-    nbformat.write(notebook, folder / "seen.ipynb")
+    nbformat.write(notebook, directory / "outputs.ipynb")
     os_variables = {
         "JUPYTER_DATA_DIR": str(home),
         "JUPYTER_CONFIG_DIR": str(home),
         "HOME": str(home),
     }
     home.mkdir()
-    NotebookNotary(data_dir=str(home)).sign(nbformat.read(folder / "seen.ipynb", as_version=4))
-    with _jupyter(folder, environment(**os_variables)) as address:
+    NotebookNotary(data_dir=str(home)).sign(
+        nbformat.read(directory / "outputs.ipynb", as_version=4)
+    )
+    with _jupyter(directory, environment(**os_variables)) as address:
         yield address
 
 
 @contextmanager
-def _jupyter(folder: Path, variables: dict[str, str]) -> Iterator[str]:
+def _jupyter(directory: Path, variables: dict[str, str]) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -340,23 +346,23 @@ def _jupyter(folder: Path, variables: dict[str, str]) -> Iterator[str]:
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *(f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"),
-        *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+        *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={directory}"),
         *("--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"),
     ]
-    with (folder / "log").open("w") as log:
+    with (directory / "log").open("w") as log:
         server = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             end = time.monotonic() + 90
             while True:
-                assert server.poll() is None, (folder / "log").read_text()
+                assert server.poll() is None, (directory / "log").read_text()
                 try:
                     urllib.request.urlopen(f"{address}/api?token={token}", timeout=5).close()
                     break
                 except OSError:
-                    assert time.monotonic() < end, (folder / "log").read_text()
+                    assert time.monotonic() < end, (directory / "log").read_text()
                     time.sleep(0.2)
-            yield f"{address}/{{}}/seen.ipynb?token={token}"
+            yield f"{address}/{{}}/outputs.ipynb?token={token}"
         finally:
             server.terminate()
             server.wait(30)
@@ -368,8 +374,8 @@ def test_in_jupyter(
 ) -> None:
     page.goto(jupyter.format(application), wait_until="domcontentloaded")
     for title, drawn in (
-        ("Metrics by genre", lambda frame: assert_genres_are_drawn(frame, first_run)),
-        ("Statistics by split", assert_facets_are_drawn),
+        ("Metrics by genre", lambda frame: assert_genres_are_displayed(frame, first_run)),
+        ("Statistics by split", assert_facets_are_displayed),
     ):
         frame = page.locator(f'iframe[title="{title}"]')
         frame.scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""The bundled sample passes its checks and ingest; each check finds what it is there to find."""
+"""The bundled sample passes its checks and ingest, and each check finds damaged data."""
 
 import csv
 import gzip
@@ -20,7 +20,7 @@ SAMPLE_DIR = ROOT / "data" / "sample"
 
 
 def load_check() -> ModuleType:
-    """The script beside the data, which belongs to no package."""
+    """Import the script in the data directory, which is not part of a package."""
     spec = importlib.util.spec_from_file_location("sample_check", SAMPLE_DIR / "check.py")
     assert spec is not None
     assert spec.loader is not None
@@ -34,14 +34,14 @@ check = load_check()
 
 @pytest.fixture
 def sample_dir(tmp_path: Path) -> Path:
-    """A copy of the sample that a test may damage."""
+    """A copy of the sample that a test can change."""
     for path in SAMPLE_DIR.glob("*.tsv"):
         shutil.copy(path, tmp_path)
     return tmp_path
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Replaces the one occurrence of a text in a file."""
+    """Replace the only occurrence of a text in a file."""
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -51,7 +51,7 @@ def test_bundled_sample_passes() -> None:
     assert check.check(SAMPLE_DIR) == []
 
 
-def test_bundled_sample_has_its_size() -> None:
+def test_bundled_sample_size() -> None:
     sample = check.read_sample(SAMPLE_DIR)
     counts = {
         file.name: sample.execute(f'SELECT count(*) FROM "{file.name}"').fetchall()[0][0]
@@ -67,14 +67,14 @@ def test_bundled_sample_has_its_size() -> None:
     }
 
 
-def test_bundled_sample_copies_no_shared_plot() -> None:
+def test_bundled_sample_has_no_copied_plot() -> None:
     shared = check.SHARED_DIR / "title.plots.tsv.gz"
     if not shared.is_file():
         pytest.skip(f"the shared plots are compared only where they are present: no {shared}")
     assert list(check.check_copied(check.read_sample(SAMPLE_DIR), shared)) == []
 
 
-def test_data_card_holds_the_counts() -> None:
+def test_data_card_has_the_counts() -> None:
     card = (SAMPLE_DIR / "README.md").read_text(encoding="utf-8")
     table = check.counts_table(check.read_sample(SAMPLE_DIR))
     assert table in card
@@ -146,7 +146,7 @@ def test_damage_is_found(sample_dir: Path, file: str, old: str, new: str, findin
     assert finding in check.check(sample_dir)
 
 
-def test_double_plot_is_found_whatever_its_punctuation(sample_dir: Path) -> None:
+def test_duplicate_plot_with_other_punctuation_is_found(sample_dir: Path) -> None:
     path = sample_dir / "title.plots.tsv"
     lines = path.read_text(encoding="utf-8").splitlines()
     plot = lines[1].split("\t")[1]
@@ -155,7 +155,7 @@ def test_double_plot_is_found_whatever_its_punctuation(sample_dir: Path) -> None
     assert check.check(sample_dir) == ["title.plots.tsv: tt0013086 has the plot of tt0010323"]
 
 
-def test_thin_sample_is_found(sample_dir: Path) -> None:
+def test_insufficient_coverage_is_found(sample_dir: Path) -> None:
     path = sample_dir / "title.basics.tsv"
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if "Western" not in line and "\t192" not in line]
@@ -167,7 +167,7 @@ def test_thin_sample_is_found(sample_dir: Path) -> None:
     ]
 
 
-def test_copied_run_is_found_in_the_plot_of_any_movie(tmp_path: Path) -> None:
+def test_copied_words_are_found_in_any_plot(tmp_path: Path) -> None:
     shared = tmp_path / "title.plots.tsv.gz"
     with gzip.open(shared, "wt", encoding="utf-8") as file:
         file.write("tconst\tplot\n")
@@ -180,7 +180,9 @@ def test_copied_run_is_found_in_the_plot_of_any_movie(tmp_path: Path) -> None:
     ]
 
 
-def test_absent_shared_plots_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_shared_plots_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert check.main(["--shared", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"not compared with the shared plots: there is no {tmp_path / 'title.plots.tsv.gz'}",
@@ -188,7 +190,7 @@ def test_absent_shared_plots_are_said(tmp_path: Path, capsys: pytest.CaptureFixt
     ]
 
 
-def test_unreadable_files_name_the_line(sample_dir: Path) -> None:
+def test_errors_name_the_line(sample_dir: Path) -> None:
     path = sample_dir / "title.ratings.tsv"
     path.write_text("tconst\taverageRating\tnumVotes\ntt0000001\t7.0\t9\ntt0000002\t7.0\n")
     with pytest.raises(UserError, match=r"line 3: is no row of title.ratings: tt0000002\t7.0"):
@@ -201,7 +203,7 @@ def test_unreadable_files_name_the_line(sample_dir: Path) -> None:
         check.read_sample(sample_dir)
 
 
-def test_ingest_takes_every_movie(tmp_path: Path) -> None:
+def test_ingest_accepts_every_movie(tmp_path: Path) -> None:
     output = tmp_path / "movies"
     done = subprocess.run(
         [sys.executable, "-m", "ingest", "build", "--data", SAMPLE_DIR, "--output", output],

@@ -86,6 +86,9 @@ def test_what_the_tuner_found_goes_before_the_configuration() -> None:
 def test_settings_that_go_before_what_the_tuner_found() -> None:
     space = search_space(HParams())
     space.values |= {"hidden_units": 256, "dropout": 0.4}
-    config = {"hparams": {"hidden_units": 48, "epochs": 3}, "over_search": {"hidden_units": 48}}
+    config = {
+        "hparams": {"hidden_units": 48, "epochs": 3},
+        "search_overrides": {"hidden_units": 48},
+    }
     hparams = resolve_hparams(config, space.get_config())
     assert (hparams.hidden_units, hparams.dropout, hparams.epochs) == (48, 0.4, 3)

@@ -336,7 +336,7 @@ def test_the_model_stands_alone(
     project: Project, saved_model: Path, signatures: dict[str, Any], movies: list[dict[str, str]]
 ) -> None:
     before = signatures[names.SERVING_SIGNATURE](**named(movies))
-    away = project.output.rename(project.folder / "away")
+    away = project.output.rename(project.directory / "away")
     try:
         moved = tf.saved_model.load(str(saved_model)).signatures[names.SERVING_SIGNATURE]
         assert_same(moved(**named(movies)), before)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
 from benchmarks.origin import origin
 
 ROOT = Path(__file__).parents[2]

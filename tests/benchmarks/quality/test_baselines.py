@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from benchmarks.quality.arms import ARMS, PLOT_ONLY, Arm, Blend, FieldDropout
+
 from benchmarks.quality.comparison import Fit, fit, judge
 from benchmarks.quality.dataset import ALL_FIELDS, PLOT_AND_TITLE, SPLITS, genres, views
 from benchmarks.quality.features import Features, recipes
