@@ -197,7 +197,7 @@ def test_evaluation(executed: dict[str, Notebook], first_run: tuple[Project, Run
         *("Metrics by genre", "Metrics by slice", "Plots by genre", "Metrics by run")
     ]
     verdict = read_verdict(project.artifacts("Evaluator", "blessing")[0])
-    assert f"macro-F1 {verdict.macro_f1:.3f} on {verdict.examples} movies: blessed" in printed(
+    assert f"macro-F1 {verdict.macro_f1:.3f} on {verdict.examples} movies: blessed" in stdout_of(
         notebook
     )
     table = html_outputs(notebook)[0]

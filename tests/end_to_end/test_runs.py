@@ -239,8 +239,8 @@ def test_a_search_and_later_runs_that_use_its_result(project: Project) -> None:
     later = project.run_in_process()
     assert (later.status, later.executed) == (0, set())
     assert (
-        "note: this run uses the hyperparameters of the latest search. Use --tune for a new search, "
-        "or --ignore-search to train without them."
+        "note: this run uses the hyperparameters of the latest search. Use --tune for a new "
+        "search, or --ignore-search to train without them."
     ) in later.lines
     [published] = [line for line in searched.lines if line.startswith("published: ")]
     assert later.lines[-1] == published.replace("published", "unchanged")

@@ -60,8 +60,8 @@ def test_settings_of_e0087b2_are_refused_with_upgrade_hints(
         in lines
     )
     assert (
-        f"{settings}: hparams.text_encoder was replaced by word_encoder and sentence_encoder. Write "
-        "`word_encoder: cnn` and `sentence_encoder: none`."
+        f"{settings}: hparams.text_encoder was replaced by word_encoder and sentence_encoder. "
+        "Write `word_encoder: cnn` and `sentence_encoder: none`."
     ) in lines
     # There is one line per setting, with its new name or the reason for its removal.
     assert len(lines) == 8
