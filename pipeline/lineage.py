@@ -206,7 +206,7 @@ def _describe_change(name: str, before: Any, now: Any) -> str:
     if name == _DESTINATION_PARAMETER:
         return "the serving directory changed after the last push"
     if name == "input_fingerprint":
-        return "the CSV files of the movies changed"
+        return "the movies CSV changed"
     return f"{name} changed from {before} to {now}"
 
 

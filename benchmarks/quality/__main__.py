@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TextIO
 
-from benchmarks.origin import PROJECT, origin
 from benchmarks.quality.arms import ARMS
 from rich.console import Console
 
 from benchmarks import tables
+from benchmarks.provenance import PROJECT
 from benchmarks.quality import comparison, dataset, report, run
 from benchmarks.quality.analysis import analysis
 from benchmarks.quality.dataset import ALL_FIELDS, JUDGED, Movies

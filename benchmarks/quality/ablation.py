@@ -25,7 +25,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-from benchmarks.origin import origin
 from tfx import v1 as tfx
 
 from benchmarks import tables

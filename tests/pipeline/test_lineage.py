@@ -77,7 +77,7 @@ def test_changed_data(project: Project, config: RunConfig) -> None:
     shard.write_text(shard.read_text() + "\n")
     found = cache_misses(config)
     assert found["ingest"] == ["title.ratings.tsv changed", f"{shard.name} was changed or deleted"]
-    assert found["CsvExampleGen"] == ["the CSV files of the movies changed"]
+    assert found["CsvExampleGen"] == ["the movies CSV changed"]
     assert found["Trainer"] == ["it depends on Transform, WordVectors"]
     assert "SchemaImporter" not in found
 
