@@ -2,9 +2,10 @@
 
     python -m benchmarks.ingest_scale --scales 0.01 0.05 0.1
 
-At scale 1 the dumps have the size and proportions of IMDb's: 12 million titles (6% of them movies, a
-fifth of those with a plot), 90 million principals, 13 million names. Words and links are generated
-from hashes, so the same scale always gives the same files. Each build runs in a separate process.
+At scale 1 the dumps have the size and proportions of IMDb's: 12 million titles (6% of them movies,
+a fifth of those with a plot), 90 million principals, 13 million names. Words and links are
+generated from hashes, so the same scale always gives the same files. Each build runs in a separate
+process.
 """
 
 import argparse

@@ -3,11 +3,12 @@
     python -m benchmarks.serving
     python -m benchmarks.serving --model runs/imdb/serving/movie_genres --requests 20000
 
-The server is compared with direct calls of the model and with a plain Flask application: latency of
-one movie, movies/s for several numbers of clients, memory over many requests, and version swaps under
-load. Server, clients, direct calls and Flask each run in a separate process on the same machine, so
-all figures except those of the direct calls include the processor time of the clients. The variants
-are measured alternately in several rounds, so that other load on the machine affects all of them.
+The server is compared with direct calls of the model and with a plain Flask application: latency
+of one movie, movies/s for several numbers of clients, memory over many requests, and version swaps
+under load. Server, clients, direct calls and Flask each run in a separate process on the same
+machine, so all figures except those of the direct calls include the processor time of the clients.
+The variants are measured alternately in several rounds, so that other load on the machine affects
+all of them.
 """
 
 import argparse

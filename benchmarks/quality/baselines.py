@@ -1,4 +1,4 @@
-"""The baselines: what each reads and how it is fitted."""
+"""The baselines: their features and how they are fitted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -17,103 +17,116 @@ from schema.genres import NUM_GENRES
 
 Logits = npt.NDArray[np.float32]
 
-Parts = Mapping[str, Matrix]
-"""Matrices of some movies by recipe."""
+FeatureMatrices = Mapping[str, Matrix]
+"""Matrices of the same movies by name of the feature set."""
 
-Fitted = tuple[Callable[[Parts], Logits], object]
-"""Logits from the parts of any movies, float32 [movies, 22]; what is kept beside the features."""
+Predict = Callable[[FeatureMatrices], Logits]
+"""Function from the features of any movies to logits, float32 [movies, 22]."""
 
-Fitting = Callable[[Parts, Matrix], Fitted]
-"""From parts of the training movies, and their genres, float32 [movies, 22]."""
+Fit = Callable[[FeatureMatrices, Matrix], tuple[Predict, object]]
+"""Function from the features and labels (float32 [movies, 22]) of the training movies to a
+prediction function and its fitted parameters."""
 
-FIELDS: Final[Mapping[str, str]] = {
-    "title directions": "title",
-    "people directions": "people",
-    "encoded people": "people",
+FIELD_OF_FEATURES: Final[Mapping[str, str]] = {
+    "title SVD": "title",
+    "people SVD": "people",
+    "people target encoding": "people",
     "credit counts": "people",
     "numbers": "numbers",
 }
-"""The field whose absence makes a recipe's features 0; the plot is always there."""
+"""Field from which a feature set is computed. If the field is missing, all features are 0. Feature
+sets of the plot, which is never missing, are not listed."""
 
 
-class Arm(NamedTuple):
-    """A baseline: the names of the recipes that it reads, and how it is fitted."""
+class Baseline(NamedTuple):
+    """A baseline model.
+
+    Attributes:
+        title: Title in tables.
+        feature_sets: Names of the feature sets that it reads.
+        fit: Function that fits it.
+    """
 
     title: str
-    recipes: Sequence[str]
-    fit: Fitting
+    feature_sets: Sequence[str]
+    fit: Fit
 
 
 class Blend(NamedTuple):
-    """Arms mixed in logits, with weights that did well on the eval split of real data."""
+    """A weighted sum of the logits of baselines.
+
+    Attributes:
+        title: Title in tables.
+        weights: Weight of each baseline, chosen on the eval split of real data.
+    """
 
     title: str
     weights: Mapping[str, float]
 
 
-def _joined(parts: Parts) -> Matrix:
-    columns = list(parts.values())
+def _concatenate(matrices: FeatureMatrices) -> Matrix:
+    columns = list(matrices.values())
     return sp.hstack(columns, format="csr") if sp.issparse(columns[0]) else np.hstack(columns)
 
 
-def prevalence(parts: Parts, given: Matrix) -> Fitted:
-    """The share of each genre, whatever the movie."""
-    del parts
-    shares = np.clip(given.mean(axis=0, keepdims=True), 1e-6, 1 - 1e-6)
+def fit_prevalence(matrices: FeatureMatrices, labels: Matrix) -> tuple[Predict, object]:
+    """Fit a baseline that predicts the share of each genre for every movie."""
+    del matrices
+    shares = np.clip(labels.mean(axis=0, keepdims=True), 1e-6, 1 - 1e-6)
     constant = np.log(shares / (1 - shares)).astype(np.float32)
-    return lambda parts: parts["constant"] @ constant, constant
+    return lambda matrices: matrices["constant"] @ constant, constant
 
 
-def logistic(strength: float) -> Fitting:
-    """One logistic regression a genre, over features side by side, dense ones scaled.
+def logistic_regression(inverse_penalty: float) -> Fit:
+    """Return a function that fits one logistic regression per genre; dense features are scaled.
 
     Args:
-        strength: inverse of the regularization, scikit-learn's `C`.
+        inverse_penalty: Float. Inverse of the L2 penalty, scikit-learn's `C`.
     """
 
-    def fit(parts: Parts, given: Matrix) -> Fitted:
-        train = _joined(parts)
+    def fit(matrices: FeatureMatrices, labels: Matrix) -> tuple[Predict, object]:
+        train = _concatenate(matrices)
         if sp.issparse(train):
             scaler: Any = FunctionTransformer()
-            # The dual form takes a seventh of the time of the primal on sparse rows, and a tenth of
-            # the tolerance several times as long for the same F1.
+            # On sparse rows the dual form takes a seventh of the time of the primal form. A smaller
+            # tolerance takes several times as long and does not improve F1.
             model = LogisticRegression(
-                C=strength, solver="liblinear", dual=True, tol=0.1, random_state=SEED
+                C=inverse_penalty, solver="liblinear", dual=True, tol=0.1, random_state=SEED
             )
         else:
             scaler = StandardScaler()
-            model = LogisticRegression(C=strength, tol=1e-3)
+            model = LogisticRegression(C=inverse_penalty, tol=1e-3)
         train = scaler.fit_transform(train)
         weights = np.zeros((train.shape[1], NUM_GENRES), np.float32)
-        # Genres that no movie has, or all have, keep a bias that is sure.
-        bias = np.where(given.all(axis=0), 10, -10).astype(np.float32)
+        # A genre that no movie or every movie has cannot be fitted; it gets a constant logit.
+        bias = np.where(labels.all(axis=0), 10, -10).astype(np.float32)
         for genre in range(NUM_GENRES):
-            has = given[:, genre] > 0.5
-            if has.any() and not has.all():
-                model.fit(train, has)
+            positive = labels[:, genre] > 0.5
+            if positive.any() and not positive.all():
+                model.fit(train, positive)
                 weights[:, genre], bias[genre] = model.coef_[0], model.intercept_[0]
 
-        def logits(parts: Parts) -> Logits:
-            return scaler.transform(_joined(parts)) @ weights + bias
+        def predict(matrices: FeatureMatrices) -> Logits:
+            return scaler.transform(_concatenate(matrices)) @ weights + bias
 
-        return logits, (scaler, weights, bias)
+        return predict, (scaler, weights, bias)
 
     return fit
 
 
 class FieldDropout(keras.layers.Layer):
-    """Hides whole fields of some rows while training, as where they are not known.
+    """Dropout of whole fields during training, which simulates missing fields.
 
-    Features that are not known are 0, so a field is hidden by zeros.
+    Features of a missing field are 0, so a dropped field gets zeros.
     """
 
     def __init__(self, fields: Sequence[str], rate: float, seed: int) -> None:
-        """Hide each field at a rate.
+        """Initialize the layer.
 
         Args:
-            fields: Name of the field of each column; a column with an empty name is never hidden.
-            rate: Share of rows that lose a field, for each field by itself.
-            seed: Seed of the random draws.
+            fields: Name of the field of each column; columns with an empty name are never dropped.
+            rate: Float. Probability with which each field of a row is dropped.
+            seed: Int. Random seed.
         """
         super().__init__()
         names = sorted(set(fields) - {""})
@@ -123,45 +136,48 @@ class FieldDropout(keras.layers.Layer):
         self.columns = np.array(columns, np.float32)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Zeros in the columns of the fields that are drawn; float32 [N, columns] in and out."""
+        """Set the columns of dropped fields to 0; float32 [rows, columns] in and out."""
         if not training or not len(self.columns):
             return inputs
-        draws = keras.random.uniform((tf.shape(inputs)[0], len(self.columns)), seed=self.seeds)
-        return inputs * (1.0 - tf.matmul(tf.cast(draws < self.rate, tf.float32), self.columns))
+        uniform = keras.random.uniform((tf.shape(inputs)[0], len(self.columns)), seed=self.seeds)
+        return inputs * (1.0 - tf.matmul(tf.cast(uniform < self.rate, tf.float32), self.columns))
 
 
-def perceptron(seeds: int) -> Fitting:
-    """Networks with one hidden layer, the mean of their logits.
+def multilayer_perceptron(networks: int) -> Fit:
+    """Return a function that fits networks with one hidden layer and averages their logits.
 
     Args:
-        seeds: how many.
+        networks: Int. Number of networks, which differ by their seeds.
     """
 
-    def fit(parts: Parts, given: Matrix) -> Fitted:
+    def fit(matrices: FeatureMatrices, labels: Matrix) -> tuple[Predict, object]:
         fields = [
-            FIELDS.get(name, "") for name, part in parts.items() for _ in range(part.shape[1])
+            FIELD_OF_FEATURES.get(name, "")
+            for name, matrix in matrices.items()
+            for _ in range(matrix.shape[1])
         ]
-        # Scaled but not shifted, so that what is not known stays 0.
-        scale = 1 / (np.sqrt(np.mean(_joined(parts) ** 2, axis=0)) + 1e-6)
+        # Features are scaled but not shifted, so that those of missing fields stay 0.
+        factors = 1 / (np.sqrt(np.mean(_concatenate(matrices) ** 2, axis=0)) + 1e-6)
 
-        def scaled(parts: Parts) -> Matrix:
-            return np.clip(_joined(parts) * scale, -5, 5).astype(np.float32)
+        def scale(matrices: FeatureMatrices) -> Matrix:
+            return np.clip(_concatenate(matrices) * factors, -5, 5).astype(np.float32)
 
-        networks = [_network(scaled(parts), given, fields, SEED + i) for i in range(seeds)]
+        train = scale(matrices)
+        trained = [_train_network(train, labels, fields, SEED + i) for i in range(networks)]
 
-        def logits(parts: Parts) -> Logits:
-            inputs = scaled(parts)
+        def predict(matrices: FeatureMatrices) -> Logits:
+            inputs = scale(matrices)
             return np.mean(
-                [one.predict(inputs, batch_size=1024, verbose=0) for one in networks], axis=0
+                [network.predict(inputs, batch_size=1024, verbose=0) for network in trained], axis=0
             )
 
-        return logits, [one.get_weights() for one in networks]
+        return predict, [network.get_weights() for network in trained]
 
     return fit
 
 
-def _network(train: Matrix, given: Matrix, fields: Sequence[str], seed: int) -> keras.Model:
-    """A trained network from features to logits."""
+def _train_network(train: Matrix, labels: Matrix, fields: Sequence[str], seed: int) -> keras.Model:
+    """Train a network from features to logits."""
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     network = keras.Sequential(
@@ -183,40 +199,44 @@ def _network(train: Matrix, given: Matrix, fields: Sequence[str], seed: int) -> 
         keras.optimizers.AdamW(rate, weight_decay=0.05),
         keras.losses.BinaryCrossentropy(from_logits=True),
     )
-    network.fit(train, given, batch_size=batch, epochs=epochs, verbose=0)
+    network.fit(train, labels, batch_size=batch, epochs=epochs, verbose=0)
     return network
 
 
 _TEXT: Final = ("plot words", "plot characters")
-_SPARSE: Final = ("title words", "hashed people", "number classes")
-_DENSE: Final = ("people directions", "encoded people", "credit counts", "numbers")
+_SPARSE: Final = ("title words", "hashed people", "binned numbers")
+_DENSE: Final = ("people SVD", "people target encoding", "credit counts", "numbers")
 
-ARMS: Final[Mapping[str, Arm | Blend]] = {
-    "prevalence": Arm("prevalence", ["constant"], prevalence),
-    "glove": Arm("GloVe 50d mean and max, LR", ["glove"], logistic(0.1)),
-    "word2vec": Arm("Word2Vec 150d mean and max, LR", ["word2vec"], logistic(0.1)),
-    "minilm": Arm("MiniLM sentence embedding, LR", ["sentences"], logistic(0.1)),
-    "tfidf": Arm("TF-IDF words 1-2, characters 3-5, LR (plot)", _TEXT, logistic(2.0)),
-    "plot_mlp": Arm(
-        "MLP on MiniLM and TF-IDF SVD (plot)", ["sentences", "plot directions"], perceptron(1)
+BASELINES: Final[Mapping[str, Baseline | Blend]] = {
+    "prevalence": Baseline("prevalence", ["constant"], fit_prevalence),
+    "glove": Baseline("GloVe 50d mean and max, LR", ["glove"], logistic_regression(0.1)),
+    "word2vec": Baseline("Word2Vec 150d mean and max, LR", ["word2vec"], logistic_regression(0.1)),
+    "minilm": Baseline("MiniLM sentence embedding, LR", ["sentences"], logistic_regression(0.1)),
+    "tfidf": Baseline(
+        "TF-IDF words 1-2, characters 3-5, LR (plot)", _TEXT, logistic_regression(2.0)
+    ),
+    "plot_mlp": Baseline(
+        "MLP on MiniLM and TF-IDF SVD (plot)", ["sentences", "plot SVD"], multilayer_perceptron(1)
     ),
     "plot_blend": Blend(
-        "that MLP .6, TF-IDF LR .4 (best plot only)", {"plot_mlp": 0.6, "tfidf": 0.4}
+        "that MLP .6, TF-IDF LR .4 (strong plot-only baseline)", {"plot_mlp": 0.6, "tfidf": 0.4}
     ),
-    "metadata_lr": Arm("metadata and title, LR", _SPARSE, logistic(1.0)),
-    "metadata_mlp": Arm("metadata, MLP", _DENSE, perceptron(1)),
-    "linear": Arm("TF-IDF, title, hashed people, numbers, LR", _TEXT + _SPARSE, logistic(2.0)),
-    "stacked": Blend("that LR .7, MiniLM LR .3", {"linear": 0.7, "minilm": 0.3}),
-    "mlp": Arm(
+    "metadata_lr": Baseline("metadata and title, LR", _SPARSE, logistic_regression(1.0)),
+    "metadata_mlp": Baseline("metadata, MLP", _DENSE, multilayer_perceptron(1)),
+    "linear": Baseline(
+        "TF-IDF, title, hashed people, numbers, LR", _TEXT + _SPARSE, logistic_regression(2.0)
+    ),
+    "linear_blend": Blend("that LR .7, MiniLM LR .3", {"linear": 0.7, "minilm": 0.3}),
+    "mlp": Baseline(
         "MLP x 3: MiniLM, SVDs, target-encoded people, numbers",
-        ["sentences", "plot directions", "title directions", *_DENSE],
-        perceptron(3),
+        ["sentences", "plot SVD", "title SVD", *_DENSE],
+        multilayer_perceptron(3),
     ),
-    "practitioner": Blend(
-        "**MLP x 3 .7, linear .3 (the strong practitioner)**", {"mlp": 0.7, "linear": 0.3}
+    "strong_blend": Blend(
+        "**MLP x 3 .7, linear .3 (strong baseline)**", {"mlp": 0.7, "linear": 0.3}
     ),
 }
-"""In the order of the tables."""
+"""Baselines by name, in the order of the tables."""
 
 PLOT_ONLY: Final = ("prevalence", "glove", "word2vec", "minilm", "tfidf", "plot_mlp", "plot_blend")
-"""The arms that read the plot alone."""
+"""Names of the baselines that read only the plot."""

@@ -1,4 +1,4 @@
-"""Whether movies that are all but the same stand in different splits."""
+"""Check for near-duplicate movies in different splits."""
 
 import hashlib
 from collections import defaultdict
@@ -12,9 +12,14 @@ from schema import features as raw
 
 
 class Leakage(NamedTuple):
-    """Split keys, title stems, plots with the same words, and stretches of `WINDOW` words.
+    """Numbers of values that occur in two or more splits.
 
-    Counted are those in two splits or more; stretches that at most `TOO_COMMON` movies share.
+    Attributes:
+        keys: Int. Number of split keys.
+        stems: Int. Number of title stems.
+        plots: Int. Number of plots with the same words.
+        windows: Int. Number of sequences of `WINDOW` words in plots, without those that more than
+            `TOO_COMMON` movies share.
     """
 
     keys: int
@@ -23,34 +28,35 @@ class Leakage(NamedTuple):
     windows: int
 
 
-def leakage(splits: Mapping[str, Movies]) -> Leakage:
-    """Count what straddles the splits; all four are 0 where ingest grouped the movies well."""
+def count_leakage(splits: Mapping[str, Movies]) -> Leakage:
+    """Count the values that several splits share; all are 0 if ingest grouped the movies well."""
     return Leakage(
-        _straddling(splits, lambda movies: ({key} for key in movies[raw.SPLIT_KEY])),
-        _straddling(splits, stems),
-        _straddling(splits, lambda movies: ({words(plot)} - {""} for plot in movies[raw.PLOT])),
-        _straddling(splits, windows, TOO_COMMON),
+        _count_shared(splits, lambda movies: ({key} for key in movies[raw.SPLIT_KEY])),
+        _count_shared(splits, stems),
+        _count_shared(splits, lambda movies: ({words(plot)} - {""} for plot in movies[raw.PLOT])),
+        _count_shared(splits, windows, TOO_COMMON),
     )
 
 
 def stems(movies: Movies) -> Iterable[set[str]]:
-    """The title stem of each movie; none of a title without letters and digits."""
+    """Return the title stem of each movie; an empty set if it has no letters and digits."""
     return ({stem(title)} - {""} for title in movies[raw.TITLE])
 
 
 def windows(movies: Movies) -> Iterable[set[str]]:
-    """The stretches of `WINDOW` words in each plot."""
+    """Yield the sequences of `WINDOW` words in each plot."""
     for plot in movies[raw.PLOT]:
-        told = words(plot).split()
-        yield {" ".join(told[start : start + WINDOW]) for start in range(len(told) - WINDOW + 1)}
+        tokens = words(plot).split()
+        starts = range(len(tokens) - WINDOW + 1)
+        yield {" ".join(tokens[start : start + WINDOW]) for start in starts}
 
 
-def _straddling(
+def _count_shared(
     splits: Mapping[str, Movies],
     values: Callable[[Movies], Iterable[set[str]]],
     too_common: float = float("inf"),
 ) -> int:
-    """How many values movies of two splits have, but for those of more than `too_common` movies."""
+    """Count the values in several splits, without those of more than `too_common` movies."""
     seen: dict[bytes, list[str]] = defaultdict(list)
     for split, movies in splits.items():
         for of_movie in values(movies):

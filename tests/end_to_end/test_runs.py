@@ -231,7 +231,7 @@ def test_a_search_and_later_runs_that_use_its_result(project: Project) -> None:
             f"{prefix}validation": ["epoch_loss", "epoch_macro_f1", "epoch_map"],
         }
 
-    [trial] = trials.read(project.output)
+    [trial] = trials.read_trials(project.output)
     assert int(trial["trial_id"]) == 0
     assert 0 < trial["score"] < 1
     assert {"word_encoder", "optimizer", "learning_rate", "batch_size"} < set(trial)
