@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.quality.arms import BASELINES, PLOT_ONLY, Baseline, Blend, FieldDropout
 
+from benchmarks.quality.baselines import BASELINES, PLOT_ONLY, Baseline, Blend, FieldDropout
 from benchmarks.quality.comparison import FittedBaseline, evaluate_baseline, fit_baseline
 from benchmarks.quality.dataset import ALL_FIELDS, PLOT_AND_TITLE, SPLITS, genres, make_views
 from benchmarks.quality.features import Features, feature_sets

@@ -87,7 +87,7 @@ def test_the_gaps_of_a_movie_do_not_depend_on_other_movies() -> None:
     )
 
 
-def test_unseenrs_are_of_one_movie_alone() -> None:
+def test_unseen_people_occur_in_one_movie_only() -> None:
     few = make_sparse(frame(movies(200)))
     names = [name for cast in people(few, raw.CAST) for name in cast if " of tt" in name]
     assert len(names) == len(set(names)) > 100
