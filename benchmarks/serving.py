@@ -506,10 +506,10 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    found = versions.folders(options.model)
-    if not found:
+    pushed = versions.folders(options.model)
+    if not pushed:
         raise UserError(f"{options.model}: no model has been pushed. Run `make run` first.")
-    model = found[max(found)]
+    model = pushed[max(pushed)]
     protos = [request([movie], ModelSpec()).SerializeToString() for movie in sample_movies()]
     bodies = [json.dumps({"instances": [movie]}).encode() for movie in sample_movies()]
     with tempfile.TemporaryDirectory() as directory, single_process_pool() as clients:

@@ -108,13 +108,13 @@ class PastRuns:
         Raises:
             UserError: No run has completed this node.
         """
-        found = [
+        artifacts = [
             ArtifactOfRun(Path(artifact.uri), execution.id, execution.started.astimezone())
             for execution in self._history.executions
             if execution.node == node and execution.state in states
             for name, artifact in self._history.outputs(execution).items()
             if name == key
         ]
-        if not found:
+        if not artifacts:
             raise UserError(f"{self.output}: no run has completed {node}. Run `make run` first.")
-        return found
+        return artifacts

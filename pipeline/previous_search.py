@@ -36,7 +36,8 @@ def apply_latest_search(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     if not config.metadata.is_file():
         return config, ()
     history = metadata.read(config.metadata)
-    searches = [one for one in history.artifacts.values() if one.type == "HyperParameters"]
+    artifacts = history.artifacts.values()
+    searches = [artifact for artifact in artifacts if artifact.type == "HyperParameters"]
     if not searches:
         return config, ()
     latest = max(searches, key=lambda artifact: artifact.id)

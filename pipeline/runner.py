@@ -154,7 +154,9 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
     """
     with metadata.Metadata(connection) as handle:
         executions = handle.store.get_executions()
-        unfinished = [one for one in executions if one.last_known_state in _UNFINISHED]
+        unfinished = [
+            execution for execution in executions if execution.last_known_state in _UNFINISHED
+        ]
         for execution in unfinished:
             log.warning("execution %d was interrupted; deleting its partial outputs", execution.id)
             # The names of working directories do not contain the execution's id. All of them can
@@ -195,11 +197,11 @@ def _compile(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
 
 def _downstream(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
     """Return the ids of a node and of all nodes that depend on it."""
-    found, pending = set[str](), {start}
+    dependent, pending = set[str](), {start}
     while pending:
-        found.add(name := pending.pop())
-        pending |= {*nodes[name].downstream_nodes} - found
-    return found
+        dependent.add(name := pending.pop())
+        pending |= {*nodes[name].downstream_nodes} - dependent
+    return dependent
 
 
 def _node_result(

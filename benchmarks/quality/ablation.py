@@ -128,12 +128,12 @@ def _ablate(options: argparse.Namespace) -> None:
         FULL_MODEL,
         *(variant for variant in VARIANTS if variant.name in (options.only or VARIANT_NAMES)),
     ]
-    found: dict[str, list[SplitScores]] = {variant.name: [] for variant in variants}
+    results: dict[str, list[SplitScores]] = {variant.name: [] for variant in variants}
     for seed in range(options.seeds):
         for number, variant in enumerate(variants, 1 + seed * len(variants)):
             started = time.monotonic()
             scores_by_split = study.train_and_score(variant, seed)
-            found[variant.name].append(scores_by_split)
+            results[variant.name].append(scores_by_split)
             shown = " ".join(f"{score:.4f}" for row in scores_by_split.values() for score in row)
             print(
                 f"{number} of {len(variants) * options.seeds}: seed {seed}, {variant.name}: "
@@ -143,18 +143,18 @@ def _ablate(options: argparse.Namespace) -> None:
             )
     parts = [f"{heading}, {options.epochs} epochs each, number of seeds: {options.seeds}"]
     for split in (Split.EVAL, Split.TEST):
-        parts += [f"On the {split} split:", _table(split, found)]
+        parts += [f"On the {split} split:", _table(split, results)]
     tables.publish({ABLATION_MARKER: "\n\n".join(parts)}, options.report)
 
 
-def _table(split: Split, found: Mapping[str, Sequence[SplitScores]]) -> str:
+def _table(split: Split, results: Mapping[str, Sequence[SplitScores]]) -> str:
     """Return the means of the full model and the mean paired differences of the variants.
 
     With several seeds, ± is the standard deviation of the differences.
     """
-    full = np.array([scores[split] for scores in found[FULL_MODEL.name]])
+    full = np.array([scores[split] for scores in results[FULL_MODEL.name]])
     rows = [[FULL_MODEL.name, *(f"{value:.4f}" for value in full.mean(0))]]
-    for name, by_seed in found.items():
+    for name, by_seed in results.items():
         if name != FULL_MODEL.name:
             differences = np.array([scores[split] for scores in by_seed]) - full
             cells = [f"{mean:+.4f}" for mean in differences.mean(0)]

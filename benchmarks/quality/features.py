@@ -321,8 +321,9 @@ def _pool_vectors(plots: list[list[str]], rows: Mapping[str, int], vectors: Matr
     """Return mean and maximum of a plot's word vectors; float32 [plots, 2 * dimensions]."""
     result = np.zeros((len(plots), 2 * vectors.shape[1]), np.float32)
     for row, plot in enumerate(plots):
-        if found := [rows[word] for word in plot if word in rows]:
-            result[row] = np.hstack([vectors[found].mean(axis=0), vectors[found].max(axis=0)])
+        if indices := [rows[word] for word in plot if word in rows]:
+            of_plot = vectors[indices]
+            result[row] = np.hstack([of_plot.mean(axis=0), of_plot.max(axis=0)])
     return result
 
 

@@ -57,9 +57,13 @@ def _count_shared(
     too_common: float = float("inf"),
 ) -> int:
     """Count the values in several splits, without those of more than `too_common` movies."""
-    seen: dict[bytes, list[str]] = defaultdict(list)
+    splits_of_value: dict[bytes, list[str]] = defaultdict(list)
     for split, movies in splits.items():
         for of_movie in values(movies):
             for value in of_movie:
-                seen[hashlib.blake2b(value.encode(), digest_size=8).digest()].append(split)
-    return sum(len(set(found)) > 1 and len(found) <= too_common for found in seen.values())
+                digest = hashlib.blake2b(value.encode(), digest_size=8).digest()
+                splits_of_value[digest].append(split)
+    return sum(
+        len(set(in_splits)) > 1 and len(in_splits) <= too_common
+        for in_splits in splits_of_value.values()
+    )

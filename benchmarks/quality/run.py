@@ -16,8 +16,8 @@ from schema.names import METADATA_FILE
 
 def served_model(output: Path) -> Path | None:
     """Return the directory of the highest served version, or None if there is none."""
-    found = versions.served(RunConfig(data=output, output=output).model_directory)
-    return found[max(found)] if found else None
+    served = versions.served(RunConfig(data=output, output=output).model_directory)
+    return served[max(served)] if served else None
 
 
 def examples_of(model: Path, output: Path) -> Path:
@@ -60,11 +60,11 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
     history = metadata.read(output / METADATA_FILE)
     trainer = history.maker(_artifact_of(model, output, history))
     inputs = [history.artifacts[number] for number in trainer.inputs] if trainer else []
-    found = {artifact.type: artifact.uri for artifact in inputs}
+    uris = {artifact.type: artifact.uri for artifact in inputs}
     return TrainerInputs(
-        Path(found[standard_artifacts.Examples.TYPE_NAME]),
-        Path(found[standard_artifacts.TransformGraph.TYPE_NAME]),
-        Path(path_utils.serving_model_path(found[standard_artifacts.Model.TYPE_NAME])),
+        Path(uris[standard_artifacts.Examples.TYPE_NAME]),
+        Path(uris[standard_artifacts.TransformGraph.TYPE_NAME]),
+        Path(path_utils.serving_model_path(uris[standard_artifacts.Model.TYPE_NAME])),
     )
 
 
