@@ -255,7 +255,7 @@ def edit(file: Path, change: Callable[[str], str]) -> None:
 
 
 @dataclass(frozen=True)
-class MetadataCounts:
+class MetadataContent:
     """Content of ML Metadata.
 
     Attributes:
@@ -269,7 +269,7 @@ class MetadataCounts:
     outputs: set[Path]
 
 
-def read_metadata(output: Path) -> MetadataCounts:
+def read_metadata(output: Path) -> MetadataContent:
     """Read the metadata of an output directory."""
     store = MetadataStore(
         tfx.orchestration.metadata.sqlite_metadata_connection_config(
@@ -294,7 +294,7 @@ def read_metadata(output: Path) -> MetadataCounts:
         if event.type == mlmd.Event.OUTPUT
     }
     by_type = Counter(types[artifact.type_id] for artifact in artifacts.values())
-    return MetadataCounts(executions, by_type, outputs)
+    return MetadataContent(executions, by_type, outputs)
 
 
 def partial_outputs(output: Path) -> list[Path]:

@@ -83,7 +83,7 @@ def test_random_labels_leak_nothing_out_of_fold() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(feature_sets()) - {"sentences"}))
-def test_each_recipe_fits_small_data(features: Features, name: str) -> None:
+def test_each_feature_set_fits_small_data(features: Features, name: str) -> None:
     train, hidden = features.get(name, TRAIN_VIEW), features.get(name, PLOT_AND_TITLE_VIEW)
     assert train.shape == (60, hidden.shape[1])
     assert train.dtype == hidden.dtype == np.float32
