@@ -28,9 +28,9 @@ class WordVectorsConfig(Config):
 
     Attributes:
         source: `glove` (Stanford's GloVe 6B, 50 dimensions) or `word2vec`, trained on the plots of
-            the training split; `glove` by default.
-        dimensions: Int. Size of the Word2Vec vectors; 100 by default. GloVe always has 50.
-        epochs: Int. Epochs of the Word2Vec training; 5 by default.
+            the training split.
+        dimensions: Size of the Word2Vec vectors. GloVe always has 50.
+        epochs: Epochs of the Word2Vec training.
     """
 
     source: Literal["glove", "word2vec"] = "glove"
@@ -42,11 +42,10 @@ class TunerConfig(Config):
     """Configuration of the hyperparameter search.
 
     Attributes:
-        enabled: Whether this run searches; False by default. A run without a search uses the best
-            values of the latest search, if there is one.
-        trials: Int. Number of combinations to try, beginning with that of the configuration; 10 by
-            default.
-        epochs: Int. Largest number of epochs of each trial; 4 by default.
+        enabled: Whether this run searches. A run without a search uses the best values of the
+            latest search, if there is one.
+        trials: Number of combinations to try, beginning with that of the configuration.
+        epochs: Largest number of epochs of each trial.
     """
 
     enabled: bool = False
@@ -58,8 +57,8 @@ class ServingConfig(Config):
     """Configuration of the serving directory.
 
     Attributes:
-        keep_old: Int. Number of previous model versions to keep, at least 1 so that a rollback is
-            possible; 3 by default.
+        keep_old: Number of previous model versions to keep, at least 1 so that a rollback is
+            possible.
     """
 
     keep_old: Count = 3
@@ -69,9 +68,8 @@ class BeamConfig(Config):
     """Configuration of Apache Beam's DirectRunner.
 
     Attributes:
-        running_mode: Running mode; `in_memory` by default, which is fastest unless the work takes
-            minutes.
-        workers: Int. Number of workers in the other two modes; 1 by default, 0 means one per core.
+        running_mode: Running mode. `in_memory` is fastest unless the work takes minutes.
+        workers: Number of workers in the other two modes. 0 means one per core.
     """
 
     running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = "in_memory"
