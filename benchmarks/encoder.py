@@ -46,26 +46,26 @@ def _measure(options: argparse.Namespace) -> None:
     import tensorflow as tf
 
     from ingest.plots import Plot, find_plots, read_plots
-    from trainer.data import TextPieces
+    from trainer.data import TitlePlotTokenizer
     from trainer.encoder.sentence import SentenceEncoder
     from trainer.hparams import HParams
 
     heading = provenance("benchmarks.encoder")
     read = read_plots(find_plots(options.data), lambda _: None)
     texts = [plot.text for plot in islice((p for p in read if isinstance(p, Plot)), options.plots)]
-    pieces = TextPieces()
+    pieces = TitlePlotTokenizer()
     batches = [
         pieces(tf.fill([len(plots)], ""), tf.constant(plots))
         for plots in (
             texts[start : start + BATCH_SIZE] for start in range(0, len(texts), BATCH_SIZE)
         )
     ]
-    layers = ENCODERS[options.encoder].layers
+    layers = ENCODERS[options.encoder].num_layers
     hparams = HParams(sentence_encoder=options.encoder, encoder_layers=layers)
     signature = [tf.TensorSpec([None, None], tf.int32)]
     encoders, vectors = {}, {}
     for dtype in ("float32", "bfloat16"):
-        encoder = SentenceEncoder.of(hparams.changed({"precision": dtype}))
+        encoder = SentenceEncoder.from_hparams(hparams.updated({"precision": dtype}))
         encoders[dtype] = tf.function(encoder.call, input_signature=signature)
         outputs = np.concatenate([encoders[dtype](batch).numpy() for batch in batches])
         vectors[dtype] = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)

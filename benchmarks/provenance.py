@@ -36,6 +36,6 @@ def provenance(module: str) -> str:
     # The fastest type differs between processors of the same name, and with it the training time.
     return (
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {processor} in "
-        f"{precision.native()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, {platform.system()}, "
-        f"Python {platform.python_version()}"
+        f"{precision.fastest_type()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, "
+        f"{platform.system()}, Python {platform.python_version()}"
     )

@@ -43,7 +43,7 @@ from schema.errors import UserError
 from schema.files import move
 from schema.names import MODEL_NAME, SERVING_FOLDER, SERVING_SIGNATURE
 from serving.client import Client, ModelSpec, ServerError
-from serving.client.over_grpc import request
+from serving.client.grpc_transport import predict_request
 from serving.launch import PARAMETERS
 from serving.ports import listen
 
@@ -510,8 +510,9 @@ def _measure(options: argparse.Namespace) -> None:
     if not pushed:
         raise UserError(f"{options.model}: no model has been pushed. Run `make run` first.")
     model = pushed[max(pushed)]
-    protos = [request([movie], ModelSpec()).SerializeToString() for movie in sample_movies()]
-    bodies = [json.dumps({"instances": [movie]}).encode() for movie in sample_movies()]
+    movies = sample_movies()
+    protos = [predict_request([movie], ModelSpec()).SerializeToString() for movie in movies]
+    bodies = [json.dumps({"instances": [movie]}).encode() for movie in movies]
     with tempfile.TemporaryDirectory() as directory, single_process_pool() as clients:
         base = Path(directory)
         shutil.copytree(model, base / "1")

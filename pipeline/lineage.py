@@ -1,12 +1,6 @@
-"""Prints what the served model was made from, what else was, and what a run would do again.
+"""Origin of the served model, and nodes that the next run would execute again."""
 
-python -m pipeline.lineage --output DIR [--data DIR] [--config FILE]… [--json]
-"""
-
-import argparse
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import metadata
 from metadata import Execution, History
-from pipeline.arguments import SAMPLE, add_config, command_parser
-from schema import command
 from schema.names import (
     EXTRA_ASSETS,
     METADATA_FILE,
@@ -33,57 +25,48 @@ _RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
 _DESTINATION_PARAMETER: Final = "destination_token"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer on the console; returns the exit status."""
-    parser = command_parser(
-        "pipeline.lineage",
-        "Print from ML Metadata which data, code, schema and settings made the model "
-        "that is served, what else was made from these data, and what a run would do again.",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=SAMPLE,
-        metavar="DIR",
-        help="data that a run would read (default: the bundled sample)",
-    )
-    add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    given = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return command.run(lambda: _answer(given))
+def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str, Any]:
+    """Collect how the served model was made, and what the next run would execute again.
 
+    Args:
+        data: Directory with the data of the next run.
+        output: Output directory of the runs.
+        config_files: YAML files with the settings of the next run.
 
-def _answer(given: argparse.Namespace) -> None:
-    output = given.output.resolve()
+    Returns:
+        Dict that can be written as JSON. `version` and `directory` of the served model, its
+        `recipe` and `hparams`, other models `trained_on_same_data`, and the `cache_misses` of the
+        next run with their reasons.
+
+    Raises:
+        UserError: The output directory has no run, or the data or the settings are invalid.
+    """
     history = metadata.read(output / METADATA_FILE)
-    # Importing TFX takes seconds: an error that comes before does without.
+    # TFX is imported only now, since its import takes seconds and an error may come first.
     from components.pusher import versions
     from pipeline import config as configuration
     from pipeline import previous_search
 
-    loaded = configuration.load(given.data.resolve(), output, given.config)
+    loaded = configuration.load(data, output, config_files)
     config, _ = previous_search.apply_latest_search(loaded)
     version = versions.current(config.model_directory)
-    folder = config.model_directory / str(version)
-    record = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    directory = config.model_directory / str(version)
+    record = directory / EXTRA_ASSETS / TRAINING_RECORD_FILE
     model = None if version is None else metadata.pushed(history, version)
     recipe = None if model is None else metadata.recipe(history, model)
-    found = {
+    return {
         "version": version,
-        "folder": "" if version is None else str(folder),
+        "directory": "" if version is None else str(directory),
         "recipe": recipe and asdict(recipe),
         "hparams": json.loads(record.read_bytes())["hparams"] if record.is_file() else {},
-        "also_used": [] if model is None else metadata.trained_on_same_data(history, model),
-        "again": [
+        "trained_on_same_data": []
+        if model is None
+        else metadata.trained_on_same_data(history, model),
+        "cache_misses": [
             {"node": node, "reasons": reasons}
             for node, reasons in find_cache_misses(config, history).items()
         ],
     }
-    if given.json:
-        print(json.dumps(found, indent=2, default=str))
-    else:
-        _show(found)
 
 
 def find_cache_misses(config: "RunConfig", history: History) -> dict[str, list[str]]:
@@ -208,49 +191,3 @@ def _describe_change(name: str, before: Any, now: Any) -> str:
     if name == "input_fingerprint":
         return "the movies CSV changed"
     return f"{name} changed from {before} to {now}"
-
-
-def _show(found: Mapping[str, Any]) -> None:
-    """Print an answer for people."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False, markup=False)
-
-    def lines(*texts: str) -> None:
-        for text in texts:
-            console.print(text, soft_wrap=not console.is_terminal)
-
-    console.print("Served now", style="bold")
-    recipe = found["recipe"]
-    if found["version"] is None:
-        lines("  nothing: no version has been pushed")
-    elif recipe is None:
-        lines(f"  {found['folder']}", "  ML Metadata does not know how this version was made")
-    else:
-        data = recipe["data"]
-        lines(
-            f"  version   {found['version']} in {found['folder']}",
-            f"  trained   {recipe['made']:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe['run']}",
-            f"  model     {recipe['model']}",
-            f"  data      {data.get('folder', '')}, span {data.get('span', '')}",
-            f"            {data.get('fingerprint', '')}",
-            f"  schema    {recipe['schema']}",
-            *(f"  code      {node} {mark}" for node, mark in recipe["code"].items()),
-            "  hparams   " + ", ".join(f"{name} {one}" for name, one in found["hparams"].items()),
-        )
-    console.print("\nAlso made from these data", style="bold")
-    lines(*(f"  {one}" for one in found["also_used"] or ("nothing",)))
-    console.print("\nA run would do again", style="bold")
-    if not found["again"]:
-        lines("  nothing: every result would come from the cache")
-    again = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-    again.add_column(no_wrap=True)
-    again.add_column(overflow="fold")
-    for one in found["again"]:
-        again.add_row(one["node"], "; ".join(one["reasons"]))
-    console.print(again)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,6 +13,8 @@ _REMOVED: Final = (
 _CHANGES: Final = {
     "hparams.text_encoder": "was replaced by word_encoder and sentence_encoder",
     "hparams.people_folds": "was renamed to hparams.folds",
+    "hparams.people_prior": "was renamed to hparams.people_smoothing",
+    "hparams.finetuning_rate": "was renamed to hparams.finetuning_learning_rate",
     **{
         f"hparams.{name}": _REMOVED
         for name in (

@@ -1,13 +1,12 @@
 """One run on this machine: ingest, the pipeline's nodes, and a summary of the result."""
 
-import argparse
 import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from rich.console import Console
 from tfx import v1 as tfx
@@ -38,15 +37,14 @@ from schema.names import (
 )
 from trainer.encoder.pretrained import ENCODERS
 
-_POSITIONAL_OPTIONS: Final = ("data", "output", "config")
-"""Options that are positional arguments of `pipeline.config.load`."""
-
 log = logging.getLogger(__name__)
 
 
 def run(
-    options: argparse.Namespace,
+    data: Path,
     output: Path,
+    config_files: Sequence[Path],
+    options: Mapping[str, Any],
     log_file: Path,
     console: Console,
     interrupted: threading.Event,
@@ -54,8 +52,10 @@ def run(
     """Run the pipeline and print its progress and result.
 
     Args:
-        options: Parsed options of `pipeline.arguments`.
-        output: Directory for all files that the run writes.
+        data: Path. Directory with IMDb's dumps and plots.
+        output: Path. Directory for all files that the run writes.
+        config_files: Sequence of Path. YAML files with settings.
+        options: Mapping from str. Further options of `pipeline.config.load`.
         log_file: Path of the run's log.
         console: Console for messages to the user. All other output goes to the log.
         interrupted: Event that is set once the user has interrupted the run.
@@ -72,12 +72,10 @@ def run(
     progress = ProgressTable(console)
     try:
         with console.status("Reading the configuration …"):
-            given = vars(options).items()
-            named = {name: value for name, value in given if name not in _POSITIONAL_OPTIONS}
-            loaded = configuration.load(options.data.resolve(), output, options.config, **named)
+            loaded = configuration.load(data.resolve(), output, config_files, **options)
             config, notes = previous_search.apply_latest_search(loaded)
-            if config.hparams.reads_sentences:
-                ENCODERS[config.hparams.sentence_encoder].require()
+            if config.hparams.has_sentence_encoder:
+                ENCODERS[config.hparams.sentence_encoder].check_installed()
             token = versions.destination_token(config.model_directory)
             pipeline = create_pipeline(config, token)
             if config.from_node is not None:

@@ -1,14 +1,10 @@
-"""Shows how the newest data differ from the curated schema, and writes what is accepted.
+"""Comparison of the newest data with the curated schema, and updates of the schema.
 
-    python -m pipeline.schema_review --output DIR [--write [--yes]]
-
-A change of the schema is a deliberate act: nothing is written without `--write`, and each change is
-asked for unless `--yes` is given. Written are new features and wider ranges; all that is curated by
-hand (comparators, environments, presence, the comment at the head of the file) stays as it is.
+The schema changes only if the user confirms each change. The updates are new features and wider
+ranges. Everything else (comparators, environments, presence, the comment at the head of the file) is
+edited only by hand.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -17,9 +13,8 @@ from typing import Final, NamedTuple
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from pipeline.arguments import command_parser
 from pipeline.past_runs import PastRuns
-from schema import command, files
+from schema import files
 from schema.errors import UserError, from_os_error
 from schema.features import SCHEMA_FILE
 from schema.names import STATISTICS_FILE, Node
@@ -136,80 +131,52 @@ def review(
     write: bool,
     confirm: Callable[[Change], bool],
 ) -> None:
-    """Print how the data differ from the schema; write the changes that are confirmed.
+    """Print how the data differ from the curated schema, and write the confirmed changes.
 
     Args:
         schema_file: Path of the curated schema.
-        inferred: Schema that was inferred from the data.
-        statistics: Statistics of the data, one list for each split.
-        write: Whether the file may be written.
-        confirm: Function that decides on each change that can be made.
+        inferred: Schema that SchemaGen inferred from the data.
+        statistics: Statistics of the data, one list per split.
+        write: Whether changes may be written.
+        confirm: Function that returns whether to write a change.
 
     Raises:
-        UserError: the schema cannot be read or written.
+        UserError: The schema cannot be read or written.
     """
     header, curated = read_schema(schema_file)
     changes = find_changes(curated, inferred, statistics)
     shown = schema_file
     if schema_file.is_relative_to(Path.cwd()):
         shown = schema_file.relative_to(Path.cwd())
-    print(f"{shown} and the data of the newest run:")
-    features = [feature.name for feature in curated.feature] + [one.feature for one in changes]
-    width = max(map(len, features))
-    for name in dict.fromkeys(features):
+    print(f"Comparison of {shown} with the data of the newest run:")
+    names = [feature.name for feature in curated.feature]
+    names += [change.feature for change in changes]
+    width = max(map(len, names))
+    for name in dict.fromkeys(names):
         of_feature = [change for change in changes if change.feature == name]
         for change in of_feature:
-            hand = " [by hand]" if change.new_feature is None else ""
-            print(f"  {name:{width}}  {change.difference}{hand}")
+            mark = " [edit by hand]" if change.new_feature is None else ""
+            print(f"  {name:{width}}  {change.difference}{mark}")
         if not of_feature:
-            print(f"  {name:{width}}  as in the schema")
+            print(f"  {name:{width}}  no difference")
 
-    possible = [change for change in changes if change.new_feature is not None]
-    if possible != changes:
-        print(f"What is marked [by hand] is yours to change, in the data or in {shown}.")
+    writable = [change for change in changes if change.new_feature is not None]
+    if writable != changes:
+        print(f"Resolve the differences marked [edit by hand] in the data or in {shown}.")
     if not write:
-        if possible:
-            print("Nothing is written. With --write, each other change can be accepted.")
+        if writable:
+            print("Nothing was written. Use --write to accept the other changes one by one.")
         return
-    wanted = [change for change in possible if confirm(change)]
-    if not wanted:
-        print("Nothing is written.")
+    confirmed = [change for change in writable if confirm(change)]
+    if not confirmed:
+        print("Nothing was written.")
         return
     try:
-        files.write_text(schema_file, format_schema(apply_changes(curated, wanted), header))
+        files.write_text(schema_file, format_schema(apply_changes(curated, confirmed), header))
     except OSError as error:
         message = f"{schema_file}: cannot be written: {error.strerror}"
         raise from_os_error(error, message) from error
-    print(f"Written to {shown}: {len(wanted)} of {len(possible)} changes.")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
-    parser = command_parser(
-        "pipeline.schema_review",
-        "Show how the data of the newest run differ from the curated schema.",
-    )
-    parser.add_argument(
-        "--schema",
-        type=Path,
-        default=SCHEMA_FILE,
-        metavar="FILE",
-        help="the curated schema (default: %(default)s)",
-    )
-    parser.add_argument("--write", action="store_true", help="write the changes that you accept")
-    parser.add_argument("--yes", action="store_true", help="with --write: accept all, do not ask")
-    return command.run(lambda: _review(parser.parse_args(arguments)))
-
-
-def _review(given: argparse.Namespace) -> None:
-    if given.write and not given.yes and not sys.stdin.isatty():
-        raise UserError("--write asks about each change, and there is no terminal: add --yes.")
-
-    def confirm(change: Change) -> bool:
-        question = f"Accept {change.feature}: {change.difference}? [y/N] "
-        return given.yes or input(question).strip().lower() in ("y", "yes")
-
-    review(given.schema, *read_newest(given.output), write=given.write, confirm=confirm)
+    print(f"Wrote {len(confirmed)} of {len(writable)} changes to {shown}.")
 
 
 def _changes_of_feature(
@@ -272,7 +239,3 @@ def _wider_range(
             bounds.append(f"{bound} {value}, the schema expects {expected}")
     if bounds:
         yield Change(feature.name, ", ".join(bounds), wider)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -37,12 +37,12 @@ from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, Split
 from trainer import data
 from trainer import run as training
 from trainer.data import Rows
-from trainer.encoder.sentence_store import SentenceStore
-from trainer.ensemble import thresholds, trees
-from trainer.ensemble.network import SENTENCE
-from trainer.ensemble.training import EVAL_BATCH, decide
-from trainer.features import network
-from trainer.features.fields import PLOT_LOGITS, keep
+from trainer.encoder.sentence_vectors import SentenceVectorStore
+from trainer.ensemble import decision_rule, trees
+from trainer.ensemble.network import SENTENCE_VECTORS
+from trainer.ensemble.training import EVAL_BATCH_SIZE, fit_decision_rule
+from trainer.features import extractor
+from trainer.features.fields import PLOT_LOGITS, mask_fields
 from trainer.hparams import HParams
 from transform import features as xf
 
@@ -51,7 +51,7 @@ ABLATION_MARKER: Final = "ablation"
 SCORES: Final = ("macro-F1", "micro-F1", "mAP")
 MISSINGNESS_PATTERNS: Final = {"all fields": None, "plot and title": 0}
 """Missingness patterns under which the movies are evaluated. None keeps all fields; a number is an
-index of `trainer.ensemble.thresholds.PATTERNS`."""
+index of `trainer.ensemble.decision_rule.MISSINGNESS_PATTERNS`."""
 
 
 class Variant(NamedTuple):
@@ -77,10 +77,10 @@ VARIANTS: Final = (
     Variant("no sentence encoder", {"sentence_encoder": "none"}),
     Variant("no encoder", {"word_encoder": "none", "sentence_encoder": "none"}),
     Variant("one tree per genre", {"trees": 1}),
-    Variant("no people", mask=partial(keep, people=0.0)),
-    Variant("no people target encoding", mask=partial(keep, people=0.0, names=1.0)),
-    Variant("no numbers", mask=partial(keep, numbers=0.0)),
-    Variant("no title regression", mask=partial(keep, title=0.0)),
+    Variant("no people", mask=partial(mask_fields, people=0.0)),
+    Variant("no people target encoding", mask=partial(mask_fields, people=0.0, credit_counts=1.0)),
+    Variant("no numbers", mask=partial(mask_fields, numbers=0.0)),
+    Variant("no title regression", mask=partial(mask_fields, title=0.0)),
     # These features are 0 for an empty plot.
     Variant(
         "no plot regression",
@@ -193,11 +193,11 @@ class AblationStudy:
         # A store contains only the newest encoder. Other encoders use a temporary store, so that
         # that of the run is preserved.
         self._other_store = tempfile.TemporaryDirectory()
-        self._prepared: tuple[HParams, training.Prepared, Rows] | None = None
+        self._prepared: tuple[HParams, training.TrainingInputs, Rows] | None = None
 
     def train_and_score(self, variant: Variant, seed: int) -> SplitScores:
         """Train a variant and return its scores; `seed` is added to the seed of the run."""
-        hparams = self.hparams.changed({"seed": self.hparams.seed + seed, **variant.changes})
+        hparams = self.hparams.updated({"seed": self.hparams.seed + seed, **variant.changes})
         prepared, test = self._prepare(hparams)
         if variant.mask:
             train, evaluation, test = (
@@ -206,12 +206,15 @@ class AblationStudy:
             )
             prepared = replace(prepared, train=train, evaluation=evaluation)
         if variant.mask or set(variant.changes) & {"trees", "field_dropout"}:
-            prepared = replace(prepared, grown=trees.fit(prepared.train, hparams))
+            prepared = replace(prepared, forest=trees.fit(prepared.train, hparams))
         with tempfile.TemporaryDirectory() as logs:
             members, _ = training.train(hparams, prepared, Path(logs))
         one, other = _halves(prepared.evaluation)
-        crossed = [(one, decide(members, other)), (other, decide(members, one))]
-        whole = [(test, decide(members, prepared.evaluation))]
+        crossed = [
+            (one, fit_decision_rule(members, other)),
+            (other, fit_decision_rule(members, one)),
+        ]
+        whole = [(test, fit_decision_rule(members, prepared.evaluation))]
         found = {
             split: [
                 score
@@ -223,9 +226,9 @@ class AblationStudy:
         keras.backend.clear_session()
         return found
 
-    def _prepare(self, hparams: HParams) -> tuple[training.Prepared, Rows]:
+    def _prepare(self, hparams: HParams) -> tuple[training.TrainingInputs, Rows]:
         """Return the training inputs and the test split, shared between variants if possible."""
-        shared = self.hparams.changed(
+        shared = self.hparams.updated(
             {"seed": hparams.seed, "finetuned_layers": hparams.finetuned_layers}
         )
         if self._prepared and self._prepared[0] == shared:
@@ -247,12 +250,14 @@ class AblationStudy:
             shared,
         )
         tft_output = tft.TFTransformOutput(transform_graph)
-        test = data.load(files[Split.TEST], tft_output, with_pieces=shared.reads_sentences)
-        more = network.compute(network.build(prepared.fitted.for_serving(), shared), test)
-        if shared.reads_sentences:
-            store = SentenceStore(directory, shared, prepared.finetuned)
-            more[SENTENCE] = store.encode(test.inputs[data.PIECES])
-        self._prepared = (shared, prepared, test.joined(more))
+        test = data.load(files[Split.TEST], tft_output, with_pieces=shared.has_sentence_encoder)
+        more = extractor.compute(
+            extractor.build(prepared.fitted_features.for_serving(), shared), test
+        )
+        if shared.has_sentence_encoder:
+            store = SentenceVectorStore(directory, shared, prepared.encoder_weights)
+            more[SENTENCE_VECTORS] = store.encode(test.inputs[data.PIECES])
+        self._prepared = (shared, prepared, test.with_inputs(more))
         return self._prepared[1:]
 
 
@@ -270,7 +275,7 @@ def _halves(rows: Rows) -> tuple[Rows, Rows]:
 
 def _scores(
     members: keras.Model,
-    judged: Sequence[tuple[Rows, thresholds.Decisions]],
+    judged: Sequence[tuple[Rows, decision_rule.DecisionRule]],
     pattern: int | None,
 ) -> list[float]:
     """Return the `SCORES` of the movies of all parts, each with its own decision rule.
@@ -280,12 +285,12 @@ def _scores(
         judged: Movies and decision rule of each part.
         pattern: Int. Index of the missingness pattern; None keeps all fields.
     """
-    infer, names = data.inference(members), data.input_names(members)
+    infer, names = data.inference_function(members), data.input_names(members)
     labels, probabilities, decided = [], [], []
-    for rows, decisions in judged:
-        for inputs, given in rows.only(names).batches(EVAL_BATCH):
-            known = inputs if pattern is None else thresholds.hide(inputs, pattern)
-            found, margin = decisions.margins(infer(known), thresholds.pattern_of(known))
+    for rows, rule in judged:
+        for inputs, given in rows.select(names).batches(EVAL_BATCH_SIZE):
+            known = inputs if pattern is None else decision_rule.mask_to_pattern(inputs, pattern)
+            found, margin = rule.apply(infer(known), decision_rule.missingness_patterns(known))
             labels.append(given > 0.5)
             probabilities.append(found)
             decided.append(margin >= 0)

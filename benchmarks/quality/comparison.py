@@ -165,7 +165,7 @@ def evaluate_pipeline_model(directory: Path, views: Mapping[View, Movies]) -> Mo
         "**the pipeline's model**",
         predictions=predictions,
         predictions_with_thresholds_for_all_fields=predictions,
-        training_seconds=record["seconds"] + record["seconds_before"],
+        training_seconds=record["seconds"] + record["cached_finetuning_seconds"],
         size_bytes=sum(path.stat().st_size for path in directory.rglob("*") if path.is_file()),
         movies_per_second=len(views[TEST_VIEW]) / seconds[ALL_FIELDS],
     )

@@ -36,11 +36,11 @@ from benchmarks.quality.dataset import (
 )
 from components.word_vectors.vectors import from_glove
 from schema import features as raw
-from trainer.data import TextPieces
+from trainer.data import TitlePlotTokenizer
 from trainer.encoder.pretrained import MINILM
-from trainer.encoder.sentence_store import SentenceStore
+from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.hparams import HParams
-from transform.wordpiece import basic_words
+from transform.wordpiece import basic_tokenize
 
 TOP_BILLED: Final = 3
 """Number of cast members that have a target encoding of their own."""
@@ -328,18 +328,19 @@ def _pool_vectors(plots: list[list[str]], rows: Mapping[str, int], vectors: Matr
 
 
 @cache
-def _sentence_encoder() -> tuple[TextPieces, SentenceStore]:
+def _sentence_encoder() -> tuple[TitlePlotTokenizer, SentenceVectorStore]:
     """Return MiniLM with all its layers and its published weights."""
-    hparams = HParams(encoder_layers=MINILM.layers, finetuned_layers=0, precision="float32")
-    return TextPieces(), SentenceStore(None, hparams)
+    hparams = HParams(encoder_layers=MINILM.num_layers, finetuned_layers=0, precision="float32")
+    return TitlePlotTokenizer(), SentenceVectorStore(None, hparams)
 
 
 def _encode_sentences(plots: Any, _weights: bytes) -> Matrix:
     """Return the sentence encoder's vectors of plots; float32 [plots, 384]."""
     tokenizer, store = _sentence_encoder()
     one = tf.ones([len(plots), 1], tf.int64)
-    ids = tokenizer.pieces.ids(basic_words(tf.constant(plots.tolist())))[:, : MAX_PIECES - 2]
-    pieces = tf.concat([one * tokenizer.begin, ids, one * tokenizer.end], axis=1)
+    words = basic_tokenize(tf.constant(plots.tolist()))
+    ids = tokenizer.tokenizer.tokenize(words)[:, : MAX_PIECES - 2]
+    pieces = tf.concat([one * tokenizer.begin_id, ids, one * tokenizer.end_id], axis=1)
     # The vectors of a lower layer come first and are not used here.
     return store.encode(tf.cast(pieces, tf.int32))[:, -MINILM.dimensions :].astype(np.float32)
 
@@ -362,7 +363,10 @@ def feature_sets() -> dict[str, FeatureSet]:
         "constant": (lambda movies: np.ones((len(movies), 1), np.float32), identity),
         "glove": (_tokenize_plots, FittedTransformer(_fit_glove, _pool_vectors)),
         "word2vec": (_tokenize_plots, FittedTransformer(_fit_word2vec, _pool_vectors)),
-        "sentences": (plots, FittedTransformer(lambda _plots: (MINILM.read(),), _encode_sentences)),
+        "sentences": (
+            plots,
+            FittedTransformer(lambda _plots: (MINILM.read_weights_file(),), _encode_sentences),
+        ),
         "plot words": (plots, text_tfidf(ngram_range=(1, 2), min_df=3, max_features=150_000)),
         "plot characters": (plots, characters),
         "plot SVD": ("plot words", svd(256)),

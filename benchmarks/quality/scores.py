@@ -14,7 +14,7 @@ from sklearn.metrics import (
 from benchmarks.quality.dataset import SEED
 from components.simple_baseline.model import evaluate
 from report.metrics import Floats, Labels, ratio
-from trainer.ensemble import thresholds
+from trainer.ensemble import decision_rule
 
 CALIBRATION_BINS: Final = 15
 """Number of bins of equal width of the calibration error."""
@@ -56,14 +56,16 @@ def calibrate_and_predict(eval_logits: Floats, eval_labels: Labels, logits: Floa
     """
     labels = eval_labels.astype(np.float32)
     # This is the calibration of an ensemble with one member.
-    weights, shift = thresholds.weigh(eval_logits[:, np.newaxis], labels)
+    weights, intercepts = decision_rule.fit_stacking(eval_logits[:, np.newaxis], labels)
 
     def calibrate(values: Floats) -> Floats:
-        return np.asarray(expit(thresholds.weighed(values[:, np.newaxis], weights, shift)))
+        return np.asarray(
+            expit(decision_rule.stack_logits(values[:, np.newaxis], weights, intercepts))
+        )
 
-    chosen = thresholds.choose_thresholds(calibrate(eval_logits), labels)
+    thresholds = decision_rule.choose_thresholds(calibrate(eval_logits), labels)
     probabilities = calibrate(logits)
-    return Predictions(probabilities, thresholds.predict(probabilities, chosen))
+    return Predictions(probabilities, decision_rule.predict_genres(probabilities, thresholds))
 
 
 def scores(labels: Labels, predictions: Predictions) -> dict[str, float]:

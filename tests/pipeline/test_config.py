@@ -226,6 +226,10 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
         ),
         ("hparams: {people_folds: 3}", "hparams.people_folds was renamed to hparams.folds"),
         (
+            "hparams: {finetuning_rate: 0.1}",
+            "hparams.finetuning_rate was renamed to hparams.finetuning_learning_rate",
+        ),
+        (
             "hparams: {towers: 4}",
             "hparams.towers was removed, since it did not improve the model "
             "(docs/experiments.md). Delete it.",

@@ -55,7 +55,7 @@ def test_the_simple_baseline(tmp_path: Path) -> None:
 def test_training(tmp_path: Path) -> None:
     # The best epoch has the highest val_map, not the best macro-F1.
     history = {"val_macro_f1": [0.1, 0.5156, 0.55], "loss": [3.0, 2.0, 1.0]}
-    (tmp_path / "training.json").write_text(json.dumps({"history": history, "best_pass": 1}))
+    (tmp_path / "training.json").write_text(json.dumps({"history": history, "best_epoch": 1}))
     assert summary("Trainer", model_run=tmp_path) == "best epoch 2 of 3, macro-F1 0.516 on eval"
 
 

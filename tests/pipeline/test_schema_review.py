@@ -10,12 +10,12 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 
+from cli.app import main
 from pipeline.schema_review import (
     Change,
     Statistics,
     apply_changes,
     find_changes,
-    main,
     read_schema,
     review,
 )
@@ -106,7 +106,7 @@ def test_only_confirmed_changes_are_written(
     assert read_schema(file)[0] == HEADER
     assert text == raw.SCHEMA_FILE.read_text(encoding="utf-8").replace("min: 1888", "min: 1850")
     assert [path.name for path in tmp_path.iterdir()] == ["schema.pbtxt"]
-    assert capsys.readouterr().out.splitlines()[-1] == f"Written to {file}: 1 of 2 changes."
+    assert capsys.readouterr().out.splitlines()[-1] == f"Wrote 1 of 2 changes to {file}."
 
 
 def test_nothing_is_written_without_confirmation(
@@ -119,26 +119,27 @@ def test_nothing_is_written_without_confirmation(
     review(file, *schema_and_statistics(rows), write=False, confirm=lambda change: True)
     assert file.read_bytes() == raw.SCHEMA_FILE.read_bytes()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{file} and the data of the newest run:"
-    assert lines[1] == "  tconst           as in the schema"
+    assert lines[0] == f"Comparison of {file} with the data of the newest run:"
+    assert lines[1] == "  tconst           no difference"
     assert "  budget           new feature: INT, in every row" in lines
     assert lines[-2:] == [
-        f"What is marked [by hand] is yours to change, in the data or in {file}.",
-        "Nothing is written. With --write, each other change can be accepted.",
+        f"Resolve the differences marked [edit by hand] in the data or in {file}.",
+        "Nothing was written. Use --write to accept the other changes one by one.",
     ]
     review(file, *schema_and_statistics(rows), write=True, confirm=lambda change: False)
     assert file.read_bytes() == raw.SCHEMA_FILE.read_bytes()
-    assert capsys.readouterr().out.splitlines()[-1] == "Nothing is written."
+    assert capsys.readouterr().out.splitlines()[-1] == "Nothing was written."
 
 
 def test_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--output", str(tmp_path)]) == 2
+    assert main(["schema", "--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"error: {tmp_path}: this output directory has no run. Run `make run` first.\n"
     )
-    assert main(["--output", str(tmp_path), "--write"]) == 2
+    assert main(["schema", "--output", str(tmp_path), "--write"]) == 2
     assert capsys.readouterr().err == (
-        "error: --write asks about each change, and there is no terminal: add --yes.\n"
+        "error: --write asks about each change, but there is no terminal. Add --yes to accept "
+        "all.\n"
     )
 
 
@@ -192,11 +193,11 @@ def infer(directory: Path, rows: Sequence[Row]) -> None:
 def test_the_newest_run_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "schema.pbtxt"
     shutil.copy(raw.SCHEMA_FILE, file)
-    command = ["--output", str(tmp_path), "--schema", str(file)]
+    command = ["schema", "--output", str(tmp_path), "--schema", str(file)]
 
     infer(tmp_path, GOOD)
     assert main(command) == 0
-    assert capsys.readouterr().out.count("as in the schema") == 12
+    assert capsys.readouterr().out.count("no difference") == 12
 
     infer(tmp_path, with_values(GOOD, budget=7, year=1850))
     assert main(command) == 0
@@ -204,6 +205,6 @@ def test_the_newest_run_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "year             min 1850, the schema expects 1888\n" in out
     assert "budget           new feature: INT, in every row\n" in out
     assert main([*command, "--write", "--yes"]) == 0
-    assert capsys.readouterr().out.endswith("2 of 2 changes.\n")
+    assert "Wrote 2 of 2 changes" in capsys.readouterr().out
     assert main(command) == 0
-    assert capsys.readouterr().out.count("as in the schema") == 13
+    assert capsys.readouterr().out.count("no difference") == 13

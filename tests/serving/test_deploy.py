@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from cli.serve import web_options
 from schema.names import MODEL_NAME, SERVING_FOLDER
 from serving import launch
 from serving.server import config
@@ -13,16 +14,16 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 def test_the_parameter_files_are_read() -> None:
-    batching = config.read_batching(launch.PARAMETERS / "batching.config")
+    batching = config.read_batching_config(launch.PARAMETERS / "batching.config")
     assert (batching.max_batch_size, batching.batch_timeout_micros) == (128, 4000)
-    metrics = config.read_monitoring(launch.PARAMETERS / "monitoring.config")
+    metrics = config.read_metrics_path(launch.PARAMETERS / "monitoring.config")
     [scrape] = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]
     assert scrape["metrics_path"] == metrics == "/monitoring/prometheus/metrics"
     assert scrape["static_configs"] == [{"targets": ["tensorflow-serving:8501"]}]
 
 
 def test_the_model_config_names_the_model() -> None:
-    [model] = config.read_models(DEPLOY / "models.config").model_config_list.config
+    [model] = config.read_model_server_config(DEPLOY / "models.config").model_config_list.config
     assert (model.name, model.base_path) == (MODEL_NAME, f"/models/{MODEL_NAME}")
 
 
@@ -52,7 +53,7 @@ def test_the_compose_file_starts_the_web_page_as_launch_does() -> None:
     web = services["web"]
     assert (DEPLOY / web["build"] / "Dockerfile").is_file()
     address = launch.Address("0.0.0.0", 8500, 8501, 8080, Path("x"))
-    command = launch.web_command(address)[3:]
+    command = web_options(address)
     pairs = dict(zip(command[::2], command[1::2], strict=True))
     here = {"--rest-url": "http://tensorflow-serving:8501", "--grpc": "tensorflow-serving:8500"}
     assert web["command"] == [f"{name}={value}" for name, value in (pairs | here).items()]

@@ -58,7 +58,7 @@ def output(tmp_path: Path) -> Path:
     directory = save_tiny_model(trained / "Format-Serving")
     (directory / "assets.extra").mkdir()
     (directory / "assets.extra" / TRAINING_RECORD_FILE).write_text(
-        json.dumps({"seconds": 30.0, "seconds_before": 60.0})
+        json.dumps({"seconds": 30.0, "cached_finetuning_seconds": 60.0})
     )
     publish(directory, config.model_directory)
 

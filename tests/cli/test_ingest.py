@@ -1,0 +1,195 @@
+import csv
+import gzip
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cli.app import main as ordained
+from ingest.dumps import DUMPS, RATINGS
+from ingest.publish import workplace
+from schema.errors import ExitStatus
+from tests.data import tiny_dumps as tiny
+from tests.data.faulty_server import BODY, corpus, serving
+
+
+def main(arguments):
+    return ordained(["ingest", *arguments])
+
+
+@pytest.fixture
+def server():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tiny.write_dumps(tmp_path / "data")
+
+
+def test_build_prints_the_account(data, tmp_path, capsys):
+    assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 0
+    shown = capsys.readouterr().out
+    table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines()]
+    for row in (
+        ["read from title.basics", "10"],
+        ["dropped: another title type", "-1"],
+        ["dropped: no plot", "-1"],
+        ["rejected: malformed line", "0"],
+        ["movies written", "4"],
+        ["title.principals.tsv.gz", "9", "0", ""],
+        ["average_rating", "2", "50.0%"],
+        ["Crime", "1", "25.0%"],
+    ):
+        assert row in table
+    assert "movies: 4 movies in " in shown
+    assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 0
+    assert "unchanged since the last build" in capsys.readouterr().out
+
+
+def test_options_reach_the_build(data, tmp_path):
+    plots = tmp_path / "mine.jsonl"
+    plots.write_text(json.dumps({"tconst": "tt0000004", "plot": "Short and sweet."}))
+    options = "--title-types short --include-adult --max-reject-share 0.5 --rows-per-shard 1"
+    options += f" --memory-limit 1GB --threads 1 --plots {plots}"
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies"), *options.split()]
+    tiny.write_dump(data, RATINGS, [*tiny.RATED, ("tt0000004", "x", 1)])
+    assert main(command) == 0
+    with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
+        assert [row["title"] for row in csv.DictReader(file)] == ["Seven Minutes"]
+
+
+def test_a_mistake_is_one_line_and_status_2(tmp_path):
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "cli",
+            "ingest",
+            "build",
+            "--data",
+            "nowhere",
+            "--output",
+            tmp_path / "m",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert found.stderr.strip() == "error: nowhere: no such folder; expected one with IMDb's dumps"
+
+
+def test_an_output_that_another_build_writes_is_status_75(data, tmp_path, capsys):
+    with workplace(tmp_path / "movies"):
+        assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 75
+    said = f"error: {tmp_path}/movies: another build is writing there; wait for its end"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+
+
+BUILD_ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=24k tmpfs "$3" && "$1" -m cli ingest build --data "$2" --output "$3/movies"
+status=$?
+ls -A "$3"
+exit $status
+"""
+
+
+def test_a_full_disk_is_status_75_and_leaves_nothing(data, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    plots = "".join(f"tt0000001\tA story of {n} harbours.\n" for n in range(2_000))
+    (data / "title.plots.tsv").write_text("tconst\tplot\n" + plots)
+    own_mounts = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*own_mounts, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this system lets nobody mount a small disk of its own")
+    found = subprocess.run(
+        [*own_mounts, "sh", "-c", BUILD_ON_A_SMALL_DISK, "sh", sys.executable, data, disk],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 75
+    assert found.stderr.splitlines()[-1].startswith(f"error: {disk}/")
+    assert "No space left on device" in found.stderr
+    assert found.stdout == ""
+
+
+def test_the_terms_come_before_the_first_byte(server, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "ingest",
+        "fetch",
+        "--output",
+        tmp_path,
+        "--imdb-url",
+        server.url,
+    ]
+    found = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert found.returncode == 2
+    assert "personal and non-commercial use only" in found.stdout
+    assert "nothing was downloaded: agree to these terms with --accept-terms" in found.stderr
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(("answer", "status"), [("yes", 0), ("no", 2), ("", 2)])
+def test_the_terms_are_asked_for_at_a_terminal(
+    server, tmp_path, monkeypatch, capsys, answer, status
+):
+    server.files = {f"{dump.name}.tsv.gz": BODY for dump in DUMPS}
+    terminal = io.StringIO(f"{answer}\n")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    command = ["fetch", "--output", str(tmp_path), "--imdb-url", server.url, "--no-corpus"]
+    assert main(command) == status
+    assert len(server.requests) == (0 if status else 5)
+    assert capsys.readouterr().out.startswith("IMDb's datasets are for personal and non-commercial")
+
+
+@pytest.mark.parametrize("digest", ["title.crew.tsv.gz", "title.crew.tsv.gz=12ab"])
+def test_a_checksum_of_another_form_is_told(tmp_path, capsys, digest):
+    command = ["fetch", "--output", str(tmp_path), "--accept-terms", "--sha256", digest]
+    assert main(command) == 2
+    assert "--sha256 title.crew.tsv.gz: expected NAME=HEX" in capsys.readouterr().err
+
+
+def test_what_is_fetched_can_be_built(server, tmp_path):
+    """From the web to the CSV: dumps and the corpus as they come, with nothing done by hand."""
+    data = tiny.write_dumps(tmp_path / "remote")
+    for dump in DUMPS:
+        body = dump.find(data).read_bytes()
+        name = f"{dump.name}.tsv.gz"
+        server.files[name] = body if body.startswith(b"\x1f\x8b") else gzip.compress(body)
+    server.files["MovieSummaries.tar.gz"] = corpus(
+        {
+            "plot_summaries.txt": "42\tTwo ledgers go missing. {{expand section}}\n7\tElsewhere.\n",
+            "movie.metadata.tsv": "42\t/m/4\tHarbour of Salt\t1948-02-01\t\t\t{}\t{}\t{}\n",
+        }
+    )
+    output = tmp_path / "data"
+    urls = ["--imdb-url", server.url, "--corpus-url", server.url + "MovieSummaries.tar.gz"]
+    assert main(["fetch", "--output", str(output), "--accept-terms", *urls]) == 0
+    assert main(["build", "--data", str(output), "--output", str(tmp_path / "movies")]) == 0
+    with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
+        found = [(row["tconst"], row["plot"]) for row in csv.DictReader(file)]
+    assert found == [("tt0000001", "Two ledgers go missing.")]
+
+
+def test_an_option_out_of_range_is_named(data, tmp_path, capsys):
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main([*command, "--max-reject-share", "2"]) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err == (
+        "error: --max-reject-share should be at most 1. Received: 2.0\n"
+    )
+    assert main([*command, "--title-types", ""]) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err == (
+        "error: --title-types should be one of IMDb's title types, such as movie or tvMovie. "
+        'Received: ""\n'
+    )

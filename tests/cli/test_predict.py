@@ -1,0 +1,154 @@
+"""The command line, as people call it, against the embedded server over both protocols."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.app import main as ordained
+from schema.genres import GENRES
+from serving.client import predict
+from tests.data.tiny_server import Served, serving_tiny_model
+
+
+def main(arguments: list[str]) -> int:
+    return ordained(["predict", *arguments])
+
+
+MOVIE = ["--title", "The Lighthouse", "--plot", "A keeper counts ships.", "--year", "1927"]
+
+
+@pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
+def test_a_movie_from_flags(
+    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = served.both[protocol]
+    assert main([*MOVIE, "--server", server, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    movie = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "year": 1927}
+    [prediction] = predict([movie], server)
+    assert told["probabilities"] == pytest.approx(
+        {genre.name: genre.probability for genre in prediction.genres}, abs=2e-6
+    )
+    assert list(told["probabilities"]) == list(GENRES)
+    assert told["predicted"] == list(prediction.predicted_genres)
+    assert main([*MOVIE, "--server", server]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["genre", "probability", "predicted"]
+    best = prediction.ranked[0]
+    assert lines[1].split()[:2] == [best.name, f"{best.probability:.3f}"]
+    assert lines[1].split()[-1] == "yes"
+    assert len(lines) >= len(GENRES) + 2
+
+
+def test_both_protocols_agree(served: Served) -> None:
+    movies = [{"title": f"Movie {n}", "cast": ["A"] * n, "num_votes": n * 10} for n in range(100)]
+    over_grpc, over_rest = (predict(movies, server) for server in served.both)
+    assert len(over_grpc) == 100
+    for one, other in zip(over_grpc, over_rest, strict=True):
+        assert one.predicted_genres == other.predicted_genres
+        assert [g.probability for g in one.genres] == pytest.approx(
+            [g.probability for g in other.genres], abs=1e-6
+        )
+
+
+@pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
+def test_the_status_of_the_model(
+    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = served.both[protocol]
+    assert main(["--status", "--server", server]) == 0
+    assert capsys.readouterr().out == f"movie_genres on {server}\nversion 3  available\n"
+
+
+@pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
+def test_a_version_and_a_model_that_are_not_there(
+    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = served.both[protocol]
+    for wrong in (["--model-version", "50"], ["--model", "other"], ["--model-label", "stable"]):
+        assert main([*MOVIE, "--server", server, *wrong]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith("error: the server ")
+        assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:1", "http://127.0.0.1:1"])
+def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*MOVIE, "--server", server]) == 75
+    assert capsys.readouterr().err == (f"error: no server answers at {server}. Is it running?\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected exactly one of: a FILE of movies"),
+        (["--title", "A", "--status"], "expected exactly one of: a FILE of movies"),
+        (["--year", "last"], "year: expected a number, got 'last'"),
+        (["--title", "A", "--output", "x.csv"], "--output and --keep need a FILE"),
+        (["movies.csv", "--resume"], "--resume and --rejects need --output FILE"),
+        (["--title", "A", "--server", "somewhere"], "somewhere: expected HOST:PORT"),
+        (["--title", "A", "--server", "http://"], "http://: expected http://HOST:PORT"),
+        (["--title", "A", "--model-version", "1", "--model-label", "a"], "a version or a label"),
+        (["--title", "A", "--timeout", "0"], "timeout: expected more than 0 seconds, got 0"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert message in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--requests", "--rows-per-request"])
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_counts_are_at_least_one(
+    option: str, count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["movies.csv", option, count]) == 2
+    assert capsys.readouterr().err.startswith(f"error: Invalid value for '{option}'")
+
+
+def test_a_file_on_the_screen(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    movies = tmp_path / "movies.jsonl"
+    movies.write_text('{"tconst": "tt1", "title": "A"}\n{"year": "last"}\n{"title": "B"}\n')
+    assert main([str(movies), "--server", served.grpc]) == 3
+    told = capsys.readouterr()
+    assert [line.split()[:3] for line in told.out.splitlines()] == [
+        ["row", "movie", "predicted"],
+        ["1", "tt1", "A"],
+        ["3", "B", told.out.splitlines()[2].split()[2]],
+    ]
+    assert told.err == f"{movies}: row 2 (line 2): year: expected a number, got 'last'\n"
+    assert main([str(movies), "--server", served.grpc, "--json"]) == 3
+    assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
+
+
+def test_rows_that_are_too_long_for_the_server_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    movies = tmp_path / "movies.jsonl"
+    sizes = [1, 300_000, 300_000, 300_000, 300_000, 2_000_000, 1]
+    movies.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
+    with serving_tiny_model(tmp_path, max_request_bytes=1 << 20) as small:
+        for server in small.both:
+            assert main([str(movies), "--server", server, "--json"]) == 3
+            told = capsys.readouterr()
+            rows = [json.loads(line)["row"] for line in told.out.splitlines()]
+            assert rows == [1, 2, 3, 4, 5, 7]
+            assert told.err.startswith(f"{movies}: row 6 (line 6): the server at {server} ")
+
+
+def test_asking_takes_no_tensorflow() -> None:
+    code = (
+        "import sys, cli.app, serving.client.grpc_transport\n"
+        "assert not any(name.startswith('tensorflow') for name in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
