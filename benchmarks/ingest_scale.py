@@ -61,7 +61,7 @@ def measure(scale: float, directory: Path) -> list[str]:
     dumps = directory / "dumps"
     dumps.mkdir()
     titles, principals, names = generate_dumps(dumps, scale)
-    build = [sys.executable, "-m", "ingest", "build", "--data", str(dumps)]
+    build = [sys.executable, "-m", "cli", "ingest", "build", "--data", str(dumps)]
     start = time.monotonic()
     with subprocess.Popen(
         [*build, "--output", str(directory / "movies")],

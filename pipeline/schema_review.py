@@ -1,8 +1,8 @@
 """Comparison of the newest data with the curated schema, and updates of the schema.
 
 The schema changes only if the user confirms each change. The updates are new features and wider
-ranges. Everything else (comparators, environments, presence, the comment at the head of the file) is
-edited only by hand.
+ranges. Everything else (comparators, environments, presence, the comment at the head of the file)
+is edited only by hand.
 """
 
 from collections.abc import Callable, Iterator, Sequence

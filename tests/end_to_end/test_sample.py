@@ -206,7 +206,7 @@ def test_errors_name_the_line(sample_dir: Path) -> None:
 def test_ingest_accepts_every_movie(tmp_path: Path) -> None:
     output = tmp_path / "movies"
     done = subprocess.run(
-        [sys.executable, "-m", "ingest", "build", "--data", SAMPLE_DIR, "--output", output],
+        [sys.executable, "-m", "cli", "ingest", "build", "--data", SAMPLE_DIR, "--output", output],
         cwd=ROOT,
         capture_output=True,
         text=True,
