@@ -25,7 +25,7 @@ from typing import NamedTuple
 from benchmarks.provenance import PROJECT, provenance
 from benchmarks.tables import table
 from schema import command
-from schema.names import INGEST_REPORT_FILE, LOGS_FOLDER, MOVIES_FOLDER, Node
+from schema.names import INGEST_SUMMARY_FILE, LOGS_DIRECTORY, MOVIES_DIRECTORY, Node
 
 BASICS_DUMP = "title.basics.tsv"
 OUTSIDE_NODES = "(start, ingest, end)"
@@ -66,8 +66,8 @@ def measure(data: Path, output: Path, flags: Sequence[str]) -> RunMeasurement:
             samples.append((time.time(), largest_process_mb(process.pid)))
             time.sleep(SAMPLING_INTERVAL_SECONDS)
     seconds = time.time() - started
-    report = json.loads((output / MOVIES_FOLDER / INGEST_REPORT_FILE).read_text())["report"]
-    record = json.loads(next((output / LOGS_FOLDER).glob("run-*.json")).read_text())
+    summary = json.loads((output / MOVIES_DIRECTORY / INGEST_SUMMARY_FILE).read_text())["summary"]
+    record = json.loads(next((output / LOGS_DIRECTORY).glob("run-*.json")).read_text())
     node_seconds, node_peak_mb = {}, {}
     for node in record:
         begin, end = node["started"], node["started"] + node["seconds"]
@@ -77,7 +77,7 @@ def measure(data: Path, output: Path, flags: Sequence[str]) -> RunMeasurement:
     node_seconds[OUTSIDE_NODES] = seconds - sum(node_seconds.values())
     before_nodes = (mb for sampled, mb in samples if sampled < record[0]["started"])
     node_peak_mb[OUTSIDE_NODES] = max(before_nodes)
-    movies = int(report["movies"])
+    movies = int(summary["movies"])
     return RunMeasurement(movies, process.returncode, seconds, node_seconds, node_peak_mb)
 
 

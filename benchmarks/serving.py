@@ -40,8 +40,8 @@ from benchmarks.tables import table
 from schema import command, versions
 from schema import features as raw
 from schema.errors import UserError
-from schema.files import move
-from schema.names import MODEL_NAME, SERVING_FOLDER, SERVING_SIGNATURE
+from schema.files import durable_rename
+from schema.names import MODEL_NAME, SERVING_DIRECTORY, SERVING_SIGNATURE
 from serving.client import Client, ModelSpec, ServerError
 from serving.client.grpc_transport import predict_request
 from serving.launch import PARAMETERS
@@ -455,7 +455,7 @@ def measure_swaps(
     seconds, sizes = [], [server.resident_mb()]
     for version in range(2, VERSION_SWAPS + 2):
         shutil.copytree(model, base / ".part")
-        move(base / ".part", base / str(version))
+        durable_rename(base / ".part", base / str(version))
         started = time.monotonic()
         wait_until(partial(server.has_states, {version: "AVAILABLE", version - 1: "END"}))
         seconds.append(time.monotonic() - started)
@@ -486,7 +486,7 @@ def main() -> int:
     parser.add_argument(
         "--model",
         type=Path,
-        default=PROJECT / "output" / SERVING_FOLDER / MODEL_NAME,
+        default=PROJECT / "output" / SERVING_DIRECTORY / MODEL_NAME,
         help="directory with the pushed versions (default: that of `make run`)",
     )
     parser.add_argument(
@@ -506,7 +506,7 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    pushed = versions.folders(options.model)
+    pushed = versions.version_directories(options.model)
     if not pushed:
         raise UserError(f"{options.model}: no model has been pushed. Run `make run` first.")
     model = pushed[max(pushed)]

@@ -13,9 +13,15 @@ from components.evaluator.decision import GateConfig
 from ingest.config import IngestConfig
 from pipeline import removed_settings, yaml_file
 from schema import features
-from schema.config import Config, Count, dotted, mistake
+from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
-from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_NAME, MOVIES_FOLDER, SERVING_FOLDER
+from schema.names import (
+    LOGS_DIRECTORY,
+    METADATA_FILE,
+    MODEL_NAME,
+    MOVIES_DIRECTORY,
+    SERVING_DIRECTORY,
+)
 from trainer.hparams import HParams
 from transform.features import TransformConfig
 
@@ -34,8 +40,8 @@ class WordVectorsConfig(Config):
     """
 
     source: Literal["glove", "word2vec"] = "glove"
-    dimensions: Count = 100
-    epochs: Count = 5
+    dimensions: PositiveInt = 100
+    epochs: PositiveInt = 5
 
 
 class TunerConfig(Config):
@@ -49,8 +55,8 @@ class TunerConfig(Config):
     """
 
     enabled: bool = False
-    trials: Count = 10
-    epochs: Count = 4
+    trials: PositiveInt = 10
+    epochs: PositiveInt = 4
 
 
 class ServingConfig(Config):
@@ -61,7 +67,7 @@ class ServingConfig(Config):
             possible.
     """
 
-    keep_old: Count = 3
+    keep_old: PositiveInt = 3
 
 
 class BeamConfig(Config):
@@ -137,7 +143,7 @@ class RunConfig(ConfigFile):
     @property
     def movies(self) -> Path:
         """Directory of the CSV shards with the movies."""
-        return self.output / MOVIES_FOLDER
+        return self.output / MOVIES_DIRECTORY
 
     @property
     def curated_schema(self) -> Path:
@@ -167,7 +173,7 @@ class RunConfig(ConfigFile):
     @property
     def model_directory(self) -> Path:
         """Directory that TensorFlow Serving watches, with one subdirectory per version."""
-        return self.output / SERVING_FOLDER / MODEL_NAME
+        return self.output / SERVING_DIRECTORY / MODEL_NAME
 
     @property
     def sentence_store(self) -> Path:
@@ -177,7 +183,7 @@ class RunConfig(ConfigFile):
     @property
     def logs(self) -> Path:
         """Directory of the logs of the runs and of TensorBoard."""
-        return self.output / LOGS_FOLDER
+        return self.output / LOGS_DIRECTORY
 
 
 def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -> RunConfig:
@@ -236,9 +242,9 @@ def _load_sections(files: Sequence[Path]) -> ConfigFile:
 
 def _error_message(error: ErrorDetails) -> str:
     """Describe an invalid setting; settings that earlier versions had get an upgrade hint."""
-    name = dotted(error["loc"])
+    name = setting_name(error["loc"])
     if error["type"] != "extra_forbidden":
-        return mistake(error, name)
+        return validation_message(error, name)
     if (hint := removed_settings.upgrade_hint(name, error["input"])) is not None:
         return f"{name} {hint}"
     section, *settings = error["loc"]

@@ -13,9 +13,9 @@ from typing import Final
 from tfx import v1 as tfx
 
 import metadata
-from components.anomaly_gate.decision import AnomaliesFound
-from components.model_report.gather import gather
-from ingest import IngestReport
+from components.anomaly_gate.decision import DataAnomaliesError
+from components.model_report.collect import collect_facts
+from ingest import IngestSummary
 from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, NodeStatus
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def render(
     config: RunConfig,
     pipeline: tfx.dsl.Pipeline,
-    movies: IngestReport,
+    movies: IngestSummary,
     ended: Sequence[NodeResult],
     error: Exception,
     reasons: Sequence[str],
@@ -51,7 +51,7 @@ def render(
     """
     nodes = [facts.Ended(result.node, result.status.value, result.seconds) for result in ended]
     now = datetime.now(UTC)
-    if isinstance(error, AnomaliesFound):
+    if isinstance(error, DataAnomaliesError):
         findings = [facts.Finding(**asdict(finding)) for finding in error.findings]
         return page.render_refused(MODEL_NAME, now, findings, nodes, asdict(movies))
     # The model report needs only artifacts that exist once the Evaluator has ended.
@@ -59,9 +59,9 @@ def render(
     if statuses.get(Node.EVALUATOR, NodeStatus.FAILED) is not NodeStatus.FAILED:
         outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
         try:
-            run = metadata.read(config.metadata).newest_run
+            run = metadata.read_history(config.metadata).newest_run
             inputs = runner.resolve_inputs(pipeline, Node.MODEL_REPORT, run)
-            model = gather(inputs, str(config.movies), str(config.metadata))
+            model = collect_facts(inputs, str(config.movies), str(config.metadata))
             return page.render(replace(model, outcome=outcome))
         except Exception:
             # The cause of the failure, such as a full disk, may also prevent the report.

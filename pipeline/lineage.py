@@ -41,7 +41,7 @@ def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str,
     Raises:
         UserError: The output directory has no run, or the data or the settings are invalid.
     """
-    history = metadata.read(output / METADATA_FILE)
+    history = metadata.read_history(output / METADATA_FILE)
     # TFX is imported only now, since its import takes seconds and an error may come first.
     from components.pusher import versions
     from pipeline import config as configuration
@@ -52,12 +52,12 @@ def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str,
     version = versions.current(config.model_directory)
     directory = config.model_directory / str(version)
     record = directory / EXTRA_ASSETS / TRAINING_RECORD_FILE
-    model = None if version is None else metadata.pushed(history, version)
-    recipe = None if model is None else metadata.recipe(history, model)
+    model = None if version is None else metadata.pushed_model_id(history, version)
+    lineage = None if model is None else metadata.model_lineage(history, model)
     return {
         "version": version,
         "directory": "" if version is None else str(directory),
-        "recipe": recipe and asdict(recipe),
+        "lineage": lineage and asdict(lineage),
         "hparams": json.loads(record.read_bytes())["hparams"] if record.is_file() else {},
         "trained_on_same_data": []
         if model is None
@@ -88,7 +88,7 @@ def find_cache_misses(config: "RunConfig", history: History) -> dict[str, list[s
     import ingest
 
     misses: dict[str, list[str]] = {}
-    if reasons := ingest.changes(config.data, config.movies, config.ingest):
+    if reasons := ingest.rebuild_reasons(config.data, config.movies, config.ingest):
         misses["ingest"] = reasons
     cached: dict[str, Execution] = {}
     nodes = _compile_nodes(config)
@@ -138,7 +138,7 @@ def _compile_nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]
 
 
 def _parameters_of(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
-    """Return the parameters that ML Metadata would record, with the names of `metadata.flat`."""
+    """Return the parameters that ML Metadata would record, flattened by `metadata`."""
     from tfx.components.example_gen import utils
     from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
@@ -158,7 +158,7 @@ def _parameters_of(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> di
             str(config.movies), [split]
         )
         values["input_fingerprint"] = fingerprint
-    return metadata.flat(values)
+    return metadata.flatten_parameters(values)
 
 
 def _reasons(
@@ -184,7 +184,7 @@ def _reasons(
 
 
 def _describe_change(name: str, before: Any, now: Any) -> str:
-    if name.split(".")[-1] in metadata.CODE_PARAMETERS:
+    if name.split(".")[-1] in metadata.CODE_FINGERPRINT_PARAMETERS:
         return f"its code changed from {before} to {now}"
     if name == _DESTINATION_PARAMETER:
         return "the serving directory changed after the last push"

@@ -16,7 +16,7 @@ from typing import Final
 
 import metadata
 from schema.errors import UserError
-from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_REPORT_FILE, Node
+from schema.names import LOGS_DIRECTORY, METADATA_FILE, MODEL_REPORT_FILE, Node
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 OUTPUT_VARIABLE: Final = "ORDAINED_OUTPUT"
@@ -80,7 +80,7 @@ class PastRuns:
             UserError: The output directory has no run.
         """
         self.output = find_output(output)
-        self._history = metadata.read(self.output / METADATA_FILE)
+        self._history = metadata.read_history(self.output / METADATA_FILE)
 
     def newest(self, node: str, key: str) -> ArtifactOfRun:
         """Return the output of a node in its newest run; it may come from the cache.
@@ -130,10 +130,10 @@ def newest_report(output: Path) -> Path:
         UserError: There is no report.
     """
     # A run that stopped before its last node leaves a report beside its log.
-    logs = sorted((output / LOGS_FOLDER).glob("run-*.log"))
+    logs = sorted((output / LOGS_DIRECTORY).glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")
-    history = metadata.read(output / METADATA_FILE)
+    history = metadata.read_history(output / METADATA_FILE)
     for execution in reversed(history.executions):
         for artifact in history.outputs(execution).values():
             path = Path(artifact.uri, MODEL_REPORT_FILE)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 import metadata
 from metadata import History
 from pipeline.config import RunConfig
-from schema.config import dotted, mistake
+from schema.config import setting_name, validation_message
 from schema.names import Node
 from trainer.hparams import HParams
 
@@ -35,7 +35,7 @@ def apply_latest_search(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     """
     if not config.metadata.is_file():
         return config, ()
-    history = metadata.read(config.metadata)
+    history = metadata.read_history(config.metadata)
     artifacts = history.artifacts.values()
     searches = [artifact for artifact in artifacts if artifact.type == "HyperParameters"]
     if not searches:
@@ -92,8 +92,8 @@ def _used_by_completed_run(history: History, artifact_id: int) -> bool:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        name = dotted(first["loc"]) if first["loc"] else "hparams"
+        name = setting_name(first["loc"]) if first["loc"] else "hparams"
         if first["type"] == "extra_forbidden":
             return f"it comes from an earlier version, which had the setting {name}"
-        return mistake(first, name)
+        return validation_message(first, name)
     return f"its file cannot be read ({error})"

@@ -12,10 +12,10 @@ from rich.console import Console
 from tfx import v1 as tfx
 
 import ingest
-from components.anomaly_gate.decision import AnomaliesFound
+from components.anomaly_gate.decision import DataAnomaliesError
 from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
-from ingest import IngestReport
+from ingest import IngestSummary
 from pipeline import config as configuration
 from pipeline import failure_report, previous_search, runner
 from pipeline.config import RunConfig
@@ -68,7 +68,7 @@ def run(
         TryAgainError: The disk is full.
     """
     ended: list[NodeResult] = []
-    movies: IngestReport | None = None
+    movies: IngestSummary | None = None
     progress = ProgressTable(console)
     try:
         with console.status("Reading the configuration …"):
@@ -95,11 +95,11 @@ def run(
             try:
                 with console.status("Writing the report …"):
                     page = failure_report.render(config, pipeline, movies, ended, error, reasons)
-                    files.write_text(log_file.with_suffix(".html"), page)
+                    files.atomic_write_text(log_file.with_suffix(".html"), page)
                 print_lines(console, f"report  {log_file.with_suffix('.html')}")
             except Exception:
                 log.exception("the report of the run could not be written")
-        if isinstance(error, AnomaliesFound):
+        if isinstance(error, DataAnomaliesError):
             print_lines(console, *reasons, title="stopped: the data have anomalies")
             return ExitStatus.ANOMALIES
         if isinstance(error, UserError):
@@ -114,7 +114,7 @@ def run(
         return ExitStatus.FAILED
 
 
-def _run_ingest(config: RunConfig, progress: ProgressTable) -> IngestReport:
+def _run_ingest(config: RunConfig, progress: ProgressTable) -> IngestSummary:
     def update(name: str, done: int, total: int) -> None:
         progress.update_step(f"{name} {done / total:.0%}" if total else name)
 
@@ -156,11 +156,13 @@ def _run_nodes(
                 "seconds": round(result.seconds, 2),
             }
         )
-        files.write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+        files.atomic_write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
 
     if not config.schema_file.exists():
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(config.schema_file, config.curated_schema.read_text(encoding="utf-8"))
+        files.atomic_write_text(
+            config.schema_file, config.curated_schema.read_text(encoding="utf-8")
+        )
     runner.run(
         pipeline,
         progress.start_step,
@@ -173,7 +175,7 @@ def _run_nodes(
 def _print_result(
     config: RunConfig,
     console: Console,
-    movies: IngestReport,
+    movies: IngestSummary,
     results: Sequence[NodeResult],
     log_file: Path,
 ) -> ExitStatus:

@@ -24,7 +24,7 @@ from tfx.orchestration.portable import inputs_utils, launcher, runtime_parameter
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
-from metadata import CACHED, COMPLETE, read
+from metadata import CACHED, COMPLETE, read_history
 from schema.errors import UserError
 from schema.names import Node
 
@@ -176,7 +176,7 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
 
 def _check_not_moved(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> None:
     """Raise a UserError if ML Metadata has the artifacts at another path."""
-    recorded = read(connection).artifacts.values()
+    recorded = read_history(connection).artifacts.values()
     for root in sorted({Path(*Path(artifact.uri).parts[:-3]) for artifact in recorded}):
         if root.name != artifacts.name or root.absolute() == artifacts.absolute():
             continue
@@ -212,7 +212,7 @@ def _node_result(
 ) -> NodeResult:
     if execution_id is None:
         return NodeResult(node, NodeStatus.FAILED, seconds)
-    history = read(connection, execution_id)
+    history = read_history(connection, execution_id)
     [execution] = history.executions
     outputs = history.outputs(execution)
     return NodeResult(

@@ -172,7 +172,9 @@ def review(
         print("Nothing was written.")
         return
     try:
-        files.write_text(schema_file, format_schema(apply_changes(curated, confirmed), header))
+        files.atomic_write_text(
+            schema_file, format_schema(apply_changes(curated, confirmed), header)
+        )
     except OSError as error:
         message = f"{schema_file}: cannot be written: {error.strerror}"
         raise from_os_error(error, message) from error

@@ -15,7 +15,7 @@ from benchmarks.quality.dataset import SEED, Movies, genres
 from benchmarks.quality.report import MODEL, SHORT_TITLES, format_score
 from benchmarks.quality.scores import Predictions, scores
 from benchmarks.tables import table
-from ingest.split_key import TOO_COMMON, WINDOW
+from ingest.split_key import MAX_SHINGLE_MOVIES, SHINGLE_WORDS
 from report.metrics import Floats, Labels, confusion, ratio
 from schema import features as raw
 from schema.genres import GENRES
@@ -53,7 +53,7 @@ def analysis(
     probabilities, predicted = predictions[MODEL]
     head = ["movie", "title", "listed genres", "doubtful genre", "probability"]
     shared = {
-        f"a common sequence of {WINDOW} words in the plot": leakage.windows(all_movies),
+        f"a common sequence of {SHINGLE_WORDS} words in the plot": leakage.shingles(all_movies),
         "the same title stem": leakage.stems(all_movies),
     }
     return "\n\n".join(
@@ -219,7 +219,7 @@ def agreement(movies: Movies, shared: Iterable[set[str]]) -> list[str]:
         for value in values:
             groups[value].append(row)
     # Only neighbours in a group are paired, so that the weight of a group grows linearly.
-    small = (rows for rows in groups.values() if len(rows) <= TOO_COMMON)
+    small = (rows for rows in groups.values() if len(rows) <= MAX_SHINGLE_MOVIES)
     pairs = sorted({pair for rows in small for pair in itertools.pairwise(rows)})
     random = np.random.default_rng(SEED).integers(0, len(movies), (RANDOM_PAIRS, 2))
     return [

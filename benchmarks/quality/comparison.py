@@ -24,7 +24,7 @@ from benchmarks.quality.dataset import (
 from benchmarks.quality.features import Cost, Features
 from benchmarks.quality.scores import Predictions, calibrate_and_predict
 from schema import features as raw
-from schema.files import replacing
+from schema.files import atomic_write
 from schema.names import (
     EXTRA_ASSETS,
     PREDICTED_OUTPUT,
@@ -101,7 +101,7 @@ def fit_baseline(name: str, features: Features, directory: Path) -> tuple[Fitted
         return joblib.load(file), True
     fitted = _fit(name, baseline, features)
     directory.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as part:
+    with atomic_write(file) as part:
         joblib.dump(fitted, part)
     return fitted, False
 

@@ -11,7 +11,7 @@ import pandas as pd
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import examples as example_files
-from components.simple_baseline.model import labels
+from components.simple_baseline.model import binarize_genres
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import Split
@@ -33,7 +33,7 @@ Texts are `str` objects, empty if missing; numbers are float32, NaN if missing.
 
 def genres(movies: Movies) -> npt.NDArray[np.bool_]:
     """Return the labels of movies, bool [movies, 22]."""
-    return labels(movies[raw.GENRES_FIELD].tolist())
+    return binarize_genres(movies[raw.GENRES_FIELD].tolist())
 
 
 def people(movies: Movies, field: str) -> list[list[str]]:
@@ -54,7 +54,7 @@ def load_splits(examples: Path) -> dict[str, Movies]:
     artifact.uri = str(examples)
     artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
     splits: dict[str, Movies] = {
-        split: pd.DataFrame(example_files.columns(artifact, split, raw.CSV_COLUMNS))
+        split: pd.DataFrame(example_files.read_columns(artifact, split, raw.CSV_COLUMNS))
         for split in SPLITS
     }
     for split, movies in splits.items():

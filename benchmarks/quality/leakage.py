@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from benchmarks.quality.dataset import Movies
-from ingest.clean import words
-from ingest.split_key import TOO_COMMON, WINDOW, stem
+from ingest.clean import normalized_words
+from ingest.split_key import MAX_SHINGLE_MOVIES, SHINGLE_WORDS, title_stem
 from schema import features as raw
 
 
@@ -18,14 +18,14 @@ class Leakage(NamedTuple):
         keys: Int. Number of split keys.
         stems: Int. Number of title stems.
         plots: Int. Number of plots with the same words.
-        windows: Int. Number of sequences of `WINDOW` words in plots, without those that more than
-            `TOO_COMMON` movies share.
+        shingles: Int. Number of sequences of `SHINGLE_WORDS` words in plots, without those that
+            more than `MAX_SHINGLE_MOVIES` movies share.
     """
 
     keys: int
     stems: int
     plots: int
-    windows: int
+    shingles: int
 
 
 def count_leakage(splits: Mapping[str, Movies]) -> Leakage:
@@ -33,22 +33,24 @@ def count_leakage(splits: Mapping[str, Movies]) -> Leakage:
     return Leakage(
         _count_shared(splits, lambda movies: ({key} for key in movies[raw.SPLIT_KEY])),
         _count_shared(splits, stems),
-        _count_shared(splits, lambda movies: ({words(plot)} - {""} for plot in movies[raw.PLOT])),
-        _count_shared(splits, windows, TOO_COMMON),
+        _count_shared(
+            splits, lambda movies: ({normalized_words(plot)} - {""} for plot in movies[raw.PLOT])
+        ),
+        _count_shared(splits, shingles, MAX_SHINGLE_MOVIES),
     )
 
 
 def stems(movies: Movies) -> Iterable[set[str]]:
     """Return the title stem of each movie; an empty set if it has no letters and digits."""
-    return ({stem(title)} - {""} for title in movies[raw.TITLE])
+    return ({title_stem(title)} - {""} for title in movies[raw.TITLE])
 
 
-def windows(movies: Movies) -> Iterable[set[str]]:
-    """Yield the sequences of `WINDOW` words in each plot."""
+def shingles(movies: Movies) -> Iterable[set[str]]:
+    """Yield the sequences of `SHINGLE_WORDS` words in each plot."""
     for plot in movies[raw.PLOT]:
-        tokens = words(plot).split()
-        starts = range(len(tokens) - WINDOW + 1)
-        yield {" ".join(tokens[start : start + WINDOW]) for start in starts}
+        tokens = normalized_words(plot).split()
+        starts = range(len(tokens) - SHINGLE_WORDS + 1)
+        yield {" ".join(tokens[start : start + SHINGLE_WORDS]) for start in starts}
 
 
 def _count_shared(

@@ -19,7 +19,7 @@ from benchmarks.quality.scores import (
     scores,
 )
 from benchmarks.tables import table
-from ingest.split_key import WINDOW
+from ingest.split_key import SHINGLE_WORDS
 from report.metrics import Floats, Labels
 from schema.genres import GENRES
 
@@ -106,8 +106,8 @@ def comparison(labels: Labels, results: Results, leakage: Leakage) -> str:
             "of a baseline includes its features, each fitted once; its size is that of its "
             "pickle.",
             f"{leakage.keys:,} split keys, {leakage.stems:,} title stems, {leakage.plots:,} plots "
-            f"with the same words and {leakage.windows:,} sequences of {WINDOW} words occur in "
-            "more than one split.",
+            f"with the same words and {leakage.shingles:,} sequences of {SHINGLE_WORDS} words occur "
+            "in more than one split.",
         ]
     )
 

@@ -33,8 +33,8 @@ def examples_of(model: Path, output: Path) -> Path:
     Raises:
         UserError: ML Metadata does not have the model or its examples.
     """
-    history = metadata.read(output / METADATA_FILE)
-    for execution in history.behind(_artifact_of(model, output, history)):
+    history = metadata.read_history(output / METADATA_FILE)
+    for execution in history.upstream_executions(_artifact_of(model, output, history)):
         for artifact in history.outputs(execution).values():
             if artifact.type == standard_artifacts.Examples.TYPE_NAME and not execution.inputs:
                 return Path(artifact.uri)
@@ -57,8 +57,8 @@ class TrainerInputs(NamedTuple):
 
 def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
     """Return the inputs from which a served model was trained, looked up in ML Metadata."""
-    history = metadata.read(output / METADATA_FILE)
-    trainer = history.maker(_artifact_of(model, output, history))
+    history = metadata.read_history(output / METADATA_FILE)
+    trainer = history.producer(_artifact_of(model, output, history))
     inputs = [history.artifacts[number] for number in trainer.inputs] if trainer else []
     uris = {artifact.type: artifact.uri for artifact in inputs}
     return TrainerInputs(
@@ -70,11 +70,11 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
 
 def _artifact_of(model: Path, output: Path, history: History) -> int:
     """Return the id of the artifact of which a served model is a copy."""
-    expected = versions.fingerprint(model)
+    expected = versions.content_digest(model)
     for artifact in sorted(history.artifacts.values(), key=lambda artifact: -artifact.id):
         if artifact.type == standard_artifacts.Model.TYPE_NAME:
             directory = Path(path_utils.serving_model_path(artifact.uri))
-            if directory.is_dir() and versions.fingerprint(directory) == expected:
+            if directory.is_dir() and versions.content_digest(directory) == expected:
                 return artifact.id
     raise UserError(
         f"{model}: no run in {output} has made this model. Run the pipeline there again. If the "

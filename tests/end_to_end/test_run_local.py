@@ -189,8 +189,8 @@ class TestFaults:
         assert run.status == 2
         assert run.errors.startswith("error: title.ratings.tsv: ")
         assert (
-            "lines are malformed, more than the allowed share 0.01 (mostly: averageRating is not "
-            "a number from 0 to 10); see "
+            "lines are malformed, more than the allowed share of 0.01. Most frequent reason: "
+            "averageRating: expected a number from 0 to 10. "
         ) in run.errors
         assert run.errors.count("\n") == 1
         assert run.nodes == {INGEST: "failed"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from components.anomaly_gate.decision import AnomaliesFound, Finding
-from ingest import IngestReport
+from components.anomaly_gate.decision import DataAnomaliesError, Finding
+from ingest import IngestSummary
 from pipeline import failure_report
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
     r"ignore:label\(\) is deprecated:DeprecationWarning"
 )
 
-MOVIES = IngestReport(
+MOVIES = IngestSummary(
     titles=14,
     movies=12,
     dropped={"no genre": 2},
@@ -49,7 +49,7 @@ def render_page(
 
 def test_each_anomaly_is_listed(tmp_path: Path) -> None:
     found = Finding(("train", "eval"), "average_rating", "values above 10", "Correct the ratings")
-    error = AnomaliesFound([found])
+    error = DataAnomaliesError([found])
     page = render_page(
         tmp_path,
         {"StatisticsGen": NodeStatus.DONE, "AnomalyGate": NodeStatus.FAILED},

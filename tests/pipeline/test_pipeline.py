@@ -12,7 +12,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
-from schema.fingerprint import ROOT, fingerprint, sources
+from schema.fingerprint import PROJECT_ROOT, fingerprint, source_files
 from schema.names import Node
 
 pytestmark = pytest.mark.filterwarnings(
@@ -142,7 +142,7 @@ def test_a_changed_setting(
     ("module", "expected"),
     [
         ("components.anomaly_gate.decision", GATED),
-        ("components.anomaly_gate.figures", GATED),
+        ("components.anomaly_gate.tfdv_adapter", GATED),
         ("components.simple_baseline.model", {"SimpleBaseline"} | EVALUATED),
         ("components.smoke_test.decision", TESTED),
         ("components.smoke_test.probe", TESTED),
@@ -152,7 +152,7 @@ def test_a_changed_setting(
         ("components.evaluator.metrics", EVALUATED),
         ("components.evaluator.verdict", {"ModelReport"}),
         ("components.examples", {"SimpleBaseline", "WordVectors"} | TRAINED),
-        ("components.model_report.gather", {"ModelReport"}),
+        ("components.model_report.collect", {"ModelReport"}),
         ("components.pusher.versions", {"ModelReport"}),
         ("components.resolvers", set()),
         ("components.word_vectors.vectors", {"WordVectors"} | TRAINED),
@@ -178,11 +178,11 @@ def test_an_edited_module(
 
 def as_if_edited(module: str) -> Callable[..., str]:
     """Return a `fingerprint` function as it would be after an edit of one module."""
-    file = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    file = PROJECT_ROOT.joinpath(*module.split(".")).with_suffix(".py")
     assert file.is_file()
 
     def edited(*names: str) -> str:
-        return fingerprint(*names) + ("'" if file in sources(*names) else "")
+        return fingerprint(*names) + ("'" if file in source_files(*names) else "")
 
     return edited
 

@@ -11,7 +11,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
 
-from components.resolvers import LatestIfAny
+from components.resolvers import OptionalLatestArtifactStrategy
 from pipeline import runner
 from pipeline.runner import NodeResult, NodeStatus
 from schema.errors import UserError
@@ -53,7 +53,7 @@ def Copy(  # noqa: N802
         raise KeyboardInterrupt
     if end == "crash":
         raise ZeroDivisionError("a crash on purpose")
-    if end == "mistake":
+    if end == "validation_message":
         raise UserError("the words are wrong")
     (Path(marks.uri) / "words").write_text(text[-1] + end)
 
@@ -83,9 +83,9 @@ def pipeline(
     right = Copy(words=source.outputs["words"], end="").with_id("Right")
     nodes = [source, left, left_copy, right]
     if stray:
-        latest = Resolver(strategy_class=LatestIfAny, words=tfx.dsl.Channel(type=Text)).with_id(
-            "Latest"
-        )
+        latest = Resolver(
+            strategy_class=OptionalLatestArtifactStrategy, words=tfx.dsl.Channel(type=Text)
+        ).with_id("Latest")
         stray_copy = Copy(words=latest.outputs["words"], end="").with_id("StrayCopy")
         nodes = [latest, stray_copy, *nodes]
     return tfx.dsl.Pipeline(
@@ -210,7 +210,9 @@ def test_an_unknown_node(tmp_path: Path) -> None:
     assert not (tmp_path / "metadata.sqlite").exists()
 
 
-@pytest.mark.parametrize(("end", "error"), [("crash", ZeroDivisionError), ("mistake", UserError)])
+@pytest.mark.parametrize(
+    ("end", "error"), [("crash", ZeroDivisionError), ("validation_message", UserError)]
+)
 def test_a_failure_is_reported_raised_and_cleaned_up(
     tmp_path: Path, end: str, error: type[Exception]
 ) -> None:

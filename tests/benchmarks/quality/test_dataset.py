@@ -120,4 +120,4 @@ def test_leakage_counts_values_in_two_splits() -> None:
     three[1][raw.PLOT] = one[1][raw.PLOT].upper() + "!"
     three[2][raw.SPLIT_KEY] = two[2][raw.SPLIT_KEY]
     splits = {"train": frame(one), "eval": frame(two), "test": frame(three)}
-    assert leakage.count_leakage(splits) == leakage.Leakage(keys=1, stems=1, plots=1, windows=3)
+    assert leakage.count_leakage(splits) == leakage.Leakage(keys=1, stems=1, plots=1, shingles=3)
