@@ -106,8 +106,8 @@ def comparison(labels: Labels, results: Results, leakage: Leakage) -> str:
             "of a baseline includes its features, each fitted once; its size is that of its "
             "pickle.",
             f"{leakage.keys:,} split keys, {leakage.stems:,} title stems, {leakage.plots:,} plots "
-            f"with the same words and {leakage.shingles:,} sequences of {SHINGLE_WORDS} words occur "
-            "in more than one split.",
+            f"with the same words and {leakage.shingles:,} sequences of {SHINGLE_WORDS} words "
+            "occur in more than one split.",
         ]
     )
 
