@@ -1,5 +1,5 @@
--- Dumps with IMDb's columns, a view each; made up from hashes, so that they are always the same.
--- $titles, $principals, $principals_per_title and $names are filled in by ingest_scale.py.
+-- Views with the columns of IMDb's dumps, generated from hashes so that they are reproducible.
+-- ingest_scale.py substitutes $titles, $principals, $principals_per_title and $names.
 
 CREATE MACRO h(i, salt) AS (hash(i * 64 + salt) >> 8)::BIGINT;
 CREATE MACRO orNull(i, salt, n, value) AS

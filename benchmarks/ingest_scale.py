@@ -1,10 +1,11 @@
-"""How the time and memory of `ingest` grow: builds of generated dumps, shares of the official size.
+"""Time and memory of `ingest` on generated dumps, as a function of their size.
 
     python -m benchmarks.ingest_scale --scales 0.01 0.05 0.1
 
-The dumps have the official columns and proportions: 12 million titles (6 in 100 of them movies, a
-fifth of those with a plot), 90 million principals, 13 million names. Words and links are made up
-from hashes, so a scale always gives the same files. Each build runs in a process of its own.
+At scale 1 the dumps have the size and proportions of IMDb's: 12 million titles (6% of them movies,
+a fifth of those with a plot), 90 million principals, 13 million names. Words and links are
+generated from hashes, so the same scale always gives the same files. Each build runs in a separate
+process.
 """
 
 import argparse
@@ -18,23 +19,23 @@ from string import Template
 
 import duckdb
 
-from benchmarks.origin import PROJECT, origin
+from benchmarks.provenance import PROJECT, provenance
 from benchmarks.tables import table
 from schema import command
 from schema.errors import UserError
 from schema.names import MOVIES_PATTERN
 
-TITLES = 12_000_000
+FULL_SIZE_TITLES = 12_000_000
 PRINCIPALS_PER_TITLE = 7.5
-NAMES = 13_000_000
-VIEWS = Path(__file__).with_name("dumps.sql")
+FULL_SIZE_NAMES = 13_000_000
+VIEWS_FILE = Path(__file__).with_name("dumps.sql")
 
 
-def generate(folder: Path, scale: float) -> tuple[int, int, int]:
-    """Writes the dumps and a file of plots; returns the rows of titles, principals and names."""
-    titles, names = round(TITLES * scale), round(NAMES * scale)
+def generate_dumps(directory: Path, scale: float) -> tuple[int, int, int]:
+    """Write the dumps and a file of plots; return the numbers of titles, principals and names."""
+    titles, names = round(FULL_SIZE_TITLES * scale), round(FULL_SIZE_NAMES * scale)
     principals = round(titles * PRINCIPALS_PER_TITLE)
-    views = Template(VIEWS.read_text(encoding="utf-8")).substitute(
+    views = Template(VIEWS_FILE.read_text(encoding="utf-8")).substitute(
         titles=titles,
         principals=principals,
         principals_per_title=PRINCIPALS_PER_TITLE,
@@ -43,27 +44,27 @@ def generate(folder: Path, scale: float) -> tuple[int, int, int]:
     with duckdb.connect(config={"memory_limit": "2GB"}) as con:
         con.execute(f"SET enable_progress_bar = false; {views}")
         for name in ("basics", "ratings", "crew", "principals", "plots"):
-            _copy(con, f"title.{name}", folder)
-        _copy(con, "name.basics", folder)
+            _write_view(con, f"title.{name}", directory)
+        _write_view(con, "name.basics", directory)
     return titles, principals, names
 
 
-def _copy(con: duckdb.DuckDBPyConnection, view: str, folder: Path) -> None:
+def _write_view(con: duckdb.DuckDBPyConnection, view: str, directory: Path) -> None:
     con.execute(f"""
-        COPY (FROM "{view}") TO '{folder / view}.tsv.gz'
+        COPY (FROM "{view}") TO '{directory / view}.tsv.gz'
         (FORMAT csv, DELIMITER '\\t', HEADER, QUOTE '', ESCAPE '', COMPRESSION gzip)
     """)
 
 
-def measure(scale: float, folder: Path) -> list[str]:
-    """Generates the dumps of a scale and builds from them; a row of the table."""
-    dumps = folder / "dumps"
+def measure(scale: float, directory: Path) -> list[str]:
+    """Generate dumps of a scale and run a build on them; return a row of the table."""
+    dumps = directory / "dumps"
     dumps.mkdir()
-    titles, principals, names = generate(dumps, scale)
+    titles, principals, names = generate_dumps(dumps, scale)
     build = [sys.executable, "-m", "cli", "ingest", "build", "--data", str(dumps)]
     start = time.monotonic()
     with subprocess.Popen(
-        [*build, "--output", str(folder / "movies")],
+        [*build, "--output", str(directory / "movies")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=PROJECT,
@@ -72,8 +73,8 @@ def measure(scale: float, folder: Path) -> list[str]:
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - start
     if process.returncode:
-        raise UserError(f"the build failed with status {process.returncode}")
-    shards = folder / "movies" / MOVIES_PATTERN
+        raise UserError(f"scale {scale:g}: the build failed with exit status {process.returncode}")
+    shards = directory / "movies" / MOVIES_PATTERN
     movies = len(duckdb.read_csv(str(shards), all_varchar=True))
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     cpu_seconds = usage.ru_utime + usage.ru_stime
@@ -88,23 +89,38 @@ def measure(scale: float, folder: Path) -> list[str]:
 
 
 def main() -> int:
-    """Measures each scale and prints a Markdown table; returns the exit status."""
+    """Measure each scale and print a Markdown table; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--scales", type=float, nargs="+", default=[0.01, 0.05, 0.1])
-    parser.add_argument("--folder", type=Path, help="where the dumps are put for the moment")
+    parser.add_argument(
+        "--scales",
+        type=float,
+        nargs="+",
+        default=[0.01, 0.05, 0.1],
+        help="sizes of the dumps as fractions of IMDb's (default: 0.01 0.05 0.1)",
+    )
+    parser.add_argument("--directory", type=Path, help="directory for the temporary dumps")
     options = parser.parse_args()
     return command.run(lambda: _measure_all(options))
 
 
 def _measure_all(options: argparse.Namespace) -> None:
-    print(f"{origin('benchmarks.ingest_scale')}:\n")
+    print(f"{provenance('benchmarks.ingest_scale')}:\n")
     rows = []
     for scale in options.scales:
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            rows.append(measure(scale, Path(folder)))
+        with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+            rows.append(measure(scale, Path(directory)))
         print(f"scale {scale:g}: {rows[-1][5]} s", file=sys.stderr)
-    head = ["scale", "titles", "principals", "names", "movies", "s", "CPU s", "CPU µs a principal"]
-    print(table([*head, "MB"], rows, texts=0))
+    head = [
+        "scale",
+        "titles",
+        "principals",
+        "names",
+        "movies",
+        "s",
+        "CPU s",
+        "CPU µs per principal",
+    ]
+    print(table([*head, "MB"], rows, text_columns=0))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tables in Markdown, and the document that they are written into."""
+"""Markdown tables, and the documents into which they are written."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -7,58 +7,71 @@ from pathlib import Path
 from schema.errors import UserError
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
-    """A table whose first columns, so many, are text and whose others are numbers."""
-    lines = [head, [*["---"] * texts, *["---:"] * (len(head) - texts)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    """Return a Markdown table.
+
+    Args:
+        head: Cells of the header.
+        rows: Cells of each row.
+        text_columns: Int. Number of left-aligned columns at the beginning; the others are
+            right-aligned. 1 by default.
+    """
+    alignment = [*["---"] * text_columns, *["---:"] * (len(head) - text_columns)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, alignment, *rows])
 
 
-def parser(module: str, description: str) -> argparse.ArgumentParser:
-    """The parser of a command, with the option `--report` that `publish` reads."""
-    made = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
-    made.add_argument(
+def command_parser(module: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser with the option `--report`, whose value `publish` takes."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser.add_argument(
         "--report",
         type=Path,
         metavar="FILE",
-        help="write what is printed between the markers of this document too, such as "
-        "docs/quality.md",
+        help="document, such as docs/quality.md, into which the tables are written between its "
+        "markers",
     )
-    return made
+    return parser
 
 
 def publish(texts: Mapping[str, str], document: Path | None) -> None:
-    """Print texts, and put each between its two markers in a document.
+    """Print texts, and write each between its markers in a document.
 
     Args:
-        texts: by the name in their markers.
-        document: where the markers are; None prints alone.
+        texts: Texts by the name in their markers.
+        document: Path of the document; None only prints the texts.
 
     Raises:
-        UserError: see `around`.
+        UserError: The document cannot be read or lacks a marker.
     """
     if document:
         for name, text in texts.items():
-            before, after = around(document, name)
+            before, after = split_at_markers(document, name)
             document.write_text(f"{before}\n\n{text.strip()}\n\n{after}", encoding="utf-8")
     print(*texts.values(), sep="\n\n")
 
 
-def around(document: Path, name: str) -> tuple[str, str]:
-    """What stands before and after the text between `<!-- name:begin -->` and `<!-- name:end -->`.
+def split_at_markers(document: Path, name: str) -> tuple[str, str]:
+    """Return the parts of a document before and after the text between two markers.
+
+    Args:
+        document: Path of the document.
+        name: Name in the markers `<!-- name:begin -->` and `<!-- name:end -->`.
 
     Returns:
-        Both parts, each with its marker.
+        A tuple `(before, after)`; each part includes its marker.
 
     Raises:
-        UserError: the document cannot be read, or does not have both markers.
+        UserError: The document cannot be read or lacks a marker.
     """
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     try:
-        old = document.read_text(encoding="utf-8")
+        text = document.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{document}: cannot be read: {error.strerror}") from error
-    before, found, rest = old.partition(begin)
+    before, found_begin, rest = text.partition(begin)
     _, found_end, after = rest.partition(end)
-    if not found or not found_end:
-        raise UserError(f"{document}: has no lines `{begin}` and `{end}`. Add them where it goes.")
+    if not found_begin or not found_end:
+        raise UserError(
+            f"{document}: expected the lines `{begin}` and `{end}`. Add them to the document."
+        )
     return before + begin, end + after

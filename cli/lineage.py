@@ -56,11 +56,11 @@ def _print(found: Mapping[str, Any]) -> None:
     if found["version"] is None:
         print_lines("  none: no version has been pushed")
     elif lineage is None:
-        print_lines(f"  {found['folder']}", "  ML Metadata has no record of this version")
+        print_lines(f"  {found['directory']}", "  ML Metadata has no record of this version")
     else:
         data = lineage["data"]
         print_lines(
-            f"  version   {found['version']} in {found['folder']}",
+            f"  version   {found['version']} in {found['directory']}",
             f"  trained   {lineage['trained']:%Y-%m-%d %H:%M:%S} UTC, in the run {lineage['run']}",
             f"  model     {lineage['model']}",
             f"  data      {data.get('directory', '')}, span {data.get('span', '')}",
@@ -71,13 +71,13 @@ def _print(found: Mapping[str, Any]) -> None:
             + ", ".join(f"{name} {value}" for name, value in found["hparams"].items()),
         )
     console.print("\nOther models trained on the same data", style="bold")
-    print_lines(*(f"  {model}" for model in found["also_used"] or ("none",)))
+    print_lines(*(f"  {model}" for model in found["trained_on_same_data"] or ("none",)))
     console.print("\nNodes that a run would execute again", style="bold")
-    if not found["again"]:
+    if not found["cache_misses"]:
         print_lines("  none: every result would come from the cache")
     nodes = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     nodes.add_column(no_wrap=True)
     nodes.add_column(overflow="fold")
-    for node in found["again"]:
+    for node in found["cache_misses"]:
         nodes.add_row(node["node"], "; ".join(node["reasons"]))
     console.print(nodes)

@@ -49,5 +49,5 @@ def schema(
     def confirm(change: "Change") -> bool:
         return yes or typer.confirm(f"Accept {change.feature}: {change.difference}?")
 
-    newest = schema_review.newest_data(output)
+    newest = schema_review.read_newest(output)
     schema_review.review(schema_file, *newest, write=write, confirm=confirm)

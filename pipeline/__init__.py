@@ -1,1 +1,1 @@
-"""The DAG, the ways to run it, and the commands around it."""
+"""The TFX pipeline, its configuration, its local runner, and the commands that use them."""

@@ -1,4 +1,4 @@
-"""The configuration of a run: one frozen object, from defaults, YAML files and options."""
+"""Configuration of a run: an immutable object made from defaults, YAML files and options."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from components.anomaly_gate.decision import AnomalyGateConfig
 from components.evaluator.decision import GateConfig
 from ingest.config import IngestConfig
-from pipeline import removed, yaml_file
+from pipeline import removed_settings, yaml_file
 from schema import features
 from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
@@ -25,18 +25,18 @@ from schema.names import (
 from trainer.hparams import HParams
 from transform.features import TransformConfig
 
-CONFIG_NAME: Final = "ordained.yaml"
-"""A file of this name in the data directory is read unless another is given."""
+DEFAULT_CONFIG_FILE: Final = "ordained.yaml"
+"""Name of the configuration file that is read from the data directory if no other is given."""
 
 
 class WordVectorsConfig(Config):
-    """Where the word vectors come from.
+    """Configuration of the word vectors.
 
     Attributes:
         source: `glove` (Stanford's GloVe 6B, 50 dimensions) or `word2vec`, trained on the plots of
             the training split.
-        dimensions: of Word2Vec; GloVe has 50.
-        epochs: passes of Word2Vec over the plots.
+        dimensions: Size of the Word2Vec vectors. GloVe always has 50.
+        epochs: Epochs of the Word2Vec training.
     """
 
     source: Literal["glove", "word2vec"] = "glove"
@@ -45,12 +45,13 @@ class WordVectorsConfig(Config):
 
 
 class TunerConfig(Config):
-    """How hyperparameters are searched.
+    """Configuration of the hyperparameter search.
 
     Attributes:
-        enabled: search in this run; else the best values of the latest search are used, if any.
-        trials: number of settings that are tried, those of the configuration first.
-        epochs: most passes of each trial over the training split.
+        enabled: Whether this run searches. A run without a search uses the best values of the
+            latest search, if there is one.
+        trials: Number of combinations to try, beginning with that of the configuration.
+        epochs: Largest number of epochs of each trial.
     """
 
     enabled: bool = False
@@ -59,45 +60,44 @@ class TunerConfig(Config):
 
 
 class ServingConfig(Config):
-    """Which versions of the model stay in the serving directory.
+    """Configuration of the serving directory.
 
     Attributes:
-        keep_old: number of versions before the current one; a rollback needs at least one.
+        keep_old: Number of previous model versions to keep, at least 1 so that a rollback is
+            possible.
     """
 
     keep_old: PositiveInt = 3
 
 
 class BeamConfig(Config):
-    """How Apache Beam runs.
+    """Configuration of Apache Beam's DirectRunner.
 
     Attributes:
-        running_mode: of the DirectRunner. One process in memory is fastest until the work takes
-            minutes.
-        workers: number of workers of the other two modes; 0 is one for each core.
+        running_mode: Running mode. `in_memory` is fastest unless the work takes minutes.
+        workers: Number of workers in the other two modes. 0 means one per core.
     """
 
     running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = "in_memory"
     workers: int = Field(default=1, ge=0)
 
     def arguments(self) -> list[str]:
-        """Flags for Beam."""
+        """Return the command-line flags for Beam."""
         return [
             "--runner=DirectRunner",
-            # Else the DirectRunner first looks for a binary of the Prism runner on the network, for
-            # each pipeline anew, and runs there if it finds one. There are no triggers here.
+            # Without this flag, the DirectRunner looks on the network for the Prism runner at the
+            # start of each Beam pipeline. The flag is safe, since no pipeline here has triggers.
             "--allow_unsafe_triggers",
             f"--direct_running_mode={self.running_mode}",
             f"--direct_num_workers={self.workers}",
-            # Else TFX packs all of its own sources for workers elsewhere, some seconds for each
-            # Beam pipeline. There are none: the DirectRunner's are this environment, and it asks
-            # for no image.
+            # Without this flag, TFX spends seconds on packing its own sources for remote workers
+            # at the start of each Beam pipeline. The DirectRunner has no remote workers.
             "--sdk_container_image=none",
         ]
 
 
 class ConfigFile(Config):
-    """The sections of a configuration file."""
+    """All sections of a configuration file."""
 
     ingest: IngestConfig = IngestConfig()
     transform: TransformConfig = TransformConfig()
@@ -111,20 +111,22 @@ class ConfigFile(Config):
 
 
 class RunConfig(ConfigFile):
-    """Everything that a run depends on.
+    """Complete configuration of a run: the sections of the files and the command-line options.
 
     Attributes:
-        data: directory with IMDb's dumps and plots.
-        output: directory for everything that the run makes.
-        cache: take results of earlier runs where nothing has changed.
-        from_node: run this node and all that depends on it again, whatever the cache holds.
-        ignore_blessed_model: do not compare with the last blessed model, once.
-        accept_drift: take data that drifted as the new reference, once.
-        republish: push a model that was rolled back before, once.
-        search_anew: search even if the cache has the result of an equal search.
-        ignore_search: do not use what an earlier search found.
-        over_search: hyperparameters that the configuration sets and that the earlier search chose
-            differently, see `pipeline.earlier_search`.
+        data: Directory with IMDb's dumps and the plots.
+        output: Directory for all files that the run writes.
+        cache: Whether results of earlier runs are reused where nothing has changed; True by
+            default.
+        from_node: Id of a node that runs again, together with all nodes that depend on it; None by
+            default.
+        ignore_blessed_model: Whether the gate skips the comparison with the last blessed model.
+        accept_drift: Whether drifted data are accepted as the new reference.
+        republish: Whether a model that was rolled back may be pushed again.
+        force_search: Whether the Tuner searches even if the cache has its result.
+        ignore_search: Whether the result of an earlier search is ignored.
+        search_overrides: Hyperparameters, by name, that the configuration sets to another value
+            than the earlier search found. See `pipeline.previous_search`.
     """
 
     data: Path
@@ -134,119 +136,120 @@ class RunConfig(ConfigFile):
     ignore_blessed_model: bool = False
     accept_drift: bool = False
     republish: bool = False
-    search_anew: bool = False
+    force_search: bool = False
     ignore_search: bool = False
-    over_search: dict[str, Any] = {}
+    search_overrides: dict[str, Any] = {}
 
     @property
     def movies(self) -> Path:
-        """Where the movies CSV shards are."""
+        """Directory of the CSV shards with the movies."""
         return self.output / MOVIES_DIRECTORY
 
     @property
     def curated_schema(self) -> Path:
-        """The schema that the project ships."""
+        """Path of the curated schema that the project ships."""
         return features.SCHEMA_FILE
 
     @property
     def schema_file(self) -> Path:
-        """The copy of the curated schema that this run is checked against, named by its content.
+        """Path of this run's copy of the curated schema.
 
-        TFX's cache knows an imported schema by its path alone.
+        The path contains a hash of the content, since TFX's cache identifies an imported schema
+        only by its path.
         """
         digest = hashlib.sha256(self.curated_schema.read_bytes()).hexdigest()
         return self.output / "schema" / digest[:16] / "schema.pbtxt"
 
     @property
     def artifacts(self) -> Path:
-        """Where the nodes' outputs are."""
+        """Root directory of the nodes' output artifacts."""
         return self.output / "artifacts"
 
     @property
     def metadata(self) -> Path:
-        """ML Metadata's database."""
+        """Path of the ML Metadata database."""
         return self.output / METADATA_FILE
 
     @property
     def model_directory(self) -> Path:
-        """What TensorFlow Serving watches: one folder for each version."""
+        """Directory that TensorFlow Serving watches, with one subdirectory per version."""
         return self.output / SERVING_DIRECTORY / MODEL_NAME
 
     @property
     def sentence_store(self) -> Path:
-        """Sentence vectors of the titles and plots that some training has read."""
+        """Directory of the stored sentence encoder and its vectors of titles and plots."""
         return self.output / "sentence_vectors"
 
     @property
     def logs(self) -> Path:
-        """Logs of the runs and of TensorBoard."""
+        """Directory of the logs of the runs and of TensorBoard."""
         return self.output / LOGS_DIRECTORY
 
 
 def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -> RunConfig:
-    """Make the configuration of a run.
+    """Load the configuration of a run.
 
     Args:
-        data: directory with IMDb's dumps and plots.
-        output: directory for everything that the run makes.
-        files: YAML files; of a setting that several have the last counts. Without any,
-            `ordained.yaml` in `data` is read if it is there.
-        **options: fields of `RunConfig`, and `tune`: True searches anew, False does without a
-            search, whatever `tuner.enabled` is. None leaves the default.
+        data: Directory with IMDb's dumps and the plots.
+        output: Directory for all files that the run writes.
+        files: YAML files. If several set the same value, the last file takes precedence. If there
+            are none, `ordained.yaml` in `data` is read if it exists.
+        **options: Fields of `RunConfig`, and `tune`, which overrides `tuner.enabled`: True starts a
+            new search, False runs without a search. None keeps the default.
 
     Raises:
-        UserError: a file cannot be read, or settings are unknown or not allowed; the message has
-            a line for each.
+        UserError: A file cannot be read or a setting is invalid. The message has one line per
+            invalid setting.
     """
-    if not files and (data / CONFIG_NAME).is_file():
-        files = [data / CONFIG_NAME]
-    sections = _sections(files)
+    if not files and (data / DEFAULT_CONFIG_FILE).is_file():
+        files = [data / DEFAULT_CONFIG_FILE]
+    sections = _load_sections(files)
     options = {name: value for name, value in options.items() if value is not None}
     tune = options.pop("tune", None)
     if tune is not None:
         tuner = sections.tuner.model_copy(update={"enabled": tune})
         sections = sections.model_copy(update={"tuner": tuner})
-    given = dict(sections) | options
-    return RunConfig(data=data, output=output, search_anew=bool(tune), **given)
+    values = dict(sections) | options
+    return RunConfig(data=data, output=output, force_search=bool(tune), **values)
 
 
-def _sections(files: Sequence[Path]) -> ConfigFile:
-    """The sections of all files together, validated once."""
+def _load_sections(files: Sequence[Path]) -> ConfigFile:
+    """Merge the sections of all files and validate the result."""
     values: dict[str, Any] = {}
     origins: dict[tuple[str, ...], list[Path]] = {}
     for file in files:
         for section, settings in yaml_file.read(file).items():
             origins.setdefault((section,), []).append(file)
             if isinstance(settings, dict):
-                given = {str(name): value for name, value in settings.items()}
-                # The one path is relative to the file that it stands in.
-                if section == "ingest" and isinstance(plots := given.get("plots"), str):
-                    given["plots"] = (file.parent / Path(plots).expanduser()).resolve()
-                values[section] = values.get(section, {}) | given
-                origins |= {(section, name): [file] for name in given}
+                named = {str(name): value for name, value in settings.items()}
+                # A relative path is relative to the directory of its configuration file.
+                if section == "ingest" and isinstance(plots := named.get("plots"), str):
+                    named["plots"] = (file.parent / Path(plots).expanduser()).resolve()
+                values[section] = values.get(section, {}) | named
+                origins |= {(section, name): [file] for name in named}
             elif settings is not None:
                 values[section] = settings
     try:
         return ConfigFile.model_validate(values)
     except ValidationError as error:
         lines = []
-        for one in error.errors(include_url=False):
-            place = tuple(map(str, one["loc"]))
-            where = origins.get(place[:2]) or origins[place[:1]]
-            lines.append(f"{', '.join(map(str, where))}: {_mistake(one)}")
+        for details in error.errors(include_url=False):
+            location = tuple(map(str, details["loc"]))
+            sources = origins.get(location[:2]) or origins[location[:1]]
+            lines.append(f"{', '.join(map(str, sources))}: {_error_message(details)}")
         raise UserError("\n".join(lines)) from error
 
 
-def _mistake(error: ErrorDetails) -> str:
-    """What is wrong with a setting; one that is unknown was perhaps known before."""
+def _error_message(error: ErrorDetails) -> str:
+    """Describe an invalid setting; settings that earlier versions had get an upgrade hint."""
     name = setting_name(error["loc"])
     if error["type"] != "extra_forbidden":
         return validation_message(error, name)
-    if (change := removed.change(name, error["input"])) is not None:
-        return f"{name} {change}"
-    section, *inside = error["loc"]
-    if not inside:
+    if (hint := removed_settings.upgrade_hint(name, error["input"])) is not None:
+        return f"{name} {hint}"
+    section, *settings = error["loc"]
+    if not settings:
         known = ", ".join(ConfigFile.model_fields)
-        return f"{name} is no section of the configuration. Known: {known}"
+        return f"{name} is not a section of the configuration. Known sections: {known}"
     known = ", ".join(dict(getattr(ConfigFile(), str(section))))
-    return f"{name} is no setting. Known: {known}"
+    return f"{name} is not a setting. Known settings: {known}"

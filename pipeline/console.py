@@ -1,4 +1,4 @@
-"""What a person sees of a run: a quiet console, everything else in a log file."""
+"""The console of a run: progress on the terminal, all other output in a log file."""
 
 import contextlib
 import logging
@@ -18,36 +18,36 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-OUR_LOGGERS: Final = ("components", "ingest", "pipeline", "trainer")
-"""Packages whose log lines are shown while a node runs."""
+SHOWN_PACKAGES: Final = ("components", "ingest", "pipeline", "trainer")
+"""Packages whose log messages appear on the console while a node runs."""
 
-ROOM_FOR_LONG_WORDS: Final = 6
-"""Lines of a terminal that the live table leaves to rows that need more than one."""
+RESERVED_LINES: Final = 6
+"""Lines of the terminal that the live table leaves free for rows that wrap."""
 
-SECONDS_A_LINE: Final = 20.0
-"""Where there is no terminal, what a node logs sooner after its last line is kept from the screen.
+MIN_SECONDS_BETWEEN_MESSAGES: Final = 20.0
+"""Shortest time between two messages of a node where the output is not a terminal.
 
-Lines cannot be overwritten there, and the log has them all. Warnings are shown at once.
+Messages that come sooner are only in the log, except warnings and errors, which are always shown.
 """
 
 _STYLES: Final = {"done": "green", "cached": "cyan", "failed": "bold red"}
 
 
 @contextlib.contextmanager
-def quiet(log_file: Path) -> Iterator[TextIO]:
-    """Send everything that this process prints to a log file, libraries written in C++ included.
+def redirect_to_log(log_file: Path) -> Iterator[TextIO]:
+    """Redirect all output of this process to a log file, including that of C++ libraries.
 
     Args:
-        log_file: is appended to; its directory is made.
+        log_file: Path of the log. Output is appended; missing directories are created.
 
     Yields:
-        The standard output as it was, for what a person should see.
+        The original standard output, for messages to the user.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with (
         os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace") as screen,
         log_file.open("a", buffering=1, encoding="utf-8", errors="replace") as log,
-        _sent_to(log, 1, 2),
+        _redirect_descriptors(log, 1, 2),
     ):
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -62,27 +62,27 @@ def quiet(log_file: Path) -> Iterator[TextIO]:
 
 
 @contextlib.contextmanager
-def _sent_to(file: TextIO, *descriptors: int) -> Iterator[None]:
-    """Send what is written to descriptors of this process to a file while the block runs."""
+def _redirect_descriptors(file: TextIO, *descriptors: int) -> Iterator[None]:
+    """Redirect file descriptors of this process to a file until the block ends."""
     sys.stdout.flush()
     sys.stderr.flush()
-    saved = [os.dup(one) for one in descriptors]
-    for one in descriptors:
-        os.dup2(file.fileno(), one)
+    saved = [os.dup(descriptor) for descriptor in descriptors]
+    for descriptor in descriptors:
+        os.dup2(file.fileno(), descriptor)
     try:
         yield
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for one, before in zip(descriptors, saved, strict=True):
-            os.dup2(before, one)
-            os.close(before)
+        for descriptor, copy in zip(descriptors, saved, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
 
 
 def print_lines(console: Console, *lines: str, title: str = "") -> None:
-    """Print lines without markup, below a title in red if one is given.
+    """Print lines without markup, indented below a red title if there is one.
 
-    They are wrapped between words on a terminal only: elsewhere each stays one line.
+    Lines are wrapped between words only on a terminal.
     """
     if title:
         console.print(f"\n{title}", style="bold red")
@@ -90,127 +90,133 @@ def print_lines(console: Console, *lines: str, title: str = "") -> None:
         console.print(f"  {line}" if title else line, soft_wrap=not console.is_terminal)
 
 
-def hush() -> None:
-    """Keep what libraries tell their developers out of a notebook or a table."""
+def silence_libraries() -> None:
+    """Suppress the log messages and warnings of TensorFlow and other libraries."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.disable(logging.WARNING)
     import_tensorflow()
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow without what it writes to the standard error before it heeds a setting."""
-    with Path(os.devnull).open("w") as nowhere, _sent_to(nowhere, 2):
+    """Import TensorFlow without the messages that it prints before its log level takes effect."""
+    with Path(os.devnull).open("w") as null, _redirect_descriptors(null, 2):
         import tensorflow  # noqa: F401
 
 
 @dataclass
-class _Row:
+class _Step:
     name: str
     started: float
     status: str = "running"
     seconds: float = 0.0
-    words: str = ""
-    last_line: float = -math.inf
+    message: str = ""
+    last_message_time: float = -math.inf
 
 
-class Board(logging.Handler):
-    """The nodes of a run as a table that grows; plain lines, fewer, where there is no terminal.
+class ProgressTable(logging.Handler):
+    """A table with one row per step of a run, updated while the steps run.
 
-    A logging handler as well: the last line that a running node logs stands beside it.
+    Where the output is not a terminal, a line is printed for each step when it ends. The table is
+    also a logging handler: it shows the last message that the running step has logged.
     """
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
         self.console = console
-        self.rows: list[_Row] = []
-        # The refreshing thread reads the rows while the run changes them.
-        self._guard = threading.Lock()
+        self.steps: list[_Step] = []
+        # The thread that refreshes the display reads the steps while the run changes them.
+        self._steps_lock = threading.Lock()
         self._spinner = Spinner("dots")
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator["Board"]:
-        """Show the table while the block runs, and leave it standing after."""
+    def live(self) -> Iterator["ProgressTable"]:
+        """Update the table until the block ends, then print it in full."""
         live = Live(
             console=self.console,
-            get_renderable=self._latest,
+            get_renderable=self._render_latest,
             refresh_per_second=4,
             transient=True,
-            # What libraries print belongs in the log; rich would bring it to the screen.
+            # rich would print the output of libraries on the terminal; it belongs in the log.
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        with contextlib.ExitStack() as at_the_end:
-            for name in OUR_LOGGERS:
+        with contextlib.ExitStack() as stack:
+            for name in SHOWN_PACKAGES:
                 logging.getLogger(name).addHandler(self)
-                at_the_end.callback(logging.getLogger(name).removeHandler, self)
+                stack.callback(logging.getLogger(name).removeHandler, self)
             if self.console.is_terminal:
-                at_the_end.callback(lambda: self.console.print(self._table(self.rows)))
-                at_the_end.enter_context(live)
+                stack.callback(lambda: self.console.print(self._render(self.steps)))
+                stack.enter_context(live)
             yield self
 
-    def begin(self, name: str) -> None:
-        """A step starts."""
-        with self._guard:
-            self.rows.append(_Row(name, monotonic()))
+    def start_step(self, name: str) -> None:
+        """Add a row for a step that starts now."""
+        with self._steps_lock:
+            self.steps.append(_Step(name, monotonic()))
 
-    def end(self, status: str, words: str) -> None:
-        """The step that runs has ended: `done`, `cached` or `failed`."""
-        with self._guard:
-            row = self.rows[-1]
-            row.status, row.seconds, row.words = status, monotonic() - row.started, words
+    def end_step(self, status: str, message: str) -> None:
+        """Record that the running step has ended.
+
+        Args:
+            status: `done`, `cached` or `failed`.
+            message: Summary of the result; may be empty.
+        """
+        with self._steps_lock:
+            step = self.steps[-1]
+            step.status, step.seconds, step.message = status, monotonic() - step.started, message
         if not self.console.is_terminal:
-            self._line(row.name, row.status, row.seconds, row.words)
+            self._print_line(step.name, step.status, step.seconds, step.message)
 
-    def progress(self, words: str) -> None:
-        """Say how far the step that runs is; only where a line can be overwritten."""
-        with self._guard:
-            self.rows[-1].words = words
+    def update_step(self, message: str) -> None:
+        """Show the progress of the running step; only a terminal displays it."""
+        with self._steps_lock:
+            self.steps[-1].message = message
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show a log line beside the node that runs."""
+        """Show the first line of a log message in the row of the running step."""
         message = record.getMessage().partition("\n")[0]
-        with self._guard:
-            if not self.rows or self.rows[-1].status != "running":
+        with self._steps_lock:
+            if not self.steps or self.steps[-1].status != "running":
                 return
-            row, now = self.rows[-1], monotonic()
-            row.words = message
-            soon = now < row.last_line + SECONDS_A_LINE and record.levelno < logging.WARNING
-            if self.console.is_terminal or soon:
+            step, now = self.steps[-1], monotonic()
+            step.message = message
+            too_soon = now < step.last_message_time + MIN_SECONDS_BETWEEN_MESSAGES
+            if self.console.is_terminal or (too_soon and record.levelno < logging.WARNING):
                 return
-            row.last_line = now
-        self._line(row.name, "…", now - row.started, message)
+            step.last_message_time = now
+        self._print_line(step.name, "…", now - step.started, message)
 
-    def _line(self, name: str, status: str, seconds: float, words: str) -> None:
-        text = f"{name:<24}{status:<8}{_clock(seconds):>7}  {words}".rstrip()
+    def _print_line(self, name: str, status: str, seconds: float, message: str) -> None:
+        text = f"{name:<24}{status:<8}{_format_duration(seconds):>7}  {message}".rstrip()
         self.console.print(Text(text), soft_wrap=True)
 
-    def _latest(self) -> RenderableType:
-        """The rows that a terminal has room for, the one that runs last."""
-        room = max(self.console.height - ROOM_FOR_LONG_WORDS, 1)
-        return self._table(self.rows[-room:])
+    def _render_latest(self) -> RenderableType:
+        """Render the latest rows, as many as fit the terminal."""
+        height = max(self.console.height - RESERVED_LINES, 1)
+        return self._render(self.steps[-height:])
 
-    def _table(self, rows: list[_Row]) -> RenderableType:
+    def _render(self, steps: list[_Step]) -> RenderableType:
         table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=True)
-        # Widths that hold from the first row to the last: nothing moves while the run goes on.
+        # Fixed widths keep the columns in place while rows are added.
         table.add_column(no_wrap=True, min_width=len("LastAcceptedStatistics"))
         table.add_column(no_wrap=True, min_width=len("running"))
         table.add_column(no_wrap=True, min_width=len("9m59s"), justify="right")
-        # Takes the room that the others leave, and wraps: they stay whole on a narrow terminal.
+        # Only the last column wraps, so the others stay readable on a narrow terminal.
         table.add_column(style="dim", ratio=1)
-        with self._guard:
-            for row in rows:
-                running = row.status == "running"
+        with self._steps_lock:
+            for step in steps:
+                running = step.status == "running"
                 table.add_row(
-                    row.name,
-                    self._spinner if running else Text(row.status, _STYLES[row.status]),
-                    _clock(monotonic() - row.started if running else row.seconds),
-                    Text(row.words),
+                    step.name,
+                    self._spinner if running else Text(step.status, _STYLES[step.status]),
+                    _format_duration(monotonic() - step.started if running else step.seconds),
+                    Text(step.message),
                 )
         return table
 
 
-def _clock(seconds: float) -> str:
-    """Seconds as people read them: `0.4s`, `12s`, `3m05s`."""
+def _format_duration(seconds: float) -> str:
+    """Format a duration as `0.4s`, `12s` or `3m05s`."""
     if seconds < 9.95:
         return f"{seconds:.1f}s"
     whole = round(seconds)

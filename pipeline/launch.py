@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline import signals
-from pipeline.console import print_lines, quiet
+from pipeline.console import print_lines, redirect_to_log
 from schema import files
 from schema.errors import ExitStatus, UserError
 from schema.names import LOGS_DIRECTORY
@@ -40,7 +40,7 @@ def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with (
         files.lock(output / ".lock", locked),
-        quiet(log_file) as screen,
+        redirect_to_log(log_file) as screen,
         signals.interruptible() as interrupted,
     ):
         console = Console(file=screen, highlight=False, markup=False)
@@ -52,7 +52,7 @@ def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) 
             # Some libraries turn an interruption into an error of their own.
             if not isinstance(error, KeyboardInterrupt) and not interrupted.is_set():
                 raise
-            signals.ignore()
+            signals.ignore_signals()
             if "pipeline.run" in sys.modules:
                 from pipeline import run
 

@@ -1,4 +1,4 @@
-"""What the served model was made from, and what a run would do again."""
+"""Origin of the served model, and nodes that the next run would execute again."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,96 +22,111 @@ if TYPE_CHECKING:
     from pipeline.config import RunConfig
 
 _RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
-_DIRECTORY: Final = "destination_token"
+_DESTINATION_PARAMETER: Final = "destination_token"
 
 
 def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str, Any]:
-    """Return how the served model was made, and what a run would do again.
+    """Collect how the served model was made, and what the next run would execute again.
 
     Args:
-        data: Path. Directory with the data of the planned run.
-        output: Path. Output directory of the runs.
-        config_files: Sequence of Path. YAML files with the settings of the planned run.
+        data: Directory with the data of the next run.
+        output: Output directory of the runs.
+        config_files: YAML files with the settings of the next run.
+
+    Returns:
+        Dict that can be written as JSON. `version` and `directory` of the served model, its
+        `recipe` and `hparams`, other models `trained_on_same_data`, and the `cache_misses` of the
+        next run with their reasons.
 
     Raises:
-        UserError: No run has been made there, or the data or settings are wrong.
+        UserError: The output directory has no run, or the data or the settings are invalid.
     """
     history = metadata.read_history(output / METADATA_FILE)
-    # Importing TFX takes seconds: an error that comes before does without.
+    # TFX is imported only now, since its import takes seconds and an error may come first.
     from components.pusher import versions
     from pipeline import config as configuration
-    from pipeline import earlier_search
+    from pipeline import previous_search
 
     loaded = configuration.load(data, output, config_files)
-    config, _ = earlier_search.resolved(loaded)
+    config, _ = previous_search.apply_latest_search(loaded)
     version = versions.current(config.model_directory)
-    folder = config.model_directory / str(version)
-    record = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    directory = config.model_directory / str(version)
+    record = directory / EXTRA_ASSETS / TRAINING_RECORD_FILE
     model = None if version is None else metadata.pushed_model_id(history, version)
     lineage = None if model is None else metadata.model_lineage(history, model)
     return {
         "version": version,
-        "folder": "" if version is None else str(folder),
+        "directory": "" if version is None else str(directory),
         "lineage": lineage and asdict(lineage),
         "hparams": json.loads(record.read_bytes())["hparams"] if record.is_file() else {},
-        "also_used": [] if model is None else metadata.trained_on_same_data(history, model),
-        "again": [
+        "trained_on_same_data": []
+        if model is None
+        else metadata.trained_on_same_data(history, model),
+        "cache_misses": [
             {"node": node, "reasons": reasons}
-            for node, reasons in run_again(config, history).items()
+            for node, reasons in find_cache_misses(config, history).items()
         ],
     }
 
 
-def run_again(config: "RunConfig", history: History) -> dict[str, list[str]]:
-    """What a run with this configuration would not take from the cache, given the runs so far.
+def find_cache_misses(config: "RunConfig", history: History) -> dict[str, list[str]]:
+    """Find the nodes that a run with this configuration would not take from the cache.
 
-    A node is taken from the cache if an execution with its present parameters, the fingerprint of
-    its code among them, took what the nodes before it would give. Resolvers, which only look
-    things up, always run and are left out.
+    A node comes from the cache if an earlier execution had the same parameters, which include the
+    fingerprint of its code, and the same inputs. Resolvers always run and are not listed.
+
+    Args:
+        config: Configuration of the run.
+        history: Executions and artifacts of the earlier runs.
 
     Returns:
-        Why, in a few words each, by node in the order of the nodes.
+        Dict. The reasons for each node, in the order of the nodes; `ingest` may be the first key.
 
     Raises:
-        UserError: the data are not there.
+        UserError: The data do not exist.
     """
     import ingest
 
-    found: dict[str, list[str]] = {}
+    misses: dict[str, list[str]] = {}
     if reasons := ingest.rebuild_reasons(config.data, config.movies, config.ingest):
-        found["ingest"] = reasons
-    chosen: dict[str, Execution] = {}
-    nodes = _nodes(config)
-    resolvers = {name for name, one in nodes.items() if one.node_info.type.name == _RESOLVER}
+        misses["ingest"] = reasons
+    cached: dict[str, Execution] = {}
+    nodes = _compile_nodes(config)
+    resolvers = {name for name, node in nodes.items() if node.node_info.type.name == _RESOLVER}
     for name, node in nodes.items():
         if name in resolvers:
             continue
-        parameters = _parameters(node, config)
-        sources = {
+        parameters = _parameters_of(node, config)
+        producers = {
             channel.producer_node_query.id
-            for given in node.inputs.inputs.values()
-            for channel in given.channels
+            for node_input in node.inputs.inputs.values()
+            for channel in node_input.channels
         }
-        before = [one for one in nodes if one in sources - resolvers]
+        upstream = [other for other in nodes if other in producers - resolvers]
         earlier = [
-            one for one in history.executions if one.node == name and one.state == metadata.COMPLETE
+            execution
+            for execution in history.executions
+            if execution.node == name and execution.state == metadata.COMPLETE
         ]
-        fitting = [
-            one
-            for one in earlier
-            if parameters.items() <= one.parameters.items()
-            and all(node in chosen and chosen[node].outputs.keys() & one.inputs for node in before)
+        matching = [
+            execution
+            for execution in earlier
+            if parameters.items() <= execution.parameters.items()
+            and all(
+                other in cached and cached[other].outputs.keys() & execution.inputs
+                for other in upstream
+            )
         ]
-        if fitting:
-            chosen[name] = fitting[-1]
+        if matching:
+            cached[name] = matching[-1]
         else:
-            after = [one for one in before if one in found]
-            found[name] = _reasons(parameters, earlier, after)
-    return found
+            missed = [other for other in upstream if other in misses]
+            misses[name] = _reasons(parameters, earlier, missed)
+    return misses
 
 
-def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
-    """The nodes of the pipeline, in order."""
+def _compile_nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
+    """Return the compiled nodes of the pipeline by id, in the order in which they run."""
     from tfx.dsl.compiler import compiler
 
     from components.pusher import versions
@@ -122,51 +137,57 @@ def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
     return {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
 
 
-def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
-    """What would be recorded of a node, by the names of `metadata.flatten_parameters`."""
+def _parameters_of(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
+    """Return the parameters that ML Metadata would record, flattened by `metadata`."""
     from tfx.components.example_gen import utils
     from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
 
-    given = node.parameters.parameters
-    values = data_types_utils.build_parsed_value_dict(given)
-    # ML Metadata has no truth values, and texts for lists.
+    raw = node.parameters.parameters
+    values = data_types_utils.build_parsed_value_dict(raw)
+    # ML Metadata stores booleans as integers, and lists as strings.
     for name, value in values.items():
         if isinstance(value, bool):
             values[name] = int(value)
         elif not isinstance(value, str | int | float):
-            one = given[name].field_value
-            values[name] = getattr(one, str(one.WhichOneof("value")))
+            field = raw[name].field_value
+            values[name] = getattr(field, str(field.WhichOneof("value")))
     if "input_base" in values and config.movies.is_dir():
         split = example_gen_pb2.Input.Split(name=MOVIES_SPLIT, pattern=MOVIES_PATTERN)
-        mark, _, _ = utils.calculate_splits_fingerprint_span_and_version(
+        fingerprint, _, _ = utils.calculate_splits_fingerprint_span_and_version(
             str(config.movies), [split]
         )
-        values["input_fingerprint"] = mark
+        values["input_fingerprint"] = fingerprint
     return metadata.flatten_parameters(values)
 
 
 def _reasons(
-    parameters: Mapping[str, Any], earlier: Sequence[Execution], after: Sequence[str]
+    parameters: Mapping[str, Any], earlier: Sequence[Execution], missed: Sequence[str]
 ) -> list[str]:
-    """Why a node is not taken from the cache; it comes `after` nodes that are not either."""
+    """Return the reasons why a node does not come from the cache.
+
+    Args:
+        parameters: Parameters of the node in the next run.
+        earlier: Completed executions of the node, oldest first.
+        missed: Ids of the upstream nodes that do not come from the cache either.
+    """
     if not earlier:
         return ["it has not run yet"]
     last = earlier[-1].parameters
     reasons = [
-        _changed(name, last.get(name), value)
+        _describe_change(name, last.get(name), value)
         for name, value in parameters.items()
         if last.get(name) != value
     ]
-    reasons += [f"after {', '.join(after)}"] if after else []
-    return reasons or ["the nodes before it give something else than at its last run"]
+    reasons += [f"it depends on {', '.join(missed)}"] if missed else []
+    return reasons or ["its inputs differ from those of its last run"]
 
 
-def _changed(name: str, before: Any, now: Any) -> str:
+def _describe_change(name: str, before: Any, now: Any) -> str:
     if name.split(".")[-1] in metadata.CODE_FINGERPRINT_PARAMETERS:
-        return f"its code changed ({before} to {now})"
-    if name == _DIRECTORY:
-        return "the serving directory is not as the last push left it"
+        return f"its code changed from {before} to {now}"
+    if name == _DESTINATION_PARAMETER:
+        return "the serving directory changed after the last push"
     if name == "input_fingerprint":
         return "the movies CSV changed"
-    return f"{name}: {before} to {now}"
+    return f"{name} changed from {before} to {now}"

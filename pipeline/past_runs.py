@@ -1,10 +1,10 @@
-"""Finds what earlier runs wrote, for notebooks and tools that look at runs from outside.
+"""Access to the artifacts of past runs, for notebooks, reports and commands.
 
 The output directory is the first of these:
 
-- a folder that is given,
-- the folder that the environment variable `ORDAINED_OUTPUT` names,
-- of `output` and the folders in `runs` in the checkout, the one that was written to last.
+- the directory that the caller names,
+- the directory in the environment variable `ORDAINED_OUTPUT`,
+- the most recently written of `output` and the directories in `runs` of the checkout.
 """
 
 import os
@@ -19,93 +19,105 @@ from schema.errors import UserError
 from schema.names import LOGS_DIRECTORY, METADATA_FILE, MODEL_REPORT_FILE, Node
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
-VARIABLE: Final = "ORDAINED_OUTPUT"
+OUTPUT_VARIABLE: Final = "ORDAINED_OUTPUT"
+"""Environment variable that names the output directory."""
 
 
 @dataclass(frozen=True)
-class Written:
-    """An artifact: its folder, and the execution that wrote it.
+class ArtifactOfRun:
+    """An output artifact of one execution of a node.
 
     Attributes:
-        path: the folder.
-        run: id of the execution; a later one has a higher id.
-        time: when the execution began, in local time.
+        path: Directory of the artifact.
+        execution_id: Int. Id of the execution in ML Metadata; later executions have higher ids.
+        started: Local time at which the execution began.
     """
 
     path: Path
-    run: int
-    time: datetime
+    execution_id: int
+    started: datetime
 
     def __str__(self) -> str:
-        """The time, to the second, as views and tables name a run."""
-        return f"{self.time:%Y-%m-%d %H:%M:%S}"
+        """Return the start time to the second, which identifies the run in tables and charts."""
+        return f"{self.started:%Y-%m-%d %H:%M:%S}"
 
 
-def find_output(given: str | Path | None = None, checkout: Path = PROJECT) -> Path:
-    """The output directory to look at.
+def find_output(directory: str | Path | None = None, checkout: Path = PROJECT) -> Path:
+    """Find an output directory that has runs.
 
     Args:
-        given: the user's choice; None or empty takes the variable, else the newest.
-        checkout: where `output` and `runs` are looked for.
+        directory: Output directory to use. If None or empty, the environment variable is used, and
+            then the most recently written output directory of the checkout.
+        checkout: Directory in which `output` and `runs` are searched.
 
     Raises:
-        UserError: there is no run.
+        UserError: There is no run.
     """
-    wanted = given or os.environ.get(VARIABLE)
-    if wanted:
-        output = Path(wanted).expanduser().resolve()
+    directory = directory or os.environ.get(OUTPUT_VARIABLE)
+    if directory:
+        output = Path(directory).expanduser().resolve()
         if not (output / METADATA_FILE).is_file():
-            raise UserError(f"{output}: no run has been made there. Run `make run` first.")
+            raise UserError(f"{output}: this output directory has no run. Run `make run` first.")
         return output
     candidates = [checkout / "output", *(checkout / "runs").glob("*")]
-    made = [folder for folder in candidates if (folder / METADATA_FILE).is_file()]
-    if not made:
+    found = [candidate for candidate in candidates if (candidate / METADATA_FILE).is_file()]
+    if not found:
         raise UserError(
-            f"{checkout / 'output'}: no run has been made yet. Run `make run` first, or name the "
-            f"output directory of a run: {VARIABLE}=DIR, or OUTPUT in the notebook's first cell."
+            f"{checkout / 'output'}: this output directory has no run. Run `make run` first, or "
+            f"name another output directory: {OUTPUT_VARIABLE}=DIR, or OUTPUT in the first cell of "
+            "the notebook."
         )
-    return max(made, key=lambda folder: (folder / METADATA_FILE).stat().st_mtime)
+    return max(found, key=lambda output: (output / METADATA_FILE).stat().st_mtime)
 
 
 class PastRuns:
     """The artifacts of all runs in an output directory."""
 
     def __init__(self, output: Path) -> None:
-        """Read ML Metadata; raises a `UserError` if no run has been made there."""
+        """Read ML Metadata.
+
+        Raises:
+            UserError: The output directory has no run.
+        """
         self.output = find_output(output)
         self._history = metadata.read_history(self.output / METADATA_FILE)
 
-    def newest(self, node: str, key: str) -> Written:
-        """An output of a node in its newest run, which may have taken it from an earlier one.
+    def newest(self, node: str, key: str) -> ArtifactOfRun:
+        """Return the output of a node in its newest run; it may come from the cache.
 
         Args:
-            node: id of the node, such as `Evaluator`.
-            key: which of its outputs, such as `blessing`.
+            node: Id of the node, such as `Evaluator`.
+            key: Output key, such as `blessing`.
 
         Raises:
-            UserError: no run got as far as that.
+            UserError: No run has completed this node.
         """
         return self.all(node, key, {metadata.COMPLETE, metadata.CACHED})[-1]
 
     def all(
         self, node: str, key: str, states: Collection[str] = (metadata.COMPLETE,)
-    ) -> list[Written]:
-        """The output of a node in all executions that ended in a state, the oldest first.
+    ) -> list[ArtifactOfRun]:
+        """Return the outputs of all executions of a node, oldest first.
 
-        By default it has each artifact once; for the other arguments and errors see `newest`.
+        Args:
+            node: Id of the node, such as `Evaluator`.
+            key: Output key, such as `blessing`.
+            states: States of the executions to include. By default only executions that wrote the
+                artifact are included, so each artifact is listed once.
+
+        Raises:
+            UserError: No run has completed this node.
         """
-        found = [
-            Written(Path(artifact.uri), execution.id, execution.started.astimezone())
+        artifacts = [
+            ArtifactOfRun(Path(artifact.uri), execution.id, execution.started.astimezone())
             for execution in self._history.executions
             if execution.node == node and execution.state in states
             for name, artifact in self._history.outputs(execution).items()
             if name == key
         ]
-        if not found:
-            raise UserError(
-                f"{self.output}: no run there got as far as {node}. Run `make run` first."
-            )
-        return found
+        if not artifacts:
+            raise UserError(f"{self.output}: no run has completed {node}. Run `make run` first.")
+        return artifacts
 
 
 def newest_report(output: Path) -> Path:

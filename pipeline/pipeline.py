@@ -1,4 +1,4 @@
-"""The DAG: which node feeds which, one function for each stage."""
+"""The TFX pipeline: its nodes and their connections, one function for each stage."""
 
 from typing import Any
 
@@ -26,24 +26,24 @@ from schema.names import MODEL_NAME, MOVIES_PATTERN, MOVIES_SPLIT, SPLIT_BUCKETS
 
 Nodes = dict[str, BaseNode]
 """Nodes by id, in the order in which they run. Ids are plain strings (`Node.X.value`), since TFX's
-InteractiveContext refuses subclasses of `str`."""
+InteractiveContext does not accept subclasses of `str`."""
 
 
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
-    """The pipeline of a configuration, its nodes in the order in which they run.
+    """Create the pipeline of a configuration, with its nodes in the order in which they run.
 
-    Nothing is read but the sources and the schema, for their hashes.
+    Only the source code and the schema are read, to compute their hashes.
 
     Args:
         config: Configuration of the run.
-        destination_token: names the state of the serving directory, see
+        destination_token: State of the serving directory. See
             `components.pusher.versions.destination_token`.
     """
     nodes = data_stage(config)
     nodes |= feature_stage(config, nodes)
     nodes |= training_stage(config, nodes)
-    nodes |= judgement_stage(config, nodes)
-    nodes |= release_stage(config, nodes, destination_token)
+    nodes |= evaluation_stage(config, nodes)
+    nodes |= push_stage(config, nodes, destination_token)
     return tfx.dsl.Pipeline(
         pipeline_name=MODEL_NAME,
         pipeline_root=str(config.artifacts),
@@ -57,7 +57,7 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
 
 
 def data_stage(config: RunConfig) -> Nodes:
-    """Read the movies, and stop the run if they are not what the schema expects."""
+    """Read the movies and stop the run if they do not conform to the schema."""
     splits = [
         tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets)
         for name, buckets in SPLIT_BUCKETS.items()
@@ -75,7 +75,7 @@ def data_stage(config: RunConfig) -> Nodes:
         Node.STATISTICS_GEN.value
     )
     statistics = statistics_gen.outputs["statistics"]
-    # Inferred for review alone (`make schema`): what the run is checked against is the curated
+    # The inferred schema is only for review (`make schema`). The run is checked against the curated
     # schema.
     schema_gen = tfx.components.SchemaGen(statistics=statistics, infer_feature_shape=False).with_id(
         Node.SCHEMA_GEN.value
@@ -113,13 +113,13 @@ def data_stage(config: RunConfig) -> Nodes:
 
 
 def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
-    """Transform the movies, and make vectors for the words of their plots."""
+    """Transform the movies and make the word vectors of their plots."""
     transform = tfx.components.Transform(
         examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
         schema=nodes[Node.SCHEMA_IMPORTER].outputs["schema"],
         preprocessing_fn="transform.preprocessing.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=[Split.TRAIN], transform=list(Split)),
-        # Statistics of ids and weights say little, and would double the node's time.
+        # Statistics of ids and weights are of little use and would double the node's time.
         disable_statistics=True,
         custom_config={
             "transform": vars(config.transform),
@@ -140,7 +140,7 @@ def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
 
 
 def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
-    """Fit the simple baseline and the model, with or without a search of hyperparameters."""
+    """Fit the simple baseline and train the model, after a hyperparameter search if enabled."""
     simple_baseline = SimpleBaseline(
         examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
         seed=config.hparams.seed,
@@ -155,13 +155,13 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         "train_args": tfx.proto.TrainArgs(splits=[Split.TRAIN]),
         "eval_args": tfx.proto.EvalArgs(splits=[Split.EVAL]),
     }
-    search = _search(config, inputs)
+    search = _hyperparameters_node(config, inputs)
     trainer = tfx.components.Trainer(
         run_fn="trainer.run.run_fn",
         hyperparameters=search.outputs["best_hyperparameters"] if search else None,
         custom_config={
             "hparams": config.hparams.model_dump(),
-            "over_search": config.over_search,
+            "search_overrides": config.search_overrides,
             "sentence_store": str(config.sentence_store),
             "code_fingerprint": fingerprint("trainer.run"),
         },
@@ -170,11 +170,8 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     return _by_id(simple_baseline, *([search] if search else []), trainer)
 
 
-def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
-    """The Tuner if the run searches, else the best hyperparameters that an earlier run found.
-
-    None if the run should not use what was found.
-    """
+def _hyperparameters_node(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
+    """Return the Tuner, or the resolver of an earlier search's result, or None without either."""
     if not config.tuner.enabled:
         if config.ignore_search:
             return None
@@ -196,8 +193,8 @@ def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
     ).with_id(Node.TUNER.value)
 
 
-def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
-    """Measure the model and test it as it is served."""
+def evaluation_stage(config: RunConfig, nodes: Nodes) -> Nodes:
+    """Evaluate the model, and test it with the signatures that are served."""
     examples = nodes[Node.EXAMPLE_GEN].outputs["examples"]
     model = nodes[Node.TRAINER].outputs["model"]
     last_blessed = Resolver(
@@ -224,8 +221,8 @@ def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     return _by_id(last_blessed, evaluator, smoke_test)
 
 
-def release_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes:
-    """Push the model if it is blessed, and report on the run."""
+def push_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes:
+    """Push the model if it is blessed, and write the model report."""
     model = nodes[Node.TRAINER].outputs["model"]
     blessing = nodes[Node.EVALUATOR].outputs["blessing"]
     infra_blessing = nodes[Node.SMOKE_TEST].outputs["blessing"]

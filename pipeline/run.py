@@ -1,4 +1,4 @@
-"""One run of the pipeline on this machine: ingest, then the nodes, then what came of it."""
+"""One run on this machine: ingest, the pipeline's nodes, and a summary of the result."""
 
 import json
 import logging
@@ -17,12 +17,12 @@ from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
 from ingest import IngestSummary
 from pipeline import config as configuration
-from pipeline import earlier_search, failure, runner
+from pipeline import failure_report, previous_search, runner
 from pipeline.config import RunConfig
-from pipeline.console import Board, print_lines
-from pipeline.outcomes import describe
+from pipeline.console import ProgressTable, print_lines
+from pipeline.node_summary import summarize
 from pipeline.pipeline import create_pipeline
-from pipeline.runner import NodeResult, Status
+from pipeline.runner import NodeResult, NodeStatus
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import (
@@ -49,28 +49,31 @@ def run(
     console: Console,
     interrupted: threading.Event,
 ) -> ExitStatus:
-    """Run the pipeline and print what happens.
+    """Run the pipeline and print its progress and result.
 
     Args:
         data: Path. Directory with IMDb's dumps and plots.
-        output: Path. Directory for everything that the run makes.
+        output: Path. Directory for all files that the run writes.
         config_files: Sequence of Path. YAML files with settings.
         options: Mapping from str. Further options of `pipeline.config.load`.
         log_file: Path of the run's log.
-        console: Console for what a person should see; all other output goes to the log.
+        console: Console for messages to the user. All other output goes to the log.
         interrupted: Event that is set once the user has interrupted the run.
 
+    Returns:
+        The exit status.
+
     Raises:
-        UserError: The configuration, the data or a component's input is wrong.
+        UserError: The configuration, the data or the input of a component is invalid.
         TryAgainError: The disk is full.
     """
     ended: list[NodeResult] = []
     movies: IngestSummary | None = None
-    board = Board(console)
+    progress = ProgressTable(console)
     try:
-        with console.status("reading the settings …"):
+        with console.status("Reading the configuration …"):
             loaded = configuration.load(data.resolve(), output, config_files, **options)
-            config, notes = earlier_search.resolved(loaded)
+            config, notes = previous_search.apply_latest_search(loaded)
             if config.hparams.has_sentence_encoder:
                 ENCODERS[config.hparams.sentence_encoder].check_installed()
             token = versions.destination_token(config.model_directory)
@@ -80,49 +83,50 @@ def run(
         for name, path in (("data", config.data), ("output", output), ("log", log_file)):
             print_lines(console, f"{name:<8}{path}")
         print_lines(console, *(f"note: {note}" for note in notes), "")
-        with board.shown():
-            movies = _ingest(config, board)
-            _nodes(config, pipeline, board, log_file, ended)
-        return _show(config, console, movies, ended, log_file)
+        with progress.live():
+            movies = _run_ingest(config, progress)
+            _run_nodes(config, pipeline, progress, log_file, ended)
+        return _print_result(config, console, movies, ended, log_file)
     except Exception as error:
         if interrupted.is_set():
             raise
-        reasons = failure.reasons(error, log_file)
+        reasons = failure_report.error_lines(error, log_file)
         if movies is not None and ended:
             try:
-                with console.status("writing the report …"):
-                    page = failure.render(config, pipeline, movies, ended, error, reasons)
+                with console.status("Writing the report …"):
+                    page = failure_report.render(config, pipeline, movies, ended, error, reasons)
                     files.atomic_write_text(log_file.with_suffix(".html"), page)
                 print_lines(console, f"report  {log_file.with_suffix('.html')}")
             except Exception:
-                log.exception("there is no report of the run")
+                log.exception("the report of the run could not be written")
         if isinstance(error, DataAnomaliesError):
             print_lines(console, *reasons, title="stopped: the data have anomalies")
             return ExitStatus.ANOMALIES
         if isinstance(error, UserError):
             raise
         log.exception("the run failed")
-        if failure.is_full_disk(error):
+        if failure_report.is_disk_full(error):
             raise TryAgainError(
-                f"{output}: no space is left on the disk; make room and run the same command again"
+                f"{output}: no space is left on the disk. Free some space and run the same command "
+                "again."
             ) from error
         print_lines(console, *reasons, title="failed:")
         return ExitStatus.FAILED
 
 
-def _ingest(config: RunConfig, board: Board) -> IngestSummary:
-    def progress(name: str, done: int, total: int) -> None:
-        board.progress(f"{name} {done / total:.0%}" if total else name)
+def _run_ingest(config: RunConfig, progress: ProgressTable) -> IngestSummary:
+    def update(name: str, done: int, total: int) -> None:
+        progress.update_step(f"{name} {done / total:.0%}" if total else name)
 
-    board.begin("ingest")
+    progress.start_step("ingest")
     try:
-        report = ingest.build(config.data, config.movies, config.ingest, progress)
+        report = ingest.build(config.data, config.movies, config.ingest, update)
     except BaseException:
-        board.end("failed", "")
+        progress.end_step("failed", "")
         raise
     dropped = sum(report.dropped.values())
     rejected = sum(sum(reasons.values()) for reasons in report.rejected.values())
-    board.end(
+    progress.end_step(
         "cached" if report.reused else "done",
         f"{report.movies:,} movies of {report.titles:,} titles "
         f"({dropped:,} dropped, {rejected:,} lines rejected)",
@@ -130,20 +134,20 @@ def _ingest(config: RunConfig, board: Board) -> IngestSummary:
     return report
 
 
-def _nodes(
+def _run_nodes(
     config: RunConfig,
     pipeline: tfx.dsl.Pipeline,
-    board: Board,
+    progress: ProgressTable,
     log_file: Path,
     ended: list[NodeResult],
 ) -> None:
-    """Run the DAG; `ended` gets each node that ends, and so does a record beside the log."""
+    """Run the nodes; append each result to `ended` and to a JSON file beside the log."""
     record: list[dict[str, object]] = []
 
-    def end(result: NodeResult) -> None:
+    def on_end(result: NodeResult) -> None:
         ended.append(result)
-        board.end(result.status.value, describe(result))
-        # The start is recorded too, for whoever watches the process from outside.
+        progress.end_step(result.status.value, summarize(result))
+        # `benchmarks.pipeline` assigns its memory samples to nodes by their start times.
         record.append(
             {
                 "node": result.node,
@@ -159,19 +163,25 @@ def _nodes(
         files.atomic_write_text(
             config.schema_file, config.curated_schema.read_text(encoding="utf-8")
         )
-    runner.run(pipeline, board.begin, end, config.from_node, search_anew=config.search_anew)
+    runner.run(
+        pipeline,
+        progress.start_step,
+        on_end,
+        config.from_node,
+        force_search=config.force_search,
+    )
 
 
-def _show(
+def _print_result(
     config: RunConfig,
     console: Console,
     movies: IngestSummary,
     results: Sequence[NodeResult],
     log_file: Path,
 ) -> ExitStatus:
-    """Print what came of a run whose nodes all ended, the reason of a refusal last."""
-    node = {result.node: result for result in results}
-    blessing = node[Node.EVALUATOR].outputs["blessing"]
+    """Print the result of a complete run; the reasons of a refusal come last."""
+    nodes = {result.node: result for result in results}
+    blessing = nodes[Node.EVALUATOR].outputs["blessing"]
     verdict = read_verdict(blessing)
     console.print()
     console.print(verdict_table(verdict))
@@ -184,29 +194,29 @@ def _show(
         *(f"note: {note}" for note in verdict.notes),
         f"movies  {movies.movies:,} in {config.movies}",
         f"verdict {blessing / VERDICT_FILE}",
-        f"report  {node[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
+        f"report  {nodes[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
         f"log     {log_file}",
     )
-    pushed = node[Node.PUSHER].properties["pushed_model"]
+    pushed = nodes[Node.PUSHER].properties["pushed_model"]
     if pushed.get(PUSHED_PROPERTY):
         print_lines(console, f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}")
-        # A push out of the cache was made by an earlier run.
-        is_cached = node[Node.PUSHER].status is Status.CACHED
+        # If the Pusher's result comes from the cache, an earlier run pushed the model.
+        is_cached = nodes[Node.PUSHER].status is NodeStatus.CACHED
         outcome = "unchanged" if is_cached else pushed[OUTCOME_PROPERTY]
         console.print(f"{outcome}: version {pushed[PUSHED_VERSION_PROPERTY]}", style="bold green")
         return ExitStatus.OK
-    print_lines(console, f"model   not pushed; {config.model_directory} is as it was")
+    print_lines(console, f"model   not pushed; {config.model_directory} is unchanged")
     if not verdict.blessed:
         print_lines(console, *verdict.reasons, title="refused by the gate:")
     else:
-        tested = node[Node.SMOKE_TEST].properties["blessing"]
+        tested = nodes[Node.SMOKE_TEST].properties["blessing"]
         reason = tested.get(REASON_PROPERTY) or pushed.get(REASON_PROPERTY)
         print_lines(console, *str(reason).splitlines(), title="not pushed:")
     return ExitStatus.REFUSED
 
 
 def clear_unfinished(output: Path) -> None:
-    """Delete what an interruption left half-written now, not at the next run."""
+    """Delete the partial outputs of an interrupted run."""
     config = RunConfig(data=output, output=output)
     if config.metadata.exists():
         connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(

@@ -1,8 +1,8 @@
-"""Runs a pipeline on this machine, node by node, and tells what happens.
+"""A local pipeline runner that reports the status of each node.
 
-TFX's LocalDagRunner says nothing between the start and the end of a run, hides whether a result
-came from the cache, and leaves behind what a killed run was writing. This one launches the nodes
-with the same launcher, reports each, and first clears away what an earlier run left unfinished.
+TFX's LocalDagRunner reports nothing while a run goes on, does not tell whether a result came from
+the cache, and leaves partial outputs behind when it is killed. This runner uses the same launcher,
+reports each node, and first deletes the partial outputs of an interrupted run.
 """
 
 import logging
@@ -34,8 +34,8 @@ _Execution = metadata_store_pb2.Execution
 _UNFINISHED = (_Execution.NEW, _Execution.RUNNING)
 
 
-class Status(StrEnum):
-    """How a node ended."""
+class NodeStatus(StrEnum):
+    """Status of a node that has ended."""
 
     DONE = "done"
     CACHED = "cached"
@@ -44,18 +44,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of a node.
+    """Result of one node in a run.
 
     Attributes:
-        node: its id.
-        status: how it ended.
-        seconds: how long it took.
-        outputs: directories of the artifacts that it gave, by output key.
-        properties: what was recorded with those artifacts, by output key.
+        node: Id of the node.
+        status: Status of the node.
+        seconds: Float. Wall-clock time of the node.
+        outputs: Directories of the output artifacts, by output key.
+        properties: Custom properties of the output artifacts, by output key.
     """
 
     node: str
-    status: Status
+    status: NodeStatus
     seconds: float
     outputs: Mapping[str, Path] = field(default_factory=dict)
     properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -63,42 +63,43 @@ class NodeResult:
 
 def run(
     pipeline: tfx.dsl.Pipeline,
-    started: Callable[[str], None],
-    ended: Callable[[NodeResult], None],
+    on_start: Callable[[str], None],
+    on_end: Callable[[NodeResult], None],
     from_node: str | None = None,
     *,
-    search_anew: bool = False,
+    force_search: bool = False,
 ) -> None:
     """Run all nodes in order.
 
     Args:
-        pipeline: with a SQLite metadata store.
-        started: called with the id of each node that begins.
-        ended: called with what became of it, also if it failed.
-        from_node: this node and all that depend on it do not use the cache.
-        search_anew: the Tuner does not use the cache.
+        pipeline: Pipeline with a SQLite metadata store.
+        on_start: Function called with the id of each node when it starts.
+        on_end: Function called with the result of each node when it ends, even if it failed.
+        from_node: Id of a node that runs again, together with all nodes that depend on it, without
+            use of the cache. None uses the cache for all nodes.
+        force_search: Whether the Tuner runs without use of the cache.
 
     Raises:
-        UserError: there is no node `from_node`; the artifacts have been moved since the run that
-            made them; or as a component raises it.
-        RuntimeError: a node's inputs could not be resolved.
-        Exception: whatever a component raises; its node is then recorded as failed.
+        UserError: There is no node `from_node`, the output directory has been moved since the last
+            run, or a component raised a UserError.
+        RuntimeError: The inputs of a node could not be resolved.
+        Exception: A component failed. The failure is recorded in ML Metadata.
     """
     if from_node is not None:
         require_node(pipeline, from_node)
-    ir = _compiled(pipeline, datetime.now(UTC).isoformat())
+    ir = _compile(pipeline, datetime.now(UTC).isoformat())
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
-    again = _downstream(nodes, from_node) if from_node is not None else set()
-    for name in again | ({Node.TUNER} if search_anew else set()):
+    uncached = _downstream(nodes, from_node) if from_node is not None else set()
+    for name in uncached | ({Node.TUNER} if force_search else set()):
         nodes[name].execution_options.caching_options.enable_cache = False
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline.metadata_connection_config
     artifacts = Path(pipeline.pipeline_info.pipeline_root)
-    _require_in_place(connection, artifacts)
+    _check_not_moved(connection, artifacts)
     clear_unfinished(connection, artifacts)
 
     for name, node in nodes.items():
-        started(name)
+        on_start(name)
         start = time.monotonic()
         component = launcher.Launcher(
             pipeline_node=node,
@@ -111,49 +112,55 @@ def run(
         try:
             execution = component.launch()
         except BaseException:
-            ended(NodeResult(name, Status.FAILED, time.monotonic() - start))
+            on_end(NodeResult(name, NodeStatus.FAILED, time.monotonic() - start))
             raise
         seconds = time.monotonic() - start
-        result = _result(connection, name, execution and execution.execution_id, seconds)
-        ended(result)
-        if result.status is Status.FAILED:
-            raise RuntimeError(f"{name}: its inputs could not be resolved; the log says why")
+        result = _node_result(connection, name, execution and execution.execution_id, seconds)
+        on_end(result)
+        if result.status is NodeStatus.FAILED:
+            raise RuntimeError(
+                f"{name}: the inputs could not be resolved. See the log for the reason."
+            )
 
 
 def require_node(pipeline: tfx.dsl.Pipeline, name: str) -> None:
-    """Raise a `UserError` if a pipeline has no node of this name."""
+    """Raise a UserError if the pipeline has no node with this id."""
     names = [component.id for component in pipeline.components]
     if name not in names:
-        raise UserError(f"there is no node {name}. Nodes: {', '.join(names)}")
+        raise UserError(f"--from {name}: there is no such node. Choose one of: {', '.join(names)}.")
 
 
-def inputs(pipeline: tfx.dsl.Pipeline, node: str, run_id: str) -> dict[str, Artifact]:
-    """The first artifact of each input that a node is given in a run, of those that have any."""
-    ir = _compiled(pipeline, run_id)
-    wanted = next(one.pipeline_node for one in ir.nodes if one.pipeline_node.node_info.id == node)
+def resolve_inputs(pipeline: tfx.dsl.Pipeline, node_id: str, run_id: str) -> dict[str, Artifact]:
+    """Return the first input artifact of a node in a run by input key; empty inputs are omitted."""
+    nodes = [node.pipeline_node for node in _compile(pipeline, run_id).nodes]
+    node = next(node for node in nodes if node.node_info.id == node_id)
     with metadata.Metadata(pipeline.metadata_connection_config) as handle:
-        found = inputs_utils.resolve_input_artifacts(pipeline_node=wanted, metadata_handle=handle)
-    return {key: artifacts[0] for key, artifacts in found[0].items() if artifacts}
+        inputs = inputs_utils.resolve_input_artifacts(pipeline_node=node, metadata_handle=handle)
+    return {key: artifacts[0] for key, artifacts in inputs[0].items() if artifacts}
 
 
 def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> list[int]:
-    """Mark what an interrupted run left unfinished as cancelled and delete what it had written.
+    """Mark the unfinished executions of an interrupted run as cancelled and delete their outputs.
 
-    Only one run at a time may use the store and the directory.
+    Call it only while no run uses the metadata store and the artifacts.
 
     Args:
-        connection: of the metadata store.
-        artifacts: root of the artifacts, `<node>/<output key>/<execution id>`.
+        connection: Connection to the metadata store.
+        artifacts: Root directory of the artifacts, which are in
+            `<node>/<output key>/<execution id>`.
 
     Returns:
-        Ids of the executions cleared.
+        Ids of the executions that were cancelled.
     """
     with metadata.Metadata(connection) as handle:
         executions = handle.store.get_executions()
-        stale = [one for one in executions if one.last_known_state in _UNFINISHED]
-        for execution in stale:
-            log.warning("execution %d was interrupted; clearing what it left", execution.id)
-            # Working directories are not named by the execution; nothing that has ended needs one.
+        unfinished = [
+            execution for execution in executions if execution.last_known_state in _UNFINISHED
+        ]
+        for execution in unfinished:
+            log.warning("execution %d was interrupted; deleting its partial outputs", execution.id)
+            # The names of working directories do not contain the execution's id. All of them can
+            # be deleted, since no node is running.
             patterns = (
                 f"*/*/{execution.id}",
                 f"*/.system/*/{execution.id}",
@@ -162,25 +169,25 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
             for leftover in [path for pattern in patterns for path in artifacts.glob(pattern)]:
                 shutil.rmtree(leftover)
             execution.last_known_state = _Execution.CANCELED
-        if stale:
-            handle.store.put_executions(stale)
-    return [execution.id for execution in stale]
+        if unfinished:
+            handle.store.put_executions(unfinished)
+    return [execution.id for execution in unfinished]
 
 
-def _require_in_place(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> None:
-    """Refuse artifacts that ML Metadata knows by the path of another place."""
-    known = read_history(connection).artifacts.values()
-    for root in sorted({Path(*Path(one.uri).parts[:-3]) for one in known}):
+def _check_not_moved(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> None:
+    """Raise a UserError if ML Metadata has the artifacts at another path."""
+    recorded = read_history(connection).artifacts.values()
+    for root in sorted({Path(*Path(artifact.uri).parts[:-3]) for artifact in recorded}):
         if root.name != artifacts.name or root.absolute() == artifacts.absolute():
             continue
         if not root.exists() or not root.samefile(artifacts):
             raise UserError(
-                f"{artifacts.parent}: this directory was {root.parent} when it was made, and its "
-                "metadata name files there. Move it back, or choose another --output."
+                f"{artifacts.parent}: this output directory was moved from {root.parent}, but its "
+                "metadata contain absolute paths. Move it back, or choose another --output."
             )
 
 
-def _compiled(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
+def _compile(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
     ir = compiler.Compiler().compile(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(
         ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
@@ -189,28 +196,30 @@ def _compiled(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
 
 
 def _downstream(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
-    """The node and all that depend on it."""
-    found, waiting = set[str](), {start}
-    while waiting:
-        found.add(name := waiting.pop())
-        waiting |= {*nodes[name].downstream_nodes} - found
-    return found
+    """Return the ids of a node and of all nodes that depend on it."""
+    dependent, pending = set[str](), {start}
+    while pending:
+        dependent.add(name := pending.pop())
+        pending |= {*nodes[name].downstream_nodes} - dependent
+    return dependent
 
 
-def _result(
+def _node_result(
     connection: metadata_store_pb2.ConnectionConfig,
     node: str,
     execution_id: int | None,
     seconds: float,
 ) -> NodeResult:
     if execution_id is None:
-        return NodeResult(node, Status.FAILED, seconds)
+        return NodeResult(node, NodeStatus.FAILED, seconds)
     history = read_history(connection, execution_id)
     [execution] = history.executions
     outputs = history.outputs(execution)
     return NodeResult(
         node,
-        {CACHED: Status.CACHED, COMPLETE: Status.DONE}.get(execution.state, Status.FAILED),
+        {CACHED: NodeStatus.CACHED, COMPLETE: NodeStatus.DONE}.get(
+            execution.state, NodeStatus.FAILED
+        ),
         seconds,
         {key: Path(artifact.uri) for key, artifact in outputs.items()},
         {key: artifact.properties for key, artifact in outputs.items()},

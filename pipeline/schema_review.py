@@ -1,8 +1,8 @@
-"""Shows how the newest data differ from the curated schema, and writes what is accepted.
+"""Comparison of the newest data with the curated schema, and updates of the schema.
 
-A change of the schema is a deliberate act: nothing is written without `--write`, and each change is
-asked for unless `--yes` is given. Written are new features and wider ranges; all that is curated by
-hand (comparators, environments, presence, the comment at the head of the file) stays as it is.
+The schema changes only if the user confirms each change. The updates are new features and wider
+ranges. Everything else (comparators, environments, presence, the comment at the head of the file)
+is edited only by hand.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,81 +20,82 @@ from schema.features import SCHEMA_FILE
 from schema.names import STATISTICS_FILE, Node
 
 Statistics = Sequence[statistics_pb2.DatasetFeatureStatisticsList]
-"""StatisticsGen's statistics of each split."""
+"""Statistics of the data that StatisticsGen computed, one list per split."""
 
-_TYPE: Final = schema_pb2.FeatureType.Name
+_type_name: Final = schema_pb2.FeatureType.Name
 
 
 class Change(NamedTuple):
-    """One way in which the data differ from the curated schema.
+    """A difference between the data and the curated schema.
 
     Attributes:
-        feature: name of the feature.
-        difference: what differs, without a full stop.
-        accepted: the feature that the schema gets; None if the change is to be made by hand.
+        feature: Name of the feature.
+        difference: Description of the difference, without a full stop.
+        new_feature: Feature to write to the schema; None if only the user can resolve the
+            difference.
     """
 
     feature: str
     difference: str
-    accepted: schema_pb2.Feature | None = None
+    new_feature: schema_pb2.Feature | None = None
 
 
-def differences(
+def find_changes(
     curated: schema_pb2.Schema, inferred: schema_pb2.Schema, statistics: Statistics
 ) -> list[Change]:
-    """How data differ from the curated schema.
+    """Find the differences between the data and the curated schema.
 
     Args:
         curated: Schema that runs are checked against.
         inferred: Schema that SchemaGen inferred from the data.
-        statistics: Statistics of the data, which give the ranges that SchemaGen does not infer.
+        statistics: Statistics of the data, with the value ranges that SchemaGen does not infer.
 
     Returns:
-        The changes, in the order of the curated schema, new features last.
+        List of changes in the order of the curated schema; new features come last.
     """
-    of_data = {feature.name: feature for feature in inferred.feature}
+    new_features = {feature.name: feature for feature in inferred.feature}
     changes: list[Change] = []
     for feature in curated.feature:
-        found = of_data.pop(feature.name, None)
+        found = new_features.pop(feature.name, None)
         if found is not None:
-            changes += _differences_of(feature, found, statistics)
+            changes += _changes_of_feature(feature, found, statistics)
         elif feature.presence.min_fraction > 0:
-            changes.append(Change(feature.name, "not in the data, but required"))
+            changes.append(Change(feature.name, "required, but missing from the data"))
         else:
-            changes.append(Change(feature.name, "not in the data (optional)"))
-    for name, feature in of_data.items():
+            changes.append(Change(feature.name, "optional, and missing from the data"))
+    for name, feature in new_features.items():
         presence = "in every row" if feature.presence.min_fraction == 1.0 else "in some rows"
         added = schema_pb2.Feature()
         added.CopyFrom(feature)
-        # Without a shape Transform reads a missing value as one; a domain would need its list of
-        # values.
+        # A feature with a shape must have a value in every row. The domain of a string feature
+        # refers to a list of values that the curated schema does not have.
         added.ClearField("shape")
         added.ClearField("domain")
-        changes.append(Change(name, f"new: {_TYPE(feature.type)}, {presence}", added))
+        changes.append(Change(name, f"new feature: {_type_name(feature.type)}, {presence}", added))
     return changes
 
 
-def accepted(curated: schema_pb2.Schema, changes: Sequence[Change]) -> schema_pb2.Schema:
-    """A copy of the curated schema with the changes made that can be made."""
+def apply_changes(curated: schema_pb2.Schema, changes: Sequence[Change]) -> schema_pb2.Schema:
+    """Return a copy of the curated schema with all changes that have a new feature."""
     result = schema_pb2.Schema()
     result.CopyFrom(curated)
     known = {feature.name: feature for feature in result.feature}
     for change in changes:
-        if change.accepted is not None:
-            (known.get(change.feature) or result.feature.add()).CopyFrom(change.accepted)
+        if change.new_feature is not None:
+            (known.get(change.feature) or result.feature.add()).CopyFrom(change.new_feature)
     return result
 
 
-def render(schema: schema_pb2.Schema, header: str) -> str:
-    """A schema as the text of schema.pbtxt: the comment at its head and one canonical form."""
+def format_schema(schema: schema_pb2.Schema, header: str) -> str:
+    """Return the text of a schema file: the comment at its head and the schema in text format."""
     return header + text_format.MessageToString(schema)
 
 
 def read_schema(path: Path) -> tuple[str, schema_pb2.Schema]:
-    """The comment at the head of a schema file, and the schema.
+    """Read the comment at the head of a schema file, and the schema.
 
     Raises:
-        UserError: the file cannot be read or is no schema.
+        UserError: The file cannot be read or is not a schema.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -104,14 +105,14 @@ def read_schema(path: Path) -> tuple[str, schema_pb2.Schema]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except text_format.ParseError as error:
-        raise UserError(f"{path}: is not a schema in protobuf text format: {error}") from error
+        raise UserError(f"{path}: expected a schema in protobuf text format: {error}") from error
 
 
-def newest_data(output: Path) -> tuple[schema_pb2.Schema, Statistics]:
-    """What the newest run in an output directory inferred from its data, and their statistics.
+def read_newest(output: Path) -> tuple[schema_pb2.Schema, Statistics]:
+    """Read the inferred schema and the statistics of the newest run in an output directory.
 
     Raises:
-        UserError: no run there got as far as SchemaGen.
+        UserError: No run has completed SchemaGen.
     """
     runs = PastRuns(output)
     inferred = runs.newest(Node.SCHEMA_GEN, "schema").path
@@ -130,81 +131,86 @@ def review(
     write: bool,
     confirm: Callable[[Change], bool],
 ) -> None:
-    """Print how the data differ from the schema; write the changes that are confirmed.
+    """Print how the data differ from the curated schema, and write the confirmed changes.
 
     Args:
         schema_file: Path of the curated schema.
-        inferred: Schema that was inferred from the data.
-        statistics: Statistics of the data, one list for each split.
-        write: Whether the file may be written.
-        confirm: Function that decides on each change that can be made.
+        inferred: Schema that SchemaGen inferred from the data.
+        statistics: Statistics of the data, one list per split.
+        write: Whether changes may be written.
+        confirm: Function that returns whether to write a change.
 
     Raises:
-        UserError: the schema cannot be read or written.
+        UserError: The schema cannot be read or written.
     """
     header, curated = read_schema(schema_file)
-    changes = differences(curated, inferred, statistics)
+    changes = find_changes(curated, inferred, statistics)
     shown = schema_file
     if schema_file.is_relative_to(Path.cwd()):
         shown = schema_file.relative_to(Path.cwd())
-    print(f"{shown} and the data of the newest run:")
-    features = [feature.name for feature in curated.feature] + [one.feature for one in changes]
-    width = max(map(len, features))
-    for name in dict.fromkeys(features):
+    print(f"Comparison of {shown} with the data of the newest run:")
+    names = [feature.name for feature in curated.feature]
+    names += [change.feature for change in changes]
+    width = max(map(len, names))
+    for name in dict.fromkeys(names):
         of_feature = [change for change in changes if change.feature == name]
         for change in of_feature:
-            hand = " [by hand]" if change.accepted is None else ""
-            print(f"  {name:{width}}  {change.difference}{hand}")
+            mark = " [edit by hand]" if change.new_feature is None else ""
+            print(f"  {name:{width}}  {change.difference}{mark}")
         if not of_feature:
-            print(f"  {name:{width}}  as in the schema")
+            print(f"  {name:{width}}  no difference")
 
-    possible = [change for change in changes if change.accepted is not None]
-    if possible != changes:
-        print(f"What is marked [by hand] is yours to change, in the data or in {shown}.")
+    writable = [change for change in changes if change.new_feature is not None]
+    if writable != changes:
+        print(f"Resolve the differences marked [edit by hand] in the data or in {shown}.")
     if not write:
-        if possible:
-            print("Nothing is written. With --write, each other change can be accepted.")
+        if writable:
+            print("Nothing was written. Use --write to accept the other changes one by one.")
         return
-    wanted = [change for change in possible if confirm(change)]
-    if not wanted:
-        print("Nothing is written.")
+    confirmed = [change for change in writable if confirm(change)]
+    if not confirmed:
+        print("Nothing was written.")
         return
     try:
-        files.atomic_write_text(schema_file, render(accepted(curated, wanted), header))
+        files.atomic_write_text(
+            schema_file, format_schema(apply_changes(curated, confirmed), header)
+        )
     except OSError as error:
         message = f"{schema_file}: cannot be written: {error.strerror}"
         raise from_os_error(error, message) from error
-    print(f"Written to {shown}: {len(wanted)} of {len(possible)} changes.")
+    print(f"Wrote {len(confirmed)} of {len(writable)} changes to {shown}.")
 
 
-def _differences_of(
-    feature: schema_pb2.Feature, of_data: schema_pb2.Feature, statistics: Statistics
+def _changes_of_feature(
+    feature: schema_pb2.Feature, inferred: schema_pb2.Feature, statistics: Statistics
 ) -> Iterator[Change]:
-    """Differences of one feature that both the curated schema and the data have."""
+    """Find the differences of a feature that is in both the curated schema and the data."""
     name = feature.name
     columns = [
         getattr(column, str(column.WhichOneof("stats")))
-        for one in statistics
-        for dataset in one.datasets[:1]
+        for split in statistics
+        for dataset in split.datasets[:1]
         for column in dataset.features
         if column.path.step[0] == name
     ]
     filled = sum(column.common_stats.tot_num_values for column in columns)
-    # A column without any value has no type, and SchemaGen calls it BYTES.
-    if filled and feature.type != of_data.type:
-        difference = f"{_TYPE(of_data.type)} values, the schema says {_TYPE(feature.type)}"
+    # SchemaGen infers BYTES for a column that has no values.
+    if filled and feature.type != inferred.type:
+        expected = _type_name(feature.type)
+        difference = f"type {_type_name(inferred.type)}, the schema expects {expected}"
         yield Change(name, difference)
         return
-    rows = sum(dataset.num_examples for one in statistics for dataset in one.datasets[:1])
-    least = feature.presence.min_fraction
+    rows = sum(dataset.num_examples for split in statistics for dataset in split.datasets[:1])
+    minimum = feature.presence.min_fraction
     if feature.value_count.max == 1 and rows:
         if any(column.common_stats.max_num_values > 1 for column in columns):
-            yield Change(name, "several values in some rows, the schema allows one")
+            yield Change(name, "several values in some rows, the schema expects one")
         elif feature.value_count.min == 1 and filled < rows:
             yield Change(name, f"{rows - filled} of {rows} rows have no value")
-        elif filled < least * rows:
+        elif filled < minimum * rows:
             share = filled / rows
-            yield Change(name, f"{share:.1%} of the rows have a value, the schema asks {least:.1%}")
+            difference = f"{share:.1%} of the rows have a value, the schema expects {minimum:.1%}"
+            yield Change(name, difference)
     yield from _wider_range(
         feature,
         [
@@ -217,10 +223,10 @@ def _differences_of(
 
 
 def _wider_range(
-    feature: schema_pb2.Feature, numbers: Sequence[statistics_pb2.NumericStatistics]
+    feature: schema_pb2.Feature, columns: Sequence[statistics_pb2.NumericStatistics]
 ) -> Iterator[Change]:
     kind = feature.WhichOneof("domain_info")
-    if kind not in ("int_domain", "float_domain") or not numbers:
+    if kind not in ("int_domain", "float_domain") or not columns:
         return
     wider = schema_pb2.Feature()
     wider.CopyFrom(feature)
@@ -228,10 +234,10 @@ def _wider_range(
     number = int if kind == "int_domain" else float
     bounds = []
     for bound, pick in (("min", min), ("max", max)):
-        value = number(pick(getattr(one, bound) for one in numbers))
-        known = getattr(before, bound)
-        if before.HasField(bound) and pick(value, known) != known:
+        value = number(pick(getattr(column, bound) for column in columns))
+        expected = getattr(before, bound)
+        if before.HasField(bound) and pick(value, expected) != expected:
             setattr(domain, bound, value)
-            bounds.append(f"{bound} {value}, the schema says {known}")
+            bounds.append(f"{bound} {value}, the schema expects {expected}")
     if bounds:
         yield Change(feature.name, ", ".join(bounds), wider)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run in the same way."""
+"""Signal handling: Ctrl-C and SIGTERM interrupt a run in the same way."""
 
 import signal
 import threading
@@ -6,39 +6,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-INTERRUPT_AGAIN_SECONDS: Final = 2.0
+REPEAT_INTERVAL_SECONDS: Final = 2.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Make SIGTERM a KeyboardInterrupt, as SIGINT is.
+    """Raise KeyboardInterrupt on SIGTERM as well as on SIGINT.
 
-    An interruption that is raised in a destructor, for example, is lost; so it is raised again
-    until the block ends.
+    A KeyboardInterrupt can get lost, for example in a destructor. It is therefore raised again
+    every `REPEAT_INTERVAL_SECONDS` until the block ends.
 
     Yields:
-        Is set once a signal has come.
+        Event that is set once a signal has arrived.
     """
     interrupted = threading.Event()
 
     def interrupt(signum: int, frame: object) -> None:
         del signum, frame
         interrupted.set()
-        signal.setitimer(signal.ITIMER_REAL, INTERRUPT_AGAIN_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, REPEAT_INTERVAL_SECONDS)
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
     try:
         yield interrupted
     finally:
-        ignore()
+        ignore_signals()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def ignore() -> None:
-    """Let nothing interrupt what is cleared away after an interruption."""
+def ignore_signals() -> None:
+    """Ignore further signals, so that nothing interrupts the clean-up after an interruption."""
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

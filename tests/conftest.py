@@ -73,10 +73,10 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Project, Run]"
         # Fails in a second worker: then the group has come apart, and the run is made twice.
         (tmp_path_factory.getbasetemp().parent / FIRST_RUN).mkdir()
     project = Project(tmp_path_factory.mktemp("project"))
-    project.make()
+    project.create()
     run = project.run()
     for name in ("checkout", "data", "output"):
-        _copy(project.folder / name, project.folder / "kept" / name)
+        _copy(project.directory / name, project.directory / "kept" / name)
     return project, run
 
 
@@ -86,8 +86,8 @@ def project(first_run: "tuple[Project, Run]") -> "Iterator[Project]":
     project, _ = first_run
     yield project
     for name in ("checkout", "data", "output"):
-        shutil.rmtree(project.folder / name, ignore_errors=True)
-        _copy(project.folder / "kept" / name, project.folder / name)
+        shutil.rmtree(project.directory / name, ignore_errors=True)
+        _copy(project.directory / "kept" / name, project.directory / name)
 
 
 @pytest.fixture(scope="session")

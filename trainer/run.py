@@ -79,7 +79,7 @@ def resolve_hparams(
 
     Args:
         custom_config: Custom configuration of the Trainer or Tuner. `hparams` are the configured
-            hyperparameters; `over_search` are those of them that override the Tuner's.
+            hyperparameters; `search_overrides` are those of them that override the Tuner's.
         tuned: Configuration of the `keras_tuner.HyperParameters` that the Tuner found; None if
             there was no search.
 
@@ -88,7 +88,9 @@ def resolve_hparams(
     """
     config = custom_config or {}
     found = keras_tuner.HyperParameters.from_config(tuned).values if tuned else {}
-    return HParams.model_validate(config.get("hparams", {}) | found | config.get("over_search", {}))
+    return HParams.model_validate(
+        config.get("hparams", {}) | found | config.get("search_overrides", {})
+    )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How good the model is, beside the baselines that somebody would try first.
+"""Comparison of the pipeline's model with baselines.
 
 python -m benchmarks.quality --data imdb --output runs/imdb
 """
@@ -8,5 +8,5 @@ import os
 from pipeline.console import import_tensorflow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# The modules import TensorFlow, whose own lines would stand before an error message.
+# Importing TensorFlow here suppresses the messages that it prints at import.
 import_tensorflow()

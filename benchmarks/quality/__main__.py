@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks.quality --help`."""
+"""Command line of the comparison: `python -m benchmarks.quality --help`."""
 
 import argparse
 import hashlib
@@ -12,44 +12,44 @@ from typing import Final, TextIO
 from rich.console import Console
 
 from benchmarks import tables
-from benchmarks.origin import PROJECT, origin
+from benchmarks.provenance import PROJECT, provenance
 from benchmarks.quality import comparison, dataset, report, run
 from benchmarks.quality.analysis import analysis
-from benchmarks.quality.arms import ARMS
-from benchmarks.quality.dataset import ALL_FIELDS, JUDGED, Movies
+from benchmarks.quality.baselines import BASELINES
+from benchmarks.quality.dataset import ALL_FIELDS, TEST_VIEW, Movies
 from benchmarks.quality.features import Features
-from benchmarks.quality.leakage import leakage
+from benchmarks.quality.leakage import count_leakage
 from benchmarks.quality.scores import Predictions
 from pipeline.config import RunConfig
-from pipeline.console import Board, quiet
+from pipeline.console import ProgressTable, redirect_to_log
 from schema import command
 from schema import features as raw
 from schema.errors import ExitStatus, UserError
 from schema.fingerprint import fingerprint
 
-COMPARISON, ANALYSIS = "comparison", "analysis"
-"""Markers in the document."""
+COMPARISON_MARKER: Final = "comparison"
+ANALYSIS_MARKER: Final = "analysis"
 
-CODE: Final = (
-    "benchmarks.quality.arms",
+BASELINE_MODULES: Final = (
+    "benchmarks.quality.baselines",
     "benchmarks.quality.features",
     "benchmarks.quality.dataset",
 )
-"""Modules that the baselines' results depend on."""
+"""Modules whose changes make the stored baselines invalid."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare and print; returns the exit status, that of the pipeline where it failed."""
-    parser = tables.parser(
+    """Compare and print; return the exit status, which is that of the pipeline if it failed."""
+    parser = tables.command_parser(
         "benchmarks.quality",
-        "Compare the served model of a run with baselines on the run's own splits.",
+        "Compare the served model of a run with baselines on the splits of that run.",
     )
     parser.add_argument(
         "--data",
         type=Path,
         default=PROJECT / "data" / "sample",
         metavar="DIR",
-        help="what to run the pipeline on where the output directory has no served model "
+        help="data for a run of the pipeline if the output directory has no served model "
         "(default: the bundled sample)",
     )
     parser.add_argument(
@@ -57,91 +57,95 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         default=Path("output"),
         metavar="DIR",
-        help="of the run; the baselines' results are kept there too (default: %(default)s)",
+        help="output directory of the run, in which the fitted baselines are also stored "
+        "(default: %(default)s)",
     )
     parser.add_argument(
-        "--arms",
+        "--baselines",
         nargs="+",
-        choices=ARMS,
-        default=list(ARMS),
-        metavar="ARM",
-        help=f"baselines to compare with (default: all): {', '.join(ARMS)}",
+        choices=BASELINES,
+        default=list(BASELINES),
+        metavar="NAME",
+        help=f"baselines to compare with (default: all): {', '.join(BASELINES)}",
     )
     options = parser.parse_args(arguments)
     return command.run(lambda: _compare(options))
 
 
 def _compare(options: argparse.Namespace) -> int:
-    """Make the run if there is none, compare, and print and insert the tables."""
+    """Run the pipeline if necessary, compare, and publish the tables."""
     output = options.output.resolve()
     if options.report:
-        # A mistake in the document ends the command before the work.
-        for name in (COMPARISON, ANALYSIS):
-            tables.around(options.report, name)
+        # Report a missing marker before the work begins.
+        for name in (COMPARISON_MARKER, ANALYSIS_MARKER):
+            tables.split_at_markers(options.report, name)
     model = run.served_model(output)
     if model is None:
-        print(f"{output}: no model is served from there; the pipeline runs first", flush=True)
+        print(f"{output}: there is no served model. Running the pipeline first.", flush=True)
         script = str(PROJECT / "pipeline" / "run_local.py")
         pipeline = [sys.executable, script, "--data", str(options.data), "--output", str(output)]
         if status := subprocess.run(pipeline).returncode:
             return status
         model = run.served_model(output)
     if model is None:
-        raise UserError(f"{output}: the run has pushed no model")
-    texts = _texts(model, run.examples_of(model, output), output, options.arms)
+        raise UserError(f"{output}: the run has not pushed a model.")
+    texts = _texts(model, run.examples_of(model, output), output, options.baselines)
     tables.publish(texts, options.report)
     return ExitStatus.OK
 
 
-def _texts(model: Path, examples: Path, output: Path, arms: Sequence[str]) -> dict[str, str]:
-    """The comparison and the analysis, in Markdown."""
-    heading = origin("benchmarks.quality")
+def _texts(model: Path, examples: Path, output: Path, baselines: Sequence[str]) -> dict[str, str]:
+    """Return the comparison and the analysis in Markdown."""
+    heading = provenance("benchmarks.quality")
     log = f"quality-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     logs = RunConfig(data=output, output=output).logs
-    with quiet(logs / log) as screen, _board(screen).shown() as board:
-        board.begin("movies")
-        splits = dataset.of_run(examples)
-        found = leakage(splits)
-        views = dataset.views(splits)
-        board.end("done", ", ".join(f"{len(some):,} {name}" for name, some in splits.items()))
+    with redirect_to_log(logs / log) as screen, _progress_table(screen).live() as progress:
+        progress.start_step("movies")
+        splits = dataset.load_splits(examples)
+        leakage = count_leakage(splits)
+        views = dataset.make_views(splits)
+        progress.end_step(
+            "done", ", ".join(f"{len(movies):,} {name}" for name, movies in splits.items())
+        )
 
-        features, folder = Features(views), output / "quality" / _digest(splits)
-        outcomes = {}
-        for arm in arms:
-            board.begin(arm)
-            fitted, kept = comparison.fit(arm, features, folder)
-            outcomes[arm] = comparison.judge(arm, fitted, views)
-            board.end("cached" if kept else "done", ARMS[arm].title.replace("**", ""))
+        features, directory = Features(views), output / "quality" / _digest(splits)
+        results = {}
+        for name in baselines:
+            progress.start_step(name)
+            fitted, loaded = comparison.fit_baseline(name, features, directory)
+            results[name] = comparison.evaluate_baseline(name, fitted, views)
+            status = "cached" if loaded else "done"
+            progress.end_step(status, BASELINES[name].title.replace("**", ""))
 
-        board.begin("the pipeline's model")
-        outcomes[report.MODEL] = comparison.judge_model(model, views)
-        board.end("done", f"version {model.name}")
+        progress.start_step("the pipeline's model")
+        results[report.MODEL] = comparison.evaluate_pipeline_model(model, views)
+        progress.end_step("done", f"version {model.name}")
 
-        board.begin("report")
-        labels = dataset.genres(views[JUDGED])
-        shown: dict[str, Predictions] = {
-            arm: outcomes[arm].predictions[ALL_FIELDS]
-            for arm in (report.PRACTITIONER, report.MODEL)
-            if arm in outcomes
+        progress.start_step("report")
+        labels = dataset.genres(views[TEST_VIEW])
+        predictions: dict[str, Predictions] = {
+            name: results[name].predictions[ALL_FIELDS]
+            for name in (report.STRONG_BASELINE, report.MODEL)
+            if name in results
         }
         texts = {
-            COMPARISON: f"{heading}:\n\n{report.comparison(labels, outcomes, found)}",
-            ANALYSIS: analysis(splits, views[JUDGED], shown),
+            COMPARISON_MARKER: f"{heading}:\n\n{report.comparison(labels, results, leakage)}",
+            ANALYSIS_MARKER: analysis(splits, views[TEST_VIEW], predictions),
         }
-        board.end("done", "")
+        progress.end_step("done", "")
     return texts
 
 
-def _board(screen: TextIO) -> Board:
-    return Board(Console(file=screen, highlight=False, markup=False))
+def _progress_table(screen: TextIO) -> ProgressTable:
+    return ProgressTable(Console(file=screen, highlight=False, markup=False))
 
 
 def _digest(splits: Mapping[str, Movies]) -> str:
-    """Names the movies and the code that the baselines' results depend on."""
-    digest = hashlib.sha256(fingerprint(*CODE).encode())
-    for some in splits.values():
+    """Return a digest of the movies and the code on which the baselines depend."""
+    digest = hashlib.sha256(fingerprint(*BASELINE_MODULES).encode())
+    for movies in splits.values():
         for name in raw.CSV_COLUMNS:
-            digest.update(repr(some[name].tolist()).encode())
+            digest.update(repr(movies[name].tolist()).encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,12 +1,12 @@
-"""What each part of the model brings: paired trainings with and without it.
+"""Ablation study: trainings of the model without each of its parts.
 
 python -m benchmarks.quality.ablation --output runs/imdb --report docs/quality.md
 
-Each variant differs from the whole model by hyperparameters or by inputs that are unknown in all
-movies. The variants of one seed share what is prepared before the training, so that their
-difference is paired. On the eval split a variant is judged by cross-fitting: members are weighed
-and thresholds chosen on one half of the movies, and the other half is judged; movies that belong
-together are in the same half. The best epoch is chosen on the whole eval split, by mAP. On the test
+Each variant differs from the full model in its hyperparameters, or in inputs that are missing in
+all movies. The variants of one seed share the computation before the training, so their differences
+are paired. On the eval split the scores are cross-fitted: stacking weights and thresholds are
+fitted on one half of the movies and evaluated on the other, and movies with the same split key are
+in the same half. The best epoch is that with the highest mAP on the whole eval split. On the test
 split the decision rule is that of the whole eval split, as in a run of the pipeline.
 """
 
@@ -28,7 +28,7 @@ import tensorflow_transform as tft
 from tfx import v1 as tfx
 
 from benchmarks import tables
-from benchmarks.origin import origin
+from benchmarks.provenance import provenance
 from benchmarks.quality import run, scores
 from pipeline.config import RunConfig
 from schema import command
@@ -46,71 +46,73 @@ from trainer.features.fields import PLOT_LOGITS, mask_fields
 from trainer.hparams import HParams
 from transform import features as xf
 
-ABLATION: Final = "ablation"
-"""Marker in the document."""
+ABLATION_MARKER: Final = "ablation"
 
 SCORES: Final = ("macro-F1", "micro-F1", "mAP")
-PATTERNS: Final = {"all fields": None, "plot and title": 0}
-"""Which fields of the judged movies are known: None is all that the movies have, a number an index
-of `trainer.ensemble.decision_rule.MISSINGNESS_PATTERNS`."""
+MISSINGNESS_PATTERNS: Final = {"all fields": None, "plot and title": 0}
+"""Missingness patterns under which the movies are evaluated. None keeps all fields; a number is an
+index of `trainer.ensemble.decision_rule.MISSINGNESS_PATTERNS`."""
 
 
 class Variant(NamedTuple):
-    """A training that differs from the whole model's in hyperparameters, or in inputs hidden."""
+    """A variant of the model.
+
+    Attributes:
+        name: Name in the table.
+        changes: Hyperparameters that differ from those of the full model.
+        mask: Function that removes information from the inputs; None keeps all inputs.
+    """
 
     name: str
     changes: Mapping[str, Any] = {}
     mask: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
 
-WHOLE: Final = Variant("the whole model")
+FULL_MODEL: Final = Variant("full model")
 
 VARIANTS: Final = (
     Variant("no word encoder", {"word_encoder": "none"}),
     Variant("word_encoder: cnn", {"word_encoder": "cnn"}),
     Variant("word_encoder: rnn", {"word_encoder": "rnn"}),
     Variant("no sentence encoder", {"sentence_encoder": "none"}),
-    Variant("neither", {"word_encoder": "none", "sentence_encoder": "none"}),
-    Variant("one tree for each genre", {"trees": 1}),
-    Variant("nobody known", mask=partial(mask_fields, people=0.0)),
+    Variant("no encoder", {"word_encoder": "none", "sentence_encoder": "none"}),
+    Variant("one tree per genre", {"trees": 1}),
+    Variant("no people", mask=partial(mask_fields, people=0.0)),
+    Variant("no people target encoding", mask=partial(mask_fields, people=0.0, credit_counts=1.0)),
+    Variant("no numbers", mask=partial(mask_fields, numbers=0.0)),
+    Variant("no title regression", mask=partial(mask_fields, title=0.0)),
+    # These features are 0 for an empty plot.
     Variant(
-        "no genres of the people's other movies",
-        mask=partial(mask_fields, people=0.0, credit_counts=1.0),
-    ),
-    Variant("no numbers known", mask=partial(mask_fields, numbers=0.0)),
-    Variant("no regression on the title", mask=partial(mask_fields, title=0.0)),
-    # Zero is what these features are if nothing is known.
-    Variant(
-        "no regression on the plot",
+        "no plot regression",
         mask=lambda inputs: {**inputs, PLOT_LOGITS: 0 * inputs[PLOT_LOGITS]},
     ),
-    Variant("no hiding of fields in training", {"field_dropout": 0.0}),
-    # Last, since it is prepared in another way than the others.
+    Variant("no field dropout", {"field_dropout": 0.0}),
+    # This variant comes last, since it cannot share the computation before the training.
     Variant("no fine-tuning", {"finetuned_layers": 0}),
 )
 
-NAMES: Final = tuple(variant.name for variant in VARIANTS)
+VARIANT_NAMES: Final = tuple(variant.name for variant in VARIANTS)
 
-Figures = dict[Split, list[float]]
-"""By split, `SCORES` for each of `PATTERNS`."""
+SplitScores = dict[Split, list[float]]
+"""For each split, the `SCORES` for each of `MISSINGNESS_PATTERNS`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train all variants and print the tables; returns the exit status."""
-    parser = tables.parser(
+    """Train all variants and print the tables; return the exit status."""
+    parser = tables.command_parser(
         "benchmarks.quality.ablation",
-        "Train the model of a run again without each of its parts in turn.",
+        "Train the model of a run again without each of its parts.",
     )
     add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="of the run")
-    add("--epochs", type=int, default=3, metavar="N", help="epochs of each training (default: 3)")
-    add("--seeds", type=int, default=3, metavar="N", help="seeds of each variant (default: 3)")
+    add("--output", type=Path, required=True, metavar="DIR", help="output directory of the run")
+    add("--epochs", type=int, default=3, metavar="N", help="epochs per training (default: 3)")
+    add("--seeds", type=int, default=3, metavar="N", help="seeds per variant (default: 3)")
     add(
         "--only",
         nargs="+",
-        choices=NAMES,
+        choices=VARIANT_NAMES,
         metavar="NAME",
-        help="these variants and no others, as the table names them",
+        help="train only these variants, which have the names of the table",
     )
     options = parser.parse_args(arguments)
     return command.run(lambda: _ablate(options))
@@ -118,18 +120,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ablate(options: argparse.Namespace) -> None:
     if options.report:
-        # A mistake in the document ends the command before the work.
-        tables.around(options.report, ABLATION)
-    heading = origin("benchmarks.quality.ablation")
-    experiment = Experiment(options.output.resolve(), options.epochs)
-    variants = [WHOLE, *(one for one in VARIANTS if one.name in (options.only or NAMES))]
-    found: dict[str, list[Figures]] = {variant.name: [] for variant in variants}
+        # Report a missing marker before the work begins.
+        tables.split_at_markers(options.report, ABLATION_MARKER)
+    heading = provenance("benchmarks.quality.ablation")
+    study = AblationStudy(options.output.resolve(), options.epochs)
+    variants = [
+        FULL_MODEL,
+        *(variant for variant in VARIANTS if variant.name in (options.only or VARIANT_NAMES)),
+    ]
+    results: dict[str, list[SplitScores]] = {variant.name: [] for variant in variants}
     for seed in range(options.seeds):
         for number, variant in enumerate(variants, 1 + seed * len(variants)):
             started = time.monotonic()
-            figures = experiment.figures(variant, seed)
-            found[variant.name].append(figures)
-            shown = " ".join(f"{figure:.4f}" for values in figures.values() for figure in values)
+            scores_by_split = study.train_and_score(variant, seed)
+            results[variant.name].append(scores_by_split)
+            shown = " ".join(f"{score:.4f}" for row in scores_by_split.values() for score in row)
             print(
                 f"{number} of {len(variants) * options.seeds}: seed {seed}, {variant.name}: "
                 f"{shown} ({time.monotonic() - started:.0f} s)",
@@ -138,47 +143,60 @@ def _ablate(options: argparse.Namespace) -> None:
             )
     parts = [f"{heading}, {options.epochs} epochs each, number of seeds: {options.seeds}"]
     for split in (Split.EVAL, Split.TEST):
-        parts += [f"On the {split} split:", _table(split, found)]
-    tables.publish({ABLATION: "\n\n".join(parts)}, options.report)
+        parts += [f"On the {split} split:", _table(split, results)]
+    tables.publish({ABLATION_MARKER: "\n\n".join(parts)}, options.report)
 
 
-def _table(split: Split, found: Mapping[str, Sequence[Figures]]) -> str:
-    """Means of the whole model, then mean paired differences; ± is the standard deviation."""
-    whole = np.array([one[split] for one in found[WHOLE.name]])
-    rows = [[WHOLE.name, *(f"{value:.4f}" for value in whole.mean(0))]]
-    for name, figures in found.items():
-        if name != WHOLE.name:
-            away = np.array([one[split] for one in figures]) - whole
-            cells = [f"{mean:+.4f}" for mean in away.mean(0)]
-            if len(away) > 1:
-                spread = away.std(0, ddof=1)
-                cells = [f"{cell} ± {one:.4f}" for cell, one in zip(cells, spread, strict=True)]
+def _table(split: Split, results: Mapping[str, Sequence[SplitScores]]) -> str:
+    """Return the means of the full model and the mean paired differences of the variants.
+
+    With several seeds, ± is the standard deviation of the differences.
+    """
+    full = np.array([scores[split] for scores in results[FULL_MODEL.name]])
+    rows = [[FULL_MODEL.name, *(f"{value:.4f}" for value in full.mean(0))]]
+    for name, by_seed in results.items():
+        if name != FULL_MODEL.name:
+            differences = np.array([scores[split] for scores in by_seed]) - full
+            cells = [f"{mean:+.4f}" for mean in differences.mean(0)]
+            if len(differences) > 1:
+                deviations = differences.std(0, ddof=1)
+                cells = [
+                    f"{cell} ± {deviation:.4f}"
+                    for cell, deviation in zip(cells, deviations, strict=True)
+                ]
             rows.append([name, *cells])
-    return tables.table(["", *(f"{what}: {one}" for what in PATTERNS for one in SCORES)], rows)
+    return tables.table(
+        ["", *(f"{pattern}: {score}" for pattern in MISSINGNESS_PATTERNS for score in SCORES)], rows
+    )
 
 
-class Experiment:
-    """Trains variants of the model of a run on the examples of that run."""
+class AblationStudy:
+    """Trainer of variants of a run's model on the examples of that run."""
 
     def __init__(self, output: Path, epochs: int) -> None:
-        """Find the served model of an output directory, and what it was trained on.
+        """Find the served model of a run and its training data.
+
+        Args:
+            output: Output directory of the run.
+            epochs: Int. Epochs of each training.
 
         Raises:
-            UserError: no model is served from there.
+            UserError: The output directory has no served model.
         """
         model = run.served_model(output)
         if model is None:
-            raise UserError(f"{output}: no model is served from there. Run the pipeline first.")
+            raise UserError(f"{output}: there is no served model. Run the pipeline first.")
         record = json.loads((model / EXTRA_ASSETS / TRAINING_RECORD_FILE).read_text())
         self.hparams = HParams(**record["hparams"] | {"epochs": epochs})
         self.inputs = run.trainer_inputs(model, output)
         self.store = RunConfig(data=output, output=output).sentence_store
-        # A store keeps the newest encoder alone, and that of the run is to stay.
+        # A store contains only the newest encoder. Other encoders use a temporary store, so that
+        # that of the run is preserved.
         self._other_store = tempfile.TemporaryDirectory()
         self._prepared: tuple[HParams, training.TrainingInputs, Rows] | None = None
 
-    def figures(self, variant: Variant, seed: int) -> Figures:
-        """Train one variant and judge it on both splits; `seed` is added to that of the run."""
+    def train_and_score(self, variant: Variant, seed: int) -> SplitScores:
+        """Train a variant and return its scores; `seed` is added to the seed of the run."""
         hparams = self.hparams.updated({"seed": self.hparams.seed + seed, **variant.changes})
         prepared, test = self._prepare(hparams)
         if variant.mask:
@@ -200,7 +218,7 @@ class Experiment:
         found = {
             split: [
                 score
-                for pattern in PATTERNS.values()
+                for pattern in MISSINGNESS_PATTERNS.values()
                 for score in _scores(members, judged, pattern)
             ]
             for split, judged in ((Split.EVAL, crossed), (Split.TEST, whole))
@@ -209,13 +227,13 @@ class Experiment:
         return found
 
     def _prepare(self, hparams: HParams) -> tuple[training.TrainingInputs, Rows]:
-        """What precedes the training, and the test split; once for all variants that share it."""
+        """Return the training inputs and the test split, shared between variants if possible."""
         shared = self.hparams.updated(
             {"seed": hparams.seed, "finetuned_layers": hparams.finetuned_layers}
         )
         if self._prepared and self._prepared[0] == shared:
             return self._prepared[1:]
-        # The former one goes before the next takes as much memory.
+        # Free the memory of the previous inputs first.
         self._prepared = None
         same = shared.seed == self.hparams.seed
         directory = self.store if same else Path(self._other_store.name)
@@ -244,7 +262,7 @@ class Experiment:
 
 
 def _halves(rows: Rows) -> tuple[Rows, Rows]:
-    """Two halves of a split; movies that belong together are in the same half."""
+    """Divide a split in halves; movies with the same split key are in the same half."""
     groups = np.asarray(rows.inputs[xf.SPLIT_GROUP]) % 2
 
     def half(which: int) -> Rows:
@@ -260,7 +278,13 @@ def _scores(
     judged: Sequence[tuple[Rows, decision_rule.DecisionRule]],
     pattern: int | None,
 ) -> list[float]:
-    """`SCORES` of the movies of some parts, each decided in its way, with what a pattern knows."""
+    """Return the `SCORES` of the movies of all parts, each with its own decision rule.
+
+    Args:
+        members: Model that outputs the logits of all members.
+        judged: Movies and decision rule of each part.
+        pattern: Int. Index of the missingness pattern; None keeps all fields.
+    """
     infer, names = data.inference_function(members), data.input_names(members)
     labels, probabilities, decided = [], [], []
     for rows, rule in judged:

@@ -1,4 +1,4 @@
-"""Where the model is strong and weak, read from its predictions on the test split."""
+"""Analysis of the model's predictions on the test split by genre, slice and label."""
 
 import itertools
 import re
@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmarks.quality import leakage
 from benchmarks.quality.dataset import SEED, Movies, genres
-from benchmarks.quality.report import MODEL, SHORT_TITLES, short
+from benchmarks.quality.report import MODEL, SHORT_TITLES, format_score
 from benchmarks.quality.scores import Predictions, scores
 from benchmarks.tables import table
 from ingest.split_key import MAX_SHINGLE_MOVIES, SHINGLE_WORDS
@@ -20,86 +20,105 @@ from report.metrics import Floats, Labels, confusion_counts, ratio
 from schema import features as raw
 from schema.genres import GENRES
 
-MOST: Final = 15
-"""Rows of the tables of confusions and of doubts."""
-LEAST_MOVIES: Final = 30
-"""Movies that a slice must have to be shown."""
+MAX_ROWS: Final = 15
+"""Largest number of rows in the tables of confusions and of doubtful labels."""
+
+MIN_SLICE_MOVIES: Final = 30
+"""Smallest number of movies of a slice that is shown."""
 
 RANDOM_PAIRS: Final = 10_000
+"""Number of random pairs of movies with which the agreement is compared."""
 
-FOREIGN_ARTICLE: Final = re.compile(
+_FOREIGN_ARTICLE: Final = re.compile(
     r"(?:les?|la|une?|el|los|las|il|lo|gli|der|die|das|ein|eine|den|det|het|een|os|um|uma) ",
     re.IGNORECASE,
 )
 
-Rows = list[list[str]]
-"""Of a table."""
+TableRows = list[list[str]]
+"""Cells of the rows of a table."""
 
 
 def analysis(
     splits: Mapping[str, Movies], test: Movies, predictions: Mapping[str, Predictions]
 ) -> str:
-    """Strengths and weaknesses, in Markdown.
+    """Return the analysis in Markdown.
 
     Args:
         splits: Movies of each split.
         test: Movies of the test split.
-        predictions: Predictions for the test movies with all fields, by name of the arm.
+        predictions: Predictions for the test movies with all fields, by name of the model.
     """
-    everything = pd.concat(splits.values(), ignore_index=True)
-    listed = genres(everything).sum(axis=1)
-    probabilities, decided = predictions[MODEL]
-    doubtful = ["movie", "title", "listed", "in doubt", "probability"]
+    all_movies = pd.concat(splits.values(), ignore_index=True)
+    genre_counts = genres(all_movies).sum(axis=1)
+    probabilities, predicted = predictions[MODEL]
+    head = ["movie", "title", "listed genres", "doubtful genre", "probability"]
     shared = {
-        f"a stretch of {SHINGLE_WORDS} words of the plot in common": leakage.windows(everything),
-        "the same title stem": leakage.stems(everything),
+        f"a common sequence of {SHINGLE_WORDS} words in the plot": leakage.shingles(all_movies),
+        "the same title stem": leakage.stems(all_movies),
     }
     return "\n\n".join(
         [
             "### Genres that are confused",
             table(
-                ["missed", "given in its place", "movies", "share of the missed genre"],
-                confusions(genres(test), decided, MOST),
-                texts=2,
+                ["missed genre", "predicted instead", "movies", "share of the missed genre"],
+                confusion_rows(genres(test), predicted, MAX_ROWS),
+                text_columns=2,
             ),
             "### Slices",
             _slice_table(test, predictions),
             "### Doubtful labels",
-            "Not listed, and the model is sure of them:",
-            table(doubtful, doubts(test, probabilities, False, MOST), texts=4),
-            "Listed, and the model is sure of the contrary:",
-            table(doubtful, doubts(test, probabilities, True, MOST), texts=4),
-            "### How far labels can be trusted",
-            f"Of {len(listed):,} movies, {(listed == 1).mean():.0%} have one genre, "
-            f"{(listed == 2).mean():.0%} two and {(listed >= 3).mean():.0%} three or more. "
+            "Genres that are not listed, with the highest probabilities:",
+            table(head, doubtful_label_rows(test, probabilities, False, MAX_ROWS), text_columns=4),
+            "Listed genres with the lowest probabilities:",
+            table(head, doubtful_label_rows(test, probabilities, True, MAX_ROWS), text_columns=4),
+            "### Reliability of the labels",
+            f"Of {len(genre_counts):,} movies, {(genre_counts == 1).mean():.0%} have one genre, "
+            f"{(genre_counts == 2).mean():.0%} two and {(genre_counts >= 3).mean():.0%} three or "
+            "more. "
             "Agreement of the genres of two movies (mean Jaccard index):",
             table(
-                ["pairs of movies with", "pairs", "agreement", "two movies at random"],
-                [[name, *agreement(everything, values)] for name, values in shared.items()],
+                ["pairs of movies with", "pairs", "agreement", "agreement of random pairs"],
+                [[name, *agreement(all_movies, values)] for name, values in shared.items()],
             ),
         ]
     )
 
 
-def confusions(given: Labels, decided: Labels, count: int) -> Rows:
-    """The pairs of genres that most movies confuse: missed, given in its place, movies, share."""
-    both, support = confusion_counts(given, decided), given.sum(axis=0)
-    order = np.argsort(-both, axis=None, kind="stable")[:count]
+def confusion_rows(labels: Labels, predicted: Labels, count: int) -> TableRows:
+    """Return the most frequent pairs of a missed genre and a genre predicted instead.
+
+    Returns:
+        List of at most `count` rows: missed genre, predicted genre, number of movies, and its share
+        of the movies of the missed genre.
+    """
+    counts, support = confusion_counts(labels, predicted), labels.sum(axis=0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:count]
     return [
-        [GENRES[g], GENRES[h], str(both[g, h]), f"{both[g, h] / support[g]:.0%}"]
-        for g, h in zip(*np.unravel_index(order, both.shape), strict=True)
-        if both[g, h]
+        [
+            GENRES[missed],
+            GENRES[instead],
+            str(counts[missed, instead]),
+            f"{counts[missed, instead] / support[missed]:.0%}",
+        ]
+        for missed, instead in zip(*np.unravel_index(order, counts.shape), strict=True)
+        if counts[missed, instead]
     ]
 
 
-def doubts(movies: Movies, probabilities: Floats, listed: bool, count: int) -> Rows:
-    """The labels of which the model is surest that they are wrong; a movie counts once.
+def doubtful_label_rows(
+    movies: Movies, probabilities: Floats, listed: bool, count: int
+) -> TableRows:
+    """Return the labels that contradict the model's probabilities most, at most one per movie.
 
     Args:
-        movies: with their labels.
-        probabilities: float [movies, 22].
-        listed: whether labels that are there are doubted, or such as are not.
-        count: how many rows: movie, title, listed genres, the one in doubt, and its probability.
+        movies: Movies with their labels.
+        probabilities: float [movies, 22]. Probabilities of the model.
+        listed: Whether to return listed genres with low probabilities (True) or unlisted genres
+            with high probabilities (False).
+        count: Int. Number of rows.
+
+    Returns:
+        List of rows: tconst, title, listed genres, doubtful genre and its probability.
     """
     wrong = np.where(listed, 1 - probabilities, probabilities)
     wrong = np.where(genres(movies) == listed, wrong, -1.0)
@@ -118,28 +137,34 @@ def doubts(movies: Movies, probabilities: Floats, listed: bool, count: int) -> R
 
 
 def _slice_table(movies: Movies, predictions: Mapping[str, Predictions]) -> str:
-    columns = [(arm, score) for arm in predictions for score in ("micro-F1", "mAP")]
+    columns = [(model, score) for model in predictions for score in ("micro-F1", "mAP")]
     labels = genres(movies)
-    rows: Rows = []
-    kind_before = ""
-    for kind, name, chosen in slices(movies):
-        if kind != kind_before:
+    rows: TableRows = []
+    previous_kind = ""
+    for kind, name, selected in slices(movies):
+        if kind != previous_kind:
             rows.append([f"**{kind}**", *[""] * (len(columns) + 2)])
-            kind_before = kind
-        of_arms = {
-            arm: scores(labels[chosen], Predictions(one.probabilities[chosen], one.decided[chosen]))
-            for arm, one in predictions.items()
+            previous_kind = kind
+        by_model = {
+            model: scores(
+                labels[selected], Predictions(probabilities[selected], predicted[selected])
+            )
+            for model, (probabilities, predicted) in predictions.items()
         }
-        listed = labels[chosen].sum(axis=1).mean()
-        values = [short(of_arms[arm][score]) for arm, score in columns]
-        rows.append([name, f"{chosen.sum():,}", f"{listed:.1f}", *values])
-    names = [f"{SHORT_TITLES[arm]}: {score.removesuffix('-F1')}" for arm, score in columns]
-    return table(["slice", "movies", "genres a movie", *names], rows)
+        genres_per_movie = labels[selected].sum(axis=1).mean()
+        values = [format_score(by_model[model][score]) for model, score in columns]
+        rows.append([name, f"{selected.sum():,}", f"{genres_per_movie:.1f}", *values])
+    names = [f"{SHORT_TITLES[model]}: {score}" for model, score in columns]
+    return table(["slice", "movies", "genres per movie", *names], rows)
 
 
 def slices(movies: Movies) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
-    """Kind and name of slices with enough movies, and which they are, bool [movies]."""
-    return [one for one in _slices(movies) if one[2].sum() >= LEAST_MOVIES]
+    """Return the slices with enough movies: kind, name and a mask of the movies, bool [movies]."""
+    return [
+        (kind, name, selected)
+        for kind, name, selected in _slices(movies)
+        if selected.sum() >= MIN_SLICE_MOVIES
+    ]
 
 
 def _slices(movies: Movies) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
@@ -148,19 +173,19 @@ def _slices(movies: Movies) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
     for start in range(1920, 2030, 10):
         yield "decade", f"{start}s", (year >= start) & (year < start + 10)
     length = np.array([len(plot.split()) for plot in movies[raw.PLOT]])
-    yield from _ranges("words of the plot", length, (0, 15, 30, 60, 120))
+    yield from _ranges("plot words", length, (0, 15, 30, 60, 120))
     language = np.array([title_language(title) for title in movies[raw.TITLE]])
     for name in sorted(set(language)):
         yield "title", name, language == name
     yield "votes", "none", ~np.isfinite(votes)
     yield from _ranges("votes", votes, (1, 100, 1000, 10_000, 100_000))
-    listed = genres(movies).sum(axis=1)
-    yield "genres listed", "1", listed == 1
-    yield "genres listed", "2", listed == 2
-    yield "genres listed", "3 and more", listed >= 3
+    genre_counts = genres(movies).sum(axis=1)
+    yield "listed genres", "1", genre_counts == 1
+    yield "listed genres", "2", genre_counts == 2
+    yield "listed genres", "3 and more", genre_counts >= 3
     for field in (raw.RUNTIME, raw.RATING, *raw.PEOPLE):
         values = movies[field]
-        yield "not known", field, values == "" if field in raw.PEOPLE else np.isnan(values)
+        yield "missing field", field, values == "" if field in raw.PEOPLE else np.isnan(values)
 
 
 def _ranges(
@@ -172,32 +197,39 @@ def _ranges(
 
 
 def title_language(title: str) -> str:
-    """A guess, from the letters and the first word alone: most foreign titles look English too."""
+    """Guess the kind of a title from its letters and its first word."""
     if not title.isascii():
-        return "with letters beyond ASCII"
-    return "with a foreign article first" if FOREIGN_ARTICLE.match(title) else "all others"
+        return "with non-ASCII letters"
+    return "beginning with a foreign article" if _FOREIGN_ARTICLE.match(title) else "all others"
 
 
 def agreement(movies: Movies, shared: Iterable[set[str]]) -> list[str]:
-    """How far the labels of movies agree that share a value, of which each movie has a set.
+    """Measure how well the labels of movies with a common value agree.
+
+    Args:
+        movies: Movies with their labels.
+        shared: Set of values of each movie, such as its title stem.
 
     Returns:
-        The number of pairs, the mean Jaccard index of the genres of each, and the same for movies
-        paired at random.
+        List of strings: number of pairs with a common value, mean Jaccard index of their genres,
+        and that of random pairs.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for row, values in enumerate(shared):
         for value in values:
             groups[value].append(row)
-    # Neighbours in a group alone: a large group does not outweigh the others by its square.
-    few = (rows for rows in groups.values() if len(rows) <= MAX_SHINGLE_MOVIES)
-    pairs = sorted({pair for rows in few for pair in itertools.pairwise(rows)})
+    # Only neighbours in a group are paired, so that the weight of a group grows linearly.
+    small = (rows for rows in groups.values() if len(rows) <= MAX_SHINGLE_MOVIES)
+    pairs = sorted({pair for rows in small for pair in itertools.pairwise(rows)})
     random = np.random.default_rng(SEED).integers(0, len(movies), (RANDOM_PAIRS, 2))
-    return [f"{len(pairs):,}", *(short(_jaccard(genres(movies), one)) for one in (pairs, random))]
+    return [
+        f"{len(pairs):,}",
+        *(format_score(_jaccard(genres(movies), rows)) for rows in (pairs, random)),
+    ]
 
 
 def _jaccard(labels: Labels, pairs: npt.ArrayLike) -> float:
-    """Mean index of the labels of pairs of rows; NaN without pairs."""
-    one, other = labels[np.array(pairs, int).reshape(-1, 2).T]
-    indices = ratio((one & other).sum(axis=1), (one | other).sum(axis=1))
+    """Return the mean Jaccard index of pairs of rows; NaN if there are none."""
+    first, second = labels[np.array(pairs, int).reshape(-1, 2).T]
+    indices = ratio((first & second).sum(axis=1), (first | second).sum(axis=1))
     return float(indices.mean()) if len(indices) else float("nan")

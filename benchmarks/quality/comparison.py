@@ -1,4 +1,4 @@
-"""The arms and the pipeline's model on the same movies."""
+"""Fitting and evaluation of the baselines, and evaluation of the pipeline's model."""
 
 import json
 import pickle
@@ -11,10 +11,18 @@ import joblib
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.quality.arms import ARMS, Arm, Blend, Logits
-from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, JUDGED, TRAINING, Movies, View, genres
+from benchmarks.quality.baselines import BASELINES, Baseline, Blend, Logits
+from benchmarks.quality.dataset import (
+    ALL_FIELDS,
+    INPUT_VARIANTS,
+    TEST_VIEW,
+    TRAIN_VIEW,
+    Movies,
+    View,
+    genres,
+)
 from benchmarks.quality.features import Cost, Features
-from benchmarks.quality.scores import Predictions, decide
+from benchmarks.quality.scores import Predictions, calibrate_and_predict
 from schema import features as raw
 from schema.files import atomic_write
 from schema.names import (
@@ -26,130 +34,155 @@ from schema.names import (
     Split,
 )
 
+SERVING_BATCH_SIZE = 64
+WARM_UP_BATCHES = 3
 
-class Outcome(NamedTuple):
-    """What an arm comes to on the test split.
+
+class ModelResult(NamedTuple):
+    """Predictions and costs of a model on the test split.
 
     Attributes:
-        title: for tables.
-        predictions: by input, with thresholds that were chosen for that input.
-        carried: by input, with the thresholds for all fields.
-        training: seconds.
-        size: bytes.
-        rate: movies a second.
+        title: Title in tables.
+        predictions: Predictions by input variant, with thresholds chosen for the same variant.
+        predictions_with_thresholds_for_all_fields: Predictions by input variant, with thresholds
+            chosen on movies with all fields.
+        training_seconds: Float. Training time.
+        size_bytes: Float. Size of the stored model.
+        movies_per_second: Float. Prediction speed.
     """
 
     title: str
     predictions: Mapping[str, Predictions]
-    carried: Mapping[str, Predictions]
-    training: float
-    size: float
-    rate: float
+    predictions_with_thresholds_for_all_fields: Mapping[str, Predictions]
+    training_seconds: float
+    size_bytes: float
+    movies_per_second: float
 
 
-class Fit(NamedTuple):
-    """Logits of a fitted arm, float32 [movies, 22], by view; costs by the names of its parts."""
+class FittedBaseline(NamedTuple):
+    """Result of fitting a baseline.
+
+    Attributes:
+        logits: float32 [movies, 22]. Logits by view.
+        costs: Costs by name of the feature set or model.
+    """
 
     logits: Mapping[View, Logits]
     costs: Mapping[str, Cost]
 
 
-def fit(name: str, features: Features, folder: Path) -> tuple[Fit, bool]:
-    """A fitted arm of `ARMS`, and whether it was all kept from an earlier time.
+def fit_baseline(name: str, features: Features, directory: Path) -> tuple[FittedBaseline, bool]:
+    """Fit a baseline, or load it if it has been stored before.
 
     Args:
-        name: Name of the arm.
-        features: Features of all movies that the arms read.
-        folder: Directory of the kept results; its name identifies the movies and the code.
+        name: Name of the baseline in `BASELINES`.
+        features: Features of all movies.
+        directory: Directory of the stored baselines, whose name identifies the movies and the code.
+
+    Returns:
+        A tuple `(baseline, loaded)`; `loaded` is True if nothing had to be fitted.
     """
-    arm = ARMS[name]
-    if isinstance(arm, Blend):
-        parts = [(weight, *fit(part, features, folder)) for part, weight in arm.weights.items()]
+    baseline = BASELINES[name]
+    if isinstance(baseline, Blend):
+        parts = [
+            (weight, *fit_baseline(part, features, directory))
+            for part, weight in baseline.weights.items()
+        ]
         logits = {
             view: np.sum(
-                [np.float32(weight) * one.logits[view] for weight, one, _ in parts], axis=0
+                [np.float32(weight) * fitted.logits[view] for weight, fitted, _ in parts], axis=0
             )
             for view in parts[0][1].logits
         }
-        costs = {key: cost for _, one, _ in parts for key, cost in one.costs.items()}
-        return Fit(logits, costs), all(kept for *_, kept in parts)
-    file = folder / f"{name}.joblib"
+        costs = {key: cost for _, fitted, _ in parts for key, cost in fitted.costs.items()}
+        return FittedBaseline(logits, costs), all(loaded for *_, loaded in parts)
+    file = directory / f"{name}.joblib"
     if file.exists():
         return joblib.load(file), True
-    fitted = _fit(name, arm, features)
-    folder.mkdir(parents=True, exist_ok=True)
+    fitted = _fit(name, baseline, features)
+    directory.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as part:
         joblib.dump(fitted, part)
     return fitted, False
 
 
-def _fit(name: str, arm: Arm, features: Features) -> Fit:
-    # Matrices first: what they take is counted apart.
+def _fit(name: str, baseline: Baseline, features: Features) -> FittedBaseline:
+    # The features are computed first, since their cost is measured separately.
     matrices = {
-        view: {recipe: features.get(recipe, view) for recipe in arm.recipes}
+        view: {name: features.get(name, view) for name in baseline.feature_sets}
         for view in features.views
     }
     started = time.monotonic()
-    compute, keep = arm.fit(matrices.pop(TRAINING), features.given)
-    training = time.monotonic() - started
+    predict, parameters = baseline.fit(matrices.pop(TRAIN_VIEW), features.labels)
+    training_seconds = time.monotonic() - started
     logits, seconds = {}, {}
-    for view, parts in matrices.items():
+    for view, of_view in matrices.items():
         started = time.monotonic()
-        logits[view] = np.asarray(compute(parts), np.float32)
+        logits[view] = np.asarray(predict(of_view), np.float32)
         seconds[view] = time.monotonic() - started
-    own = Cost(training, seconds[JUDGED], len(pickle.dumps(keep)))
-    return Fit(logits, {f"arm {name}": own, **features.costs(arm.recipes)})
+    own = Cost(training_seconds, seconds[TEST_VIEW], len(pickle.dumps(parameters)))
+    return FittedBaseline(logits, {f"model {name}": own, **features.costs(baseline.feature_sets)})
 
 
-def judge(name: str, fitted: Fit, views: Mapping[View, Movies]) -> Outcome:
-    """Decide for the test movies, with thresholds from the eval split."""
+def evaluate_baseline(
+    name: str, fitted: FittedBaseline, views: Mapping[View, Movies]
+) -> ModelResult:
+    """Predict the genres of the test movies, with thresholds chosen on the eval split."""
     labels = genres(views[Split.EVAL, ALL_FIELDS])
 
-    def decided(tuned_on: str, known: str) -> Predictions:
-        return decide(fitted.logits[Split.EVAL, tuned_on], labels, fitted.logits[Split.TEST, known])
+    def predict(threshold_variant: str, variant: str) -> Predictions:
+        eval_logits = fitted.logits[Split.EVAL, threshold_variant]
+        return calibrate_and_predict(eval_logits, labels, fitted.logits[Split.TEST, variant])
 
     training, predicting, size = map(sum, zip(*fitted.costs.values(), strict=True))
-    return Outcome(
-        ARMS[name].title,
-        predictions={known: decided(known, known) for known in INPUTS},
-        carried={known: decided(ALL_FIELDS, known) for known in INPUTS},
-        training=training,
-        size=size,
-        rate=len(views[JUDGED]) / max(predicting, 1e-9),
+    return ModelResult(
+        BASELINES[name].title,
+        predictions={variant: predict(variant, variant) for variant in INPUT_VARIANTS},
+        predictions_with_thresholds_for_all_fields={
+            variant: predict(ALL_FIELDS, variant) for variant in INPUT_VARIANTS
+        },
+        training_seconds=training,
+        size_bytes=size,
+        movies_per_second=len(views[TEST_VIEW]) / max(predicting, 1e-9),
     )
 
 
-def judge_model(folder: Path, views: Mapping[View, Movies]) -> Outcome:
-    """Ask the pipeline's model, a version in this folder, which decides by itself."""
-    model = tf.saved_model.load(str(folder))
+def evaluate_pipeline_model(directory: Path, views: Mapping[View, Movies]) -> ModelResult:
+    """Predict the genres of the test movies with the pipeline's model, as it is served.
+
+    Args:
+        directory: Directory of the model version.
+        views: Movies of each view.
+    """
+    model = tf.saved_model.load(str(directory))
+    signature = model.signatures[SERVING_SIGNATURE]
     predictions, seconds = {}, {}
-    for known in INPUTS:
-        movies = views[Split.TEST, known]
-        predictions[known], seconds[known] = _ask(model.signatures[SERVING_SIGNATURE], movies)
-    record = json.loads((folder / EXTRA_ASSETS / TRAINING_RECORD_FILE).read_text(encoding="utf-8"))
-    return Outcome(
+    for variant in INPUT_VARIANTS:
+        predictions[variant], seconds[variant] = _predict(signature, views[Split.TEST, variant])
+    file = directory / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    record = json.loads(file.read_text(encoding="utf-8"))
+    return ModelResult(
         "**the pipeline's model**",
         predictions=predictions,
-        carried=predictions,
-        training=record["seconds"] + record["cached_finetuning_seconds"],
-        size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
-        rate=len(views[JUDGED]) / seconds[ALL_FIELDS],
+        predictions_with_thresholds_for_all_fields=predictions,
+        training_seconds=record["seconds"] + record["cached_finetuning_seconds"],
+        size_bytes=sum(path.stat().st_size for path in directory.rglob("*") if path.is_file()),
+        movies_per_second=len(views[TEST_VIEW]) / seconds[ALL_FIELDS],
     )
 
 
-def _ask(
-    answer: Callable[..., Mapping[str, tf.Tensor]], movies: Movies
+def _predict(
+    signature: Callable[..., Mapping[str, tf.Tensor]], movies: Movies
 ) -> tuple[Predictions, float]:
-    """Predictions and the seconds for all movies, in batches as a server has them."""
+    """Return the predictions and the seconds for all movies, in batches."""
     columns = tf.data.Dataset.from_tensor_slices(dict(movies[list(raw.MODEL_INPUTS)]))
-    batches = list(columns.batch(64))
-    for batch in batches[:3]:
-        # Before the clock starts.
-        answer(**batch)
+    batches = list(columns.batch(SERVING_BATCH_SIZE))
+    for batch in batches[:WARM_UP_BATCHES]:
+        signature(**batch)
     started = time.monotonic()
-    answers = [answer(**batch) for batch in batches]
-    probabilities, decided = (
-        np.concatenate([one[output].numpy() for one in answers])
-        for output in (PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
+    outputs = [signature(**batch) for batch in batches]
+    probabilities, predicted = (
+        np.concatenate([output[name].numpy() for output in outputs])
+        for name in (PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
     )
-    return Predictions(probabilities, decided), time.monotonic() - started
+    return Predictions(probabilities, predicted), time.monotonic() - started

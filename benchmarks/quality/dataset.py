@@ -1,4 +1,4 @@
-"""The movies of a run, and what they look like where fields are missing."""
+"""The movies of a run, with all fields and with missing fields."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -17,36 +17,38 @@ from schema.errors import UserError
 from schema.names import Split
 
 SEED: Final = 1
-"""Of everything random."""
+"""Seed of all random numbers."""
 
 SPLITS: Final = tuple(Split)
-SPARSE_CAST: Final = 4
+
+SPARSE_MAX_CAST: Final = 4
+"""Largest number of cast members of a movie in the sparse catalogue."""
 
 Movies: TypeAlias = pd.DataFrame
-"""Movies with the columns of `schema.features.CSV_COLUMNS`, numbered from 0 on.
+"""Movies with the columns of `schema.features.CSV_COLUMNS` and an index from 0.
 
-They are `str` objects, empty where not known; numbers are float32, NaN where not known.
+Texts are `str` objects, empty if missing; numbers are float32, NaN if missing.
 """
 
 
 def genres(movies: Movies) -> npt.NDArray[np.bool_]:
-    """Which genres each movie has, bool [movies, 22]."""
+    """Return the labels of movies, bool [movies, 22]."""
     return binarize_genres(movies[raw.GENRES_FIELD].tolist())
 
 
 def people(movies: Movies, field: str) -> list[list[str]]:
-    """The names of a field, movie by movie."""
+    """Return the names in a field, one list per movie."""
     return [
         [name for part in joined.split(raw.LIST_SEPARATOR) if (name := part.strip())]
         for joined in movies[field]
     ]
 
 
-def of_run(examples: Path) -> dict[str, Movies]:
-    """The splits of a run, from the folder of CsvExampleGen's artifact.
+def load_splits(examples: Path) -> dict[str, Movies]:
+    """Load the splits of a run from the directory of CsvExampleGen's artifact.
 
     Raises:
-        UserError: a split has no movies.
+        UserError: A split has no movies.
     """
     artifact = standard_artifacts.Examples()
     artifact.uri = str(examples)
@@ -57,39 +59,39 @@ def of_run(examples: Path) -> dict[str, Movies]:
     }
     for split, movies in splits.items():
         if movies.empty:
-            raise UserError(f"The split {split} in {examples} has no movies. Give more movies.")
+            raise UserError(f"{examples}: the split {split} has no movies. Use more movies.")
     return splits
 
 
-def plot_and_title(movies: Movies) -> Movies:
-    """The movies with everything else hidden."""
-    hidden = dict.fromkeys(raw.PEOPLE, "") | dict.fromkeys(raw.NUMBERS, np.float32(np.nan))
-    return movies.assign(**hidden)
+def keep_plot_and_title(movies: Movies) -> Movies:
+    """Return the movies with all fields missing except plot and title."""
+    missing = dict.fromkeys(raw.PEOPLE, "") | dict.fromkeys(raw.NUMBERS, np.float32(np.nan))
+    return movies.assign(**missing)
 
 
-def sparse(movies: Movies) -> Movies:
-    """The movies as a small catalogue might have them.
+def make_sparse(movies: Movies) -> Movies:
+    """Return the movies with the gaps of a small catalogue.
 
-    No writers; at most four of the cast; no rating and votes in a third; all names ones that no
-    other movie has in half; and a third of the plots cut off in the middle. Which movies are hit is
-    drawn by the hash of their tconst, for each of the three by itself.
+    Writers are missing, and the cast has at most `SPARSE_MAX_CAST` names. A third of the movies
+    have no rating and votes, half have only names that no other movie has, and a third have only
+    the first half of their plot. The hash of a movie's tconst decides which of these three apply.
     """
     ids = movies[raw.TCONST]
-    unrated, strange, cut = (
-        np.array([_draw(tconst, what) < share for tconst in ids], bool)
-        for what, share in (("rating", 1 / 3), ("people", 1 / 2), ("plot", 1 / 3))
+    unrated, unseen_people, short_plot = (
+        np.array([_hash_fraction(tconst, purpose) < share for tconst in ids], bool)
+        for purpose, share in (("rating", 1 / 3), ("people", 1 / 2), ("plot", 1 / 3))
     )
     changed: dict[str, Any] = {raw.WRITERS: ""}
-    for field, most in ((raw.DIRECTORS, None), (raw.CAST, SPARSE_CAST)):
+    for field, count in ((raw.DIRECTORS, None), (raw.CAST, SPARSE_MAX_CAST)):
         changed[field] = [
             raw.LIST_SEPARATOR.join(
-                [f"{field} {number} of {tconst}" for number in range(len(names[:most]))]
+                [f"{field} {number} of {tconst}" for number in range(len(names[:count]))]
                 if unseen
-                else names[:most]
+                else names[:count]
             )
-            for tconst, names, unseen in zip(ids, people(movies, field), strange, strict=True)
+            for tconst, names, unseen in zip(ids, people(movies, field), unseen_people, strict=True)
         ]
-    plots = [(plot.split(" "), short) for plot, short in zip(movies[raw.PLOT], cut, strict=True)]
+    plots = zip((plot.split(" ") for plot in movies[raw.PLOT]), short_plot, strict=True)
     changed[raw.PLOT] = [
         " ".join(words[: -(-len(words) // 2)] if short else words) for words, short in plots
     ]
@@ -98,33 +100,33 @@ def sparse(movies: Movies) -> Movies:
     return movies.assign(**changed)
 
 
-def _draw(tconst: str, what: str) -> float:
-    """A number in [0, 1) that is always the same for a movie and what is drawn."""
-    digest = hashlib.sha256(f"{what} {tconst}".encode()).digest()
+def _hash_fraction(tconst: str, purpose: str) -> float:
+    """Return a number in [0, 1) that depends only on the movie and the purpose."""
+    digest = hashlib.sha256(f"{purpose} {tconst}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 View = tuple[str, str]
-"""A split, and what is known of its movies: a name in `INPUTS`."""
+"""A split and an input variant, which is a key of `INPUT_VARIANTS`."""
 
 ALL_FIELDS: Final = "all fields"
 PLOT_AND_TITLE: Final = "plot and title only"
 SPARSE: Final = "sparse catalogue"
-INPUTS: Final[Mapping[str, Callable[[Movies], Movies]]] = {
+INPUT_VARIANTS: Final[Mapping[str, Callable[[Movies], Movies]]] = {
     ALL_FIELDS: lambda movies: movies,
-    PLOT_AND_TITLE: plot_and_title,
-    SPARSE: sparse,
+    PLOT_AND_TITLE: keep_plot_and_title,
+    SPARSE: make_sparse,
 }
-"""What is known of each movie of the eval and test splits; all arms are fitted on all fields."""
+"""Functions that remove fields of the eval and test movies. All models are fitted on all fields."""
 
-TRAINING: Final[View] = (Split.TRAIN, ALL_FIELDS)
-JUDGED: Final[View] = (Split.TEST, ALL_FIELDS)
+TRAIN_VIEW: Final[View] = (Split.TRAIN, ALL_FIELDS)
+TEST_VIEW: Final[View] = (Split.TEST, ALL_FIELDS)
 
 
-def views(splits: Mapping[str, Movies]) -> dict[View, Movies]:
-    """What the arms read: the training split with all fields, the others with each input."""
-    return {TRAINING: splits[Split.TRAIN]} | {
-        (split, known): hide(splits[split])
+def make_views(splits: Mapping[str, Movies]) -> dict[View, Movies]:
+    """Return the training split with all fields, and the other splits in each input variant."""
+    return {TRAIN_VIEW: splits[Split.TRAIN]} | {
+        (split, variant): remove_fields(splits[split])
         for split in (Split.EVAL, Split.TEST)
-        for known, hide in INPUTS.items()
+        for variant, remove_fields in INPUT_VARIANTS.items()
     }

@@ -1,4 +1,4 @@
-"""Whether movies that are all but the same stand in different splits."""
+"""Check for near-duplicate movies in different splits."""
 
 import hashlib
 from collections import defaultdict
@@ -12,54 +12,60 @@ from schema import features as raw
 
 
 class Leakage(NamedTuple):
-    """Split keys, title stems, plots with the same words, and stretches of `SHINGLE_WORDS` words.
+    """Numbers of values that occur in two or more splits.
 
-    Counted are those in two splits or more; stretches that at most `MAX_SHINGLE_MOVIES` movies
-    share.
+    Attributes:
+        keys: Int. Number of split keys.
+        stems: Int. Number of title stems.
+        plots: Int. Number of plots with the same words.
+        shingles: Int. Number of sequences of `SHINGLE_WORDS` words in plots, without those that
+            more than `MAX_SHINGLE_MOVIES` movies share.
     """
 
     keys: int
     stems: int
     plots: int
-    windows: int
+    shingles: int
 
 
-def leakage(splits: Mapping[str, Movies]) -> Leakage:
-    """Count what straddles the splits; all four are 0 where ingest grouped the movies well."""
+def count_leakage(splits: Mapping[str, Movies]) -> Leakage:
+    """Count the values that several splits share; all are 0 if ingest grouped the movies well."""
     return Leakage(
-        _straddling(splits, lambda movies: ({key} for key in movies[raw.SPLIT_KEY])),
-        _straddling(splits, stems),
-        _straddling(
+        _count_shared(splits, lambda movies: ({key} for key in movies[raw.SPLIT_KEY])),
+        _count_shared(splits, stems),
+        _count_shared(
             splits, lambda movies: ({normalized_words(plot)} - {""} for plot in movies[raw.PLOT])
         ),
-        _straddling(splits, windows, MAX_SHINGLE_MOVIES),
+        _count_shared(splits, shingles, MAX_SHINGLE_MOVIES),
     )
 
 
 def stems(movies: Movies) -> Iterable[set[str]]:
-    """The title stem of each movie; none of a title without letters and digits."""
+    """Return the title stem of each movie; an empty set if it has no letters and digits."""
     return ({title_stem(title)} - {""} for title in movies[raw.TITLE])
 
 
-def windows(movies: Movies) -> Iterable[set[str]]:
-    """The stretches of `SHINGLE_WORDS` words in each plot."""
+def shingles(movies: Movies) -> Iterable[set[str]]:
+    """Yield the sequences of `SHINGLE_WORDS` words in each plot."""
     for plot in movies[raw.PLOT]:
-        told = normalized_words(plot).split()
-        yield {
-            " ".join(told[start : start + SHINGLE_WORDS])
-            for start in range(len(told) - SHINGLE_WORDS + 1)
-        }
+        tokens = normalized_words(plot).split()
+        starts = range(len(tokens) - SHINGLE_WORDS + 1)
+        yield {" ".join(tokens[start : start + SHINGLE_WORDS]) for start in starts}
 
 
-def _straddling(
+def _count_shared(
     splits: Mapping[str, Movies],
     values: Callable[[Movies], Iterable[set[str]]],
     too_common: float = float("inf"),
 ) -> int:
-    """How many values movies of two splits have, but for those of more than `too_common` movies."""
-    seen: dict[bytes, list[str]] = defaultdict(list)
+    """Count the values in several splits, without those of more than `too_common` movies."""
+    splits_of_value: dict[bytes, list[str]] = defaultdict(list)
     for split, movies in splits.items():
         for of_movie in values(movies):
             for value in of_movie:
-                seen[hashlib.blake2b(value.encode(), digest_size=8).digest()].append(split)
-    return sum(len(set(found)) > 1 and len(found) <= too_common for found in seen.values())
+                digest = hashlib.blake2b(value.encode(), digest_size=8).digest()
+                splits_of_value[digest].append(split)
+    return sum(
+        len(set(in_splits)) > 1 and len(in_splits) <= too_common
+        for in_splits in splits_of_value.values()
+    )

@@ -1,19 +1,19 @@
-"""The tables of the comparison, in Markdown."""
+"""Markdown tables of the comparison with the baselines."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
 
-from benchmarks.quality.arms import PLOT_ONLY
-from benchmarks.quality.comparison import Outcome
-from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, PLOT_AND_TITLE, SPARSE
+from benchmarks.quality.baselines import PLOT_ONLY
+from benchmarks.quality.comparison import ModelResult
+from benchmarks.quality.dataset import ALL_FIELDS, INPUT_VARIANTS, PLOT_AND_TITLE, SPARSE
 from benchmarks.quality.leakage import Leakage
 from benchmarks.quality.scores import (
     RESAMPLES,
     Interval,
-    by_genre,
     calibration_errors,
+    f1_by_genre,
     interval,
     resampled_macro_f1,
     scores,
@@ -24,175 +24,191 @@ from report.metrics import Floats, Labels
 from schema.genres import GENRES
 
 MODEL: Final = "model"
-PRACTITIONER: Final = "practitioner"
+STRONG_BASELINE: Final = "strong_blend"
 
-ENOUGH_MOVIES: Final = 100
-"""Test movies that a genre must have for an aim of its own."""
+LARGE_GENRE_MOVIES: Final = 100
+"""Smallest number of test movies of a large genre; only large genres have targets."""
 
 SHORT_TITLES: Final = {
     "linear": "linear",
     "tfidf": "TF-IDF",
-    "plot_blend": "best plot-only",
-    PRACTITIONER: "practitioner",
+    "plot_blend": "strong plot-only",
+    STRONG_BASELINE: "strong baseline",
     MODEL: "model",
 }
 
 _GENRE_COLUMNS: Final = (
-    (ALL_FIELDS, ("linear", PRACTITIONER, MODEL)),
+    (ALL_FIELDS, ("linear", STRONG_BASELINE, MODEL)),
     (PLOT_AND_TITLE, ("tfidf", "plot_blend", MODEL)),
-    (SPARSE, (PRACTITIONER, MODEL)),
+    (SPARSE, (STRONG_BASELINE, MODEL)),
 )
 
-Outcomes = Mapping[str, Outcome]
-"""By arm, in the order of the tables."""
+Results = Mapping[str, ModelResult]
+"""Results by name of the model, in the order of the tables."""
 
 Resampled = Mapping[str, Mapping[str, Floats]]
-"""What `resampled_macro_f1` gives, by input and arm."""
+"""Results of `resampled_macro_f1` by input variant and name of the model."""
 
 
-def comparison(labels: Labels, outcomes: Outcomes, found: Leakage) -> str:
-    """Scores, margins, aims, genres and costs.
+def comparison(labels: Labels, results: Results, leakage: Leakage) -> str:
+    """Return the tables of scores, leads, targets, genres and costs.
 
     Args:
-        labels: Genres of the test movies, bool [movies, 22].
-        outcomes: Results of all arms, the model among them.
-        found: Counts of what stands in more than one split.
+        labels: bool [movies, 22]. Labels of the test movies.
+        results: Results of the baselines and of the pipeline's model.
+        leakage: Numbers of values that occur in more than one split.
     """
     resampled = {
-        known: resampled_macro_f1(
-            labels, {arm: one.predictions[known] for arm, one in outcomes.items()}
+        variant: resampled_macro_f1(
+            labels, {name: result.predictions[variant] for name, result in results.items()}
         )
-        for known in INPUTS
+        for variant in INPUT_VARIANTS
     }
-    leads = _leads(outcomes, resampled)
-    by_score = ["macro-F1", "95%", *list(scores(labels, outcomes[MODEL].predictions[SPARSE]))[1:]]
+    leads = _leads(results, resampled)
+    columns = ["macro-F1", "95%", *list(scores(labels, results[MODEL].predictions[SPARSE]))[1:]]
     return "\n\n".join(
         [
             table(
-                [f"{len(labels):,} test movies", *by_score],
-                list(_score_rows(labels, outcomes, resampled)),
+                [f"{len(labels):,} test movies", *columns],
+                list(_score_rows(labels, results, resampled)),
             ),
             f"The 95% intervals come from {RESAMPLES:,} bootstrap resamples of the test movies, "
-            "the same for all arms.",
+            "the same for all models.",
             table(
                 ["the model's lead in macro-F1", "lead", "95%, paired"],
                 [
-                    [over, f"{lead.value:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}"]
-                    for over, lead in leads.items()
+                    [name, f"{lead.value:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}"]
+                    for name, lead in leads.items()
                 ],
             ),
-            table(["aim", "wanted", "reached", "met"], list(_aims(labels, outcomes, leads))),
-            f"Large are the genres of at least {ENOUGH_MOVIES} test movies.",
-            _genre_table(labels, outcomes),
-            "The tables above give each baseline calibration and thresholds of its own for each "
-            "input. Beside them here are those chosen on complete movies, which is what somebody "
-            "would ship who does not know what will be missing. The model decides by itself what "
-            "is known:",
-            _carried_table(labels, outcomes),
+            table(["metric", "target", "value", "met"], list(_targets(labels, results, leads))),
+            f"A large genre has at least {LARGE_GENRE_MOVIES} test movies.",
+            _genre_table(labels, results),
+            "In the tables above, the calibration and thresholds of each baseline are chosen for "
+            "each input variant. The next table compares them with those chosen on movies with all "
+            "fields, which one would have to use without knowing which fields will be missing. The "
+            "pipeline's model recognizes missing fields by itself:",
+            _thresholds_table(labels, results),
             table(
-                ["cost", "training: s", "size: MB", "movies a second"],
+                ["cost", "training: s", "size: MB", "movies/s"],
                 [
                     [
-                        one.title,
-                        f"{one.training:,.{0 if one.training >= 10 else 1}f}",
-                        f"{one.size / 1e6:,.1f}",
-                        f"{one.rate:,.0f}",
+                        result.title,
+                        f"{result.training_seconds:,.{0 if result.training_seconds >= 10 else 1}f}",
+                        f"{result.size_bytes / 1e6:,.1f}",
+                        f"{result.movies_per_second:,.0f}",
                     ]
-                    for one in outcomes.values()
+                    for result in results.values()
                 ],
             ),
-            "From raw fields to probabilities; the baselines on all test movies at once, the model "
-            "as it is served, in batches of 64. A baseline's time includes its features, each "
-            "fitted once; its size is that of its pickle.",
-            f"Splits: {found.keys:,} split keys, {found.stems:,} title stems, {found.plots:,} "
-            f"plots with the same words and {found.windows:,} stretches of {SHINGLE_WORDS} words "
-            "stand in more than one of them.",
+            "Speed is measured from raw fields to probabilities: for the baselines on all test "
+            "movies at once, for the pipeline's model as it is served, in batches of 64. The time "
+            "of a baseline includes its features, each fitted once; its size is that of its "
+            "pickle.",
+            f"{leakage.keys:,} split keys, {leakage.stems:,} title stems, {leakage.plots:,} plots "
+            f"with the same words and {leakage.shingles:,} sequences of {SHINGLE_WORDS} words "
+            "occur in more than one split.",
         ]
     )
 
 
-def _score_rows(labels: Labels, outcomes: Outcomes, resampled: Resampled) -> Iterator[list[str]]:
-    for known in INPUTS:
+def _score_rows(labels: Labels, results: Results, resampled: Resampled) -> Iterator[list[str]]:
+    for variant in INPUT_VARIANTS:
         values = {
-            arm: list(scores(labels, outcome.predictions[known]).values())
-            for arm, outcome in outcomes.items()
+            name: list(scores(labels, result.predictions[variant]).values())
+            for name, result in results.items()
         }
-        yield [f"**{known}**", *[""] * (len(values[MODEL]) + 1)]
-        for arm, outcome in outcomes.items():
-            macro, *others = map(short, values[arm])
-            _, low, high = map(short, interval(resampled[known][arm]))
-            yield [outcome.title, macro, f"{low}–{high}", *others]
+        yield [f"**{variant}**", *[""] * (len(values[MODEL]) + 1)]
+        for name, result in results.items():
+            macro, *others = map(format_score, values[name])
+            _, low, high = map(format_score, interval(resampled[variant][name]))
+            yield [result.title, macro, f"{low}–{high}", *others]
 
 
-def _leads(outcomes: Outcomes, resampled: Resampled) -> dict[str, Interval]:
-    """The model's leads in macro-F1 on the same movies, by input and rival.
+def _leads(results: Results, resampled: Resampled) -> dict[str, Interval]:
+    """Return the leads of the pipeline's model in macro-F1 over the best baseline of each variant.
 
-    The last is that of the sparse catalogue over its own plot and title.
+    The last lead is that of the model on the sparse catalogue over itself on plot and title only.
     """
     leads = {}
-    for known, of_arms in resampled.items():
-        rivals = [arm for arm in outcomes if arm != MODEL]
-        if known == ALL_FIELDS and PRACTITIONER in outcomes:
-            rivals = [PRACTITIONER]
-        elif known == PLOT_AND_TITLE:
-            rivals = [arm for arm in rivals if arm in PLOT_ONLY]
-        if rivals:
-            best = max(rivals, key=lambda arm: float(of_arms[arm][0]))
-            title = outcomes[best].title.replace("**", "")
-            leads[f"{known}: over {title}"] = interval(of_arms[MODEL] - of_arms[best])
+    for variant, by_model in resampled.items():
+        baselines = [name for name in results if name != MODEL]
+        if variant == ALL_FIELDS and STRONG_BASELINE in results:
+            baselines = [STRONG_BASELINE]
+        elif variant == PLOT_AND_TITLE:
+            baselines = [name for name in baselines if name in PLOT_ONLY]
+        if baselines:
+            best = max(baselines, key=lambda name: float(by_model[name][0]))
+            title = results[best].title.replace("**", "")
+            leads[f"{variant}: over {title}"] = interval(by_model[MODEL] - by_model[best])
     own = resampled[SPARSE][MODEL] - resampled[PLOT_AND_TITLE][MODEL]
-    return {**leads, f"{SPARSE}: over its own plot and title only": interval(own)}
+    return {**leads, f"{SPARSE}: over itself on plot and title only": interval(own)}
 
 
-def _aims(labels: Labels, outcomes: Outcomes, leads: Mapping[str, Interval]) -> Iterator[list[str]]:
-    model = outcomes[MODEL]
-    every = scores(labels, model.predictions[ALL_FIELDS])
-    plot = scores(labels, model.predictions[PLOT_AND_TITLE])
+def _targets(
+    labels: Labels, results: Results, leads: Mapping[str, Interval]
+) -> Iterator[list[str]]:
+    model = results[MODEL]
+    all_fields = scores(labels, model.predictions[ALL_FIELDS])
+    plot_and_title = scores(labels, model.predictions[PLOT_AND_TITLE])
     over_best, *_, sparse, own = leads.values()
-    yield _aim("all fields: macro-F1", every["macro-F1"], 0.70)
-    yield _aim("all fields: micro-F1", every["micro-F1"], 0.73)
-    yield _aim("all fields: mAP", every["mAP"], 0.74)
-    yield _aim("all fields: ECE, at most", every["ECE"], 0.015, least=False)
-    yield _aim("all fields: lower end of the lead's interval", over_best.low, 0.0)
-    yield _aim("plot and title only: macro-F1", plot["macro-F1"], 0.60)
-    yield _aim("sparse catalogue: lead over the best baseline", sparse.value, 0.02)
-    yield _aim("sparse catalogue: lead over plot and title only", own.value, 0.0)
-    large = np.flatnonzero(labels.sum(axis=0) >= ENOUGH_MOVIES)
+    yield _target_row("all fields: macro-F1", all_fields["macro-F1"], 0.70)
+    yield _target_row("all fields: micro-F1", all_fields["micro-F1"], 0.73)
+    yield _target_row("all fields: mAP", all_fields["mAP"], 0.74)
+    yield _target_row("all fields: ECE, at most", all_fields["ECE"], 0.015, minimum=False)
+    yield _target_row("all fields: lower end of the interval of the lead", over_best.low, 0.0)
+    yield _target_row("plot and title only: macro-F1", plot_and_title["macro-F1"], 0.60)
+    yield _target_row("sparse catalogue: lead over the best baseline", sparse.value, 0.02)
+    yield _target_row("sparse catalogue: lead over itself on plot and title only", own.value, 0.0)
+    large = np.flatnonzero(labels.sum(axis=0) >= LARGE_GENRE_MOVIES)
     if len(large):
-        f1 = by_genre(labels, model.predictions[ALL_FIELDS])
+        f1 = f1_by_genre(labels, model.predictions[ALL_FIELDS])
         weakest = large[f1[large].argmin()]
-        yield _aim(f"weakest large genre, {GENRES[weakest]}: F1", f1[weakest], 0.50)
-    if len(large) and "tfidf" in outcomes:
-        ahead = by_genre(labels, model.predictions[PLOT_AND_TITLE])
-        ahead = ahead - by_genre(labels, outcomes["tfidf"].predictions[PLOT_AND_TITLE])
-        worst = large[ahead[large].argmin()]
-        name = f"plot and title only: smallest lead over TF-IDF, {GENRES[worst]}: F1"
-        yield _aim(name, ahead[worst], 0.0)
-    yield _aim("training, minutes, at most", model.training / 60, 25, least=False, digits=1)
-    yield _aim("movies a second", model.rate, 300, digits=0)
+        yield _target_row(f"weakest large genre, {GENRES[weakest]}: F1", f1[weakest], 0.50)
+    if len(large) and "tfidf" in results:
+        of_model, of_baseline = (
+            f1_by_genre(labels, results[name].predictions[PLOT_AND_TITLE])
+            for name in (MODEL, "tfidf")
+        )
+        lead = of_model - of_baseline
+        smallest = large[lead[large].argmin()]
+        name = f"plot and title only: smallest lead over TF-IDF, {GENRES[smallest]}: F1"
+        yield _target_row(name, lead[smallest], 0.0)
+    yield _target_row(
+        "training: minutes, at most", model.training_seconds / 60, 25, minimum=False, digits=1
+    )
+    yield _target_row("movies/s", model.movies_per_second, 300, digits=0)
 
 
-def _aim(
-    name: str, reached: float, wanted: float, *, least: bool = True, digits: int = 3
+def _target_row(
+    name: str, value: float, target: float, *, minimum: bool = True, digits: int = 3
 ) -> list[str]:
-    """A row of the table; as many digits as tell what was missed from what was wanted."""
-    met = reached >= wanted if least else reached <= wanted
-    while not met and f"{reached:.{digits}f}" == f"{wanted:.{digits}f}":
+    """Return a row of the table of targets.
+
+    Args:
+        name: Name of the metric.
+        value: Float. Value of the metric.
+        target: Float. Target of the metric.
+        minimum: Whether the value should be at least, not at most, the target; True by default.
+        digits: Int. Number of decimals; a missed target gets more if both numbers look the same.
+    """
+    met = value >= target if minimum else value <= target
+    while not met and f"{value:.{digits}f}" == f"{target:.{digits}f}":
         digits += 1
-    return [name, f"{wanted:.{digits}f}", f"{reached:.{digits}f}", "yes" if met else "no"]
+    return [name, f"{target:.{digits}f}", f"{value:.{digits}f}", "yes" if met else "no"]
 
 
-def _genre_table(labels: Labels, outcomes: Outcomes) -> str:
+def _genre_table(labels: Labels, results: Results) -> str:
     columns = {
-        f"{known}: {SHORT_TITLES[arm]}": by_genre(labels, of_arm.predictions[known])
-        for known, arms in _GENRE_COLUMNS
-        for arm in arms
-        if (of_arm := outcomes.get(arm))
+        f"{variant}: {SHORT_TITLES[name]}": f1_by_genre(labels, result.predictions[variant])
+        for variant, names in _GENRE_COLUMNS
+        for name in names
+        if (result := results.get(name))
     }
-    probabilities = outcomes[MODEL].predictions[ALL_FIELDS].probabilities
+    probabilities = results[MODEL].predictions[ALL_FIELDS].probabilities
     columns["all fields: model's ECE"] = calibration_errors(labels, probabilities)
     rows = [
-        [genre, f"{movies:,}", *(short(value) for value in values)]
+        [genre, f"{movies:,}", *(format_score(value) for value in values)]
         for genre, movies, *values in zip(
             GENRES, labels.sum(axis=0), *columns.values(), strict=True
         )
@@ -200,19 +216,24 @@ def _genre_table(labels: Labels, outcomes: Outcomes) -> str:
     return table(["F1 by genre", "movies", *columns], rows)
 
 
-def _carried_table(labels: Labels, outcomes: Outcomes) -> str:
-    def macro_f1(outcome: Outcome) -> Iterator[str]:
-        for known in (PLOT_AND_TITLE, SPARSE):
-            for predictions in (outcome.predictions, outcome.carried):
-                yield short(scores(labels, predictions[known])["macro-F1"])
+def _thresholds_table(labels: Labels, results: Results) -> str:
+    def macro_f1(result: ModelResult) -> Iterator[str]:
+        for variant in (PLOT_AND_TITLE, SPARSE):
+            for predictions in (
+                result.predictions,
+                result.predictions_with_thresholds_for_all_fields,
+            ):
+                yield format_score(scores(labels, predictions[variant])["macro-F1"])
 
-    other = "those for all fields"
-    return table(
-        ["macro-F1", "plot and title: own thresholds", other, "sparse: own thresholds", other],
-        [[outcome.title, *macro_f1(outcome)] for outcome in outcomes.values()],
-    )
+    head = [
+        f"{variant}: thresholds for {thresholds}"
+        for variant in ("plot and title", "sparse")
+        for thresholds in ("this variant", "all fields")
+    ]
+    rows = [[result.title, *macro_f1(result)] for result in results.values()]
+    return table(["macro-F1", *head], rows)
 
 
-def short(value: float) -> str:
-    """Three decimals without a leading zero."""
+def format_score(value: float) -> str:
+    """Return three decimals without a leading zero."""
     return "–" if np.isnan(value) else f"{value:.3f}".replace("0.", ".", 1)

@@ -1,4 +1,4 @@
-"""A finished run: its served model, and the examples that this was trained on."""
+"""The served model of a run, and the artifacts from which it was trained."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,30 +15,40 @@ from schema.names import METADATA_FILE
 
 
 def served_model(output: Path) -> Path | None:
-    """The folder of the version that a server would take, the highest; None where none is."""
-    found = versions.served(RunConfig(data=output, output=output).model_directory)
-    return found[max(found)] if found else None
+    """Return the directory of the highest served version, or None if there is none."""
+    served = versions.served(RunConfig(data=output, output=output).model_directory)
+    return served[max(served)] if served else None
 
 
 def examples_of(model: Path, output: Path) -> Path:
-    """The raw examples that a served model comes from, in the output directory of a run.
+    """Return the directory of the raw examples from which a served model was made.
 
-    A later run may have split other movies in another way, and what was test there may have been
-    trained on here: so they are looked up in ML Metadata, back from the model.
+    They are looked up in ML Metadata, since a later run may have split other movies: its test
+    movies may be training movies of this model.
+
+    Args:
+        model: Directory of the model version.
+        output: Output directory of the run.
 
     Raises:
-        UserError: nothing is known there of such a model.
+        UserError: ML Metadata does not have the model or its examples.
     """
     history = metadata.read_history(output / METADATA_FILE)
     for execution in history.upstream_executions(_artifact_of(model, output, history)):
         for artifact in history.outputs(execution).values():
             if artifact.type == standard_artifacts.Examples.TYPE_NAME and not execution.inputs:
                 return Path(artifact.uri)
-    raise UserError("ML Metadata knows no examples of this model. Run the pipeline again.")
+    raise UserError(f"{output}: ML Metadata has no examples of this model. Run the pipeline again.")
 
 
 class TrainerInputs(NamedTuple):
-    """Transformed examples, with a folder for each split; the transform graph; word vectors."""
+    """Inputs of the Trainer.
+
+    Attributes:
+        examples: Directory of the transformed examples, with one subdirectory per split.
+        transform_graph: Directory of the transform graph.
+        word_vectors: Directory of the word vectors.
+    """
 
     examples: Path
     transform_graph: Path
@@ -46,27 +56,27 @@ class TrainerInputs(NamedTuple):
 
 
 def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
-    """What a served model was trained on, looked up in the same way."""
+    """Return the inputs from which a served model was trained, looked up in ML Metadata."""
     history = metadata.read_history(output / METADATA_FILE)
     trainer = history.producer(_artifact_of(model, output, history))
-    inputs = [history.artifacts[one] for one in trainer.inputs] if trainer else []
-    found = {artifact.type: artifact.uri for artifact in inputs}
+    inputs = [history.artifacts[number] for number in trainer.inputs] if trainer else []
+    uris = {artifact.type: artifact.uri for artifact in inputs}
     return TrainerInputs(
-        Path(found[standard_artifacts.Examples.TYPE_NAME]),
-        Path(found[standard_artifacts.TransformGraph.TYPE_NAME]),
-        Path(path_utils.serving_model_path(found[standard_artifacts.Model.TYPE_NAME])),
+        Path(uris[standard_artifacts.Examples.TYPE_NAME]),
+        Path(uris[standard_artifacts.TransformGraph.TYPE_NAME]),
+        Path(path_utils.serving_model_path(uris[standard_artifacts.Model.TYPE_NAME])),
     )
 
 
 def _artifact_of(model: Path, output: Path, history: History) -> int:
-    """Id of the artifact that a served model is a copy of."""
-    wanted = versions.content_digest(model)
-    for artifact in sorted(history.artifacts.values(), key=lambda one: -one.id):
+    """Return the id of the artifact of which a served model is a copy."""
+    expected = versions.content_digest(model)
+    for artifact in sorted(history.artifacts.values(), key=lambda artifact: -artifact.id):
         if artifact.type == standard_artifacts.Model.TYPE_NAME:
-            folder = Path(path_utils.serving_model_path(artifact.uri))
-            if folder.is_dir() and versions.content_digest(folder) == wanted:
+            directory = Path(path_utils.serving_model_path(artifact.uri))
+            if directory.is_dir() and versions.content_digest(directory) == expected:
                 return artifact.id
     raise UserError(
-        f"{model}: no run in {output} has made this model, or the directory was moved since, whose "
-        "record names whole paths. Run the pipeline there again, or move the directory back."
+        f"{model}: no run in {output} has made this model. Run the pipeline there again. If the "
+        "output directory was moved, move it back, since its metadata contain absolute paths."
     )

@@ -1,4 +1,4 @@
-"""Scores of multi-label predictions, and how sure they are."""
+"""Scores of multi-label predictions and their bootstrap intervals."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -16,111 +16,116 @@ from components.simple_baseline.model import evaluate
 from report.metrics import Floats, Labels, ratio
 from trainer.ensemble import decision_rule
 
-BINS: Final = 15
-"""Of equal width, for the calibration error."""
+CALIBRATION_BINS: Final = 15
+"""Number of bins of equal width of the calibration error."""
 
 RESAMPLES: Final = 1000
-LEVEL: Final = 0.95
+CONFIDENCE_LEVEL: Final = 0.95
 
 
 class Predictions(NamedTuple):
-    """What an arm says of some movies: float [movies, 22], and bool of the same shape."""
+    """Predictions of a model.
+
+    Attributes:
+        probabilities: float [movies, 22]. Calibrated probabilities.
+        predicted: bool [movies, 22]. Predicted genres.
+    """
 
     probabilities: Floats
-    decided: Labels
+    predicted: Labels
 
 
 class Interval(NamedTuple):
-    """A number with its 95% bootstrap interval."""
+    """A value with the ends of its 95% bootstrap interval."""
 
     value: float
     low: float
     high: float
 
 
-def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions:
-    """Calibrate and decide as the pipeline's model does it.
+def calibrate_and_predict(eval_logits: Floats, eval_labels: Labels, logits: Floats) -> Predictions:
+    """Calibrate logits and choose thresholds in the same way as the pipeline's model.
 
     Args:
-        tuning: logits of movies whose genres are known, float [N, 22].
-        tuning_labels: their genres, bool [N, 22].
-        logits: of the movies to decide, float [movies, 22].
+        eval_logits: float [eval movies, 22]. Logits for the calibration and the thresholds.
+        eval_labels: bool [eval movies, 22]. Labels of the same movies.
+        logits: float [movies, 22]. Logits of the movies to predict.
 
     Returns:
-        Calibrated probabilities, and at least one genre for each movie.
+        Calibrated probabilities, and at least one predicted genre for each movie.
     """
-    given = tuning_labels.astype(np.float32)
-    # The calibration of an ensemble with a single member.
-    weights, intercepts = decision_rule.fit_stacking(tuning[:, np.newaxis], given)
+    labels = eval_labels.astype(np.float32)
+    # This is the calibration of an ensemble with one member.
+    weights, intercepts = decision_rule.fit_stacking(eval_logits[:, np.newaxis], labels)
 
-    def calibrated(values: Floats) -> Floats:
+    def calibrate(values: Floats) -> Floats:
         return np.asarray(
             expit(decision_rule.stack_logits(values[:, np.newaxis], weights, intercepts))
         )
 
-    thresholds = decision_rule.choose_thresholds(calibrated(tuning), given)
-    probabilities = calibrated(logits)
+    thresholds = decision_rule.choose_thresholds(calibrate(eval_logits), labels)
+    probabilities = calibrate(logits)
     return Predictions(probabilities, decision_rule.predict_genres(probabilities, thresholds))
 
 
-def scores(given: Labels, predictions: Predictions) -> dict[str, float]:
-    """All summary scores by their names in the tables; means over the genres that a movie has."""
-    probabilities, decided = predictions
-    counted = evaluate(given, decided)
-    present = given.any(axis=0)
+def scores(labels: Labels, predictions: Predictions) -> dict[str, float]:
+    """Return all scores by their names in tables; means are over the genres that occur."""
+    probabilities, predicted = predictions
+    metrics = evaluate(labels, predicted)
+    present = labels.any(axis=0)
     return {
-        "macro-F1": counted["macro_f1"],
-        "micro-F1": counted["micro_f1"],
-        "weighted F1": float(f1_score(given, decided, average="weighted", zero_division=0)),
-        "samples F1": counted["samples_f1"],
-        "mAP": float(average_precision_score(given[:, present], probabilities[:, present])),
-        "LRAP": float(label_ranking_average_precision_score(given, probabilities)),
-        "subset accuracy": counted["subset_accuracy"],
-        "Hamming loss": 1 - counted["hamming_accuracy"],
-        "ECE": float(calibration_errors(given, probabilities).mean()),
+        "macro-F1": metrics["macro_f1"],
+        "micro-F1": metrics["micro_f1"],
+        "weighted F1": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
+        "samples F1": metrics["samples_f1"],
+        "mAP": float(average_precision_score(labels[:, present], probabilities[:, present])),
+        "LRAP": float(label_ranking_average_precision_score(labels, probabilities)),
+        "subset accuracy": metrics["subset_accuracy"],
+        "Hamming loss": 1 - metrics["hamming_accuracy"],
+        "ECE": float(calibration_errors(labels, probabilities).mean()),
     }
 
 
-def by_genre(given: Labels, predictions: Predictions) -> Floats:
-    """F1 of each genre, float64 [22]; 0 where no movie has or gets it."""
-    return np.asarray(f1_score(given, predictions.decided, average=None, zero_division=0))
+def f1_by_genre(labels: Labels, predictions: Predictions) -> Floats:
+    """Return the F1 of each genre, float64 [22]; 0 if it is neither a label nor predicted."""
+    return np.asarray(f1_score(labels, predictions.predicted, average=None, zero_division=0))
 
 
-def calibration_errors(given: Labels, probabilities: Floats) -> Floats:
-    """Expected calibration error of each genre, float64 [22].
+def calibration_errors(labels: Labels, probabilities: Floats) -> Floats:
+    """Return the expected calibration error of each genre, float64 [22].
 
-    The movies are put into bins of equal width by their probability; the error is the mean over the
-    movies of the distance between their bin's mean probability and its share of movies that have
-    the genre.
+    The movies are divided into bins of equal width by their probability. The error of a bin is the
+    distance between its mean probability and its share of movies with the genre; the result is the
+    mean over the bins, weighted by their numbers of movies.
     """
-    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
-    away = probabilities.astype(np.float64) - given
-    sums = [np.bincount(*of_genre) for of_genre in zip(place.T, away.T, strict=True)]
-    return np.array([np.abs(one).sum() for one in sums]) / len(given)
+    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    differences = probabilities.astype(np.float64) - labels
+    sums = [np.bincount(*of_genre) for of_genre in zip(bins.T, differences.T, strict=True)]
+    return np.array([np.abs(by_bin).sum() for by_bin in sums]) / len(labels)
 
 
-def resampled_macro_f1(given: Labels, predictions: Mapping[str, Predictions]) -> dict[str, Floats]:
-    """Macro-F1 on the movies and on resamples of them, the same resamples for all arms.
+def resampled_macro_f1(labels: Labels, predictions: Mapping[str, Predictions]) -> dict[str, Floats]:
+    """Compute macro-F1 on bootstrap resamples of the movies, which are the same for all models.
 
     Returns:
-        For each arm float64 [1 + RESAMPLES]; the first is that of the movies themselves. The mean
-        of each goes over the genres that one of its movies has.
+        Dict. float64 [1 + RESAMPLES] for each model. The first value is that of the movies
+        themselves. Each value is the mean over the genres that occur in the resample.
     """
-    movies = len(given)
+    movies = len(labels)
     generator = np.random.default_rng(SEED)
-    drawn = generator.multinomial(movies, np.full(movies, 1 / movies), RESAMPLES)
-    weights = np.vstack([np.ones((1, movies)), drawn])
-    support = weights @ given
+    counts = generator.multinomial(movies, np.full(movies, 1 / movies), RESAMPLES)
+    weights = np.vstack([np.ones((1, movies)), counts])
+    support = weights @ labels
     present = support > 0
     result = {}
     for name, prediction in predictions.items():
-        hits = weights @ (given & prediction.decided)
-        f1 = ratio(2 * hits, support + weights @ prediction.decided)
+        hits = weights @ (labels & prediction.predicted)
+        f1 = ratio(2 * hits, support + weights @ prediction.predicted)
         result[name] = ratio((f1 * present).sum(axis=1), present.sum(axis=1))
     return result
 
 
 def interval(resamples: Floats) -> Interval:
-    """The interval of what `resampled_macro_f1` gives for an arm, or of a difference of two."""
-    low, high = np.quantile(resamples[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    """Return the interval of one result of `resampled_macro_f1`, or of a difference of two."""
+    low, high = np.quantile(resamples[1:], [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     return Interval(float(resamples[0]), float(low), float(high))

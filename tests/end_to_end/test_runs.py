@@ -1,4 +1,4 @@
-"""The whole pipeline on a few hundred movies: what runs again when what has changed."""
+"""The whole pipeline on a few hundred movies: nodes that run again after each change."""
 
 import json
 from collections import Counter
@@ -18,16 +18,16 @@ from tests.end_to_end.project import (
     Project,
     Run,
     edit,
-    half_done,
-    known,
+    partial_outputs,
+    read_metadata,
 )
 from tests.pipeline.test_pipeline import as_if_edited
 
 pytestmark = pytest.mark.slow
 
 PUSHED = {"Pusher", "ModelReport"}
-JUDGED = {"Evaluator", "SmokeTest"} | PUSHED
-TRAINED = {"Trainer"} | JUDGED
+EVALUATED = {"Evaluator", "SmokeTest"} | PUSHED
+TRAINED = {"Trainer"} | EVALUATED
 
 ARTIFACTS = Counter(
     {
@@ -48,8 +48,8 @@ ARTIFACTS = Counter(
         "TransformGraph": 1,
     }
 )
-"""Of the first run: examples raw and transformed; the schema inferred and curated; models of words
-and of genres."""
+"""Artifacts of the first run: raw and transformed examples, inferred and curated schema, word
+vectors and genre model."""
 
 REFUSED = Counter(
     {
@@ -63,13 +63,13 @@ REFUSED = Counter(
 
 
 def executions(complete: set[str] | frozenset[str], cached: set[str] | frozenset[str]) -> Counter:
-    """One execution each."""
+    """Return one execution for each node."""
     return Counter([(node, "COMPLETE") for node in complete]) + Counter(
         [(node, "CACHED") for node in cached]
     )
 
 
-def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project, Run]) -> None:
+def test_first_unchanged_and_refused_run(project: Project, first_run: tuple[Project, Run]) -> None:
     _, first = first_run
     assert (first.status, first.errors) == (0, "")
     assert set(first.nodes) == COMPONENTS | RESOLVERS | {INGEST}
@@ -80,10 +80,10 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
         f"model   {project.served[version]}",
         f"published: version {version}",
     ]
-    facts = known(project.output)
-    assert facts.executions == executions(COMPONENTS | RESOLVERS, set())
-    assert facts.artifacts == ARTIFACTS
-    assert half_done(project.output) == []
+    content = read_metadata(project.output)
+    assert content.executions == executions(COMPONENTS | RESOLVERS, set())
+    assert content.artifacts == ARTIFACTS
+    assert partial_outputs(project.output) == []
 
     unchanged = project.run()
     assert (unchanged.status, unchanged.errors) == (0, "")
@@ -91,16 +91,16 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
     assert set(unchanged.nodes) == set(first.nodes)
     assert unchanged.lines[-1] == f"unchanged: version {version}"
     assert list(project.served) == [version]
-    facts = known(project.output)
-    assert facts.executions == executions(COMPONENTS | RESOLVERS, COMPONENTS) + executions(
+    content = read_metadata(project.output)
+    assert content.executions == executions(COMPONENTS | RESOLVERS, COMPONENTS) + executions(
         RESOLVERS, set()
     )
-    assert facts.artifacts == ARTIFACTS
+    assert content.artifacts == ARTIFACTS
 
     edit(project.settings, lambda text: text.replace("floor: 0.0", "floor: 0.99"))
     refused = project.run()
     assert (refused.status, refused.errors) == (3, "")
-    assert refused.executed == JUDGED
+    assert refused.executed == EVALUATED
     verdict = read_verdict(project.artifacts("Evaluator", "blessing")[-1])
     assert not verdict.blessed
     assert f"  {verdict.reasons[-1]}" == refused.lines[-1]
@@ -111,38 +111,38 @@ def test_first_unchanged_and_refused(project: Project, first_run: tuple[Project,
     assert "Not pushed: the gate refused the model" in begin
     assert verdict.reasons[-1] in begin
     assert list(project.served) == [version]
-    facts = known(project.output)
-    assert facts.executions == (
+    content = read_metadata(project.output)
+    assert content.executions == (
         executions(COMPONENTS | RESOLVERS, COMPONENTS)
-        + executions(RESOLVERS, COMPONENTS - JUDGED)
-        + executions(RESOLVERS | JUDGED, set())
+        + executions(RESOLVERS, COMPONENTS - EVALUATED)
+        + executions(RESOLVERS | EVALUATED, set())
     )
-    assert facts.artifacts == ARTIFACTS + REFUSED
-    assert half_done(project.output) == []
+    assert content.artifacts == ARTIFACTS + REFUSED
+    assert partial_outputs(project.output) == []
 
-    again = project.run_here()
+    again = project.run_in_process()
     assert (again.status, again.executed, again.lines[-1]) == (3, set(), refused.lines[-1])
 
     edit(project.settings, lambda text: text.replace("floor: 0.99", "floor: 0.0"))
-    opened = project.run_here()
-    assert (opened.status, opened.executed) == (0, set())
+    unblocked = project.run_in_process()
+    assert (unblocked.status, unblocked.executed) == (0, set())
     assert list(project.served) == [version]
 
 
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ("max_drop: 1.0", "max_drop: 0.9", JUDGED),
+        ("max_drop: 1.0", "max_drop: 0.9", EVALUATED),
         ("gate:", "serving: {keep_old: 2}\ngate:", PUSHED),
         ("gate:", "anomalies: {max_filled_change: 0.3}\ngate:", {"AnomalyGate", "ModelReport"}),
         ("trials: 1", "trials: 2", set()),
     ],
 )
-def test_a_change_of_the_configuration(
+def test_a_changed_configuration(
     project: Project, before: str, after: str, expected: set[str]
 ) -> None:
     edit(project.settings, lambda text: text.replace(before, after))
-    run = project.run_here()
+    run = project.run_in_process()
     assert (run.status, run.executed) == (0, expected)
 
 
@@ -150,18 +150,18 @@ def test_a_change_of_the_configuration(
     ("changed", "expected"),
     [
         ("components.smoke_test.probe", {"SmokeTest"} | PUSHED),
-        ("components.simple_baseline.model", {"SimpleBaseline"} | JUDGED),
+        ("components.simple_baseline.model", {"SimpleBaseline"} | EVALUATED),
     ],
 )
-def test_a_change_of_the_code(
+def test_changed_code(
     project: Project, monkeypatch: pytest.MonkeyPatch, changed: str, expected: set[str]
 ) -> None:
     monkeypatch.setattr(dag, "fingerprint", as_if_edited(changed))
-    run = project.run_here()
+    run = project.run_in_process()
     assert (run.status, run.executed) == (0, expected)
 
 
-def test_an_edited_source_file_is_what_runs(project: Project) -> None:
+def test_an_edited_source_file_is_used(project: Project) -> None:
     edit(
         project.checkout / "trainer" / "ensemble" / "words.py",
         lambda code: code.replace("= (1, 2, 3, 5)", "= (1, 2)"),
@@ -169,89 +169,89 @@ def test_an_edited_source_file_is_what_runs(project: Project) -> None:
     run = project.run()
     assert (run.status, run.executed) == (0, TRAINED)
     before, after = (
-        json.loads((folder / "training.json").read_text())["parameters"]
-        for folder in project.artifacts("Trainer", "model_run")
+        json.loads((directory / "training.json").read_text())["parameters"]
+        for directory in project.artifacts("Trainer", "model_run")
     )
-    # The convolutions that are gone were 3 and 5 wide, of 4 filters over 50 dimensions.
+    # The removed convolutions were 3 and 5 wide, with 4 filters over 50 dimensions.
     assert before - after > (3 + 5) * 50 * 4
     assert len(project.served) == 2
 
 
-def test_one_title_more(project: Project) -> None:
+def test_an_added_title(project: Project) -> None:
     line = f"tt9999999\tmovie\tThe Ferry\t{NULL}\t0\t1991\t{NULL}\t88\tDrama"
     edit(project.data / "title.basics.tsv", lambda text: f"{text}{line}\n")
     edit(
         project.data / "title.plots.tsv",
         lambda text: f"{text}tt9999999\tA ferryman learns who paid for his boat.\n",
     )
-    run = project.run_here()
+    run = project.run_in_process()
     assert run.status == 0
     assert f"{MOVIES + 1} movies of {MOVIES + 1} titles" in run.output
     assert run.executed == COMPONENTS - {"SchemaImporter"} | {INGEST}
 
 
-def test_a_change_of_the_data_that_no_movie_sees(project: Project) -> None:
+def test_changed_data_that_affect_no_movie(project: Project) -> None:
     edit(
         project.data / "name.basics.tsv",
         lambda text: f"{text}nm9999999\tNobody\t{NULL}\t{NULL}\t{NULL}\t{NULL}\n",
     )
-    run = project.run_here()
+    run = project.run_in_process()
     assert (run.status, run.executed) == (0, {INGEST})
 
 
-def test_from_a_node_on(project: Project) -> None:
+def test_from_a_node(project: Project) -> None:
     [version] = project.served
-    run = project.run_here("--from", "Evaluator")
-    assert (run.status, run.executed) == (0, JUDGED)
+    run = project.run_in_process("--from", "Evaluator")
+    assert (run.status, run.executed) == (0, EVALUATED)
     assert run.lines[-1] == f"unchanged: version {version}"
     assert list(project.served) == [version]
 
 
-def test_a_model_directory_that_was_emptied(project: Project) -> None:
-    [(version, folder)] = project.served.items()
-    folder.rename(project.folder / "taken away")
-    run = project.run_here()
+def test_an_emptied_model_directory(project: Project) -> None:
+    [(version, directory)] = project.served.items()
+    directory.rename(project.directory / "taken away")
+    run = project.run_in_process()
     assert (run.status, run.executed) == (0, PUSHED)
     [new] = project.served
     assert new > version
     assert run.lines[-1] == f"published: version {new}"
 
 
-def test_a_search_and_then_its_result_without_one(project: Project) -> None:
-    searched = project.run_here("--tune")
+def test_a_search_and_later_runs_that_use_its_result(project: Project) -> None:
+    searched = project.run_in_process("--tune")
     assert (searched.status, searched.executed) == (0, {"Tuner"} | TRAINED)
     assert "BestHyperparameters" not in searched.nodes
     [search] = (project.output / "logs" / "tensorboard" / "tuner").iterdir()
     [training] = project.artifacts("Trainer", "model_run")[-1:]
-    for folder, prefix in ((search, "trial_0/"), (training, "")):
-        shown = EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload()
+    for directory, prefix in ((search, "trial_0/"), (training, "")):
+        shown = EventMultiplexer().AddRunsFromDirectory(str(directory)).Reload()
         assert {run: sorted(found["tensors"]) for run, found in shown.Runs().items()} == {
             prefix.rstrip("/") or ".": ["_hparams_/session_start_info"],
             f"{prefix}train": ["epoch_learning_rate", "epoch_loss"],
             f"{prefix}validation": ["epoch_loss", "epoch_macro_f1", "epoch_map"],
         }
 
-    [trial] = trials.read(project.output)
+    [trial] = trials.read_trials(project.output)
     assert int(trial["trial_id"]) == 0
     assert 0 < trial["score"] < 1
     assert {"word_encoder", "optimizer", "learning_rate", "batch_size"} < set(trial)
 
-    later = project.run_here()
+    later = project.run_in_process()
     assert (later.status, later.executed) == (0, set())
     assert (
-        "note: the hyperparameters are those that an earlier search found (--tune searches anew, "
-        "--ignore-search does without)"
+        "note: this run uses the hyperparameters of the latest search. Use --tune for a new "
+        "search, or --ignore-search to train without them."
     ) in later.lines
     [published] = [line for line in searched.lines if line.startswith("published: ")]
     assert later.lines[-1] == published.replace("published", "unchanged")
 
-    anew = project.run_here("--tune")
+    anew = project.run_in_process("--tune")
     assert (anew.status, anew.nodes["Tuner"]) == (0, "done")
     edit(project.settings, lambda text: text.replace("0.005", "5e-3, dropout: 0.2"))
-    explicit = project.run_here()
+    explicit = project.run_in_process()
     assert explicit.status == 0
     assert any(
-        line.startswith("note: the configuration goes before the search: dropout is 0.2, not ")
+        line.startswith("note: the configuration overrides the latest search: dropout is 0.2, not ")
         for line in explicit.lines
     )
     [training] = project.artifacts("Trainer", "model_run")[-1:]

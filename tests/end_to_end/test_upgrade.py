@@ -1,4 +1,4 @@
-"""What users of the commit e0087b2 meet: their output directory, configuration and served model."""
+"""Output directory, configuration and served model of commit e0087b2 with the present code."""
 
 import sqlite3
 import tarfile
@@ -12,20 +12,19 @@ from schema import names
 from schema.errors import ExitStatus
 from tests.end_to_end.project import Project
 
-KEPT: Final = Path(__file__).parents[1] / "data" / "output_e0087b2.tar.xz"
-"""The output directory of a run of the small catalogue, and its settings, as that commit wrote
-them."""
+ARCHIVE: Final = Path(__file__).parents[1] / "data" / "output_e0087b2.tar.xz"
+"""Output directory and settings of a run of the small catalogue with that commit."""
 
-FORMER_PLACE: Final = "/srv/movies/output"
-"""Where the output directory was; ML Metadata has absolute paths."""
+FORMER_OUTPUT: Final = "/srv/movies/output"
+"""Path of the output directory in that run; ML Metadata has absolute paths."""
 
 
 @pytest.fixture
 def upgraded(tmp_path: Path) -> Project:
-    """Today's sources and settings with the output directory of e0087b2."""
+    """Present sources and settings with the output directory of e0087b2."""
     project = Project(tmp_path)
-    project.make()
-    with tarfile.open(KEPT) as archive:
+    project.create()
+    with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path, [one for one in archive if one.name.startswith("output")])
     with sqlite3.connect(project.output / names.METADATA_FILE) as metadata:
         for table, column in (
@@ -35,40 +34,41 @@ def upgraded(tmp_path: Path) -> Project:
         ):
             metadata.execute(
                 f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
-                (FORMER_PLACE, str(project.output)),
+                (FORMER_OUTPUT, str(project.output)),
             )
     metadata.close()
     return project
 
 
-def former_settings(folder: Path) -> Path:
-    with tarfile.open(KEPT) as archive:
-        archive.extract("data/ordained.yaml", folder)
-    return folder / "data" / "ordained.yaml"
+def extract_former_settings(directory: Path) -> Path:
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extract("data/ordained.yaml", directory)
+    return directory / "data" / "ordained.yaml"
 
 
-def test_settings_of_e0087b2_are_refused_with_their_new_names(
+def test_settings_of_e0087b2_are_refused_with_upgrade_hints(
     upgraded: Project, tmp_path: Path
 ) -> None:
-    settings = former_settings(tmp_path / "former")
+    settings = extract_former_settings(tmp_path / "former")
 
-    run = upgraded.run_here("--config", str(settings))
+    run = upgraded.run_in_process("--config", str(settings))
 
     assert run.status == ExitStatus.USER_ERROR
     lines = run.errors.removeprefix("error: ").splitlines()
     assert (
-        f"{settings}: gate.baseline_tolerance is now called gate.simple_baseline_tolerance" in lines
+        f"{settings}: gate.baseline_tolerance was renamed to gate.simple_baseline_tolerance"
+        in lines
     )
     assert (
-        f"{settings}: hparams.text_encoder is now word_encoder and sentence_encoder: write "
-        "`word_encoder: cnn` and `sentence_encoder: none`"
+        f"{settings}: hparams.text_encoder was replaced by word_encoder and sentence_encoder. "
+        "Write `word_encoder: cnn` and `sentence_encoder: none`."
     ) in lines
-    # One line for each setting, with its new name or the reason why it is gone.
+    # There is one line per setting, with its new name or the reason for its removal.
     assert len(lines) == 8
-    assert all(" is now " in line or " is gone: " in line for line in lines)
+    assert all(" was re" in line for line in lines)
 
 
-def test_a_served_model_of_e0087b2_answers(upgraded: Project) -> None:
+def test_a_served_model_of_e0087b2_predicts(upgraded: Project) -> None:
     [version] = upgraded.served.values()
 
     model = tf.saved_model.load(str(version))
@@ -85,10 +85,10 @@ def test_a_served_model_of_e0087b2_answers(upgraded: Project) -> None:
 
 
 @pytest.mark.slow
-def test_an_output_directory_of_e0087b2_is_continued(upgraded: Project) -> None:
+def test_a_run_in_an_output_directory_of_e0087b2(upgraded: Project) -> None:
     [former] = upgraded.served
 
-    run = upgraded.run_here()
+    run = upgraded.run_in_process()
 
     assert run.status == ExitStatus.OK, run.output + run.errors
     assert "macro-F1" in run.output

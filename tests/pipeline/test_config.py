@@ -1,4 +1,4 @@
-"""The configuration: what a file and flags make of the defaults, and what is refused."""
+"""Loading of the configuration from defaults, files and options, and its errors."""
 
 import logging
 from pathlib import Path
@@ -15,10 +15,10 @@ from schema.genres import GENRES
 from transform.features import TransformConfig
 
 
-def load(folder: Path, text: str, **flags: object) -> config.RunConfig:
-    file = folder / "settings.yaml"
+def load(directory: Path, text: str, **options: object) -> config.RunConfig:
+    file = directory / "settings.yaml"
     file.write_text(text)
-    return config.load(folder, folder / "out", [file], **flags)
+    return config.load(directory, directory / "out", [file], **options)
 
 
 def test_defaults_without_a_file(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_defaults_without_a_file(tmp_path: Path) -> None:
     assert loaded.hparams.model_fields_set == set()
 
 
-def test_sections_change_what_they_name_and_nothing_else(tmp_path: Path) -> None:
+def test_a_file_changes_only_the_values_that_it_sets(tmp_path: Path) -> None:
     loaded = load(
         tmp_path,
         "transform:\n  max_cast: 3\nhparams:\n  learning_rate: 1\n"
@@ -40,12 +40,12 @@ def test_sections_change_what_they_name_and_nothing_else(tmp_path: Path) -> None
     assert loaded.gate == config.GateConfig()
 
 
-def test_a_file_beside_the_data_is_read(tmp_path: Path) -> None:
+def test_the_file_in_the_data_directory_is_read(tmp_path: Path) -> None:
     (tmp_path / "ordained.yaml").write_text("tuner: {trials: 7}\n")
     assert config.load(tmp_path, tmp_path / "out").tuner.trials == 7
 
 
-def test_of_several_files_the_last_counts_for_each_value(tmp_path: Path) -> None:
+def test_the_last_file_takes_precedence(tmp_path: Path) -> None:
     first, second = tmp_path / "first.yaml", tmp_path / "more" / "second.yaml"
     second.parent.mkdir()
     first.write_text("hparams: {trees: 30, folds: 2}\ningest: {plots: mine.csv}\n")
@@ -61,7 +61,7 @@ def test_of_several_files_the_last_counts_for_each_value(tmp_path: Path) -> None
     assert str(caught.value) == f"{second}: hparams.trees should be at least 1. Received: -1"
 
 
-def test_files_that_belong_together_are_validated_together(tmp_path: Path) -> None:
+def test_files_are_validated_together(tmp_path: Path) -> None:
     layers, encoder = tmp_path / "layers.yaml", tmp_path / "encoder.yaml"
     layers.write_text("hparams: {encoder_layers: 12}\n")
     encoder.write_text("hparams: {sentence_encoder: mpnet}\n")
@@ -77,22 +77,22 @@ def test_files_that_belong_together_are_validated_together(tmp_path: Path) -> No
     )
 
 
-def test_options_go_before_the_file(tmp_path: Path) -> None:
+def test_options_override_the_file(tmp_path: Path) -> None:
     text = "tuner: {enabled: true, trials: 4}\n"
     searching = load(tmp_path, text, tune=None)
-    assert (searching.tuner.enabled, searching.tuner.trials, searching.search_anew) == (
+    assert (searching.tuner.enabled, searching.tuner.trials, searching.force_search) == (
         True,
         4,
         False,
     )
     without = load(tmp_path, text, tune=False)
-    assert (without.tuner.enabled, without.tuner.trials, without.search_anew) == (False, 4, False)
+    assert (without.tuner.enabled, without.tuner.trials, without.force_search) == (False, 4, False)
     anew = load(tmp_path, "tuner: {trials: 4}", tune=True)
-    assert (anew.tuner.enabled, anew.tuner.trials, anew.search_anew) == (True, 4, True)
+    assert (anew.tuner.enabled, anew.tuner.trials, anew.force_search) == (True, 4, True)
     assert load(tmp_path, "", cache=False, from_node="Trainer").from_node == "Trainer"
 
 
-def test_a_home_directory_in_a_path_is_found(
+def test_a_home_directory_in_a_path_is_expanded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
@@ -103,11 +103,20 @@ def test_a_home_directory_in_a_path_is_found(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gates: {}", "gates is no section of the configuration. Known: ingest, transform, "),
-        ("data: imdb", "data is no section of the configuration. Known: ingest, transform, "),
-        ("1: {}", "1 is no section of the configuration. Known: ingest, transform, "),
-        ("gate: {flor: 0.5}", "gate.flor is no setting. Known: floor, genre_floors, min_support"),
-        ("hparams: {1: 2}", "hparams.1 is no setting. Known: word_encoder, "),
+        (
+            "gates: {}",
+            "gates is not a section of the configuration. Known sections: ingest, transform, ",
+        ),
+        (
+            "data: imdb",
+            "data is not a section of the configuration. Known sections: ingest, transform, ",
+        ),
+        ("1: {}", "1 is not a section of the configuration. Known sections: ingest, transform, "),
+        (
+            "gate: {flor: 0.5}",
+            "gate.flor is not a setting. Known settings: floor, genre_floors, min_support",
+        ),
+        ("hparams: {1: 2}", "hparams.1 is not a setting. Known settings: word_encoder, "),
         ("gate: {floor: high}", 'gate.floor should be a number. Received: "high"'),
         ("gate: {floor: 1.5}", "gate.floor should be at most 1. Received: 1.5"),
         ("gate: {floor: }", "gate.floor should be a number. Received: nothing"),
@@ -179,20 +188,22 @@ def test_a_home_directory_in_a_path_is_found(
         ("tuner: {enabled: 1}", "tuner.enabled should be true or false. Received: 1"),
     ],
 )
-def test_refusals_name_the_file_and_the_value(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_name_the_file_and_the_value(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         load(tmp_path, text)
     assert str(caught.value).startswith(f"{tmp_path / 'settings.yaml'}: {message}")
     assert "\n" not in str(caught.value)
 
 
-def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         load(tmp_path, "gate: {floor: 2}\nhparams: {trees: 0, layers: 3}\n")
     file = tmp_path / "settings.yaml"
     first, second, third = str(caught.value).splitlines()
     assert first == f"{file}: hparams.trees should be at least 1. Received: 0"
-    assert second.startswith(f"{file}: hparams.layers is no setting. Known: word_encoder, ")
+    assert second.startswith(
+        f"{file}: hparams.layers is not a setting. Known settings: word_encoder, "
+    )
     assert third == f"{file}: gate.floor should be at most 1. Received: 2"
 
 
@@ -201,31 +212,31 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     [
         (
             "hparams: {text_encoder: cnn_rnn_minilm}",
-            "hparams.text_encoder is now word_encoder and sentence_encoder: write "
-            "`word_encoder: cnn_rnn` and `sentence_encoder: minilm`",
+            "hparams.text_encoder was replaced by word_encoder and sentence_encoder. Write "
+            "`word_encoder: cnn_rnn` and `sentence_encoder: minilm`.",
         ),
         (
             "hparams: {text_encoder: mpnet}",
-            "hparams.text_encoder is now word_encoder and sentence_encoder: write "
-            "`word_encoder: none` and `sentence_encoder: mpnet`",
+            "hparams.text_encoder was replaced by word_encoder and sentence_encoder. Write "
+            "`word_encoder: none` and `sentence_encoder: mpnet`.",
         ),
         (
             "hparams: {text_encoder: [cnn]}",
-            "hparams.text_encoder is now word_encoder and sentence_encoder",
+            "hparams.text_encoder was replaced by word_encoder and sentence_encoder",
         ),
-        ("hparams: {people_folds: 3}", "hparams.people_folds is now called hparams.folds"),
+        ("hparams: {people_folds: 3}", "hparams.people_folds was renamed to hparams.folds"),
         (
             "hparams: {finetuning_rate: 0.1}",
-            "hparams.finetuning_rate is now called hparams.finetuning_learning_rate",
+            "hparams.finetuning_rate was renamed to hparams.finetuning_learning_rate",
         ),
         (
             "hparams: {towers: 4}",
-            "hparams.towers is gone: measured without it, the model was no worse "
-            "(docs/experiments.md)",
+            "hparams.towers was removed, since it did not improve the model "
+            "(docs/experiments.md). Delete it.",
         ),
     ],
 )
-def test_settings_of_earlier_versions_are_refused_with_what_became_of_them(
+def test_settings_of_earlier_versions_are_refused_with_an_upgrade_hint(
     tmp_path: Path, text: str, message: str
 ) -> None:
     with pytest.raises(UserError) as caught:
@@ -238,7 +249,7 @@ def test_the_settings_of_the_sample_are_valid() -> None:
     assert config.load(sample, sample / "out").tuner.enabled
 
 
-def test_the_direct_runner_does_not_look_for_prism_on_the_network(
+def test_the_direct_runner_does_not_search_the_network_for_prism(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, logger="apache_beam")
@@ -250,7 +261,7 @@ def test_the_direct_runner_does_not_look_for_prism_on_the_network(
 
 
 @pytest.mark.parametrize("mode", ["in_memory", "multi_threading", "multi_processing"])
-def test_tfx_packs_no_sources_for_workers_elsewhere(mode: str) -> None:
+def test_tfx_packs_no_sources_for_remote_workers(mode: str) -> None:
     flags = config.BeamConfig(running_mode=mode, workers=2).arguments()
     assert dependency_utils.make_beam_dependency_flags(flags) == flags
     with beam.Pipeline(options=pipeline_options.PipelineOptions(flags)) as steps:

@@ -1,4 +1,4 @@
-"""Lineage of a real run: what made the served model, and what a change would make run again."""
+"""Lineage of a real run: origin of the served model, and nodes that a change makes run again."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from tests.pipeline.test_pipeline import as_if_edited
 
 pytestmark = [
     pytest.mark.slow,
-    # TFX's, but protobuf gives it to whoever called.
+    # TFX causes the warning, but protobuf attributes it to the caller.
     pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning"),
 ]
 
@@ -29,79 +29,81 @@ def config(project: Project) -> RunConfig:
     return configuration.load(project.data, project.output)
 
 
-def again(config: RunConfig) -> dict[str, list[str]]:
-    return lineage.run_again(config, metadata.read_history(config.metadata))
+def cache_misses(config: RunConfig) -> dict[str, list[str]]:
+    return lineage.find_cache_misses(config, metadata.read_history(config.metadata))
 
 
-def test_nothing_changed(config: RunConfig) -> None:
-    assert again(config) == {}
+def test_an_unchanged_run(config: RunConfig) -> None:
+    assert cache_misses(config) == {}
 
 
-# Nodes that follow from a change of the training, and of the transformation.
+# Nodes that run again after a change of the training, and of the transformation.
 TRAINED = ["Trainer", "Evaluator", "SmokeTest", "Pusher", "ModelReport"]
 TRANSFORMED = ["Transform", "WordVectors", *TRAINED]
 
 
-def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_settings_and_code(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     narrow = config.transform.model_copy(update={"max_plot_words": 39})
-    found = again(config.model_copy(update={"transform": narrow}))
+    found = cache_misses(config.model_copy(update={"transform": narrow}))
     assert list(found) == TRANSFORMED
-    assert found["Transform"] == ["transform.max_plot_words: 40 to 39"]
-    found = again(config.model_copy(update={"hparams": config.hparams.updated({"epochs": 3})}))
+    assert found["Transform"] == ["transform.max_plot_words changed from 40 to 39"]
+    found = cache_misses(
+        config.model_copy(update={"hparams": config.hparams.updated({"epochs": 3})})
+    )
     assert found == {
-        "Trainer": ["hparams.epochs: 2 to 3"],
-        "Evaluator": ["after Trainer"],
-        "SmokeTest": ["after Trainer, Evaluator"],
-        "Pusher": ["after Trainer, Evaluator, SmokeTest"],
-        "ModelReport": ["after Trainer, Evaluator, SmokeTest, Pusher"],
+        "Trainer": ["hparams.epochs changed from 2 to 3"],
+        "Evaluator": ["it depends on Trainer"],
+        "SmokeTest": ["it depends on Trainer, Evaluator"],
+        "Pusher": ["it depends on Trainer, Evaluator, SmokeTest"],
+        "ModelReport": ["it depends on Trainer, Evaluator, SmokeTest, Pusher"],
     }
-    found = again(config.model_copy(update={"republish": True}))
-    assert found["Pusher"] == ["republish: 0 to 1"]
+    found = cache_misses(config.model_copy(update={"republish": True}))
+    assert found["Pusher"] == ["republish changed from 0 to 1"]
 
     for module, nodes in (
         ("transform.text", TRANSFORMED),
         ("components.smoke_test.decision", ["SmokeTest", "Pusher", "ModelReport"]),
     ):
         monkeypatch.setattr(dag, "fingerprint", as_if_edited(module))
-        found = again(config)
+        found = cache_misses(config)
         assert list(found) == nodes
-        assert found[nodes[0]][0].startswith("its code changed (")
+        assert found[nodes[0]][0].startswith("its code changed from ")
 
 
-def test_what_changed_data_would_do(project: Project, config: RunConfig) -> None:
+def test_changed_data(project: Project, config: RunConfig) -> None:
     dump = project.data / "title.ratings.tsv"
     dump.write_text(dump.read_text().replace("\t8.", "\t7."))
-    # What ingest would write is not known before it has run.
-    assert again(config) == {"ingest": ["title.ratings.tsv changed"]}
+    # The output of ingest is unknown before it runs.
+    assert cache_misses(config) == {"ingest": ["title.ratings.tsv changed"]}
     [shard] = config.movies.glob("*.csv")
     shard.write_text(shard.read_text() + "\n")
-    found = again(config)
+    found = cache_misses(config)
     assert found["ingest"] == ["title.ratings.tsv changed", f"{shard.name} was changed or deleted"]
     assert found["CsvExampleGen"] == ["the movies CSV changed"]
-    assert found["Trainer"] == ["after Transform, WordVectors"]
+    assert found["Trainer"] == ["it depends on Transform, WordVectors"]
     assert "SchemaImporter" not in found
 
     shutil.rmtree(versions.served(config.model_directory).popitem()[1])
-    assert "the serving directory is not as the last push left it" in again(config)["Pusher"]
+    assert "the serving directory changed after the last push" in cache_misses(config)["Pusher"]
 
 
 def test_the_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--output", str(project.output), "--data", str(project.data)]
     assert main(["lineage", *arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    [(version, folder)] = project.served.items()
-    assert (found["version"], found["folder"]) == (version, str(folder))
+    [(version, directory)] = project.served.items()
+    assert (found["version"], found["directory"]) == (version, str(directory))
     [model] = project.artifacts("Trainer", "model")
     assert found["lineage"]["model"] == str(model)
     assert found["lineage"]["data"]["directory"] == str(project.output / "movies")
     assert set(found["lineage"]["code"]) == {"Transform", "WordVectors", "Trainer"}
     assert found["lineage"]["settings"]["Transform.transform.max_plot_words"] == 40
     assert (found["hparams"]["epochs"], found["hparams"]["hidden_units"]) == (2, 8)
-    assert (found["also_used"], found["again"]) == ([], [])
+    assert (found["trained_on_same_data"], found["cache_misses"]) == ([], [])
 
     assert main(["lineage", *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert f"  version   {version} in {folder}" in lines
+    assert f"  version   {version} in {directory}" in lines
     assert "  none: every result would come from the cache" in lines
 
 

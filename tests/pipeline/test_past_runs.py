@@ -1,4 +1,4 @@
-"""Earlier runs are found, the newest first, and what they wrote by node and output."""
+"""Artifacts of past runs are found by node and output key."""
 
 import os
 import re
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.past_runs import VARIABLE, PastRuns, find_output
+from pipeline.past_runs import OUTPUT_VARIABLE, PastRuns, find_output
 from schema.errors import UserError
 from tests.data.recorded_runs import Recorded
 
 
 @pytest.fixture(autouse=True)
 def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(OUTPUT_VARIABLE, raising=False)
 
 
 def test_outputs_are_found_by_node_and_key(tmp_path: Path) -> None:
@@ -32,25 +32,25 @@ def test_outputs_are_found_by_node_and_key(tmp_path: Path) -> None:
 
     runs = PastRuns(recorded.folder)
     assert [str(one.path) for one in runs.all("Evaluator", "evaluation")] == ["/e1", "/e2"]
-    assert [one.run for one in runs.all("Evaluator", "blessing")] == [1, 2]
-    # The newest run went back to what the first had written.
+    assert [one.execution_id for one in runs.all("Evaluator", "blessing")] == [1, 2]
+    # The newest run took its output from the cache.
     assert str(runs.newest("Evaluator", "evaluation").path) == "/e1"
-    assert runs.newest("Evaluator", "blessing").run == 5
+    assert runs.newest("Evaluator", "blessing").execution_id == 5
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", str(runs.newest("Evaluator", "blessing"))
     )
 
 
-def test_a_run_that_did_not_get_so_far_is_told(tmp_path: Path) -> None:
+def test_a_node_that_no_run_has_completed_is_an_error(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path / "output")
     model = recorded.artifact("Model", "/m")
     recorded.execution("Trainer", "run", {"model": model}, state=mlmd.Execution.FAILED)
-    message = f"{recorded.folder}: no run there got as far as Trainer. Run `make run` first."
+    message = f"{recorded.folder}: no run has completed Trainer. Run `make run` first."
     with pytest.raises(UserError, match=re.escape(message)):
         PastRuns(recorded.folder).newest("Trainer", "model")
 
 
-def test_the_folder_that_was_written_to_last_is_the_newest(tmp_path: Path) -> None:
+def test_the_most_recently_written_directory_is_found(tmp_path: Path) -> None:
     for name, time in (("output", 3000), ("runs/a", 1000), ("runs/b", 2000)):
         metadata = Recorded(tmp_path / name).folder / "metadata.sqlite"
         os.utime(metadata, (time, time))
@@ -60,17 +60,19 @@ def test_the_folder_that_was_written_to_last_is_the_newest(tmp_path: Path) -> No
     assert find_output(tmp_path / "runs" / "a", checkout=tmp_path) == tmp_path / "runs" / "a"
 
 
-def test_the_variable_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_names_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Recorded(tmp_path / "output")
     elsewhere = Recorded(tmp_path / "elsewhere").folder
-    monkeypatch.setenv(VARIABLE, str(elsewhere))
+    monkeypatch.setenv(OUTPUT_VARIABLE, str(elsewhere))
     assert find_output(checkout=tmp_path) == elsewhere
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
-    message = f"{tmp_path / 'nowhere'}: no run has been made there. Run `make run` first."
+    monkeypatch.setenv(OUTPUT_VARIABLE, str(tmp_path / "nowhere"))
+    message = f"{tmp_path / 'nowhere'}: this output directory has no run. Run `make run` first."
     with pytest.raises(UserError, match=re.escape(message)):
         find_output(checkout=tmp_path)
 
 
-def test_no_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"{VARIABLE}=DIR, or OUTPUT in the notebook's first cell"):
+def test_without_a_run_the_error_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"has no run.*{OUTPUT_VARIABLE}=DIR"):
         find_output(checkout=tmp_path)

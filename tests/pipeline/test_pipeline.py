@@ -1,4 +1,4 @@
-"""Which nodes a change makes run again, read off the compiled pipeline."""
+"""Nodes that a change makes run again, found by comparing compiled pipelines."""
 
 import json
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from schema.fingerprint import PROJECT_ROOT, fingerprint, source_files
 from schema.names import Node
 
 pytestmark = pytest.mark.filterwarnings(
-    # TFX's, but protobuf gives it to whoever called.
+    # TFX causes the warning, but protobuf attributes it to the caller.
     r"ignore:label\(\) is deprecated:DeprecationWarning"
 )
 
 PUSHED = {"Pusher", "ModelReport"}
 TESTED = {"SmokeTest"} | PUSHED
-JUDGED = {"Evaluator"} | TESTED
-TRAINED = {"Tuner", "Trainer"} | JUDGED
+EVALUATED = {"Evaluator"} | TESTED
+TRAINED = {"Tuner", "Trainer"} | EVALUATED
 TRANSFORMED = {"Transform", "WordVectors"} | TRAINED
 GATED = {"AnomalyGate", "ModelReport"}
 EXAMINED = {"StatisticsGen", "SchemaGen", "ExampleValidator"} | GATED
@@ -33,25 +33,26 @@ RESOLVERS = {"LastAcceptedStatistics", "LatestBlessedModel", "BestHyperparameter
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
-    folder = tmp_path_factory.mktemp("run")
-    return changed(RunConfig(data=folder / "data", output=folder / "output"), "tuner", enabled=True)
+    directory = tmp_path_factory.mktemp("run")
+    config = RunConfig(data=directory / "data", output=directory / "output")
+    return changed(config, "tuner", enabled=True)
 
 
 def changed(config: RunConfig, section: str, **values: Any) -> RunConfig:
-    """The configuration with some values of a section changed."""
+    """Return the configuration with other values in one section."""
     new = getattr(config, section).model_copy(update=values)
     return config.model_copy(update={section: new})
 
 
 def compiled(config: RunConfig, token: str = "") -> dict[str, pipeline_pb2.PipelineNode]:
-    """The nodes of a configuration, by name."""
+    """Return the compiled nodes of a configuration by name."""
     ir = compiler.Compiler().compile(dag.create_pipeline(config, token))
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     executors = ir.deployment_config
     local = pipeline_pb2.IntermediateDeploymentConfig()
     executors.Unpack(local)
     for name, node in nodes.items():
-        # The cache looks at the executor, too. Nothing else uses this field of a node.
+        # The cache key includes the executor, which is stored here in an otherwise unused field.
         node.node_info.type.name += str(local.executor_specs.get(name))
     return nodes
 
@@ -59,11 +60,11 @@ def compiled(config: RunConfig, token: str = "") -> dict[str, pipeline_pb2.Pipel
 def run_again(
     before: dict[str, pipeline_pb2.PipelineNode], after: dict[str, pipeline_pb2.PipelineNode]
 ) -> set[str]:
-    """Nodes with a cache that miss it: those that differ, and those that read what they write."""
+    """Return the cached nodes that differ, and the nodes that depend on them."""
     found = {
         name
         for name, node in after.items()
-        if key(before.get(name)) != key(node) and name not in RESOLVERS
+        if cache_key(before.get(name)) != cache_key(node) and name not in RESOLVERS
     }
     while True:
         readers = {
@@ -77,13 +78,13 @@ def run_again(
         found |= readers
 
 
-def key(node: pipeline_pb2.PipelineNode | None) -> tuple[str, str] | None:
-    """What the cache looks at, besides the inputs."""
+def cache_key(node: pipeline_pb2.PipelineNode | None) -> tuple[str, str] | None:
+    """Return the cache key of a node without its inputs."""
     return node and (str(node.node_info), str(node.parameters))
 
 
 def producers(node: pipeline_pb2.PipelineNode) -> set[str]:
-    """Nodes whose artifacts a node reads."""
+    """Return the nodes whose artifacts a node reads."""
     return {
         channel.producer_node_query.id
         for given in node.inputs.inputs.values()
@@ -92,7 +93,7 @@ def producers(node: pipeline_pb2.PipelineNode) -> set[str]:
     }
 
 
-def test_the_nodes_and_their_order(config: RunConfig) -> None:
+def test_nodes_and_their_order(config: RunConfig) -> None:
     nodes = compiled(config)
     assert set(nodes) == (ALL | RESOLVERS) - {"BestHyperparameters"}
     assert set(nodes) | {"BestHyperparameters"} == set(Node)
@@ -111,7 +112,7 @@ def test_the_nodes_and_their_order(config: RunConfig) -> None:
     assert set(without_search) == (ALL | RESOLVERS) - {"Tuner"}
 
 
-def test_nothing_changed(config: RunConfig) -> None:
+def test_an_unchanged_configuration(config: RunConfig) -> None:
     assert run_again(compiled(config), compiled(config)) == set()
 
 
@@ -124,13 +125,13 @@ def test_nothing_changed(config: RunConfig) -> None:
         ("hparams", {"hidden_units": 5}, TRAINED),
         ("hparams", {"seed": 5}, {"SimpleBaseline", "WordVectors"} | TRAINED),
         ("tuner", {"trials": 5}, TRAINED),
-        ("gate", {"floor": 0.5}, JUDGED),
-        ("gate", {"genre_floors": {"Drama": 0.5}}, JUDGED),
+        ("gate", {"floor": 0.5}, EVALUATED),
+        ("gate", {"genre_floors": {"Drama": 0.5}}, EVALUATED),
         ("serving", {"keep_old": 5}, PUSHED),
         ("beam", {"running_mode": "multi_processing"}, ALL - {"SchemaImporter"}),
     ],
 )
-def test_a_setting(
+def test_a_changed_setting(
     config: RunConfig, section: str, values: dict[str, Any], expected: set[str]
 ) -> None:
     after = compiled(changed(config, section, **values))
@@ -142,13 +143,13 @@ def test_a_setting(
     [
         ("components.anomaly_gate.decision", GATED),
         ("components.anomaly_gate.tfdv_adapter", GATED),
-        ("components.simple_baseline.model", {"SimpleBaseline"} | JUDGED),
+        ("components.simple_baseline.model", {"SimpleBaseline"} | EVALUATED),
         ("components.smoke_test.decision", TESTED),
         ("components.smoke_test.probe", TESTED),
-        ("components.evaluator.component", JUDGED),
-        ("components.evaluator.decision", JUDGED),
-        ("components.evaluator.measurement", JUDGED),
-        ("components.evaluator.metrics", JUDGED),
+        ("components.evaluator.component", EVALUATED),
+        ("components.evaluator.decision", EVALUATED),
+        ("components.evaluator.measurement", EVALUATED),
+        ("components.evaluator.metrics", EVALUATED),
         ("components.evaluator.verdict", {"ModelReport"}),
         ("components.examples", {"SimpleBaseline", "WordVectors"} | TRAINED),
         ("components.model_report.collect", {"ModelReport"}),
@@ -167,7 +168,7 @@ def test_a_setting(
         ("transform.text", TRANSFORMED),
     ],
 )
-def test_an_edit_of_a_module(
+def test_an_edited_module(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, module: str, expected: set[str]
 ) -> None:
     before = compiled(config)
@@ -176,7 +177,7 @@ def test_an_edit_of_a_module(
 
 
 def as_if_edited(module: str) -> Callable[..., str]:
-    """`fingerprint` after an edit of one module."""
+    """Return a `fingerprint` function as it would be after an edit of one module."""
     file = PROJECT_ROOT.joinpath(*module.split(".")).with_suffix(".py")
     assert file.is_file()
 
@@ -186,7 +187,9 @@ def as_if_edited(module: str) -> Callable[..., str]:
     return edited
 
 
-def test_another_schema(config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_changed_schema(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     before = compiled(config)
     other = tmp_path / "schema.pbtxt"
     other.write_bytes(config.curated_schema.read_bytes() + b"\n")
@@ -199,25 +202,25 @@ def test_another_schema(config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("ignore_blessed_model", True, JUDGED),
+        ("ignore_blessed_model", True, EVALUATED),
         ("republish", True, PUSHED),
         ("from_node", "Trainer", set()),
-        ("search_anew", True, set()),
+        ("force_search", True, set()),
     ],
 )
-def test_a_flag(config: RunConfig, field: str, value: object, expected: set[str]) -> None:
+def test_a_changed_option(config: RunConfig, field: str, value: object, expected: set[str]) -> None:
     after = compiled(config.model_copy(update={field: value}))
     assert run_again(compiled(config), after) == expected
 
 
-def test_a_serving_directory_that_was_changed(config: RunConfig) -> None:
+def test_a_changed_serving_directory(config: RunConfig) -> None:
     assert run_again(compiled(config, "one"), compiled(config, "two")) == PUSHED
 
 
-def test_a_run_may_do_without_what_an_earlier_search_found(config: RunConfig) -> None:
+def test_a_run_can_ignore_an_earlier_search(config: RunConfig) -> None:
     before = changed(config, "tuner", enabled=False)
-    over = before.model_copy(update={"over_search": {"dropout": 0.2}})
-    assert run_again(compiled(before), compiled(over)) == TRAINED - {"Tuner"}
+    overriding = before.model_copy(update={"search_overrides": {"dropout": 0.2}})
+    assert run_again(compiled(before), compiled(overriding)) == TRAINED - {"Tuner"}
 
     ignoring = compiled(before.model_copy(update={"ignore_search": True}))
     assert set(compiled(before)) - set(ignoring) == {"BestHyperparameters"}
@@ -229,7 +232,7 @@ def test_without_cache(config: RunConfig) -> None:
     assert not any(node.execution_options.caching_options.enable_cache for node in nodes.values())
 
 
-def test_making_the_pipeline_writes_no_file(config: RunConfig) -> None:
+def test_create_pipeline_writes_no_file(config: RunConfig) -> None:
     assert isinstance(dag.create_pipeline(config), tfx.dsl.Pipeline)
     assert [path for path in config.output.rglob("*") if path.is_file()] == []
 
@@ -248,7 +251,7 @@ def test_making_the_pipeline_writes_no_file(config: RunConfig) -> None:
         ("ModelReport", ["components.model_report.component", "report"]),
     ],
 )
-def test_the_cache_key_of_a_node_holds_the_hash_of_the_module_that_it_runs(
+def test_the_cache_key_includes_the_fingerprint_of_the_node(
     config: RunConfig, node: str, entry: list[str]
 ) -> None:
     parameters = compiled(config)[node].parameters.parameters

@@ -1,4 +1,4 @@
-"""The runner on a small DAG of real components with a real metadata store."""
+"""The runner on a small pipeline of real components with a real metadata store."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,21 +13,21 @@ from tfx.types import standard_artifacts
 
 from components.resolvers import OptionalLatestArtifactStrategy
 from pipeline import runner
-from pipeline.runner import NodeResult, Status
+from pipeline.runner import NodeResult, NodeStatus
 from schema.errors import UserError
 
-Words = standard_artifacts.ModelRun
-"""Any type whose artifacts are folders."""
+Text = standard_artifacts.ModelRun
+"""Any artifact type."""
 
 pytestmark = pytest.mark.filterwarnings(
-    # TFX's, but protobuf gives it to whoever called.
+    # TFX causes the warning, but protobuf attributes it to the caller.
     r"ignore:label\(\) is deprecated:DeprecationWarning"
 )
 
 
 @component
 def Source(  # noqa: N802
-    words: tfx.dsl.components.OutputArtifact[Words], text: tfx.dsl.components.Parameter[str]
+    words: tfx.dsl.components.OutputArtifact[Text], text: tfx.dsl.components.Parameter[str]
 ) -> None:
     """Write a text."""
     Path(words.uri).mkdir(parents=True, exist_ok=True)
@@ -39,12 +39,12 @@ def Source(  # noqa: N802
 
 @component
 def Copy(  # noqa: N802
-    words: tfx.dsl.components.InputArtifact[Words],
-    copy: tfx.dsl.components.OutputArtifact[Words],
-    marks: tfx.dsl.components.OutputArtifact[Words],
+    words: tfx.dsl.components.InputArtifact[Text],
+    copy: tfx.dsl.components.OutputArtifact[Text],
+    marks: tfx.dsl.components.OutputArtifact[Text],
     end: tfx.dsl.components.Parameter[str],
 ) -> None:
-    """Write a text and its last letter, unless told to end otherwise."""
+    """Write a text and its last letter, or fail as the parameter says."""
     for artifact in (copy, marks):
         Path(artifact.uri).mkdir(parents=True, exist_ok=True)
     text = (Path(words.uri) / "words").read_text()
@@ -53,30 +53,30 @@ def Copy(  # noqa: N802
         raise KeyboardInterrupt
     if end == "crash":
         raise ZeroDivisionError("a crash on purpose")
-    if end == "mistake":
+    if end == "validation_message":
         raise UserError("the words are wrong")
     (Path(marks.uri) / "words").write_text(text[-1] + end)
 
 
-class Notes:
-    """Writes down what it is told."""
+class Recorder:
+    """Records the calls of the runner."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
         self.results: list[NodeResult] = []
 
-    def started(self, node: str) -> None:
+    def on_start(self, node: str) -> None:
         self.events.append(f"{node} started")
 
-    def ended(self, result: NodeResult) -> None:
+    def on_end(self, result: NodeResult) -> None:
         self.events.append(f"{result.node} {result.status}")
         self.results.append(result)
 
 
 def pipeline(
-    folder: Path, text: str = "one", end: str = "", *, cache: bool = True, stray: bool = False
+    directory: Path, text: str = "one", end: str = "", *, cache: bool = True, stray: bool = False
 ) -> tfx.dsl.Pipeline:
-    """Source -> Left -> LeftCopy, Source -> Right; `end` goes to Left."""
+    """Make the pipeline Source -> Left -> LeftCopy, Source -> Right; `end` is for Left."""
     source = Source(text=text)
     left = Copy(words=source.outputs["words"], end=end).with_id("Left")
     left_copy = Copy(words=left.outputs["copy"], end="").with_id("LeftCopy")
@@ -84,60 +84,62 @@ def pipeline(
     nodes = [source, left, left_copy, right]
     if stray:
         latest = Resolver(
-            strategy_class=OptionalLatestArtifactStrategy, words=tfx.dsl.Channel(type=Words)
+            strategy_class=OptionalLatestArtifactStrategy, words=tfx.dsl.Channel(type=Text)
         ).with_id("Latest")
         stray_copy = Copy(words=latest.outputs["words"], end="").with_id("StrayCopy")
         nodes = [latest, stray_copy, *nodes]
     return tfx.dsl.Pipeline(
         pipeline_name="small",
-        pipeline_root=str(folder / "artifacts"),
+        pipeline_root=str(directory / "artifacts"),
         components=nodes,
         enable_cache=cache,
-        metadata_connection_config=connection(folder),
+        metadata_connection_config=connection(directory),
     )
 
 
-def connection(folder: Path) -> mlmd.ConnectionConfig:
+def connection(directory: Path) -> mlmd.ConnectionConfig:
     return tfx.orchestration.metadata.sqlite_metadata_connection_config(
-        str(folder / "metadata.sqlite")
+        str(directory / "metadata.sqlite")
     )
 
 
-def run(folder: Path, from_node: str | None = None, **arguments: object) -> dict[str, NodeResult]:
-    notes = Notes()
-    runner.run(pipeline(folder, **arguments), notes.started, notes.ended, from_node)
-    return {result.node: result for result in notes.results}
+def run(
+    directory: Path, from_node: str | None = None, **arguments: object
+) -> dict[str, NodeResult]:
+    recorder = Recorder()
+    runner.run(pipeline(directory, **arguments), recorder.on_start, recorder.on_end, from_node)
+    return {result.node: result for result in recorder.results}
 
 
 def statuses(results: dict[str, NodeResult]) -> dict[str, str]:
     return {name: result.status.value for name, result in results.items()}
 
 
-def states(folder: Path) -> Counter[str]:
-    executions = MetadataStore(connection(folder)).get_executions()
+def states(directory: Path) -> Counter[str]:
+    executions = MetadataStore(connection(directory)).get_executions()
     return Counter(mlmd.Execution.State.Name(one.last_known_state) for one in executions)
 
 
-def folders(folder: Path) -> list[str]:
-    """Folders of artifacts and of what the nodes keep beside them."""
-    root = folder / "artifacts"
+def artifact_directories(directory: Path) -> list[str]:
+    """Return the directories of artifacts and the nodes' working directories."""
+    root = directory / "artifacts"
     found = [*root.glob("[!.]*/[!.]*/*"), *root.glob("*/.system/*/*")]
     return sorted(str(path.relative_to(root)) for path in found)
 
 
-def test_the_first_run_does_all_in_order_and_says_so(tmp_path: Path) -> None:
-    notes = Notes()
-    runner.run(pipeline(tmp_path), notes.started, notes.ended)
-    assert notes.events == [
+def test_the_first_run_runs_all_nodes_in_order(tmp_path: Path) -> None:
+    recorder = Recorder()
+    runner.run(pipeline(tmp_path), recorder.on_start, recorder.on_end)
+    assert recorder.events == [
         f"{node} {what}"
         for node in ("Source", "Left", "Right", "LeftCopy")
         for what in ("started", "done")
     ]
-    source, left = notes.results[:2]
+    source, left = recorder.results[:2]
     words = tmp_path / "artifacts" / "Source" / "words" / "1"
     assert source == NodeResult(
         "Source",
-        Status.DONE,
+        NodeStatus.DONE,
         source.seconds,
         {"words": words},
         {"words": source.properties["words"]},
@@ -153,7 +155,7 @@ def test_the_first_run_does_all_in_order_and_says_so(tmp_path: Path) -> None:
     assert (left.outputs["marks"] / "words").read_text() == "e"
 
 
-def test_nothing_changed(tmp_path: Path) -> None:
+def test_an_unchanged_run_uses_the_cache(tmp_path: Path) -> None:
     first = run(tmp_path)
     second = run(tmp_path)
     assert statuses(second) == dict.fromkeys(first, "cached")
@@ -162,7 +164,7 @@ def test_nothing_changed(tmp_path: Path) -> None:
     assert states(tmp_path) == {"COMPLETE": 4, "CACHED": 4}
 
 
-def test_a_change_runs_what_depends_on_it(tmp_path: Path) -> None:
+def test_a_change_runs_the_dependent_nodes(tmp_path: Path) -> None:
     run(tmp_path)
     assert statuses(run(tmp_path, end="!")) == {
         "Source": "cached",
@@ -187,7 +189,7 @@ def test_a_change_runs_what_depends_on_it(tmp_path: Path) -> None:
         ("Right", {"Right"}),
     ],
 )
-def test_from_a_node_on(tmp_path: Path, node: str, done: set[str]) -> None:
+def test_from_a_node(tmp_path: Path, node: str, done: set[str]) -> None:
     run(tmp_path)
     results = statuses(run(tmp_path, from_node=node))
     assert {name for name, status in results.items() if status == "done"} == done
@@ -199,23 +201,29 @@ def test_a_pipeline_without_cache(tmp_path: Path) -> None:
     assert set(statuses(run(tmp_path, cache=False)).values()) == {"done"}
 
 
-def test_a_node_that_is_not_there(tmp_path: Path) -> None:
+def test_an_unknown_node(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         run(tmp_path, from_node="Centre")
-    assert str(caught.value) == ("there is no node Centre. Nodes: Source, Left, Right, LeftCopy")
+    assert str(caught.value) == (
+        "--from Centre: there is no such node. Choose one of: Source, Left, Right, LeftCopy."
+    )
     assert not (tmp_path / "metadata.sqlite").exists()
 
 
-@pytest.mark.parametrize(("end", "error"), [("crash", ZeroDivisionError), ("mistake", UserError)])
-def test_a_failure_is_told_passed_on_and_cleaned_up(
+@pytest.mark.parametrize(
+    ("end", "error"), [("crash", ZeroDivisionError), ("validation_message", UserError)]
+)
+def test_a_failure_is_reported_raised_and_cleaned_up(
     tmp_path: Path, end: str, error: type[Exception]
 ) -> None:
-    notes = Notes()
+    recorder = Recorder()
     with pytest.raises(error):
-        runner.run(pipeline(tmp_path, end=end), notes.started, notes.ended)
-    assert notes.events == ["Source started", "Source done", "Left started", "Left failed"]
+        runner.run(pipeline(tmp_path, end=end), recorder.on_start, recorder.on_end)
+    assert recorder.events == ["Source started", "Source done", "Left started", "Left failed"]
     assert states(tmp_path) == {"COMPLETE": 1, "FAILED": 1}
-    assert not any(name.startswith(("Left/copy", "Left/marks")) for name in folders(tmp_path))
+    assert not any(
+        name.startswith(("Left/copy", "Left/marks")) for name in artifact_directories(tmp_path)
+    )
 
     assert statuses(run(tmp_path)) == {
         "Source": "cached",
@@ -225,41 +233,41 @@ def test_a_failure_is_told_passed_on_and_cleaned_up(
     }
 
 
-def test_inputs_that_are_not_there(tmp_path: Path) -> None:
-    notes = Notes()
-    with pytest.raises(RuntimeError, match="StrayCopy: its inputs could not be resolved"):
-        runner.run(pipeline(tmp_path, stray=True), notes.started, notes.ended)
-    assert notes.events[-2:] == ["StrayCopy started", "StrayCopy failed"]
+def test_missing_inputs(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with pytest.raises(RuntimeError, match="StrayCopy: the inputs could not be resolved"):
+        runner.run(pipeline(tmp_path, stray=True), recorder.on_start, recorder.on_end)
+    assert recorder.events[-2:] == ["StrayCopy started", "StrayCopy failed"]
 
 
-def test_what_an_interruption_leaves_is_cleared(tmp_path: Path) -> None:
-    notes = Notes()
+def test_outputs_of_an_interrupted_run_are_deleted(tmp_path: Path) -> None:
+    recorder = Recorder()
     with pytest.raises(KeyboardInterrupt):
-        runner.run(pipeline(tmp_path, end="interrupted"), notes.started, notes.ended)
-    assert notes.events[-1] == "Left failed"
+        runner.run(pipeline(tmp_path, end="interrupted"), recorder.on_start, recorder.on_end)
+    assert recorder.events[-1] == "Left failed"
     assert states(tmp_path) == {"COMPLETE": 1, "RUNNING": 1}
-    left = [name for name in folders(tmp_path) if name.startswith("Left/")]
+    left = [name for name in artifact_directories(tmp_path) if name.startswith("Left/")]
     assert {"Left/copy/2", "Left/marks/2"} <= set(left)
     assert any(name.startswith("Left/.system/stateful_working_dir/") for name in left)
-    others = [name for name in folders(tmp_path) if not name.startswith("Left/")]
+    others = [name for name in artifact_directories(tmp_path) if not name.startswith("Left/")]
 
     cleared = runner.clear_unfinished(connection(tmp_path), tmp_path / "artifacts")
     assert cleared == [2]
     assert states(tmp_path) == {"COMPLETE": 1, "CANCELED": 1}
-    assert folders(tmp_path) == others
+    assert artifact_directories(tmp_path) == others
     assert runner.clear_unfinished(connection(tmp_path), tmp_path / "artifacts") == []
 
 
-def test_artifacts_that_were_moved_are_refused(tmp_path: Path) -> None:
+def test_a_moved_output_directory_is_refused(tmp_path: Path) -> None:
     run(tmp_path / "before")
     (tmp_path / "before").rename(tmp_path / "after")
-    with pytest.raises(UserError, match=r"after: this directory was .*before when it was made"):
+    with pytest.raises(UserError, match=r"after: this output directory was moved from .*before"):
         run(tmp_path / "after")
     (tmp_path / "before").symlink_to("after")
     assert set(statuses(run(tmp_path / "after")).values()) == {"cached"}
 
 
-def test_a_run_clears_what_the_one_before_left(tmp_path: Path) -> None:
+def test_a_run_deletes_the_outputs_of_an_interrupted_run(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, end="interrupted")
     results = run(tmp_path)
@@ -268,7 +276,7 @@ def test_a_run_clears_what_the_one_before_left(tmp_path: Path) -> None:
     assert states(tmp_path) == {"COMPLETE": 4, "CACHED": 1, "CANCELED": 1}
 
 
-def test_an_artifact_that_somebody_deleted_is_made_again(tmp_path: Path) -> None:
+def test_a_deleted_artifact_is_made_again(tmp_path: Path) -> None:
     first = run(tmp_path)
     [file] = first["Left"].outputs["marks"].iterdir()
     file.unlink()

@@ -1,4 +1,4 @@
-"""Interruptions."""
+"""Interruption by signals."""
 
 import contextlib
 import signal
@@ -10,10 +10,10 @@ from pipeline import signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_that_is_lost_comes_again(
+def test_a_lost_interruption_is_repeated(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(signals, "INTERRUPT_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(signals, "REPEAT_INTERVAL_SECONDS", 0.05)
     before = signal.getsignal(number)
     with signals.interruptible() as interrupted:
         assert not interrupted.is_set()

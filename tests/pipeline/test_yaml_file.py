@@ -1,4 +1,4 @@
-"""What a configuration file may be, before its settings are looked at."""
+"""The YAML syntax of configuration files."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from pipeline import yaml_file
 from schema.errors import UserError
 
 
-def read(folder: Path, text: str) -> dict[str, Any]:
-    file = folder / "settings.yaml"
+def read(directory: Path, text: str) -> dict[str, Any]:
+    file = directory / "settings.yaml"
     file.write_text(text)
     return yaml_file.read(file)
 
@@ -38,7 +38,7 @@ def test_numbers_with_an_exponent_are_numbers(tmp_path: Path, written: str, valu
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "~"])
-def test_an_empty_file_sets_nothing(tmp_path: Path, text: str) -> None:
+def test_an_empty_file(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text) == {}
 
 
@@ -51,18 +51,16 @@ def test_an_empty_file_sets_nothing(tmp_path: Path, text: str) -> None:
         ("a: [{x: 1, x: 2}]\n", 1, "x"),
     ],
 )
-def test_a_name_that_stands_twice_in_one_place_is_refused(
-    tmp_path: Path, text: str, line: int, name: str
-) -> None:
+def test_a_duplicate_key_is_refused(tmp_path: Path, text: str, line: int, name: str) -> None:
     with pytest.raises(UserError) as caught:
         read(tmp_path, text)
     assert str(caught.value) == (
-        f"{tmp_path / 'settings.yaml'}, line {line}: {name} stands there a second time; put its "
-        "settings together in one place"
+        f"{tmp_path / 'settings.yaml'}: line {line}: the key {name} is a duplicate. Merge its "
+        "settings into one place."
     )
 
 
-def test_what_is_merged_in_may_be_overridden(tmp_path: Path) -> None:
+def test_merged_values_can_be_overridden(tmp_path: Path) -> None:
     text = "gate: &usual {floor: 0.1, min_support: 5}\nother: {<<: *usual, floor: 0.2}\n"
     assert read(tmp_path, text)["other"] == {"floor": 0.2, "min_support": 5}
 
@@ -70,17 +68,20 @@ def test_what_is_merged_in_may_be_overridden(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"gate: [", "is not YAML: while parsing a flow node expected the node content"),
-        (b"gate: {floor: \xff}", "is not YAML: 'utf-8' codec can't decode byte 0xff"),
+        (b"gate: [", "is not valid YAML: while parsing a flow node expected the node content"),
+        (b"gate: {floor: \xff}", "is not valid YAML: 'utf-8' codec can't decode byte 0xff"),
         (b"[1, 2]", "expected sections such as `gate:` at the top"),
         (b"gate", "expected sections such as `gate:` at the top"),
-        (b"? [1]\n: 2", "is not YAML: while constructing a mapping"),
-        (b"a: !!python/object:os.system {}", "is not YAML: could not determine a constructor"),
-        (b"a: 1\n---\nb: 2", "is not YAML: expected a single document"),
-        (b"[" * 5000, "is not YAML: maximum recursion depth exceeded"),
+        (b"? [1]\n: 2", "is not valid YAML: while constructing a mapping"),
+        (
+            b"a: !!python/object:os.system {}",
+            "is not valid YAML: could not determine a constructor",
+        ),
+        (b"a: 1\n---\nb: 2", "is not valid YAML: expected a single document"),
+        (b"[" * 5000, "is not valid YAML: maximum recursion depth exceeded"),
     ],
 )
-def test_what_is_no_configuration_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_invalid_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "settings.yaml"
     file.write_bytes(content)
     with pytest.raises(UserError) as caught:
@@ -88,6 +89,6 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, content: bytes, mes
     assert str(caught.value).startswith(f"{file}: {message}")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.yaml: cannot be read: No such file"):
         yaml_file.read(tmp_path / "none.yaml")

@@ -5,7 +5,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from pipeline.schema_review import read_schema, render
+from pipeline.schema_review import format_schema, read_schema
 from schema import features as raw
 from tests.data.tiny_movies import movies, statistics, without
 
@@ -33,7 +33,7 @@ def test_the_features_are_the_columns_of_the_csv() -> None:
 
 
 def test_the_file_is_in_canonical_form() -> None:
-    assert render(SCHEMA, HEADER) == raw.SCHEMA_FILE.read_text(encoding="utf-8")
+    assert format_schema(SCHEMA, HEADER) == raw.SCHEMA_FILE.read_text(encoding="utf-8")
     assert all(line.startswith("#") for line in HEADER.splitlines() if line)
 
 

@@ -88,6 +88,9 @@ def test_the_result_of_a_search_overrides_the_configuration() -> None:
 def test_some_settings_override_the_result_of_a_search() -> None:
     space = search_space(HParams())
     space.values |= {"hidden_units": 256, "dropout": 0.4}
-    config = {"hparams": {"hidden_units": 48, "epochs": 3}, "over_search": {"hidden_units": 48}}
+    config = {
+        "hparams": {"hidden_units": 48, "epochs": 3},
+        "search_overrides": {"hidden_units": 48},
+    }
     hparams = resolve_hparams(config, space.get_config())
     assert (hparams.hidden_units, hparams.dropout, hparams.epochs) == (48, 0.4, 3)

@@ -1,4 +1,4 @@
-"""The model without each of its parts, on the small run of all tests."""
+"""The ablation study on the small run that all tests share."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_each_variant_is_trained_and_compared(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     project, _ = first_run
-    name = "nobody known"
+    name = "no people"
     document = tmp_path / "quality.md"
     document.write_text("Before.\n<!-- ablation:begin -->\n<!-- ablation:end -->\nAfter.\n")
     arguments = ["--output", str(project.output), "--epochs", "1", "--seeds", "2"]
@@ -33,38 +33,38 @@ def test_each_variant_is_trained_and_compared(
     assert text.endswith("After.\n")
     for split in ("eval", "test"):
         table = text.split(f"On the {split} split:")[1].split("On the ")[0]
-        [whole] = cells(table, "the whole model")
-        assert len(whole) == 6
-        assert all(0 < float(cell) < 1 for cell in whole)
+        [full] = cells(table, "full model")
+        assert len(full) == 6
+        assert all(0 < float(cell) < 1 for cell in full)
         [row] = cells(table, name)
         differences = [[float(part) for part in cell.split(" ± ")] for cell in row]
         assert len(differences) == 6
         assert all(-1 < mean < 1 and spread >= 0 for mean, spread in differences)
-        # Nobody is known with plot and title alone, in any model.
+        # With plot and title only, the full model has no people either.
         assert any(mean != 0 for mean, _ in differences[:3])
     assert capsys.readouterr().err.count("seed 1") == 2
 
 
 def cells(table: str, name: str) -> list[list[str]]:
-    """Cells of the rows of a name, without it."""
+    """Return the cells of the rows with a name, without the name."""
     rows = [line for line in table.splitlines() if line.startswith(f"| {name} |")]
     return [[cell.strip() for cell in row.strip("| ").split("|")[1:]] for row in rows]
 
 
 def test_differences_are_paired() -> None:
-    whole = [{Split.EVAL: [0.5, 0.6]}, {Split.EVAL: [0.7, 0.6]}]
+    full = [{Split.EVAL: [0.5, 0.6]}, {Split.EVAL: [0.7, 0.6]}]
     other = [{Split.EVAL: [0.4, 0.6]}, {Split.EVAL: [0.58, 0.6]}]
-    table = ablation._table(Split.EVAL, {"the whole model": whole, "other": other})
-    assert cells(table, "the whole model") == [["0.6000", "0.6000"]]
+    table = ablation._table(Split.EVAL, {"full model": full, "other": other})
+    assert cells(table, "full model") == [["0.6000", "0.6000"]]
     assert cells(table, "other") == [["-0.1100 ± 0.0141", "+0.0000 ± 0.0000"]]
 
 
 def test_a_single_seed_has_no_deviation() -> None:
-    figures = {"the whole model": [{Split.EVAL: [0.5]}], "other": [{Split.EVAL: [0.4]}]}
-    assert cells(ablation._table(Split.EVAL, figures), "other") == [["-0.1000"]]
+    scores = {"full model": [{Split.EVAL: [0.5]}], "other": [{Split.EVAL: [0.4]}]}
+    assert cells(ablation._table(Split.EVAL, scores), "other") == [["-0.1000"]]
 
 
-def test_halves_keep_movies_together() -> None:
+def test_movies_with_the_same_split_key_are_in_the_same_half() -> None:
     groups = np.array([4, 7, 4, 9, 12], np.int64)
     inputs = {
         xf.SPLIT_GROUP: tf.constant(groups),
@@ -76,7 +76,7 @@ def test_halves_keep_movies_together() -> None:
     np.testing.assert_array_equal(second.labels, np.eye(5, 22)[[1, 3]])
 
 
-def test_the_inputs_of_a_model_are_found_through_its_record(
+def test_the_training_inputs_of_a_model_are_found(
     first_run: tuple[Project, Run], tmp_path: Path
 ) -> None:
     project, _ = first_run
@@ -93,8 +93,8 @@ def test_the_inputs_of_a_model_are_found_through_its_record(
     assert (inputs.word_vectors / "vectors.npy").is_file()
 
 
-def test_a_folder_without_a_model_is_refused(
+def test_a_directory_without_a_model_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ablation.main(["--output", str(tmp_path)]) == 2
-    assert "no model is served from there" in capsys.readouterr().err
+    assert "there is no served model" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the analysis finds in hand-made predictions."""
+"""The analysis of made-up predictions."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 from benchmarks.quality.analysis import (
     _slice_table,
     agreement,
-    confusions,
-    doubts,
+    confusion_rows,
+    doubtful_label_rows,
     slices,
     title_language,
 )
@@ -21,39 +21,39 @@ from tests.data.tiny_movies import movies
 DRAMA, HORROR, WESTERN = (GENRES.index(name) for name in ("Drama", "Horror", "Western"))
 
 
-def of(*rows: set[int]) -> np.ndarray:
-    """Labels of movies, each a set of genres."""
-    given = np.zeros((len(rows), NUM_GENRES), bool)
+def labels_of(*rows: set[int]) -> np.ndarray:
+    """Return the labels of movies, labels as sets of genres."""
+    labels = np.zeros((len(rows), NUM_GENRES), bool)
     for row, listed in enumerate(rows):
-        given[row, list(listed)] = True
-    return given
+        labels[row, list(listed)] = True
+    return labels
 
 
-def test_a_confusion_is_a_miss_and_a_wrong_genre_in_one_movie() -> None:
-    given = of({DRAMA}, {DRAMA}, {DRAMA, WESTERN}, {HORROR})
-    decided = of({HORROR}, {HORROR}, {WESTERN}, {HORROR, WESTERN})
-    # The third movie misses a genre and has no wrong one; the fourth the other way round.
-    assert confusions(given, decided, 10) == [["Drama", "Horror", "2", "67%"]]
+def test_a_confusion_is_a_missed_and_a_wrong_genre_of_one_movie() -> None:
+    labels = labels_of({DRAMA}, {DRAMA}, {DRAMA, WESTERN}, {HORROR})
+    predicted = labels_of({HORROR}, {HORROR}, {WESTERN}, {HORROR, WESTERN})
+    # The third movie only lacks a genre, and the fourth only has a wrong one.
+    assert confusion_rows(labels, predicted, 10) == [["Drama", "Horror", "2", "67%"]]
 
 
 def test_the_most_frequent_confusions_come_first() -> None:
-    given = of({DRAMA}, {DRAMA}, {WESTERN})
-    decided = of({HORROR}, {HORROR}, {HORROR})
-    assert [missed for missed, *_ in confusions(given, decided, 10)] == ["Drama", "Western"]
-    assert len(confusions(given, decided, 1)) == 1
+    labels = labels_of({DRAMA}, {DRAMA}, {WESTERN})
+    predicted = labels_of({HORROR}, {HORROR}, {HORROR})
+    assert [missed for missed, *_ in confusion_rows(labels, predicted, 10)] == ["Drama", "Western"]
+    assert len(confusion_rows(labels, predicted, 1)) == 1
 
 
-def test_doubts_are_the_surest_errors_one_a_movie() -> None:
+def test_doubtful_labels_contradict_the_probabilities_most() -> None:
     rows = [{**row, raw.GENRES_FIELD: "Drama|Western"} for row in movies(3)]
     probabilities = np.zeros((3, NUM_GENRES))
     probabilities[:, DRAMA], probabilities[:, WESTERN] = [0.9, 0.2, 0.1], [0.9, 0.05, 0.9]
     probabilities[:, HORROR] = [0.0, 0.8, 0.6]
-    wrong = doubts(frame(rows), probabilities, listed=False, count=2)
+    wrong = doubtful_label_rows(frame(rows), probabilities, listed=False, count=2)
     assert wrong == [
         [rows[1][raw.TCONST], rows[1][raw.TITLE], "Drama, Western", "Horror", "0.800"],
         [rows[2][raw.TCONST], rows[2][raw.TITLE], "Drama, Western", "Horror", "0.600"],
     ]
-    there = doubts(frame(rows), probabilities, listed=True, count=2)
+    there = doubtful_label_rows(frame(rows), probabilities, listed=True, count=2)
     assert [(movie, genre, probability) for movie, *_, genre, probability in there] == [
         (rows[1][raw.TCONST], "Western", "0.050"),
         (rows[2][raw.TCONST], "Drama", "0.100"),
@@ -64,39 +64,39 @@ def test_doubts_are_the_surest_errors_one_a_movie() -> None:
     ("title", "guess"),
     [
         ("The Last Ranch", "all others"),
-        ("Amélie", "with letters beyond ASCII"),
-        ("La Ronde", "with a foreign article first"),
+        ("Amélie", "with non-ASCII letters"),
+        ("La Ronde", "beginning with a foreign article"),
         ("Lassie", "all others"),
-        ("der letzte Mann", "with a foreign article first"),
+        ("der letzte Mann", "beginning with a foreign article"),
     ],
 )
-def test_the_language_of_a_title_is_guessed(title: str, guess: str) -> None:
+def test_the_kind_of_a_title_is_guessed(title: str, guess: str) -> None:
     assert title_language(title) == guess
 
 
-def test_slices_cover_what_their_name_says() -> None:
+def test_slices_have_the_movies_of_their_name() -> None:
     rows = movies(200)
     for number, row in enumerate(rows):
         row[raw.YEAR] = 1935 if number < 40 else 1996
         row[raw.VOTES] = row[raw.RATING] = np.nan if number < 50 else 5000
         row[raw.PLOT] = "word " * (10 if number < 60 else 200)
         row[raw.WRITERS] = "" if number < 70 else "Somebody"
-    some = frame(rows)
-    assert {(kind, name): int(chosen.sum()) for kind, name, chosen in slices(some)} == {
+    data = frame(rows)
+    assert {(kind, name): int(selected.sum()) for kind, name, selected in slices(data)} == {
         ("decade", "1930s"): 40,
         ("decade", "1990s"): 160,
-        ("words of the plot", "0 to 14"): 60,
-        ("words of the plot", "120 and more"): 140,
+        ("plot words", "0 to 14"): 60,
+        ("plot words", "120 and more"): 140,
         ("title", "all others"): 200,
         ("votes", "none"): 50,
         ("votes", "1,000 to 9,999"): 150,
-        ("genres listed", "1"): 200,
-        ("not known", raw.RATING): 50,
-        ("not known", raw.WRITERS): 70,
+        ("listed genres", "1"): 200,
+        ("missing field", raw.RATING): 50,
+        ("missing field", raw.WRITERS): 70,
     }
-    right = Predictions(np.where(genres(some), 0.9, 0.1), genres(some))
-    table = _slice_table(some, {"model": right}).splitlines()
-    assert table[0] == "| slice | movies | genres a movie | model: micro | model: mAP |"
+    right = Predictions(np.where(genres(data), 0.9, 0.1), genres(data))
+    table = _slice_table(data, {"model": right}).splitlines()
+    assert table[0] == "| slice | movies | genres per movie | model: micro-F1 | model: mAP |"
     assert table[2:5] == [
         "| **decade** |  |  |  |  |",
         "| 1930s | 40 | 1.0 | 1.000 | 1.000 |",
@@ -111,7 +111,7 @@ def test_agreement_is_the_jaccard_index_of_pairs() -> None:
     ]
     shared = [{"a"}, {"a", "b"}, {"c", "d"}, {"c", "d"}, set()]
     pairs, same, chance = agreement(frame(rows), shared)
-    # What two movies share twice counts once: the mean of 1/2 and 1.
+    # A pair with two common values counts once: the mean of 1/2 and 1.
     assert (pairs, same) == ("2", ".750")
     assert 0 < float(chance) < 0.6
     assert agreement(frame(rows), [set()] * 5)[:2] == ["0", "–"]

@@ -1,4 +1,4 @@
-"""The whole command on a small made-up run, and what it refuses."""
+"""The command on a small made-up run, and its errors."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ The end.
 
 
 def record(recorded: Recorded, kind: str, uri: Path, inputs: list[int]) -> int:
-    """An artifact that a node made of others."""
+    """Record an artifact that a node made from other artifacts."""
     artifact = recorded.artifact(kind, str(uri))
     recorded.execution(f"Makes{kind}", "run", {"made": artifact}, tuple(inputs))
     return artifact
@@ -42,25 +42,25 @@ def record(recorded: Recorded, kind: str, uri: Path, inputs: list[int]) -> int:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """An output directory as a run leaves it, and a later run on other movies beside it."""
+    """Output directory of a run, with a later run on other movies."""
     output = tmp_path / "output"
     config = RunConfig(data=output, output=output)
     splits = {}
     for seed, (split, count) in enumerate(zip(SPLITS, (120, 60, 60), strict=True)):
         rows = movies(count, seed=seed)
-        # Titles of different words: a stem in common would be a leak.
+        # All titles are different, since a common stem would be a leak.
         splits[split] = [{**row, raw.TITLE: f"{row[raw.PLOT]} {row[raw.TCONST]}"} for row in rows]
     examples = write_examples(
         config.artifacts / "CsvExampleGen" / "examples" / "1",
         {split: serialized(rows) for split, rows in splits.items()},
     )
     trained = config.artifacts / "Trainer" / "model" / "7"
-    folder = save_tiny_model(trained / "Format-Serving")
-    (folder / "assets.extra").mkdir()
-    (folder / "assets.extra" / TRAINING_RECORD_FILE).write_text(
+    directory = save_tiny_model(trained / "Format-Serving")
+    (directory / "assets.extra").mkdir()
+    (directory / "assets.extra" / TRAINING_RECORD_FILE).write_text(
         json.dumps({"seconds": 30.0, "cached_finetuning_seconds": 60.0})
     )
-    publish(folder, config.model_directory)
+    publish(directory, config.model_directory)
 
     store = Recorded(output)
     source = record(store, "Examples", Path(examples.uri), [])
@@ -71,14 +71,14 @@ def output(tmp_path: Path) -> Path:
     return output
 
 
-def test_examples_are_those_that_the_served_model_comes_from(output: Path) -> None:
+def test_the_examples_of_the_served_model_are_found(output: Path) -> None:
     model = run.served_model(output)
     assert model is not None
     found = run.examples_of(model, output)
     assert found == output / "artifacts" / "CsvExampleGen" / "examples" / "1"
 
 
-def test_a_model_that_no_run_made_is_refused(output: Path) -> None:
+def test_a_model_of_no_run_is_refused(output: Path) -> None:
     config = RunConfig(data=output, output=output)
     other = save_tiny_model(output / "other", leave_out="examples")
     publish(other, config.model_directory)
@@ -94,7 +94,7 @@ def test_the_command_writes_its_tables_into_a_document(
     document = tmp_path / "quality.md"
     document.write_text(DOCUMENT)
     command = ["--output", str(output), "--report", str(document)]
-    command += ["--arms", "prevalence", "tfidf", "linear"]
+    command += ["--baselines", "prevalence", "tfidf", "linear"]
     assert main(command) == 0
     first = capfd.readouterr().out
     text = document.read_text()
@@ -106,21 +106,21 @@ def test_the_command_writes_its_tables_into_a_document(
     assert text.endswith("<!-- analysis:end -->\nThe end.\n")
 
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
-    arms = ["prevalence", "TF-IDF words 1-2, characters 3-5, LR (plot)"]
-    for arm in arms:
-        # All fields, plot and title, sparse, other thresholds, cost.
-        assert sum(row[0] == arm for row in rows) == 5
+    titles = ["prevalence", "TF-IDF words 1-2, characters 3-5, LR (plot)"]
+    for title in titles:
+        # Three input variants, the table of thresholds, and the table of costs.
+        assert sum(row[0] == title for row in rows) == 5
     by_name = {row[0]: row for row in reversed(rows) if len(row) > 1}
     assert set(GENRES) <= set(by_name)
     assert by_name["Western"][1] == str(sum("Western" in row[1] for row in _test_dataset()))
-    assert by_name["training, minutes, at most"] == [
-        "training, minutes, at most",
+    assert by_name["training: minutes, at most"] == [
+        "training: minutes, at most",
         "25.0",
         "1.5",
         "yes",
     ]
     assert "0 split keys, 0 title stems, 0 plots" in text
-    # A model that knows nothing is behind a linear one on plots that tell the genre.
+    # An untrained model is worse than a linear one, since the plots determine the genre.
     leads = [cells for name, cells in by_name.items() if name.startswith("plot and title only: ov")]
     assert float(leads[0][1]) < -0.2
     assert all("cached" not in line for line in first.splitlines())
@@ -128,7 +128,7 @@ def test_the_command_writes_its_tables_into_a_document(
     assert main(command[:2] + command[4:]) == 0
     again = capfd.readouterr().out
     assert sum(" cached " in line for line in again.splitlines()) == 3
-    measured = ("**the pipeline's model**", "movies a second", "`python")
+    measured = ("**the pipeline's model**", "movies/s", "`python")
     assert [line for line in _tables(again) if not line.startswith(measured)] == [
         line for line in _tables(first) if not line.startswith(measured)
     ]
@@ -148,34 +148,34 @@ def test_a_document_without_markers_is_refused(
 ) -> None:
     document = tmp_path / "other.md"
     document.write_text("no markers")
-    command = ["--output", str(output), "--report", str(document), "--arms", "prevalence"]
+    command = ["--output", str(output), "--report", str(document), "--baselines", "prevalence"]
     assert main(command) == 2
     error = capfd.readouterr().err
-    assert f"error: {document}: has no lines `<!-- comparison:begin -->`" in error
+    assert f"error: {document}: expected the lines `<!-- comparison:begin -->`" in error
     assert document.read_text() == "no markers"
 
 
-def test_an_unknown_arm_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_baseline_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["--arms", "oracle"])
+        main(["--baselines", "oracle"])
     assert stopped.value.code == 2
     assert "invalid choice: 'oracle'" in capsys.readouterr().err
 
 
-def test_the_status_of_a_failed_run_is_the_commands(tmp_path: Path) -> None:
+def test_the_exit_status_is_that_of_a_failed_run(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert main(["--data", str(missing), "--output", str(tmp_path / "output")]) == 2
 
 
 @pytest.mark.slow
-def test_a_whole_run_is_compared(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["--output", str(project.output), "--arms", "linear"]) == 0
+def test_a_real_run_is_compared(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--output", str(project.output), "--baselines", "linear"]) == 0
     printed = capfd.readouterr().out
     assert f"version {max(project.served)}" in printed
     assert "| **the pipeline's model** |" in printed
 
 
-def test_a_mistake_is_all_that_the_console_shows(tmp_path: Path) -> None:
+def test_the_console_shows_only_the_error(tmp_path: Path) -> None:
     missing = tmp_path / "missing.md"
     command = [sys.executable, "-m", "benchmarks.quality", "--report", str(missing)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.quality.report import _aim
+from benchmarks.quality.report import _target_row
 
 
 @pytest.mark.parametrize(
-    ("reached", "wanted", "least", "row"),
+    ("value", "target", "minimum", "row"),
     [
         (0.5997, 0.6, True, ["0.6000", "0.5997", "no"]),
         (0.59999, 0.6, True, ["0.60000", "0.59999", "no"]),
@@ -16,7 +16,7 @@ from benchmarks.quality.report import _aim
         (0.59, 0.6, True, ["0.600", "0.590", "no"]),
     ],
 )
-def test_an_aim_missed_by_little_does_not_look_reached(
-    reached: float, wanted: float, least: bool, row: list[str]
+def test_a_narrowly_missed_target_does_not_look_met(
+    value: float, target: float, minimum: bool, row: list[str]
 ) -> None:
-    assert _aim("F1", reached, wanted, least=least) == ["F1", *row]
+    assert _target_row("F1", value, target, minimum=minimum) == ["F1", *row]

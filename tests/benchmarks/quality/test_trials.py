@@ -1,4 +1,4 @@
-"""The table of what a search tried."""
+"""The table of a search's trials."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import pytest
 
 from benchmarks.quality import trials
 
-TRIED = [
+TRIALS = [
     {"trial_id": "00", "score": 0.5, "optimizer": "adamw", "dropout": 0.6000000000000001},
     {"trial_id": "01", "score": 0.625, "optimizer": "nadam", "dropout": 0.3},
 ]
 
 
-def test_best_first() -> None:
-    assert trials.table(TRIED).splitlines()[2:] == [
+def test_trials_are_sorted_by_score() -> None:
+    assert trials.trials_table(TRIALS).splitlines()[2:] == [
         "| trial | mAP on the eval split | `optimizer` | `dropout` |",
         "| --- | ---: | ---: | ---: |",
         "| 1 | 0.6250 | nadam | 0.3 |",
@@ -21,7 +21,7 @@ def test_best_first() -> None:
     ]
 
 
-def test_a_folder_without_a_run_is_refused(
+def test_a_directory_without_a_run_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert trials.main(["--output", str(tmp_path)]) == 2

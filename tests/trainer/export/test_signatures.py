@@ -340,7 +340,7 @@ def test_the_model_needs_no_other_files(
     project: Project, saved_model: Path, signatures: dict[str, Any], movies: list[dict[str, str]]
 ) -> None:
     before = signatures[names.SERVING_SIGNATURE](**named_inputs(movies))
-    moved_output = project.output.rename(project.folder / "moved_output")
+    moved_output = project.output.rename(project.directory / "moved_output")
     try:
         moved = tf.saved_model.load(str(saved_model)).signatures[names.SERVING_SIGNATURE]
         assert_same(moved(**named_inputs(movies)), before)

@@ -1,4 +1,4 @@
-"""What is reported of a run that ended early depends on how far it came."""
+"""The report of a run that ended early has what the run had completed."""
 
 import errno
 import logging
@@ -10,14 +10,14 @@ import pytest
 
 from components.anomaly_gate.decision import DataAnomaliesError, Finding
 from ingest import IngestSummary
-from pipeline import failure
+from pipeline import failure_report
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
-from pipeline.runner import NodeResult, Status
+from pipeline.runner import NodeResult, NodeStatus
 from schema.names import Node
 
 pytestmark = pytest.mark.filterwarnings(
-    # TFX's, but protobuf gives it to whoever called.
+    # TFX causes the warning, but protobuf attributes it to the caller.
     r"ignore:label\(\) is deprecated:DeprecationWarning"
 )
 
@@ -38,38 +38,38 @@ MOVIES = IngestSummary(
 )
 
 
-def rendered(
-    folder: Path, ended: dict[str, Status], error: Exception, reasons: tuple[str, ...]
+def render_page(
+    directory: Path, ended: dict[str, NodeStatus], error: Exception, reasons: tuple[str, ...]
 ) -> str:
-    config = RunConfig(data=folder / "data", output=folder / "output")
+    config = RunConfig(data=directory / "data", output=directory / "output")
     nodes = [NodeResult(node, status, 1.5) for node, status in ended.items()]
     pipeline = dag.create_pipeline(config, "")
-    return failure.render(config, pipeline, MOVIES, nodes, error, reasons)
+    return failure_report.render(config, pipeline, MOVIES, nodes, error, reasons)
 
 
-def test_anomalies_are_told_one_by_one(tmp_path: Path) -> None:
+def test_each_anomaly_is_listed(tmp_path: Path) -> None:
     found = Finding(("train", "eval"), "average_rating", "values above 10", "Correct the ratings")
     error = DataAnomaliesError([found])
-    page = rendered(
+    page = render_page(
         tmp_path,
-        {"StatisticsGen": Status.DONE, "AnomalyGate": Status.FAILED},
+        {"StatisticsGen": NodeStatus.DONE, "AnomalyGate": NodeStatus.FAILED},
         error,
-        ("the whole of it in one line",),
+        ("all of it in one line",),
     )
     assert "Stopped: the data have anomalies" in page
     assert "average_rating: values above 10" in page
     assert "Correct the ratings" in page
-    assert "the whole of it in one line" not in page
+    assert "all of it in one line" not in page
     assert "12 movies from 14 titles." in page
 
 
 @pytest.mark.parametrize("last", ["Trainer", Node.EVALUATOR])
-def test_without_a_judged_model_the_reasons_stand_alone(
+def test_without_an_evaluated_model_only_the_reasons_are_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, last: str
 ) -> None:
-    page = rendered(
+    page = render_page(
         tmp_path,
-        {"Transform": Status.CACHED, last: Status.FAILED},
+        {"Transform": NodeStatus.CACHED, last: NodeStatus.FAILED},
         MemoryError("no memory"),
         ("no memory is left",),
     )
@@ -78,20 +78,20 @@ def test_without_a_judged_model_the_reasons_stand_alone(
     assert not caplog.records
 
 
-def test_what_hides_the_model_too_is_logged(
+def test_an_error_in_the_model_report_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # The Evaluator has judged a model, but the metadata that would tell of it were never written.
+    # The Evaluator has judged a model, but the metadata about it were never written.
     with caplog.at_level(logging.ERROR):
-        page = rendered(
+        page = render_page(
             tmp_path,
-            {Node.EVALUATOR: Status.DONE, "Pusher": Status.FAILED},
+            {Node.EVALUATOR: NodeStatus.DONE, "Pusher": NodeStatus.FAILED},
             OSError("no space left"),
             ("no space is left",),
         )
     assert "Failed: Pusher ended with an error" in page
     assert "no space is left" in page
-    assert "the model could not be reported on" in caplog.text
+    assert "the report of the model could not be made" in caplog.text
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -109,5 +109,5 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (ZeroDivisionError(), False),
     ],
 )
-def test_a_full_disk_is_known_whatever_wraps_it(error: Exception, full: bool) -> None:
-    assert failure.is_full_disk(error) is full
+def test_a_full_disk_is_recognized_in_wrapped_errors(error: Exception, full: bool) -> None:
+    assert failure_report.is_disk_full(error) is full

@@ -1,4 +1,4 @@
-"""The few words on what a node made."""
+"""One-line summaries of the nodes' outputs."""
 
 import json
 from pathlib import Path
@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 
 from components.evaluator import decision
-from pipeline.outcomes import describe
-from pipeline.runner import NodeResult, Status
+from pipeline.node_summary import summarize
+from pipeline.runner import NodeResult, NodeStatus
 from schema.genres import GENRES
 from schema.names import VERDICT_FILE
 from tests.data.tiny_movies import movies, serialized, write_examples
 from transform import features as xf
 
 
-def words(node: str, **outputs: Path) -> str:
-    return describe(NodeResult(node, Status.DONE, 1.0, outputs))
+def summary(node: str, **outputs: Path) -> str:
+    return summarize(NodeResult(node, NodeStatus.DONE, 1.0, outputs))
 
 
 def test_examples_are_counted_by_split(tmp_path: Path) -> None:
     rows = serialized(movies(1234))
     write_examples(tmp_path, {"test": rows[:3], "train": rows, "eval": []})
-    assert words("CsvExampleGen", examples=tmp_path) == "1,234 train, 0 eval, 3 test"
+    assert summary("CsvExampleGen", examples=tmp_path) == "1,234 train, 0 eval, 3 test"
 
 
 def test_shards_are_counted_together(tmp_path: Path) -> None:
@@ -30,33 +30,33 @@ def test_shards_are_counted_together(tmp_path: Path) -> None:
     write_examples(tmp_path / "more", {"train": rows[3:]})
     [shard] = (tmp_path / "more" / "Split-train").iterdir()
     shard.rename(tmp_path / "Split-train" / "data_tfrecord-00001-of-00002.gz")
-    assert words("CsvExampleGen", examples=tmp_path) == "5 train"
+    assert summary("CsvExampleGen", examples=tmp_path) == "5 train"
 
 
-def test_the_vocabulary(tmp_path: Path) -> None:
+def test_transform(tmp_path: Path) -> None:
     assets = tmp_path / "transform_fn" / "assets"
     assets.mkdir(parents=True)
     (assets / xf.PLOT_WORDS).write_text("word\n" * 4062)
-    assert words("Transform", transform_graph=tmp_path) == "4,062 words"
+    assert summary("Transform", transform_graph=tmp_path) == "4,062 words"
 
 
 def test_word_vectors(tmp_path: Path) -> None:
     (tmp_path / "Format-Serving").mkdir()
     info = tmp_path / "Format-Serving" / "info.json"
     info.write_text(json.dumps({"source": "glove", "dimensions": 50}))
-    assert words("WordVectors", model=tmp_path) == "glove, 50 dimensions"
+    assert summary("WordVectors", model=tmp_path) == "glove, 50 dimensions"
 
 
 def test_the_simple_baseline(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps({"macro_f1": 0.41049}))
-    assert words("SimpleBaseline", metrics=tmp_path) == "macro-F1 0.410 on test"
+    assert summary("SimpleBaseline", metrics=tmp_path) == "macro-F1 0.410 on test"
 
 
 def test_training(tmp_path: Path) -> None:
-    # The weights of the epoch with the highest val_map are kept, not those with the best macro-F1.
+    # The best epoch has the highest val_map, not the best macro-F1.
     history = {"val_macro_f1": [0.1, 0.5156, 0.55], "loss": [3.0, 2.0, 1.0]}
     (tmp_path / "training.json").write_text(json.dumps({"history": history, "best_epoch": 1}))
-    assert words("Trainer", model_run=tmp_path) == "kept epoch 2 of 3, macro-F1 0.516 on eval"
+    assert summary("Trainer", model_run=tmp_path) == "best epoch 2 of 3, macro-F1 0.516 on eval"
 
 
 @pytest.mark.parametrize(("floor", "ending"), [(0.5, "blessed"), (0.7, "refused")])
@@ -68,15 +68,15 @@ def test_the_verdict(tmp_path: Path, floor: float, ending: str) -> None:
     )
     verdict = decision.apply_gate(scores, None, None, decision.GateConfig(floor=floor))
     (tmp_path / VERDICT_FILE).write_text(verdict.to_json())
-    assert words("Evaluator", blessing=tmp_path) == f"macro-F1 0.600, {ending}"
+    assert summary("Evaluator", blessing=tmp_path) == f"macro-F1 0.600, {ending}"
 
 
 def test_the_smoke_test(tmp_path: Path) -> None:
-    assert words("SmokeTest", blessing=tmp_path) == "refused"
+    assert summary("SmokeTest", blessing=tmp_path) == "refused"
     (tmp_path / "INFRA_BLESSED").touch()
-    assert words("SmokeTest", blessing=tmp_path) == "blessed"
+    assert summary("SmokeTest", blessing=tmp_path) == "blessed"
 
 
-def test_nothing_to_say(tmp_path: Path) -> None:
-    assert words("SchemaGen", schema=tmp_path) == ""
-    assert describe(NodeResult("Trainer", Status.FAILED, 1.0)) == ""
+def test_nodes_without_a_summary(tmp_path: Path) -> None:
+    assert summary("SchemaGen", schema=tmp_path) == ""
+    assert summarize(NodeResult("Trainer", NodeStatus.FAILED, 1.0)) == ""

@@ -1,4 +1,4 @@
-"""Where numbers come from."""
+"""Provenance of benchmark figures."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.origin import origin
+from benchmarks.provenance import provenance
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,22 +17,22 @@ def output_of(*command: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def test_the_command_can_be_repeated_and_tells_no_place_on_this_machine(
+def test_the_command_has_no_paths_of_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["x", "--data", "/home/me/imdb", "../other", "runs/imdb"])
-    made = origin("benchmarks.some")
-    assert made.startswith("`python -m benchmarks.some --data imdb other runs/imdb`, ")
+    line = provenance("benchmarks.some")
+    assert line.startswith("`python -m benchmarks.some --data imdb other runs/imdb`, ")
 
 
-def test_day_commit_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_date_commit_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["x"])
     before = datetime.now(UTC).date()
     found = re.fullmatch(
         r"`python -m benchmarks\.some`, (?P<day>\d{4}-\d\d-\d\d), commit (?P<commit>[0-9a-f]{7,40})"
         r"(?P<dirty>-dirty)?, (?P<processor>.+) in (?:float32|bfloat16), (?P<cores>\d+) cores, "
         r"(?P<memory>\d+) GB, Linux, Python (?P<python>\S+)",
-        origin("benchmarks.some"),
+        provenance("benchmarks.some"),
     )
     assert found is not None
     assert found["day"] in {str(before), str(before + timedelta(days=1))}

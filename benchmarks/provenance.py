@@ -1,4 +1,4 @@
-"""Where numbers come from: a command, a day, a commit and a machine."""
+"""Provenance of benchmark figures: command, date, commit and machine."""
 
 import os
 import platform
@@ -15,15 +15,16 @@ from trainer import precision
 PROJECT: Final = Path(__file__).resolve().parent.parent
 
 
-def origin(module: str) -> str:
-    """The line above a table, in Markdown, without what ends it.
+def provenance(module: str) -> str:
+    """Return the line that stands above a table of figures, in Markdown, without a final colon.
 
-    To be asked for before the work: the working copy may have moved on when that ends.
+    Call it before the measurement, since the working copy may change while that takes place.
 
     Args:
-        module: whose command makes the table, with the arguments of this process.
+        module: Name of the module whose command makes the table. The arguments are those of this
+            process.
     """
-    # Where a folder is on this machine is of no use to a reader.
+    # Paths outside the project are shortened, since they mean nothing on another machine.
     words = [Path(word).name if word.startswith(("/", "..")) else word for word in sys.argv[1:]]
     command = f"python -m {shlex.join([module, *words])}"
     commit = subprocess.run(
@@ -31,10 +32,10 @@ def origin(module: str) -> str:
     ).stdout.strip()
     named = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     processor = named[1].strip() if named else platform.machine()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    # Processors of one name can differ in what they multiply fastest, and so in a training's time.
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    # The fastest type differs between processors of the same name, and with it the training time.
     return (
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {processor} in "
-        f"{precision.fastest_type()}, {os.cpu_count()} cores, {memory:.0f} GB, "
+        f"{precision.fastest_type()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, "
         f"{platform.system()}, Python {platform.python_version()}"
     )

@@ -1,0 +1,88 @@
+"""HTML report of a run that ended early because a node failed or found anomalies."""
+
+import errno
+import logging
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tfx import v1 as tfx
+
+import metadata
+from components.anomaly_gate.decision import DataAnomaliesError
+from components.model_report.collect import collect_content
+from ingest import IngestSummary
+from pipeline import runner
+from pipeline.config import RunConfig
+from pipeline.runner import NodeResult, NodeStatus
+from report import content, page
+from schema.errors import UserError
+from schema.names import MODEL_NAME, Node
+
+_DISK_FULL_MESSAGES: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
+"""Parts of the error messages of the operating system and of SQLite."""
+
+log = logging.getLogger(__name__)
+
+
+def render(
+    config: RunConfig,
+    pipeline: tfx.dsl.Pipeline,
+    movies: IngestSummary,
+    ended: Sequence[NodeResult],
+    error: Exception,
+    reasons: Sequence[str],
+) -> str:
+    """Render the HTML page of a run that ended early.
+
+    The page has all sections of the model report if the Evaluator has ended.
+
+    Args:
+        config: Configuration of the run.
+        pipeline: Pipeline of the run.
+        movies: Report of the ingest step.
+        ended: Results of the nodes that have ended, in order; the last node failed.
+        error: Exception that the last node raised.
+        reasons: Description of the error, one line each.
+    """
+    nodes = [
+        content.NodeResult(result.node, result.status.value, result.seconds) for result in ended
+    ]
+    now = datetime.now(UTC)
+    if isinstance(error, DataAnomaliesError):
+        findings = [content.Anomaly(**asdict(finding)) for finding in error.findings]
+        return page.render_anomalies(MODEL_NAME, now, findings, nodes, asdict(movies))
+    # The model report needs only artifacts that exist once the Evaluator has ended.
+    statuses = {result.node: result.status for result in ended}
+    if statuses.get(Node.EVALUATOR, NodeStatus.FAILED) is not NodeStatus.FAILED:
+        push = content.PushResult(failed_node=ended[-1].node, reasons=tuple(reasons))
+        try:
+            run = metadata.read_history(config.metadata).newest_run
+            inputs = runner.resolve_inputs(pipeline, Node.MODEL_REPORT, run)
+            model = collect_content(inputs, str(config.movies), str(config.metadata))
+            return page.render_report(replace(model, push=push))
+        except Exception:
+            # The cause of the failure, such as a full disk, may also prevent the report.
+            log.exception("the report of the model could not be made")
+    return page.render_failure(MODEL_NAME, now, reasons, nodes, asdict(movies))
+
+
+def error_lines(error: BaseException, log_file: Path) -> list[str]:
+    """Describe an error in lines: a UserError in full, any other error by its first line."""
+    if isinstance(error, UserError):
+        return str(error).splitlines()
+    last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+    return [last[:300], f"See {log_file} for the stack trace."]
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether a full disk caused an error, even if a library wrapped the original error."""
+    while error is not None:
+        if any(message in str(error) for message in _DISK_FULL_MESSAGES):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
