@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docstring_parser
-
 import generated_markdown
 
 if TYPE_CHECKING:

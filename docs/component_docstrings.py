@@ -20,15 +20,15 @@ def _function(component: object) -> Callable[..., None] | None:
 
 
 def insert_docstring(
-    app: "Sphinx", what: str, name: str, component: object, options: Any, lines: list[str]
+    _app: "Sphinx", _what: str, _name: str, component: object, _options: Any, lines: list[str]
 ) -> None:
     """Replace the lines of a component's docstring by those of its function."""
     if function := _function(component):
-        lines[:] = inspect.getdoc(function).splitlines() + [""]  # type: ignore[union-attr]
+        lines[:] = [*(inspect.getdoc(function) or "").splitlines(), ""]
 
 
 def insert_signature(
-    app: "Sphinx", what: str, name: str, component: object, *_: object
+    _app: "Sphinx", _what: str, _name: str, component: object, *_: object
 ) -> tuple[str, str] | None:
     """Return the signature of a component: names of inputs and parameters, and defaults."""
     if not (function := _function(component)):

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import docstring_parser
-import yaml
-
 import generated_markdown
+import yaml
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
