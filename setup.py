@@ -1,10 +1,10 @@
 """Packaging of ordained, with the dependencies of the project.
 
-`pip install ordained` gives the client alone (`serving.client`, the command `ordained-predict`),
+`pip install ordained` installs the client alone (`serving.client`, the command `ordained predict`),
 which needs no TensorFlow. Everything else is an extra:
 
     ordained[ingest]      from dumps or a table to the movies that a run reads
-    ordained[train]       the pipeline (`ordained`, `pipeline/run_local.py`) with ingest
+    ordained[train]       the pipeline (`ordained run`) with ingest
     ordained[serve]       the embedded model server
     ordained[web]         the web page before a server
     ordained[dashboards]  TFMA's and TFDV's views in notebooks
@@ -26,7 +26,7 @@ from setuptools import find_packages, setup
 README = Path(__file__).with_name("README.md")
 """Absent while the image installs the packages, before the project's own files."""
 
-CLIENT = ["grpcio", "httpx", "protobuf", "rich>=14"]
+CLIENT = ["grpcio", "httpx", "protobuf", "pydantic>=2", "rich>=14", "typer>=0.20"]
 
 INGEST = ["duckdb>=2", "numpy", "pydantic>=2", "pydantic-core", "rich>=14", "scipy"]
 
@@ -178,9 +178,10 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "ordained = pipeline.run_local:main",
-            "ordained-ingest = ingest.__main__:main",
-            "ordained-predict = serving.client.__main__:main",
+            "ordained = cli.app:main",
+            # The names of earlier releases.
+            "ordained-ingest = cli.app:ingest",
+            "ordained-predict = cli.app:predict",
         ]
     },
 )

@@ -1,6 +1,6 @@
 """Run by the interpreter of a clean environment: does the installed package serve a model?
 
-Argument: the output directory of a run. Starts `serving.launch` as a user does, asks for a
+Argument: the output directory of a run. Starts `ordained serve` as a user does, asks for a
 prediction over REST and for the web page, and stops it.
 """
 
@@ -20,7 +20,7 @@ with (
 ):
     ports = [str(free.getsockname()[1]) for free in (one, two, three)]
 options = zip(("--port", "--rest-api-port", "--web-port"), ports, strict=True)
-command = [sys.executable, "-m", "serving.launch", "--server", "embedded", "--output", sys.argv[1]]
+command = [sys.executable, "-m", "cli", "serve", "--server", "embedded", "--output", sys.argv[1]]
 with subprocess.Popen(
     [*command, *(part for option in options for part in option)], stdout=subprocess.PIPE, text=True
 ) as server:
@@ -39,4 +39,4 @@ with subprocess.Popen(
         server.send_signal(signal.SIGINT)
         status = server.wait(60)
 if status:
-    sys.exit(f"serving.launch ended with status {status}")
+    sys.exit(f"ordained serve ended with status {status}")

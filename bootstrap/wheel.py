@@ -68,7 +68,7 @@ def test(root: Path) -> None:
     alone = _installed(f"ordained @ {wheel.as_uri()}", folder / "client", root, base, tools, log)
     python = environment.python_of(alone)
     run("the client without TensorFlow", python, "-I", "-c", _CLIENT_ALONE)
-    run("`ordained-predict` without extras", alone / "bin" / "ordained-predict", "--help")
+    run("`ordained predict` without extras", alone / "bin" / "ordained", "predict", "--help")
 
     log.say(f"Installing {wheel.name} with all extras for users")
     clean = _installed(f"ordained[all] @ {wheel.as_uri()}", folder / "all", root, base, tools, log)
@@ -82,7 +82,7 @@ def test(root: Path) -> None:
     output = folder / "output"
     run(
         "the pipeline from the wheel",
-        *(clean / "bin" / "ordained", "--data", root / "data" / "sample"),
+        *(clean / "bin" / "ordained", "run", "--data", root / "data" / "sample"),
         *("--output", output, "--config", folder / "quick.yaml"),
     )
     log.say("Serving the model from the wheel")

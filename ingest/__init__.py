@@ -1,7 +1,24 @@
-"""From IMDb dumps and a file of plots to the movies CSV shards: see `ingest.build`."""
+"""Build the movies CSV from IMDb's dumps and a file of plots."""
 
-from ingest.builder import build, changes
+from typing import TYPE_CHECKING, Any
+
 from ingest.config import IngestConfig
-from ingest.report import IngestReport
+
+if TYPE_CHECKING:
+    from ingest.builder import build, changes
+    from ingest.report import IngestReport
 
 __all__ = ["IngestConfig", "IngestReport", "build", "changes"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs DuckDB on first use, so that the command line can read the settings."""
+    if name == "IngestReport":
+        from ingest.report import IngestReport
+
+        return IngestReport
+    if name in __all__:
+        from ingest import builder
+
+        return getattr(builder, name)
+    raise AttributeError(f"module 'ingest' has no attribute {name!r}")

@@ -1,12 +1,6 @@
-"""Prints what the served model was made from, what else was, and what a run would do again.
+"""What the served model was made from, and what a run would do again."""
 
-python -m pipeline.lineage --output DIR [--data DIR] [--config FILE]… [--json]
-"""
-
-import argparse
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import metadata
 from metadata import Execution, History
-from pipeline.arguments import SAMPLE, add_config, command_parser
-from schema import command
 from schema.names import (
     EXTRA_ASSETS,
     METADATA_FILE,
@@ -33,43 +25,31 @@ _RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
 _DIRECTORY: Final = "destination_token"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer on the console; returns the exit status."""
-    parser = command_parser(
-        "pipeline.lineage",
-        "Print from ML Metadata which data, code, schema and settings made the model "
-        "that is served, what else was made from these data, and what a run would do again.",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=SAMPLE,
-        metavar="DIR",
-        help="data that a run would read (default: the bundled sample)",
-    )
-    add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    given = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return command.run(lambda: _answer(given))
+def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str, Any]:
+    """Return how the served model was made, and what a run would do again.
 
+    Args:
+        data: Path. Directory with the data of the planned run.
+        output: Path. Output directory of the runs.
+        config_files: Sequence of Path. YAML files with the settings of the planned run.
 
-def _answer(given: argparse.Namespace) -> None:
-    output = given.output.resolve()
+    Raises:
+        UserError: No run has been made there, or the data or settings are wrong.
+    """
     history = metadata.read(output / METADATA_FILE)
     # Importing TFX takes seconds: an error that comes before does without.
     from components.pusher import versions
     from pipeline import config as configuration
     from pipeline import earlier_search
 
-    loaded = configuration.load(given.data.resolve(), output, given.config)
+    loaded = configuration.load(data, output, config_files)
     config, _ = earlier_search.resolved(loaded)
     version = versions.current(config.model_directory)
     folder = config.model_directory / str(version)
     record = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
     model = None if version is None else metadata.pushed(history, version)
     recipe = None if model is None else metadata.recipe(history, model)
-    found = {
+    return {
         "version": version,
         "folder": "" if version is None else str(folder),
         "recipe": recipe and asdict(recipe),
@@ -80,10 +60,6 @@ def _answer(given: argparse.Namespace) -> None:
             for node, reasons in run_again(config, history).items()
         ],
     }
-    if given.json:
-        print(json.dumps(found, indent=2, default=str))
-    else:
-        _show(found)
 
 
 def run_again(config: "RunConfig", history: History) -> dict[str, list[str]]:
@@ -194,49 +170,3 @@ def _changed(name: str, before: Any, now: Any) -> str:
     if name == "input_fingerprint":
         return "the movies CSV changed"
     return f"{name}: {before} to {now}"
-
-
-def _show(found: Mapping[str, Any]) -> None:
-    """Print an answer for people."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False, markup=False)
-
-    def lines(*texts: str) -> None:
-        for text in texts:
-            console.print(text, soft_wrap=not console.is_terminal)
-
-    console.print("Served now", style="bold")
-    recipe = found["recipe"]
-    if found["version"] is None:
-        lines("  nothing: no version has been pushed")
-    elif recipe is None:
-        lines(f"  {found['folder']}", "  ML Metadata does not know how this version was made")
-    else:
-        data = recipe["data"]
-        lines(
-            f"  version   {found['version']} in {found['folder']}",
-            f"  trained   {recipe['made']:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe['run']}",
-            f"  model     {recipe['model']}",
-            f"  data      {data.get('folder', '')}, span {data.get('span', '')}",
-            f"            {data.get('fingerprint', '')}",
-            f"  schema    {recipe['schema']}",
-            *(f"  code      {node} {mark}" for node, mark in recipe["code"].items()),
-            "  hparams   " + ", ".join(f"{name} {one}" for name, one in found["hparams"].items()),
-        )
-    console.print("\nAlso made from these data", style="bold")
-    lines(*(f"  {one}" for one in found["also_used"] or ("nothing",)))
-    console.print("\nA run would do again", style="bold")
-    if not found["again"]:
-        lines("  nothing: every result would come from the cache")
-    again = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-    again.add_column(no_wrap=True)
-    again.add_column(overflow="fold")
-    for one in found["again"]:
-        again.add_row(one["node"], "; ".join(one["reasons"]))
-    console.print(again)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

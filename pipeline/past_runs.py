@@ -16,7 +16,7 @@ from typing import Final
 
 import metadata
 from schema.errors import UserError
-from schema.names import METADATA_FILE
+from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_REPORT_FILE, Node
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 VARIABLE: Final = "ORDAINED_OUTPUT"
@@ -106,3 +106,25 @@ class PastRuns:
                 f"{self.output}: no run there got as far as {node}. Run `make run` first."
             )
         return found
+
+
+def newest_report(output: Path) -> Path:
+    """Return the path of the report of the newest run that has one.
+
+    Args:
+        output: Path. Output directory of the runs.
+
+    Raises:
+        UserError: There is no report.
+    """
+    # A run that stopped before its last node leaves a report beside its log.
+    logs = sorted((output / LOGS_FOLDER).glob("run-*.log"))
+    if logs and logs[-1].with_suffix(".html").is_file():
+        return logs[-1].with_suffix(".html")
+    history = metadata.read(output / METADATA_FILE)
+    for execution in reversed(history.executions):
+        for artifact in history.outputs(execution).values():
+            path = Path(artifact.uri, MODEL_REPORT_FILE)
+            if execution.node == Node.MODEL_REPORT and path.is_file():
+                return path
+    raise UserError(f"{output}: no run has made a report yet. Run `ordained run` first.")

@@ -1,13 +1,12 @@
 """One run of the pipeline on this machine: ingest, then the nodes, then what came of it."""
 
-import argparse
 import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from rich.console import Console
 from tfx import v1 as tfx
@@ -38,15 +37,14 @@ from schema.names import (
 )
 from trainer.encoder.pretrained import ENCODERS
 
-_PLACES: Final = ("data", "output", "config")
-"""Options that `pipeline.config.load` takes by position."""
-
 log = logging.getLogger(__name__)
 
 
 def run(
-    options: argparse.Namespace,
+    data: Path,
     output: Path,
+    config_files: Sequence[Path],
+    options: Mapping[str, Any],
     log_file: Path,
     console: Console,
     interrupted: threading.Event,
@@ -54,8 +52,10 @@ def run(
     """Run the pipeline and print what happens.
 
     Args:
-        options: Parsed options of `pipeline.arguments`.
-        output: Directory for everything that the run makes.
+        data: Path. Directory with IMDb's dumps and plots.
+        output: Path. Directory for everything that the run makes.
+        config_files: Sequence of Path. YAML files with settings.
+        options: Mapping from str. Further options of `pipeline.config.load`.
         log_file: Path of the run's log.
         console: Console for what a person should see; all other output goes to the log.
         interrupted: Event that is set once the user has interrupted the run.
@@ -69,8 +69,7 @@ def run(
     board = Board(console)
     try:
         with console.status("reading the settings …"):
-            given = {name: value for name, value in vars(options).items() if name not in _PLACES}
-            loaded = configuration.load(options.data.resolve(), output, options.config, **given)
+            loaded = configuration.load(data.resolve(), output, config_files, **options)
             config, notes = earlier_search.resolved(loaded)
             if config.hparams.reads_sentences:
                 ENCODERS[config.hparams.sentence_encoder].require()

@@ -1,14 +1,10 @@
 """Shows how the newest data differ from the curated schema, and writes what is accepted.
 
-    python -m pipeline.schema_review --output DIR [--write [--yes]]
-
 A change of the schema is a deliberate act: nothing is written without `--write`, and each change is
 asked for unless `--yes` is given. Written are new features and wider ranges; all that is curated by
 hand (comparators, environments, presence, the comment at the head of the file) stays as it is.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -17,9 +13,8 @@ from typing import Final, NamedTuple
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from pipeline.arguments import command_parser
 from pipeline.past_runs import PastRuns
-from schema import command, files
+from schema import files
 from schema.errors import UserError, from_os_error
 from schema.features import SCHEMA_FILE
 from schema.names import STATISTICS_FILE, Node
@@ -182,35 +177,6 @@ def review(
     print(f"Written to {shown}: {len(wanted)} of {len(possible)} changes.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
-    parser = command_parser(
-        "pipeline.schema_review",
-        "Show how the data of the newest run differ from the curated schema.",
-    )
-    parser.add_argument(
-        "--schema",
-        type=Path,
-        default=SCHEMA_FILE,
-        metavar="FILE",
-        help="the curated schema (default: %(default)s)",
-    )
-    parser.add_argument("--write", action="store_true", help="write the changes that you accept")
-    parser.add_argument("--yes", action="store_true", help="with --write: accept all, do not ask")
-    return command.run(lambda: _review(parser.parse_args(arguments)))
-
-
-def _review(given: argparse.Namespace) -> None:
-    if given.write and not given.yes and not sys.stdin.isatty():
-        raise UserError("--write asks about each change, and there is no terminal: add --yes.")
-
-    def confirm(change: Change) -> bool:
-        question = f"Accept {change.feature}: {change.difference}? [y/N] "
-        return given.yes or input(question).strip().lower() in ("y", "yes")
-
-    review(given.schema, *newest_data(given.output), write=given.write, confirm=confirm)
-
-
 def _differences_of(
     feature: schema_pb2.Feature, of_data: schema_pb2.Feature, statistics: Statistics
 ) -> Iterator[Change]:
@@ -269,7 +235,3 @@ def _wider_range(
             bounds.append(f"{bound} {value}, the schema says {known}")
     if bounds:
         yield Change(feature.name, ", ".join(bounds), wider)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,10 +1,9 @@
-"""Serves the pushed model with what this machine has: `python -m serving.launch --help`.
+"""Start a model server and the web page, and stop both together.
 
-TensorFlow Serving where its binary is on the PATH or a Docker engine answers, else the embedded
-server of `serving.server`. The web page is started beside it.
+The server is TensorFlow Serving if its binary is on the PATH or a Docker engine runs, otherwise the
+embedded server of `serving.server`.
 """
 
-import argparse
 import contextlib
 import importlib.util
 import shutil
@@ -16,12 +15,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from schema import versions
-from schema.command import run
-from schema.errors import ExitStatus, UserError, exit_status_help, from_os_error
-from schema.names import LOGS_FOLDER, MODEL_NAME, SERVING_FOLDER
+from schema.errors import ExitStatus, UserError, from_os_error
+from schema.names import MODEL_NAME
 from serving.client import Client, ServerError
 from serving.ports import listen
 
@@ -30,7 +28,9 @@ PARAMETERS: Final = Path(__file__).resolve().with_name("parameters")
 
 BINARY: Final = "tensorflow_model_server"
 IMAGE: Final = "tensorflow/serving"
-SERVERS: Final = {
+ServerKind = Literal["binary", "docker", "embedded"]
+
+SERVERS: Final[dict[ServerKind, str]] = {
     "binary": f"TensorFlow Serving ({BINARY})",
     "docker": f"TensorFlow Serving (the image {IMAGE})",
     "embedded": "the embedded server",
@@ -57,41 +57,7 @@ class Address:
         return f"http://{self.host}:{self.rest}"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    base = (options.output / SERVING_FOLDER / MODEL_NAME).resolve()
-    address = Address(options.host, options.port, options.rest_api_port, options.web_port, base)
-    return run(lambda: _serve(options.server, address, options.output / LOGS_FOLDER))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m serving.launch",
-        description="Serve the pushed model over gRPC and REST, with a web page: by TensorFlow "
-        "Serving where there is one, else by the embedded server.",
-        epilog=exit_status_help(
-            {
-                ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
-                ExitStatus.FAILED: "the server or the web page ended by itself; the log says why",
-                ExitStatus.USER_ERROR: "no model has been pushed, or an option is wrong",
-                ExitStatus.TRY_AGAIN: "another process listens on one of the ports, or the disk "
-                "is full",
-            }
-        ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--output", type=Path, default="output", metavar="DIR", help="of the run (default: output)")
-    add("--server", choices=SERVERS, help="(default: the first of these that is there)")
-    add("--host", default="127.0.0.1", help="(default: this machine only)")
-    add("--port", type=int, default=8500, help="gRPC (default: %(default)s)")
-    add("--rest-api-port", type=int, default=8501, metavar="PORT", help="(default: %(default)s)")
-    add("--web-port", type=int, default=8080, metavar="PORT", help="(default: %(default)s)")
-    return parser
-
-
-def choose() -> str:
+def choose() -> ServerKind:
     """The first of `SERVERS` that this machine has."""
     if shutil.which(BINARY):
         return "binary"
@@ -103,7 +69,7 @@ def choose() -> str:
     return "embedded"
 
 
-def command(kind: str, address: Address) -> list[str]:
+def command(kind: ServerKind, address: Address) -> list[str]:
     """What starts a server, one of `SERVERS`."""
     if kind == "docker":
         return [
@@ -135,17 +101,19 @@ def _parameters(folder: Path) -> list[str]:
     ]
 
 
-def web_command(address: Address) -> list[str]:
-    """What starts the web page."""
-    return [
-        *(sys.executable, "-m", "serving.web"),
-        *("--host", address.host, "--port", str(address.web)),
-        *("--rest-url", address.rest_url, "--grpc", f"{address.host}:{address.grpc}"),
-        *("--model-name", MODEL_NAME),
-    ]
+def serve(kind: ServerKind | None, address: Address, logs: Path, web_page: Sequence[str]) -> int:
+    """Serve until SIGTERM or Ctrl-C, and return the exit status.
 
+    Args:
+        kind: Str. Key of `SERVERS`; None starts the first that this machine has.
+        address: Host, ports and model directory.
+        logs: Path. Directory for the logs of the server and the web page.
+        web_page: Sequence of str. Command line that starts the web page.
 
-def _serve(kind: str | None, address: Address, logs: Path) -> int:
+    Raises:
+        UserError: No model has been pushed.
+        TryAgainError: A port is taken, or the disk is full.
+    """
     if not versions.folders(address.base):
         raise UserError(f"{address.base}: no model has been pushed yet; run the pipeline first")
     ports = {"gRPC": address.grpc, "REST": address.rest, "the web page": address.web}
@@ -171,7 +139,7 @@ def _serve(kind: str | None, address: Address, logs: Path) -> int:
         # The page is an extra: a machine that only serves need not have its libraries.
         if importlib.util.find_spec("fastapi"):
             web_log = logs / "web.log"
-            web = stack.enter_context(_child(web_command(address), web_log))
+            web = stack.enter_context(_child(web_page, web_log))
             children.append(("web page", web, web_log))
             print(f"web page  http://{address.host}:{address.web}")
         else:
@@ -185,7 +153,7 @@ def _serve(kind: str | None, address: Address, logs: Path) -> int:
 
 
 @contextlib.contextmanager
-def _child(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _child(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process for as long as the block runs; what it prints goes into a file."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -223,7 +191,3 @@ def _tell_failure(name: str, log: Path, what: str) -> int:
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     print(f"the {name} {what}: {last[0][:300]}\nthe whole story is in {log}", file=sys.stderr)
     return ExitStatus.FAILED
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -23,6 +23,7 @@ EXTRAS = {
     # Run by the environment's own interpreter, and by that of an installed wheel.
     "bootstrap/inside_environment.py": ("dev",),
     "bootstrap/inside_serving.py": ("all",),
+    "cli": ("ingest",),
     "components": ("train",),
     "dashboards": ("dashboards",),
     "data": ("ingest",),
@@ -159,7 +160,9 @@ def test_all_holds_every_extra_for_users(requirements: Mapping[str, list[Require
 
 
 def test_the_client_needs_no_tensorflow(requirements: Mapping[str, list[Requirement]]) -> None:
-    assert {one.name for one in requirements[BASE]} == {"grpcio", "httpx", "protobuf", "rich"}
+    assert {one.name for one in requirements[BASE]} == {
+        *("grpcio", "httpx", "protobuf", "pydantic", "rich", "typer")
+    }
 
 
 def test_weights_are_pinned(requirements: Mapping[str, list[Requirement]]) -> None:

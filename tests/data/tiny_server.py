@@ -55,7 +55,7 @@ def serving_tiny_model(
 @contextmanager
 def running_page(options: list[str]) -> Iterator[str]:
     """The web page in a process of its own, with a port that is free; yields its address."""
-    command = [sys.executable, "-m", "serving.web", "--port", "0", *options]
+    command = [sys.executable, "-m", "cli", "web", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -24,12 +24,14 @@ from pipeline.config import MODEL_NAME
 PROJECT: Final = Path(__file__).resolve().parents[2]
 SAMPLE: Final = PROJECT / "data" / "sample"
 SOURCES: Final = (
+    "cli",
     "components",
     "ingest",
     "metadata",
     "pipeline",
     "report",
     "schema",
+    "serving",
     "trainer",
     "transform",
 )

@@ -31,7 +31,7 @@ from tests.end_to_end.project import (
 )
 from trainer.encoder.pretrained import ENCODERS, MPNET
 
-INTERRUPTED = "interrupted; the same command goes on from the last node done"
+INTERRUPTED = "interrupted; the same command continues after the last finished node"
 
 
 class TestMistakes:
@@ -53,13 +53,14 @@ class TestMistakes:
         assert run.status == 0
         assert max(map(len, run.lines)) <= 80
         for status in ExitStatus:
-            assert f"\n  {status:<4} " in run.output
+            assert f"\n  • {status:d}: " in run.output
 
     def test_no_data(self, tmp_path: Path) -> None:
         run = self.run("--data", str(tmp_path / "none"), "--output", str(tmp_path / "out"))
         assert (run.status, run.output) == (2, "")
         assert run.errors == (
-            f"error: {tmp_path}/none: no such directory; --data wants a folder with IMDb's dumps\n"
+            f"error: {tmp_path}/none: no such directory. --data needs a directory with IMDb's "
+            "dumps.\n"
         )
         assert not (tmp_path / "out").exists()
 
@@ -74,9 +75,9 @@ class TestMistakes:
         run = self.run("--output", str(tmp_path / "out"), python=(sys.executable, "-S"))
         assert (run.status, run.output) == (2, "")
         assert run.errors == (
-            "error: this Python has no TFX: run `make setup`, then "
-            "`.venv/bin/python pipeline/run_local.py` (or `make run`); without a checkout, install "
-            "ordained[train]\n"
+            "error: this Python has no TFX. In a checkout, run `make setup`, then "
+            "`.venv/bin/python pipeline/run_local.py` or `make run`. Elsewhere, run "
+            "`pip install 'ordained[train]'`.\n"
         )
         assert not (tmp_path / "out").exists()
 
@@ -137,8 +138,8 @@ class TestMistakes:
         run = self.run("--output", str(output))
         assert (run.status, run.output) == (2, "")
         assert run.errors == (
-            f"error: {output}: this path has {character} in it, and TFX would take it for a "
-            "pattern; choose another --output\n"
+            f"error: {output}: the path contains {character}, which TFX would read as a "
+            "pattern. Choose another --output.\n"
         )
         assert not output.exists()
 
@@ -147,8 +148,8 @@ class TestMistakes:
             run = self.run("--output", str(tmp_path))
         assert (run.status, run.output) == (ExitStatus.TRY_AGAIN, "")
         assert run.errors == (
-            f"error: {tmp_path}: another run is at work here; wait for it or choose another "
-            "--output\n"
+            f"error: {tmp_path}: another run is working here. Wait for it, or choose another "
+            "--output.\n"
         )
 
     def test_a_full_disk(self, tmp_path: Path) -> None:
@@ -328,8 +329,8 @@ def test_the_same_command_goes_on_whenever_it_was_ended(tmp_path: Path) -> None:
         second = project.run()
         assert (second.status, second.output) == (ExitStatus.TRY_AGAIN, "")
         assert second.errors == (
-            f"error: {project.output}: another run is at work here; wait for it or choose "
-            "another --output\n"
+            f"error: {project.output}: another run is working here. Wait for it, or choose "
+            "another --output.\n"
         )
         # As Ctrl-C does it: to all processes of the terminal.
         os.killpg(process.pid, signal.SIGINT)

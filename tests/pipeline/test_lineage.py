@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 import metadata
+from cli.app import main
 from components.pusher import versions
 from pipeline import config as configuration
-from pipeline import lineage, show_report
+from pipeline import lineage
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
+from pipeline.past_runs import newest_report
 from tests.end_to_end.project import Project, Run
 from tests.pipeline.test_pipeline import as_if_edited
 
@@ -85,7 +87,7 @@ def test_what_changed_data_would_do(project: Project, config: RunConfig) -> None
 
 def test_the_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--output", str(project.output), "--data", str(project.data)]
-    assert lineage.main([*arguments, "--json"]) == 0
+    assert main(["lineage", *arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     [(version, folder)] = project.served.items()
     assert (found["version"], found["folder"]) == (version, str(folder))
@@ -97,24 +99,24 @@ def test_the_command(project: Project, capsys: pytest.CaptureFixture[str]) -> No
     assert (found["hparams"]["epochs"], found["hparams"]["hidden_units"]) == (2, 8)
     assert (found["also_used"], found["again"]) == ([], [])
 
-    assert lineage.main(arguments) == 0
+    assert main(["lineage", *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"  version   {version} in {folder}" in lines
-    assert "  nothing: every result would come from the cache" in lines
+    assert "  none: every result would come from the cache" in lines
 
 
 def test_the_report_is_found(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     [report] = project.artifacts("ModelReport", "report")
-    assert show_report.main(["--output", str(project.output), "--no-browser"]) == 0
+    assert main(["report", "--output", str(project.output), "--no-browser"]) == 0
     assert capsys.readouterr().out == f"{report / 'report.html'}\n"
     log = max((project.output / "logs").glob("run-*.log"))
     log.with_suffix(".html").write_text("stopped")
-    assert show_report.newest(project.output) == log.with_suffix(".html")
+    assert newest_report(project.output) == log.with_suffix(".html")
 
 
 def test_before_the_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in (lineage.main, show_report.main):
-        assert command(["--output", str(tmp_path)]) == 2
+    for command in ("lineage", "report"):
+        assert main([command, "--output", str(tmp_path)]) == 2
         assert capsys.readouterr().err == (
             f"error: {tmp_path / 'metadata.sqlite'} does not exist: run the pipeline first "
             "(`make run`)\n"

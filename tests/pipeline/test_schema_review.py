@@ -10,12 +10,12 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 
+from cli.app import main
 from pipeline.schema_review import (
     Change,
     Statistics,
     accepted,
     differences,
-    main,
     read_schema,
     review,
 )
@@ -128,13 +128,14 @@ def test_nothing_is_written_unasked(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_mistakes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--output", str(tmp_path)]) == 2
+    assert main(["schema", "--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"error: {tmp_path}: no run has been made there. Run `make run` first.\n"
     )
-    assert main(["--output", str(tmp_path), "--write"]) == 2
+    assert main(["schema", "--output", str(tmp_path), "--write"]) == 2
     assert capsys.readouterr().err == (
-        "error: --write asks about each change, and there is no terminal: add --yes.\n"
+        "error: --write asks about each change, but there is no terminal. Add --yes to accept "
+        "all.\n"
     )
 
 
@@ -188,7 +189,7 @@ def infer(folder: Path, rows: Sequence[Row]) -> None:
 def test_the_newest_run_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "schema.pbtxt"
     shutil.copy(raw.SCHEMA_FILE, file)
-    command = ["--output", str(tmp_path), "--schema", str(file)]
+    command = ["schema", "--output", str(tmp_path), "--schema", str(file)]
 
     infer(tmp_path, GOOD)
     assert main(command) == 0

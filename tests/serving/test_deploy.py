@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from cli.serve import web_options
 from schema.names import MODEL_NAME, SERVING_FOLDER
 from serving import launch
 from serving.server import config
@@ -52,7 +53,7 @@ def test_the_compose_file_starts_the_web_page_as_launch_does() -> None:
     web = services["web"]
     assert (DEPLOY / web["build"] / "Dockerfile").is_file()
     address = launch.Address("0.0.0.0", 8500, 8501, 8080, Path("x"))
-    command = launch.web_command(address)[3:]
+    command = web_options(address)
     pairs = dict(zip(command[::2], command[1::2], strict=True))
     here = {"--rest-url": "http://tensorflow-serving:8501", "--grpc": "tensorflow-serving:8500"}
     assert web["command"] == [f"{name}={value}" for name, value in (pairs | here).items()]

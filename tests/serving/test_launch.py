@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.app import main
 from schema.names import MODEL_NAME, SERVING_FOLDER
 from serving import launch
 from tests.data.tiny_model import save_tiny_model
@@ -60,7 +61,7 @@ def test_the_first_that_is_there_is_chosen(path: Path) -> None:
 def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = tmp_path / SERVING_FOLDER / MODEL_NAME
     (base / ".staging").mkdir(parents=True)
-    assert launch.main(["--output", str(tmp_path)]) == 2
+    assert main(["serve", "--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error == f"error: {base}: no model has been pushed yet; run the pipeline first\n"
 
@@ -68,7 +69,7 @@ def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert launch.main(["--output", str(output), "--port", str(port)]) == 75
+        assert main(["serve", "--output", str(output), "--port", str(port)]) == 75
     assert capsys.readouterr().err == (
         f"error: gRPC cannot listen on 127.0.0.1:{port}: Address already in use; choose another "
         "address or port\n"
@@ -84,7 +85,7 @@ def test_a_log_that_cannot_be_written(
     flags = [part for pair in options for part in pair]
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     try:
-        assert launch.main(["--output", str(tmp_path), "--server", "embedded", *flags]) == 2
+        assert main(["serve", "--output", str(tmp_path), "--server", "embedded", *flags]) == 2
     finally:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
@@ -113,7 +114,7 @@ def launched(output: Path, path: Path, request: pytest.FixtureRequest) -> Iterat
     grpc_port, rest, web = ports()
     arguments = ["--output", str(output), "--port", str(grpc_port), "--rest-api-port", str(rest)]
     with subprocess.Popen(
-        [sys.executable, "-m", "serving.launch", *arguments, "--web-port", str(web)],
+        [sys.executable, "-m", "cli", "serve", *arguments, "--web-port", str(web)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -163,7 +164,7 @@ def test_a_server_that_ends_is_told(
         numbers = [str(port) for port in ports()]
         options = zip(("--port", "--rest-api-port", "--web-port"), numbers, strict=True)
         flags = [part for pair in options for part in pair]
-        assert launch.main(["--output", str(output), *flags]) == 1
+        assert main(["serve", "--output", str(output), *flags]) == 1
     finally:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])

@@ -16,8 +16,8 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from cli.app import main
 from schema.genres import GENRES
-from serving.client.__main__ import main
 from tests.data.tiny_server import Served
 
 PROJECT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def test_the_example_for_the_command_line(
     served: Served, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = block("sh", ".venv/bin/ordained-predict").splitlines()[0]
-    assert main([*shlex.split(first)[1:], "--server", served.grpc]) == 0
+    assert main(["predict", *shlex.split(first)[1:], "--server", served.grpc]) == 0
     assert "predicted: " in capsys.readouterr().out
 
 

@@ -121,14 +121,14 @@ def test_a_run_goes_on_after_the_server_was_gone(tmp_path: Path) -> None:
     ("ending", "status", "said"),
     [
         (signal.SIGKILL, -signal.SIGKILL, ""),
-        (signal.SIGINT, 130, "interrupted; the same command with --resume goes on\n"),
+        (signal.SIGINT, 130, "interrupted; the same command with --resume continues\n"),
     ],
 )
 def test_a_run_that_was_ended_goes_on(
     served: Served, tmp_path: Path, ending: signal.Signals, status: int, said: str
 ) -> None:
     task = job(tmp_path, 4000, bad=(5, 3999))
-    command = [sys.executable, "-m", "serving.client", "--server", served.grpc]
+    command = [sys.executable, "-m", "cli", "predict", "--server", served.grpc]
     command += ["--requests", "1", "--rows-per-request", "1", str(task.source)]
     to_part = ["--output", str(task.output)]
     with subprocess.Popen([*command, *to_part], stderr=subprocess.PIPE, text=True) as process:
@@ -147,7 +147,7 @@ def test_a_run_that_was_ended_goes_on(
     )
     assert (again.returncode, again.stderr) == (3, "")
     assert again.stdout == (
-        f"{task.output}: 3,998 of 4,000 rows; {task.rejects} says why the others are not\n"
+        f"{task.output}: 3,998 of 4,000 rows; {task.rejects} lists the other rows and the reasons\n"
     )
     rows = task.output.read_text().splitlines()[1:]
     assert [int(row.partition(",")[0]) for row in rows] == [

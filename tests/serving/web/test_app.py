@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cli.app import main
 from schema import features as raw
 from schema.genres import GENRES
 from serving.client import predict
-from serving.web.__main__ import main
 from serving.web.app import LARGEST_BODY, PAGE
 from tests.data.tiny_server import Served, running_page, serving_tiny_model
 
@@ -155,17 +155,17 @@ def test_a_server_that_is_away_is_told_and_found_again(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_told(page: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--port", str(page.base_url.port)]) == 75
+    assert main(["web", "--port", str(page.base_url.port)]) == 75
     assert capsys.readouterr().err == (
         f"error: the web page cannot listen on 127.0.0.1:{page.base_url.port}: Address already in "
         "use; choose another address or port\n"
     )
-    assert main(["--port", "65536"]) == 2
+    assert main(["web", "--port", "65536"]) == 2
     assert "cannot listen on 127.0.0.1:65536: " in capsys.readouterr().err
 
 
 def test_sigterm_ends_it(served: Served) -> None:
-    command = [sys.executable, "-m", "serving.web", "--port", "0", "--grpc", served.grpc]
+    command = [sys.executable, "-m", "cli", "web", "--port", "0", "--grpc", served.grpc]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("web page on http://127.0.0.1:")
@@ -176,7 +176,7 @@ def test_sigterm_ends_it(served: Served) -> None:
 EARLY = """
 import os, signal, sys
 import uvicorn
-from serving.web.__main__ import main
+from cli.app import main
 
 class Ends:
     def __del__(self):
@@ -190,7 +190,7 @@ def run_late(server, sockets):
     run(server, sockets)
 
 uvicorn.Server.run = run_late
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(["web", *sys.argv[1:]]))
 """
 """A signal before uvicorn looks for one, at a place where Python ignores exceptions."""
 

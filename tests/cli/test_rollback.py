@@ -1,4 +1,4 @@
-"""`python -m pipeline.rollback` says from which version to which, and what a user did wrong."""
+"""`ordained rollback` says from which version to which, and what a user did wrong."""
 
 import subprocess
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.app import main
 from components.pusher import versions
-from pipeline import rollback
 from pipeline.config import RunConfig
 
 
@@ -27,7 +27,7 @@ def base(tmp_path: Path) -> Path:
 def test_the_version_before_becomes_the_served_one(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert rollback.main(["--output", str(tmp_path)]) == 0
+    assert main(["rollback", "--output", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{base}: from version 30 to version 20\n"
     assert versions.current(base) == 20
 
@@ -36,10 +36,10 @@ def test_a_chosen_version_and_the_way_back(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for to in ("10", "10", "30"):
-        assert rollback.main(["--output", str(tmp_path), "--to", to]) == 0
+        assert main(["rollback", "--output", str(tmp_path), "--to", to]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{base}: from version 30 to version 10",
-        f"{base}: version 10 is the one served already",
+        f"{base}: version 10 is already served",
         f"{base}: from version 10 to version 30",
     ]
     assert list(versions.served(base)) == [10, 30]
@@ -49,17 +49,17 @@ def test_a_chosen_version_and_the_way_back(
 def test_a_version_brought_back_into_an_empty_directory(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rollback.main(["--output", str(tmp_path), "--to", "10"])
+    main(["rollback", "--output", str(tmp_path), "--to", "10"])
     for version in versions.served(base).values():
         version.rename(tmp_path / version.name)
     capsys.readouterr()
-    assert rollback.main(["--output", str(tmp_path), "--to", "20"]) == 0
+    assert main(["rollback", "--output", str(tmp_path), "--to", "20"]) == 0
     assert capsys.readouterr().out == f"{base}: from version none to version 20\n"
 
 
 def test_a_mistake_ends_with_status_2_and_no_stack_trace(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.rollback", "--output", str(tmp_path)],
+        [sys.executable, "-m", "cli", "rollback", "--output", str(tmp_path)],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -1,0 +1,1 @@
+"""The command line of the project: `ordained`, with one module per subcommand."""

@@ -1,0 +1,199 @@
+"""`ordained ingest`: join IMDb's dumps and plots into the movies CSV, or download them."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from cli.options import exit_statuses, expand_home
+from ingest.config import IngestConfig
+from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS
+from ingest.fetch import fetch as download
+from schema.config import mistake
+from schema.errors import ExitStatus, UserError
+
+EPILOG: Final = exit_statuses(
+    {
+        ExitStatus.OK: "All files are there.",
+        ExitStatus.USER_ERROR: "The input, a download or an option is wrong.",
+        ExitStatus.TRY_AGAIN: "Another command is writing there, the disk is full, or the network "
+        "fails. Try again later.",
+        ExitStatus.INTERRUPTED: "You interrupted the command; nothing half-written is left.",
+    }
+)
+
+_DEFAULTS: Final = IngestConfig()
+
+
+def build(
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Directory with IMDb's dumps.", callback=expand_home),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Directory for the movies CSV.", callback=expand_home),
+    ],
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="File or directory of plots.",
+            show_default="the file with plot in its name beside the dumps",
+            callback=expand_home,
+        ),
+    ] = None,
+    title_types: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="IMDb's title types to keep, separated by commas."),
+    ] = ",".join(_DEFAULTS.title_types),
+    include_adult: Annotated[bool, typer.Option("--include-adult", help="Keep adult titles.")] = (
+        _DEFAULTS.include_adult
+    ),
+    max_reject_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Largest share of malformed lines in a file before the build stops.",
+        ),
+    ] = _DEFAULTS.max_reject_share,
+    rows_per_shard: Annotated[
+        int, typer.Option(metavar="N", help="Largest number of movies in one CSV file.")
+    ] = _DEFAULTS.rows_per_shard,
+    memory_limit: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE", help="Memory that the join may use before it writes to the disk."
+        ),
+    ] = _DEFAULTS.memory_limit,
+    threads: Annotated[
+        int, typer.Option(metavar="N", help="Number of threads; 0 uses all cores.")
+    ] = _DEFAULTS.threads,
+) -> None:
+    """Join dumps and plots into the movies CSV."""
+    from ingest.builder import build as build_movies
+    from ingest.report import tables
+
+    values = {
+        "plots": plots,
+        "title_types": title_types.split(","),
+        "include_adult": include_adult,
+        "max_reject_share": max_reject_share,
+        "rows_per_shard": rows_per_shard,
+        "memory_limit": memory_limit,
+        "threads": threads,
+    }
+    try:
+        config = IngestConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UserError(mistake(first, f"--{option}")) from error
+    with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
+        report = build_movies(data, output, config, show)
+    Console().print(tables(report))
+    if report.reused:
+        print(f"{output}: unchanged since the last build")
+    else:
+        print(f"{output}: {report.movies:,} movies in {report.seconds} s")
+
+
+def fetch(
+    output: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Directory for the downloads.", callback=expand_home),
+    ],
+    accept_terms: Annotated[
+        bool, typer.Option("--accept-terms", help="Agree to the terms without being asked.")
+    ] = False,
+    imdb_url: Annotated[
+        str, typer.Option(metavar="URL", help="Directory of IMDb's dumps.")
+    ] = IMDB_URL,
+    corpus_url: Annotated[
+        str, typer.Option(metavar="URL", help="Archive of the CMU Movie Summary Corpus.")
+    ] = CORPUS_URL,
+    no_corpus: Annotated[
+        bool, typer.Option("--no-corpus", help="Download IMDb's dumps only.")
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Download files again that are already there.")
+    ] = False,
+    sha256: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=HEX",
+            help="Check a download, such as `title.basics.tsv.gz=0f3a...`. Repeat it for several "
+            "files.",
+        ),
+    ] = [],  # noqa: B006 (Typer makes a new list for each call)
+) -> None:
+    """Download IMDb's dumps and a corpus of plots."""
+    digests = [pair.partition("=") for pair in sha256]
+    for name, _, digest in digests:
+        if not re.fullmatch("[0-9a-fA-F]{64}", digest):
+            raise UserError(f"--sha256 {name}: expected NAME=HEX with 64 hexadecimal digits")
+    print(TERMS)
+    if not accept_terms:
+        if not sys.stdin.isatty():
+            raise UserError("nothing was downloaded: agree to these terms with --accept-terms")
+        if not typer.confirm("Do you agree?"):
+            raise UserError("nothing was downloaded: you did not agree to the terms")
+    with _progress_bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as show:
+        downloaded = download(
+            output,
+            imdb_url,
+            None if no_corpus else corpus_url,
+            {name: digest for name, _, digest in digests},
+            show,
+            refresh=refresh,
+        )
+    if downloaded:
+        print(f"{output}: downloaded {', '.join(downloaded)}")
+    else:
+        print(f"{output}: all files were already there")
+
+
+@contextmanager
+def _progress_bars(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int], None]]:
+    """Show one progress bar for each name with which the yielded function is called."""
+    with Progress(
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        console=Console(stderr=True),
+    ) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def finish_last() -> None:
+            for last in progress.tasks[-1:]:
+                end = last.completed or 1
+                progress.update(last.id, completed=end, total=end)
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                finish_last()
+                tasks[name] = progress.add_task(name)
+            progress.update(tasks[name], completed=done, total=total or None)
+
+        yield show
+        finish_last()

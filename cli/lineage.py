@@ -1,0 +1,83 @@
+"""`ordained lineage`: print how the served model was made, and what a run would do again."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.options import (
+    COMMON_STATUSES,
+    OUTPUT,
+    ConfigOption,
+    DataOption,
+    OutputOption,
+    exit_statuses,
+)
+from cli.run import SAMPLE
+
+EPILOG: Final = exit_statuses(COMMON_STATUSES)
+
+
+def lineage(
+    output: OutputOption = OUTPUT,
+    data: DataOption = SAMPLE,
+    config: ConfigOption = [],  # noqa: B006 (Typer makes a new list for each call)
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how the served model was made.
+
+    The command prints, from ML Metadata, which data, code, schema and settings made the model,
+    which other models were trained on the same data, and which nodes a run with `--data` and
+    `--config` would execute again.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from pipeline.lineage import collect
+
+    found = collect(data.resolve(), output.resolve(), config)
+    if as_json:
+        print(json.dumps(found, indent=2, default=str))
+    else:
+        _print(found)
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    console = Console(highlight=False, markup=False)
+
+    def print_lines(*lines: str) -> None:
+        for line in lines:
+            console.print(line, soft_wrap=not console.is_terminal)
+
+    console.print("Served model", style="bold")
+    recipe = found["recipe"]
+    if found["version"] is None:
+        print_lines("  none: no version has been pushed")
+    elif recipe is None:
+        print_lines(f"  {found['folder']}", "  ML Metadata has no record of this version")
+    else:
+        data = recipe["data"]
+        print_lines(
+            f"  version   {found['version']} in {found['folder']}",
+            f"  trained   {recipe['made']:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe['run']}",
+            f"  model     {recipe['model']}",
+            f"  data      {data.get('folder', '')}, span {data.get('span', '')}",
+            f"            {data.get('fingerprint', '')}",
+            f"  schema    {recipe['schema']}",
+            *(f"  code      {node} {digest}" for node, digest in recipe["code"].items()),
+            "  hparams   "
+            + ", ".join(f"{name} {value}" for name, value in found["hparams"].items()),
+        )
+    console.print("\nOther models trained on the same data", style="bold")
+    print_lines(*(f"  {model}" for model in found["also_used"] or ("none",)))
+    console.print("\nNodes that a run would execute again", style="bold")
+    if not found["again"]:
+        print_lines("  none: every result would come from the cache")
+    nodes = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    nodes.add_column(no_wrap=True)
+    nodes.add_column(overflow="fold")
+    for node in found["again"]:
+        nodes.add_row(node["node"], "; ".join(node["reasons"]))
+    console.print(nodes)

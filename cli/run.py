@@ -1,0 +1,107 @@
+"""`ordained run` and `python pipeline/run_local.py`: run the whole pipeline on this machine."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cli.options import OUTPUT, ConfigOption, DataOption, OutputOption, exit_statuses
+from schema.errors import ExitStatus
+
+SAMPLE: Final = Path(__file__).resolve().parent.parent / "data" / "sample"
+
+EPILOG: Final = exit_statuses(
+    {
+        ExitStatus.OK: "The model is in the serving directory, or was there already.",
+        ExitStatus.FAILED: "A node crashed; the log has the details.",
+        ExitStatus.USER_ERROR: "The input, the settings or an option is wrong.",
+        ExitStatus.REFUSED: "The model was not pushed: the gate or the smoke test refused it, or "
+        "it was rolled back before.",
+        ExitStatus.ANOMALIES: "The data have anomalies.",
+        ExitStatus.TRY_AGAIN: "Another run is working there, or the disk is full. Try again later.",
+        ExitStatus.INTERRUPTED: "You interrupted the run; the same command continues it.",
+    }
+)
+
+
+def _refuse_reset_baseline(value: bool) -> None:
+    if value:
+        raise typer.BadParameter("this option is now called --ignore-blessed-model")
+
+
+def run(
+    data: DataOption = SAMPLE,
+    output: OutputOption = OUTPUT,
+    config: ConfigOption = [],  # noqa: B006 (Typer makes a new list for each call)
+    tune: Annotated[
+        bool | None,
+        typer.Option(
+            "--tune/--no-tune",
+            help="Search for new hyperparameters. Without a search, the run uses the best ones of "
+            "the latest search, except for those that the settings name.",
+            show_default="the setting tuner.enabled",
+        ),
+    ] = None,
+    ignore_search: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-search", help="Do not use the hyperparameters that an earlier search found."
+        ),
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run every node, even if nothing has changed.")
+    ] = False,
+    from_node: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NODE",
+            help="Run this node and all nodes after it again, even if nothing has changed.",
+        ),
+    ] = None,
+    ignore_blessed_model: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-blessed-model",
+            help="Do not compare the new model with the last blessed model in this run.",
+        ),
+    ] = False,
+    reset_baseline: Annotated[  # noqa: ARG001 (its callback acts)
+        bool, typer.Option("--reset-baseline", hidden=True, callback=_refuse_reset_baseline)
+    ] = False,
+    accept_drift: Annotated[
+        bool,
+        typer.Option(
+            "--accept-drift",
+            help="Accept data that drifted from the last run, and compare later runs with them.",
+        ),
+    ] = False,
+    republish: Annotated[
+        bool, typer.Option("--republish", help="Push a model that was rolled back before.")
+    ] = False,
+) -> ExitStatus:
+    """Run the whole pipeline on this machine.
+
+    The pipeline joins, checks and transforms the data, trains and evaluates a model, and pushes it
+    to the serving directory if it passes the gate. A later run takes the results of nodes whose
+    inputs have not changed from the cache.
+
+    Examples:
+    - `ordained run`
+    - `ordained run --data imdb/ --output runs/imdb --tune`
+    - `ordained run --from Trainer`
+    """
+    from pipeline import launch
+
+    return launch.run(
+        data,
+        output,
+        config,
+        tune=tune,
+        ignore_search=ignore_search,
+        cache=not no_cache,
+        from_node=from_node,
+        ignore_blessed_model=ignore_blessed_model,
+        accept_drift=accept_drift,
+        republish=republish,
+    )
