@@ -32,8 +32,6 @@ autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 # Single backquotes in docstrings mark code, as in Markdown.
 default_role = "code"
-# The command's reference needs the package `cli` and the extension `sphinx_click`.
-exclude_patterns = ["cli.md"]
 
 
 @contextlib.contextmanager

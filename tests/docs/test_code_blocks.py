@@ -3,14 +3,17 @@
 import ast
 import importlib.util
 import re
-import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.io
 import pytest
+import typer
 
 import ingest
+from cli.app import app
 from pipeline import config
 from schema.fingerprint import PACKAGES, sources
 from schema.genres import GENRES
@@ -24,6 +27,8 @@ from tests.docs.documents import (
     inline_code,
 )
 
+click_command = typer.main.get_command(app)
+
 PYTHON = blocks("python")
 SETTINGS = blocks("yaml")
 
@@ -34,20 +39,30 @@ def block_with(text: str) -> str:
     return found
 
 
+def source(module: str) -> Path | None:
+    """Return the source of a module or package of the project; None if there is none."""
+    place = PROJECT.joinpath(*module.split("."))
+    files = [place.with_name(f"{place.name}.py"), place / "__init__.py"]
+    return next((file for file in files if file.is_file()), None)
+
+
 def resolves(dotted: str) -> bool:
-    """Tell whether a dotted name is a module of the project, or stands at one's top level."""
-    parts = dotted.split(".")
-    for end in range(len(parts), 0, -1):
-        place = PROJECT.joinpath(*parts[:end])
-        for file in (place.with_suffix(".py"), place / "__init__.py"):
-            if file.is_file():
-                return end == len(parts) or parts[end] in top_level_names(file)
-    return PROJECT.joinpath(*parts).is_dir()
+    """Tell whether a dotted name is a module of the project, or defined at a module's top level."""
+    if source(dotted):
+        return True
+    module, _, name = dotted.partition(".")
+    while name:
+        first, _, rest = name.partition(".")
+        if not source(f"{module}.{first}"):
+            file = source(module)
+            return file is not None and first in top_level_names(file)
+        module, name = f"{module}.{first}", rest
+    return PROJECT.joinpath(module).is_dir()
 
 
 def top_level_names(file: Path) -> set[str]:
     names: set[str] = set()
-    for statement in ast.parse(file.read_text("utf-8")).body:
+    for statement in parsed(file).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             names.add(statement.name)
         elif isinstance(statement, ast.Import | ast.ImportFrom):
@@ -57,6 +72,9 @@ def top_level_names(file: Path) -> set[str]:
                 [statement.target] if isinstance(statement, ast.AnnAssign) else (statement.targets)
             )
             names |= {target.id for target in targets if isinstance(target, ast.Name)}
+            # A package may import the names in `__all__` on first use.
+            if ast.unparse(targets[0]) == "__all__" and statement.value:
+                names |= set(ast.literal_eval(statement.value))
     return names
 
 
@@ -77,10 +95,8 @@ def unresolved(tree: ast.Module) -> list[str]:
             }
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            module = imported.get(node.value.id, "")
-            if (PROJECT / module.replace(".", "/")).is_dir() or (
-                PROJECT / f"{module.replace('.', '/')}.py"
-            ).is_file():
+            module = imported.get(node.value.id)
+            if module and source(module):
                 names.append(f"{module}.{node.attr}")
     return [
         name
@@ -138,20 +154,24 @@ def test_targets_of_make_exist() -> None:
     assert missing == []
 
 
-def test_modules_and_scripts_have_the_options() -> None:
+def test_modules_have_the_options() -> None:
     missing = []
     for place, (program, *words) in commands():
         if program != "python" or not words:
             continue
-        module = words[1] if words[0] == "-m" else words[0].removesuffix(".py").replace("/", ".")
+        module = words[1] if words[0] == "-m" else ""
         if module.split(".")[0] not in PACKAGES:
             continue
-        package = PROJECT / module.replace(".", "/")
-        main = f"{module}.__main__" if package.is_dir() else module
+        main = f"{module}.__main__" if source(f"{module}.__main__") else module
         options = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
         if not resolves(main) or not options <= literals(main):
             missing.append((place, words))
     assert missing == []
+
+
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
 
 
 def literals(module: str) -> set[str]:
@@ -161,7 +181,7 @@ def literals(module: str) -> set[str]:
     """
     names: set[str] = set()
     for file in sources(module):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in ast.walk(parsed(file)) if file.suffix == ".py" else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 names.add(node.value.removeprefix("--"))
             elif isinstance(node, ast.Name):
@@ -170,21 +190,22 @@ def literals(module: str) -> set[str]:
 
 
 def test_subcommands_and_options_of_the_command_exist() -> None:
-    app = pytest.importorskip("cli.app")
     missing = []
     for place, (program, *words) in commands():
+        if (program, words[:1]) == ("python", ["pipeline/run_local.py"]):
+            program, words = "ordained", ["run", *words[1:]]
         if program != "ordained":
             continue
-        command, left = app.click_command, words
-        while left and left[0] in getattr(command, "commands", {}):
-            command, left = command.commands[left[0]], left[1:]
+        command: Any = click_command
+        while words and words[0] in getattr(command, "commands", {}):
+            command, words = command.commands[words[0]], words[1:]
         known = {"--help"}
         for parameter in command.params:
             known |= {*parameter.opts, *parameter.secondary_opts}
-        options = {word.partition("=")[0] for word in left if word.startswith("--")}
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
         # A placeholder such as COMMAND stands for any subcommand.
         is_group = bool(getattr(command, "commands", {}))
-        unknown = is_group and [word for word in left if re.fullmatch("[a-z][a-z-]*", word)]
+        unknown = is_group and [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
         if unknown or not options <= known:
             missing.append((place, words))
     assert missing == []
@@ -198,19 +219,23 @@ def test_paths_and_dotted_names_exist() -> None:
             continue
         for code in inline_code(path):
             if re.fullmatch(rf"({packages})(/[\w.-]+)+/?", code):
-                if not (PROJECT / code).exists() and code not in WRITTEN_LATER:
+                if not (PROJECT / code).exists():
                     missing.append((path.name, code))
             elif re.fullmatch(rf"({'|'.join(PACKAGES)})(\.\w+)+(\(.*\))?", code):
                 name = code.partition("(")[0]
-                if not (resolves(name) or is_setting(name) or name in WRITTEN_LATER):
+                is_file = Path(name).suffix in FILES
+                if not (resolves(name) or is_setting(name) or is_file):
                     missing.append((path.name, code))
     assert missing == []
 
 
-WRITTEN_LATER = {"cli.app"} if "cli" not in sys.modules else set()
+FILES = {".html", ".json", ".pbtxt", ".py"}
+"""Endings of files in whose names a package's name stands, such as `report.json`."""
 
 
 def is_setting(name: str) -> bool:
     """Tell whether a dotted name is a setting; some sections have the name of a package."""
     section, _, setting = name.partition(".")
-    return setting in getattr(config.ConfigFile(), section, {}).__class__.model_fields
+    return section in config.ConfigFile.model_fields and hasattr(
+        getattr(config.ConfigFile(), section), setting
+    )
