@@ -102,3 +102,8 @@ def test_the_example_in_python(served: Served) -> None:
         exec(with_addresses(block("python", "from serving.client import"), served), {})
     assert told.getvalue().startswith("('")
     assert "Genre(name='" in told.getvalue()
+
+
+def test_the_example_with_a_client(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(with_addresses(block("python", "import serving.client"), served), {})
+    assert capsys.readouterr().out.startswith("The Long Ford (")
