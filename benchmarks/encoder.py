@@ -54,12 +54,12 @@ def _measure(options: argparse.Namespace) -> None:
         pieces(tf.fill([len(some)], ""), tf.constant(some))
         for some in (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
     ]
-    layers = ENCODERS[options.encoder].layers
+    layers = ENCODERS[options.encoder].num_layers
     hparams = HParams(sentence_encoder=options.encoder, encoder_layers=layers)
     signature = [tf.TensorSpec([None, None], tf.int32)]
     encoders, vectors = {}, {}
     for dtype in ("float32", "bfloat16"):
-        encoder = SentenceEncoder.of(hparams.changed({"precision": dtype}))
+        encoder = SentenceEncoder.from_hparams(hparams.changed({"precision": dtype}))
         encoders[dtype] = tf.function(encoder.call, input_signature=signature)
         found = np.concatenate([encoders[dtype](batch).numpy() for batch in batches])
         vectors[dtype] = found / np.linalg.norm(found, axis=1, keepdims=True)

@@ -35,6 +35,6 @@ def origin(module: str) -> str:
     # Processors of one name can differ in what they multiply fastest, and so in a training's time.
     return (
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit}, {processor} in "
-        f"{precision.native()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}, "
-        f"Python {platform.python_version()}"
+        f"{precision.fastest_type()}, {os.cpu_count()} cores, {memory:.0f} GB, "
+        f"{platform.system()}, Python {platform.python_version()}"
     )

@@ -42,7 +42,7 @@ from schema.errors import UserError
 from schema.files import move
 from schema.names import MODEL_NAME, SERVING_FOLDER, SERVING_SIGNATURE
 from serving.client import Client, ModelSpec, ServerError
-from serving.client.over_grpc import request
+from serving.client.grpc_transport import predict_request
 from serving.launch import PARAMETERS
 from serving.ports import listen
 
@@ -447,7 +447,7 @@ def _measure(options: argparse.Namespace) -> None:
     if not found:
         raise UserError(f"{options.model}: no model has been pushed yet; run `make run` first")
     model = found[max(found)]
-    protos = [request([movie], ModelSpec()).SerializeToString() for movie in movies()]
+    protos = [predict_request([movie], ModelSpec()).SerializeToString() for movie in movies()]
     bodies = [json.dumps({"instances": [movie]}).encode() for movie in movies()]
     with tempfile.TemporaryDirectory() as folder, own_process() as clients:
         base = Path(folder)

@@ -25,7 +25,7 @@ gate: {floor: 0.0, simple_baseline_tolerance: 1.0}
 
 _CLIENT_ALONE = """\
 import importlib.util, sys
-import schema.features, serving.client, serving.client.over_grpc, serving.client.over_rest
+import schema.features, serving.client, serving.client.grpc_transport, serving.client.rest_transport
 if importlib.util.find_spec("tensorflow"):
     sys.exit("TensorFlow is installed with the client")
 """

@@ -14,9 +14,9 @@ from rich.progress import Progress, TextColumn
 from cli.options import exit_statuses, expand_home
 from schema import features as raw
 from schema.errors import ExitStatus, UserError
-from serving.client import Client, ModelSpec, batch, files, lines, render
-from serving.client.client import ROWS_PER_REQUEST, SECONDS
-from serving.client.stream import answers
+from serving.client import Client, ModelSpec, file_job, files, lines, render
+from serving.client.client import DEFAULT_TIMEOUT_SECONDS, ROWS_PER_REQUEST
+from serving.client.stream import predict_rows
 
 EPILOG: Final = exit_statuses(
     {
@@ -99,7 +99,7 @@ def predict(
             help="Time allowed for one request, including retries.",
             rich_help_panel=_SERVER,
         ),
-    ] = SECONDS,
+    ] = DEFAULT_TIMEOUT_SECONDS,
     status: Annotated[
         bool,
         typer.Option(
@@ -190,13 +190,13 @@ def predict(
     try:
         with Client(server, spec, timeout) as client:
             if status:
-                print(render.status(client.address, spec.name, client.status()))
+                print(render.status_text(client.address, spec.name, client.status()))
             elif file is None:
                 _print_movie(client, movie, as_json)
             elif output is None:
                 return _print_file(client, file, keep, rows_per_request, requests, as_json)
             else:
-                job = batch.Job(
+                job = file_job.FileJob(
                     source=file,
                     output=output,
                     rejects=rejects or output.with_name(f"{output.name}.rejects"),
@@ -212,7 +212,7 @@ def predict(
     except KeyboardInterrupt:
         hint = (
             "; the same command with --resume continues"
-            if output and batch.can_resume(output)
+            if output and file_job.can_resume(output)
             else ""
         )
         print(f"interrupted{hint}", file=sys.stderr)
@@ -225,7 +225,7 @@ def _print_movie(client: Client, movie: dict[str, str], as_json: bool) -> None:
     if as_json:
         print(json.dumps(prediction.as_json(), ensure_ascii=False))
     else:
-        Console(highlight=False).print(render.one_movie(prediction))
+        Console(highlight=False).print(render.movie_table(prediction))
 
 
 def _print_file(
@@ -240,31 +240,31 @@ def _print_file(
     client.predict([{}])
     status = ExitStatus.OK
     if not as_json:
-        print(render.HEAD)
-    with files.opened(file, keep) as (rows, _):
-        for group in answers(client, rows, rows_per_request, requests):
-            for answer in group:
-                row = answer.row
-                if answer.prediction is None:
+        print(render.TABLE_HEADER)
+    with files.open_rows(file, keep) as (rows, _):
+        for group in predict_rows(client, rows, rows_per_request, requests):
+            for result in group:
+                row = result.row
+                if result.prediction is None:
                     status = ExitStatus.REFUSED
                     print(
                         f"{file}: row {row.number} (line {row.line}): {row.error}", file=sys.stderr
                     )
                 elif as_json:
-                    print(lines.json_answer(row, answer.prediction), end="")
+                    print(lines.json_prediction(row, result.prediction), end="")
                 else:
                     title = str((row.movie or {}).get(raw.TITLE, ""))
-                    name = " ".join(filter(None, [*row.carried.values(), title]))
-                    print(render.line(row.number, name, answer.prediction))
+                    name = " ".join(filter(None, [*row.copied.values(), title]))
+                    print(render.movie_line(row.number, name, result.prediction))
     return status
 
 
-def _write_file(client: Client, job: batch.Job) -> int:
+def _write_file(client: Client, job: file_job.FileJob) -> int:
     with _progress_bar(str(job.source)) as show:
         try:
-            done = batch.run(job, client, show)
+            done = file_job.run_job(job, client, show)
         except UserError as error:
-            if batch.can_resume(job.output):
+            if file_job.can_resume(job.output):
                 error.args = (f"{error} (--resume continues after the last row)",)
             raise
     summary = f"{job.output}: {done.rows - done.rejected:,} of {done.rows:,} rows"
@@ -276,7 +276,7 @@ def _write_file(client: Client, job: batch.Job) -> int:
 
 
 @contextmanager
-def _progress_bar(name: str) -> Iterator[batch.Show]:
+def _progress_bar(name: str) -> Iterator[file_job.OnProgress]:
     """Show a progress bar on the standard error, if that is a terminal."""
     console = Console(stderr=True)
     counts = TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected")
@@ -284,7 +284,7 @@ def _progress_bar(name: str) -> Iterator[batch.Show]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None, rows=0, rejected=0)
 
-        def show(done: batch.Done, position: int, size: int) -> None:
+        def show(done: file_job.JobProgress, position: int, size: int) -> None:
             progress.update(
                 task, completed=position, total=size, rows=done.rows, rejected=done.rejected
             )

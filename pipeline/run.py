@@ -72,7 +72,7 @@ def run(
             loaded = configuration.load(data.resolve(), output, config_files, **options)
             config, notes = earlier_search.resolved(loaded)
             if config.hparams.reads_sentences:
-                ENCODERS[config.hparams.sentence_encoder].require()
+                ENCODERS[config.hparams.sentence_encoder].check_installed()
             token = versions.destination_token(config.model_directory)
             pipeline = create_pipeline(config, token)
             if config.from_node is not None:

@@ -179,7 +179,7 @@ def _child(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byt
 def _ready(server: subprocess.Popen[bytes], address: Address, stopped: threading.Event) -> bool:
     """Wait for a version to be served; False when the server ended, or took too long."""
     end = time.monotonic() + START_SECONDS
-    with Client(address.rest_url, seconds=5) as client:
+    with Client(address.rest_url, timeout=5) as client:
         while time.monotonic() < end and server.poll() is None and not stopped.wait(0.3):
             with contextlib.suppress(ServerError):
                 if any(version.state == "AVAILABLE" for version in client.status()):

@@ -1,19 +1,24 @@
-"""The ports that the servers listen on."""
+"""TCP ports of the model server and the web page."""
 
 import socket
 
 from schema.errors import UserError, from_os_error
 
 BACKLOG = 2048
-"""Connections that wait to be accepted."""
+"""Largest number of connections that wait to be accepted."""
 
 
 def listen(name: str, host: str, port: int) -> socket.socket:
-    """Listen on a TCP port, on any that is free for 0; `name` stands in messages.
+    """Listen on a TCP port.
+
+    Args:
+        name: Name of the service in error messages.
+        host: Address to listen on.
+        port: Port number; 0 for any free port.
 
     Raises:
-        TryAgainError: another process listens on the port.
-        UserError: there is no such address or port.
+        TryAgainError: Another process listens on the port.
+        UserError: The address or the port does not exist.
     """
     where = f"{name} cannot listen on {host}:{port}"
     try:
@@ -21,7 +26,7 @@ def listen(name: str, host: str, port: int) -> socket.socket:
     except OverflowError as error:
         raise UserError(f"{where}: {error}") from error
     except OSError as error:
-        # Python adds the address, which the message names already.
+        # Python appends the address, which the message already contains.
         reason = str(error.strerror).partition(" (while ")[0]
-        message = f"{where}: {reason}; choose another address or port"
+        message = f"{where}: {reason}. Choose another address or port."
         raise from_os_error(error, message) from error

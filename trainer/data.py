@@ -13,7 +13,7 @@ from schema.genres import NUM_GENRES
 from schema.names import EXAMPLES_COMPRESSION
 from transform import features as xf
 from transform import minilm
-from transform.wordpiece import WordPieces, basic_words
+from transform.wordpiece import WordPieceTokenizer, basic_tokenize
 
 MAX_IDS: Final[dict[str, int]] = {
     xf.PLOT_NGRAMS: 500,
@@ -44,16 +44,16 @@ class TextPieces(tf.Module):
     def __init__(self) -> None:
         super().__init__()
         vocabulary = minilm.vocabulary()
-        self.pieces = WordPieces(vocabulary)
-        self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END))
+        self.pieces = WordPieceTokenizer(vocabulary)
+        self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.CLS, minilm.SEP))
 
     def __call__(self, titles: tf.Tensor, plots: tf.Tensor) -> tf.Tensor:
         """Take texts, string [N] each, apart into int32 [N, longest], at most `MAX_PIECES` long.
 
         The ids are those of begin, title, end, plot, end; 0 is padding.
         """
-        title = self.pieces.ids(basic_words(titles))[:, :MAX_TITLE_PIECES]
-        plot = self.pieces.ids(basic_words(plots))
+        title = self.pieces.tokenize(basic_tokenize(titles))[:, :MAX_TITLE_PIECES]
+        plot = self.pieces.tokenize(basic_tokenize(plots))
         one = tf.ones([tf.size(plots), 1], tf.int64)
         both = tf.concat([self.begin * one, title, self.end * one, plot], axis=1)
         ids = tf.concat([both[:, : MAX_PIECES - 1], self.end * one], axis=1)
@@ -65,7 +65,7 @@ def without_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor
 
     `pieces` are int32 [N, varying], as `TextPieces` gives them, without padding; `rows` bool [N].
     """
-    end = minilm.vocabulary().index(minilm.END)
+    end = minilm.vocabulary().index(minilm.SEP)
     places = tf.ragged.range(pieces.row_lengths())
     ends = pieces.with_flat_values(
         tf.where(pieces.flat_values == end, places.flat_values, pieces.flat_values.shape[0])
@@ -169,7 +169,14 @@ def load(
     With pieces, titles and plots are taken apart into word pieces too.
     """
     spec = tft_output.transformed_feature_spec()
-    names = (*xf.ID_FEATURES, *xf.TEXTS, xf.NUMBERS, xf.NUMBERS_MISSING, xf.SPLIT_GROUP, xf.LABEL)
+    names = (
+        *xf.ID_FEATURES,
+        *xf.TEXT_FEATURES,
+        xf.NUMBERS,
+        xf.NUMBERS_MISSING,
+        xf.SPLIT_GROUP,
+        xf.LABEL,
+    )
     wanted = {name: spec[name] for name in names}
     pieces = TextPieces() if with_pieces else None
 

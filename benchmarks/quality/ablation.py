@@ -37,7 +37,7 @@ from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, Split
 from trainer import data
 from trainer import run as training
 from trainer.data import Rows
-from trainer.encoder.sentence_store import SentenceStore
+from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.ensemble import thresholds, trees
 from trainer.ensemble.network import SENTENCE
 from trainer.ensemble.training import EVAL_BATCH, decide
@@ -229,7 +229,7 @@ class Experiment:
         test = data.load(files[Split.TEST], tft_output, with_pieces=shared.reads_sentences)
         more = network.compute(network.build(prepared.fitted.for_serving(), shared), test)
         if shared.reads_sentences:
-            store = SentenceStore(directory, shared, prepared.finetuned)
+            store = SentenceVectorStore(directory, shared, prepared.finetuned)
             more[SENTENCE] = store.encode(test.inputs[data.PIECES])
         self._prepared = (shared, prepared, test.joined(more))
         return self._prepared[1:]

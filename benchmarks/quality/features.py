@@ -30,9 +30,9 @@ from components.word_vectors.vectors import from_glove
 from schema import features as raw
 from trainer.data import TextPieces
 from trainer.encoder.pretrained import MINILM
-from trainer.encoder.sentence_store import SentenceStore
+from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.hparams import HParams
-from transform.wordpiece import basic_words
+from transform.wordpiece import basic_tokenize
 
 TOP_BILLED: Final = 3
 FOLDS: Final = 5
@@ -289,17 +289,17 @@ def _pooled(plots: list[list[str]], rows: Mapping[str, int], vectors: Matrix) ->
 
 
 @cache
-def _encoder() -> tuple[TextPieces, SentenceStore]:
+def _encoder() -> tuple[TextPieces, SentenceVectorStore]:
     """MiniLM with all its layers, as its makers trained it."""
-    hparams = HParams(encoder_layers=MINILM.layers, finetuned_layers=0, precision="float32")
-    return TextPieces(), SentenceStore(None, hparams)
+    hparams = HParams(encoder_layers=MINILM.num_layers, finetuned_layers=0, precision="float32")
+    return TextPieces(), SentenceVectorStore(None, hparams)
 
 
 def _sentences(plots: Any, _weights: bytes) -> Matrix:
     """The encoder's vectors of plots; float32 [plots, 384]."""
     read, store = _encoder()
     one = tf.ones([len(plots), 1], tf.int64)
-    ids = read.pieces.ids(basic_words(tf.constant(plots.tolist())))[:, : MAX_PIECES - 2]
+    ids = read.pieces.tokenize(basic_tokenize(tf.constant(plots.tolist())))[:, : MAX_PIECES - 2]
     whole = tf.concat([one * read.begin, ids, one * read.end], axis=1)
     # The store puts the vectors of a lower layer first.
     return store.encode(tf.cast(whole, tf.int32))[:, -MINILM.dimensions :].astype(np.float32)
@@ -319,7 +319,7 @@ def recipes() -> dict[str, Recipe]:
         "constant": (lambda movies: np.ones((len(movies), 1), np.float32), as_it_is),
         "glove": (_plot_words, Learned(_glove, _pooled)),
         "word2vec": (_plot_words, Learned(_word2vec, _pooled)),
-        "sentences": (plots, Learned(lambda _plots: (MINILM.read(),), _sentences)),
+        "sentences": (plots, Learned(lambda _plots: (MINILM.read_weights_file(),), _sentences)),
         "plot words": (plots, of_text(ngram_range=(1, 2), min_df=3, max_features=150_000)),
         "plot characters": (plots, characters),
         "plot directions": ("plot words", directions(256)),

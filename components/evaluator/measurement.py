@@ -28,7 +28,7 @@ from transform import features as xf
 PREDICTIONS: Final[tuple[str, ...]] = (names.SCORES_OUTPUT, names.PROBABILITIES_OUTPUT)
 """What is measured of each model: these outputs of its signature `evaluate`."""
 
-OUTPUTS: Final[tuple[str, ...]] = (*PREDICTIONS, xf.LABEL, *xf.SLICES)
+OUTPUTS: Final[tuple[str, ...]] = (*PREDICTIONS, xf.LABEL, *xf.SLICE_KEYS)
 """What the candidate's signature gives: for both models, its labels and slice keys count."""
 
 BATCH_SIZE: Final = 256
@@ -55,7 +55,7 @@ def require_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
     signature = saved.meta_graphs[0].signature_def.get(names.EVALUATE_SIGNATURE)
     given = {} if signature is None else dict(signature.outputs)
     for name in outputs:
-        of_genres = name not in xf.SLICES
+        of_genres = name not in xf.SLICE_KEYS
         shape = [dim.size for dim in given[name].tensor_shape.dim] if name in given else []
         if name not in given or (of_genres and shape[-1:] != [NUM_GENRES]):
             what = f"{name!r} for {NUM_GENRES} genres" if of_genres else repr(name)
@@ -79,7 +79,7 @@ def measure(pipeline: beam.Pipeline, files: list[str], models: list[Path], outpu
         label_key=xf.LABEL,
         prediction_key=names.SCORES_OUTPUT,
     )
-    slices = [[], *([key] for key in xf.SLICES)]
+    slices = [[], *([key] for key in xf.SLICE_KEYS)]
     config = config_pb2.EvalConfig(
         model_specs=[spec],
         slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in slices],
@@ -137,7 +137,7 @@ def _labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
     kept: Any = {model: {name: of[name] for name in PREDICTIONS} for model, of in models.items()}
     return {
         tfma.LABELS_KEY: candidate[xf.LABEL],
-        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICES},
+        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS},
         tfma.PREDICTIONS_KEY: kept.get("", kept),
     }
 

@@ -155,7 +155,7 @@ def _slices(evaluation: str, model_name: str) -> list[facts.Slice]:
                     support=np.array([round(one[metrics.SUPPORT]) for one in of_genres]),
                 )
             )
-    return sorted(found, key=lambda one: (xf.SLICES.index(one.kind), one.name))
+    return sorted(found, key=lambda one: (xf.SLICE_KEYS.index(one.kind), one.name))
 
 
 def _training(folder: Path) -> facts.Training:

@@ -53,7 +53,7 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
     started = time.monotonic()
     transform = tft.TFTransformOutput(transform_graph.uri)
     words = [word.decode("utf-8") for word in transform.vocabulary_by_name(xf.PLOT_WORDS)]
-    num_ids = len(words) + xf.OOV_BUCKETS
+    num_ids = len(words) + xf.NUM_OOV_BUCKETS
     plots = example_files.id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
     if source == "glove":
         vectors, known = from_glove(words, num_ids, seed)

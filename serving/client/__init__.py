@@ -1,11 +1,11 @@
-"""Asking a served model: from movies to genres with probabilities.
+"""Client for a served model: predicts the genres of movies.
 
     from serving.client import predict
 
     [prediction] = predict([{"title": "The Long Ford", "year": 1957}], "localhost:8500")
     print(prediction.predicted_genres)
 
-It needs no TensorFlow, and talks to any TensorFlow Serving.
+The client works with any TensorFlow Serving server and does not need TensorFlow.
 """
 
 from serving.client.client import Client, predict

@@ -1,4 +1,4 @@
-"""The client: one model, over gRPC or REST, with retries."""
+"""The client for one model, over gRPC or REST, with retries."""
 
 import random
 import time
@@ -18,97 +18,120 @@ from serving.client.transport import (
 
 ROWS_PER_REQUEST: Final = 64
 
-SECONDS: Final = 30.0
-"""How long to wait for an answer, further tries included."""
+DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
-"""Seconds before the second try, doubled for each further one, and at most."""
+FIRST_RETRY_DELAY_SECONDS: Final = 0.05
+"""Delay before the first retry. It doubles with each further retry."""
+
+MAX_RETRY_DELAY_SECONDS: Final = 2.0
 
 
 class Client:
-    """Asks one model for the genres of movies. May be used from several threads.
+    """A client that asks one model for the genres of movies. It may be used from several threads.
 
     Args:
-        server: `HOST:PORT` (or `unix:PATH`) for gRPC, `http://HOST:PORT` for REST.
-        model: which model; default the served version of `movie_genres`.
-        seconds: how long to wait for an answer of a server that is busy, or gone since it last
-            answered.
+        server: Address of the server: `HOST:PORT` or `unix:PATH` for gRPC, `http://HOST:PORT` for
+            REST.
+        model: Model that answers; by default the newest version of `movie_genres`.
+        timeout: Time allowed for one call, including retries, in seconds.
+
+    Attributes:
+        address: Address of the server.
 
     Raises:
-        UserError: the address is none, or no time is allowed.
+        UserError: The address has another form, or the timeout is not positive.
     """
 
     def __init__(
-        self, server: str, model: ModelSpec | None = None, seconds: float = SECONDS
+        self,
+        server: str,
+        model: ModelSpec | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
-        if not seconds > 0:
-            raise UserError("the time to wait for an answer must be above 0 seconds")
-        self._transport = _way(server, model or ModelSpec())
+        if not timeout > 0:
+            raise UserError(f"timeout: expected more than 0 seconds, got {timeout:g}")
+        self._transport = _create_transport(server, model or ModelSpec())
         self.address = self._transport.address
-        self._seconds = seconds
-        self._met = False
+        self._timeout = timeout
+        self._has_answered = False
 
     def predict(self, movies: Sequence[Movie]) -> list[Prediction]:
-        """The genres of each movie, in the same order; one request with all of them.
+        """Predict the genres of movies in one request.
+
+        The request is repeated while the server is busy, or is unavailable but has answered an
+        earlier request.
+
+        Args:
+            movies: Movies to predict, each a mapping from names in
+                `schema.features.MODEL_INPUTS` to values.
+
+        Returns:
+            One prediction per movie, in the same order.
 
         Raises:
-            FieldError: a movie has a field that there is not, or a value that does not fit.
-            ServerError: the server refuses, or does not answer in time.
+            FieldError: A movie has an unknown field, or a value that is not allowed.
+            ServerError: The server rejects the request, fails, or does not answer in time.
         """
         if not movies:
             return []
-        end = time.monotonic() + self._seconds
-        pause = FIRST_PAUSE
+        end = time.monotonic() + self._timeout
+        max_delay = FIRST_RETRY_DELAY_SECONDS
         while True:
             try:
-                answer = self._transport.predict(movies, max(end - time.monotonic(), 0.001))
-                self._met = True
-                return answer
+                remaining = max(end - time.monotonic(), 0.001)
+                predictions = self._transport.predict(movies, remaining)
+                self._has_answered = True
+                return predictions
             except ServerError as error:
-                # A server that has answered before is being restarted; another is not there.
-                retried = {ErrorKind.BUSY, ErrorKind.AWAY} if self._met else {ErrorKind.BUSY}
-                # Half to all of the pause: clients that were refused together come back apart.
-                wait = pause * random.uniform(0.5, 1)
-                if error.trouble not in retried or time.monotonic() + wait >= end:
+                retryable = {ErrorKind.BUSY}
+                if self._has_answered:
+                    # The server is probably being restarted.
+                    retryable.add(ErrorKind.UNAVAILABLE)
+                # A random delay spreads the retries of clients that were rejected together.
+                delay = max_delay * random.uniform(0.5, 1)
+                if error.kind not in retryable or time.monotonic() + delay >= end:
                     raise
-            time.sleep(wait)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            time.sleep(delay)
+            max_delay = min(2 * max_delay, MAX_RETRY_DELAY_SECONDS)
 
     def status(self) -> list[VersionStatus]:
-        """The versions of the model on the server, the newest first; asked once.
+        """Return the versions of the model on the server, newest first, without retries.
 
         Raises:
-            ServerError: the server refuses, or does not answer in time.
+            ServerError: The server rejects the request, fails, or does not answer in time.
         """
-        return self._transport.status(self._seconds)
+        return self._transport.status(self._timeout)
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._transport.close()
 
     def __enter__(self) -> Self:
-        """For `with`."""
+        """Return the client."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self.close()
 
 
 def predict(
     movies: Sequence[Movie], server: str, model: ModelSpec | None = None
 ) -> list[Prediction]:
-    """The genres of movies, with probabilities, in the same order.
+    """Predict the genres of any number of movies.
 
     Args:
-        movies: any number of them, each a mapping from names of `schema.features.MODEL_INPUTS` to
-            values (`serving.client.movies`).
-        server: `HOST:PORT` for gRPC, `http://HOST:PORT` for REST.
-        model: which model; default the served version of `movie_genres`.
+        movies: Movies to predict, each a mapping from names in `schema.features.MODEL_INPUTS` to
+            values. Fields with unknown values may be omitted.
+        server: Address of the server: `HOST:PORT` for gRPC, `http://HOST:PORT` for REST.
+        model: Model that answers; by default the newest version of `movie_genres`.
+
+    Returns:
+        One prediction per movie, in the same order.
 
     Raises:
-        FieldError: a movie has a field that there is not, or a value that does not fit.
-        ServerError: the server refuses, or does not answer in time.
+        FieldError: A movie has an unknown field, or a value that is not allowed.
+        ServerError: The server rejects the request, fails, or does not answer in time.
     """
     with Client(server, model) as client:
         return [
@@ -118,16 +141,14 @@ def predict(
         ]
 
 
-def _way(server: str, model: ModelSpec) -> Transport:
-    """The transport of an address; each brings its own library, so only the one used is loaded."""
+def _create_transport(server: str, model: ModelSpec) -> Transport:
+    """Return the transport for an address, and import only the library that it needs."""
     if server.startswith(("http://", "https://")):
-        from serving.client.over_rest import OverRest
+        from serving.client.rest_transport import RestTransport
 
-        return OverRest(server, model)
+        return RestTransport(server, model)
     if not server.startswith("unix:") and not server.rpartition(":")[2].isdigit():
-        raise UserError(
-            f"{server}: expected HOST:PORT for gRPC or http://HOST:PORT for REST as the server"
-        )
-    from serving.client.over_grpc import OverGrpc
+        raise UserError(f"{server}: expected HOST:PORT for gRPC or http://HOST:PORT for REST")
+    from serving.client.grpc_transport import GrpcTransport
 
-    return OverGrpc(server, model)
+    return GrpcTransport(server, model)

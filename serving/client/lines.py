@@ -1,4 +1,4 @@
-"""Answers as lines of CSV and of JSON."""
+"""Predictions as lines of CSV and JSON."""
 
 import csv
 import io
@@ -11,38 +11,40 @@ from schema.genres import GENRES
 from serving.client.files import Row
 from serving.client.transport import Prediction
 
-ANSWER_COLUMNS = ("predicted", *GENRES)
+PREDICTION_COLUMNS = ("predicted", *GENRES)
 
 
-def answer_cells(prediction: Prediction) -> list[str]:
-    """A cell for each of `ANSWER_COLUMNS`: predicted genres joined by `|`, probabilities."""
+def prediction_cells(prediction: Prediction) -> list[str]:
+    """Return the cells for `PREDICTION_COLUMNS`: predicted genres joined by `|`, probabilities."""
     by_name = {genre.name: f"{genre.probability:.6f}" for genre in prediction.genres}
-    decided = raw.LIST_SEPARATOR.join(prediction.predicted_genres)
-    return [decided, *(by_name.get(name, "") for name in GENRES)]
+    predicted = raw.LIST_SEPARATOR.join(prediction.predicted_genres)
+    return [predicted, *(by_name.get(name, "") for name in GENRES)]
 
 
 def csv_line(cells: Iterable[str]) -> str:
-    """A line of CSV, its end included."""
+    """Return a line of CSV with a line break."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
 
 
-def csv_answer(carried: Sequence[str], row: Row, prediction: Prediction) -> str:
-    """Number of the row, carried columns, and the answer."""
-    cells = [row.carried.get(name, "") for name in carried]
-    return csv_line([str(row.number), *cells, *answer_cells(prediction)])
+def csv_prediction(copied_columns: Sequence[str], row: Row, prediction: Prediction) -> str:
+    """Return a line of CSV with the number of the row, the copied columns and the prediction."""
+    cells = [row.copied.get(name, "") for name in copied_columns]
+    return csv_line([str(row.number), *cells, *prediction_cells(prediction)])
 
 
-def json_answer(row: Row, prediction: Prediction) -> str:
-    """The same as a JSON object."""
-    return _json({"row": row.number} | row.carried | prediction.as_json())
+def json_prediction(row: Row, prediction: Prediction) -> str:
+    """Return a JSON line with the number of the row, the copied values and the prediction."""
+    return _json_line({"row": row.number} | row.copied | prediction.as_json())
 
 
-def json_reject(row: Row) -> str:
-    """What was wrong with a row that was not answered, as a JSON object."""
-    return _json({"row": row.number, "line": row.line, "field": row.field, "reason": row.reason})
+def json_rejected_row(row: Row) -> str:
+    """Return a JSON line that describes the mistake in a row."""
+    return _json_line(
+        {"row": row.number, "line": row.line, "field": row.field, "reason": row.reason}
+    )
 
 
-def _json(record: dict[str, Any]) -> str:
+def _json_line(record: dict[str, Any]) -> str:
     return f"{json.dumps(record, ensure_ascii=False)}\n"

@@ -1,7 +1,7 @@
-"""A movie as a person or a file gives it, and as the model reads it.
+"""Validation of movies, and their conversion to the inputs of the model.
 
-A movie is a mapping from names of `schema.features.MODEL_INPUTS` to values. Whatever is left out is
-not known; everything may be.
+A movie is a mapping from names in `schema.features.MODEL_INPUTS` to values. Every field may be
+omitted if its value is unknown.
 """
 
 import difflib
@@ -12,91 +12,100 @@ from typing import Any, Final
 from schema import features as raw
 from schema.errors import UserError
 
-LARGEST: Final = 3.4e38
-"""Numbers travel as float32."""
+MAX_NUMBER: Final = 3.4e38
+"""Largest number that fits in float32, the type of the model's inputs."""
 
 Movie = Mapping[str, Any]
 
 
 class FieldError(UserError):
-    """A value that cannot be what its field holds; `reason` says what was expected."""
+    """A movie with an unknown field, or a value that its field does not allow.
+
+    Attributes:
+        field: Name of the field.
+        reason: Description of the mistake.
+    """
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field, self.reason = field, reason
 
 
-def checked(movie: Movie) -> dict[str, str | float]:
-    """A movie with values as the model reads them, and without those that are not known.
+def validate_movie(movie: Movie) -> dict[str, str | float]:
+    """Return a movie with the values that the model reads, without the unknown ones.
 
-    Names of people may be a list or one text joined by `|`, numbers may be text. None, empty text
-    and numbers that are NaN, zero or negative mean that something is not known.
+    Names of people may be a list, or one text separated by `|`. Numbers may be text. None, an empty
+    text, and a number that is NaN, zero or negative stand for an unknown value.
 
     Raises:
-        FieldError: a name is none of `MODEL_INPUTS`, or a value does not fit.
+        FieldError: A field is not one of `MODEL_INPUTS`, or a value is not allowed.
     """
     values: dict[str, str | float] = {}
     for name, value in movie.items():
         if name not in raw.MODEL_INPUTS:
-            raise FieldError(str(name), unknown_name(str(name), raw.MODEL_INPUTS))
-        read: Callable[[str, Any], str | float] = _people if name in raw.PEOPLE else _text
-        if known := (_number if name in raw.NUMBERS else read)(name, value):
+            raise FieldError(str(name), describe_unknown_field(str(name), raw.MODEL_INPUTS))
+        parse: Callable[[str, Any], str | float] = _parse_text
+        if name in raw.NUMBERS:
+            parse = _parse_number
+        elif name in raw.PEOPLE:
+            parse = _parse_people
+        if known := parse(name, value):
             values[name] = known
     return values
 
 
-def columns(movies: Iterable[Movie]) -> dict[str, list[str | float]]:
-    """What the model reads: a column for each of `MODEL_INPUTS`, a value for each movie.
+def model_inputs(movies: Iterable[Movie]) -> dict[str, list[str | float]]:
+    """Return the inputs of the model: for each of `MODEL_INPUTS`, one value per movie.
 
-    Texts are str, numbers float; empty text and 0 stand for what is not known.
+    Texts are str and numbers are float. An empty text and 0 stand for an unknown value.
 
     Raises:
-        FieldError: a movie is none.
+        FieldError: A movie has an unknown field, or a value that is not allowed.
     """
-    rows = [checked(movie) for movie in movies]
+    rows = [validate_movie(movie) for movie in movies]
     return {
         name: [row.get(name, 0.0 if name in raw.NUMBERS else "") for row in rows]
         for name in raw.MODEL_INPUTS
     }
 
 
-def unknown_name(name: str, known: Iterable[str]) -> str:
-    """What to say of a name that is not known, with the one that was probably meant."""
+def describe_unknown_field(name: str, known: Iterable[str]) -> str:
+    """Return an error message for an unknown field that suggests the most similar known one."""
     names = list(known)
-    close = difflib.get_close_matches(name.lower(), names, 1)
-    meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
-    return f"no such field; {meant}"
+    similar = difflib.get_close_matches(name.lower(), names, 1)
+    hint = f"Did you mean {similar[0]}?" if similar else f"The fields are {', '.join(names)}."
+    return f"unknown field. {hint}"
 
 
 def require_utf8(name: str, text: str) -> None:
-    """Raise a `FieldError` if a text came from bytes that are not UTF-8."""
+    """Raise a `FieldError` if a text was decoded from bytes that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise FieldError(name, "is not valid UTF-8") from None
 
 
-def _text(name: str, value: Any) -> str:
+def _parse_text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise FieldError(name, f"expected text, not {_shown(value)}")
+        raise FieldError(name, f"expected text, got {_short_repr(value)}")
     require_utf8(name, value)
     return value.strip()
 
 
-def _people(name: str, value: Any) -> str:
-    listed = isinstance(value, list | tuple)
-    parts = value if listed else _text(name, value).split(raw.LIST_SEPARATOR)
-    texts = [_text(name, part) for part in parts]
-    for text in texts:
-        if listed and raw.LIST_SEPARATOR in text:
-            raise FieldError(name, f"a name in a list must not hold |, as {_shown(text)} does")
-    return raw.LIST_SEPARATOR.join(filter(None, texts))
+def _parse_people(name: str, value: Any) -> str:
+    is_list = isinstance(value, list | tuple)
+    parts = value if is_list else _parse_text(name, value).split(raw.LIST_SEPARATOR)
+    people = [_parse_text(name, part) for part in parts]
+    for person in people:
+        if is_list and raw.LIST_SEPARATOR in person:
+            raise FieldError(name, f"expected names without |, got {_short_repr(person)}")
+    return raw.LIST_SEPARATOR.join(filter(None, people))
 
 
-def _number(name: str, value: Any) -> float:
-    """The number, or 0 where it is not known."""
+def _parse_number(name: str, value: Any) -> float:
+    """Return the number; 0 if it is unknown."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return 0.0
     try:
@@ -104,17 +113,17 @@ def _number(name: str, value: Any) -> float:
             raise ValueError
         number = float(value)
     except (ValueError, OverflowError):
-        raise FieldError(name, f"expected a number, not {_shown(value)}") from None
+        raise FieldError(name, f"expected a number, got {_short_repr(value)}") from None
     if math.isnan(number) or number <= 0:
         return 0.0
-    if number > LARGEST:
-        raise FieldError(name, f"{_shown(value)} is too large")
+    if number > MAX_NUMBER:
+        raise FieldError(name, f"expected at most {MAX_NUMBER:g}, got {_short_repr(value)}")
     if name != raw.RATING and not number.is_integer():
-        raise FieldError(name, f"expected a whole number, not {_shown(value)}")
+        raise FieldError(name, f"expected a whole number, got {_short_repr(value)}")
     return number
 
 
-def _shown(value: Any) -> str:
-    """A value as it stands in a message: short, and on one line."""
+def _short_repr(value: Any) -> str:
+    """Return the repr of a value for an error message, at most 40 characters long."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,8 +1,8 @@
-"""What the client needs of TensorFlow Serving's protos, without TensorFlow.
+"""TensorFlow Serving's protobuf messages and gRPC methods, without TensorFlow.
 
-TensorFlow Serving's package of stubs needs all of TensorFlow, which holds the proto of a tensor.
-The few messages that the client uses are described in `protos.pbtxt` instead, and are kept in a
-pool of their own, so that a process may import TensorFlow's as well.
+The package tensorflow-serving-api requires TensorFlow, which defines the message TensorProto. The
+few messages that the client needs are defined in `protos.pbtxt` instead. They are in a separate
+descriptor pool, so that they do not conflict with TensorFlow's if both are imported.
 """
 
 from pathlib import Path
@@ -19,35 +19,41 @@ from google.protobuf import (
 
 PACKAGE: Final = "tensorflow.serving"
 
-FILE: Final = text_format.Parse(
+FILE_DESCRIPTOR: Final = text_format.Parse(
     Path(__file__).with_name("protos.pbtxt").read_text(encoding="utf-8"),
     descriptor_pb2.FileDescriptorProto(),
 )
-"""Describes messages and services, all in the package `tensorflow.serving`."""
+"""Descriptor of all messages and services, in the package `tensorflow.serving`."""
 
 _POOL: Final = descriptor_pool.DescriptorPool()
 _POOL.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-_POOL.Add(FILE)
+_POOL.Add(FILE_DESCRIPTOR)
 
 
-def _message(name: str) -> Any:
+def _message_class(name: str) -> Any:
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
 
 
-ModelSpec: Final = _message("ModelSpec")
-PredictRequest: Final = _message("PredictRequest")
-GetModelStatusRequest: Final = _message("GetModelStatusRequest")
-ModelVersionStatus: Final = _message("ModelVersionStatus")
+ModelSpec: Final = _message_class("ModelSpec")
+PredictRequest: Final = _message_class("PredictRequest")
+GetModelStatusRequest: Final = _message_class("GetModelStatusRequest")
+ModelVersionStatus: Final = _message_class("ModelVersionStatus")
 DataType: Final = _POOL.FindEnumTypeByName(f"{PACKAGE}.DataType").values_by_name
-"""Name of a type of tensors, such as `DT_FLOAT`, to its descriptor with `number`."""
+"""Descriptors of the tensor types by name, such as `DT_FLOAT`."""
 
 
-def method(channel: grpc.Channel, service: str, name: str) -> Any:
-    """The `grpc.UnaryUnaryMultiCallable` of a method of `PredictionService` or `ModelService`."""
-    described = _POOL.FindServiceByName(f"{PACKAGE}.{service}").methods_by_name[name]
-    answer = message_factory.GetMessageClass(described.output_type)
+def grpc_method(channel: grpc.Channel, service: str, name: str) -> Any:
+    """Return a callable that calls a gRPC method.
+
+    Args:
+        channel: Channel to the server.
+        service: `PredictionService` or `ModelService`.
+        name: Name of the method.
+    """
+    descriptor = _POOL.FindServiceByName(f"{PACKAGE}.{service}").methods_by_name[name]
+    response_class = message_factory.GetMessageClass(descriptor.output_type)
     return channel.unary_unary(
         f"/{PACKAGE}.{service}/{name}",
         request_serializer=lambda message: message.SerializeToString(),
-        response_deserializer=answer.FromString,
+        response_deserializer=response_class.FromString,
     )

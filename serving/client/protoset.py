@@ -1,6 +1,6 @@
-"""Describes TensorFlow Serving's gRPC services to tools: `python -m serving.client.protoset FILE`.
+"""Command line `python -m serving.client.protoset FILE`: describe TensorFlow Serving to grpcurl.
 
-grpcurl and its like can then call servers that do not describe themselves.
+grpcurl needs a description of the services to call servers without gRPC reflection.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from serving.client import protos
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file; returns the exit status."""
+    """Write the file, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.client.protoset",
-        description="Write a file that describes TensorFlow Serving to grpcurl -protoset.",
+        description="Write a description of TensorFlow Serving's services for grpcurl -protoset.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     path = parser.parse_args(arguments).file
@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _write(path: Path) -> None:
     wrappers = descriptor_pb2.FileDescriptorProto()
     wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
-    # The one file that the messages refer to comes before them.
-    described = descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE])
-    path.write_bytes(described.SerializeToString())
+    # A file comes after the files that it imports.
+    descriptor_set = descriptor_pb2.FileDescriptorSet(file=[wrappers, protos.FILE_DESCRIPTOR])
+    path.write_bytes(descriptor_set.SerializeToString())
 
 
 if __name__ == "__main__":

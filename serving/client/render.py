@@ -1,4 +1,4 @@
-"""Predictions as a person reads them."""
+"""Predictions and statuses as text for the terminal."""
 
 from collections.abc import Sequence
 
@@ -8,40 +8,39 @@ from rich.text import Text
 
 from serving.client.transport import Prediction, VersionStatus
 
-BAR = 24
+BAR_WIDTH = 24
 
-NAME = 40
-"""Characters that a line has for the name of a movie."""
+NAME_WIDTH = 40
 
-HEAD = f"{'row':>7}  {'movie':<{NAME}}  predicted genres"
+TABLE_HEADER = f"{'row':>7}  {'movie':<{NAME_WIDTH}}  predicted genres"
 
 
-def one_movie(prediction: Prediction) -> RenderableType:
-    """All genres of a movie with probabilities, the most probable first, the predicted marked."""
+def movie_table(prediction: Prediction) -> RenderableType:
+    """Return a table of all genres of a movie with their probabilities, most probable first."""
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     table.add_column("genre")
     table.add_column("probability", justify="right")
-    table.add_column("", min_width=BAR)
+    table.add_column("", min_width=BAR_WIDTH)
     table.add_column("predicted")
     for genre in prediction.ranked:
         table.add_row(
             Text(genre.name),
             f"{genre.probability:.3f}",
-            Text("█" * round(genre.probability * BAR), "cyan"),
+            Text("█" * round(genre.probability * BAR_WIDTH), "cyan"),
             Text("yes" if genre.predicted else "", "bold"),
         )
-    decided = ", ".join(prediction.predicted_genres) or "no genre"
-    return Group(table, Text(f"\npredicted: {decided}"))
+    predicted = ", ".join(prediction.predicted_genres) or "no genre"
+    return Group(table, Text(f"\npredicted: {predicted}"))
 
 
-def line(number: int, name: str, prediction: Prediction) -> str:
-    """A movie in one line, under `HEAD`: what was predicted, the most probable first."""
-    told = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.ranked if g.predicted)
-    short = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
-    return f"{number:>7}  {short:<{NAME}}  {told}"
+def movie_line(number: int, name: str, prediction: Prediction) -> str:
+    """Return a line below `TABLE_HEADER` with a movie's predicted genres, most probable first."""
+    genres = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.ranked if g.predicted)
+    short_name = name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 1]}…"
+    return f"{number:>7}  {short_name:<{NAME_WIDTH}}  {genres}"
 
 
-def status(address: str, model: str, versions: Sequence[VersionStatus]) -> str:
-    """The versions of a model, a line each."""
+def status_text(address: str, model: str, versions: Sequence[VersionStatus]) -> str:
+    """Return the versions of a model, one line each."""
     lines = [f"version {v.version}  {v.state.lower()}  {v.message}".rstrip() for v in versions]
     return "\n".join([f"{model} on {address}", *(lines or ["no version"])])

@@ -1,4 +1,4 @@
-"""Many rows: several requests in flight, answers in the order of the rows, bounded memory."""
+"""Prediction of many rows by concurrent requests, in order and with bounded memory."""
 
 import itertools
 from collections import deque
@@ -12,55 +12,72 @@ from serving.client.transport import ErrorKind, Prediction, ServerError
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A row, and what the server said of it; None where the row tells what was wrong."""
+class RowResult:
+    """The result of one row.
+
+    Attributes:
+        row: The row.
+        prediction: Prediction of the server; None if the row is invalid or was rejected, and
+            `row.error` says why.
+    """
 
     row: Row
     prediction: Prediction | None
 
 
-def answers(
+def predict_rows(
     client: Client, rows: Iterable[Row], rows_per_request: int, requests: int
-) -> Iterator[list[Answer]]:
-    """Answers to rows, some at a time, in the order of the rows, with so many requests in flight.
+) -> Iterator[list[RowResult]]:
+    """Predict rows in their order.
 
-    A row that the server refuses becomes one with a reason; its neighbours are asked again without
-    it.
+    A row that the server rejects is returned with a reason; the other rows of its request are sent
+    again without it.
+
+    Args:
+        client: Client for the model.
+        rows: Rows to predict.
+        rows_per_request: Largest number of rows in one request.
+        requests: Largest number of concurrent requests.
+
+    Yields:
+        Results of the next `rows_per_request` rows.
 
     Raises:
-        ServerError: the server fails in a way that no row is to blame for.
+        ServerError: The server fails for a reason other than an invalid row.
     """
     iterator = iter(rows)
     groups = iter(lambda: list(itertools.islice(iterator, rows_per_request)), [])
-    waiting: deque[Future[list[Answer]]] = deque()
+    pending: deque[Future[list[RowResult]]] = deque()
     with ThreadPoolExecutor(requests) as pool:
         try:
             for group in groups:
-                waiting.append(pool.submit(_answer, client, group))
-                if len(waiting) == 2 * requests:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                pending.append(pool.submit(_predict_group, client, group))
+                if len(pending) == 2 * requests:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _answer(client: Client, rows: Sequence[Row]) -> list[Answer]:
-    sound = [row for row in rows if row.movie is not None]
-    answered = iter(_ask(client, sound))
-    return [Answer(row, None) if row.movie is None else next(answered) for row in rows]
+def _predict_group(client: Client, rows: Sequence[Row]) -> list[RowResult]:
+    valid = [row for row in rows if row.movie is not None]
+    results = iter(_predict_valid_rows(client, valid))
+    return [RowResult(row, None) if row.movie is None else next(results) for row in rows]
 
 
-def _ask(client: Client, rows: Sequence[Row]) -> list[Answer]:
-    """Answers to sound rows; halves where the server finds fault, down to the row at fault."""
+def _predict_valid_rows(client: Client, rows: Sequence[Row]) -> list[RowResult]:
+    """Predict rows, and split a rejected request in halves until the invalid row is found."""
     movies = [row.movie for row in rows if row.movie is not None]
     try:
         predictions = client.predict(movies)
     except ServerError as error:
-        if error.trouble is not ErrorKind.ROWS:
+        if error.kind is not ErrorKind.INVALID_INPUT:
             raise
         if len(rows) == 1:
-            return [Answer(replace(rows[0], movie=None, reason=str(error)), None)]
+            return [RowResult(replace(rows[0], movie=None, reason=str(error)), None)]
         middle = len(rows) // 2
-        return _ask(client, rows[:middle]) + _ask(client, rows[middle:])
-    return [Answer(*pair) for pair in zip(rows, predictions, strict=True)]
+        return _predict_valid_rows(client, rows[:middle]) + _predict_valid_rows(
+            client, rows[middle:]
+        )
+    return [RowResult(*pair) for pair in zip(rows, predictions, strict=True)]

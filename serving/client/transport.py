@@ -1,4 +1,4 @@
-"""What is asked of a server and what comes back, whichever protocol is spoken."""
+"""Requests and responses of the client, independent of the protocol."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -10,45 +10,60 @@ from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import GENRES_OUTPUT, MODEL_NAME, PREDICTED_OUTPUT, PROBABILITIES_OUTPUT
 from serving.client.movies import Movie
 
-OUTPUTS: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
-"""What is read of an answer."""
+OUTPUT_NAMES: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
+"""Outputs of the model that the client reads, in the order of the fields of `Genre`."""
 
 
 class ErrorKind(Enum):
-    """What a server's refusal means for the one who asked; the values say it."""
+    """Kinds of errors that a server causes. The values are templates of the messages.
 
-    ROWS = "the server refuses the request"
-    """Another request may do."""
-    BUSY = "the server at {address} is too busy; ask again later, or with less at once"
-    AWAY = "no server answers at {address}; is it running there?"
-    LATE = "the server at {address} did not answer in time"
-    MODEL = "the server at {address} cannot serve the model {model} as asked"
-    """There is no such model, version or signature."""
+    Attributes:
+        INVALID_INPUT: The server rejected the rows of the request; other rows may succeed.
+        BUSY: The server has too many requests.
+        UNAVAILABLE: Nothing answers at the address.
+        TIMEOUT: The server did not answer in time.
+        NOT_FOUND: The server has no such model, version or signature.
+        OTHER: The server failed in another way.
+    """
+
+    INVALID_INPUT = "the server at {address} rejected the request"
+    BUSY = "the server at {address} is too busy; try again later, or with fewer rows at once"
+    UNAVAILABLE = "no server answers at {address}. Is it running?"
+    TIMEOUT = "the server at {address} did not answer in time"
+    NOT_FOUND = "the server at {address} cannot serve the requested model {model}"
     OTHER = "the server at {address} failed"
 
 
 class ServerError(UserError):
-    """The server refused, failed, or cannot be reached; `trouble` says which."""
+    """A server that rejected a request, failed, or could not be reached.
 
-    def __init__(self, trouble: ErrorKind, message: str) -> None:
+    Attributes:
+        kind: Kind of the error.
+    """
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
         super().__init__(message)
-        self.trouble = trouble
+        self.kind = kind
 
 
-class UnavailableError(ServerError, TryAgainError):
-    """No server answers, or it is too busy or too slow; the same request can succeed later."""
+class TemporaryServerError(ServerError, TryAgainError):
+    """A server that is unavailable, too busy or too slow; the same request can succeed later."""
 
 
 class FailedServerError(ServerError):
-    """The server failed for a reason of its own."""
+    """A server that failed, although nothing is wrong with the request."""
 
     exit_status: ClassVar[ExitStatus] = ExitStatus.FAILED
 
 
 @dataclass(frozen=True)
 class Genre:
-    """One genre of one movie: its probability, from 0 to 1, and whether the model decides for
-    it.
+    """One genre of one movie.
+
+    Attributes:
+        name: Name of the genre.
+        probability: Probability of the genre, from 0 to 1.
+        predicted: Whether the model predicts the genre.
     """
 
     name: str
@@ -58,13 +73,13 @@ class Genre:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The genres of one movie, in the order of the model."""
+    """All genres for one movie, in the order of the model."""
 
     genres: tuple[Genre, ...]
 
     @property
     def predicted_genres(self) -> tuple[str, ...]:
-        """Names of the genres that the model decides for."""
+        """Names of the genres that the model predicts."""
         return tuple(genre.name for genre in self.genres if genre.predicted)
 
     @property
@@ -73,7 +88,7 @@ class Prediction:
         return tuple(sorted(self.genres, key=lambda genre: -genre.probability))
 
     def as_json(self) -> dict[str, Any]:
-        """`predicted`, a list of names, and `probabilities`, an object from name to number."""
+        """Return `predicted`, a list of names, and `probabilities`, a number for each name."""
         return {
             "predicted": list(self.predicted_genres),
             "probabilities": {genre.name: round(genre.probability, 6) for genre in self.genres},
@@ -82,11 +97,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """A version of the model on the server.
+    """State of one version of the model on the server.
 
     Attributes:
+        version: Number of the version.
         state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
-        message: why it is not well; empty where it is.
+        message: Error of the version; empty if there is none.
     """
 
     version: int
@@ -96,14 +112,15 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model to ask.
+    """The model, and optionally the version, that answers the requests.
 
     Attributes:
-        version: a number, or None for the one served.
-        label: of a version, or empty.
+        name: Name of the model.
+        version: Number of the version; None for the newest one.
+        label: Label of the version; empty if there is none.
 
     Raises:
-        UserError: both a version and a label are given.
+        UserError: Both a version and a label are given.
     """
 
     name: str = MODEL_NAME
@@ -111,51 +128,85 @@ class ModelSpec:
     label: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Validate the values."""
         if self.version is not None and self.label:
             raise UserError("give a version or a label of the model, not both")
 
 
 class Transport(ABC):
-    """A way to one model on one server; may be used from several threads."""
+    """A connection to one model on one server. It may be used from several threads.
+
+    Args:
+        address: Address of the server.
+        model: Model that answers the requests.
+    """
 
     def __init__(self, address: str, model: ModelSpec) -> None:
         self.address, self.model = address, model
 
     @abstractmethod
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
-        """One request with all the movies.
+        """Predict all movies in one request.
+
+        Args:
+            movies: Movies to predict.
+            timeout: Time allowed for the response, in seconds.
+
+        Returns:
+            One prediction per movie.
 
         Raises:
-            ServerError: there is no answer within `timeout` seconds, or none that is a prediction.
+            ServerError: The server did not answer in time, or not with predictions.
         """
 
     @abstractmethod
     def status(self, timeout: float) -> list[VersionStatus]:
-        """The versions of the model, the newest first; raises as `predict`."""
+        """Return the versions of the model, newest first.
+
+        Args:
+            timeout: Time allowed for the response, in seconds.
+
+        Raises:
+            ServerError: The server did not answer in time, or not with a status.
+        """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
 
-    def error(self, trouble: ErrorKind, said: str = "") -> ServerError:
-        """The error of a failed call, in plain words followed by the server's own."""
-        kind = ServerError
-        if trouble in (ErrorKind.BUSY, ErrorKind.AWAY, ErrorKind.LATE):
-            kind = UnavailableError
-        elif trouble is ErrorKind.OTHER:
-            kind = FailedServerError
-        plain = trouble.value.format(address=self.address, model=self.model.name)
-        first = said.strip().partition("\n")[0]
-        return kind(trouble, f"{plain}: {first}" if first else plain)
+    def server_error(self, kind: ErrorKind, detail: str = "") -> ServerError:
+        """Return the exception for a failed request.
 
-    def predictions(self, read: Callable[[str], Sequence[Sequence[Any]]]) -> list[Prediction]:
-        """Predictions from the outputs that `read` gives by their names, each [N, G]."""
+        Args:
+            kind: Kind of the error.
+            detail: Message of the server, whose first line is appended to the client's message.
+        """
+        error_class = ServerError
+        if kind in (ErrorKind.BUSY, ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT):
+            error_class = TemporaryServerError
+        elif kind is ErrorKind.OTHER:
+            error_class = FailedServerError
+        message = kind.value.format(address=self.address, model=self.model.name)
+        first_line = detail.strip().partition("\n")[0]
+        return error_class(kind, f"{message}: {first_line}" if first_line else message)
+
+    def parse_predictions(
+        self, read_output: Callable[[str], Sequence[Sequence[Any]]]
+    ) -> list[Prediction]:
+        """Convert the outputs of the model to predictions.
+
+        Args:
+            read_output: Function that returns an output by name, as [movies, genres].
+
+        Raises:
+            ServerError: The outputs are not those of a genre model.
+        """
         try:
-            rows = zip(*map(read, OUTPUTS), strict=True)
+            rows = zip(*map(read_output, OUTPUT_NAMES), strict=True)
             return [
-                Prediction(tuple(Genre(*one) for one in zip(*row, strict=True))) for row in rows
+                Prediction(tuple(Genre(*values) for values in zip(*row, strict=True)))
+                for row in rows
             ]
         except (KeyError, TypeError, ValueError) as error:
-            said = f"the answer is not that of a genre model ({error})"
-            raise self.error(ErrorKind.MODEL, said) from error
+            detail = f"the response is not that of a genre model ({error})"
+            raise self.server_error(ErrorKind.NOT_FOUND, detail) from error

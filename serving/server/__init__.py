@@ -1,6 +1,6 @@
-"""A server over SavedModels that speaks TensorFlow Serving's gRPC and REST interfaces."""
+"""A server for SavedModels with TensorFlow Serving's gRPC and REST interfaces."""
 
 from serving.server.app import Server
-from serving.server.config import Batching, ServerConfig
+from serving.server.config import BatchingConfig, ServerConfig
 
-__all__ = ["Batching", "Server", "ServerConfig"]
+__all__ = ["BatchingConfig", "Server", "ServerConfig"]

@@ -1,4 +1,4 @@
-"""Command line: `python -m serving.server`, with the options of tensorflow_model_server."""
+"""Command line `python -m serving.server`, with the flags of tensorflow_model_server."""
 
 import argparse
 import logging
@@ -16,51 +16,70 @@ from schema.errors import ExitStatus, UserError, exit_status_help
 from serving.server import config
 from serving.server.app import Server
 
-SIGNAL_SECONDS: Final = 0.2
-"""Between two looks for a signal."""
+SIGNAL_POLL_SECONDS: Final = 0.2
 
-OPTIONS: Final[tuple[tuple[str, Any, str, str], ...]] = (
-    ("port", 8500, "PORT", "gRPC; 0 for any (default: %(default)s)"),
-    ("rest_api_port", 0, "PORT", "REST; 0 for none (default: %(default)s)"),
-    ("host", "0.0.0.0", "HOST", "address to listen on (default: all)"),
-    ("grpc_socket_path", "", "PATH", "a Unix domain socket for gRPC"),
-    ("model_name", "default", "NAME", "(default: %(default)s)"),
-    ("model_base_path", None, "DIR", "folder with a folder a version"),
-    ("model_config_file", None, "FILE", "several models, in text form"),
-    ("model_config_file_poll_wait_seconds", 0.0, "S", "look at it again; 0 for never (default: 0)"),
-    ("file_system_poll_wait_seconds", 1.0, "S", "look for versions; 0 for never (default: 1)"),
-    ("max_num_load_retries", 5, "N", "(default: %(default)s)"),
-    ("load_retry_interval_micros", 60_000_000, "US", "between them (default: a minute)"),
-    ("batching_parameters_file", None, "FILE", "sizes of batches and of the queue"),
-    ("monitoring_config_file", None, "FILE", "where Prometheus reads"),
-    ("ssl_config_file", None, "FILE", "TLS on the gRPC port"),
-    ("grpc_channel_arguments", "", "K=V,...", "options of gRPC itself"),
-    ("rest_api_timeout_in_ms", 30_000, "MS", "for a body and for an answer (default: %(default)s)"),
+FLAGS: Final[tuple[tuple[str, Any, str, str], ...]] = (
+    ("port", 8500, "PORT", "port of the gRPC interface; 0 for any free port"),
+    ("rest_api_port", 0, "PORT", "port of the REST interface; 0 disables REST"),
+    ("host", "0.0.0.0", "HOST", "address to listen on; 0.0.0.0 for all addresses of the machine"),
+    ("grpc_socket_path", "", "PATH", "Unix domain socket on which to serve gRPC as well"),
+    ("model_name", "default", "NAME", "name of the model"),
+    ("model_base_path", None, "DIR", "directory with one subdirectory per version"),
+    ("model_config_file", None, "FILE", "ModelServerConfig in text format, for several models"),
+    (
+        "model_config_file_poll_wait_seconds",
+        0.0,
+        "SECONDS",
+        "time between two reads of the model config file; 0 reads it once",
+    ),
+    (
+        "file_system_poll_wait_seconds",
+        1.0,
+        "SECONDS",
+        "time between two searches for new versions; 0 searches once",
+    ),
+    ("max_num_load_retries", 5, "N", "number of further attempts to load a version that fails"),
+    (
+        "load_retry_interval_micros",
+        60_000_000,
+        "MICROSECONDS",
+        "time between two attempts to load a version",
+    ),
+    ("batching_parameters_file", None, "FILE", "BatchingParameters in text format"),
+    ("monitoring_config_file", None, "FILE", "MonitoringConfig in text format, for Prometheus"),
+    ("ssl_config_file", None, "FILE", "SSLConfig in text format, for TLS on the gRPC port"),
+    ("grpc_channel_arguments", "", "NAME=VALUE,...", "arguments of the gRPC server"),
+    (
+        "rest_api_timeout_in_ms",
+        30_000,
+        "MILLISECONDS",
+        "timeout of a REST request: for its headers, its body and the response each",
+    ),
 )
-"""Names, defaults (None where there is no file), and what `--help` says of the value."""
+"""Name, default (None for a path), placeholder and help text of each flag."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit status."""
+    """Serve until SIGTERM or Ctrl-C, and return the exit status."""
     options = _parser().parse_args(arguments)
     return command.run(lambda: _serve(options))
 
 
 def _serve(options: argparse.Namespace) -> None:
-    # What TensorFlow says of itself is no news to the one who serves.
+    # Hide TensorFlow's own messages below errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("serving").setLevel(logging.INFO)
-    # Of a queue of this kind alone may a signal handler make use whatever it has interrupted.
+    # SimpleQueue is reentrant, so a signal handler may use it whatever it interrupts.
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: signals.put(number))
-    server = Server(_config(options))
+    server = Server(_server_config(options))
     rest = f", REST on {server.rest_url}" if server.rest_port else ""
     print(f"gRPC on {server.grpc_address}{rest}", flush=True)
-    # A signal that another thread takes does not wake this one: so it looks now and then.
+    # Poll, because a signal that another thread receives does not wake the main thread.
     while signals.empty():
-        time.sleep(SIGNAL_SECONDS)
+        time.sleep(SIGNAL_POLL_SECONDS)
     server.stop()
 
 
@@ -70,56 +89,68 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve SavedModels over TensorFlow Serving's gRPC and REST interfaces.",
         epilog=exit_status_help(
             {
-                ExitStatus.OK: "SIGTERM or Ctrl-C ended it",
-                ExitStatus.USER_ERROR: "a mistake in the options or in a file that they name",
+                ExitStatus.OK: "the server was stopped by SIGTERM or Ctrl-C",
+                ExitStatus.USER_ERROR: "an option, or a file that an option names, is wrong",
                 ExitStatus.TRY_AGAIN: "another process listens on a port",
             }
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add = parser.add_argument
-    for name, default, metavar, words in OPTIONS:
-        kind = Path if default is None else type(default)
-        add(f"--{name}", type=kind, default=default, metavar=metavar, help=words)
-    add("--enable_batching", type=_flag, nargs="?", const=True, default=False, metavar="BOOL")
+    for name, default, placeholder, text in FLAGS:
+        parser.add_argument(
+            f"--{name}",
+            type=Path if default is None else type(default),
+            default=default,
+            metavar=placeholder,
+            help=text if default in (None, "") else f"{text} (default: %(default)s)",
+        )
+    parser.add_argument(
+        "--enable_batching",
+        type=_boolean,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="answer concurrent requests by one call of the model (default: false)",
+    )
     return parser
 
 
-def _flag(text: str) -> bool:
+def _boolean(text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0"):
-        raise argparse.ArgumentTypeError(f"expected true or false, not {text}")
+        raise argparse.ArgumentTypeError(f"expected true or false, got {text}")
     return text.lower() in ("true", "1")
 
 
-def _config(options: argparse.Namespace) -> config.ServerConfig:
-    given = vars(options)
+def _server_config(options: argparse.Namespace) -> config.ServerConfig:
+    values = vars(options)
     files = ("batching_parameters_file", "monitoring_config_file", "ssl_config_file")
-    batching, monitoring, ssl = (given.pop(name) for name in files)
-    if given.pop("enable_batching"):
-        default = config.Batching(num_batch_threads=os.cpu_count() or 1)
-        given["batching"] = config.read_batching(batching) if batching else default
+    batching, monitoring, ssl = (values.pop(name) for name in files)
+    if values.pop("enable_batching"):
+        default = config.BatchingConfig(num_batch_threads=os.cpu_count() or 1)
+        values["batching"] = config.read_batching_config(batching) if batching else default
     elif batching:
-        raise UserError("--batching_parameters_file is set without setting --enable_batching")
-    given["rest_api_port"] = options.rest_api_port or None
-    given["metrics_path"] = config.read_monitoring(monitoring) if monitoring else None
-    given["ssl"] = config.read_ssl(ssl) if ssl else None
-    given["grpc_channel_arguments"] = channel_arguments(options.grpc_channel_arguments)
-    # All other options have the names of the fields.
-    return config.ServerConfig(**given)
+        raise UserError("--batching_parameters_file needs --enable_batching")
+    values["rest_api_port"] = options.rest_api_port or None
+    values["metrics_path"] = config.read_metrics_path(monitoring) if monitoring else None
+    values["ssl"] = config.read_ssl_config(ssl) if ssl else None
+    values["grpc_channel_arguments"] = parse_channel_arguments(options.grpc_channel_arguments)
+    # All other flags have the names of the fields.
+    return config.ServerConfig(**values)
 
 
-def channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
-    """`name=value` pairs joined by commas; whole numbers as such.
+def parse_channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    """Parse `NAME=VALUE` pairs that are separated by commas. Whole numbers become integers.
 
     Raises:
-        UserError: a pair has no `=`.
+        UserError: A pair has no `=`.
     """
     pairs = []
-    for part in filter(None, text.split(",")):
-        name, equals, value = part.partition("=")
+    for pair in filter(None, text.split(",")):
+        name, equals, value = pair.partition("=")
         if not equals:
-            raise UserError(f"--grpc_channel_arguments: expected NAME=VALUE, not {part}")
+            raise UserError(f"--grpc_channel_arguments: expected NAME=VALUE, got {pair}")
         pairs.append((name, int(value) if value.lstrip("-").isdigit() else value))
     return tuple(pairs)
 

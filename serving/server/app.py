@@ -1,4 +1,4 @@
-"""A server as a whole: models, both ports, start and end."""
+"""The complete server: the models, the gRPC and REST ports, start and shutdown."""
 
 import logging
 import resource
@@ -16,40 +16,52 @@ from serving.ports import listen
 from serving.server import grpc_api, inference
 from serving.server.config import ServerConfig
 from serving.server.errors import ServingError
-from serving.server.http_protocol import patient
+from serving.server.http_protocol import with_header_timeout
 from serving.server.metrics import Metrics
-from serving.server.models import Models
+from serving.server.model_manager import ModelManager
 from serving.server.rest_api import RestApi
 
 log = logging.getLogger(__name__)
 
-FILES: Final = 65536
+MAX_OPEN_FILES: Final = 65536
+
+HEALTH_POLL_SECONDS: Final = 0.2
 
 
 class Server:
-    """A server, started by its construction.
+    """A model server. Creating an instance starts it.
+
+    Args:
+        config: Configuration of the server.
+
+    Attributes:
+        model_manager: Loads and unloads the models.
+        port: Port of the gRPC interface.
+        rest_port: Port of the REST interface; None if REST is disabled.
+        grpc_address: `HOST:PORT` of the gRPC interface.
+        rest_url: `http://HOST:PORT` of the REST interface.
 
     Raises:
-        TryAgainError: another process listens on a port.
-        UserError: a file cannot be read, or no model is named.
+        TryAgainError: Another process listens on a port.
+        UserError: A file cannot be read, or the configuration names no model.
     """
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
         self._stopping = threading.Event()
-        _allow_many_files()
+        _raise_open_file_limit()
         metrics = Metrics()
-        self.models = Models(config, inference.warm, metrics)
-        self._wanted = config.models()
-        self._grpc, self._health = grpc_api.build(self.models, metrics, config)
-        self.port = _bind(self._grpc, config)
+        self.model_manager = ModelManager(config, inference.warm_up, metrics)
+        self._model_configs = config.load_model_configs()
+        self._grpc, self._health = grpc_api.build_server(self.model_manager, metrics, config)
+        self.port = _bind_grpc(self._grpc, config)
         self.grpc_address = f"{config.host}:{self.port}"
-        self._rest = RestApi(self.models, metrics, config)
+        self._rest = RestApi(self.model_manager, metrics, config)
         self._http = uvicorn.Server(
             uvicorn.Config(
                 self._rest,
                 loop="uvloop",
-                http=patient(config.rest_api_timeout_in_ms / 1000),
+                http=with_header_timeout(config.rest_api_timeout_in_ms / 1000),
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -59,63 +71,67 @@ class Server:
                 server_header=False,
             )
         )
-        self.rest_port: int | None = None  # None where there is no REST.
+        self.rest_port: int | None = None
         self._threads: list[threading.Thread] = []
         if config.rest_api_port is not None:
-            listening = listen("REST", config.host, config.rest_api_port)
-            self.rest_port = listening.getsockname()[1]
-            self._spawn("http", lambda: self._http.run([listening]))
+            rest_socket = listen("REST", config.host, config.rest_api_port)
+            self.rest_port = rest_socket.getsockname()[1]
+            self._start_thread("http", lambda: self._http.run([rest_socket]))
         self.rest_url = f"http://{config.host}:{self.rest_port}"
         self._grpc.start()
-        # Both ports answer while the first versions are loaded: health and status say how far.
-        self.models.configure(self._wanted)
-        self.models.start()
-        self._spawn("watch", self._watch)
+        # Both ports are open while the first versions load, so that clients can query health and
+        # status.
+        self.model_manager.configure(self._model_configs)
+        self.model_manager.start()
+        self._start_thread("monitor", self._monitor)
 
     def stop(self) -> None:
-        """Take no more requests, answer those at hand, and end."""
+        """Reject new requests, finish the running ones and shut down."""
         self._stopping.set()
         self._health.enter_graceful_shutdown()
-        stopped = self._grpc.stop(self._config.drain_seconds)
+        grpc_stopped = self._grpc.stop(self._config.drain_seconds)
         self._http.should_exit = True
-        stopped.wait()
+        grpc_stopped.wait()
         for thread in self._threads:
             thread.join(self._config.drain_seconds + 5)
-        self.models.stop()
-        self._rest.pool.shutdown(wait=False)
+        self.model_manager.stop()
+        self._rest.thread_pool.shutdown(wait=False)
 
-    def _spawn(self, name: str, target: Callable[[], object]) -> None:
+    def _start_thread(self, name: str, target: Callable[[], object]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()
         self._threads.append(thread)
 
-    def _watch(self) -> None:
-        """Keep the health service true, and read the model config again when it changes."""
-        look_again = time.monotonic()
-        every = self._config.model_config_file_poll_wait_seconds
-        known = False
+    def _monitor(self) -> None:
+        """Update the health service, and reload the model config when it changes."""
+        last_poll = time.monotonic()
+        poll_seconds = self._config.model_config_file_poll_wait_seconds
+        was_available = False
         while True:
-            available = self.models.available()
-            if available != known:
-                # Each setting is sent to all who watch.
-                known = available
-                state = HealthCheckResponse.SERVING if known else HealthCheckResponse.NOT_SERVING
-                for service in grpc_api.HEALTH_OF:
-                    self._health.set(service, state)
-            if every > 0 and time.monotonic() >= look_again + every:
-                look_again = time.monotonic()
+            available = self.model_manager.all_available()
+            if available != was_available:
+                # Set the status only when it changes: each call notifies all watching clients.
+                was_available = available
+                status = (
+                    HealthCheckResponse.SERVING if available else HealthCheckResponse.NOT_SERVING
+                )
+                for service in grpc_api.HEALTH_SERVICES:
+                    self._health.set(service, status)
+            if poll_seconds > 0 and time.monotonic() >= last_poll + poll_seconds:
+                last_poll = time.monotonic()
                 try:
-                    wanted = self._config.models()
-                    if wanted != self._wanted:
-                        self.models.configure(wanted)
-                        self._wanted = wanted
+                    model_configs = self._config.load_model_configs()
+                    if model_configs != self._model_configs:
+                        self.model_manager.configure(model_configs)
+                        self._model_configs = model_configs
                 except (UserError, ServingError) as error:
-                    log.error("the model config is left as it was: %s", error)
-            if self._stopping.wait(0.2):
+                    log.error("model config not reloaded, the previous one stays: %s", error)
+            if self._stopping.wait(HEALTH_POLL_SECONDS):
                 return
 
 
-def _bind(server: grpc.Server, config: ServerConfig) -> int:
+def _bind_grpc(server: grpc.Server, config: ServerConfig) -> int:
+    """Open the TCP port and the Unix socket; returns the number of the port."""
     address = f"{config.host}:{config.port}"
     try:
         if config.ssl is None:
@@ -128,21 +144,21 @@ def _bind(server: grpc.Server, config: ServerConfig) -> int:
             )
             port = server.add_secure_port(address, credentials)
     except (RuntimeError, ValueError) as error:
-        # gRPC does not say why it failed; this raises an error that does, if the port is taken.
+        # gRPC does not give the reason. If the port is taken, `listen` raises an error that does.
         listen("gRPC", config.host, config.port).close()
         raise UserError(f"gRPC cannot listen on {address}: {error}") from error
     if config.grpc_socket_path:
-        path = f"unix:{config.grpc_socket_path}"
+        address = f"unix:{config.grpc_socket_path}"
         try:
-            server.add_insecure_port(path)
+            server.add_insecure_port(address)
         except RuntimeError as error:
-            raise UserError(f"gRPC cannot listen on {path}: {error}") from error
+            raise UserError(f"gRPC cannot listen on {address}: {error}") from error
     return port
 
 
-def _allow_many_files() -> None:
-    """A thousand clients are a thousand open files."""
+def _raise_open_file_limit() -> None:
+    """Raise the limit of open files, because each connection is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

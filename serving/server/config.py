@@ -1,6 +1,6 @@
-"""Settings of the server, and the files in protobuf's text form that hold some of them.
+"""Configuration of the server, and readers for its files in protobuf text format.
 
-A file or a value that is wrong raises a `UserError`.
+All functions raise a `UserError` if a file cannot be read or a value is not allowed.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,10 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from schema.errors import UserError
 
-THREADS: Final = 128
-"""Requests that each protocol answers at a time."""
+THREADS_PER_PROTOCOL: Final = 128
+"""Number of requests that gRPC and REST each process at the same time."""
+
+DEFAULT_METRICS_PATH: Final = "/monitoring/prometheus/metrics"
 
 _POOL: Final = descriptor_pool.DescriptorPool()
 _POOL.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
@@ -33,8 +35,17 @@ _POOL.Add(
 
 
 @dataclass(frozen=True)
-class Batching:
-    """How requests are joined; the fields and defaults of TensorFlow Serving's file."""
+class BatchingConfig:
+    """Batching parameters, with TensorFlow Serving's names and defaults.
+
+    Attributes:
+        max_batch_size: Largest number of rows in one batch.
+        batch_timeout_micros: Longest time a request waits for others, in microseconds.
+        max_enqueued_batches: Capacity of the queue, in batches of `max_batch_size` rows.
+        num_batch_threads: Number of batches that are processed at the same time.
+        allowed_batch_sizes: Batch sizes in ascending order, ending in `max_batch_size`. Batches are
+            padded to the next of them. Empty allows all sizes.
+    """
 
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
@@ -43,7 +54,7 @@ class Batching:
     allowed_batch_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Validate the values."""
         for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
             if getattr(self, name) < 1:
                 raise UserError(f"batching parameters: {name} must be at least 1")
@@ -51,21 +62,23 @@ class Batching:
             raise UserError("batching parameters: batch_timeout_micros must not be negative")
         sizes = self.allowed_batch_sizes
         if sizes and (list(sizes) != sorted(set(sizes)) or sizes[-1] != self.max_batch_size):
-            rule = f"must rise and end in max_batch_size, {self.max_batch_size}"
-            raise UserError(f"batching parameters: allowed_batch_sizes {rule}")
+            raise UserError(
+                "batching parameters: allowed_batch_sizes must be in ascending order and end in "
+                f"max_batch_size, which is {self.max_batch_size}"
+            )
 
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """What a server is started with; see `--help` of the command line for most of it.
+    """Configuration of a server. Most fields are described in `python -m serving.server --help`.
 
     Attributes:
-        rest_api_port: 0 for any that is free, None for no REST.
-        batching: how requests are joined; None for not at all.
-        metrics_path: where Prometheus reads, or None.
-        ssl: an SSLConfig for the gRPC port, or None.
-        body_limit: largest request in bytes.
-        drain_seconds: for requests to end after the server is told to stop.
+        rest_api_port: Port of the REST interface; 0 for any free port, None to disable REST.
+        batching: Batching parameters; None disables batching.
+        metrics_path: URL path of the Prometheus metrics; None disables them.
+        ssl: SSLConfig message for the gRPC port; None disables TLS.
+        max_request_bytes: Largest size of a request.
+        drain_seconds: Time allowed for running requests when the server stops, in seconds.
     """
 
     model_name: str = "default"
@@ -80,77 +93,85 @@ class ServerConfig:
     rest_api_port: int | None = 0
     grpc_socket_path: str = ""
     rest_api_timeout_in_ms: int = 30_000
-    batching: Batching | None = None
+    batching: BatchingConfig | None = None
     metrics_path: str | None = None
     ssl: Any = None
     grpc_channel_arguments: tuple[tuple[str, int | str], ...] = ()
-    body_limit: int = 64 << 20
+    max_request_bytes: int = 64 << 20
     drain_seconds: float = 10.0
 
-    def models(self) -> dict[str, ModelConfig]:
-        """The models to serve by name; their file is read anew."""
+    def load_model_configs(self) -> dict[str, ModelConfig]:
+        """Return the models to serve by name. Each call reads `model_config_file` again."""
         if self.model_config_file:
-            return model_configs(read_models(self.model_config_file))
+            return model_configs_by_name(read_model_server_config(self.model_config_file))
         if self.model_base_path is None:
-            raise UserError("say what to serve: --model_base_path DIR or --model_config_file FILE")
-        one = ModelConfig(name=self.model_name, base_path=str(self.model_base_path))
-        return model_configs(ModelServerConfig(model_config_list={"config": [one]}))
+            raise UserError(
+                "no model to serve: give --model_base_path DIR or --model_config_file FILE"
+            )
+        model = ModelConfig(name=self.model_name, base_path=str(self.model_base_path))
+        return model_configs_by_name(ModelServerConfig(model_config_list={"config": [model]}))
 
 
-def model_configs(config: ModelServerConfig) -> dict[str, ModelConfig]:
-    """The models of a model server config by name."""
-    configs: dict[str, ModelConfig] = {}
-    for one in config.model_config_list.config:
-        if not one.name or not one.base_path:
+def model_configs_by_name(config: ModelServerConfig) -> dict[str, ModelConfig]:
+    """Validate a ModelServerConfig and return its models by name."""
+    models: dict[str, ModelConfig] = {}
+    for model in config.model_config_list.config:
+        if not model.name or not model.base_path:
             raise UserError("model config: each model needs a name and a base_path")
-        if one.name in configs:
-            raise UserError(f"model config: the name {one.name} is given twice")
-        if one.model_platform not in ("", "tensorflow"):
-            raise UserError(f"model config: {one.name} is not of model_platform tensorflow")
-        configs[one.name] = one
-    return configs
+        if model.name in models:
+            raise UserError(
+                f"model config: {model.name}: expected one model of this name, got several"
+            )
+        if model.model_platform not in ("", "tensorflow"):
+            raise UserError(
+                f"model config: {model.name}: expected the model_platform tensorflow, got "
+                f"{model.model_platform}"
+            )
+        models[model.name] = model
+    return models
 
 
-def read_batching(path: Path) -> Batching:
-    """Batching parameters from a file."""
-    message = _read(path, _message("BatchingParameters"))
-    given = {
+def read_batching_config(path: Path) -> BatchingConfig:
+    """Read batching parameters from a file."""
+    message = _parse_file(path, _new_message("BatchingParameters"))
+    values = {
         name: getattr(message, name).value
-        for name in Batching.__dataclass_fields__
+        for name in BatchingConfig.__dataclass_fields__
         if name != "allowed_batch_sizes" and message.HasField(name)
     }
-    return Batching(**given, allowed_batch_sizes=tuple(message.allowed_batch_sizes))
+    return BatchingConfig(**values, allowed_batch_sizes=tuple(message.allowed_batch_sizes))
 
 
-def read_monitoring(path: Path) -> str | None:
-    """The path of the Prometheus page, or None where it is not enabled."""
-    prometheus = _read(path, _message("MonitoringConfig")).prometheus_config
-    return (prometheus.path or "/monitoring/prometheus/metrics") if prometheus.enable else None
+def read_metrics_path(path: Path) -> str | None:
+    """Read the URL path of the Prometheus metrics from a file; None if they are disabled."""
+    prometheus = _parse_file(path, _new_message("MonitoringConfig")).prometheus_config
+    return (prometheus.path or DEFAULT_METRICS_PATH) if prometheus.enable else None
 
 
-def read_ssl(path: Path) -> Any:
-    """An SSLConfig from a file: PEM texts `server_key`, `server_cert`, `custom_ca`."""
-    message = _read(path, _message("SSLConfig"))
+def read_ssl_config(path: Path) -> Any:
+    """Read an SSLConfig message, whose key and certificates are PEM text, from a file."""
+    message = _parse_file(path, _new_message("SSLConfig"))
     if not message.server_key or not message.server_cert:
-        raise UserError(f"{path}: server_key and server_cert must both be given, as PEM text")
+        raise UserError(f"{path}: expected both server_key and server_cert, as PEM text")
     return message
 
 
-def read_models(path: Path) -> ModelServerConfig:
-    """The model config of a file."""
-    return _read(path, ModelServerConfig())
+def read_model_server_config(path: Path) -> ModelServerConfig:
+    """Read a ModelServerConfig message from a file."""
+    return _parse_file(path, ModelServerConfig())
 
 
-def _message(name: str) -> Message:
-    found = _POOL.FindMessageTypeByName(f"ordained.serving.{name}")
-    return message_factory.GetMessageClass(found)()
+def _new_message(name: str) -> Message:
+    descriptor = _POOL.FindMessageTypeByName(f"ordained.serving.{name}")
+    return message_factory.GetMessageClass(descriptor)()
 
 
-def _read(path: Path, message: Message) -> Any:
-    """The message, filled in from a file."""
+def _parse_file(path: Path, message: Message) -> Any:
+    """Fill a message from a file and return it."""
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), message)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read: {reason}") from error
     except text_format.ParseError as error:
-        raise UserError(f"{path} is not as expected: line {error}") from error
+        raise UserError(f"{path}: line {error}") from error

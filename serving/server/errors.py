@@ -1,4 +1,4 @@
-"""How a request fails: the status codes of gRPC, and what they are over HTTP."""
+"""Errors of requests, with their gRPC codes and HTTP statuses."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import grpc
 import tensorflow as tf
 
-HTTP_STATUS: Final = {
+HTTP_STATUSES: Final = {
     grpc.StatusCode.CANCELLED: 499,
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
@@ -21,21 +21,24 @@ HTTP_STATUS: Final = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
-"""Whatever is not here is 500."""
+"""HTTP status of each gRPC code. All other codes become 500."""
 
-_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
-_PYTHON_ONLY: Final = re.compile(
+_CODES_BY_NUMBER: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+_PYTHON_TRACE: Final = re.compile(
     r"^Graph execution error:\s*(?:(?:Detected at n|N)ode.*\n(?: .*\n|<stack traces .*\n|\n)*)*"
     r"|\s*Original stack trace for '[^']*':[\s\S]*$"
     r"|\s*\[Op:\w+\][^\[]*$"
 )
-"""What TensorFlow's messages have around them in Python and not in a server written in C++."""
+"""Parts of TensorFlow's messages that only its Python API adds, such as stack traces."""
 
 
 class ServingError(Exception):
-    """A request that cannot be answered.
+    """An error that is returned to the client.
 
-    The message is TensorFlow Serving's own for the same mistake.
+    Args:
+        code: gRPC status code.
+        message: Message for the client, in TensorFlow Serving's words for the same error.
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
@@ -44,24 +47,33 @@ class ServingError(Exception):
 
     @property
     def http_status(self) -> int:
-        """The status of the REST answer."""
-        return HTTP_STATUS.get(self.code, 500)
+        """HTTP status of the REST response."""
+        return HTTP_STATUSES.get(self.code, 500)
 
 
-def invalid(message: str) -> ServingError:
-    """The request itself is wrong."""
+def invalid_argument(message: str) -> ServingError:
+    """Return an error for a malformed request."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def not_found(message: str) -> ServingError:
-    """No such model or version."""
+    """Return an error for a model or version that does not exist."""
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
 
 
-def from_exception(error: Exception) -> ServingError:
-    """What a failure inside TensorFlow, or of the server itself, is to the one who asked."""
+def deadline_exceeded() -> ServingError:
+    """Return the error for a request whose deadline has passed."""
+    return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+
+def as_serving_error(error: Exception) -> ServingError:
+    """Convert any exception to a `ServingError`.
+
+    Errors of TensorFlow keep their code. Unexpected exceptions become `INTERNAL`.
+    """
     if isinstance(error, ServingError):
         return error
     if isinstance(error, tf.errors.OpError):
-        return ServingError(_CODES[error.error_code], _PYTHON_ONLY.sub("", error.message))
+        code = _CODES_BY_NUMBER[error.error_code]
+        return ServingError(code, _PYTHON_TRACE.sub("", error.message))
     return ServingError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The REST interface, as an ASGI application."""
+"""The REST interface as an ASGI application."""
 
 import asyncio
 import json
@@ -11,34 +11,36 @@ from typing import Any, Final
 from google.protobuf import json_format
 from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, model_pb2
 
-from serving.server import inference, json_form
-from serving.server.config import THREADS, ServerConfig
-from serving.server.errors import from_exception, invalid
+from serving.server import inference, json_codec
+from serving.server.config import THREADS_PER_PROTOCOL, ServerConfig
+from serving.server.errors import as_serving_error, invalid_argument
 from serving.server.metrics import Metrics
-from serving.server.models import Models
+from serving.server.model_manager import ModelManager
 from serving.server.saved_model import DEFAULT_SIGNATURE
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-_CHOICE: Final = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-_INFER: Final = re.compile(
-    rf"/v1/models/(?P<name>[^/:]+){_CHOICE}:(?P<method>classify|regress|predict)", re.IGNORECASE
+_VERSION: Final = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_INFERENCE_PATH: Final = re.compile(
+    rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)", re.IGNORECASE
 )
-_STATUS: Final = re.compile(
-    rf"/v1/models(?:/(?P<name>[^/:]+))?{_CHOICE}(?P<metadata>/metadata)?", re.IGNORECASE
+_MODEL_PATH: Final = re.compile(
+    rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?P<metadata>/metadata)?", re.IGNORECASE
 )
-_OURS: Final = re.compile("/v1/.*", re.IGNORECASE | re.DOTALL)
+_API_PATH: Final = re.compile("/v1/.*", re.IGNORECASE | re.DOTALL)
 
-REQUESTS_A_THREAD: Final = 8
-"""Requests that may wait or run, for each thread; above it they are answered 429."""
+MAX_REQUESTS_PER_THREAD: Final = 8
+"""Largest number of running and waiting requests for each thread. Further requests get a 429."""
 
-BODIES_AT_A_TIME: Final = 8
-"""Bodies of the largest size allowed that are held; above as many bytes the answer is 429."""
+MAX_BUFFERED_BODIES: Final = 8
+"""Largest total size of the buffered bodies, in bodies of the largest size allowed. Further
+requests get a 429.
+"""
 
 
-class _RefusedError(Exception):
-    """A request that is not read to its end, or not run."""
+class _RejectedError(Exception):
+    """A request that is rejected before its body is read or the model is called."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -46,13 +48,24 @@ class _RefusedError(Exception):
 
 
 class RestApi:
-    """Answers HTTP requests; bodies are read on the event loop, models run in threads."""
+    """The ASGI application.
 
-    def __init__(self, models: Models, metrics: Metrics, config: ServerConfig) -> None:
-        self._models, self._metrics, self._config = models, metrics, config
-        self._seconds = config.rest_api_timeout_in_ms / 1000
-        self.pool = ThreadPoolExecutor(THREADS, "rest")
-        self._busy = self._held = 0
+    Request bodies are read on the event loop, and models are called in threads.
+
+    Args:
+        manager: Provides the models.
+        metrics: Metrics that record the requests.
+        config: Configuration of the server.
+
+    Attributes:
+        thread_pool: Threads that call the models.
+    """
+
+    def __init__(self, manager: ModelManager, metrics: Metrics, config: ServerConfig) -> None:
+        self._manager, self._metrics, self._config = manager, metrics, config
+        self._timeout_seconds = config.rest_api_timeout_in_ms / 1000
+        self.thread_pool = ThreadPoolExecutor(THREADS_PER_PROTOCOL, "rest")
+        self._active_requests = self._buffered_bytes = 0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,140 +73,161 @@ class RestApi:
             return
         path, method = scope["path"], scope["method"]
         if path == self._config.metrics_path and method == "GET":
-            await _send(send, 200, self._metrics.page(), "text/plain; version=0.0.4")
+            await _send_response(send, 200, self._metrics.render(), "text/plain; version=0.0.4")
             return
-        if not _OURS.fullmatch(path):
-            await _send(send, 404, b"Not Found", "text/plain")
+        if not _API_PATH.fullmatch(path):
+            await _send_response(send, 404, b"Not Found", "text/plain")
             return
         body = bytearray()
         try:
-            whole = await asyncio.wait_for(self._read(body, scope, receive), self._seconds)
-            if whole:
-                status, answer = await self._run(method, path, bytes(body))
-                await _send(send, status, answer)
+            complete = await asyncio.wait_for(
+                self._read_body(body, scope, receive), self._timeout_seconds
+            )
+            if complete:
+                status, content = await self._run_in_thread(method, path, bytes(body))
+                await _send_response(send, status, content)
         except TimeoutError:
-            await _send(send, 408, _error("The body did not arrive in time"), close=True)
-        except _RefusedError as refused:
-            await _send(send, refused.status, _error(str(refused)), close=True)
+            content = _error_body("The body did not arrive in time")
+            await _send_response(send, 408, content, close=True)
+        except _RejectedError as rejected:
+            content = _error_body(str(rejected))
+            await _send_response(send, rejected.status, content, close=True)
         finally:
-            self._held -= len(body)
+            self._buffered_bytes -= len(body)
 
-    async def _read(self, body: bytearray, scope: dict[str, Any], receive: Receive) -> bool:
-        """Read the body; False when the client went away meanwhile.
+    async def _read_body(self, body: bytearray, scope: dict[str, Any], receive: Receive) -> bool:
+        """Read the body of a request into `body`.
+
+        Returns:
+            True if the body is complete; False if the client has disconnected.
 
         Raises:
-            _RefusedError: it is too large, or all bodies together are.
+            _RejectedError: The body is too large, or all buffered bodies together are.
         """
-        limit = self._config.body_limit
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        size = int(declared) if declared.isdigit() else 0
+        max_bytes = self._config.max_request_bytes
+        content_length = dict(scope["headers"]).get(b"content-length", b"0")
+        declared_bytes = int(content_length) if content_length.isdigit() else 0
         more = True
         while True:
-            if max(size, len(body)) > limit:
-                raise _RefusedError(413, f"The body is larger than {limit} bytes")
+            if max(declared_bytes, len(body)) > max_bytes:
+                raise _RejectedError(413, f"The body is larger than {max_bytes} bytes")
             if not more:
                 return True
-            if self._held > limit * BODIES_AT_A_TIME:
-                raise _RefusedError(429, "Too many large requests are waiting")
+            if self._buffered_bytes > max_bytes * MAX_BUFFERED_BODIES:
+                raise _RejectedError(429, "Too many large requests are waiting")
             message = await receive()
             if message["type"] == "http.disconnect":
                 return False
             part = message.get("body", b"")
             body += part
-            self._held += len(part)
+            self._buffered_bytes += len(part)
             more = message.get("more_body", False)
 
-    async def _run(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        if self._busy >= THREADS * REQUESTS_A_THREAD:
-            raise _RefusedError(429, "Too many requests are waiting")
-        self._busy += 1
+    async def _run_in_thread(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        if self._active_requests >= THREADS_PER_PROTOCOL * MAX_REQUESTS_PER_THREAD:
+            raise _RejectedError(429, "Too many requests are waiting")
+        self._active_requests += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self.pool, self._answer, method, path, body, time.monotonic()
+                self.thread_pool, self._handle, method, path, body, time.monotonic()
             )
         finally:
-            self._busy -= 1
+            self._active_requests -= 1
 
-    def _answer(self, method: str, path: str, body: bytes, started: float) -> tuple[int, bytes]:
+    def _handle(self, method: str, path: str, body: bytes, started: float) -> tuple[int, bytes]:
+        """Return the HTTP status and the body of the response, and record the metrics."""
         api, name, status = "", "", "OK"
         try:
-            if method == "POST" and (found := _INFER.fullmatch(path)):
-                api, name = found["method"].capitalize(), found["name"]
-                answer = self._infer(found, body, started + self._seconds)
-            elif method == "GET" and (found := _STATUS.fullmatch(path)):
-                name = found["name"] or ""
-                api = "GetModelMetadata" if found["metadata"] else "GetModelStatus"
-                answer = self._describe(found)
+            if method == "POST" and (match := _INFERENCE_PATH.fullmatch(path)):
+                api, name = match["method"].capitalize(), match["name"]
+                content = self._run_inference(match, body, started + self._timeout_seconds)
+            elif method == "GET" and (match := _MODEL_PATH.fullmatch(path)):
+                name = match["name"] or ""
+                api = "GetModelMetadata" if match["metadata"] else "GetModelStatus"
+                content = self._describe_model(match)
             else:
-                raise invalid(f"Malformed request: {method} {path}")
-            return 200, answer
+                raise invalid_argument(f"Malformed request: {method} {path}")
+            return 200, content
         except Exception as failure:
-            error = from_exception(failure)
+            error = as_serving_error(failure)
             status = error.code.name
-            return error.http_status, _error(error.message)
+            return error.http_status, _error_body(error.message)
         finally:
+            model = name if self._manager.has_model(name) else ""
             seconds = time.monotonic() - started
-            self._metrics.answered(self._models.known(name), api, "REST", status, seconds)
+            self._metrics.record_request(model, api, "REST", status, seconds)
 
-    def _infer(self, found: re.Match[str], body: bytes, deadline: float) -> bytes:
-        document = json_form.parse(body)
-        kind = found["method"].lower()
-        spec = _spec(found)
-        spec.signature_name = json_form.signature_name(document)
-        if kind == "predict":
-            with self._models.acquire(spec) as version:
+    def _run_inference(self, match: re.Match[str], body: bytes, deadline: float) -> bytes:
+        document = json_codec.parse_object(body)
+        method = match["method"].lower()
+        spec = _model_spec(match)
+        spec.signature_name = json_codec.read_signature_name(document)
+        if method == "predict":
+            with self._manager.acquire(spec) as version:
                 key = spec.signature_name or DEFAULT_SIGNATURE
                 if key not in version.signatures:
-                    raise invalid(f'Serving signature name: "{key}" not found in signature def')
+                    raise invalid_argument(
+                        f'Serving signature name: "{key}" not found in signature def'
+                    )
                 signature = version.signatures[key]
-                inputs = json_form.inputs_of(document, signature)
+                inputs = json_codec.decode_inputs(document, signature)
                 outputs = signature.run(inputs, deadline)
-            answer = json_form.predictions(outputs, rows="instances" in document)
+            content = json_codec.encode_outputs(outputs, as_rows="instances" in document)
         else:
-            examples = classification_pb2.ClassificationRequest(model_spec=spec)
-            json_form.fill_examples(document, examples.input)
-            call = inference.classify if kind == "classify" else inference.regress
-            response = inference.on_model(self._models, call, examples, deadline)
-            answer = json_form.results(kind, response)
-        return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+            request = classification_pb2.ClassificationRequest(model_spec=spec)
+            json_codec.decode_examples(document, request.input)
+            call = inference.classify if method == "classify" else inference.regress
+            response = inference.run_on_model(self._manager, call, request, deadline)
+            content = json_codec.encode_results(method, response)
+        return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
-    def _describe(self, found: re.Match[str]) -> bytes:
-        if not found["name"]:
-            raise invalid("Missing model name in request.")
-        spec = _spec(found)
-        if found["metadata"]:
-            answer = inference.metadata(
-                self._models,
+    def _describe_model(self, match: re.Match[str]) -> bytes:
+        """Return the metadata or the status of a model as JSON."""
+        if not match["name"]:
+            raise invalid_argument("Missing model name in request.")
+        spec = _model_spec(match)
+        if match["metadata"]:
+            response = inference.model_metadata(
+                self._manager,
                 get_model_metadata_pb2.GetModelMetadataRequest(
                     model_spec=spec, metadata_field=["signature_def"]
                 ),
             )
         else:
-            answer = self._models.status(spec)
+            response = self._manager.status(spec)
         return json_format.MessageToJson(
-            answer, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
+            response, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
         ).encode()
 
 
-def _spec(found: re.Match[str]) -> model_pb2.ModelSpec:
-    spec = model_pb2.ModelSpec(name=found["name"])
-    if digits := found["version"]:
+def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
+    """Return the ModelSpec of a URL path."""
+    spec = model_pb2.ModelSpec(name=match["name"])
+    if digits := match["version"]:
         if len(digits) > 19 or int(digits) >= 2**63:
-            raise invalid(f"Failed to convert version: {digits} to numeric.")
+            raise invalid_argument(f"Failed to convert version: {digits} to numeric.")
         spec.version.value = int(digits)
-    elif found["label"]:
-        spec.version_label = found["label"]
+    elif match["label"]:
+        spec.version_label = match["label"]
     return spec
 
 
-def _error(message: str) -> bytes:
+def _error_body(message: str) -> bytes:
     return json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
 
 
-async def _send(
-    send: Send, status: int, body: bytes, kind: str = "application/json", *, close: bool = False
+async def _send_response(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: str = "application/json",
+    *,
+    close: bool = False,
 ) -> None:
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,4 +1,4 @@
-"""A version of a model in memory: its signatures, and the calls of them."""
+"""A loaded version of a model and its signatures."""
 
 import contextlib
 import tempfile
@@ -13,9 +13,15 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from schema.names import SAVED_MODEL_FILE
 from serving.server import tensors
-from serving.server.batching import Arrays, Batcher, expired, rows_of
-from serving.server.config import Batching
-from serving.server.errors import ServingError, from_exception, invalid, not_found
+from serving.server.batching import Arrays, Batcher, count_rows
+from serving.server.config import BatchingConfig
+from serving.server.errors import (
+    ServingError,
+    as_serving_error,
+    deadline_exceeded,
+    invalid_argument,
+    not_found,
+)
 
 DEFAULT_SIGNATURE: Final = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 SERVE_TAG: Final = "serve"
@@ -23,16 +29,28 @@ _INIT_OP: Final = "__saved_model_init_op"
 
 
 class Signature:
-    """One function of a model that is loaded into a session."""
+    """A signature of a loaded model.
+
+    Args:
+        definition: SignatureDef of the SavedModel.
+        session: Session that holds the model.
+        batching: Batching parameters; None disables batching.
+
+    Attributes:
+        inputs: Type of each input by name, sorted by name.
+        outputs: Type of each output by name.
+        defaults: Default value of each input that may be omitted.
+        batcher: Queue of this signature; None without batching.
+    """
 
     def __init__(
         self,
         definition: meta_graph_pb2.SignatureDef,
         session: tf.compat.v1.Session,
-        batching: Batching | None,
+        batching: BatchingConfig | None,
     ) -> None:
         self.definition = definition
-        # Maps of protobuf have no order, and errors list the names.
+        # Maps of protobuf have no order, but error messages list the inputs.
         self.inputs = {n: tf.dtypes.as_dtype(i.dtype) for n, i in sorted(definition.inputs.items())}
         self.outputs = {n: tf.dtypes.as_dtype(o.dtype) for n, o in definition.outputs.items()}
         self.defaults: Arrays = {
@@ -40,64 +58,82 @@ class Signature:
         }
         self._shapes = {n: tf.TensorShape(i.tensor_shape) for n, i in definition.inputs.items()}
         self._session = session
-        self._fed = {name: info.name for name, info in definition.inputs.items()}
-        self._fetched = {name: info.name for name, info in definition.outputs.items()}
-        self.batcher = Batcher(self._call, batching) if batching else None
+        self._input_tensors = {name: info.name for name, info in definition.inputs.items()}
+        self._output_tensors = {name: info.name for name, info in definition.outputs.items()}
+        self.batcher = Batcher(self._run_session, batching) if batching else None
 
     def run(self, arrays: Arrays, deadline: float) -> Arrays:
-        """Answer one request, alone or with others, before a deadline of `time.monotonic`.
+        """Compute the outputs of one request, batched with other requests if possible.
+
+        Args:
+            arrays: Inputs by name; omitted inputs take their defaults.
+            deadline: Time of `time.monotonic` until which the outputs are needed.
+
+        Returns:
+            Outputs by name.
 
         Raises:
-            ServingError: it does not fit, comes too late, or TensorFlow refuses.
+            ServingError: A shape does not fit, the deadline has passed, or TensorFlow fails.
         """
         for name, array in arrays.items():
             if not self._shapes[name].is_compatible_with(array.shape):
-                raise invalid(
+                raise invalid_argument(
                     f"Tensor {name} has shape {list(array.shape)}, expected {self._shapes[name]}"
                 )
-        complete = self.defaults | arrays
-        rows = rows_of(complete)
+        inputs = self.defaults | arrays
+        rows = count_rows(inputs)
         if self.batcher is None or rows is None:
             if time.monotonic() >= deadline:
-                raise expired()
-            return self._call(complete)
-        answer = self.batcher.submit(complete, rows, deadline)
+                raise deadline_exceeded()
+            return self._run_session(inputs)
+        result = self.batcher.submit(inputs, rows, deadline)
         try:
-            return answer.result(max(deadline - time.monotonic(), 0) + 0.01)
+            return result.result(max(deadline - time.monotonic(), 0) + 0.01)
         except TimeoutError:
-            raise expired() from None
+            raise deadline_exceeded() from None
 
-    def _call(self, arrays: Arrays) -> Arrays:
+    def _run_session(self, arrays: Arrays) -> Arrays:
         try:
-            fed = {tensor: arrays[name] for name, tensor in self._fed.items()}
-            answer: Arrays = self._session.run(self._fetched, fed)
-            return answer
+            feeds = {tensor: arrays[name] for name, tensor in self._input_tensors.items()}
+            outputs: Arrays = self._session.run(self._output_tensors, feeds)
+            return outputs
         except Exception as error:
-            raise from_exception(error) from error
+            raise as_serving_error(error) from error
 
 
-class Version:
-    """A loaded version.
+class LoadedVersion:
+    """A version of a model, loaded into a session.
 
-    It is loaded into a session, as TensorFlow Serving does: the graph goes to TensorFlow as a
-    whole. `tf.saved_model.load` would build it again in Python, function by function, and hold up
-    the requests meanwhile.
+    A session takes the graph as a whole, as TensorFlow Serving does. `tf.saved_model.load` would
+    rebuild it in Python, function by function, and block the running requests meanwhile.
+
+    Args:
+        path: Directory of the version.
+        number: Number of the version.
+        batching: Batching parameters; None disables batching.
+
+    Attributes:
+        running_requests: Number of requests that use this version, counted by `ModelManager`.
+        signatures: Signatures by name.
+
+    Raises:
+        ServingError: The directory holds no SavedModel for serving.
     """
 
-    def __init__(self, path: Path, number: int, batching: Batching | None) -> None:
+    def __init__(self, path: Path, number: int, batching: BatchingConfig | None) -> None:
         self.number = number
-        self.users = 0  # `Models` counts the requests that it is answering.
-        definitions = _signature_definitions(path)
+        self.running_requests = 0
+        definitions = _read_signature_definitions(path)
         self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default(), _literal(path) as folder:
-            tf.compat.v1.saved_model.load(self._session, [SERVE_TAG], str(folder))
+        with self._session.graph.as_default(), _path_without_wildcards(path) as directory:
+            tf.compat.v1.saved_model.load(self._session, [SERVE_TAG], str(directory))
         self.signatures = {
             name: Signature(definition, self._session, batching)
             for name, definition in definitions.items()
         }
 
     def signature(self, name: str) -> Signature:
-        """The signature of this name, or the usual one for no name."""
+        """Return a signature by name; the default signature for an empty name."""
         key = name or DEFAULT_SIGNATURE
         if key not in self.signatures:
             raise ServingError(
@@ -106,35 +142,40 @@ class Version:
         return self.signatures[key]
 
     def close(self) -> None:
-        """End the threads of the batches, and let the model go."""
+        """Stop the batching threads and release the model."""
         for signature in self.signatures.values():
             if signature.batcher:
                 signature.batcher.close()
         self._session.close()
 
 
-def _signature_definitions(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
-    """Signatures as the file has them: Python's loader keeps neither defaults nor methods."""
+def _read_signature_definitions(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """Read signatures from the file, since TensorFlow's loader drops defaults and methods."""
     try:
         content = (path / SAVED_MODEL_FILE).read_bytes()
     except OSError as error:
         raise not_found(f"Could not find SavedModel .pb at supplied path: {path}") from error
     for graph in saved_model_pb2.SavedModel.FromString(content).meta_graphs:
         if SERVE_TAG in graph.meta_info_def.tags:
-            return {name: one for name, one in graph.signature_def.items() if name != _INIT_OP}
+            return {
+                name: definition
+                for name, definition in graph.signature_def.items()
+                if name != _INIT_OP
+            }
     raise not_found(f"Could not find meta graph def matching supplied tags: {{ {SERVE_TAG} }}")
 
 
 @contextlib.contextmanager
-def _literal(path: Path) -> Iterator[Path]:
-    """The path of a folder in a form that TensorFlow does not take as a pattern.
+def _path_without_wildcards(path: Path) -> Iterator[Path]:
+    """Yield a path to the directory that contains no wildcards.
 
-    It looks for the variables by a pattern and would not find them in a folder such as `model[1]`.
+    TensorFlow treats the path of the variables as a glob pattern, so it would not find them in a
+    directory such as `model[1]`. In that case the path is that of a temporary symbolic link.
     """
     if not set("*?[]\\").intersection(str(path)):
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder, path.name)
+    with tempfile.TemporaryDirectory() as directory:
+        link = Path(directory, path.name)
         link.symlink_to(path.absolute(), target_is_directory=True)
         yield link

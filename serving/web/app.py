@@ -16,8 +16,8 @@ from schema import features as raw
 from schema.errors import UserError
 from serving.client import Client, FieldError, ServerError
 from serving.client.files import read_csv
-from serving.client.lines import ANSWER_COLUMNS, answer_cells, csv_line
-from serving.client.stream import answers
+from serving.client.lines import PREDICTION_COLUMNS, csv_line, prediction_cells
+from serving.client.stream import predict_rows
 from serving.client.transport import ErrorKind
 from serving.web.explain import explain
 
@@ -45,10 +45,10 @@ HEADERS: Final = {
 }
 
 _STATUS_OF: Final = {
-    ErrorKind.ROWS: 400,
+    ErrorKind.INVALID_INPUT: 400,
     ErrorKind.BUSY: 503,
-    ErrorKind.AWAY: 503,
-    ErrorKind.LATE: 504,
+    ErrorKind.UNAVAILABLE: 503,
+    ErrorKind.TIMEOUT: 504,
 }
 """Whatever is not here is 502."""
 
@@ -147,7 +147,7 @@ def _tell(_: Request, error: Exception) -> Response:
     if isinstance(error, FieldError):
         told["field"] = error.field
     if isinstance(error, ServerError):
-        return JSONResponse(told, _STATUS_OF.get(error.trouble, 502))
+        return JSONResponse(told, _STATUS_OF.get(error.kind, 502))
     return JSONResponse(told, 413 if isinstance(error, TooLargeError) else 400)
 
 
@@ -166,16 +166,16 @@ def answer_table(client: Client, text: str) -> dict[str, Any]:
     if len(rows) > MOST_ROWS:
         other = "ordained-predict answers files of any length"
         raise UserError(f"the table has more than {MOST_ROWS:,} movies: {other}")
-    shown, lines = [], [csv_line(["row", raw.TITLE, *ANSWER_COLUMNS, "error"])]
-    for group in answers(client, rows, ROWS_PER_REQUEST, REQUESTS):
+    shown, lines = [], [csv_line(["row", raw.TITLE, *PREDICTION_COLUMNS, "error"])]
+    for group in predict_rows(client, rows, ROWS_PER_REQUEST, REQUESTS):
         for answer in group:
             row, prediction = answer.row, answer.prediction
-            title = str((row.movie or {}).get(raw.TITLE) or row.carried.get(raw.TCONST, ""))
+            title = str((row.movie or {}).get(raw.TITLE) or row.copied.get(raw.TCONST, ""))
             genres = prediction.ranked if prediction else ()
             predicted = [asdict(genre) for genre in genres if genre.predicted]
             shown.append(
                 {"row": row.number, "title": title, "predicted": predicted, "error": row.error}
             )
-            cells = answer_cells(prediction) if prediction else [""] * len(ANSWER_COLUMNS)
+            cells = prediction_cells(prediction) if prediction else [""] * len(PREDICTION_COLUMNS)
             lines.append(csv_line([str(row.number), title, *cells, row.error]))
     return {"rows": shown, "csv": "".join(lines)}

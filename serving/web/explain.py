@@ -17,7 +17,7 @@ from typing import Final
 from schema import features as raw
 from schema.errors import UserError
 from serving.client import Movie, Prediction
-from serving.client.movies import checked
+from serving.client.movies import validate_movie
 
 Predict = Callable[[Sequence[Movie]], list[Prediction]]
 
@@ -75,7 +75,7 @@ def explain(predict: Predict, movie: Movie, seconds: float) -> Explanation:
         ServerError: the server fails.
     """
     end = time.monotonic() + seconds
-    known = checked(movie)
+    known = validate_movie(movie)
     if sum(len(str(value)) for value in known.values()) > MOST_CHARACTERS:
         raise UserError(
             f"the movie has more than {MOST_CHARACTERS:,} characters: too many to try its words"

@@ -78,9 +78,7 @@ def test_a_version_and_a_model_that_are_not_there(
 @pytest.mark.parametrize("server", ["127.0.0.1:1", "http://127.0.0.1:1"])
 def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*MOVIE, "--server", server]) == 75
-    assert capsys.readouterr().err == (
-        f"error: no server answers at {server}; is it running there?\n"
-    )
+    assert capsys.readouterr().err == (f"error: no server answers at {server}. Is it running?\n")
 
 
 @pytest.mark.parametrize(
@@ -88,13 +86,13 @@ def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[st
     [
         ([], "expected exactly one of: a FILE of movies"),
         (["--title", "A", "--status"], "expected exactly one of: a FILE of movies"),
-        (["--year", "last"], "year: expected a number, not 'last'"),
+        (["--year", "last"], "year: expected a number, got 'last'"),
         (["--title", "A", "--output", "x.csv"], "--output and --keep need a FILE"),
         (["movies.csv", "--resume"], "--resume and --rejects need --output FILE"),
         (["--title", "A", "--server", "somewhere"], "somewhere: expected HOST:PORT"),
         (["--title", "A", "--server", "http://"], "http://: expected http://HOST:PORT"),
         (["--title", "A", "--model-version", "1", "--model-label", "a"], "a version or a label"),
-        (["--title", "A", "--timeout", "0"], "must be above 0 seconds"),
+        (["--title", "A", "--timeout", "0"], "timeout: expected more than 0 seconds, got 0"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -128,7 +126,7 @@ def test_a_file_on_the_screen(
         ["1", "tt1", "A"],
         ["3", "B", told.out.splitlines()[2].split()[2]],
     ]
-    assert told.err == f"{movies}: row 2 (line 2): year: expected a number, not 'last'\n"
+    assert told.err == f"{movies}: row 2 (line 2): year: expected a number, got 'last'\n"
     assert main([str(movies), "--server", served.grpc, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
 
@@ -139,18 +137,18 @@ def test_rows_that_are_too_long_for_the_server_are_told(
     movies = tmp_path / "movies.jsonl"
     sizes = [1, 300_000, 300_000, 300_000, 300_000, 2_000_000, 1]
     movies.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
-    with serving_tiny_model(tmp_path, body_limit=1 << 20) as small:
+    with serving_tiny_model(tmp_path, max_request_bytes=1 << 20) as small:
         for server in small.both:
             assert main([str(movies), "--server", server, "--json"]) == 3
             told = capsys.readouterr()
             rows = [json.loads(line)["row"] for line in told.out.splitlines()]
             assert rows == [1, 2, 3, 4, 5, 7]
-            assert told.err.startswith(f"{movies}: row 6 (line 6): the server refuses the request")
+            assert told.err.startswith(f"{movies}: row 6 (line 6): the server at {server} ")
 
 
 def test_asking_takes_no_tensorflow() -> None:
     code = (
-        "import sys, cli.app, serving.client.over_grpc\n"
+        "import sys, cli.app, serving.client.grpc_transport\n"
         "assert not any(name.startswith('tensorflow') for name in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

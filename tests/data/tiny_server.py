@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schema.names import MODEL_NAME
-from serving.server import Batching, Server, ServerConfig
-from tests.data.served import running
+from serving.server import BatchingConfig, Server, ServerConfig
+from tests.data.model_server import run_server
 from tests.data.tiny_model import save_tiny_model
 
 
@@ -35,7 +35,7 @@ class Served:
 
 @contextmanager
 def serving_tiny_model(
-    folder: Path, body_limit: int = 16 << 20, rest_port: int = 0
+    folder: Path, max_request_bytes: int = 16 << 20, rest_port: int = 0
 ) -> Iterator[Served]:
     """Serve version 3 of a tiny model, which is saved unless it is there."""
     base = folder / MODEL_NAME
@@ -45,10 +45,10 @@ def serving_tiny_model(
         model_name=MODEL_NAME,
         model_base_path=base,
         rest_api_port=rest_port,
-        batching=Batching(max_batch_size=64),
-        body_limit=body_limit,
+        batching=BatchingConfig(max_batch_size=64),
+        max_request_bytes=max_request_bytes,
     )
-    with running(config) as server:
+    with run_server(config) as server:
         yield Served(server, base)
 
 

@@ -56,7 +56,7 @@ def trainer_arguments(
     """
     graph = transformed(folder, movies)
     words = tft.TFTransformOutput(str(graph)).vocabulary_size_by_name(xf.PLOT_WORDS)
-    vectors = np.random.default_rng(0).normal(size=(words + xf.OOV_BUCKETS, 6))
+    vectors = np.random.default_rng(0).normal(size=(words + xf.NUM_OOV_BUCKETS, 6))
     np.save(folder / "vectors.npy", vectors.astype(np.float32))
     return tfx.components.FnArgs(
         train_files=[str(folder / "train*")],

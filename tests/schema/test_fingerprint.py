@@ -15,7 +15,7 @@ FILES = {
     "trainer/run.py": "import numpy\nfrom trainer import data\n",
     "trainer/data.py": "def load():\n    from trainer.encoder.layers import Attention\n",
     "trainer/encoder/__init__.py": "from . import weights\n",
-    "trainer/encoder/layers.py": "from ..precision import native\nimport schema.names\n",
+    "trainer/encoder/layers.py": "from ..precision import fastest_type\nimport schema.names\n",
     "trainer/encoder/weights.py": "",
     "trainer/precision.py": "import trainer.run\n",
     "trainer/tune.py": "from trainer import run\n",

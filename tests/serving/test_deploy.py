@@ -14,16 +14,16 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 def test_the_parameter_files_are_read() -> None:
-    batching = config.read_batching(launch.PARAMETERS / "batching.config")
+    batching = config.read_batching_config(launch.PARAMETERS / "batching.config")
     assert (batching.max_batch_size, batching.batch_timeout_micros) == (128, 4000)
-    metrics = config.read_monitoring(launch.PARAMETERS / "monitoring.config")
+    metrics = config.read_metrics_path(launch.PARAMETERS / "monitoring.config")
     [scrape] = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]
     assert scrape["metrics_path"] == metrics == "/monitoring/prometheus/metrics"
     assert scrape["static_configs"] == [{"targets": ["tensorflow-serving:8501"]}]
 
 
 def test_the_model_config_names_the_model() -> None:
-    [model] = config.read_models(DEPLOY / "models.config").model_config_list.config
+    [model] = config.read_model_server_config(DEPLOY / "models.config").model_config_list.config
     assert (model.name, model.base_path) == (MODEL_NAME, f"/models/{MODEL_NAME}")
 
 

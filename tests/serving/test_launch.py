@@ -71,8 +71,8 @@ def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) 
         port = taken.getsockname()[1]
         assert main(["serve", "--output", str(output), "--port", str(port)]) == 75
     assert capsys.readouterr().err == (
-        f"error: gRPC cannot listen on 127.0.0.1:{port}: Address already in use; choose another "
-        "address or port\n"
+        f"error: gRPC cannot listen on 127.0.0.1:{port}: Address already in use. Choose another "
+        "address or port.\n"
     )
 
 

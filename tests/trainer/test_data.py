@@ -47,7 +47,7 @@ def test_only_what_is_asked_for_is_read() -> None:
 
 
 VOCABULARY = minilm.vocabulary()
-BEGIN, END = (VOCABULARY.index(mark) for mark in (minilm.BEGIN, minilm.END))
+BEGIN, END = (VOCABULARY.index(mark) for mark in (minilm.CLS, minilm.SEP))
 A, STORY = (VOCABULARY.index(word) for word in ("a", "story"))
 
 

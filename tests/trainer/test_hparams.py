@@ -58,7 +58,7 @@ def test_layers_that_the_encoder_does_not_have(values: dict[str, Any], message: 
 def test_layers_that_the_encoder_has() -> None:
     assert HParams(sentence_encoder="mpnet", encoder_layers=12).encoder_layers == 12
     assert HParams(sentence_encoder="none", encoder_layers=12).encoder_layers == 12
-    assert {name: one.layers for name, one in ENCODERS.items()} == ENCODER_LAYERS
+    assert {name: one.num_layers for name, one in ENCODERS.items()} == ENCODER_LAYERS
 
 
 def test_a_change_keeps_what_was_set() -> None:

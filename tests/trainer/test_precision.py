@@ -1,4 +1,4 @@
-"""The number type of the encoder's products."""
+"""Number type of the encoder's matrix products."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from trainer import precision
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("cpu_info", "expected"),
     [
         ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16 sse2\n", "bfloat16"),
         ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n", "bfloat16"),
@@ -20,10 +20,10 @@ from trainer import precision
         ("", "float32"),
     ],
 )
-def test_what_the_processor_multiplies(tmp_path: Path, said: str, expected: str) -> None:
-    (tmp_path / "cpuinfo").write_text(said)
-    assert precision.native(tmp_path / "cpuinfo") == expected
+def test_fastest_type_by_processor(tmp_path: Path, cpu_info: str, expected: str) -> None:
+    (tmp_path / "cpuinfo").write_text(cpu_info)
+    assert precision.fastest_type(tmp_path / "cpuinfo") == expected
 
 
-def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:
-    assert precision.native(tmp_path / "none") == "float32"
+def test_float32_without_a_description_of_the_processor(tmp_path: Path) -> None:
+    assert precision.fastest_type(tmp_path / "none") == "float32"

@@ -105,7 +105,7 @@ def test_the_split_key_trains_and_is_no_input_of_the_served_model(
     assert set(serve.structured_input_signature[1]) == set(raw.MODEL_INPUTS)
     groups = prepared.train.inputs[xf.SPLIT_GROUP].numpy()
     keys = [movie[raw.SPLIT_KEY] for movie in MOVIES["train"]]
-    expected = tf.strings.to_hash_bucket_fast(keys, xf.HASHES).numpy()
+    expected = tf.strings.to_hash_bucket_fast(keys, xf.NUM_HASHES).numpy()
     np.testing.assert_array_equal(groups, expected)
 
 
@@ -146,7 +146,7 @@ def test_features_of_the_training_split_are_out_of_fold(prepared: run.Prepared) 
 def test_vectors_are_those_of_the_fine_tuned_encoder(prepared: run.Prepared) -> None:
     hparams = HParams(**SHIPPED_BUT_SMALL)
     assert prepared.finetuned
-    encoder = SentenceEncoder.of(hparams, instead=prepared.finetuned)
+    encoder = SentenceEncoder.from_hparams(hparams, weight_overrides=prepared.finetuned)
     pieces = prepared.evaluation.inputs[data.PIECES][:9].to_tensor()
     found = prepared.evaluation.inputs[network.SENTENCE][:9]
     np.testing.assert_allclose(found, encoder(pieces), atol=0.02)

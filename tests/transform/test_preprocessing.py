@@ -1,4 +1,4 @@
-"""Golden values of the Transform step, on six made-up movies."""
+"""Golden values of the Transform step, on three made-up movies."""
 
 from pathlib import Path
 from typing import Any
@@ -101,15 +101,15 @@ def words(movie: dict[str, Any], graph: Path, name: str) -> list[str]:
 
 
 def hashes(*strings: str) -> list[int]:
-    return [int(one) for one in tf.strings.to_hash_bucket_fast(strings, xf.HASHES)]
+    return [int(value) for value in tf.strings.to_hash_bucket_fast(strings, xf.NUM_HASHES)]
 
 
-def test_the_vocabulary_holds_what_occurs_often_enough(transformed: Any) -> None:
+def test_the_vocabulary_contains_words_that_occur_often_enough(transformed: Any) -> None:
     _, graph = transformed
     assert vocabulary(graph, xf.PLOT_WORDS) == ["the", "ship"]
 
 
-def test_plot_words_keep_their_order_and_are_cut(transformed: Any) -> None:
+def test_plot_words_are_in_order_and_truncated(transformed: Any) -> None:
     (first, second, empty), graph = transformed
     assert words(first, graph, xf.PLOT_WORDS) == ["the", "ship", "<out of vocabulary>", "the"]
     assert words(second, graph, xf.PLOT_WORDS) == ["the", *["<out of vocabulary>"] * 3]
@@ -126,7 +126,7 @@ def test_ngrams_and_title_words_are_distinct_hashes(transformed: Any) -> None:
     assert ids(empty, xf.PLOT_NGRAMS) == ids(empty, xf.TITLE_WORDS) == []
 
 
-def test_people_keep_their_billing_order_and_the_cast_is_cut(transformed: Any) -> None:
+def test_people_are_in_billing_order_and_the_cast_is_truncated(transformed: Any) -> None:
     (first, second, empty), _ = transformed
     assert ids(first, "cast_ids") == hashes("Bo Dahl", "Cy Eck")
     assert ids(second, "directors_ids") == hashes("Ann Lee", "Zed Orr")
@@ -134,7 +134,7 @@ def test_people_keep_their_billing_order_and_the_cast_is_cut(transformed: Any) -
     assert ids(empty, "cast_ids") == []
 
 
-def test_movies_of_one_split_key_share_their_group(transformed: Any) -> None:
+def test_movies_with_the_same_split_key_share_a_group(transformed: Any) -> None:
     (first, second, empty), _ = transformed
     groups = [int(movie[xf.SPLIT_GROUP]) for movie in (first, second, empty)]
     assert groups == hashes("the ship", "the ship", "")
@@ -142,13 +142,13 @@ def test_movies_of_one_split_key_share_their_group(transformed: Any) -> None:
 
 def test_numbers_are_scaled_over_the_known_values(transformed: Any) -> None:
     (first, second, empty), _ = transformed
-    # Two known values of each: their z-scores are -1 and 1; equal votes have no variance.
+    # Each column has two known values, so their z-scores are -1 and 1; equal votes have none.
     np.testing.assert_allclose(first[xf.NUMBERS], [-1, -1, -1, 0], atol=1e-5)
     np.testing.assert_allclose(second[xf.NUMBERS], [1, 1, 1, 0], atol=1e-5)
     np.testing.assert_array_equal(empty[xf.NUMBERS], [0, 0, 0, 0])
 
 
-def test_missing_numbers_are_said_to_be_missing(transformed: Any) -> None:
+def test_missing_numbers_are_indicated(transformed: Any) -> None:
     (first, _, empty), _ = transformed
     np.testing.assert_array_equal(first[xf.NUMBERS_MISSING], [0, 0, 0, 0])
     np.testing.assert_array_equal(empty[xf.NUMBERS_MISSING], [1, 1, 1, 1])
@@ -173,7 +173,7 @@ def test_slices(transformed: Any) -> None:
     ]
 
 
-def test_one_movie_alone_is_served_as_in_training(transformed: Any) -> None:
+def test_a_single_movie_is_transformed_as_in_training(transformed: Any) -> None:
     rows, graph = transformed
     layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
     for movie, expected in zip(MOVIES, rows, strict=True):
@@ -185,8 +185,8 @@ def test_one_movie_alone_is_served_as_in_training(transformed: Any) -> None:
             )
             for name, spec in SPEC.items()
         }
-        served = layer(single)
+        transformed_movie = layer(single)
         for name, value in expected.items():
-            got = served[name]
-            got = got.values if isinstance(got, tf.SparseTensor) else got[0]
-            np.testing.assert_array_equal(got.numpy(), value, err_msg=name)
+            actual = transformed_movie[name]
+            actual = actual.values if isinstance(actual, tf.SparseTensor) else actual[0]
+            np.testing.assert_array_equal(actual.numpy(), value, err_msg=name)

@@ -1,14 +1,14 @@
-"""Word pieces: words as BERT sees them, and the greedy longest match."""
+"""Tokenization into BERT's words and word pieces."""
 
 import pytest
 import tensorflow as tf
 
 from transform import minilm
-from transform.wordpiece import WordPieces, basic_words
+from transform.wordpiece import WordPieceTokenizer, basic_tokenize
 
 
 def words(text: str | bytes) -> list[str]:
-    return [word.decode() for word in basic_words(tf.constant([text]))[0].numpy()]
+    return [word.decode() for word in basic_tokenize(tf.constant([text]))[0].numpy()]
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def words(text: str | bytes) -> list[str]:
         (b"bro\xffken", ["broken"]),
     ],
 )
-def test_basic_words(text: str | bytes, expected: list[str]) -> None:
+def test_basic_tokenize(text: str | bytes, expected: list[str]) -> None:
     assert words(text) == expected
 
 
@@ -32,39 +32,40 @@ VOCABULARY = ("[PAD]", "[UNK]", "un", "##believ", "##able", "##a", "a", "ok", "#
 
 
 def pieces(*texts: str) -> list[list[str]]:
-    ids = WordPieces(VOCABULARY).ids(basic_words(tf.constant(texts)))
-    return [[VOCABULARY[one] for one in row] for row in ids.to_list()]
+    ids = WordPieceTokenizer(VOCABULARY).tokenize(basic_tokenize(tf.constant(texts)))
+    return [[VOCABULARY[index] for index in row] for row in ids.to_list()]
 
 
-def test_the_longest_piece_goes_first() -> None:
+def test_words_are_split_into_the_longest_pieces() -> None:
     assert pieces("unbelievable a", "ok unable") == [
         ["un", "##believ", "##able", "a"],
         ["ok", "un", "##able"],
     ]
 
 
-def test_a_word_of_which_one_part_is_no_piece_is_unknown_as_a_whole() -> None:
+def test_a_word_with_an_unknown_part_is_unknown_as_a_whole() -> None:
     assert pieces("unx ok", "x") == [["[UNK]", "ok"], ["[UNK]"]]
 
 
-def test_a_very_long_word_is_unknown() -> None:
+def test_a_word_over_100_characters_is_unknown() -> None:
     assert pieces("a" * 100, "a" * 101) == [["a"] + ["##a"] * 99, ["[UNK]"]]
 
 
-def test_no_text_has_no_pieces() -> None:
+def test_an_empty_text_has_no_pieces() -> None:
     assert pieces("", "ok") == [[], ["ok"]]
     assert pieces("") == [[]]
 
 
-def test_a_vocabulary_without_the_unknown_piece_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Expected '\[UNK\]'"):
-        WordPieces(["a"])
+def test_a_vocabulary_without_the_unknown_token_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"lacks '\[UNK\]'"):
+        WordPieceTokenizer(["a"])
 
 
 def test_pieces_of_the_pretrained_vocabulary() -> None:
     vocabulary = minilm.vocabulary()
-    ids = WordPieces(vocabulary).ids(basic_words(tf.constant(["An unforgettable heist"])))
-    assert "".join(vocabulary[one].removeprefix("##") for one in ids[0].numpy()) == (
+    words = basic_tokenize(tf.constant(["An unforgettable heist"]))
+    ids = WordPieceTokenizer(vocabulary).tokenize(words)
+    assert "".join(vocabulary[index].removeprefix("##") for index in ids[0].numpy()) == (
         "anunforgettableheist"
     )
-    assert [vocabulary.index(mark) for mark in (minilm.BEGIN, minilm.END)] == [101, 102]
+    assert [vocabulary.index(token) for token in (minilm.CLS, minilm.SEP)] == [101, 102]

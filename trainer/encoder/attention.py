@@ -1,8 +1,8 @@
-"""Self-attention within texts whose tokens are packed one text after the other.
+"""Multi-head self-attention for packed texts, whose tokens are concatenated without padding.
 
-A head's part of a token is one row; gathers bring the rows into the padded arrangement that the
-products need and back, which is several times as fast as padding whole layers
-(docs/model.md).
+Each row of the gathers below is the part of one token that belongs to one head. Gathering these
+rows into the padded layout of the matrix products and back is several times as fast as padding the
+whole layer (docs/model.md).
 """
 
 import math
@@ -11,86 +11,106 @@ from typing import Any
 import tensorflow as tf
 
 
-def mixed(
-    asked: tf.Tensor, lengths: tf.Tensor, heads: int, bias: tf.Tensor | None = None
+def packed_attention(
+    qkv: tf.Tensor, lengths: tf.Tensor, num_heads: int, bias: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Attention within each of some texts, padded to the longest of them.
+    """Compute self-attention within each text, padded to the longest of the texts.
 
     Args:
-        asked: float [tokens, 3 * dimensions], query, key and value of all heads, text after text.
-        lengths: int32 [N], number of tokens of each text; there is one text at least.
-        heads: number of heads.
-        bias: float32 [classes, heads], added to the scores of two tokens by their `distance`.
+        qkv: float [tokens, 3 * dimensions]. Queries, keys and values of all heads, side by side,
+            for the tokens of all texts.
+        lengths: int32 [N]. Number of tokens of each text; at least one text is required.
+        num_heads: Number of attention heads.
+        bias: float32 [buckets, num_heads]. Value that is added to the attention score of two
+            tokens, by their `relative_position_bucket`; None disables it.
 
     Returns:
-        [tokens, dimensions], of the type of `asked`.
+        [tokens, dimensions], with the dtype of `qkv`.
     """
-    dimensions = asked.shape[-1] // 3
-    size = dimensions // heads
-    rows, longest = tf.size(lengths), tf.reduce_max(lengths)
-    there = tf.sequence_mask(lengths, longest)
-    places = tf.cast(tf.where(there), tf.int32)
-    # A head's part of a token is one row of `size` numbers: packed they go by token, what is asked
-    # and head; padded by what is asked, text, head and place.
-    head = tf.range(heads)
-    first = tf.cumsum(lengths, exclusive=True)[:, tf.newaxis]
-    token = tf.where(there, first + tf.range(longest), 0)[:, tf.newaxis]
-    part = tf.range(3)[:, tf.newaxis, tf.newaxis, tf.newaxis] * heads + head[:, tf.newaxis]
-    to_padded = token * (3 * heads) + part
-    by_head = (places[:, :1] * heads + head) * longest + places[:, 1:]
-    to_packed = tf.range(3)[:, tf.newaxis] * (rows * heads * longest) + by_head[:, tf.newaxis]
+    dimensions = qkv.shape[-1] // 3
+    head_size = dimensions // num_heads
+    num_texts, longest = tf.size(lengths), tf.reduce_max(lengths)
+    mask = tf.sequence_mask(lengths, longest)
+    text_and_position = tf.cast(tf.where(mask), tf.int32)
+    # Packed rows are ordered by token, then query, key or value, then head. Padded rows are ordered
+    # by query, key or value, then text, head and position.
+    head = tf.range(num_heads)
+    first_token = tf.cumsum(lengths, exclusive=True)[:, tf.newaxis]
+    token = tf.where(mask, first_token + tf.range(longest), 0)[:, tf.newaxis]
+    part = tf.range(3)[:, tf.newaxis, tf.newaxis, tf.newaxis] * num_heads + head[:, tf.newaxis]
+    to_padded = token * (3 * num_heads) + part
+    padded_rows = (text_and_position[:, :1] * num_heads + head) * longest + text_and_position[:, 1:]
+    rows_per_part = num_texts * num_heads * longest
+    to_packed = tf.range(3)[:, tf.newaxis] * rows_per_part + padded_rows[:, tf.newaxis]
 
-    query, key, value = tf.unstack(_moved(asked, to_padded, size, back=to_packed))
-    scale = tf.constant(size**-0.5, asked.dtype)
+    query, key, value = tf.unstack(_permute_heads(qkv, to_padded, head_size, inverse=to_packed))
+    scale = tf.constant(head_size**-0.5, qkv.dtype)
     scores = tf.matmul(scale * query, key, transpose_b=True)
-    away = tf.cast(tf.where(there, 0.0, -1e9), asked.dtype)[:, tf.newaxis, tf.newaxis]
+    padding = tf.cast(tf.where(mask, 0.0, -1e9), qkv.dtype)[:, tf.newaxis, tf.newaxis]
     if bias is not None:
-        place = tf.range(longest)
-        classes = distance(place - place[:, tf.newaxis], bias.shape[0])
-        scores += tf.cast(tf.transpose(tf.gather(bias, classes), [2, 0, 1]), asked.dtype)
-    padded = tf.matmul(tf.nn.softmax(scores + away), value)
-    back = token * heads + head[:, tf.newaxis]
-    there = tf.cast(there, asked.dtype)[:, tf.newaxis, :, tf.newaxis]
-    return tf.reshape(_moved(padded, by_head, size, back=back, there=there), [-1, dimensions])
+        position = tf.range(longest)
+        buckets = relative_position_bucket(position - position[:, tf.newaxis], bias.shape[0])
+        scores += tf.cast(tf.transpose(tf.gather(bias, buckets), [2, 0, 1]), qkv.dtype)
+    padded = tf.matmul(tf.nn.softmax(scores + padding), value)
+    inverse = token * num_heads + head[:, tf.newaxis]
+    mask = tf.cast(mask, qkv.dtype)[:, tf.newaxis, :, tf.newaxis]
+    packed = _permute_heads(padded, padded_rows, head_size, inverse=inverse, mask=mask)
+    return tf.reshape(packed, [-1, dimensions])
 
 
-def distance(places: tf.Tensor, classes: int) -> tf.Tensor:
-    """Classes of how far a token reads from another, as Raffel et al. 2020 (arXiv:1910.10683).
+def relative_position_bucket(relative_positions: tf.Tensor, num_buckets: int) -> tf.Tensor:
+    """Assign relative positions to buckets, as in T5 (Raffel et al. 2020, arXiv:1910.10683).
 
-    Half of the `classes` are for what comes before; near places have one each, farther ones share
-    theirs by the logarithm, those beyond 128 tokens the last one. `places` are int32, of the token
-    that is read, from the one that reads; the classes are int32 of the same shape.
+    Half of the buckets are for keys before the query. In each half, small distances have their own
+    bucket, larger ones share logarithmically wider buckets, and all above 128 share the last one.
+
+    Args:
+        relative_positions: int32, any shape. Position of the key minus position of the query.
+        num_buckets: Number of buckets.
+
+    Returns:
+        int32, with the shape of `relative_positions`.
     """
-    half, near = classes // 2, classes // 4
-    away = tf.abs(places)
-    far = tf.math.log(tf.cast(tf.maximum(away, near), tf.float32) / near)
-    far = near + tf.cast(far / math.log(128 / near) * (half - near), tf.int32)
-    return tf.where(places > 0, half, 0) + tf.where(away < near, away, tf.minimum(far, half - 1))
+    half, num_exact = num_buckets // 2, num_buckets // 4
+    distance = tf.abs(relative_positions)
+    ratio = tf.cast(tf.maximum(distance, num_exact), tf.float32) / num_exact
+    steps = tf.math.log(ratio) / math.log(128 / num_exact) * (half - num_exact)
+    far = tf.minimum(num_exact + tf.cast(steps, tf.int32), half - 1)
+    return tf.where(relative_positions > 0, half, 0) + tf.where(distance < num_exact, distance, far)
 
 
-def _moved(
+def _permute_heads(
     values: tf.Tensor,
     index: tf.Tensor,
-    size: int,
+    head_size: int,
     *,
-    back: tf.Tensor,
-    there: tf.Tensor | None = None,
+    inverse: tf.Tensor,
+    mask: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """The heads' parts of tokens in another order.
+    """Gather rows of `head_size` numbers, with a gradient that is a gather as well.
 
-    A gather's own gradient adds up row by row; as no token comes from two, another gather will do.
-    `index` has the row of `values`, of `size` numbers each, that comes to each place of the result,
-    and `back` the place at which each row came. `there` is 1 for rows that went anywhere, 0 for
-    padding, whose place in `back` means nothing; None if there is none.
+    TensorFlow's own gradient of a gather adds up rows one by one, which is slow. Here a gather is
+    sufficient, because only padding uses a row for a second time.
+
+    Args:
+        values: Float, any shape; it is reshaped to [rows, head_size].
+        index: int32, any shape. For each place of the result, the row of `values` to use.
+        head_size: Number of values in a row.
+        inverse: int32, any shape. For each row of `values`, its place in the result.
+        mask: Float, 1 for rows of `values` that the result uses, 0 for padding, whose `inverse` is
+            ignored; None if no row is padding.
+
+    Returns:
+        [*index.shape, head_size], with the dtype of `values`.
     """
 
     @tf.custom_gradient
-    def move(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    def permute(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            found = tf.gather(tf.reshape(upstream, [-1, size]), back)
-            found = found if there is None else found * there
-            return tf.reshape(found, tf.shape(rows))
+            gathered = tf.gather(tf.reshape(upstream, [-1, head_size]), inverse)
+            gathered = gathered if mask is None else gathered * mask
+            return tf.reshape(gathered, tf.shape(rows))
 
-        return tf.gather(tf.reshape(rows, [-1, size]), index), gradient
+        return tf.gather(tf.reshape(rows, [-1, head_size]), index), gradient
 
-    return move(values)
+    return permute(values)

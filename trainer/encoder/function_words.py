@@ -1,9 +1,9 @@
-"""Word pieces that hold a sentence together and say next to nothing about a genre.
+"""Function words: word pieces that hold a sentence together but say little about its genre.
 
-They are two fifths of a plot. Once MiniLM's lower layers have read them, the words beside them
-carry what they had to say, and the layers above can do without: Goyal et al. 2020
-(arXiv:2001.08950) drop tokens from layer to layer by a learnt score; a fixed list costs nothing and
-is the same for all movies.
+About two fifths of a plot's word pieces are function words or punctuation. After MiniLM's lower
+layers, the other tokens have taken up their meaning, so the upper layers work without them. Goyal
+et al. 2020 (arXiv:2001.08950) remove tokens from layer to layer by a learned score; a fixed list
+needs no computation and is the same for all movies.
 """
 
 import re
@@ -28,7 +28,7 @@ _WORDS: Final = (
     # Auxiliaries and adverbs of degree
     "am is are was were be been being has have had having do does did doing done will would can "
     "could may might must shall should not no also just very too only however "
-    # What an apostrophe leaves
+    # Remainders of words that are split at an apostrophe
     "s t"
 )
 FUNCTION_WORDS: Final = frozenset(_WORDS.split())
@@ -37,12 +37,15 @@ _PUNCTUATION: Final = re.compile(r"(##)?[^\w\[]+")
 
 
 @cache
-def content() -> np.ndarray:
-    """Whether each of MiniLM's word pieces is neither a function word nor punctuation.
+def content_mask() -> np.ndarray:
+    """Return which of MiniLM's word pieces are content words; bool [pieces], by id.
 
-    Bool [pieces], by id. Padding, the marks of begin and end and unknown pieces count as content.
+    Everything except function words and punctuation is content, special tokens such as `[PAD]`,
+    `[CLS]` and `[UNK]` included.
     """
-    pieces = minilm.vocabulary()
     return np.array(
-        [one not in FUNCTION_WORDS and not _PUNCTUATION.fullmatch(one) for one in pieces]
+        [
+            piece not in FUNCTION_WORDS and not _PUNCTUATION.fullmatch(piece)
+            for piece in minilm.vocabulary()
+        ]
     )

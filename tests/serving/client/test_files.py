@@ -1,4 +1,4 @@
-"""Files of movies: bad rows are told by number, line and field, the others read."""
+"""Tests of reading files: invalid rows are reported by number, line and field."""
 
 from pathlib import Path
 
@@ -6,46 +6,46 @@ import pytest
 
 from schema.errors import UserError
 from serving.client import files
-from serving.client.files import Row, opened
+from serving.client.files import Row, open_rows
 
 
-def rows(path: Path, content: str | bytes, keep: tuple[str, ...] = ()) -> list[Row]:
+def read_rows(path: Path, content: str | bytes, keep: tuple[str, ...] = ()) -> list[Row]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with opened(path, keep) as (read, _):
-        return list(read)
+    with open_rows(path, keep) as (rows, _):
+        return list(rows)
 
 
 def test_a_csv_is_read(tmp_path: Path) -> None:
     text = '\ufefftconst,title,year\ntt1,"A\nmovie",1927\n\ntt2,,\n'
-    assert rows(tmp_path / "f.csv", text) == [
+    assert read_rows(tmp_path / "f.csv", text) == [
         Row(1, 2, {"tconst": "tt1"}, {"title": "A\nmovie", "year": 1927.0}),
         Row(2, 5, {"tconst": "tt2"}, {}),
     ]
 
 
-def test_bad_rows_of_a_csv_are_told(tmp_path: Path) -> None:
+def test_invalid_csv_rows(tmp_path: Path) -> None:
     content = b"title,year\nA,1927\nB,last\nC\nD\xff,1\nE,1\n"
-    read = rows(tmp_path / "f.csv", content)
-    assert [(r.number, r.line, r.field, r.reason) for r in read] == [
+    rows = read_rows(tmp_path / "f.csv", content)
+    assert [(r.number, r.line, r.field, r.reason) for r in rows] == [
         (1, 2, "", ""),
-        (2, 3, "year", "expected a number, not 'last'"),
-        (3, 4, "", "expected 2 cells as in the header, not 1"),
+        (2, 3, "year", "expected a number, got 'last'"),
+        (3, 4, "", "expected 2 cells as in the header, got 1"),
         (4, 5, "title", "is not valid UTF-8"),
         (5, 6, "", ""),
     ]
-    assert [r.movie is None for r in read] == [False, True, True, True, False]
+    assert [r.movie is None for r in rows] == [False, True, True, True, False]
 
 
 def test_json_lines_are_read(tmp_path: Path) -> None:
     text = '\ufeff{"tconst": "tt1", "cast": ["A", "B"]}\n\n{"title": "Ü", "id": 7}\n'
-    assert rows(tmp_path / "f.jsonl", text, ("id",)) == [
+    assert read_rows(tmp_path / "f.jsonl", text, ("id",)) == [
         Row(1, 1, {"tconst": "tt1"}, {"cast": "A|B"}),
         Row(2, 3, {"id": "7"}, {"title": "Ü"}),
     ]
 
 
-def test_bad_json_lines_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LONGEST", 60)
+def test_invalid_json_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_LINE_LENGTH", 60)
     lines = [
         b'{"title": "A"}',
         b"{",
@@ -56,41 +56,39 @@ def test_bad_json_lines_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         b'{"year": 1' + b"[" * 40,
         b'{"title": "B"}',
     ]
-    read = rows(tmp_path / "f.jsonl", b"\n".join(lines))
-    assert [r.number for r in read] == list(range(1, 9))
-    assert [r.number for r in read if r.movie is not None] == [1, 8]
-    assert read[1].reason.startswith("is not JSON")
-    assert read[2].reason == "expected a JSON object"
-    assert read[3].reason == "is not valid UTF-8"
-    assert (read[4].field, read[4].reason) == ("titel", "no such field; did you mean title?")
-    assert read[5].reason == "the line is longer than 60 bytes"
+    rows = read_rows(tmp_path / "f.jsonl", b"\n".join(lines))
+    assert [r.number for r in rows] == list(range(1, 9))
+    assert [r.number for r in rows if r.movie is not None] == [1, 8]
+    assert rows[1].reason.startswith("is not valid JSON: ")
+    assert rows[2].reason == "expected a JSON object"
+    assert rows[3].reason == "is not valid UTF-8"
+    assert (rows[4].field, rows[4].reason) == ("titel", "unknown field. Did you mean title?")
+    assert rows[5].reason == "the line is longer than 60 bytes"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("f.txt", "", "expected a name that ends in .csv, .jsonl, .ndjson"),
-        ("f.csv", "", "is empty; expected a header and rows"),
-        ("f.csv", "title,title\n", "the column 'title' is there twice"),
-        ("f.csv", "titel\n", "column 'titel': no such field; did you mean title?"),
-        ("f.csv", "tconst\n", "the header has none of the columns plot,"),
+        ("f.txt", "", "expected a file name that ends in .csv, .jsonl, .ndjson"),
+        ("f.csv", "", "expected a header and rows, got an empty file"),
+        ("f.csv", "title,title\n", "column 'title' appears twice. Remove one of them."),
+        ("f.csv", "titel\n", "column 'titel': unknown field. Did you mean title?"),
+        ("f.csv", "tconst\n", "expected at least one of the columns plot, "),
     ],
 )
-def test_a_file_that_cannot_be_meant_is_refused(
-    tmp_path: Path, name: str, content: str, message: str
-) -> None:
+def test_invalid_files(tmp_path: Path, name: str, content: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
-        rows(tmp_path / name, content)
+        read_rows(tmp_path / name, content)
     assert str(caught.value).startswith(f"{tmp_path / name}: {message}")
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv: No such file or directory"):
-        opened(tmp_path / "none.csv").__enter__()
+        open_rows(tmp_path / "none.csv").__enter__()
 
 
-def test_columns_to_keep_must_be_there(tmp_path: Path) -> None:
-    read = rows(tmp_path / "f.csv", "title,shelf\nA,12\n", ("shelf",))
-    assert read[0].carried == {"shelf": "12"}
-    with pytest.raises(UserError, match="--keep shelf: there is no such column"):
-        rows(tmp_path / "f.csv", "title\nA\n", ("shelf",))
+def test_columns_of_keep_must_exist(tmp_path: Path) -> None:
+    rows = read_rows(tmp_path / "f.csv", "title,shelf\nA,12\n", ("shelf",))
+    assert rows[0].copied == {"shelf": "12"}
+    with pytest.raises(UserError, match="--keep shelf: the file has no such column"):
+        read_rows(tmp_path / "f.csv", "title\nA\n", ("shelf",))

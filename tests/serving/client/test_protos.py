@@ -1,4 +1,4 @@
-"""The client's description of TensorFlow Serving's protos is that of TensorFlow Serving."""
+"""Tests that the client's protobuf messages equal those of TensorFlow Serving."""
 
 from typing import Any
 
@@ -29,26 +29,26 @@ ORIGINALS = {
 }
 
 
-def described(original: Any) -> descriptor_pb2.DescriptorProto:
-    made = descriptor_pb2.DescriptorProto()
-    original.DESCRIPTOR.CopyToProto(made)
-    return made
+def descriptor_of(original: Any) -> descriptor_pb2.DescriptorProto:
+    descriptor = descriptor_pb2.DescriptorProto()
+    original.DESCRIPTOR.CopyToProto(descriptor)
+    return descriptor
 
 
 def assert_part_of(ours: Any, theirs: Any) -> None:
-    """Each field has the same name, number, type and count there, at any depth."""
+    """Assert that all fields of `ours` exist in `theirs` with the same number, type and label."""
     fields = {field.name: field for field in theirs.field}
     for field in ours.field:
         original = fields[field.name]
         assert (field.number, field.label) == (original.number, original.label), field.name
-        # Over the wire an enum is an integer: the code of a status is one here.
+        # An enum is encoded as an integer. The client declares the code of a status as int32.
         kinds = {field.type, original.type}
         assert len(kinds) == 1 or kinds == {field.TYPE_ENUM, field.TYPE_INT32}, field.name
         assert field.HasField("oneof_index") == original.HasField("oneof_index"), field.name
         if field.type_name.startswith(".google.protobuf."):
             assert field.type_name == original.type_name
         elif field.type == original.type:
-            names = [one.type_name.rpartition(".")[2] for one in (field, original)]
+            names = [f.type_name.rpartition(".")[2] for f in (field, original)]
             assert names[0] == names[1], field.name
     nested = {message.name: message for message in theirs.nested_type}
     for message in ours.nested_type:
@@ -60,13 +60,13 @@ def assert_part_of(ours: Any, theirs: Any) -> None:
 
 
 def test_every_message_is_compared() -> None:
-    assert {message.name for message in protos.FILE.message_type} == set(ORIGINALS)
+    assert {message.name for message in protos.FILE_DESCRIPTOR.message_type} == set(ORIGINALS)
 
 
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_messages(name: str) -> None:
-    [ours] = [message for message in protos.FILE.message_type if message.name == name]
-    assert_part_of(ours, described(ORIGINALS[name]))
+    [ours] = [message for message in protos.FILE_DESCRIPTOR.message_type if message.name == name]
+    assert_part_of(ours, descriptor_of(ORIGINALS[name]))
 
 
 def test_types_of_tensors() -> None:
@@ -74,7 +74,7 @@ def test_types_of_tensors() -> None:
         assert value.number == types_pb2.DataType.Value(name)
 
 
-def test_a_request_reads_the_same() -> None:
+def test_a_request_is_parsed_by_tensorflow_serving() -> None:
     ours = protos.PredictRequest(output_filter=["genres"])
     ours.model_spec.name = "movie_genres"
     ours.model_spec.version.value = 3
@@ -98,20 +98,20 @@ def test_a_request_reads_the_same() -> None:
         (model_service_pb2_grpc.ModelServiceStub, "ModelService", "GetModelStatus"),
     ],
 )
-def test_methods_have_the_same_path(stub: Any, service: str, method: str) -> None:
-    class Paths:
-        """Notes the paths that a stub asks for, in place of a channel."""
+def test_methods_have_the_same_paths(stub: Any, service: str, method: str) -> None:
+    class RecordingChannel:
+        """A channel that records the paths of the methods."""
 
         def __init__(self) -> None:
-            self.asked: list[str] = []
+            self.paths: list[str] = []
 
         def unary_unary(self, path: str, **_: Any) -> None:
-            self.asked.append(path)
+            self.paths.append(path)
 
         unary_stream = stream_stream = unary_unary
 
-    original, ours = Paths(), Paths()
+    original, ours = RecordingChannel(), RecordingChannel()
     stub(original)
-    protos.method(ours, service, method)  # type: ignore[arg-type]
-    assert set(ours.asked) <= set(original.asked)
-    assert ours.asked == [f"/tensorflow.serving.{service}/{method}"]
+    protos.grpc_method(ours, service, method)  # type: ignore[arg-type]
+    assert set(ours.paths) <= set(original.paths)
+    assert ours.paths == [f"/tensorflow.serving.{service}/{method}"]

@@ -1,4 +1,4 @@
-"""Requests that are joined, kept waiting, dropped or refused."""
+"""Tests of batching: requests that are joined, delayed, dropped or rejected."""
 
 import threading
 import time
@@ -8,13 +8,13 @@ import grpc
 import numpy as np
 import pytest
 
-from serving.server import Batching
-from serving.server.batching import RECENT, Arrays, Batcher, rows_of
-from serving.server.errors import ServingError, invalid
+from serving.server import BatchingConfig
+from serving.server.batching import RECENT_BATCHES, Arrays, Batcher, count_rows
+from serving.server.errors import ServingError, invalid_argument
 
 
 class Doubler:
-    """Doubles what it gets, once it is let go; remembers how it was called."""
+    """A model that doubles its inputs when `go` is set, and records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[list[float]] = []
@@ -26,142 +26,160 @@ class Doubler:
         self.running.release()
         assert self.go.wait(10)
         if (arrays["x"] < 0).any():
-            raise invalid("negative")
+            raise invalid_argument("negative")
         return {"y": arrays["x"] * 2}
 
 
-Make = Callable[..., Batcher]
+MakeBatcher = Callable[..., Batcher]
 
 
 @pytest.fixture
-def double() -> Doubler:
+def doubler() -> Doubler:
     return Doubler()
 
 
 @pytest.fixture
-def make(double: Doubler) -> Iterator[Make]:
-    made: list[Batcher] = []
+def make_batcher(doubler: Doubler) -> Iterator[MakeBatcher]:
+    batchers: list[Batcher] = []
 
-    def one(**settings: object) -> Batcher:
-        given = {"num_batch_threads": 1, "max_batch_size": 4} | settings
-        made.append(Batcher(double, Batching(**given)))  # type: ignore[arg-type]
-        return made[-1]
+    def new_batcher(**changes: object) -> Batcher:
+        values = {"num_batch_threads": 1, "max_batch_size": 4} | changes
+        batchers.append(Batcher(doubler, BatchingConfig(**values)))  # type: ignore[arg-type]
+        return batchers[-1]
 
-    yield one
-    double.go.set()
-    for batcher in made:
+    yield new_batcher
+    doubler.go.set()
+    for batcher in batchers:
         batcher.close()
 
 
-def later() -> float:
+def far_deadline() -> float:
     return time.monotonic() + 30
 
 
-def x(*values: float) -> Arrays:
+def inputs(*values: float) -> Arrays:
     return {"x": np.array(values)}
 
 
-def test_rows() -> None:
-    assert rows_of({"a": np.zeros([3, 2]), "b": np.zeros([1])}) == 3
-    assert rows_of({"a": np.zeros([3]), "b": np.zeros([2])}) is None
-    assert rows_of({"a": np.zeros([])}) is None
-    assert rows_of({"a": np.zeros([0])}) is None
+def test_rows_are_counted() -> None:
+    assert count_rows({"a": np.zeros([3, 2]), "b": np.zeros([1])}) == 3
+    assert count_rows({"a": np.zeros([3]), "b": np.zeros([2])}) is None
+    assert count_rows({"a": np.zeros([])}) is None
+    assert count_rows({"a": np.zeros([0])}) is None
 
 
-def test_what_waits_is_joined_up_to_the_limit(make: Make, double: Doubler) -> None:
-    batcher = make()
-    first = batcher.submit(x(0), 1, later())
-    double.running.acquire()
-    waiting = [batcher.submit(x(*range(n, 0, -1)), n, later()) for n in (2, 1, 3)]
-    double.go.set()
+def test_waiting_requests_are_joined_up_to_the_limit(
+    make_batcher: MakeBatcher, doubler: Doubler
+) -> None:
+    batcher = make_batcher()
+    first = batcher.submit(inputs(0), 1, far_deadline())
+    doubler.running.acquire()
+    waiting = [batcher.submit(inputs(*range(n, 0, -1)), n, far_deadline()) for n in (2, 1, 3)]
+    doubler.go.set()
     assert first.result(10)["y"].tolist() == [0]
-    assert [one.result(10)["y"].tolist() for one in waiting] == [[4, 2], [2], [6, 4, 2]]
-    assert double.calls == [[0], [2, 1, 1], [3, 2, 1]]
+    assert [future.result(10)["y"].tolist() for future in waiting] == [[4, 2], [2], [6, 4, 2]]
+    assert doubler.calls == [[0], [2, 1, 1], [3, 2, 1]]
 
 
-def test_rows_of_another_shape_are_not_joined(make: Make, double: Doubler) -> None:
-    batcher = make()
-    batcher.submit(x(0), 1, later())
-    double.running.acquire()
-    flat = batcher.submit(x(1), 1, later())
-    deep = batcher.submit({"x": np.array([[2.0, 3.0]])}, 1, later())
-    double.go.set()
+def test_rows_of_different_shapes_are_not_joined(
+    make_batcher: MakeBatcher, doubler: Doubler
+) -> None:
+    batcher = make_batcher()
+    batcher.submit(inputs(0), 1, far_deadline())
+    doubler.running.acquire()
+    flat = batcher.submit(inputs(1), 1, far_deadline())
+    deep = batcher.submit({"x": np.array([[2.0, 3.0]])}, 1, far_deadline())
+    doubler.go.set()
     assert flat.result(10)["y"].tolist() == [2]
     assert deep.result(10)["y"].tolist() == [[4, 6]]
 
 
-def test_a_bad_request_fails_alone(make: Make, double: Doubler) -> None:
-    batcher = make()
-    batcher.submit(x(0), 1, later())
-    double.running.acquire()
-    good, bad, other = (batcher.submit(x(value), 1, later()) for value in (1, -1, 2))
-    double.go.set()
-    assert good.result(10)["y"].tolist() == [2]
+def test_an_invalid_request_fails_alone(make_batcher: MakeBatcher, doubler: Doubler) -> None:
+    batcher = make_batcher()
+    batcher.submit(inputs(0), 1, far_deadline())
+    doubler.running.acquire()
+    valid, invalid, other = (
+        batcher.submit(inputs(value), 1, far_deadline()) for value in (1, -1, 2)
+    )
+    doubler.go.set()
+    assert valid.result(10)["y"].tolist() == [2]
     assert other.result(10)["y"].tolist() == [4]
     with pytest.raises(ServingError, match="negative"):
-        bad.result(10)
+        invalid.result(10)
 
 
-def test_a_full_queue_refuses(make: Make, double: Doubler) -> None:
-    batcher = make(max_enqueued_batches=1)
-    batcher.submit(x(0), 1, later())
-    double.running.acquire()
-    waiting = [batcher.submit(x(1), 1, later()) for _ in range(4)]
-    with pytest.raises(ServingError) as refused:
-        batcher.submit(x(1), 1, later())
-    assert refused.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert refused.value.http_status == 429
-    double.go.set()
-    assert [one.result(10)["y"].tolist() for one in waiting] == [[2]] * 4
+def test_a_full_queue_rejects_requests(make_batcher: MakeBatcher, doubler: Doubler) -> None:
+    batcher = make_batcher(max_enqueued_batches=1)
+    batcher.submit(inputs(0), 1, far_deadline())
+    doubler.running.acquire()
+    waiting = [batcher.submit(inputs(1), 1, far_deadline()) for _ in range(4)]
+    with pytest.raises(ServingError) as rejected:
+        batcher.submit(inputs(1), 1, far_deadline())
+    assert rejected.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert rejected.value.http_status == 429
+    doubler.go.set()
+    assert [future.result(10)["y"].tolist() for future in waiting] == [[2]] * 4
 
 
-def test_nobody_works_for_those_who_no_longer_wait(make: Make, double: Doubler) -> None:
-    batcher = make()
-    batcher.submit(x(0), 1, later())
-    double.running.acquire()
-    late = batcher.submit(x(1), 1, time.monotonic())
-    double.go.set()
+def test_requests_after_their_deadline_are_dropped(
+    make_batcher: MakeBatcher, doubler: Doubler
+) -> None:
+    batcher = make_batcher()
+    batcher.submit(inputs(0), 1, far_deadline())
+    doubler.running.acquire()
+    late = batcher.submit(inputs(1), 1, time.monotonic())
+    doubler.go.set()
     with pytest.raises(ServingError) as dropped:
         late.result(10)
     assert dropped.value.code == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert double.calls == [[0]]
+    assert doubler.calls == [[0]]
 
 
-def test_batches_are_padded_to_an_allowed_size(make: Make, double: Doubler) -> None:
-    double.go.set()
-    batcher = make(allowed_batch_sizes=(2, 4))
-    assert batcher.submit(x(1, 2, 3), 3, later()).result(10)["y"].tolist() == [2, 4, 6]
-    assert double.calls == [[1, 2, 3, 1]]
+def test_batches_are_padded_to_an_allowed_size(make_batcher: MakeBatcher, doubler: Doubler) -> None:
+    doubler.go.set()
+    batcher = make_batcher(allowed_batch_sizes=(2, 4))
+    assert batcher.submit(inputs(1, 2, 3), 3, far_deadline()).result(10)["y"].tolist() == [2, 4, 6]
+    assert doubler.calls == [[1, 2, 3, 1]]
 
 
-def test_a_batch_waits_for_as_many_rows_as_the_last_ones_had(make: Make, double: Doubler) -> None:
-    double.go.set()
-    batcher = make(batch_timeout_micros=300_000)
+def test_a_batch_waits_for_as_many_rows_as_recent_batches_had(
+    make_batcher: MakeBatcher, doubler: Doubler
+) -> None:
+    doubler.go.set()
+    batcher = make_batcher(batch_timeout_micros=300_000)
 
-    def seconds(*values: float) -> float:
+    def seconds_for(*values: float) -> float:
         started = time.monotonic()
-        for answer in [batcher.submit(x(value), 1, later()) for value in values]:
-            answer.result(10)
+        for future in [batcher.submit(inputs(value), 1, far_deadline()) for value in values]:
+            future.result(10)
         return time.monotonic() - started
 
-    assert seconds(1) < 0.2
-    assert batcher.submit(x(2, 3), 2, later()).result(10)["y"].tolist() == [4, 6]
-    for _ in range(RECENT - 1):
-        assert seconds(4, 5) < 0.2
-    for _ in range(RECENT):
-        assert seconds(6) >= 0.29
-    assert seconds(7) < 0.2
-    assert double.calls == [[1], [2, 3], *[[4, 5]] * (RECENT - 1), *[[6]] * RECENT, [7]]
+    assert seconds_for(1) < 0.2
+    assert batcher.submit(inputs(2, 3), 2, far_deadline()).result(10)["y"].tolist() == [4, 6]
+    for _ in range(RECENT_BATCHES - 1):
+        assert seconds_for(4, 5) < 0.2
+    for _ in range(RECENT_BATCHES):
+        assert seconds_for(6) >= 0.29
+    assert seconds_for(7) < 0.2
+    assert doubler.calls == [
+        [1],
+        [2, 3],
+        *[[4, 5]] * (RECENT_BATCHES - 1),
+        *[[6]] * RECENT_BATCHES,
+        [7],
+    ]
 
 
-def test_what_waits_is_answered_before_the_end(make: Make, double: Doubler) -> None:
-    batcher = make()
-    batcher.submit(x(0), 1, later())
-    double.running.acquire()
-    waiting = batcher.submit(x(1), 1, later())
+def test_waiting_requests_are_answered_after_close(
+    make_batcher: MakeBatcher, doubler: Doubler
+) -> None:
+    batcher = make_batcher()
+    batcher.submit(inputs(0), 1, far_deadline())
+    doubler.running.acquire()
+    waiting = batcher.submit(inputs(1), 1, far_deadline())
     batcher.close()
-    double.go.set()
+    doubler.go.set()
     assert waiting.result(10)["y"].tolist() == [2]
-    with pytest.raises(ServingError) as refused:
-        batcher.submit(x(1), 1, later())
-    assert refused.value.code == grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(ServingError) as rejected:
+        batcher.submit(inputs(1), 1, far_deadline())
+    assert rejected.value.code == grpc.StatusCode.UNAVAILABLE

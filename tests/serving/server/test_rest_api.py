@@ -1,4 +1,4 @@
-"""The REST interface, word for word."""
+"""Tests of the REST interface and its exact responses."""
 
 import base64
 import json
@@ -10,66 +10,68 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from serving.server import Batching, Server, ServerConfig
-from serving.server.config import read_models
-from tests.data.served import MOVIE, get, post, running, save_echo, save_scores
+from serving.server import BatchingConfig, Server, ServerConfig
+from serving.server.config import read_model_server_config
+from tests.data.model_server import MOVIE, get, post, run_server, save_echo, save_scores
 from tests.data.tiny_model import save_tiny_model
 
-ALL = {"text": "a", "number": [1.5], "whole": 7, "flag": True}
+ROW = {"text": "a", "number": [1.5], "whole": 7, "flag": True}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("models")
     for name in ("echo", "movies", "scores"):
-        (folder / name).mkdir()
-    save_tiny_model(folder / "movies" / "1")
-    save_echo(folder / "echo", 2)
-    save_echo(folder / "echo", 3)
-    save_scores(folder / "scores")
-    (folder / "models.config").write_text(
+        (directory / name).mkdir()
+    save_tiny_model(directory / "movies" / "1")
+    save_echo(directory / "echo", 2)
+    save_echo(directory / "echo", 3)
+    save_scores(directory / "scores")
+    (directory / "models.config").write_text(
         f"""model_config_list {{
-          config {{ name: "movies" base_path: "{folder}/movies" model_platform: "tensorflow" }}
-          config {{ name: "scores" base_path: "{folder}/scores" model_platform: "tensorflow" }}
+          config {{ name: "movies" base_path: "{directory}/movies" model_platform: "tensorflow" }}
+          config {{ name: "scores" base_path: "{directory}/scores" model_platform: "tensorflow" }}
           config {{
-            name: "echo" base_path: "{folder}/echo" model_platform: "tensorflow"
+            name: "echo" base_path: "{directory}/echo" model_platform: "tensorflow"
             model_version_policy {{ all {{}} }}
             version_labels {{ key: "canary" value: 3 }}
             version_labels {{ key: "stable" value: 2 }}
           }}
         }}"""
     )
-    assert len(read_models(folder / "models.config").model_config_list.config) == 3
-    return folder
+    assert len(read_model_server_config(directory / "models.config").model_config_list.config) == 3
+    return directory
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[Server]:
+def server(directory: Path) -> Iterator[Server]:
     config = ServerConfig(
-        model_config_file=folder / "models.config",
-        batching=Batching(max_batch_size=64),
+        model_config_file=directory / "models.config",
+        batching=BatchingConfig(max_batch_size=64),
         metrics_path="/monitoring/prometheus/metrics",
-        body_limit=16 << 20,
+        max_request_bytes=16 << 20,
     )
-    with running(config) as one:
-        yield one
+    with run_server(config) as server:
+        yield server
 
 
 def predict(server: Server, body: Any, model: str = "echo") -> Any:
     return post(server, f"/v1/models/{model}:predict", body)
 
 
-def test_movies_are_answered_as_by_the_model_itself(server: Server, folder: Path) -> None:
-    model = tf.saved_model.load(str(folder / "movies" / "1"))
-    wanted = model.signatures["serving_default"](**{n: tf.constant([v]) for n, v in MOVIE.items()})
+def test_predictions_equal_those_of_the_loaded_model(server: Server, directory: Path) -> None:
+    model = tf.saved_model.load(str(directory / "movies" / "1"))
+    expected = model.signatures["serving_default"](
+        **{n: tf.constant([v]) for n, v in MOVIE.items()}
+    )
     [row] = predict(server, {"instances": [MOVIE]}, "movies").json()["predictions"]
-    assert row["probabilities"] == pytest.approx(wanted["probabilities"].numpy()[0], 1e-5)
-    assert row["predicted"] == wanted["predicted"].numpy()[0].tolist()
-    assert row["genres"] == [name.decode() for name in wanted["genres"].numpy()[0]]
+    assert row["probabilities"] == pytest.approx(expected["probabilities"].numpy()[0], 1e-5)
+    assert row["predicted"] == expected["predicted"].numpy()[0].tolist()
+    assert row["genres"] == [name.decode() for name in expected["genres"].numpy()[0]]
 
 
-def test_rows_in_rows_out(server: Server) -> None:
-    answer = predict(server, {"instances": [ALL, {**ALL, "text": "é", "whole": -1}]})
+def test_row_form(server: Server) -> None:
+    answer = predict(server, {"instances": [ROW, {**ROW, "text": "é", "whole": -1}]})
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {
         "predictions": [
@@ -91,8 +93,8 @@ def test_rows_in_rows_out(server: Server) -> None:
     }
 
 
-def test_columns_in_columns_out(server: Server) -> None:
-    body = {"inputs": {name: [value] for name, value in ALL.items()}}
+def test_column_form(server: Server) -> None:
+    body = {"inputs": {name: [value] for name, value in ROW.items()}}
     assert predict(server, body).json() == {
         "outputs": {
             "text": ["a"],
@@ -105,26 +107,28 @@ def test_columns_in_columns_out(server: Server) -> None:
 
 
 def test_a_single_input_and_output_need_no_names(server: Server) -> None:
-    one = {"signature_name": "one"}
-    assert predict(server, one | {"instances": [1, 2.5]}).json() == {"predictions": [1.0, 2.5]}
-    assert predict(server, one | {"inputs": [1, 2.5]}).json() == {"outputs": [1.0, 2.5]}
-    named = one | {"inputs": {"number": [0.1]}}
+    signature = {"signature_name": "one"}
+    assert predict(server, signature | {"instances": [1, 2.5]}).json() == {
+        "predictions": [1.0, 2.5]
+    }
+    assert predict(server, signature | {"inputs": [1, 2.5]}).json() == {"outputs": [1.0, 2.5]}
+    named = signature | {"inputs": {"number": [0.1]}}
     assert predict(server, named).text == '{"outputs": [0.1]}'
 
 
-def test_no_rows_in_no_rows_out(server: Server) -> None:
+def test_a_request_without_rows(server: Server) -> None:
     assert predict(server, {"signature_name": "one", "inputs": []}).json() == {"outputs": []}
     movies = predict(server, {"inputs": {name: [] for name in MOVIE}}, "movies")
     assert movies.json() == {"outputs": {"genres": [], "probabilities": [], "predicted": []}}
 
 
-def test_bytes_come_as_base64(server: Server) -> None:
-    row = {**ALL, "text": {"b64": base64.b64encode(b"\xff\x00").decode()}}
+def test_bytes_are_base64(server: Server) -> None:
+    row = {**ROW, "text": {"b64": base64.b64encode(b"\xff\x00").decode()}}
     [answer] = predict(server, {"instances": [row]}).json()["predictions"]
     assert answer["text_bytes"] == {"b64": "/wA="}
 
 
-def test_numbers_that_json_does_not_know_pass(server: Server) -> None:
+def test_nan_and_infinity(server: Server) -> None:
     body = b'{"signature_name": "one", "instances": [NaN, Infinity, -Infinity]}'
     first, *others = predict(server, body).json()["predictions"]
     assert math.isnan(first)
@@ -135,8 +139,10 @@ def test_numbers_that_json_does_not_know_pass(server: Server) -> None:
     ("choice", "factor"),
     [("", 3), ("/versions/2", 2), ("/labels/stable", 2), ("/labels/canary", 3)],
 )
-def test_versions_and_labels_choose(server: Server, choice: str, factor: int) -> None:
-    answer = post(server, f"/V1/Models/echo{choice}:Predict", {"instances": [ALL]})
+def test_a_version_can_be_chosen_by_number_or_label(
+    server: Server, choice: str, factor: int
+) -> None:
+    answer = post(server, f"/V1/Models/echo{choice}:Predict", {"instances": [ROW]})
     assert answer.json()["predictions"][0]["whole"] == 7 * factor
 
 
@@ -161,9 +167,9 @@ def test_status(server: Server) -> None:
 
 
 def test_metadata(server: Server) -> None:
-    found = get(server, "/v1/models/echo/versions/2/metadata").json()
-    assert found["model_spec"] == {"name": "echo", "version": "2", "signature_name": ""}
-    signatures = found["metadata"]["signature_def"]["signature_def"]
+    metadata = get(server, "/v1/models/echo/versions/2/metadata").json()
+    assert metadata["model_spec"] == {"name": "echo", "version": "2", "signature_name": ""}
+    signatures = metadata["metadata"]["signature_def"]["signature_def"]
     assert {"serving_default", "one", "slow"} <= set(signatures)
     number = signatures["one"]["inputs"]["number"]
     assert number["dtype"] == "DT_FLOAT"
@@ -192,18 +198,18 @@ ERRORS: list[tuple[str, Any, int, str]] = [
     ("echo:predict", {"inputs": {"text": ["a"]}}, 400, "Missing named input: flag in 'inputs' "),
     (
         "echo:predict",
-        {"instances": [{**ALL, "whole": "7"}]},
+        {"instances": [{**ROW, "whole": "7"}]},
         400,
         "Failed to process element: 0 key: whole of 'instances' list. Error: INVALID_ARGUMENT: "
         'JSON Value: "7" Type: String is not of expected type: int64',
     ),
-    ("echo:predict", {"instances": [{**ALL, "whole": 2**63}]}, 400, "Failed to process element: "),
-    ("echo:predict", {"instances": [{**ALL, "number": [1e39]}]}, 400, "Failed to process element"),
-    ("echo:predict", {"instances": [{**ALL, "text": {"b64": "!"}}]}, 400, "Failed to process elem"),
-    ("echo:predict", {"instances": [{**ALL, "other": 1}]}, 400, "Failed to process element: 0 key"),
-    ("echo:predict", {"instances": [{**ALL, "number": [[1], 2]}]}, 400, "Failed to process elemen"),
-    ("echo:predict", {"instances": [ALL, {**ALL, "number": [1, 2]}]}, 400, "Failed to process ele"),
-    ("echo:predict", {"instances": [ALL, 1]}, 400, "Expecting object but got list at item 1 of "),
+    ("echo:predict", {"instances": [{**ROW, "whole": 2**63}]}, 400, "Failed to process element: "),
+    ("echo:predict", {"instances": [{**ROW, "number": [1e39]}]}, 400, "Failed to process element"),
+    ("echo:predict", {"instances": [{**ROW, "text": {"b64": "!"}}]}, 400, "Failed to process elem"),
+    ("echo:predict", {"instances": [{**ROW, "other": 1}]}, 400, "Failed to process element: 0 key"),
+    ("echo:predict", {"instances": [{**ROW, "number": [[1], 2]}]}, 400, "Failed to process elemen"),
+    ("echo:predict", {"instances": [ROW, {**ROW, "number": [1, 2]}]}, 400, "Failed to process ele"),
+    ("echo:predict", {"instances": [ROW, 1]}, 400, "Expecting object but got list at item 1 of "),
     (
         "echo:predict",
         {"instances": [{"text": "a"}]},
@@ -213,11 +219,11 @@ ERRORS: list[tuple[str, Any, int, str]] = [
     ),
     (
         "echo:predict",
-        {"signature_name": "x", "instances": [ALL]},
+        {"signature_name": "x", "instances": [ROW]},
         400,
         'Serving signature name: "x" not found in signature def',
     ),
-    ("echo:predict", {"signature_name": 1, "instances": [ALL]}, 400, "JSON Value: {"),
+    ("echo:predict", {"signature_name": 1, "instances": [ROW]}, 400, "JSON Value: {"),
     ("echo:predict", {"signature_name": "one", "inputs": 1.5}, 400, "Tensor number has shape []"),
     ("foo:predict", {"instances": [1]}, 404, "Servable not found for request: Latest(foo)"),
     (
@@ -244,18 +250,18 @@ ERRORS: list[tuple[str, Any, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "body", "status", "words"), ERRORS)
-def test_errors(server: Server, path: str, body: Any, status: int, words: str) -> None:
+@pytest.mark.parametrize(("path", "body", "status", "message"), ERRORS)
+def test_errors(server: Server, path: str, body: Any, status: int, message: str) -> None:
     answer = post(server, f"/v1/models/{path}", body)
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"]
-    assert answer.json()["error"].startswith(words)
+    assert answer.json()["error"].startswith(message)
     assert "Graph execution error" not in answer.text
-    assert predict(server, {"instances": [ALL]}).status_code == 200
+    assert predict(server, {"instances": [ROW]}).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "words"),
+    ("path", "status", "message"),
     [
         ("/v1/models/foo", 404, "Could not find any versions of model foo"),
         ("/v1/models/echo/versions/9", 404, "Could not find version 9 of model echo"),
@@ -265,9 +271,9 @@ def test_errors(server: Server, path: str, body: Any, status: int, words: str) -
         ("/v1/models/foo/metadata", 404, "Servable not found for request: Latest(foo)"),
     ],
 )
-def test_errors_of_questions(server: Server, path: str, status: int, words: str) -> None:
+def test_errors_of_get_requests(server: Server, path: str, status: int, message: str) -> None:
     answer = get(server, path)
-    assert (answer.status_code, answer.json()) == (status, {"error": words})
+    assert (answer.status_code, answer.json()) == (status, {"error": message})
 
 
 def test_a_path_outside_v1_is_not_json(server: Server) -> None:
@@ -275,22 +281,22 @@ def test_a_path_outside_v1_is_not_json(server: Server) -> None:
     assert (answer.status_code, answer.text) == (404, "Not Found")
 
 
-def test_a_plot_of_ten_megabytes_is_answered(server: Server) -> None:
+def test_a_plot_of_ten_megabytes(server: Server) -> None:
     body = {"instances": [{**MOVIE, "plot": "word " * (2 << 20)}]}
     assert predict(server, body, "movies").status_code == 200
 
 
-def test_a_body_above_the_limit_is_refused(server: Server) -> None:
+def test_a_body_above_the_limit_is_rejected(server: Server) -> None:
     answer = predict(server, b" " * (17 << 20))
     assert (answer.status_code, answer.json()) == (
         413,
         {"error": f"The body is larger than {16 << 20} bytes"},
     )
-    assert predict(server, {"instances": [ALL]}).status_code == 200
+    assert predict(server, {"instances": [ROW]}).status_code == 200
 
 
-def test_figures_by_the_names_of_tensorflow_serving(server: Server, folder: Path) -> None:
-    predict(server, {"instances": [ALL]})
+def test_metrics_have_the_names_of_tensorflow_serving(server: Server, directory: Path) -> None:
+    predict(server, {"instances": [ROW]})
     predict(server, {}, "movies")
     predict(server, {"instances": [1]}, "made-up-name")
     page = get(server, "/monitoring/prometheus/metrics").text
@@ -298,6 +304,6 @@ def test_figures_by_the_names_of_tensorflow_serving(server: Server, folder: Path
     assert f'{count}{{model_name="echo",status="OK"}}' in page
     assert f'{count}{{model_name="movies",status="INVALID_ARGUMENT"}}' in page
     assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="REST"' in page
-    path = json.dumps(str(folder / "movies" / "1"))
+    path = json.dumps(str(directory / "movies" / "1"))
     assert f'saved_model:load_attempt_count{{model_path={path},status="success"}} 1.0' in page
     assert "made-up-name" not in page

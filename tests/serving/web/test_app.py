@@ -65,7 +65,7 @@ def test_a_table_is_answered(page: httpx.Client) -> None:
     told = page.post("/api/table", json={"csv": text}).json()
     assert [row["error"] for row in told["rows"]] == [
         "",
-        "year: expected a number, not 'last'",
+        "year: expected a number, got 'last'",
         "",
     ]
     assert [row["title"] for row in told["rows"]] == ["A", "", "C"]
@@ -90,8 +90,8 @@ def test_a_table_from_a_spreadsheet_is_read(page: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("path", "content", "status", "error"),
     [
-        ("predict", b'{"year": "last"}', 400, "year: expected a number, not 'last'"),
-        ("predict", b'{"titel": "A"}', 400, "titel: no such field; did you mean title?"),
+        ("predict", b'{"year": "last"}', 400, "year: expected a number, got 'last'"),
+        ("predict", b'{"titel": "A"}', 400, "titel: unknown field. Did you mean title?"),
         ("predict", b"{", 400, "the request is not JSON"),
         ("predict", b"[" * 100_000, 400, "the request is not JSON"),
         ("explain", b"[]", 400, "expected a JSON object with the fields of a movie"),
@@ -100,7 +100,7 @@ def test_a_table_from_a_spreadsheet_is_read(page: httpx.Client) -> None:
         ("table", b'{"csv": 7}', 400, 'expected {"csv": "..."}'),
         ("table", b'{"csv": " "}', 400, "the table is empty: paste a header"),
         ("table", b'{"csv": "title"}', 400, "the table has a header and no movies"),
-        ("table", b'{"csv": "titel\\nA"}', 400, "the table: column 'titel': no such field;"),
+        ("table", b'{"csv": "titel\\nA"}', 400, "the table: column 'titel': unknown field."),
     ],
 )
 def test_a_mistake_is_told_in_plain_words(
@@ -145,7 +145,7 @@ def test_a_server_that_is_away_is_told_and_found_again(tmp_path: Path) -> None:
             assert "other" in answer.json()["error"]
             assert httpx.post(f"{url}/api/predict", json={}).status_code == 502
     with running_page(["--rest-url", f"http://127.0.0.1:{port}"]) as url:
-        wanted = f"no server answers at http://127.0.0.1:{port}; is it running there?"
+        wanted = f"no server answers at http://127.0.0.1:{port}. Is it running?"
         for answer in (httpx.get(f"{url}/api/status"), httpx.post(f"{url}/api/predict", json={})):
             assert answer.status_code == 503
             assert answer.json()["error"] == wanted
@@ -158,7 +158,7 @@ def test_a_taken_port_is_told(page: httpx.Client, capsys: pytest.CaptureFixture[
     assert main(["web", "--port", str(page.base_url.port)]) == 75
     assert capsys.readouterr().err == (
         f"error: the web page cannot listen on 127.0.0.1:{page.base_url.port}: Address already in "
-        "use; choose another address or port\n"
+        "use. Choose another address or port.\n"
     )
     assert main(["web", "--port", "65536"]) == 2
     assert "cannot listen on 127.0.0.1:65536: " in capsys.readouterr().err

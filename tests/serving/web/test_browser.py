@@ -119,7 +119,7 @@ def test_all_of_it_works_from_the_keyboard(page: Page) -> None:
 def test_a_mistake_is_told_beside_its_field(page: Page) -> None:
     page.get_by_label("Year").fill("last year")
     submit(page)
-    expect(page.get_by_role("alert")).to_have_text("Year: expected a number, not 'last year'.")
+    expect(page.get_by_role("alert")).to_have_text("Year: expected a number, got 'last year'.")
     year = page.get_by_label("Year")
     expect(year).to_be_focused()
     expect(year).to_have_attribute("aria-invalid", "true")
@@ -153,7 +153,7 @@ def test_a_table_is_answered_and_downloaded(page: Page, tmp_path: Path) -> None:
     rows = page.locator("#many-table tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text("Nosferatu")
-    expect(rows.last).to_contain_text("Not answered: year: expected a number, not 'nineteen'")
+    expect(rows.last).to_contain_text("Not answered: year: expected a number, got 'nineteen'")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download as CSV").click()
     assert download.value.suggested_filename == "genres.csv"
@@ -161,12 +161,12 @@ def test_a_table_is_answered_and_downloaded(page: Page, tmp_path: Path) -> None:
     with (tmp_path / "genres.csv").open(newline="", encoding="utf-8") as file:
         downloaded = list(csv.DictReader(file))
     assert [row["title"] for row in downloaded] == ["Nosferatu", "Stagecoach", ""]
-    assert downloaded[2]["error"] == "year: expected a number, not 'nineteen'"
+    assert downloaded[2]["error"] == "year: expected a number, got 'nineteen'"
     assert all(0 <= float(downloaded[0][name]) <= 1 for name in GENRES)
     page.get_by_label("Movies as CSV").fill("titel\nA\n")
     page.get_by_role("button", name="Find the genres of all").click()
     expect(page.get_by_role("alert")).to_have_text(
-        "The table: column 'titel': no such field; did you mean title?"
+        "The table: column 'titel': unknown field. Did you mean title?"
     )
     expect(page.locator("#many-found")).to_be_hidden()
 
@@ -226,7 +226,7 @@ def test_a_model_server_that_goes_away_is_told(browser: Browser) -> None:
     with running_page(["--grpc", "127.0.0.1:1"]) as address:
         page = browser.new_page()
         page.goto(address)
-        told = "No server answers at 127.0.0.1:1; is it running there?"
+        told = "No server answers at 127.0.0.1:1. Is it running?"
         expect(page.get_by_role("status")).to_have_text(told)
         page.get_by_role("button", name="Only a plot").click()
         expect(page.get_by_role("alert")).to_have_text(told)

@@ -1,4 +1,4 @@
-"""Words that MiniLM's upper layers are not given."""
+"""Function words, which the upper layers do not read."""
 
 import pytest
 
@@ -17,16 +17,16 @@ from transform import minilm
         ("##ing", True),
         ("1944", True),
         ("戦", True),
-        (minilm.BEGIN, True),
-        (minilm.END, True),
+        (minilm.CLS, True),
+        (minilm.SEP, True),
         ("[PAD]", True),
         ("[UNK]", True),
     ],
 )
-def test_content_words(piece: str, content: bool) -> None:
-    assert function_words.content()[minilm.vocabulary().index(piece)] == content
+def test_content_mask(piece: str, content: bool) -> None:
+    assert function_words.content_mask()[minilm.vocabulary().index(piece)] == content
 
 
 def test_every_function_word_is_a_piece() -> None:
-    """A word that MiniLM takes apart would not be found."""
+    """A word that is split into several pieces would not be recognized."""
     assert set(minilm.vocabulary()) >= function_words.FUNCTION_WORDS

@@ -1,4 +1,4 @@
-"""Which pretrained encoders are here."""
+"""The pretrained encoders."""
 
 from dataclasses import replace
 
@@ -8,10 +8,12 @@ from schema.errors import UserError
 from trainer.encoder.pretrained import MINILM
 
 
-def test_what_is_missing_is_named_with_the_command_that_brings_it() -> None:
-    MINILM.require()
-    other = replace(MINILM, name="Other", packages=("no-such-package",), installed_by="make other")
+def test_a_missing_package_is_reported_with_the_install_command() -> None:
+    MINILM.check_installed()
+    other = replace(
+        MINILM, name="Other", packages=("no-such-package",), install_command="make other"
+    )
     with pytest.raises(UserError, match=r"Other is not installed: .* no-such-package .*make other"):
-        other.require()
+        other.check_installed()
     with pytest.raises(UserError, match="Other is not installed"):
-        other.weights()
+        other.load_weights()

@@ -141,11 +141,11 @@ def test_served_features_are_the_trained_ones(
 
     assert set(trained) == {
         *xf.ID_FEATURES,
-        *xf.TEXTS,
+        *xf.TEXT_FEATURES,
         xf.NUMBERS,
         xf.NUMBERS_MISSING,
         xf.LABEL,
-        *xf.SLICES,
+        *xf.SLICE_KEYS,
         xf.SPLIT_GROUP,
     }
     for name, values in trained.items():
@@ -364,7 +364,7 @@ def test_each_encoder_trains_and_exports(
     hparams = HParams(**SHIPPED_BUT_SMALL | of)
     try:
         if hparams.reads_sentences:
-            ENCODERS[sentences].require()
+            ENCODERS[sentences].check_installed()
     except UserError as error:
         pytest.skip(str(error))
     run.run_fn(

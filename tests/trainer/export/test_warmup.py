@@ -10,7 +10,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from schema import features as raw
 from schema.names import WARMUP_FILE
 from serving.server import ServerConfig
-from tests.data.served import running
+from tests.data.model_server import run_server
 from tests.data.tiny_model import PARSED, save_tiny_model
 from trainer.export import warmup
 
@@ -51,7 +51,7 @@ def test_a_server_answers_every_request_of_it(
 ) -> None:
     with (
         caplog.at_level(logging.INFO, "serving"),
-        running(ServerConfig(model_name="movies", model_base_path=tmp_path)) as server,
+        run_server(ServerConfig(model_name="movies", model_base_path=tmp_path)) as server,
     ):
-        assert server.models.available()
-    assert "version 1 of model movies is served" in caplog.text
+        assert server.model_manager.all_available()
+    assert "model movies: serving version 1" in caplog.text

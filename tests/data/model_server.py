@@ -1,4 +1,4 @@
-"""Small real SavedModels to be served, and how the tests ask a server about them."""
+"""Small SavedModels for tests of the model server, and functions that call it."""
 
 import json
 import os
@@ -25,7 +25,7 @@ MOVIE: dict[str, Any] = {
 
 
 class Echo(tf.Module):
-    """Answers with what it was asked, times the number of its version."""
+    """A model that returns its inputs, and `whole` multiplied by the number of the version."""
 
     def __init__(self, version: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Echo(tf.Module):
             tf.TensorSpec([None], tf.bool, "flag"),
         ]
     )
-    def all(self, text: Any, number: Any, whole: Any, flag: Any) -> dict[str, tf.Tensor]:
+    def echo_all(self, text: Any, number: Any, whole: Any, flag: Any) -> dict[str, tf.Tensor]:
         return {
             "text": text,
             "text_bytes": text,
@@ -49,41 +49,41 @@ class Echo(tf.Module):
         }
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "number")])
-    def one(self, number: Any) -> dict[str, tf.Tensor]:
+    def echo_number(self, number: Any) -> dict[str, tf.Tensor]:
         return {"number": number}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "seconds")])
     def slow(self, seconds: Any) -> dict[str, tf.Tensor]:
-        def multiplied(matrix: Any) -> tuple[Any]:
+        def square(matrix: Any) -> tuple[Any]:
             return (tf.linalg.matmul(matrix, matrix) / 256.0,)
 
         end = tf.timestamp() + tf.cast(tf.reduce_max(seconds), tf.float64)
         start = (tf.ones([256, 256]),)
-        (matrix,) = tf.while_loop(lambda _: tf.timestamp() < end, multiplied, start)
+        (matrix,) = tf.while_loop(lambda _: tf.timestamp() < end, square, start)
         return {"done": seconds + 0.0 * matrix[0, 0]}
 
 
 def save_echo(base: Path, version: int) -> Path:
-    """Save an `Echo`, whole or not at all, as a version below `base`."""
+    """Save an `Echo` as a version below `base`, complete from the moment it appears."""
     echo = Echo(version)
     part = base / f".{version}"
-    signatures = {"serving_default": echo.all, "one": echo.one, "slow": echo.slow}
+    signatures = {"serving_default": echo.echo_all, "one": echo.echo_number, "slow": echo.slow}
     tf.saved_model.save(echo, str(part), signatures)
     part.rename(base / str(version))
     return base / str(version)
 
 
 def save_scores(base: Path, version: int = 1) -> Path:
-    """Save a model that classifies and regresses `tf.Example`s with a float `x`."""
+    """Save a model that classifies and regresses `tf.Example`s with a float feature `x`."""
     v1 = tf.compat.v1
-    folder = base / str(version)
+    directory = base / str(version)
     with tf.Graph().as_default(), v1.Session() as session:
         examples = v1.placeholder(tf.string, [None], name="examples")
         x = v1.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
         scores = tf.concat([x, x * 2.0], axis=1)
         classes = tf.tile(tf.constant([["small", "large"]]), [tf.shape(x)[0], 1])
         utils = v1.saved_model.signature_def_utils
-        builder = v1.saved_model.builder.SavedModelBuilder(str(folder))
+        builder = v1.saved_model.builder.SavedModelBuilder(str(directory))
         builder.add_meta_graph_and_variables(
             session,
             ["serve"],
@@ -94,20 +94,20 @@ def save_scores(base: Path, version: int = 1) -> Path:
             },
         )
         builder.save()
-    return folder
+    return directory
 
 
-def corrupt(base: Path, version: int) -> Path:
-    """A version that no server can load."""
-    folder = base / str(version)
-    folder.mkdir()
-    (folder / "saved_model.pb").write_bytes(os.urandom(64))
-    return folder
+def save_corrupt_version(base: Path, version: int) -> Path:
+    """Save a version that no server can load."""
+    directory = base / str(version)
+    directory.mkdir()
+    (directory / "saved_model.pb").write_bytes(os.urandom(64))
+    return directory
 
 
 @contextmanager
-def running(config: ServerConfig) -> Iterator[Server]:
-    """A server for as long as the block runs."""
+def run_server(config: ServerConfig) -> Iterator[Server]:
+    """Run a server within the `with` block."""
     server = Server(config)
     try:
         yield server
@@ -115,22 +115,22 @@ def running(config: ServerConfig) -> Iterator[Server]:
         server.stop()
 
 
-def channel(server: Server) -> grpc.Channel:
+def open_channel(server: Server) -> grpc.Channel:
     return grpc.insecure_channel(
         server.grpc_address, [("grpc.max_receive_message_length", -1), ("grpc.enable_retries", 0)]
     )
 
 
-def stub(server: Server) -> Any:
-    return prediction_service_pb2_grpc.PredictionServiceStub(channel(server))
+def prediction_stub(server: Server) -> Any:
+    return prediction_service_pb2_grpc.PredictionServiceStub(open_channel(server))
 
 
-def management(server: Server) -> Any:
-    return model_service_pb2_grpc.ModelServiceStub(channel(server))
+def model_service_stub(server: Server) -> Any:
+    return model_service_pb2_grpc.ModelServiceStub(open_channel(server))
 
 
-def request_of(model: str, inputs: dict[str, Any], signature: str = "") -> Any:
-    """A PredictRequest; numpy's types are those of the tensors."""
+def predict_request(model: str, inputs: dict[str, Any], signature: str = "") -> Any:
+    """Return a PredictRequest; numpy types become the types of the tensors."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = signature
@@ -140,8 +140,8 @@ def request_of(model: str, inputs: dict[str, Any], signature: str = "") -> Any:
 
 
 def slow_request(seconds: float) -> Any:
-    """Matrices multiplied for so long, however fast the processor is."""
-    return request_of("echo", {"seconds": [float(seconds)]}, "slow")
+    """Return a request that multiplies matrices for the given time on any processor."""
+    return predict_request("echo", {"seconds": [float(seconds)]}, "slow")
 
 
 def post(server: Server, path: str, body: Any) -> httpx.Response:

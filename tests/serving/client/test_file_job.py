@@ -1,0 +1,203 @@
+"""Tests of file jobs with the embedded server: order of rows, rejected rows and resuming."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from schema.errors import UserError
+from schema.genres import GENRES
+from serving.client import Client, ModelSpec, ServerError, predict
+from serving.client.file_job import FileJob, JobProgress, can_resume, run_job
+from tests.data.tiny_server import Served, serving_tiny_model
+
+
+def write_movies(path: Path, count: int, invalid: tuple[int, ...] = ()) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["tconst", "title", "plot", "year"])
+        for number in range(1, count + 1):
+            year = "last" if number in invalid else 1900 + number % 100
+            writer.writerow([f"tt{number:07d}", f"Movie {number}", "bees " * (number % 9), year])
+    return path
+
+
+def new_job(
+    directory: Path, count: int = 200, invalid: tuple[int, ...] = (), output: str = "out.csv"
+) -> FileJob:
+    return FileJob(
+        source=write_movies(directory / "movies.csv", count, invalid),
+        output=directory / output,
+        rejects=directory / f"{output}.rejects",
+        rows_per_request=8,
+    )
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def probabilities(row: dict[str, str]) -> dict[str, float]:
+    return {name: float(row[name]) for name in GENRES}
+
+
+def ignore_progress(progress: JobProgress, bytes_read: int, size: int) -> None:
+    """Ignore the progress of a job."""
+
+
+@pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
+def test_predictions_are_in_the_order_of_rows(
+    served: Served, tmp_path: Path, protocol: int
+) -> None:
+    job = new_job(tmp_path, invalid=(17, 200))
+    steps: list[JobProgress] = []
+    with Client(served.both[protocol]) as client:
+        total = run_job(job, client, lambda progress, *_: steps.append(progress))
+        [third] = client.predict([{"title": "Movie 3", "plot": "bees " * 3, "year": 1903}])
+    rows = read_csv(job.output)
+    expected = [number for number in range(1, 201) if number not in (17, 200)]
+    assert [int(row["row"]) for row in rows] == expected
+    assert [row["tconst"] for row in rows] == [f"tt{number:07d}" for number in expected]
+    assert rows[2]["predicted"] == "|".join(third.predicted_genres)
+    expected_probabilities = {genre.name: genre.probability for genre in third.genres}
+    assert probabilities(rows[2]) == pytest.approx(expected_probabilities, abs=2e-6)
+    assert [json.loads(line) for line in job.rejects.read_text().splitlines()] == [
+        {"row": n, "line": n + 1, "field": "year", "reason": "expected a number, got 'last'"}
+        for n in (17, 200)
+    ]
+    assert (total.rows, total.rejected) == (200, 2)
+    assert [step.rows for step in steps] == list(range(8, 201, 8))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "movies.csv",
+        "out.csv",
+        "out.csv.rejects",
+    ]
+
+
+def test_output_as_json_lines(served: Served, tmp_path: Path) -> None:
+    job = new_job(tmp_path, 10, output="out.jsonl")
+    with Client(served.grpc) as client:
+        run_job(job, client, ignore_progress)
+    records = [json.loads(line) for line in job.output.read_text().splitlines()]
+    assert [record["row"] for record in records] == list(range(1, 11))
+    assert records[0]["tconst"] == "tt0000001"
+    assert list(records[0]["probabilities"]) == list(GENRES)
+    assert not job.rejects.exists()
+
+
+def test_a_job_is_resumed_after_a_server_failure(tmp_path: Path) -> None:
+    job = new_job(tmp_path, invalid=(3, 150))
+    with serving_tiny_model(tmp_path) as served, Client(served.rest, timeout=2) as client:
+        # Warm up the server, because its first response may take longer than the timeout.
+        predict([{}], served.rest)
+
+        def stop_half_way(progress: JobProgress, bytes_read: int, size: int) -> None:
+            if progress.rows == 96:
+                served.server.stop()
+
+        with pytest.raises(ServerError, match=r"no server answers|not answer in time"):
+            run_job(job, client, stop_half_way)
+    assert can_resume(job.output)
+    assert not job.output.exists()
+    rows_done: list[int] = []
+    with serving_tiny_model(tmp_path) as served, Client(served.rest) as client:
+        resumed = replace(job, resume=True)
+        run_job(resumed, client, lambda progress, *_: rows_done.append(progress.rows))
+        assert rows_done[0] > 96
+        whole = replace(job, output=tmp_path / "whole.csv", rejects=tmp_path / "whole.rejects")
+        run_job(whole, client, ignore_progress)
+    # The last digit depends on which rows the server joins in a batch.
+    for row, again in zip(read_csv(job.output), read_csv(whole.output), strict=True):
+        assert row | dict.fromkeys(GENRES) == again | dict.fromkeys(GENRES)
+        assert probabilities(row) == pytest.approx(probabilities(again), abs=2e-6)
+    assert job.rejects.read_bytes() == whole.rejects.read_bytes()
+    assert not can_resume(job.output)
+
+
+@pytest.mark.parametrize(
+    ("signal_", "status", "stderr"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL, ""),
+        (signal.SIGINT, 130, "interrupted; the same command with --resume continues\n"),
+    ],
+)
+def test_a_job_is_resumed_after_a_signal(
+    served: Served, tmp_path: Path, signal_: signal.Signals, status: int, stderr: str
+) -> None:
+    job = new_job(tmp_path, 4000, invalid=(5, 3999))
+    command = [sys.executable, "-m", "cli", "predict", "--server", served.grpc]
+    command += ["--requests", "1", "--rows-per-request", "1", str(job.source)]
+    output_option = ["--output", str(job.output)]
+    with subprocess.Popen([*command, *output_option], stderr=subprocess.PIPE, text=True) as process:
+        progress = tmp_path / "out.csv.progress"
+        deadline = time.monotonic() + 60
+        while not progress.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal_)
+        assert process.communicate()[1] == stderr
+    assert process.returncode == status
+    rows_done = json.loads(progress.read_text())["progress"]["rows"]
+    assert 0 < rows_done < 4000
+    command[-5:-1] = []
+    resumed = subprocess.run(
+        [*command, *output_option, "--resume"], capture_output=True, text=True, check=False
+    )
+    assert (resumed.returncode, resumed.stderr) == (3, "")
+    assert resumed.stdout == (
+        f"{job.output}: 3,998 of 4,000 rows; {job.rejects} lists the other rows and the reasons\n"
+    )
+    rows = job.output.read_text().splitlines()[1:]
+    assert [int(row.partition(",")[0]) for row in rows] == [
+        number for number in range(1, 4001) if number not in (5, 3999)
+    ]
+    assert len(job.rejects.read_text().splitlines()) == 2
+
+
+def test_a_job_is_resumed_only_with_the_same_input(served: Served, tmp_path: Path) -> None:
+    job = replace(new_job(tmp_path), resume=True)
+    with Client(served.grpc) as client:
+        with pytest.raises(UserError, match=r"out\.csv\.progress: not found"):
+            run_job(job, client, ignore_progress)
+        progress = tmp_path / "out.csv.progress"
+        progress.write_text("{")
+        with pytest.raises(UserError, match="the file is damaged"):
+            run_job(job, client, ignore_progress)
+        saved = {"rows": 8, "rejected": 0, "output": 10, "rejects": 0}
+        progress.write_text(json.dumps({"input": {"source": "other"}, "progress": saved}))
+        with pytest.raises(
+            UserError, match=r"movies\.csv: .* have changed since the interrupted job"
+        ):
+            run_job(job, client, ignore_progress)
+
+
+def test_a_wrong_model_is_not_reported_as_an_invalid_row(served: Served, tmp_path: Path) -> None:
+    job = new_job(tmp_path)
+    with (
+        Client(served.grpc, ModelSpec("others")) as client,
+        pytest.raises(
+            ServerError, match=r"cannot serve the requested model others.*Latest\(others\)"
+        ),
+    ):
+        run_job(job, client, ignore_progress)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["movies.csv"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"output": Path("out.xlsx")}, "expected a file name that ends in"),
+        ({"rejects": Path("movies.csv")}, "three different files"),
+        ({"keep": ("row",)}, "--keep row: the output already has a column"),
+    ],
+)
+def test_invalid_jobs(change: dict[str, object], message: str) -> None:
+    valid = FileJob(Path("movies.csv"), Path("out.csv"), Path("out.csv.rejects"))
+    with pytest.raises(UserError, match=message):
+        replace(valid, **change)  # type: ignore[arg-type]
