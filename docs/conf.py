@@ -30,6 +30,7 @@ myst_enable_extensions = ["colon_fence"]
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
+napoleon_use_ivar = True
 # Single backquotes in docstrings mark code, as in Markdown.
 default_role = "code"
 
