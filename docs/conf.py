@@ -25,6 +25,19 @@ extensions = [
 source_suffix = {".md": "markdown"}
 html_theme = "furo"
 html_title = "ordained"
+html_static_path = ["_static"]
+# Browsers load Mermaid when they show a page; the build needs no network.
+html_js_files = [
+    (
+        "https://cdn.jsdelivr.net/npm/mermaid@11.17.2/dist/mermaid.min.js",
+        {
+            "defer": "defer",
+            "crossorigin": "anonymous",
+            "integrity": "sha384-EOXBFmc3gx5mb+vn0vPvvGqACToJD24hhacX5Yx+8NUUQrHIle/Qi5Bg9o3zKwW2",
+        },
+    ),
+    ("diagrams.js", {"defer": "defer"}),
+]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 autodoc_member_order = "bysource"
@@ -49,7 +62,7 @@ def _without_standard_error() -> Iterator[None]:
 
 
 def setup(app: Sphinx) -> None:
-    """Show Mermaid diagrams as text, and import what the API reference documents."""
+    """Accept Mermaid as a language, and import what the API reference documents."""
     app.add_lexer("mermaid", TextLexer)
     with _without_standard_error():
         for module in ("dashboards.interactive", "pipeline.pipeline"):
