@@ -42,14 +42,14 @@ def _measure(options: argparse.Namespace) -> None:
     import tensorflow as tf
 
     from ingest.plots import Plot, find_plots, read_plots
-    from trainer.data import TextPieces
+    from trainer.data import TitlePlotTokenizer
     from trainer.encoder.sentence import SentenceEncoder
     from trainer.hparams import HParams
 
     heading = origin("benchmarks.encoder")
     read = read_plots(find_plots(options.data), lambda _: None)
     texts = [plot.text for plot in islice((p for p in read if isinstance(p, Plot)), options.plots)]
-    pieces = TextPieces()
+    pieces = TitlePlotTokenizer()
     batches = [
         pieces(tf.fill([len(some)], ""), tf.constant(some))
         for some in (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
@@ -59,7 +59,7 @@ def _measure(options: argparse.Namespace) -> None:
     signature = [tf.TensorSpec([None, None], tf.int32)]
     encoders, vectors = {}, {}
     for dtype in ("float32", "bfloat16"):
-        encoder = SentenceEncoder.from_hparams(hparams.changed({"precision": dtype}))
+        encoder = SentenceEncoder.from_hparams(hparams.updated({"precision": dtype}))
         encoders[dtype] = tf.function(encoder.call, input_signature=signature)
         found = np.concatenate([encoders[dtype](batch).numpy() for batch in batches])
         vectors[dtype] = found / np.linalg.norm(found, axis=1, keepdims=True)

@@ -41,7 +41,7 @@ def describe(result: NodeResult) -> str:
             return f"macro-F1 {metrics['macro_f1']:.3f} on test"
         case Node.TRAINER:
             record = _json(outputs["model_run"] / TRAINING_RECORD_FILE)
-            curve, best = record["history"]["val_macro_f1"], record["best_pass"]
+            curve, best = record["history"]["val_macro_f1"], record["best_epoch"]
             return f"kept epoch {best + 1} of {len(curve)}, macro-F1 {curve[best]:.3f} on eval"
         case Node.EVALUATOR:
             verdict = read_verdict(outputs["blessing"])

@@ -178,7 +178,7 @@ def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
             strategy_class=LatestIfAny,
             best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
         ).with_id(Node.BEST_HYPERPARAMETERS.value)
-    trial = config.hparams.changed({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
+    trial = config.hparams.updated({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
     return tfx.components.Tuner(
         tuner_fn="trainer.tune.tuner_fn",
         custom_config={

@@ -11,6 +11,8 @@ _NO_GAIN: Final = "is gone: measured without it, the model was no worse (docs/ex
 _CHANGES: Final = {
     "hparams.text_encoder": "is now word_encoder and sentence_encoder",
     "hparams.people_folds": "is now called hparams.folds",
+    "hparams.people_prior": "is now called hparams.people_smoothing",
+    "hparams.finetuning_rate": "is now called hparams.finetuning_learning_rate",
     **{
         f"hparams.{name}": _NO_GAIN
         for name in (

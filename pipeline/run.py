@@ -71,7 +71,7 @@ def run(
         with console.status("reading the settings …"):
             loaded = configuration.load(data.resolve(), output, config_files, **options)
             config, notes = earlier_search.resolved(loaded)
-            if config.hparams.reads_sentences:
+            if config.hparams.has_sentence_encoder:
                 ENCODERS[config.hparams.sentence_encoder].check_installed()
             token = versions.destination_token(config.model_directory)
             pipeline = create_pipeline(config, token)

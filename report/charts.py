@@ -184,11 +184,11 @@ def slices(found: Sequence[Slice], names: Sequence[str], least: int) -> go.Figur
 def learning_curves(
     history: Mapping[str, Sequence[float]], kept: int
 ) -> tuple[go.Figure, go.Figure]:
-    """Losses, and scores, of each pass of the training.
+    """Losses, and scores, of each epoch of the training.
 
     Args:
-        history: learning curves by name, one value a pass.
-        kept: index of the pass whose weights were kept.
+        history: learning curves by name, one value per epoch.
+        kept: index of the epoch whose weights were kept.
     """
     losses = {"loss": ("training loss", BASELINE), "val_loss": ("loss on eval", MODEL)}
     scores = {
@@ -263,10 +263,10 @@ def _curves(
     figure = go.Figure()
     for key, (name, colour) in lines.items():
         if values := history.get(key):
-            passes = list(range(1, len(values) + 1))
-            hover = f"pass %{{x}}: {name} %{{y:.4f}}<extra></extra>"
-            _line(figure, name, passes, values, hover, "lines+markers", color=colour)
-    _axes(figure, "pass over the training split", unit)
+            epochs = list(range(1, len(values) + 1))
+            hover = f"epoch %{{x}}: {name} %{{y:.4f}}<extra></extra>"
+            _line(figure, name, epochs, values, hover, "lines+markers", color=colour)
+    _axes(figure, "epoch", unit)
     figure.update_xaxes(dtick=1)
     figure.update_layout(height=300, legend=_LEGEND, margin=_MARGIN)
     figure.add_vline(x=kept + 1, line={"color": FLOOR, "width": 1, "dash": "dash"})

@@ -126,11 +126,11 @@ class Training:
     """How the model was trained, as `training.json` has it.
 
     Attributes:
-        history: learning curves by name, one value for each pass.
+        history: learning curves by name, one value per epoch.
         parameters: number of the model's parameters.
-        seconds_before: duration of an earlier training's fine-tuning of the sentence encoder, if
-            its result was used.
-        best_pass: index of the pass whose weights were kept.
+        cached_finetuning_seconds: Duration of an earlier training's fine-tuning of the sentence
+            encoder if its weights were used; else 0.
+        best_epoch: Index of the epoch whose weights were kept.
     """
 
     hparams: Mapping[str, Any]
@@ -138,8 +138,8 @@ class Training:
     parameters: int
     seconds: float
     versions: Mapping[str, str]
-    seconds_before: float = 0.0
-    best_pass: int = 0
+    cached_finetuning_seconds: float = 0.0
+    best_epoch: int = 0
 
     @property
     def encoders(self) -> str:

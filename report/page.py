@@ -141,7 +141,7 @@ def _environment() -> jinja2.Environment:
 def _figures(facts: Facts) -> dict[str, go.Figure]:
     """All charts of the page, by the names that the templates place them by."""
     movies = facts.movies
-    losses, scores = charts.learning_curves(facts.training.history, facts.training.best_pass)
+    losses, scores = charts.learning_curves(facts.training.history, facts.training.best_epoch)
     found = {
         "f1": charts.f1_by_genre(facts.verdict.genres),
         "confusion": charts.confusion(movies, GENRES),

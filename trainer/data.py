@@ -1,4 +1,4 @@
-"""Transformed examples as rows and batches of model inputs."""
+"""Transformed examples as rows in memory and as batches of model inputs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,158 +15,182 @@ from transform import features as xf
 from transform import minilm
 from transform.wordpiece import WordPieceTokenizer, basic_tokenize
 
-MAX_IDS: Final[dict[str, int]] = {
+MAX_IDS_PER_FEATURE: Final[dict[str, int]] = {
     xf.PLOT_NGRAMS: 500,
     xf.TITLE_WORDS: 20,
     **dict.fromkeys(xf.PEOPLE_IDS.values(), 20),
 }
-"""Number of ids that the model reads of a feature; the words of plots are cut in Transform."""
+"""Largest number of ids that the model reads of a feature. Transform already truncates
+`plot_words`."""
 
 PIECES: Final = "pieces"
-"""Input with the word pieces of title and plot, one text for the sentence encoder."""
+"""Name of the input with the word pieces of title and plot; int32 [N, longest], padded with 0."""
 
 MAX_PIECES: Final = 256
-"""Number of word pieces that the encoder reads of title and plot together, marks included."""
+"""Largest number of word pieces of title and plot together, `[CLS]` and `[SEP]` included."""
 
 MAX_TITLE_PIECES: Final = 24
-"""Number of word pieces that it reads of the title, without marks."""
+"""Largest number of word pieces of the title, without `[CLS]` and `[SEP]`."""
 
 Inputs = dict[str, tf.Tensor]
 
 
-class TextPieces(tf.Module):
-    """Title and plot as word pieces for the sentence encoder, see `transform.minilm`.
+class TitlePlotTokenizer(tf.Module):
+    """Tokenizer of title and plot into the word pieces that the sentence encoder reads.
 
-    They are one text of two parts, as BERT reads pairs (Devlin et al. 2019, arXiv:1810.04805), so
-    that the plot is read in the light of the title.
+    Title and plot become one text of two segments, `[CLS] title [SEP] plot [SEP]`, as BERT reads
+    sentence pairs (Devlin et al. 2019, arXiv:1810.04805). So the encoder reads the plot in the
+    context of the title.
     """
 
     def __init__(self) -> None:
         super().__init__()
         vocabulary = minilm.vocabulary()
-        self.pieces = WordPieceTokenizer(vocabulary)
-        self.begin, self.end = (vocabulary.index(mark) for mark in (minilm.CLS, minilm.SEP))
+        self.tokenizer = WordPieceTokenizer(vocabulary)
+        self.begin_id, self.end_id = map(vocabulary.index, (minilm.CLS, minilm.SEP))
 
     def __call__(self, titles: tf.Tensor, plots: tf.Tensor) -> tf.Tensor:
-        """Take texts, string [N] each, apart into int32 [N, longest], at most `MAX_PIECES` long.
+        """Return the ids of the word pieces of each movie.
 
-        The ids are those of begin, title, end, plot, end; 0 is padding.
+        Args:
+            titles: string [N].
+            plots: string [N].
+
+        Returns:
+            int32 [N, longest], padded with 0; at most `MAX_PIECES` columns.
         """
-        title = self.pieces.tokenize(basic_tokenize(titles))[:, :MAX_TITLE_PIECES]
-        plot = self.pieces.tokenize(basic_tokenize(plots))
-        one = tf.ones([tf.size(plots), 1], tf.int64)
-        both = tf.concat([self.begin * one, title, self.end * one, plot], axis=1)
-        ids = tf.concat([both[:, : MAX_PIECES - 1], self.end * one], axis=1)
+        title = self.tokenizer.tokenize(basic_tokenize(titles))[:, :MAX_TITLE_PIECES]
+        plot = self.tokenizer.tokenize(basic_tokenize(plots))
+        ones = tf.ones([tf.size(plots), 1], tf.int64)
+        text = tf.concat([self.begin_id * ones, title, self.end_id * ones, plot], axis=1)
+        ids = tf.concat([text[:, : MAX_PIECES - 1], self.end_id * ones], axis=1)
         return tf.cast(ids.to_tensor(), tf.int32)
 
 
-def without_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
-    """Texts without the titles of the rows that are chosen, as if these were not known.
+def mask_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
+    """Remove the titles of some rows, so that these read like rows with an unknown title.
 
-    `pieces` are int32 [N, varying], as `TextPieces` gives them, without padding; `rows` bool [N].
+    Args:
+        pieces: int32 [N, varying]. Word pieces from `TitlePlotTokenizer`, without padding.
+        rows: bool [N]. True for each row whose title is removed.
+
+    Returns:
+        int32 [N, varying].
     """
-    end = minilm.vocabulary().index(minilm.SEP)
-    places = tf.ragged.range(pieces.row_lengths())
-    ends = pieces.with_flat_values(
-        tf.where(pieces.flat_values == end, places.flat_values, pieces.flat_values.shape[0])
+    end_id = minilm.vocabulary().index(minilm.SEP)
+    positions = tf.ragged.range(pieces.row_lengths())
+    end_positions = pieces.with_flat_values(
+        tf.where(pieces.flat_values == end_id, positions.flat_values, pieces.flat_values.shape[0])
     )
-    title_end = tf.reduce_min(ends, axis=1)[:, tf.newaxis]
-    hidden = (places > 0) & (places < title_end) & rows[:, np.newaxis]
-    return tf.ragged.boolean_mask(pieces, ~hidden)
+    title_end = tf.reduce_min(end_positions, axis=1)[:, tf.newaxis]
+    masked = (positions > 0) & (positions < title_end) & rows[:, np.newaxis]
+    return tf.ragged.boolean_mask(pieces, ~masked)
 
 
 def model_inputs(
-    features: Mapping[str, tf.Tensor | tf.SparseTensor], pieces: TextPieces | None = None
+    features: Mapping[str, tf.Tensor | tf.SparseTensor],
+    tokenizer: TitlePlotTokenizer | None = None,
 ) -> Inputs:
-    """Transformed features as the model reads them; the same in training and in serving.
+    """Convert transformed features to model inputs, both in training and in serving.
 
     Args:
-        features: transformed features by name, lists of ids as SparseTensors [N, longest].
-        pieces: the maker of word pieces; None leaves them out.
+        features: Transformed features by name. Lists of ids are SparseTensors [N, longest].
+        tokenizer: Tokenizer of title and plot; None omits the input `PIECES`.
 
     Returns:
-        int32 [N, longest] for each id feature, each id plus one, so that 0 is padding; the word
-        pieces likewise; the numbers and their missing indicators as float32 [N, 4].
+        Inputs by name: int32 [N, longest] for each feature of ids, each id plus one, padded with
+        0; int32 [N, longest] word pieces; float32 [N, 4] numbers and missing indicators.
     """
     inputs: Inputs = {}
     for name in xf.ID_FEATURES:
-        ids = tf.sparse.to_dense(features[name], default_value=-1)[:, : MAX_IDS.get(name)] + 1
-        inputs[name] = tf.cast(_at_least_one_column(ids), tf.int32)
-    if pieces:
+        ids = tf.sparse.to_dense(features[name], default_value=-1)
+        ids = ids[:, : MAX_IDS_PER_FEATURE.get(name)] + 1
+        inputs[name] = tf.cast(_pad_to_one_column(ids), tf.int32)
+    if tokenizer:
         texts = (tf.reshape(features[name], [-1]) for name in (xf.TITLE_TEXT, xf.PLOT_TEXT))
-        inputs[PIECES] = pieces(*texts)
+        inputs[PIECES] = tokenizer(*texts)
     for name in (xf.NUMBERS, xf.NUMBERS_MISSING):
         inputs[name] = tf.reshape(features[name], [-1, features[name].shape[-1]])
     return inputs
 
 
-def _at_least_one_column(ids: tf.Tensor) -> tf.Tensor:
-    """A column of padding more where a batch has no ids at all, since pooling needs one."""
+def _pad_to_one_column(ids: tf.Tensor) -> tf.Tensor:
+    """Add a column of padding to a batch without any ids, because pooling needs one."""
     return tf.pad(ids, [[0, 0], [0, tf.maximum(1 - tf.shape(ids)[1], 0)]])
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A split in memory: inputs by name, [rows, ...], and labels, float32 [rows, 22].
+    """The rows of a split in memory.
 
-    Lists of ids are int32 RaggedTensors without padding. `transform.features.SPLIT_GROUP`, int64
-    [rows], is among the inputs, though no network reads it.
+    Attributes:
+        inputs: Tensors [rows, ...] by name. Lists of ids are int32 RaggedTensors without padding.
+            `transform.features.SPLIT_GROUP`, int64 [rows], is among them for the assignment of
+            folds; no network reads it.
+        labels: float32 [rows, 22]. 1.0 for each genre of the movie.
     """
 
     inputs: dict[str, tf.Tensor | tf.RaggedTensor]
     labels: np.ndarray
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.labels)
 
-    def log_odds(self) -> np.ndarray:
-        """Log odds of each genre among the rows, finite for none or all of them; float32 [22]."""
+    def genre_log_odds(self) -> np.ndarray:
+        """Return the log odds of each genre, float32 [22], smoothed so that they are finite."""
         movies = self.labels.sum(0)
         return np.log((movies + 0.5) / (len(self) - movies + 0.5)).astype(np.float32)
 
-    def joined(self, more: Mapping[str, np.ndarray | tf.RaggedTensor]) -> "Rows":
-        """These rows with more inputs, each [rows, ...]."""
-        return replace(self, inputs={**self.inputs, **more})
+    def with_inputs(self, inputs: Mapping[str, np.ndarray | tf.RaggedTensor]) -> "Rows":
+        """Return a copy with added or replaced inputs, each [rows, ...]."""
+        return replace(self, inputs={**self.inputs, **inputs})
 
-    def only(self, names: Collection[str]) -> "Rows":
-        """These rows with the inputs of these names alone, as a network wants them."""
+    def select(self, names: Collection[str]) -> "Rows":
+        """Return a copy with only the named inputs."""
         return replace(self, inputs={name: self.inputs[name] for name in names})
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """Batches of `size` rows of one pass as pairs of padded model inputs and labels.
+        """Return a dataset of one epoch with pairs of padded model inputs and labels.
 
-        The last one may be smaller. A seed shuffles the rows, in a new order on each pass. Half
-        precision becomes float32.
+        float16 inputs are cast to float32.
+
+        Args:
+            size: Integer. Number of rows of a batch; the last batch may have fewer.
+            shuffle_seed: Integer. Seed by which rows are shuffled in a new order each epoch; None
+                keeps their order.
         """
         order = tf.data.Dataset.range(len(self))
         if shuffle_seed is not None:
             order = order.shuffle(max(len(self), 1), shuffle_seed, reshuffle_each_iteration=True)
         labels = tf.constant(self.labels)
-        # As tensors they are captured: arrays would be written into the graph, anew for each pass.
+        # A captured array, unlike a tensor, would be copied into the graph again each epoch.
         inputs = {
             name: tf.constant(value) if isinstance(value, np.ndarray) else value
             for name, value in self.inputs.items()
         }
 
-        def pick(rows: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-            picked: Inputs = {}
+        def gather(rows: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
+            batch: Inputs = {}
             for name, value in inputs.items():
-                found = tf.gather(value, rows)
-                if isinstance(found, tf.RaggedTensor):
-                    found = _at_least_one_column(found.to_tensor())
-                picked[name] = tf.cast(found, tf.float32) if found.dtype == tf.float16 else found
-            return picked, tf.gather(labels, rows)
+                values = tf.gather(value, rows)
+                if isinstance(values, tf.RaggedTensor):
+                    values = _pad_to_one_column(values.to_tensor())
+                batch[name] = tf.cast(values, tf.float32) if values.dtype == tf.float16 else values
+            return batch, tf.gather(labels, rows)
 
-        return order.batch(size).map(pick, num_parallel_calls=2).prefetch(2)
+        return order.batch(size).map(gather, num_parallel_calls=2).prefetch(2)
 
 
 def load(
     file_patterns: Sequence[str], tft_output: tft.TFTransformOutput, *, with_pieces: bool = False
 ) -> Rows:
-    """Read all rows of a split from gzipped TFRecord files of transformed examples, in their order.
+    """Read all rows of a split in the order of its sorted files.
 
-    With pieces, titles and plots are taken apart into word pieces too.
+    Args:
+        file_patterns: Patterns of gzipped TFRecord files of transformed examples.
+        tft_output: Output of Transform, which has the feature specification.
+        with_pieces: Boolean. Whether to add the input `PIECES`; False by default.
     """
     spec = tft_output.transformed_feature_spec()
     names = (
@@ -177,38 +201,41 @@ def load(
         xf.SPLIT_GROUP,
         xf.LABEL,
     )
-    wanted = {name: spec[name] for name in names}
-    pieces = TextPieces() if with_pieces else None
+    spec = {name: spec[name] for name in names}
+    tokenizer = TitlePlotTokenizer() if with_pieces else None
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def parse(serialized: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-        parsed = tf.io.parse_example(serialized, wanted)
-        inputs = model_inputs(parsed, pieces)
-        inputs[xf.SPLIT_GROUP] = tf.reshape(parsed[xf.SPLIT_GROUP], [-1])
-        return inputs, tf.reshape(parsed[xf.LABEL], [-1, NUM_GENRES])
+        features = tf.io.parse_example(serialized, spec)
+        inputs = model_inputs(features, tokenizer)
+        inputs[xf.SPLIT_GROUP] = tf.reshape(features[xf.SPLIT_GROUP], [-1])
+        return inputs, tf.reshape(features[xf.LABEL], [-1, NUM_GENRES])
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
     records = tf.data.TFRecordDataset(files, EXAMPLES_COMPRESSION).batch(1024)
     parts: list[dict[str, Any]] = []
     labels = [np.zeros([0, NUM_GENRES], np.float32)]
     for serialized in records:
-        inputs, truth = parse(serialized)
+        inputs, batch_labels = parse(serialized)
         for name, value in inputs.items():
             if value.dtype == tf.int32:
                 inputs[name] = tf.RaggedTensor.from_tensor(value, padding=0)
         parts.append(inputs)
-        labels.append(truth.numpy())
-    names_read = parts[0] if parts else ()
-    together = {name: tf.concat([part[name] for part in parts], 0) for name in names_read}
-    return Rows(together, np.concatenate(labels))
+        labels.append(batch_labels.numpy())
+    input_keys = parts[0] if parts else ()
+    inputs = {name: tf.concat([part[name] for part in parts], 0) for name in input_keys}
+    return Rows(inputs, np.concatenate(labels))
 
 
 def input_names(network: keras.Model) -> list[str]:
-    """Names of the inputs of a network, which accepts no others."""
-    return [one.name for one in network.inputs]
+    """Return the names of a network's inputs."""
+    return [tensor.name for tensor in network.inputs]
 
 
-def inference(network: keras.Model) -> Callable[[dict[str, tf.Tensor]], Any]:
-    """The network as a function of its inputs by name, traced once for all sizes of a batch."""
-    spec = {one.name: tf.TensorSpec(one.shape, one.dtype, one.name) for one in network.inputs}
+def inference_function(network: keras.Model) -> Callable[[dict[str, tf.Tensor]], Any]:
+    """Return the network as a `tf.function` of inputs by name, traced once for all batch sizes."""
+    spec = {
+        tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name)
+        for tensor in network.inputs
+    }
     return tf.function(lambda inputs: network(inputs, training=False), input_signature=[spec])

@@ -1,4 +1,4 @@
-"""`run_fn` of the Trainer component: train, calibrate, choose thresholds, export."""
+"""`run_fn` of the Trainer component: train, fit the decision rule, export."""
 
 import json
 import time
@@ -21,62 +21,70 @@ from trainer.encoder.sentence import SentenceEncoder, Weights
 from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.ensemble import network, training, trees
 from trainer.export import signatures
-from trainer.features import network as features
+from trainer.features import extractor
 from trainer.hparams import HParams
 
-UNTITLED: Final = 0.1
-"""Share of the training movies whose titles the sentence encoder does not see."""
+TITLE_DROPOUT: Final = 0.1
+"""Share of the training movies that the sentence encoder reads without their title."""
 
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
+"""Packages whose versions are part of the training record."""
 
 
 def run_fn(fn_args: tfx.components.FnArgs) -> None:
-    """Train on the split `train`; stop, calibrate and choose thresholds on the split `eval`.
+    """Train the model, fit its decision rule on the eval split, and export it.
 
-    See `resolve_hparams` and `prepare` for the arguments of the Trainer component that are used.
+    The Trainer component calls this function.
 
     Raises:
-        UserError: the training split or the eval split has no movies.
-        pydantic.ValidationError: a hyperparameter is unknown or not allowed.
+        UserError: The split `train` or `eval` has no movies.
+        pydantic.ValidationError: A hyperparameter is unknown or invalid.
     """
     started = time.monotonic()
     hparams = resolve_hparams(fn_args.custom_config, fn_args.hyperparameters)
-    prepared = prepare(fn_args, hparams)
-    members, history = train(hparams, prepared, Path(fn_args.model_run_dir))
-    decisions = training.decide(members, prepared.evaluation)
-    extracted = features.build(prepared.fitted.for_serving(), hparams)
+    training_inputs = prepare(fn_args, hparams)
+    members, history = train(hparams, training_inputs, Path(fn_args.model_run_dir))
+    decision_rule = training.fit_decision_rule(members, training_inputs.evaluation)
+    feature_extractor = extractor.build(training_inputs.fitted_features.for_serving(), hparams)
     encoder = None
-    if hparams.reads_sentences:
-        encoder = SentenceEncoder.from_hparams(hparams, weight_overrides=prepared.finetuned)
+    if hparams.has_sentence_encoder:
+        encoder = SentenceEncoder.from_hparams(
+            hparams, weight_overrides=training_inputs.encoder_weights
+        )
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    folder = Path(fn_args.serving_model_dir)
-    signatures.export(extracted, encoder, members, decisions, tft_output, folder)
+    model_directory = Path(fn_args.serving_model_dir)
+    signatures.export(
+        feature_extractor, encoder, members, decision_rule, tft_output, model_directory
+    )
 
-    parts = (extracted, members, encoder)
+    parts = (feature_extractor, members, encoder)
     record = {
         "hparams": hparams.model_dump() | {"precision": precision.resolve(hparams.precision)},
         "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
-        "best_pass": training.best_pass(history),
-        "decisions": decisions.to_dict(),
+        "best_epoch": training.best_epoch(history),
+        "decision_rule": decision_rule.to_dict(),
         "seconds": round(time.monotonic() - started, 1),
-        "seconds_before": prepared.seconds_before,
+        "cached_finetuning_seconds": training_inputs.cached_finetuning_seconds,
         "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
     }
-    for place in (Path(fn_args.model_run_dir), folder / EXTRA_ASSETS):
-        (place / TRAINING_RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
+    for directory in (Path(fn_args.model_run_dir), model_directory / EXTRA_ASSETS):
+        (directory / TRAINING_RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def resolve_hparams(
     custom_config: dict[str, Any] | None, tuned: dict[str, Any] | None = None
 ) -> HParams:
-    """Join the configuration with what the Tuner found, each None if there is none.
+    """Merge the configured hyperparameters with those that the Tuner found.
 
-    Of `custom_config`, `hparams` are the hyperparameters that were set, and `over_search` those of
-    them that go before the Tuner's, which are the configuration of `keras_tuner.HyperParameters`.
+    Args:
+        custom_config: Custom configuration of the Trainer or Tuner. `hparams` are the configured
+            hyperparameters; `over_search` are those of them that override the Tuner's.
+        tuned: Configuration of the `keras_tuner.HyperParameters` that the Tuner found; None if
+            there was no search.
 
     Raises:
-        pydantic.ValidationError: a value is unknown or not allowed.
+        pydantic.ValidationError: A hyperparameter is unknown or invalid.
     """
     config = custom_config or {}
     found = keras_tuner.HyperParameters.from_config(tuned).values if tuned else {}
@@ -84,88 +92,102 @@ def resolve_hparams(
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What a training starts from; nothing that the Tuner searches changes it.
+class TrainingInputs:
+    """The inputs of a training. They depend on no hyperparameter that the Tuner searches.
 
     Attributes:
-        train: the training split with all features, out of fold.
-        evaluation: the eval split with all features.
-        word_vectors: float32 [ids of `plot_words`, dimensions].
-        finetuned: weights of the sentence encoder, empty without fine-tuning.
-        seconds_before: duration of an earlier training's fine-tuning, if its result was found.
+        train: Training split with all features, computed out of fold.
+        evaluation: Eval split with all features.
+        fitted_features: Fitted weights of the feature extractor.
+        forest: Boosted trees.
+        moments: Mean and variance of each feature of the training split.
+        word_vectors: float32 [vocabulary of `plot_words`, dimensions].
+        encoder_weights: Fine-tuned weights of the sentence encoder; empty without fine-tuning.
+        cached_finetuning_seconds: Duration, in seconds, of the fine-tuning of an earlier training
+            whose weights are used; 0 if there is none.
     """
 
     train: data.Rows
     evaluation: data.Rows
-    fitted: features.Fitted
-    grown: trees.Trees
-    scales: network.Scaling
+    fitted_features: extractor.FittedFeatures
+    forest: trees.Forest
+    moments: network.Moments
     word_vectors: np.ndarray
-    finetuned: Weights
-    seconds_before: float
+    encoder_weights: Weights
+    cached_finetuning_seconds: float
 
 
-def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> Prepared:
-    """Read both splits, fit what is fitted before any gradient, and compute all features.
+def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> TrainingInputs:
+    """Read both splits, fit the feature extractor and the trees, and compute all features.
 
-    `base_model` is the directory with the word vectors; `sentence_store` in `custom_config`, if
-    given, that of the sentence vectors that are already made.
+    Args:
+        fn_args: Arguments of the Trainer or Tuner component. `base_model` is the directory of the
+            word vectors; `sentence_store` in `custom_config` is the directory in which sentence
+            vectors are cached, by default none.
+        hparams: Hyperparameters of the training.
 
     Raises:
-        UserError: a split has no movies.
+        UserError: A split has no movies.
     """
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train = _read(Split.TRAIN, fn_args.train_files, tft_output, hparams)
-    evaluation = _read(Split.EVAL, fn_args.eval_files, tft_output, hparams)
-    fitted = features.fit(train, hparams)
-    extract = features.build(fitted, hparams)
-    of_train = features.compute(extract, train, features.folds_of(train, hparams))
-    of_evaluation = features.compute(extract, evaluation)
-    grown = trees.fit(train.joined(of_train), hparams)
-    weights, seconds_before = FineTunedWeights({}, 0.0)
-    if hparams.reads_sentences:
-        untitled = np.random.default_rng(hparams.seed).random(len(train)) < UNTITLED
-        pieces = data.without_titles(train.inputs[data.PIECES], untitled)
-        train = train.joined({data.PIECES: pieces})
+    train = _load_split(Split.TRAIN, fn_args.train_files, tft_output, hparams)
+    evaluation = _load_split(Split.EVAL, fn_args.eval_files, tft_output, hparams)
+    fitted_features = extractor.fit(train, hparams)
+    feature_extractor = extractor.build(fitted_features, hparams)
+    folds = extractor.assign_folds(train, hparams)
+    train_features = extractor.compute(feature_extractor, train, folds)
+    eval_features = extractor.compute(feature_extractor, evaluation)
+    forest = trees.fit(train.with_inputs(train_features), hparams)
+    encoder_weights, cached_seconds = FineTunedWeights({}, 0.0)
+    if hparams.has_sentence_encoder:
+        masked = np.random.default_rng(hparams.seed).random(len(train)) < TITLE_DROPOUT
+        pieces = data.mask_titles(train.inputs[data.PIECES], masked)
+        train = train.with_inputs({data.PIECES: pieces})
         store = (fn_args.custom_config or {}).get("sentence_store")
         directory = Path(store) if store else None
-        weights, seconds_before = load_or_fine_tune(train, hparams, directory)
-        vectors = SentenceVectorStore(directory, hparams, weights)
-        of_train[network.SENTENCE] = vectors.encode(train.inputs[data.PIECES])
-        of_evaluation[network.SENTENCE] = vectors.encode(evaluation.inputs[data.PIECES])
-    return Prepared(
-        train=train.joined(of_train),
-        evaluation=evaluation.joined(of_evaluation),
-        fitted=fitted,
-        grown=grown,
-        scales=network.scaling(of_train),
+        encoder_weights, cached_seconds = load_or_fine_tune(train, hparams, directory)
+        vectors = SentenceVectorStore(directory, hparams, encoder_weights)
+        train_features[network.SENTENCE_VECTORS] = vectors.encode(train.inputs[data.PIECES])
+        eval_features[network.SENTENCE_VECTORS] = vectors.encode(evaluation.inputs[data.PIECES])
+    return TrainingInputs(
+        train=train.with_inputs(train_features),
+        evaluation=evaluation.with_inputs(eval_features),
+        fitted_features=fitted_features,
+        forest=forest,
+        moments=network.feature_moments(train_features),
         word_vectors=np.load(Path(fn_args.base_model, WORD_VECTORS_FILE)),
-        finetuned=weights,
-        seconds_before=seconds_before,
+        encoder_weights=encoder_weights,
+        cached_finetuning_seconds=cached_seconds,
     )
 
 
-def _read(
+def _load_split(
     split: Split, files: list[str], tft_output: tft.TFTransformOutput, hparams: HParams
 ) -> data.Rows:
-    rows = data.load(files, tft_output, with_pieces=hparams.reads_sentences)
+    rows = data.load(files, tft_output, with_pieces=hparams.has_sentence_encoder)
     if not len(rows):
         raise UserError(
-            f"the split `{split}` has no movies: look at the counts of CsvExampleGen, and bring "
-            "more movies or run again with --from CsvExampleGen"
+            f"The {split} split has no movies. Add more movies, or repeat the split with "
+            "--from CsvExampleGen."
         )
     return rows
 
 
 def train(
-    hparams: HParams, prepared: Prepared, log_directory: Path
+    hparams: HParams, training_inputs: TrainingInputs, log_directory: Path
 ) -> tuple[keras.Model, training.History]:
-    """Train both members, and return them with the learning curves.
+    """Train the model.
 
-    TensorBoard's logs go to `log_directory`.
+    Args:
+        hparams: Hyperparameters of the training.
+        training_inputs: Inputs of `prepare`.
+        log_directory: Directory of TensorBoard's logs.
+
+    Returns:
+        The model with both members, and the learning curves.
     """
-    log_odds = prepared.train.log_odds()
-    deep = network.build(hparams, prepared.word_vectors, log_odds, prepared.scales)
-    members = network.members(deep, prepared.grown)
-    splits = prepared.train, prepared.evaluation
+    log_odds = training_inputs.train.genre_log_odds()
+    deep = network.build(hparams, training_inputs.word_vectors, log_odds, training_inputs.moments)
+    members = network.build_members(deep, training_inputs.forest)
+    splits = training_inputs.train, training_inputs.evaluation
     return members, training.fit(deep, members, hparams, *splits, log_directory)

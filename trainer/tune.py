@@ -15,7 +15,7 @@ from trainer import run
 from trainer.ensemble import training
 from trainer.hparams import HParams
 
-SEARCHED: Final[dict[str, tuple[float, ...] | tuple[str, ...]]] = {
+SEARCHED_VALUES: Final[dict[str, tuple[float, ...] | tuple[str, ...]]] = {
     "learning_rate": (5e-4, 1e-3, 2e-3),
     "batch_size": (128, 256, 512),
     "optimizer": ("adam", "adamw", "nadam"),
@@ -26,44 +26,49 @@ SEARCHED: Final[dict[str, tuple[float, ...] | tuple[str, ...]]] = {
     "input_dropout": (0.2, 0.3, 0.4, 0.5, 0.6),
     "dropout": (0.3, 0.4, 0.5, 0.6, 0.7),
 }
-"""Values that the Tuner chooses between, beside the configured ones. The sentence encoder is the
-configured one or none, so that all trials share its vectors. The trees, which all trials share as
-well, depend on `field_dropout`, so it is not searched."""
+"""Values of each searched hyperparameter, to which the configured value is added.
+
+All trials share the sentence vectors and the trees. So `sentence_encoder` is the configured encoder
+or none, and `field_dropout`, on which the trees depend, is not searched.
+"""
 
 log = logging.getLogger(__name__)
 
 
 def search_space(defaults: HParams) -> keras_tuner.HyperParameters:
-    """Choices of the Tuner, the defaults among them; every combination can be trained.
+    """Return the choices of the Tuner, the defaults among them. Every combination can be trained.
 
-    Values are chosen as they are written: steps from a lowest number give 0.30000000000000004
-    beside 0.3, another setting to Keras Tuner, which would try the defaults twice.
+    Choices are listed values, because a range with a step gives 0.30000000000000004 beside 0.3:
+    Keras Tuner takes these for different values and would try the defaults twice.
     """
     space = keras_tuner.HyperParameters()
-    for name, choices in SEARCHED.items():
+    for name, choices in SEARCHED_VALUES.items():
         default = getattr(defaults, name)
         space.Choice(name, sorted({default, *choices}), default=default)
     return space
 
 
 def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
-    """A search over `search_space` for the best mean average precision.
+    """Return a tuner that searches `search_space` for the highest mean average precision.
 
-    `custom_config` must hold `trials`, the number of settings that are tried, and may hold
-    `hparams`, as for the Trainer, and `log_directory`, where TensorBoard finds each trial, in a
-    folder a search.
+    The Tuner component calls this function.
+
+    Args:
+        fn_args: Arguments of the Tuner component. `custom_config` has `trials`, the number of
+            trials, and optionally `hparams`, the configured hyperparameters, and `log_directory`,
+            the directory of TensorBoard's logs with one subdirectory per search.
     """
     config: dict[str, Any] = fn_args.custom_config or {}
     defaults = run.resolve_hparams(config)
     logs = Path(config.get("log_directory", fn_args.working_dir))
-    earlier = len(list(logs.glob("search-*")))
-    # TensorBoard would draw the curves of two searches in one folder as one.
-    search = f"search-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 (local time for people)
+    previous_searches = len(list(logs.glob("search-*")))
+    # In a shared directory TensorBoard would join the curves of two searches.
+    search = f"search-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 (people read the local time)
     tuner = TrainingTuner(
         run.prepare(fn_args, defaults),
         defaults,
         logs / search,
-        oracle=oracle(defaults, config["trials"], earlier),
+        oracle=build_oracle(defaults, config["trials"], previous_searches),
         directory=fn_args.working_dir,
         project_name="trials",
         overwrite=True,
@@ -71,34 +76,40 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> TunerFnResult:
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
-def oracle(defaults: HParams, trials: int, earlier: int = 0) -> "DefaultsFirst":
-    """The oracle that chooses the settings of each trial by the highest `val_map`.
+def build_oracle(
+    defaults: HParams, trials: int, previous_searches: int = 0
+) -> "DefaultsFirstOracle":
+    """Return the oracle that chooses the hyperparameters of each trial by the highest `val_map`.
 
-    The defaults are the first trial, and seed the others: once what a search found has become the
-    defaults, the next search does not try the same settings again. Of the first half of the trials
-    all but the defaults are drawn by chance. The number of `earlier` searches is part of the seed
-    too, so that a search that is made again tries other settings.
+    The first trial has the defaults. The rest of the first half of the trials is random, seeded by
+    the defaults and the number of previous searches. So a repeated search tries other values, and
+    so does a search whose defaults are the result of a previous one.
+
+    Args:
+        defaults: Configured hyperparameters.
+        trials: Integer. Number of trials.
+        previous_searches: Integer. Number of searches before this one; 0 by default.
     """
-    return DefaultsFirst(
-        objective=keras_tuner.Objective(training.MONITORED, "max"),
+    return DefaultsFirstOracle(
+        objective=keras_tuner.Objective(training.MONITORED_SCORE, "max"),
         max_trials=trials,
         num_initial_points=max(2, trials // 2),
-        seed=zlib.crc32(repr((defaults, earlier)).encode()),
+        seed=zlib.crc32(repr((defaults, previous_searches)).encode()),
         hyperparameters=search_space(defaults),
         allow_new_entries=False,
         tune_new_entries=False,
     )
 
 
-class DefaultsFirst(keras_tuner.oracles.BayesianOptimizationOracle):
-    """A Bayesian search that begins with the defaults, so that it never ends below them.
+class DefaultsFirstOracle(keras_tuner.oracles.BayesianOptimizationOracle):
+    """A Bayesian search whose first trial has the defaults, so that it never ends below them.
 
-    What has been tried is not tried again: a setting by chance takes the place of one at which the
-    search comes back, since the same training gives the same scores.
+    Values that were already tried are replaced by random ones, because the same training would give
+    the same scores.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Values of the next trial."""
+        """Return the status and the values of the next trial."""
         if len(self.start_order) == 0:
             values = dict(self.hyperparameters.values)
             self._tried_so_far.add(self._compute_values_hash(values))
@@ -110,20 +121,32 @@ class DefaultsFirst(keras_tuner.oracles.BayesianOptimizationOracle):
 
 
 class TrainingTuner(keras_tuner.Tuner):
-    """Trains each trial exactly as the Trainer does."""
+    """A tuner that trains each trial in the same way as the Trainer.
+
+    Args:
+        training_inputs: Inputs of all trials.
+        defaults: Configured hyperparameters.
+        log_directory: Directory of TensorBoard's logs, with one subdirectory per trial.
+        **kwargs: Arguments of `keras_tuner.Tuner`.
+    """
 
     def __init__(
-        self, prepared: run.Prepared, defaults: HParams, log_directory: Path, **kwargs: Any
+        self,
+        training_inputs: run.TrainingInputs,
+        defaults: HParams,
+        log_directory: Path,
+        **kwargs: Any,
     ) -> None:
-        self.prepared, self.defaults, self.log_directory = prepared, defaults, log_directory
+        self.training_inputs, self.defaults = training_inputs, defaults
+        self.log_directory = log_directory
         super().__init__(**kwargs)
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Train one setting; return the scores of its best pass on the eval split."""
-        del args, kwargs  # what Keras' own tuners hand to `fit`
-        hparams = self.defaults.changed(trial.hyperparameters.values)
+        """Train a trial, and return its scores on the eval split after the best epoch."""
+        del args, kwargs  # Keras' own tuners pass them to `fit`.
+        hparams = self.defaults.updated(trial.hyperparameters.values)
         log.info("trial %d of %d", int(trial.trial_id) + 1, self.oracle.max_trials)
-        folder = self.log_directory / f"trial_{trial.trial_id}"
-        _, history = run.train(hparams, self.prepared, folder)
-        best = training.best_pass(history)
-        return {name: history[name][best] for name in (training.MONITORED, "val_macro_f1")}
+        log_directory = self.log_directory / f"trial_{trial.trial_id}"
+        _, history = run.train(hparams, self.training_inputs, log_directory)
+        best = training.best_epoch(history)
+        return {name: history[name][best] for name in (training.MONITORED_SCORE, "val_macro_f1")}

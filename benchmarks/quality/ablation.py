@@ -6,7 +6,7 @@ Each variant differs from the whole model by hyperparameters or by inputs that a
 movies. The variants of one seed share what is prepared before the training, so that their
 difference is paired. On the eval split a variant is judged by cross-fitting: members are weighed
 and thresholds chosen on one half of the movies, and the other half is judged; movies that belong
-together are in the same half. The best pass is chosen on the whole eval split, by mAP. On the test
+together are in the same half. The best epoch is chosen on the whole eval split, by mAP. On the test
 split the decision rule is that of the whole eval split, as in a run of the pipeline.
 """
 
@@ -38,11 +38,11 @@ from trainer import data
 from trainer import run as training
 from trainer.data import Rows
 from trainer.encoder.sentence_vectors import SentenceVectorStore
-from trainer.ensemble import thresholds, trees
-from trainer.ensemble.network import SENTENCE
-from trainer.ensemble.training import EVAL_BATCH, decide
-from trainer.features import network
-from trainer.features.fields import PLOT_LOGITS, keep
+from trainer.ensemble import decision_rule, trees
+from trainer.ensemble.network import SENTENCE_VECTORS
+from trainer.ensemble.training import EVAL_BATCH_SIZE, fit_decision_rule
+from trainer.features import extractor
+from trainer.features.fields import PLOT_LOGITS, mask_fields
 from trainer.hparams import HParams
 from transform import features as xf
 
@@ -52,7 +52,7 @@ ABLATION: Final = "ablation"
 SCORES: Final = ("macro-F1", "micro-F1", "mAP")
 PATTERNS: Final = {"all fields": None, "plot and title": 0}
 """Which fields of the judged movies are known: None is all that the movies have, a number an index
-of `trainer.ensemble.thresholds.PATTERNS`."""
+of `trainer.ensemble.decision_rule.MISSINGNESS_PATTERNS`."""
 
 
 class Variant(NamedTuple):
@@ -72,10 +72,13 @@ VARIANTS: Final = (
     Variant("no sentence encoder", {"sentence_encoder": "none"}),
     Variant("neither", {"word_encoder": "none", "sentence_encoder": "none"}),
     Variant("one tree for each genre", {"trees": 1}),
-    Variant("nobody known", mask=partial(keep, people=0.0)),
-    Variant("no genres of the people's other movies", mask=partial(keep, people=0.0, names=1.0)),
-    Variant("no numbers known", mask=partial(keep, numbers=0.0)),
-    Variant("no regression on the title", mask=partial(keep, title=0.0)),
+    Variant("nobody known", mask=partial(mask_fields, people=0.0)),
+    Variant(
+        "no genres of the people's other movies",
+        mask=partial(mask_fields, people=0.0, credit_counts=1.0),
+    ),
+    Variant("no numbers known", mask=partial(mask_fields, numbers=0.0)),
+    Variant("no regression on the title", mask=partial(mask_fields, title=0.0)),
     # Zero is what these features are if nothing is known.
     Variant(
         "no regression on the plot",
@@ -100,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="of the run")
-    add("--epochs", type=int, default=3, metavar="N", help="passes of each training (default: 3)")
+    add("--epochs", type=int, default=3, metavar="N", help="epochs of each training (default: 3)")
     add("--seeds", type=int, default=3, metavar="N", help="seeds of each variant (default: 3)")
     add(
         "--only",
@@ -172,11 +175,11 @@ class Experiment:
         self.store = RunConfig(data=output, output=output).sentence_store
         # A store keeps the newest encoder alone, and that of the run is to stay.
         self._other_store = tempfile.TemporaryDirectory()
-        self._prepared: tuple[HParams, training.Prepared, Rows] | None = None
+        self._prepared: tuple[HParams, training.TrainingInputs, Rows] | None = None
 
     def figures(self, variant: Variant, seed: int) -> Figures:
         """Train one variant and judge it on both splits; `seed` is added to that of the run."""
-        hparams = self.hparams.changed({"seed": self.hparams.seed + seed, **variant.changes})
+        hparams = self.hparams.updated({"seed": self.hparams.seed + seed, **variant.changes})
         prepared, test = self._prepare(hparams)
         if variant.mask:
             train, evaluation, test = (
@@ -185,12 +188,15 @@ class Experiment:
             )
             prepared = replace(prepared, train=train, evaluation=evaluation)
         if variant.mask or set(variant.changes) & {"trees", "field_dropout"}:
-            prepared = replace(prepared, grown=trees.fit(prepared.train, hparams))
+            prepared = replace(prepared, forest=trees.fit(prepared.train, hparams))
         with tempfile.TemporaryDirectory() as logs:
             members, _ = training.train(hparams, prepared, Path(logs))
         one, other = _halves(prepared.evaluation)
-        crossed = [(one, decide(members, other)), (other, decide(members, one))]
-        whole = [(test, decide(members, prepared.evaluation))]
+        crossed = [
+            (one, fit_decision_rule(members, other)),
+            (other, fit_decision_rule(members, one)),
+        ]
+        whole = [(test, fit_decision_rule(members, prepared.evaluation))]
         found = {
             split: [
                 score
@@ -202,9 +208,9 @@ class Experiment:
         keras.backend.clear_session()
         return found
 
-    def _prepare(self, hparams: HParams) -> tuple[training.Prepared, Rows]:
+    def _prepare(self, hparams: HParams) -> tuple[training.TrainingInputs, Rows]:
         """What precedes the training, and the test split; once for all variants that share it."""
-        shared = self.hparams.changed(
+        shared = self.hparams.updated(
             {"seed": hparams.seed, "finetuned_layers": hparams.finetuned_layers}
         )
         if self._prepared and self._prepared[0] == shared:
@@ -226,12 +232,14 @@ class Experiment:
             shared,
         )
         tft_output = tft.TFTransformOutput(transform_graph)
-        test = data.load(files[Split.TEST], tft_output, with_pieces=shared.reads_sentences)
-        more = network.compute(network.build(prepared.fitted.for_serving(), shared), test)
-        if shared.reads_sentences:
-            store = SentenceVectorStore(directory, shared, prepared.finetuned)
-            more[SENTENCE] = store.encode(test.inputs[data.PIECES])
-        self._prepared = (shared, prepared, test.joined(more))
+        test = data.load(files[Split.TEST], tft_output, with_pieces=shared.has_sentence_encoder)
+        more = extractor.compute(
+            extractor.build(prepared.fitted_features.for_serving(), shared), test
+        )
+        if shared.has_sentence_encoder:
+            store = SentenceVectorStore(directory, shared, prepared.encoder_weights)
+            more[SENTENCE_VECTORS] = store.encode(test.inputs[data.PIECES])
+        self._prepared = (shared, prepared, test.with_inputs(more))
         return self._prepared[1:]
 
 
@@ -249,16 +257,16 @@ def _halves(rows: Rows) -> tuple[Rows, Rows]:
 
 def _scores(
     members: keras.Model,
-    judged: Sequence[tuple[Rows, thresholds.Decisions]],
+    judged: Sequence[tuple[Rows, decision_rule.DecisionRule]],
     pattern: int | None,
 ) -> list[float]:
     """`SCORES` of the movies of some parts, each decided in its way, with what a pattern knows."""
-    infer, names = data.inference(members), data.input_names(members)
+    infer, names = data.inference_function(members), data.input_names(members)
     labels, probabilities, decided = [], [], []
-    for rows, decisions in judged:
-        for inputs, given in rows.only(names).batches(EVAL_BATCH):
-            known = inputs if pattern is None else thresholds.hide(inputs, pattern)
-            found, margin = decisions.margins(infer(known), thresholds.pattern_of(known))
+    for rows, rule in judged:
+        for inputs, given in rows.select(names).batches(EVAL_BATCH_SIZE):
+            known = inputs if pattern is None else decision_rule.mask_to_pattern(inputs, pattern)
+            found, margin = rule.apply(infer(known), decision_rule.missingness_patterns(known))
             labels.append(given > 0.5)
             probabilities.append(found)
             decided.append(margin >= 0)

@@ -131,7 +131,7 @@ def judge_model(folder: Path, views: Mapping[View, Movies]) -> Outcome:
         "**the pipeline's model**",
         predictions=predictions,
         carried=predictions,
-        training=record["seconds"] + record["seconds_before"],
+        training=record["seconds"] + record["cached_finetuning_seconds"],
         size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         rate=len(views[JUDGED]) / seconds[ALL_FIELDS],
     )

@@ -28,7 +28,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from benchmarks.quality.dataset import JUDGED, SEED, TRAINING, Movies, View, genres, people
 from components.word_vectors.vectors import from_glove
 from schema import features as raw
-from trainer.data import TextPieces
+from trainer.data import TitlePlotTokenizer
 from trainer.encoder.pretrained import MINILM
 from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.hparams import HParams
@@ -289,18 +289,18 @@ def _pooled(plots: list[list[str]], rows: Mapping[str, int], vectors: Matrix) ->
 
 
 @cache
-def _encoder() -> tuple[TextPieces, SentenceVectorStore]:
+def _encoder() -> tuple[TitlePlotTokenizer, SentenceVectorStore]:
     """MiniLM with all its layers, as its makers trained it."""
     hparams = HParams(encoder_layers=MINILM.num_layers, finetuned_layers=0, precision="float32")
-    return TextPieces(), SentenceVectorStore(None, hparams)
+    return TitlePlotTokenizer(), SentenceVectorStore(None, hparams)
 
 
 def _sentences(plots: Any, _weights: bytes) -> Matrix:
     """The encoder's vectors of plots; float32 [plots, 384]."""
     read, store = _encoder()
     one = tf.ones([len(plots), 1], tf.int64)
-    ids = read.pieces.tokenize(basic_tokenize(tf.constant(plots.tolist())))[:, : MAX_PIECES - 2]
-    whole = tf.concat([one * read.begin, ids, one * read.end], axis=1)
+    ids = read.tokenizer.tokenize(basic_tokenize(tf.constant(plots.tolist())))[:, : MAX_PIECES - 2]
+    whole = tf.concat([one * read.begin_id, ids, one * read.end_id], axis=1)
     # The store puts the vectors of a lower layer first.
     return store.encode(tf.cast(whole, tf.int32))[:, -MINILM.dimensions :].astype(np.float32)
 

@@ -14,7 +14,7 @@ from sklearn.metrics import (
 from benchmarks.quality.dataset import SEED
 from components.simple_baseline.model import evaluate
 from report.metrics import Floats, Labels, ratio
-from trainer.ensemble import thresholds
+from trainer.ensemble import decision_rule
 
 BINS: Final = 15
 """Of equal width, for the calibration error."""
@@ -51,14 +51,16 @@ def decide(tuning: Floats, tuning_labels: Labels, logits: Floats) -> Predictions
     """
     given = tuning_labels.astype(np.float32)
     # The calibration of an ensemble with a single member.
-    weights, shift = thresholds.weigh(tuning[:, np.newaxis], given)
+    weights, intercepts = decision_rule.fit_stacking(tuning[:, np.newaxis], given)
 
     def calibrated(values: Floats) -> Floats:
-        return np.asarray(expit(thresholds.weighed(values[:, np.newaxis], weights, shift)))
+        return np.asarray(
+            expit(decision_rule.stack_logits(values[:, np.newaxis], weights, intercepts))
+        )
 
-    chosen = thresholds.choose_thresholds(calibrated(tuning), given)
+    thresholds = decision_rule.choose_thresholds(calibrated(tuning), given)
     probabilities = calibrated(logits)
-    return Predictions(probabilities, thresholds.predict(probabilities, chosen))
+    return Predictions(probabilities, decision_rule.predict_genres(probabilities, thresholds))
 
 
 def scores(given: Labels, predictions: Predictions) -> dict[str, float]:

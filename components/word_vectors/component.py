@@ -43,7 +43,7 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
             `plot_words`; and `info.json`, which says how they were made.
         source: `glove` (50 dimensions) or `word2vec`.
         dimensions: length of Word2Vec's vectors.
-        epochs: passes of Word2Vec's training over the plots.
+        epochs: number of epochs of Word2Vec's training.
         seed: of whatever is random.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 

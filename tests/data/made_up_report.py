@@ -85,8 +85,8 @@ def facts(**changes: Any) -> Facts:
         parameters=12345,
         seconds=61.0,
         versions={"tfx": "1.21.0"},
-        seconds_before=754.0,
-        best_pass=1,
+        cached_finetuning_seconds=754.0,
+        best_epoch=1,
     )
     few = {"support": 3, "hits": 2, "predicted": 3, "judgement": "not judged"}
     rows = tuple(genre(name, **(few if name == "Music" else {})) for name in GENRES)

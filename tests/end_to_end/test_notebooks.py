@@ -220,7 +220,7 @@ def test_dag(executed: dict[str, Notebook]) -> None:
     assert "302 movies of 302 titles" in text
     assert re.search(r"train +\d+ movies", text)
     assert re.search(r"plot_words +1,264 lines", text)
-    assert re.search(r"pass 2: macro-F1 0\.\d{3} on eval", text)
+    assert re.search(r"epoch 2: macro-F1 0\.\d{3} on eval", text)
     assert "['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']" in text
     assert titles(executed["dag"]) == ["Statistics", "Metrics by slice"]
 

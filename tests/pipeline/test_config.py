@@ -215,6 +215,10 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         ),
         ("hparams: {people_folds: 3}", "hparams.people_folds is now called hparams.folds"),
         (
+            "hparams: {finetuning_rate: 0.1}",
+            "hparams.finetuning_rate is now called hparams.finetuning_learning_rate",
+        ),
+        (
             "hparams: {towers: 4}",
             "hparams.towers is gone: measured without it, the model was no worse "
             "(docs/experiments.md)",

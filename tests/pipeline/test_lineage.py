@@ -47,7 +47,7 @@ def test_what_changes_would_do(config: RunConfig, monkeypatch: pytest.MonkeyPatc
     found = again(config.model_copy(update={"transform": narrow}))
     assert list(found) == TRANSFORMED
     assert found["Transform"] == ["transform.max_plot_words: 40 to 39"]
-    found = again(config.model_copy(update={"hparams": config.hparams.changed({"epochs": 3})}))
+    found = again(config.model_copy(update={"hparams": config.hparams.updated({"epochs": 3})}))
     assert found == {
         "Trainer": ["hparams.epochs: 2 to 3"],
         "Evaluator": ["after Trainer"],

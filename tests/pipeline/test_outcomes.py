@@ -53,9 +53,9 @@ def test_the_simple_baseline(tmp_path: Path) -> None:
 
 
 def test_training(tmp_path: Path) -> None:
-    # The weights of the pass with the highest val_map are kept, not those with the best macro-F1.
+    # The weights of the epoch with the highest val_map are kept, not those with the best macro-F1.
     history = {"val_macro_f1": [0.1, 0.5156, 0.55], "loss": [3.0, 2.0, 1.0]}
-    (tmp_path / "training.json").write_text(json.dumps({"history": history, "best_pass": 1}))
+    (tmp_path / "training.json").write_text(json.dumps({"history": history, "best_epoch": 1}))
     assert words("Trainer", model_run=tmp_path) == "kept epoch 2 of 3, macro-F1 0.516 on eval"
 
 

@@ -100,7 +100,7 @@ def test_axes_have_names_and_units(page: Page) -> None:
         "f1": ("F1 on the test split (0 to 1)", "genre (test movies)"),
         "confusion": ("genre given without reason", "genre missed (test movies that have it)"),
         "time": ("time (seconds)", "node"),
-        "losses": ("pass over the training split", "loss (nats)"),
+        "losses": ("epoch", "loss (nats)"),
     }
     for chart, (x, y) in titles.items():
         plot = page.locator(f'[data-figure="{chart}"]')

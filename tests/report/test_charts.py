@@ -96,7 +96,7 @@ def test_slices_leave_out_what_too_few_movies_have() -> None:
     assert list(heat.y) == ["plot length: short (40)"]
 
 
-def test_learning_curves_mark_the_pass_that_was_kept() -> None:
+def test_learning_curves_mark_the_best_epoch() -> None:
     history = {
         "loss": [1.0, 0.8],
         "val_loss": [0.3, 0.2],

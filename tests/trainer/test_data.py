@@ -1,4 +1,4 @@
-"""Rows in memory and what the model reads of them."""
+"""Rows in memory, and the word pieces of titles and plots."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from schema.genres import NUM_GENRES
-from trainer.data import MAX_PIECES, MAX_TITLE_PIECES, Rows, TextPieces, without_titles
+from trainer.data import MAX_PIECES, MAX_TITLE_PIECES, Rows, TitlePlotTokenizer, mask_titles
 from transform import minilm
 
 
@@ -15,7 +15,7 @@ def rows(count: int = 5) -> Rows:
         "ids": tf.RaggedTensor.from_row_lengths(
             tf.range(1, count + 1), [0] + [1] * (count - 2) + [2]
         ),
-        "evidence": np.arange(2 * count).reshape(count, 2).astype(np.float16),
+        "features": np.arange(2 * count).reshape(count, 2).astype(np.float16),
     }
     return Rows(inputs, np.eye(count, NUM_GENRES, dtype=np.float32))
 
@@ -24,35 +24,35 @@ def test_batches_are_padded_and_in_order() -> None:
     first, second, third = rows().batches(2)
     assert first[0]["ids"].numpy().tolist() == [[0], [1]]
     assert third[0]["ids"].numpy().tolist() == [[4, 5]]
-    assert second[0]["evidence"].dtype == tf.float32
+    assert second[0]["features"].dtype == tf.float32
     np.testing.assert_array_equal(third[1], rows().labels[4:])
 
 
-def test_each_pass_has_an_order_of_its_own_and_a_seed_repeats_it() -> None:
+def test_each_epoch_is_shuffled_anew_and_a_seed_repeats_the_orders() -> None:
     def order(batches: tf.data.Dataset) -> list[int]:
-        return [int(one) for _, labels in batches for one in np.argmax(labels, axis=1)]
+        return [int(row) for _, labels in batches for row in np.argmax(labels, axis=1)]
 
     batches = rows().batches(2, shuffle_seed=4)
-    passes = [order(batches), order(batches), order(batches)]
-    assert all(sorted(one) == list(range(5)) for one in passes)
-    assert len({tuple(one) for one in passes}) > 1
-    again = rows().batches(2, shuffle_seed=4)
-    assert [order(again), order(again), order(again)] == passes
+    epochs = [order(batches) for _ in range(3)]
+    assert all(sorted(epoch) == list(range(5)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+    repeated = rows().batches(2, shuffle_seed=4)
+    assert [order(repeated) for _ in range(3)] == epochs
 
 
-def test_only_what_is_asked_for_is_read() -> None:
-    more = rows().joined({"more": np.ones((5, 1), np.float32)})
-    [(inputs, _)] = more.only(["more"]).batches(5)
-    assert set(inputs) == {"more"}
+def test_only_selected_inputs_are_read() -> None:
+    added = rows().with_inputs({"added": np.ones((5, 1), np.float32)})
+    [(inputs, _)] = added.select(["added"]).batches(5)
+    assert set(inputs) == {"added"}
 
 
 VOCABULARY = minilm.vocabulary()
-BEGIN, END = (VOCABULARY.index(mark) for mark in (minilm.CLS, minilm.SEP))
-A, STORY = (VOCABULARY.index(word) for word in ("a", "story"))
+BEGIN, END, A, STORY = map(VOCABULARY.index, (minilm.CLS, minilm.SEP, "a", "story"))
 
 
-def test_pieces_of_title_and_plot_stand_between_marks() -> None:
-    ids = TextPieces()(tf.constant(["Story", "", "a", ""]), tf.constant(["A story", "a", "", ""]))
+def test_title_and_plot_are_separated() -> None:
+    titles, plots = ["Story", "", "a", ""], ["A story", "a", "", ""]
+    ids = TitlePlotTokenizer()(tf.constant(titles), tf.constant(plots))
     assert ids.numpy().tolist() == [
         [BEGIN, STORY, END, A, STORY, END],
         [BEGIN, END, A, END, 0, 0],
@@ -61,27 +61,29 @@ def test_pieces_of_title_and_plot_stand_between_marks() -> None:
     ]
 
 
-def test_long_titles_and_plots_are_cut() -> None:
-    ids = TextPieces()(tf.constant(["story " * 50]), tf.constant(["a " * MAX_PIECES])).numpy()
+def test_long_titles_and_plots_are_truncated() -> None:
+    titles, plots = tf.constant(["story " * 50]), tf.constant(["a " * MAX_PIECES])
+    ids = TitlePlotTokenizer()(titles, plots).numpy()
     plot = MAX_PIECES - MAX_TITLE_PIECES - 3
     assert ids[0].tolist() == [BEGIN, *[STORY] * MAX_TITLE_PIECES, END, *[A] * plot, END]
 
 
-def test_titles_can_be_hidden_as_if_they_were_not_known() -> None:
+def test_a_masked_title_equals_an_unknown_title() -> None:
     titles = tf.constant(["story", "a story", "", "story"])
     plots = tf.constant(["a", "", "a story", "story"])
-    rows = np.array([True, True, True, False])
-    pieces = tf.RaggedTensor.from_tensor(TextPieces()(titles, plots), padding=0)
-    unknown = TextPieces()(tf.where(rows, "", titles), plots)
+    masked = np.array([True, True, True, False])
+    tokenizer = TitlePlotTokenizer()
+    pieces = tf.RaggedTensor.from_tensor(tokenizer(titles, plots), padding=0)
+    unknown = tokenizer(tf.where(masked, "", titles), plots)
     expected = tf.RaggedTensor.from_tensor(unknown, padding=0)
-    assert without_titles(pieces, rows).to_list() == expected.to_list()
+    assert mask_titles(pieces, masked).to_list() == expected.to_list()
 
 
-def test_pieces_can_be_saved_with_a_model(tmp_path: Path) -> None:
-    pieces = TextPieces()
+def test_the_tokenizer_can_be_saved_with_a_model(tmp_path: Path) -> None:
+    tokenizer = TitlePlotTokenizer()
     texts = tf.constant(["Unforgiven"]), tf.constant(["A retired gunman rides into town."])
-    call = tf.function(pieces.__call__, input_signature=[tf.TensorSpec([None], tf.string)] * 2)
-    tf.saved_model.save(pieces, str(tmp_path), signatures={"pieces": call})
+    call = tf.function(tokenizer.__call__, input_signature=[tf.TensorSpec([None], tf.string)] * 2)
+    tf.saved_model.save(tokenizer, str(tmp_path), signatures={"pieces": call})
     loaded = tf.saved_model.load(str(tmp_path)).signatures["pieces"]
-    [found] = loaded(titles=texts[0], plots=texts[1]).values()
-    np.testing.assert_array_equal(found, pieces(*texts))
+    [pieces] = loaded(titles=texts[0], plots=texts[1]).values()
+    np.testing.assert_array_equal(pieces, tokenizer(*texts))

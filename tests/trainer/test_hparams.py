@@ -1,4 +1,4 @@
-"""Hyperparameters: defaults and refusals."""
+"""Validation of hyperparameters."""
 
 import math
 from typing import Any
@@ -27,15 +27,15 @@ from trainer.tune import search_space
         ({"learning_rate": True}, "learning_rate", "valid number"),
         ({"seed": -1}, "seed", "greater than or equal to 0"),
         ({"finetuned_layers": -1}, "finetuned_layers", "greater than or equal to 0"),
-        ({"finetuning_rate": 0}, "finetuning_rate", "greater than 0"),
+        ({"finetuning_learning_rate": 0}, "finetuning_learning_rate", "greater than 0"),
         ({"folds": 1}, "folds", "greater than or equal to 2"),
         ({"weight_decay": "much"}, "weight_decay", "valid number"),
         ({"text_encoder": "cnn"}, "text_encoder", "Extra inputs are not permitted"),
     ],
 )
-def test_refusals_name_the_value(values: dict[str, Any], name: str, message: str) -> None:
+def test_invalid_values_are_named(values: dict[str, Any], name: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message) as caught:
-        HParams().changed(values)
+        HParams().updated(values)
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
 
 
@@ -50,40 +50,42 @@ def test_refusals_name_the_value(values: dict[str, Any], name: str, message: str
         ),
     ],
 )
-def test_layers_that_the_encoder_does_not_have(values: dict[str, Any], message: str) -> None:
+def test_more_layers_than_the_encoder_has(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         HParams(**values)
 
 
-def test_layers_that_the_encoder_has() -> None:
+def test_all_layers_of_the_encoder() -> None:
     assert HParams(sentence_encoder="mpnet", encoder_layers=12).encoder_layers == 12
     assert HParams(sentence_encoder="none", encoder_layers=12).encoder_layers == 12
-    assert {name: one.num_layers for name, one in ENCODERS.items()} == ENCODER_LAYERS
+    assert {name: encoder.num_layers for name, encoder in ENCODERS.items()} == ENCODER_LAYERS
 
 
-def test_a_change_keeps_what_was_set() -> None:
-    changed = HParams(epochs=3).changed({"trees": 5})
-    assert changed.model_fields_set == {"epochs", "trees"}
-    assert (changed.epochs, changed.trees, changed.seed) == (3, 5, HParams().seed)
+def test_an_update_keeps_the_given_values() -> None:
+    updated = HParams(epochs=3).updated({"trees": 5})
+    assert updated.model_fields_set == {"epochs", "trees"}
+    assert (updated.epochs, updated.trees, updated.seed) == (3, 5, HParams().seed)
 
 
 @pytest.mark.parametrize(
-    ("layers", "finetuned", "lower", "first"),
+    ("layers", "finetuned", "extra", "first"),
     [(6, 4, 2, 2), (1, 1, None, 0), (2, 0, 1, None), (2, 4, 1, 0)],
 )
-def test_which_layers(layers: int, finetuned: int, lower: int | None, first: int | None) -> None:
+def test_layer_properties(
+    layers: int, finetuned: int, extra: int | None, first: int | None
+) -> None:
     hparams = HParams(encoder_layers=layers, finetuned_layers=finetuned)
-    assert (hparams.lower_layer, hparams.first_finetuned) == (lower, first)
+    assert (hparams.extra_layer, hparams.first_finetuned_layer) == (extra, first)
 
 
-def test_what_the_tuner_found_goes_before_the_configuration() -> None:
+def test_the_result_of_a_search_overrides_the_configuration() -> None:
     space = search_space(HParams(hidden_units=48))
     space.values["hidden_units"] = 144
     hparams = resolve_hparams({"hparams": {"hidden_units": 48, "epochs": 3}}, space.get_config())
     assert (hparams.hidden_units, hparams.epochs) == (144, 3)
 
 
-def test_settings_that_go_before_what_the_tuner_found() -> None:
+def test_some_settings_override_the_result_of_a_search() -> None:
     space = search_space(HParams())
     space.values |= {"hidden_units": 256, "dropout": 0.4}
     config = {"hparams": {"hidden_units": 48, "epochs": 3}, "over_search": {"hidden_units": 48}}

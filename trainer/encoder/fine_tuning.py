@@ -116,7 +116,7 @@ def _cache_key(rows: Rows, hparams: HParams) -> str:
         hparams.encoder_layers,
         hparams.finetuned_layers,
         hparams.finetuning_epochs,
-        hparams.finetuning_rate,
+        hparams.finetuning_learning_rate,
         precision.resolve(hparams.precision),
         hparams.seed,
     ]
@@ -137,7 +137,7 @@ class GenreClassifier(keras.Model):
 
     def __init__(self, hparams: HParams, log_odds: np.ndarray) -> None:
         super().__init__()
-        self.upper_layers = range(hparams.first_finetuned or 0, hparams.encoder_layers)
+        self.upper_layers = range(hparams.first_finetuned_layer or 0, hparams.encoder_layers)
         self.encoder = SentenceEncoder.from_hparams(hparams, trainable_layers=self.upper_layers)
         self.dropout = keras.layers.Dropout(0.3, seed=hparams.seed)
         bias = keras.initializers.Constant(log_odds)
@@ -170,14 +170,14 @@ def fine_tune(rows: Rows, hparams: HParams) -> FineTuned:
     """
     keras.utils.set_random_seed(hparams.seed)
     pieces, labels = rows.inputs[PIECES], np.asarray(rows.labels, np.float32)
-    classifier = GenreClassifier(hparams, rows.log_odds())
+    classifier = GenreClassifier(hparams, rows.genre_log_odds())
     steps_per_epoch = -(-len(labels) // BATCH_SIZE)
     steps = steps_per_epoch * hparams.finetuning_epochs
     learning_rate = keras.optimizers.schedules.CosineDecay(
         0.0,
         decay_steps=steps,
         alpha=0.02,
-        warmup_target=hparams.finetuning_rate,
+        warmup_target=hparams.finetuning_learning_rate,
         warmup_steps=max(steps // 15, 1),
     )
     classifier.compile(

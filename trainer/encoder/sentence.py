@@ -117,9 +117,9 @@ class SentenceEncoder(keras.layers.Layer):
         """
         return cls(
             hparams.encoder_layers,
-            hparams.lower_layer,
+            hparams.extra_layer,
             pretrained=ENCODERS[hparams.sentence_encoder],
-            content_only_from=hparams.first_finetuned,
+            content_only_from=hparams.first_finetuned_layer,
             compute_dtype=precision.resolve(hparams.precision),
             **kwargs,
         )

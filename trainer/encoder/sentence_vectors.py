@@ -53,13 +53,13 @@ class SentenceVectorStore:
         """Return a name that differs when vectors may differ: by settings, code and weights."""
         # The code contains the checksums of the pretrained weights.
         digest = hashlib.sha256(fingerprint("trainer.encoder.sentence").encode())
-        digest.update(repr(self.hparams.first_finetuned).encode())
+        digest.update(repr(self.hparams.first_finetuned_layer).encode())
         for name, value in sorted(self.fine_tuned.items()):
             digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
         parts = [
             self.hparams.sentence_encoder,
             "finetuned" if self.fine_tuned else None,
-            self.hparams.lower_layer,
+            self.hparams.extra_layer,
             self.hparams.encoder_layers,
             precision.resolve(self.hparams.precision),
             digest.hexdigest()[:16],
@@ -82,7 +82,7 @@ class SentenceVectorStore:
         }
         if missing:
             self._encode_missing(missing)
-        width = self._pretrained.dimensions * (2 if self.hparams.lower_layer else 1)
+        width = self._pretrained.dimensions * (2 if self.hparams.extra_layer else 1)
         return np.array([self._vectors[key] for key in keys], np.float16).reshape(-1, width)
 
     def add(self, pieces: tf.RaggedTensor, vectors: np.ndarray) -> None:

@@ -1,7 +1,8 @@
-"""The two members, their training, and the decision rule.
+"""The two members of the model, their training, and the decision rule.
 
-- `network`: the deep member, and `members`, which joins it with the trees.
+- `network`: the deep network, and `build_members`, which joins it with the trees.
+- `word_encoder`: the deep network's layers over the words of the plot.
 - `trees`: the boosted trees.
-- `training`: `fit`, `decide` and the scores of each pass.
-- `thresholds`: `Decisions`, from the members' logits to genres.
+- `training`: `fit`, `fit_decision_rule` and the scores of each epoch.
+- `decision_rule`: `DecisionRule`, from the members' logits to predicted genres.
 """

@@ -1,6 +1,6 @@
-"""The deep member: one hidden layer over features, numbers, the words' and the sentence's vectors.
+"""The deep network: one hidden layer over features, numbers, word vectors and sentence vectors.
 
-It is stacked with the boosted trees, see `trainer.ensemble.thresholds`.
+`trainer.ensemble.decision_rule` stacks it with the boosted trees.
 """
 
 from collections.abc import Mapping
@@ -14,69 +14,78 @@ from keras import ops
 from schema import features as raw
 from schema.genres import NUM_GENRES
 from trainer.ensemble import trees
-from trainer.ensemble.words import plot_vector
+from trainer.ensemble.word_encoder import encode_words
 from trainer.features import fields
 from trainer.hparams import HParams
 from transform import features as xf
 
-SENTENCE: Final = "sentence"
-"""Input with the sentence encoder's vectors of title and plot, of a lower layer and the last one;
-float32 [N, 2 * dimensions]."""
+SENTENCE_VECTORS: Final = "sentence_vectors"
+"""Name of the input with the sentence encoder's vectors of title and plot, those of a lower layer
+first; float32 [N, 2 * dimensions]."""
 
 MEMBERS: Final = ("deep", "trees")
+"""Names of the members, in the order of their logits."""
 
-Scaling = Mapping[str, tuple[np.ndarray, np.ndarray]]
+Moments = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""Mean and variance by feature, float32 [dimensions] each."""
 
 
-def scaling(features: Mapping[str, np.ndarray]) -> Scaling:
-    """Mean and variance, float32 [dimensions] each, by which the network scales features.
+def feature_moments(features: Mapping[str, np.ndarray]) -> Moments:
+    """Return the mean and variance by which the network normalizes each feature.
 
-    `features` of the training split are float [rows, dimensions] by name. Those that can be unknown
-    are not centred, so that what is unknown stays zero.
+    The mean of a feature that can be unknown is set to 0, so that its value for unknown, 0, stays
+    0.
+
+    Args:
+        features: Arrays [rows, dimensions] by name, from the training split.
     """
-    found = {}
+    moments = {}
     for name, values in features.items():
-        exact = np.asarray(values, np.float64)
-        mean = exact.mean(0) if name == SENTENCE else 0 * exact[0]
-        variance = np.maximum(((exact - mean) ** 2).mean(0), 1e-10)
-        found[name] = (mean.astype(np.float32), variance.astype(np.float32))
-    return found
+        values64 = np.asarray(values, np.float64)
+        mean = values64.mean(0) if name == SENTENCE_VECTORS else 0 * values64[0]
+        variance = np.maximum(((values64 - mean) ** 2).mean(0), 1e-10)
+        moments[name] = (mean.astype(np.float32), variance.astype(np.float32))
+    return moments
 
 
 def build(
-    hparams: HParams, word_vectors: np.ndarray, log_odds: np.ndarray, scales: Scaling
+    hparams: HParams, word_vectors: np.ndarray, log_odds: np.ndarray, moments: Moments
 ) -> keras.Model:
-    """Build the deep member, not compiled, from model inputs and features to logits [N, 22].
+    """Build the deep network, not compiled, from model inputs and features to logits [N, 22].
 
     Args:
-        hparams: hyperparameters of the training.
-        word_vectors: float32 [ids of `plot_words`, dimensions], initial word vectors.
-        log_odds: float32 [22], log odds of each genre among the training movies; the initial
+        hparams: Hyperparameters of the training.
+        word_vectors: float32 [vocabulary, dimensions]. Initial word vectors.
+        log_odds: float32 [22]. Log odds of each genre among the training movies, the initial
             biases.
-        scales: mean and variance of each feature that the network reads. Those of `SENTENCE` are
-            ignored without a sentence encoder.
+        moments: Mean and variance of each feature. `SENTENCE_VECTORS` is ignored without a
+            sentence encoder.
     """
     keras.utils.set_random_seed(hparams.seed)
-    scales = {
-        name: scale for name, scale in scales.items() if name != SENTENCE or hparams.reads_sentences
+    moments = {
+        name: values
+        for name, values in moments.items()
+        if name != SENTENCE_VECTORS or hparams.has_sentence_encoder
     }
     inputs = {
         name: keras.Input((len(raw.NUMBERS),), dtype="float32", name=name)
         for name in (xf.NUMBERS, xf.NUMBERS_MISSING)
     }
-    for name, (mean, _) in scales.items():
+    for name, (mean, _) in moments.items():
         inputs[name] = keras.Input(mean.shape, dtype="float32", name=name)
-    known = fields.FieldDropout(hparams.field_dropout, hparams.seed, name="field_dropout")(inputs)
-    read = []
-    for name, (mean, variance) in scales.items():
-        scaled = keras.layers.Normalization(mean=mean, variance=variance, name=f"{name}_scaled")
-        # Features are cut at five standard deviations.
-        read.append(ops.clip(scaled(known[name]), -5.0, 5.0))
-    read += [known[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING)]
-    if hparams.reads_words:
+    masked = fields.FieldDropout(hparams.field_dropout, hparams.seed, name="field_dropout")(inputs)
+    hidden_inputs = []
+    for name, (mean, variance) in moments.items():
+        normalization = keras.layers.Normalization(
+            mean=mean, variance=variance, name=f"{name}_normalization"
+        )
+        # Clipping at five standard deviations limits the effect of outliers.
+        hidden_inputs.append(ops.clip(normalization(masked[name]), -5.0, 5.0))
+    hidden_inputs += [masked[name] for name in (xf.NUMBERS, xf.NUMBERS_MISSING)]
+    if hparams.has_word_encoder:
         inputs[xf.PLOT_WORDS] = keras.Input((None,), dtype="int32", name=xf.PLOT_WORDS)
-        read.append(plot_vector(inputs[xf.PLOT_WORDS], hparams, word_vectors))
-    x = keras.layers.Concatenate(name="joined")(read)
+        hidden_inputs.append(encode_words(inputs[xf.PLOT_WORDS], hparams, word_vectors))
+    x = keras.layers.Concatenate(name="hidden_inputs")(hidden_inputs)
     x = keras.layers.Dropout(hparams.input_dropout, seed=hparams.seed)(x)
     x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(x)
     x = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(x)
@@ -86,7 +95,13 @@ def build(
 
 
 def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
-    """Set loss and optimizer; `steps` of the whole training are those of the learning rate."""
+    """Set the loss and the optimizer.
+
+    Args:
+        network: Deep network; compiled in place.
+        hparams: Hyperparameters of the training.
+        steps: Integer. Number of steps of the whole training, over which the learning rate decays.
+    """
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
         decay_steps=max(steps, 1),
@@ -106,15 +121,15 @@ def compile_model(network: keras.Model, hparams: HParams, steps: int) -> None:
     )
 
 
-def members(network: keras.Model, grown: trees.Trees) -> keras.Model:
-    """Both members as one model.
+def build_members(network: keras.Model, forest: trees.Forest) -> keras.Model:
+    """Join the deep network and the trees in one model.
 
-    It goes from the inputs of `network` and of the trees to the logits of each of `MEMBERS`,
-    float32 [N, 2, 22]; `trainer.ensemble.thresholds` weighs them.
+    Its inputs are those of both members, its output the logits of each of `MEMBERS`, float32
+    [N, 2, 22].
     """
-    inputs = {item.name: item for item in network.inputs}
-    for name, size in trees.INPUTS.items():
+    inputs = {tensor.name: tensor for tensor in network.inputs}
+    for name, size in trees.INPUT_SIZES.items():
         inputs.setdefault(name, keras.Input((size,), dtype="float32", name=name))
-    columns = keras.layers.Concatenate(name="columns")([inputs[name] for name in trees.INPUTS])
-    logits = [network.output, trees.Forest(grown, name="trees")(columns)]
+    columns = keras.layers.Concatenate(name="columns")([inputs[name] for name in trees.INPUT_SIZES])
+    logits = [network.output, trees.ForestLayer(forest, name="trees")(columns)]
     return keras.Model(inputs, ops.stack(logits, axis=1), name="members")

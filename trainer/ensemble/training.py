@@ -1,4 +1,4 @@
-"""Training of the deep member, and the decision rule of both members."""
+"""Training of the deep network, and fitting of the decision rule of both members."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -13,16 +13,17 @@ from sklearn.metrics import average_precision_score
 from tensorboard.plugins.hparams import api as tensorboard
 
 from schema.genres import NUM_GENRES
-from trainer.data import Inputs, Rows, inference, input_names
-from trainer.ensemble import network, thresholds
+from trainer.data import Inputs, Rows, inference_function, input_names
+from trainer.ensemble import decision_rule, network
 from trainer.hparams import HParams
 
-EVAL_BATCH: Final = 256
+EVAL_BATCH_SIZE: Final = 256
 
-MONITORED: Final = "val_map"
-"""Name of the score by which one pass is better than another."""
+MONITORED_SCORE: Final = "val_map"
+"""Score by which the best epoch is chosen."""
 
 History = dict[str, list[float]]
+"""Learning curves: values by name, one value per epoch."""
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +36,18 @@ def fit(
     evaluation: Rows,
     log_directory: Path,
 ) -> History:
-    """Train until `MONITORED` stops rising; keep the weights of the best pass.
+    """Train until `MONITORED_SCORE` stops rising, and restore the weights of the best epoch.
 
-    `deep`, which is one of `members`, is compiled and trained in place. TensorBoard's logs go to
-    `log_directory`.
+    Args:
+        deep: Deep network of `members`; compiled and trained in place.
+        members: Model with both members.
+        hparams: Hyperparameters of the training.
+        train: Training split.
+        evaluation: Eval split.
+        log_directory: Directory of TensorBoard's logs.
 
     Returns:
-        Learning curves: `loss`, `val_loss`, `val_map` and `val_macro_f1`, one value for each pass.
+        The learning curves `loss`, `val_loss`, `val_map` and `val_macro_f1`.
     """
     steps = -(-len(train) // hparams.batch_size) * hparams.epochs
     network.compile_model(deep, hparams, steps)
@@ -49,14 +55,14 @@ def fit(
     with tf.summary.create_file_writer(str(log_directory)).as_default():
         tensorboard.hparams(hparams.model_dump())
     history = deep.fit(
-        train.only(input_names(deep)).batches(hparams.batch_size, hparams.seed),
+        train.select(input_names(deep)).batches(hparams.batch_size, hparams.seed),
         epochs=hparams.epochs,
         verbose=0,
         callbacks=[
-            # First, since the others read its scores.
+            # GenreScores comes first, because the other callbacks read its scores.
             GenreScores(members, evaluation),
             keras.callbacks.EarlyStopping(
-                MONITORED, mode="max", patience=hparams.patience, restore_best_weights=True
+                MONITORED_SCORE, mode="max", patience=hparams.patience, restore_best_weights=True
             ),
             keras.callbacks.TensorBoard(str(log_directory), update_freq="epoch", write_graph=False),
         ],
@@ -64,84 +70,103 @@ def fit(
     return {name: [float(value) for value in values] for name, values in history.items()}
 
 
-def best_pass(history: History) -> int:
-    """The pass, counted from 0, whose weights `fit` keeps: the first with the highest score."""
-    return int(np.argmax(history[MONITORED]))
+def best_epoch(history: History) -> int:
+    """Return the index of the epoch whose weights `fit` restores.
+
+    It is the first epoch with the highest `MONITORED_SCORE`.
+    """
+    return int(np.argmax(history[MONITORED_SCORE]))
 
 
 class GenreScores(keras.callbacks.Callback):
-    """Adds the eval split's scores to the logs of each pass.
+    """Callback that adds the scores on the eval split to the logs of each epoch.
 
-    `val_loss` is the cross entropy, `val_map` the mean over genres of average precision, and
-    `val_macro_f1` the mean of their F1. The members are weighed, and thresholds chosen, on the same
-    split, so the scores are a little too good.
+    `val_loss` is the binary cross entropy, `val_map` the mean average precision over the genres,
+    and `val_macro_f1` their mean F1. Stacking weights and thresholds are fitted on the same split,
+    so the scores are slightly optimistic.
+
+    Args:
+        members: Model with both members.
+        evaluation: Eval split.
     """
 
     def __init__(self, members: keras.Model, evaluation: Rows) -> None:
         super().__init__()
-        self.infer = inference(members)
-        self.evaluation = evaluation.only(input_names(members)).batches(EVAL_BATCH)
+        self.infer = inference_function(members)
+        self.batches = evaluation.select(input_names(members)).batches(EVAL_BATCH_SIZE)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Score, and log how far the training is."""
+        """Compute and log the scores of an epoch."""
         logs = {} if logs is None else logs
-        members, labels = predict(self.infer, self.evaluation)
-        logits = thresholds.weighed(members, *thresholds.weigh(members, labels))
+        member_logits, labels = predict_logits(self.infer, self.batches)
+        stacking = decision_rule.fit_stacking(member_logits, labels)
+        logits = decision_rule.stack_logits(member_logits, *stacking)
         probabilities = expit(logits)
-        chosen = thresholds.choose_thresholds(probabilities, labels)
+        thresholds = decision_rule.choose_thresholds(probabilities, labels)
+        predicted = decision_rule.predict_genres(probabilities, thresholds)
         logs |= {
             "val_loss": float(np.mean(np.logaddexp(0, logits) - labels * logits)),
-            MONITORED: mean_average_precision(probabilities, labels),
-            "val_macro_f1": thresholds.macro_f1(thresholds.predict(probabilities, chosen), labels),
+            MONITORED_SCORE: mean_average_precision(probabilities, labels),
+            "val_macro_f1": decision_rule.macro_f1(predicted, labels),
         }
         log.info(
             "epoch %d of %d: loss %.4f, eval loss %.4f, mAP %.3f, macro-F1 %.3f",
             epoch + 1,
             self.params["epochs"],
             logs.get("loss", float("nan")),
-            *(logs[name] for name in ("val_loss", MONITORED, "val_macro_f1")),
+            *(logs[name] for name in ("val_loss", MONITORED_SCORE, "val_macro_f1")),
         )
 
 
-def decide(members: keras.Model, evaluation: Rows) -> thresholds.Decisions:
-    """Weights and thresholds for each pattern of known fields, from the eval split."""
-    batches = evaluation.only(input_names(members)).batches(EVAL_BATCH)
-    infer = inference(members)
+def fit_decision_rule(members: keras.Model, evaluation: Rows) -> decision_rule.DecisionRule:
+    """Fit the decision rule of each missingness pattern on the eval split."""
+    batches = evaluation.select(input_names(members)).batches(EVAL_BATCH_SIZE)
+    infer = inference_function(members)
     logits, labels = {}, {}
-    for pattern in range(len(thresholds.PATTERNS)):
-        logits[pattern], labels[pattern] = predict(infer, _rows_of_pattern(batches, pattern))
-    return thresholds.fit(logits, labels)
+    for pattern in range(len(decision_rule.MISSINGNESS_PATTERNS)):
+        logits[pattern], labels[pattern] = predict_logits(infer, _mask_batches(batches, pattern))
+    return decision_rule.fit(logits, labels)
 
 
-def _rows_of_pattern(evaluation: tf.data.Dataset, pattern: int) -> tf.data.Dataset:
-    """The rows that know at least what the pattern knows, with the rest hidden."""
+def _mask_batches(batches: tf.data.Dataset, pattern: int) -> tf.data.Dataset:
+    """Mask the fields that a missingness pattern lacks, and drop rows that have fewer fields."""
 
-    def hidden(inputs: Inputs, labels: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
-        masked = thresholds.hide(inputs, pattern)
-        rows = thresholds.pattern_of(masked) == pattern
-        kept = {name: tf.boolean_mask(value, rows) for name, value in masked.items()}
-        return kept, tf.boolean_mask(labels, rows)
+    def mask(inputs: Inputs, labels: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
+        masked = decision_rule.mask_to_pattern(inputs, pattern)
+        has_pattern = decision_rule.missingness_patterns(masked) == pattern
+        selected = {name: tf.boolean_mask(value, has_pattern) for name, value in masked.items()}
+        return selected, tf.boolean_mask(labels, has_pattern)
 
-    return evaluation.map(hidden).filter(lambda _, labels: tf.shape(labels)[0] > 0)
+    return batches.map(mask).filter(lambda _, labels: tf.shape(labels)[0] > 0)
 
 
-def predict(
+def predict_logits(
     infer: Callable[[Inputs], Any], batches: Iterable[tuple[Inputs, Any]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits of the members, float32 [rows, members, 22], and labels, [rows, 22], of all batches.
+    """Compute the logits of the members.
 
-    `infer` is the members as `trainer.data.inference` returns them.
+    Args:
+        infer: Members as a function, from `trainer.data.inference_function`.
+        batches: Pairs of model inputs and labels.
+
+    Returns:
+        Logits, float32 [rows, members, 22], and labels, float32 [rows, 22], of all batches.
     """
     logits = [np.zeros((0, len(network.MEMBERS), NUM_GENRES), np.float32)]
     labels = [np.zeros((0, NUM_GENRES), np.float32)]
-    for inputs, truth in batches:
+    for inputs, batch_labels in batches:
         logits.append(infer(inputs).numpy())
-        labels.append(np.asarray(truth))
+        labels.append(np.asarray(batch_labels))
     return np.concatenate(logits), np.concatenate(labels)
 
 
 def mean_average_precision(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over the genres that occur of average precision; both float [N, 22]."""
+    """Return the mean average precision of the genres that occur in `labels`; 0 if none occurs.
+
+    Args:
+        probabilities: float [N, 22].
+        labels: float [N, 22].
+    """
     present = labels.any(0)
     if not present.any():
         return 0.0

@@ -1,10 +1,10 @@
-"""The member of boosted trees, on people's other movies, numbers and text regressions.
+"""The boosted trees: gradient boosting on people, numbers and text regressions.
 
-Trees combine conditions on several columns, such as a lead who is known from Westerns and the year,
-which the deep member, with a thousand columns, has to find by gradients. Gradient boosting is due
-to Friedman 2001 (Annals of Statistics 29), growing trees on histograms to Ke et al. 2017 (NIPS,
-LightGBM). scikit-learn grows the trees; here they become tables that stock operations of TensorFlow
-walk through.
+Trees combine conditions on several columns, such as the year and a lead actor known from Westerns,
+which the deep network has to find by gradient descent among a thousand columns. Gradient boosting
+is due to Friedman 2001 (Annals of Statistics 29), growing trees on histograms to Ke et al. 2017
+(NIPS, LightGBM). scikit-learn grows the trees; `ForestLayer` evaluates them with TensorFlow
+operations.
 """
 
 import logging
@@ -20,122 +20,152 @@ from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
 from trainer.data import Rows
 from trainer.features import fields
-from trainer.features.vocabulary import fixed
+from trainer.features.vocabulary import add_constant_weight
 from trainer.hparams import HParams
 from transform import features as xf
 
-INPUTS: Final = {
-    fields.PEOPLE_LIFTS: 4 * fields.LIFT_SIZE,
+INPUT_SIZES: Final = {
+    fields.PEOPLE_TARGET_ENCODING: 4 * fields.TARGET_ENCODING_SIZE,
     fields.CREDIT_COUNTS: len(raw.PEOPLE),
     xf.NUMBERS: len(raw.NUMBERS),
     xf.NUMBERS_MISSING: len(raw.NUMBERS),
     fields.PLOT_LOGITS: NUM_GENRES,
     fields.TITLE_LOGITS: NUM_GENRES,
 }
-"""Features that the trees read, in the order of their columns, with the number of columns of each.
-None of them has seen a movie's own genres."""
+"""Number of columns of each input of the trees, in the order of the columns.
 
-DEPTH: Final = 5
-INNER: Final = 2**DEPTH - 1
-"""Number of nodes of a whole tree that ask something; those below node n are 2n + 1 and 2n + 2."""
+All of these inputs are computed out of fold or without labels.
+"""
+
+MAX_DEPTH: Final = 5
+NUM_SPLITS: Final = 2**MAX_DEPTH - 1
+"""Number of split nodes of a complete tree; the children of node n are 2n + 1 and 2n + 2."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Trees:
-    """Whole binary trees; where a tree ends early, every way on leads to the same value.
+class Forest:
+    """Complete binary trees. All paths below an early leaf of the grown tree lead to its value.
 
     Attributes:
-        column: int32 [22, trees, INNER], which column of `INPUTS` a node asks for.
-        limit: float32 [22, trees, INNER]; a row goes on to the second node below if it is above.
-        value: float32 [22, trees, 2 ** DEPTH], what the leaves add to the logit.
-        bias: float32 [22].
+        split_columns: int32 [22, trees, NUM_SPLITS]. Input column that a split node tests.
+        split_thresholds: float32 [22, trees, NUM_SPLITS]. A row whose value is above it goes to the
+            second child.
+        leaf_values: float32 [22, trees, 2 ** MAX_DEPTH]. Contributions to the logit.
+        biases: float32 [22]. Initial logits.
     """
 
-    column: np.ndarray
-    limit: np.ndarray
-    value: np.ndarray
-    bias: np.ndarray
+    split_columns: np.ndarray
+    split_thresholds: np.ndarray
+    leaf_values: np.ndarray
+    biases: np.ndarray
 
 
-def fit(train: Rows, hparams: HParams) -> Trees:
-    """Grow the trees of all genres; a genre that no row has, or each, has a bias alone.
+def fit(train: Rows, hparams: HParams) -> Forest:
+    """Grow the trees of all genres. A genre that all rows have or none gets only a bias.
 
-    `train` is the training split with the features of `INPUTS`, computed out of fold. Fields are
-    hidden at the same rates as from the deep member.
+    Fields are masked at the same rates as for the deep network.
+
+    Args:
+        train: Training split with the inputs of `INPUT_SIZES`, computed out of fold.
+        hparams: Hyperparameters of the training.
     """
-    hide = fields.FieldDropout(hparams.field_dropout, hparams.seed)
-    known = hide({name: tf.cast(train.inputs[name], tf.float32) for name in INPUTS}, training=True)
-    rows = np.concatenate([known[name] for name in INPUTS], axis=1)
+    field_dropout = fields.FieldDropout(hparams.field_dropout, hparams.seed)
+    inputs = {name: tf.cast(train.inputs[name], tf.float32) for name in INPUT_SIZES}
+    masked = field_dropout(inputs, training=True)
+    rows = np.concatenate([masked[name] for name in INPUT_SIZES], axis=1)
     labels = train.labels
     shape = NUM_GENRES, hparams.trees
-    column = np.zeros((*shape, INNER), np.int32)
-    limit = np.zeros((*shape, INNER), np.float32)
-    value = np.zeros((*shape, INNER + 1), np.float32)
-    movies, bias = labels.sum(0), train.log_odds()
+    split_columns = np.zeros((*shape, NUM_SPLITS), np.int32)
+    split_thresholds = np.zeros((*shape, NUM_SPLITS), np.float32)
+    leaf_values = np.zeros((*shape, NUM_SPLITS + 1), np.float32)
+    movies, biases = labels.sum(0), train.genre_log_odds()
     for genre in np.flatnonzero((movies > 0) & (movies < len(labels))):
-        grown = HistGradientBoostingClassifier(
+        classifier = HistGradientBoostingClassifier(
             max_iter=hparams.trees,
             learning_rate=0.1,
             max_leaf_nodes=15,
-            max_depth=DEPTH,
+            max_depth=MAX_DEPTH,
             min_samples_leaf=40,
             l2_regularization=5.0,
             max_features=0.3,
             early_stopping=False,
             random_state=hparams.seed,
         ).fit(rows, labels[:, genre] > 0.5)
-        # scikit-learn has no public view of these trees; a test compares them with its answers.
-        bias[genre] = grown._baseline_prediction.item()
-        for number, (tree,) in enumerate(grown._predictors):
-            place = genre, number
-            column[place], limit[place], value[place] = _whole(tree.nodes)
-        log.info("trees of %s: %d", GENRES[genre], len(grown._predictors))
-    return Trees(column, limit, value, bias)
+        # These attributes are private: a test compares the forest with scikit-learn's predictions.
+        biases[genre] = classifier._baseline_prediction.item()
+        for number, (tree,) in enumerate(classifier._predictors):
+            index = genre, number
+            split_columns[index], split_thresholds[index], leaf_values[index] = _complete_tree(
+                tree.nodes
+            )
+        log.info("%s: grew %d trees", GENRES[genre], len(classifier._predictors))
+    return Forest(split_columns, split_thresholds, leaf_values, biases)
 
 
-def _whole(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One of scikit-learn's trees, a structured array, as a whole tree: column, limit and value.
+def _complete_tree(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Convert the nodes of one of scikit-learn's trees to a complete tree.
 
-    Level by level, a leaf takes the place of both nodes that would be below it.
+    An early leaf is repeated level by level, as both of its children.
+
+    Args:
+        nodes: Structured array of `TreePredictor.nodes`.
+
+    Returns:
+        Split columns, split thresholds and leaf values of one tree of `Forest`.
     """
-    columns, limits = [], []
+    columns, thresholds = [], []
     level = np.zeros(1, np.int64)
-    for _ in range(DEPTH):
-        found = nodes[level]
-        leaf = found["is_leaf"].astype(bool)
-        columns.append(np.where(leaf, 0, found["feature_idx"]))
-        limits.append(np.where(leaf, 0.0, found["num_threshold"]))
-        below = [np.where(leaf, level, found[side]) for side in ("left", "right")]
-        level = np.stack(below, axis=1).ravel()
-    return np.concatenate(columns), np.concatenate(limits), nodes[level]["value"]
+    for _ in range(MAX_DEPTH):
+        splits = nodes[level]
+        is_leaf = splits["is_leaf"].astype(bool)
+        columns.append(np.where(is_leaf, 0, splits["feature_idx"]))
+        thresholds.append(np.where(is_leaf, 0.0, splits["num_threshold"]))
+        children = [np.where(is_leaf, level, splits[side]) for side in ("left", "right")]
+        level = np.stack(children, axis=1).ravel()
+    return np.concatenate(columns), np.concatenate(thresholds), nodes[level]["value"]
 
 
-class Forest(keras.layers.Layer):
-    """Logits by the trees."""
+class ForestLayer(keras.layers.Layer):
+    """Layer that evaluates a forest.
 
-    def __init__(self, trees: Trees, **kwargs: object) -> None:
+    Args:
+        forest: Trees of all genres.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, forest: Forest, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.genres, self.trees = trees.value.shape[:2]
-        self.column = fixed(self, "column", trees.column.ravel())
-        self.limit = fixed(self, "limit", trees.limit.ravel())
-        self.value = fixed(self, "value", trees.value.ravel())
-        self.bias = fixed(self, "bias", trees.bias)
+        self.num_genres, self.num_trees = forest.leaf_values.shape[:2]
+        self.split_columns = add_constant_weight(
+            self, "split_columns", forest.split_columns.ravel()
+        )
+        self.split_thresholds = add_constant_weight(
+            self, "split_thresholds", forest.split_thresholds.ravel()
+        )
+        self.leaf_values = add_constant_weight(self, "leaf_values", forest.leaf_values.ravel())
+        self.biases = add_constant_weight(self, "biases", forest.biases)
 
     def call(self, rows: Any) -> Any:
-        """Columns of `INPUTS` in, float32 [N, columns]; float32 [N, 22] out."""
-        trees = tf.range(self.genres * self.trees)
-        column, limit, value = map(tf.convert_to_tensor, (self.column, self.limit, self.value))
+        """Return the logits, float32 [N, 22].
+
+        Args:
+            rows: float32 [N, columns]. The inputs of `INPUT_SIZES`, concatenated.
+        """
+        trees = tf.range(self.num_genres * self.num_trees)
+        split_columns = tf.convert_to_tensor(self.split_columns)
+        split_thresholds = tf.convert_to_tensor(self.split_thresholds)
         node = tf.zeros([tf.shape(rows)[0], tf.size(trees)], tf.int32)
-        for _ in range(DEPTH):
-            asked = trees * INNER + node
-            found = tf.gather(rows, tf.gather(column, asked), batch_dims=1)
-            node = 2 * node + 1 + tf.cast(found > tf.gather(limit, asked), tf.int32)
-        leaf = tf.gather(value, trees * (INNER + 1) + node - INNER)
-        by_genre = tf.reshape(leaf, [-1, self.genres, self.trees])
-        return tf.reduce_sum(by_genre, axis=2) + tf.convert_to_tensor(self.bias)
+        for _ in range(MAX_DEPTH):
+            split = trees * NUM_SPLITS + node
+            values = tf.gather(rows, tf.gather(split_columns, split), batch_dims=1)
+            node = 2 * node + 1 + tf.cast(values > tf.gather(split_thresholds, split), tf.int32)
+        leaf = trees * (NUM_SPLITS + 1) + node - NUM_SPLITS
+        contributions = tf.gather(tf.convert_to_tensor(self.leaf_values), leaf)
+        by_genre = tf.reshape(contributions, [-1, self.num_genres, self.num_trees])
+        return tf.reduce_sum(by_genre, axis=2) + tf.convert_to_tensor(self.biases)
 
     def compute_output_spec(self, rows: keras.KerasTensor) -> keras.KerasTensor:
-        """Shape of the output, which Keras cannot find through the ops above."""
-        return keras.KerasTensor((rows.shape[0], self.genres), dtype="float32")
+        """Return the output's shape, which Keras cannot infer from TensorFlow operations."""
+        return keras.KerasTensor((rows.shape[0], self.num_genres), dtype="float32")

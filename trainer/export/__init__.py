@@ -1,5 +1,5 @@
-"""The SavedModel.
+"""Export of the SavedModel.
 
-- `signatures`: `export`, which writes it.
-- `warmup`: the requests that a server answers before it serves a version.
+- `signatures`: `export`, which writes the SavedModel with its signatures.
+- `warmup`: requests by which a server warms up a version before it serves it.
 """

@@ -1,4 +1,4 @@
-"""The SavedModel: what it answers to, and how it is written."""
+"""The signatures of the SavedModel, and its export."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,60 +11,67 @@ import tensorflow_transform as tft
 from schema import features as raw
 from schema import names
 from schema.genres import GENRES
-from trainer.data import PIECES, TextPieces, input_names, model_inputs
+from trainer.data import PIECES, TitlePlotTokenizer, input_names, model_inputs
 from trainer.encoder.sentence import SentenceEncoder
-from trainer.ensemble.network import SENTENCE
-from trainer.ensemble.thresholds import Decisions, pattern_of
+from trainer.ensemble.decision_rule import DecisionRule, missingness_patterns
+from trainer.ensemble.network import SENTENCE_VECTORS
 from trainer.export import warmup
-from trainer.features.network import TABLE
+from trainer.features.extractor import FOLD
 from transform import features as xf
 
 Tensors = dict[str, tf.Tensor]
 
 
 def export(
-    features: keras.Model,
+    feature_extractor: keras.Model,
     encoder: SentenceEncoder | None,
     members: keras.Model,
-    decisions: Decisions,
+    decision_rule: DecisionRule,
     tft_output: tft.TFTransformOutput,
     directory: Path,
 ) -> None:
-    """Write a SavedModel with everything from raw features to decisions in it.
+    """Write a SavedModel with the whole computation from raw features to predicted genres.
 
-    Its signatures, with their inputs and outputs, are listed in docs/signatures.md. Inputs of
-    different lengths are an InvalidArgumentError, unless those of one value say `not known`.
+    docs/signatures.md lists its signatures. Inputs of different lengths raise an
+    InvalidArgumentError, except an input of one value that means `unknown`.
 
-    `features` is the network from ids to features; `encoder` is None if there is none.
+    Args:
+        feature_extractor: Network of `trainer.features.extractor.build`.
+        encoder: Sentence encoder; None if the model has none.
+        members: Model with both members.
+        decision_rule: Decision rule of the members.
+        tft_output: Output of Transform.
+        directory: Directory of the SavedModel.
     """
     transform = tft_output.transform_features_layer()
     raw_spec = tft_output.raw_feature_spec()
-    pieces = TextPieces() if encoder else None
+    tokenizer = TitlePlotTokenizer() if encoder else None
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
 
-    def decide(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = model_inputs(transformed, pieces)
-        inputs[TABLE] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
-        inputs |= features({name: inputs[name] for name in input_names(features)}, training=False)
+    def predict(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs = model_inputs(transformed, tokenizer)
+        inputs[FOLD] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
+        extractor_inputs = {name: inputs[name] for name in input_names(feature_extractor)}
+        inputs |= feature_extractor(extractor_inputs, training=False)
         if encoder:
-            inputs[SENTENCE] = encoder(inputs[PIECES])
+            inputs[SENTENCE_VECTORS] = encoder(inputs[PIECES])
         logits = members({name: inputs[name] for name in input_names(members)}, training=False)
-        return decisions.margins(logits, pattern_of(inputs))
+        return decision_rule.apply(logits, missingness_patterns(inputs))
 
-    def answer(given: dict[str, Any]) -> Tensors:
-        probabilities, margin = decide(transform(given))
+    def serve(raw_features: dict[str, Any]) -> Tensors:
+        probabilities, margins = predict(transform(raw_features))
         return {
             names.GENRES_OUTPUT: tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1]),
             names.PROBABILITIES_OUTPUT: probabilities,
-            names.PREDICTED_OUTPUT: margin >= 0,
+            names.PREDICTED_OUTPUT: margins >= 0,
         }
 
-    def evaluate(given: dict[str, Any]) -> Tensors:
-        transformed = transform(given)
-        probabilities, margin = decide(transformed)
-        # A margin of 0 is a decision for the genre, and the Evaluator asks for more than one half.
-        scores = tf.sigmoid(margin)
-        scores = tf.where(margin >= 0, tf.maximum(scores, 0.5 + 1e-6), scores)
+    def evaluate(raw_features: dict[str, Any]) -> Tensors:
+        transformed = transform(raw_features)
+        probabilities, margins = predict(transformed)
+        # A margin of 0 predicts the genre, but the Evaluator requires a score above 0.5.
+        scores = tf.sigmoid(margins)
+        scores = tf.where(margins >= 0, tf.maximum(scores, 0.5 + 1e-6), scores)
         return {
             names.SCORES_OUTPUT: scores,
             names.PROBABILITIES_OUTPUT: probabilities,
@@ -73,39 +80,42 @@ def export(
         }
 
     archive = keras.export.ExportArchive()
-    # For their tables of words alone: variables are found through the endpoints, and to track their
-    # layers as well would save each of them twice.
+    # Only lookup tables need tracking. Variables are found through the endpoints; to track their
+    # layers as well would save each variable twice.
     archive.track(transform)
-    if pieces:
-        archive.track(pieces)
-    named = [
+    if tokenizer:
+        archive.track(tokenizer)
+    named_inputs = [
         tf.TensorSpec([None], tf.float32 if name in raw.NUMBERS else tf.string, name=name)
         for name in raw.MODEL_INPUTS
     ]
-    archive.add_endpoint(names.SERVING_SIGNATURE, _named(answer), named)
+    archive.add_endpoint(names.SERVING_SIGNATURE, _with_named_inputs(serve), named_inputs)
     for name, function, spec in (
-        (names.EXAMPLES_SIGNATURE, answer, input_spec),
+        (names.EXAMPLES_SIGNATURE, serve, input_spec),
         (names.EVALUATE_SIGNATURE, evaluate, raw_spec),
         (names.TRANSFORM_SIGNATURE, transform, raw_spec),
     ):
-        signature = [tf.TensorSpec([None], tf.string, name=names.EXAMPLES_INPUT)]
-        archive.add_endpoint(name, _of_examples(function, spec), signature)
+        examples = [tf.TensorSpec([None], tf.string, name=names.EXAMPLES_INPUT)]
+        archive.add_endpoint(name, _with_parsed_examples(function, spec), examples)
     archive.write_out(str(directory), verbose=False)
     warmup.write(directory)
 
 
-def _of_examples(
+def _with_parsed_examples(
     function: Callable[[dict[str, Any]], Tensors], spec: dict[str, Any]
 ) -> Callable[[tf.Tensor], Tensors]:
+    """Return a function of serialized examples from a function of raw features."""
     return lambda examples: function(tf.io.parse_example(examples, spec))
 
 
-def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
-    """The answer as a function of named features, each with a default of one value for all rows."""
+def _with_named_inputs(function: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors]:
+    """Return a function of named inputs from a function of raw features.
+
+    The default of each input is one value that means `unknown` for all rows.
+    """
     unknown_text, unknown_number = tf.constant([""]), tf.constant([float("nan")])
 
-    # A signature takes its names and defaults from the parameters of the function itself, which are
-    # in the order of `MODEL_INPUTS`.
+    # The parameters, in the order of `MODEL_INPUTS`, give the signature its names and defaults.
     def serve(
         plot: tf.Tensor = unknown_text,
         title: tf.Tensor = unknown_text,
@@ -119,41 +129,46 @@ def _named(answer: Callable[[dict[str, Any]], Tensors]) -> Callable[..., Tensors
     ) -> Tensors:
         numbers = year, runtime_minutes, average_rating, num_votes
         values = plot, title, *numbers, directors, writers, cast
-        given = _same_length(dict(zip(raw.MODEL_INPUTS, values, strict=True)))
-        return answer({name: _optional(name, value) for name, value in given.items()})
+        columns = _to_equal_lengths(dict(zip(raw.MODEL_INPUTS, values, strict=True)))
+        return function({name: _to_sparse(name, column) for name, column in columns.items()})
 
     return serve
 
 
-def _same_length(given: Tensors) -> Tensors:
-    """The inputs, string or float32 [N] or [1] by name, with one value for each row.
+def _to_equal_lengths(columns: Tensors) -> Tensors:
+    """Broadcast inputs of one value that means `unknown` to the number of rows.
 
-    Lengths that differ are an InvalidArgumentError when the graph runs, but for inputs of one value
-    that means `not known`.
+    Other inputs of different lengths raise an InvalidArgumentError when the graph runs.
+
+    Args:
+        columns: string or float32 [N] or [1] by name.
+
+    Returns:
+        string or float32 [N] by name.
     """
-    sizes = tf.stack([tf.size(value) for value in given.values()])
+    sizes = tf.stack([tf.size(column) for column in columns.values()])
     rows = tf.reduce_max(sizes)
-    unknown = tf.stack([tf.reduce_all(~_is_known(value)) for value in given.values()])
-    fits = (sizes == rows) | ((sizes == 1) & unknown)
-    message = f"The inputs {', '.join(given)} must have one value for each row. Number of values:"
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(fits), [message, sizes], 16)]):
-        return {name: tf.broadcast_to(value, [rows]) for name, value in given.items()}
+    unknown = tf.stack([tf.reduce_all(~_is_known(column)) for column in columns.values()])
+    valid = (sizes == rows) | ((sizes == 1) & unknown)
+    message = f"The inputs {', '.join(columns)} must have one value for each row. Number of values:"
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(valid), [message, sizes], 16)]):
+        return {name: tf.broadcast_to(column, [rows]) for name, column in columns.items()}
 
 
-def _is_known(value: tf.Tensor) -> tf.Tensor:
-    if value.dtype == tf.string:
-        return tf.strings.length(value) > 0
-    return tf.math.is_finite(value) & (value > 0)
+def _is_known(column: tf.Tensor) -> tf.Tensor:
+    if column.dtype == tf.string:
+        return tf.strings.length(column) > 0
+    return tf.math.is_finite(column) & (column > 0)
 
 
-def _optional(name: str, value: tf.Tensor) -> tf.SparseTensor:
-    """A dense column as the optional feature that Transform was traced with."""
-    known = _is_known(value)
+def _to_sparse(name: str, column: tf.Tensor) -> tf.SparseTensor:
+    """Convert a dense column, [N], to the sparse feature that Transform expects."""
+    known = _is_known(column)
     if name in raw.NUMBERS and name != raw.RATING:
-        value = tf.cast(tf.round(tf.where(known, value, 1.0)), tf.int64)
+        column = tf.cast(tf.round(tf.where(known, column, 1.0)), tf.int64)
     rows = tf.where(known)
     return tf.SparseTensor(
         tf.pad(rows, [[0, 0], [0, 1]]),
-        tf.boolean_mask(value, known),
-        tf.stack([tf.size(value, tf.int64), tf.constant(1, tf.int64)]),
+        tf.boolean_mask(column, known),
+        tf.stack([tf.size(column, tf.int64), tf.constant(1, tf.int64)]),
     )

@@ -1,7 +1,7 @@
-"""Requests that a server answers before it serves a version, so that no person waits for the first.
+"""Warm-up requests, which a server runs before it serves a version.
 
-TensorFlow Serving reads them from the SavedModel itself. The first call of a graph is many times
-slower than those that follow, since TensorFlow then plans how to run it.
+TensorFlow Serving reads them from the SavedModel. They make the first real request fast: the first
+call of a graph is many times as slow as later calls, because TensorFlow then plans its execution.
 """
 
 import math
@@ -29,22 +29,29 @@ _MOVIE: Final[dict[str, str | float]] = {
 
 
 def write(directory: Path) -> Path:
-    """Write the warm-up file of a SavedModel, a TFRecord of PredictionLogs, and return its path."""
+    """Write the warm-up file of a SavedModel, a TFRecord file of PredictionLogs.
+
+    Args:
+        directory: Directory of the SavedModel.
+
+    Returns:
+        The path of the file.
+    """
     file = directory / WARMUP_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
         for rows in (1, 8):
-            named = {
+            named_inputs = {
                 name: tf.constant([_MOVIE.get(name, math.nan)] * rows, tf.float32)
                 if name in raw.NUMBERS
                 else tf.constant([_MOVIE.get(name, "")] * rows)
                 for name in raw.MODEL_INPUTS
             }
             for signature, inputs in (
-                (SERVING_SIGNATURE, named),
+                (SERVING_SIGNATURE, named_inputs),
                 (EXAMPLES_SIGNATURE, {EXAMPLES_INPUT: tf.constant([serialize(_MOVIE)] * rows)}),
             ):
-                # No model name: it is the server's affair, and a warm-up needs none.
+                # The model's name is left out, because it is only known to the server.
                 log = prediction_log_pb2.PredictionLog()
                 request = log.predict_log.request
                 request.model_spec.signature_name = signature

@@ -1,6 +1,6 @@
-"""The fields of a movie that can be unknown, and how they are hidden.
+"""The fields of a movie that can be unknown, and their masking.
 
-A hidden field looks exactly as if it had never been known, in training as in use.
+A masked field has the same values as a field that was never known, in training and in serving.
 """
 
 from collections.abc import Mapping
@@ -15,107 +15,120 @@ from schema.genres import NUM_GENRES
 from transform import features as xf
 
 PLOT_LOGITS: Final = "plot_logits"
-"""float32 [N, 22], what the plot's n-grams add to the log odds of each genre, by regressions that
-have not seen the movie, see `trainer.features.texts`."""
+"""Contribution of the plot's n-grams to the log odds of each genre; float32 [N, 22].
+
+Computed by regressions that were not fitted on the movie, see `trainer.features.texts`.
+"""
 
 TITLE_LOGITS: Final = "title_logits"
-"""float32 [N, 22], the same of the title's words."""
+"""Contribution of the title's words to the log odds of each genre; float32 [N, 22]."""
 
-PEOPLE_LIFTS: Final = "people_lifts"
-"""float32 [N, 4 * 46] for directors, writers, cast and leads, the genres of these people's other
-movies, see `trainer.features.people`."""
+PEOPLE_TARGET_ENCODING: Final = "people_target_encoding"
+"""Genres of the other movies of a movie's people; float32 [N, 4 * 46].
+
+The columns are those of directors, writers, cast and lead actors, see `trainer.features.people`.
+"""
 
 CREDIT_COUNTS: Final = "credit_counts"
-"""float32 [N, 3], number of names in each people field, known ones or not, as log(1 + n)."""
+"""Number n of names in each people field, as log(1 + n); float32 [N, 3]."""
 
-LIFT_SIZE: Final = 2 * NUM_GENRES + 2
-"""Number of columns of one people field among the lifts."""
+TARGET_ENCODING_SIZE: Final = 2 * NUM_GENRES + 2
+"""Number of columns of one people field in `PEOPLE_TARGET_ENCODING`."""
 
 _CAST: Final = raw.PEOPLE.index(raw.CAST)
 
 
-def keep(
+def mask_fields(
     inputs: Mapping[str, Any],
     *,
     people: Any = 1.0,
-    names: Any = None,
+    credit_counts: Any = None,
     title: Any = 1.0,
     numbers: Any = 1.0,
 ) -> dict[str, Any]:
-    """Model inputs with fields of movies hidden; a mask of 1 keeps a field, and 0 hides it.
+    """Return model inputs with fields masked. A mask is 1 for a known field, 0 for an unknown one.
 
     Args:
-        inputs: model inputs by name, any of them.
-        people: number or float32 [N, 1], mask of who the people are.
-        names: number or float32 [N, 3], mask of how many people there are in each field; as
-            `people` by default. A movie whose people made no other movie has names without people.
-        title: number or float32 [N, 1], mask of the title.
-        numbers: number, float32 [4] or float32 [N, 4], mask of the numbers.
+        inputs: Model inputs by name; inputs that are not given are not needed.
+        people: Number or float32 [N, 1]. Mask of `PEOPLE_TARGET_ENCODING`.
+        credit_counts: Number or float32 [N, 3]. Mask of `CREDIT_COUNTS`; the value of `people` by
+            default. People without another movie have a credit count but no target encoding.
+        title: Number or float32 [N, 1]. Mask of `TITLE_LOGITS`.
+        numbers: Number, float32 [4] or float32 [N, 4]. Mask of the numbers.
     """
-    kept = dict(inputs)
+    masked = dict(inputs)
     masks = {
-        PEOPLE_LIFTS: people,
-        CREDIT_COUNTS: people if names is None else names,
+        PEOPLE_TARGET_ENCODING: people,
+        CREDIT_COUNTS: people if credit_counts is None else credit_counts,
         TITLE_LOGITS: title,
         xf.NUMBERS: numbers,
     }
-    for name in kept.keys() & masks:
-        kept[name] = inputs[name] * ops.cast(masks[name], inputs[name].dtype)
-    if xf.NUMBERS_MISSING in kept:
+    for name in masked.keys() & masks:
+        masked[name] = inputs[name] * ops.cast(masks[name], inputs[name].dtype)
+    if xf.NUMBERS_MISSING in masked:
         missing = inputs[xf.NUMBERS_MISSING]
-        kept[xf.NUMBERS_MISSING] = ops.maximum(missing, 1.0 - ops.cast(numbers, missing.dtype))
-    return kept
+        masked[xf.NUMBERS_MISSING] = ops.maximum(missing, 1.0 - ops.cast(numbers, missing.dtype))
+    return masked
 
 
-def without_role(inputs: Mapping[str, Any], roles: Any) -> dict[str, Any]:
-    """Hide single people fields, as in catalogues that do not list them.
+def mask_people_fields(inputs: Mapping[str, Any], mask: Any) -> dict[str, Any]:
+    """Return model inputs with single people fields masked, as in catalogues that lack a field.
 
-    `roles` is a mask, float32 [N, 3], in the order of `schema.features.PEOPLE`.
+    Args:
+        inputs: Model inputs by name.
+        mask: float32 [N, 3]. 1 for a known field, 0 for an unknown one, in the order of
+            `schema.features.PEOPLE`.
     """
-    kept = keep(inputs, names=roles)
-    if PEOPLE_LIFTS in kept:
-        fields = ops.concatenate([roles, roles[:, _CAST : _CAST + 1]], axis=1)
-        kept[PEOPLE_LIFTS] *= ops.repeat(fields, LIFT_SIZE, axis=1)
-    return kept
+    masked = mask_fields(inputs, credit_counts=mask)
+    if PEOPLE_TARGET_ENCODING in masked:
+        # The lead actors, in the last columns, are masked with the cast.
+        fields = ops.concatenate([mask, mask[:, _CAST : _CAST + 1]], axis=1)
+        masked[PEOPLE_TARGET_ENCODING] *= ops.repeat(fields, TARGET_ENCODING_SIZE, axis=1)
+    return masked
 
 
-def anyone_known(inputs: Mapping[str, Any]) -> Any:
-    """Whether a movie has people whose other movies are known; bool [N]."""
-    return ops.sum(inputs[PEOPLE_LIFTS][:, LIFT_SIZE - 1 :: LIFT_SIZE], axis=1) > 0
+def has_known_people(inputs: Mapping[str, Any]) -> Any:
+    """Return whether each movie has people with other movies; bool [N]."""
+    encoding = inputs[PEOPLE_TARGET_ENCODING]
+    return ops.sum(encoding[:, TARGET_ENCODING_SIZE - 1 :: TARGET_ENCODING_SIZE], axis=1) > 0
 
 
 class FieldDropout(keras.layers.Layer):
-    """Hides whole fields of a movie during training, as they are unknown in real use.
+    """Dropout of whole fields of random movies, because real catalogues lack some fields.
 
-    All credits together, all numbers together, and the title are hidden at `rate` each. Half of the
-    movies without credits keep the number of names, as movies do whose people made no other movie.
-    At a third of `rate`, single people fields are hidden as well, and rating and votes without year
-    and running time.
+    It is only active in training. All credits, all numbers and the title are masked at `rate` each,
+    independently of each other. Half of the movies with masked credits keep their credit counts,
+    like movies whose people have no other movie. At a third of `rate`, each single people field is
+    masked, and rating and votes together.
+
+    Args:
+        rate: Float between 0 and 1. Rate at which fields are masked.
+        seed: Integer. Seed of the random numbers.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, rate: float, seed: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.rate = rate
-        self.seeds = keras.random.SeedGenerator(seed)
+        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Take model inputs, return them; in training with fields of some rows hidden."""
+        """Return the model inputs, with fields of some rows masked in training."""
         if not training or not self.rate:
             return dict(inputs)
         rows = ops.shape(next(iter(inputs.values())))[0]
 
-        def draw(rate: float, columns: int = 1) -> Any:
-            drawn = keras.random.uniform((rows, columns), seed=self.seeds)
-            return ops.cast(drawn >= rate, "float32")
+        def random_mask(rate: float, columns: int = 1) -> Any:
+            uniform = keras.random.uniform((rows, columns), seed=self.seed_generator)
+            return ops.cast(uniform >= rate, "float32")
 
-        single = self.rate * (1 / 3)
-        people, rated = draw(self.rate), draw(single)
-        judged = np.isin(raw.NUMBERS, (raw.RATING, raw.VOTES)).astype(np.float32)
-        known = without_role(inputs, draw(single, len(raw.PEOPLE)))
-        return keep(
-            known,
+        single_rate = self.rate * (1 / 3)
+        people, ratings = random_mask(self.rate), random_mask(single_rate)
+        is_rating = np.isin(raw.NUMBERS, (raw.RATING, raw.VOTES)).astype(np.float32)
+        return mask_fields(
+            mask_people_fields(inputs, random_mask(single_rate, len(raw.PEOPLE))),
             people=people,
-            names=ops.maximum(people, draw(0.5)),
-            title=draw(self.rate),
-            numbers=draw(self.rate) * (1.0 - judged * (1.0 - rated)),
+            credit_counts=ops.maximum(people, random_mask(0.5)),
+            title=random_mask(self.rate),
+            numbers=random_mask(self.rate) * (1.0 - is_rating * (1.0 - ratings)),
         )

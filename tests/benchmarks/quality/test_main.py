@@ -58,7 +58,7 @@ def output(tmp_path: Path) -> Path:
     folder = save_tiny_model(trained / "Format-Serving")
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / TRAINING_RECORD_FILE).write_text(
-        json.dumps({"seconds": 30.0, "seconds_before": 60.0})
+        json.dumps({"seconds": 30.0, "cached_finetuning_seconds": 60.0})
     )
     publish(folder, config.model_directory)
 

@@ -27,7 +27,9 @@ from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.encoder.token_states import TokenStateFile
 from trainer.hparams import HParams
 
-SMALL = HParams(encoder_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_rate=1e-3)
+SMALL = HParams(
+    encoder_layers=2, finetuned_layers=1, finetuning_epochs=3, finetuning_learning_rate=1e-3
+)
 
 RNG = np.random.default_rng(3)
 FUNCTION_WORD_IDS = np.flatnonzero(~function_words.content_mask())
@@ -76,12 +78,12 @@ def test_only_the_upper_layers_change(fine_tuned: FineTuned) -> None:
 
 @pytest.mark.parametrize("layers", [{}, {"finetuned_layers": 2}, {"encoder_layers": 1}])
 def test_vectors_are_those_of_the_fine_tuned_encoder(rows: Rows, layers: dict[str, int]) -> None:
-    hparams = SMALL.changed({"finetuning_epochs": 1, **layers})
+    hparams = SMALL.updated({"finetuning_epochs": 1, **layers})
     weights, vectors = fine_tune(rows, hparams)
     encoder = SentenceEncoder(
         hparams.encoder_layers,
-        hparams.lower_layer,
-        content_only_from=hparams.first_finetuned,
+        hparams.extra_layer,
+        content_only_from=hparams.first_finetuned_layer,
         weight_overrides=weights,
     )
     expected = encoder(rows.inputs[PIECES].to_tensor())
@@ -147,7 +149,7 @@ def test_dropped_tokens_differ_and_the_others_keep_their_order() -> None:
 def test_weights_for_the_same_movies_are_loaded(
     rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hparams = SMALL.changed({"finetuning_epochs": 1})
+    hparams = SMALL.updated({"finetuning_epochs": 1})
     first = load_or_fine_tune(rows, hparams, tmp_path)
     (file,) = tmp_path.glob("finetuned-*")
     with monkeypatch.context() as patched:
@@ -165,4 +167,4 @@ def test_weights_for_the_same_movies_are_loaded(
 
 
 def test_no_weights_without_fine_tuning(rows: Rows) -> None:
-    assert load_or_fine_tune(rows, SMALL.changed({"finetuned_layers": 0}), None).weights == {}
+    assert load_or_fine_tune(rows, SMALL.updated({"finetuned_layers": 0}), None).weights == {}

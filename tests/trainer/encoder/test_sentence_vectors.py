@@ -20,7 +20,7 @@ PIECES = tf.ragged.constant(
 
 def test_vectors_are_those_of_the_encoder() -> None:
     vectors = SentenceVectorStore(None, TWO_LAYERS).encode(PIECES)
-    encoder = sentence.SentenceEncoder(2, 1, content_only_from=TWO_LAYERS.first_finetuned)
+    encoder = sentence.SentenceEncoder(2, 1, content_only_from=TWO_LAYERS.first_finetuned_layer)
     expected = encoder(PIECES.to_tensor()).numpy()
     assert vectors.dtype == np.float16
     np.testing.assert_allclose(vectors, expected, atol=2e-3)
@@ -49,7 +49,7 @@ def test_cached_texts_are_not_encoded_again(
 def test_each_configuration_of_the_encoder_has_its_own_file(tmp_path: Path) -> None:
     one_layer = SentenceVectorStore(tmp_path, ONE_LAYER).encode(PIECES)
     two_layers = SentenceVectorStore(tmp_path, TWO_LAYERS).encode(PIECES)
-    hparams = ONE_LAYER.changed({"precision": "bfloat16"})
+    hparams = ONE_LAYER.updated({"precision": "bfloat16"})
     bfloat16 = SentenceVectorStore(tmp_path, hparams).encode(PIECES)
     assert len(list(tmp_path.iterdir())) == 3
     assert np.abs(one_layer - two_layers[:, -MINILM.dimensions :]).max() > 0.01

@@ -1,4 +1,4 @@
-"""The scores of a training, and which pass they are of."""
+"""The scores of a training, and the choice of the best epoch."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from schema.genres import NUM_GENRES
-from tests.trainer.ensemble.test_network import LOG_ODDS, SCALES, TREES, VECTORS, rows
-from trainer.data import Rows, inference, input_names
-from trainer.ensemble import network, thresholds, training
+from tests.trainer.ensemble.test_network import FOREST, LOG_ODDS, MOMENTS, VECTORS, rows
+from trainer.data import Rows, inference_function, input_names
+from trainer.ensemble import decision_rule, network, training
 from trainer.features import fields
 from trainer.hparams import HParams
 from transform import features as xf
@@ -20,7 +20,7 @@ HPARAMS = HParams(
 
 
 def split(count: int, seed: int) -> Rows:
-    """Movies whose first two genres are those of a word and of a number."""
+    """Return movies whose first two genres depend on a word and on a number."""
     inputs = rows(count, words=5, seed=seed)
     labels = np.zeros((count, NUM_GENRES), np.float32)
     labels[:, 0] = inputs[xf.PLOT_WORDS][:, 0] % 2
@@ -29,45 +29,45 @@ def split(count: int, seed: int) -> Rows:
     return Rows(inputs, labels)
 
 
-def test_the_weights_of_the_best_pass_are_kept(tmp_path: Path) -> None:
+def test_the_weights_of_the_best_epoch_are_restored(tmp_path: Path) -> None:
     train, evaluation = split(64, 1), split(40, 2)
-    deep = network.build(HPARAMS, VECTORS, LOG_ODDS, SCALES)
-    members = network.members(deep, TREES)
+    deep = network.build(HPARAMS, VECTORS, LOG_ODDS, MOMENTS)
+    members = network.build_members(deep, FOREST)
     history = training.fit(deep, members, HPARAMS, train, evaluation, tmp_path)
     assert {name: len(values) for name, values in history.items()} == dict.fromkeys(
         ("loss", "val_loss", "val_map", "val_macro_f1"), 4
     )
-    best = training.best_pass(history)
-    scored = training.GenreScores(members, evaluation)
-    scored.set_model(deep)
-    scored.set_params({"epochs": 4})
+    best = training.best_epoch(history)
+    scores = training.GenreScores(members, evaluation)
+    scores.set_model(deep)
+    scores.set_params({"epochs": 4})
     logs: dict[str, float] = {}
-    scored.on_epoch_end(0, logs)
+    scores.on_epoch_end(0, logs)
     assert logs["val_map"] == pytest.approx(history["val_map"][best], abs=1e-6)
     assert logs["val_macro_f1"] == pytest.approx(history["val_macro_f1"][best], abs=1e-6)
 
 
-def test_the_best_pass_is_the_first_with_the_highest_map() -> None:
+def test_the_best_epoch_is_the_first_with_the_highest_map() -> None:
     history = {"val_map": [0.2, 0.5, 0.5, 0.4], "val_macro_f1": [0.1, 0.2, 0.3, 0.9]}
-    assert training.best_pass(history) == 1
+    assert training.best_epoch(history) == 1
 
 
-def test_decisions_have_weights_for_each_pattern() -> None:
+def test_the_decision_rule_has_weights_for_each_pattern() -> None:
     evaluation = split(60, 3)
-    deep = network.build(HPARAMS, VECTORS, LOG_ODDS, SCALES)
-    members = network.members(deep, TREES)
-    decisions = training.decide(members, evaluation)
-    assert decisions.weights.shape == (4, 2, NUM_GENRES)
+    deep = network.build(HPARAMS, VECTORS, LOG_ODDS, MOMENTS)
+    members = network.build_members(deep, FOREST)
+    rule = training.fit_decision_rule(members, evaluation)
+    assert rule.weights.shape == (4, 2, NUM_GENRES)
     batch = next(iter(evaluation.batches(60)))[0]
-    known = thresholds.hide(batch, 0)
-    assert not np.asarray(known[fields.PEOPLE_LIFTS]).any()
-    hidden, labels = training.predict(
-        inference(members),
-        [({name: known[name] for name in input_names(members)}, evaluation.labels)],
+    masked = decision_rule.mask_to_pattern(batch, 0)
+    assert not np.asarray(masked[fields.PEOPLE_TARGET_ENCODING]).any()
+    logits, labels = training.predict_logits(
+        inference_function(members),
+        [({name: masked[name] for name in input_names(members)}, evaluation.labels)],
     )
-    weights, shift = thresholds.weigh(hidden, labels)
-    np.testing.assert_allclose(decisions.weights[0], weights, atol=1e-3)
-    np.testing.assert_allclose(decisions.shift[0], shift, atol=1e-3)
+    weights, intercepts = decision_rule.fit_stacking(logits, labels)
+    np.testing.assert_allclose(rule.weights[0], weights, atol=1e-3)
+    np.testing.assert_allclose(rule.intercepts[0], intercepts, atol=1e-3)
 
 
 def test_mean_average_precision_is_over_the_genres_that_occur() -> None:

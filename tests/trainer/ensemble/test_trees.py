@@ -1,4 +1,4 @@
-"""The member of trees: grown by scikit-learn, walked by TensorFlow."""
+"""The boosted trees: grown by scikit-learn, evaluated by TensorFlow."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,16 @@ from transform import features as xf
 HPARAMS = HParams(trees=12, field_dropout=0.0)
 ROWS = 600
 
-Grown = list[HistGradientBoostingClassifier]
+Classifiers = list[HistGradientBoostingClassifier]
 
 
 def movies(rows: int = ROWS, seed: int = 1) -> Rows:
-    """Movies whose first genre is the year's and the lead's together, not either's alone."""
+    """Return movies whose first genre depends on both the year and the lead actor."""
     rng = np.random.default_rng(seed)
     inputs = {
-        fields.PEOPLE_LIFTS: rng.normal(size=(rows, 4 * fields.LIFT_SIZE)).astype(np.float16),
+        fields.PEOPLE_TARGET_ENCODING: rng.normal(
+            size=(rows, 4 * fields.TARGET_ENCODING_SIZE)
+        ).astype(np.float16),
         fields.CREDIT_COUNTS: rng.uniform(size=(rows, 3)).astype(np.float16),
         xf.NUMBERS: rng.normal(size=(rows, 4)).astype(np.float32),
         xf.NUMBERS_MISSING: np.zeros((rows, 4), np.float32),
@@ -29,78 +31,82 @@ def movies(rows: int = ROWS, seed: int = 1) -> Rows:
         fields.TITLE_LOGITS: rng.normal(size=(rows, NUM_GENRES)).astype(np.float16),
     }
     labels = np.zeros((rows, NUM_GENRES), np.float32)
-    labels[:, 0] = (inputs[xf.NUMBERS][:, 0] > 0) & (inputs[fields.PEOPLE_LIFTS][:, 0] > 0)
+    labels[:, 0] = (inputs[xf.NUMBERS][:, 0] > 0) & (
+        inputs[fields.PEOPLE_TARGET_ENCODING][:, 0] > 0
+    )
     labels[:, 2] = rng.uniform(size=rows) < 0.05
     labels[:, 3] = 1
     return Rows(inputs, labels)
 
 
 def columns(inputs: dict[str, np.ndarray]) -> np.ndarray:
-    return np.concatenate([inputs[name].astype(np.float32) for name in trees.INPUTS], axis=1)
+    return np.concatenate([inputs[name].astype(np.float32) for name in trees.INPUT_SIZES], axis=1)
 
 
 @pytest.fixture
-def grown(monkeypatch: pytest.MonkeyPatch) -> Grown:
-    """Collects the models that scikit-learn fits."""
-    found: Grown = []
+def classifiers(monkeypatch: pytest.MonkeyPatch) -> Classifiers:
+    """Collect the classifiers that scikit-learn fits."""
+    recorded: Classifiers = []
 
-    class Kept(HistGradientBoostingClassifier):
-        def fit(self, *args: np.ndarray) -> "Kept":
-            found.append(self)
+    class Recorded(HistGradientBoostingClassifier):
+        def fit(self, *args: np.ndarray) -> "Recorded":
+            recorded.append(self)
             return super().fit(*args)
 
-    monkeypatch.setattr(trees, "HistGradientBoostingClassifier", Kept)
-    return found
+    monkeypatch.setattr(trees, "HistGradientBoostingClassifier", Recorded)
+    return recorded
 
 
-def test_the_tables_answer_as_scikit_learn_does(grown: Grown) -> None:
-    forest = trees.Forest(trees.fit(movies(), HPARAMS))
+def test_the_forest_predicts_as_scikit_learn_does(classifiers: Classifiers) -> None:
+    forest_layer = trees.ForestLayer(trees.fit(movies(), HPARAMS))
     unseen = columns(movies(200, seed=2).inputs)
-    answers = forest(unseen).numpy()
-    assert answers.shape == (200, NUM_GENRES)
-    assert not forest.trainable_weights
-    assert len(grown) == 2
-    for genre, model in zip((0, 2), grown, strict=True):
-        expected = model.decision_function(unseen)
+    logits = forest_layer(unseen).numpy()
+    assert logits.shape == (200, NUM_GENRES)
+    assert not forest_layer.trainable_weights
+    assert len(classifiers) == 2
+    for genre, classifier in zip((0, 2), classifiers, strict=True):
+        expected = classifier.decision_function(unseen)
         assert np.ptp(expected) > 0.1
-        np.testing.assert_allclose(answers[:, genre], expected, atol=1e-4)
+        np.testing.assert_allclose(logits[:, genre], expected, atol=1e-4)
 
 
-def test_two_questions_together_decide() -> None:
-    forest = trees.Forest(trees.fit(movies(4000), HPARAMS.changed({"trees": 60})))
+def test_trees_combine_two_conditions() -> None:
+    forest_layer = trees.ForestLayer(trees.fit(movies(4000), HPARAMS.updated({"trees": 60})))
     unseen = movies(500, seed=2)
-    found = forest(columns(unseen.inputs)).numpy()[:, 0] > 0
-    assert np.mean(found == unseen.labels[:, 0]) > 0.95
+    predicted = forest_layer(columns(unseen.inputs)).numpy()[:, 0] > 0
+    assert np.mean(predicted == unseen.labels[:, 0]) > 0.95
 
 
-def test_a_genre_of_no_movie_or_of_all_is_a_bias_alone() -> None:
-    found = trees.fit(movies(), HPARAMS)
+def test_a_genre_of_no_movie_or_of_all_has_only_a_bias() -> None:
+    forest = trees.fit(movies(), HPARAMS)
     for genre, sign in ((1, -1), (3, 1)):
-        assert not found.value[genre].any()
-        assert sign * found.bias[genre] > 3
+        assert not forest.leaf_values[genre].any()
+        assert sign * forest.biases[genre] > 3
 
 
-def test_movies_too_few_for_a_split_are_a_bias_alone() -> None:
+def test_too_few_movies_for_a_split_give_only_a_bias() -> None:
     few = movies(50)
-    answers = trees.Forest(trees.fit(few, HPARAMS))(columns(few.inputs)).numpy()
-    assert np.isfinite(answers).all()
-    assert np.ptp(answers[:, 0]) < 1e-6
+    logits = trees.ForestLayer(trees.fit(few, HPARAMS))(columns(few.inputs)).numpy()
+    assert np.isfinite(logits).all()
+    assert np.ptp(logits[:, 0]) < 1e-6
 
 
-def test_fields_are_hidden_from_them_as_from_the_others(grown: Grown) -> None:
-    """Trees that saw people in every movie would ask for them where nobody is known."""
+def test_fields_are_masked(classifiers: Classifiers) -> None:
+    """Without masking, trees would rely on people although no people are known in use."""
     known = movies()
     inputs = known.inputs
-    known.labels[:, 0] = inputs[fields.PEOPLE_LIFTS][:, 0] > 0
-    answers = []
+    known.labels[:, 0] = inputs[fields.PEOPLE_TARGET_ENCODING][:, 0] > 0
+    probabilities = []
     for rate in (0.0, 0.5):
-        trees.fit(known, HPARAMS.changed({"field_dropout": rate}))
-        nobody = columns(inputs | {fields.PEOPLE_LIFTS: 0 * inputs[fields.PEOPLE_LIFTS]})
-        answers.append(grown[-2].predict_proba(nobody)[:, 1])
-    assert np.abs(answers[1] - 0.5).mean() < 0.1 < np.abs(answers[0] - 0.5).mean()
+        trees.fit(known, HPARAMS.updated({"field_dropout": rate}))
+        without_people = columns(
+            inputs | {fields.PEOPLE_TARGET_ENCODING: 0 * inputs[fields.PEOPLE_TARGET_ENCODING]}
+        )
+        probabilities.append(classifiers[-2].predict_proba(without_people)[:, 1])
+    assert np.abs(probabilities[1] - 0.5).mean() < 0.1 < np.abs(probabilities[0] - 0.5).mean()
 
 
 def test_the_same_movies_give_the_same_trees() -> None:
     one, other = (trees.fit(movies(), HPARAMS) for _ in range(2))
-    np.testing.assert_array_equal(one.column, other.column)
-    np.testing.assert_array_equal(one.value, other.value)
+    np.testing.assert_array_equal(one.split_columns, other.split_columns)
+    np.testing.assert_array_equal(one.leaf_values, other.leaf_values)

@@ -1,4 +1,4 @@
-"""The exported model: what it answers is what it was trained on, whatever way it is asked."""
+"""The signatures of the exported model, compared with each other and with the training."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ from tests.data.tiny_training import SHIPPED_BUT_SMALL
 from tests.end_to_end.project import MOVIES, Project, Run
 from trainer import run
 from trainer.encoder.pretrained import ENCODERS
-from trainer.ensemble.thresholds import PATTERNS
+from trainer.ensemble.decision_rule import MISSINGNESS_PATTERNS
 from trainer.hparams import HParams
 from transform import features as xf
 
@@ -34,13 +34,13 @@ SPLITS = ("train", "eval", "test")
 
 @pytest.fixture(scope="module")
 def project(first_run: tuple[Project, Run]) -> Project:
-    """Only read here."""
+    """Return the project of the first run. Tests only read it."""
     return first_run[0]
 
 
 @pytest.fixture(scope="module")
 def saved_model(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pushed model, away from all that made it."""
+    """Return a copy of the pushed model, apart from the output directory."""
     [version] = project.served.values()
     return Path(shutil.copytree(version, tmp_path_factory.mktemp("served") / version.name))
 
@@ -57,14 +57,14 @@ def defaults(saved_model: Path) -> dict[str, tf.Tensor]:
 
 @pytest.fixture(scope="module")
 def examples(project: Project) -> dict[str, list[bytes]]:
-    """Raw serialized examples by split."""
-    [folder] = project.artifacts("CsvExampleGen", "examples")
-    return {split: records(folder, split) for split in SPLITS}
+    """Return raw serialized examples by split."""
+    [directory] = project.artifacts("CsvExampleGen", "examples")
+    return {split: records(directory, split) for split in SPLITS}
 
 
 @pytest.fixture(scope="module")
 def movies(project: Project) -> list[dict[str, str]]:
-    """Rows of the movies CSV; an empty cell is missing."""
+    """Return the rows of the movies CSV files. An empty cell is a missing value."""
     rows = []
     for shard in sorted((project.output / "movies").glob("movies-*.csv")):
         with shard.open(encoding="utf-8", newline="") as file:
@@ -72,20 +72,20 @@ def movies(project: Project) -> list[dict[str, str]]:
     return rows
 
 
-def records(folder: Path, split: str) -> list[bytes]:
-    files = sorted(str(path) for path in (folder / f"Split-{split}").iterdir())
+def records(directory: Path, split: str) -> list[bytes]:
+    files = sorted(str(path) for path in (directory / f"Split-{split}").iterdir())
     return list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
 
 
-def signature_defaults(folder: Path) -> dict[str, tf.Tensor]:
-    """What TensorFlow Serving puts in place of inputs that a request does not name."""
-    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+def signature_defaults(directory: Path) -> dict[str, tf.Tensor]:
+    """Return the values that TensorFlow Serving uses for inputs that a request omits."""
+    saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
     signature = saved.meta_graphs[0].signature_def[names.SERVING_SIGNATURE]
     return {name: tf.constant(tf.make_ndarray(value)) for name, value in signature.defaults.items()}
 
 
-def named(rows: list[dict[str, str]]) -> dict[str, tf.Tensor]:
-    """Rows of the CSV as a client sends them: an empty cell as empty text or NaN."""
+def named_inputs(rows: list[dict[str, str]]) -> dict[str, tf.Tensor]:
+    """Return rows of the CSV files as model inputs; an empty cell becomes empty text or NaN."""
     return {
         name: tf.constant([float(row[name] or "nan") for row in rows])
         if name in raw.NUMBERS
@@ -95,7 +95,7 @@ def named(rows: list[dict[str, str]]) -> dict[str, tf.Tensor]:
 
 
 def example(**values: str | int | float) -> bytes:
-    """A serialized example that has nothing but these features."""
+    """Return a serialized example with only these features."""
     feature = {}
     for name, value in values.items():
         if isinstance(value, str):
@@ -108,29 +108,31 @@ def example(**values: str | int | float) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
-def assert_same(answer: dict[str, tf.Tensor], other: dict[str, tf.Tensor]) -> None:
-    """Two answers agree, row by row."""
-    assert set(answer) == set(other) == {"genres", "probabilities", "predicted"}
-    np.testing.assert_array_equal(answer["genres"], other["genres"])
-    np.testing.assert_allclose(answer["probabilities"], other["probabilities"], atol=1e-5, rtol=0)
-    np.testing.assert_array_equal(answer["predicted"], other["predicted"])
+def assert_same(outputs: dict[str, tf.Tensor], expected: dict[str, tf.Tensor]) -> None:
+    """Assert that two outputs agree in all rows."""
+    assert set(outputs) == set(expected) == {"genres", "probabilities", "predicted"}
+    np.testing.assert_array_equal(outputs["genres"], expected["genres"])
+    np.testing.assert_allclose(
+        outputs["probabilities"], expected["probabilities"], atol=1e-5, rtol=0
+    )
+    np.testing.assert_array_equal(outputs["predicted"], expected["predicted"])
 
 
-def assert_is_an_answer(answer: dict[str, tf.Tensor], rows: int) -> None:
-    """It has the documented form."""
-    assert {name: (value.dtype, tuple(value.shape)) for name, value in answer.items()} == {
+def assert_valid(outputs: dict[str, tf.Tensor], rows: int) -> None:
+    """Assert that outputs have the documented names, types and shapes."""
+    assert {name: (value.dtype, tuple(value.shape)) for name, value in outputs.items()} == {
         "genres": (tf.string, (rows, NUM_GENRES)),
         "probabilities": (tf.float32, (rows, NUM_GENRES)),
         "predicted": (tf.bool, (rows, NUM_GENRES)),
     }
-    assert answer["genres"].numpy().tolist() == [[name.encode() for name in GENRES]] * rows
-    probabilities = answer["probabilities"].numpy()
+    assert outputs["genres"].numpy().tolist() == [[name.encode() for name in GENRES]] * rows
+    probabilities = outputs["probabilities"].numpy()
     assert ((probabilities > 0) & (probabilities < 1)).all()
-    assert answer["predicted"].numpy().any(axis=1).all()
+    assert outputs["predicted"].numpy().any(axis=1).all()
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_served_features_are_the_trained_ones(
+def test_served_features_equal_transformed_examples(
     project: Project, signatures: dict[str, Any], examples: dict[str, list[bytes]], split: str
 ) -> None:
     [graph] = project.artifacts("Transform", "transform_graph")
@@ -162,40 +164,38 @@ def test_served_features_are_the_trained_ones(
 
 
 def dense_ids(outputs: dict[str, tf.Tensor], name: str) -> tf.Tensor:
-    """Ids [N, longest], -1 behind the last of a row; a signature gives a sparse tensor as one."""
+    """Return the ids of a signature's sparse output; int64 [N, longest], padded with -1."""
     return tf.sparse.to_dense(outputs[name], default_value=-1)
 
 
-def test_the_requests_that_warm_a_server_up_are_answered(
-    saved_model: Path, signatures: dict[str, Any]
-) -> None:
+def test_warm_up_requests(saved_model: Path, signatures: dict[str, Any]) -> None:
     file = saved_model / names.WARMUP_FILE
     for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         inputs = {n: tf.constant(tf.make_ndarray(t)) for n, t in request.inputs.items()}
-        answer = signatures[request.model_spec.signature_name](**inputs)
+        outputs = signatures[request.model_spec.signature_name](**inputs)
         [rows] = {len(values) for values in inputs.values()}
-        assert_is_an_answer(answer, rows)
+        assert_valid(outputs, rows)
 
 
-def test_named_features_answer_as_examples_do(
+def test_named_inputs_give_the_outputs_of_examples(
     signatures: dict[str, Any], examples: dict[str, list[bytes]], movies: list[dict[str, str]]
 ) -> None:
-    serialized = [one for split in SPLITS for one in examples[split]]
-    by_title = {tconst(one): one for one in serialized}
-    assert len(movies) == len(by_title) == MOVIES
+    serialized = [record for split in SPLITS for record in examples[split]]
+    by_tconst = {tconst(record): record for record in serialized}
+    assert len(movies) == len(by_tconst) == MOVIES
     gaps = {name: sum(not movie[name] for movie in movies) for name in raw.MODEL_INPUTS}
     assert gaps == {
         **dict.fromkeys(raw.TEXTS, 0),
         **dict.fromkeys(raw.NUMBERS + raw.PEOPLE, 55),
     }
 
-    answer = signatures[names.SERVING_SIGNATURE](**named(movies))
-    of_examples = signatures[names.EXAMPLES_SIGNATURE](
-        examples=tf.constant([by_title[movie[raw.TCONST]] for movie in movies])
+    outputs = signatures[names.SERVING_SIGNATURE](**named_inputs(movies))
+    expected = signatures[names.EXAMPLES_SIGNATURE](
+        examples=tf.constant([by_tconst[movie[raw.TCONST]] for movie in movies])
     )
-    assert_is_an_answer(answer, MOVIES)
-    assert_same(answer, of_examples)
+    assert_valid(outputs, MOVIES)
+    assert_same(outputs, expected)
 
 
 def tconst(serialized: bytes) -> str:
@@ -203,32 +203,32 @@ def tconst(serialized: bytes) -> str:
     return feature.bytes_list.value[0].decode()
 
 
-def test_an_input_that_is_left_out_is_one_that_is_empty(
+def test_an_omitted_input_equals_an_empty_input(
     signatures: dict[str, Any], defaults: dict[str, tf.Tensor], movies: list[dict[str, str]]
 ) -> None:
     serve = signatures[names.SERVING_SIGNATURE]
     assert set(defaults) == set(raw.MODEL_INPUTS)
     rows = movies[:20]
     for name in raw.MODEL_INPUTS:
-        left_out = {**named(rows), name: defaults[name]}
-        empty = named([{**row, name: ""} for row in rows])
-        assert_same(serve(**left_out), serve(**empty))
+        omitted = {**named_inputs(rows), name: defaults[name]}
+        empty = named_inputs([{**row, name: ""} for row in rows])
+        assert_same(serve(**omitted), serve(**empty))
 
 
-def test_only_a_plot(
+def test_a_plot_alone(
     signatures: dict[str, Any], defaults: dict[str, tf.Tensor], movies: list[dict[str, str]]
 ) -> None:
     plots = [movie[raw.PLOT] for movie in movies[:5]]
-    answer = signatures[names.SERVING_SIGNATURE](**{**defaults, raw.PLOT: tf.constant(plots)})
-    of_examples = signatures[names.EXAMPLES_SIGNATURE](
+    outputs = signatures[names.SERVING_SIGNATURE](**{**defaults, raw.PLOT: tf.constant(plots)})
+    expected = signatures[names.EXAMPLES_SIGNATURE](
         examples=tf.constant([example(plot=plot) for plot in plots])
     )
-    assert_is_an_answer(answer, 5)
-    assert_same(answer, of_examples)
+    assert_valid(outputs, 5)
+    assert_same(outputs, expected)
 
 
 @pytest.mark.parametrize(
-    ("given", "known"),
+    ("values", "known"),
     [
         ({}, {}),
         ({raw.YEAR: 0.0, raw.VOTES: -1.0, raw.RUNTIME: math.inf}, {}),
@@ -241,17 +241,17 @@ def test_only_a_plot(
 def test_empty_and_impossible_values_are_unknown(
     signatures: dict[str, Any],
     defaults: dict[str, tf.Tensor],
-    given: dict[str, Any],
+    values: dict[str, Any],
     known: dict[str, Any],
 ) -> None:
-    inputs = {**defaults, **{name: tf.constant([value]) for name, value in given.items()}}
-    answer = signatures[names.SERVING_SIGNATURE](**inputs)
-    of_example = signatures[names.EXAMPLES_SIGNATURE](examples=tf.constant([example(**known)]))
-    assert_is_an_answer(answer, 1)
-    assert_same(answer, of_example)
+    inputs = {**defaults, **{name: tf.constant([value]) for name, value in values.items()}}
+    outputs = signatures[names.SERVING_SIGNATURE](**inputs)
+    expected = signatures[names.EXAMPLES_SIGNATURE](examples=tf.constant([example(**known)]))
+    assert_valid(outputs, 1)
+    assert_same(outputs, expected)
 
 
-def test_a_person_that_training_has_not_seen_is_known_to_be_unknown(
+def test_people_who_are_not_in_the_training_split_are_unknown(
     signatures: dict[str, Any], defaults: dict[str, tf.Tensor]
 ) -> None:
     def ids(name: str) -> list[int]:
@@ -261,50 +261,50 @@ def test_a_person_that_training_has_not_seen_is_known_to_be_unknown(
 
     assert len(ids("Nobody That Ever Was")) == 1
     assert ids("Nobody That Ever Was") != ids("Nor This One")
-    answers = [
+    outputs = [
         signatures[names.SERVING_SIGNATURE](**{**defaults, raw.DIRECTORS: tf.constant([name])})
         for name in ("Nobody That Ever Was", "Nor This One")
     ]
-    assert_is_an_answer(answers[0], 1)
-    assert_same(*answers)
+    assert_valid(outputs[0], 1)
+    assert_same(*outputs)
 
 
-def test_decisions_follow_the_recorded_thresholds(
+def test_predicted_genres_follow_from_the_recorded_thresholds(
     project: Project,
     signatures: dict[str, Any],
     examples: dict[str, list[bytes]],
     movies: list[dict[str, str]],
 ) -> None:
-    trained = {movie[raw.TCONST]: movie for movie in movies}
+    by_tconst = {movie[raw.TCONST]: movie for movie in movies}
     people: dict[str, set[str]] = {name: set() for name in raw.PEOPLE}
-    for one in examples["train"]:
+    for serialized in examples["train"]:
         for name in raw.PEOPLE:
-            people[name] |= people_of(trained[tconst(one)], name)
+            people[name] |= names_of(by_tconst[tconst(serialized)], name)
     [model_run] = project.artifacts("Trainer", "model_run")
-    decisions = json.loads((model_run / names.TRAINING_RECORD_FILE).read_text())["decisions"]
+    rule = json.loads((model_run / names.TRAINING_RECORD_FILE).read_text())["decision_rule"]
     thresholds = np.array(
         [
             [genres[genre]["threshold"] for genre in GENRES]
-            for genres in (decisions[pattern] for pattern in PATTERNS)
+            for genres in (rule[pattern] for pattern in MISSINGNESS_PATTERNS)
         ]
-    )[[pattern_of(movie, people) for movie in movies]]
+    )[[missingness_pattern(movie, people) for movie in movies]]
 
-    answer = signatures[names.SERVING_SIGNATURE](**named(movies))
-    margins = logit(answer["probabilities"].numpy()) - logit(thresholds)
+    outputs = signatures[names.SERVING_SIGNATURE](**named_inputs(movies))
+    margins = logit(outputs["probabilities"].numpy()) - logit(thresholds)
     expected = (margins >= 0) | (margins == margins.max(axis=1, keepdims=True))
     clear = np.abs(margins) > 1e-4
-    np.testing.assert_array_equal(answer["predicted"].numpy()[clear], expected[clear])
+    np.testing.assert_array_equal(outputs["predicted"].numpy()[clear], expected[clear])
     assert clear.mean() > 0.99
 
 
-def pattern_of(movie: dict[str, str], people: dict[str, set[str]]) -> int:
-    """Which of `PATTERNS` a row has, given who was seen in training."""
-    seen = any(people[name] & people_of(movie, name) for name in raw.PEOPLE)
-    return 2 * seen + bool(movie[raw.RATING] and movie[raw.VOTES])
+def missingness_pattern(movie: dict[str, str], people: dict[str, set[str]]) -> int:
+    """Return the index of a row's pattern, given the people of the training split."""
+    known = any(people[name] & names_of(movie, name) for name in raw.PEOPLE)
+    return 2 * known + bool(movie[raw.RATING] and movie[raw.VOTES])
 
 
-def people_of(movie: dict[str, str], field: str) -> set[str]:
-    """The names of a field that the model reads."""
+def names_of(movie: dict[str, str], field: str) -> set[str]:
+    """Return the names of a field that the model reads."""
     names = movie[field].split(raw.LIST_SEPARATOR)[: xf.TransformConfig().max_cast]
     return {name for name in names if name}
 
@@ -313,38 +313,42 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
     return np.log(probabilities) - np.log1p(-probabilities)
 
 
-def test_the_evaluator_sees_the_same_decisions_labels_and_slices(
+def test_outputs_for_the_evaluator(
     signatures: dict[str, Any], examples: dict[str, list[bytes]], movies: list[dict[str, str]]
 ) -> None:
-    by_title = {movie[raw.TCONST]: movie for movie in movies}
-    rows = [by_title[tconst(one)] for one in examples["test"]]
+    by_tconst = {movie[raw.TCONST]: movie for movie in movies}
+    rows = [by_tconst[tconst(record)] for record in examples["test"]]
     serialized = tf.constant(examples["test"])
-    given = signatures[names.EVALUATE_SIGNATURE](examples=serialized)
-    answer = signatures[names.EXAMPLES_SIGNATURE](examples=serialized)
+    evaluated = signatures[names.EVALUATE_SIGNATURE](examples=serialized)
+    outputs = signatures[names.EXAMPLES_SIGNATURE](examples=serialized)
 
-    np.testing.assert_array_equal(given[names.PROBABILITIES_OUTPUT], answer["probabilities"])
-    np.testing.assert_array_equal(given[names.SCORES_OUTPUT].numpy() > 0.5, answer["predicted"])
+    np.testing.assert_array_equal(evaluated[names.PROBABILITIES_OUTPUT], outputs["probabilities"])
+    np.testing.assert_array_equal(
+        evaluated[names.SCORES_OUTPUT].numpy() > 0.5, outputs["predicted"]
+    )
     labels = [[genre in row[raw.GENRES_FIELD].split("|") for genre in GENRES] for row in rows]
-    np.testing.assert_array_equal(given[xf.LABEL], np.array(labels, np.float32))
+    np.testing.assert_array_equal(evaluated[xf.LABEL], np.array(labels, np.float32))
     decades = [f"{row[raw.YEAR][:3]}0s" if row[raw.YEAR] else "unknown" for row in rows]
-    assert given[xf.DECADE].numpy().tolist() == [decade.encode() for decade in decades]
-    alone = [not any(row[name] for name in (*raw.PEOPLE, raw.RATING)) for row in rows]
-    assert (given[xf.METADATA].numpy() == b"plot and title only").tolist() == alone
+    assert evaluated[xf.DECADE].numpy().tolist() == [decade.encode() for decade in decades]
+    plot_and_title_only = [not any(row[name] for name in (*raw.PEOPLE, raw.RATING)) for row in rows]
+    assert (
+        evaluated[xf.METADATA].numpy() == b"plot and title only"
+    ).tolist() == plot_and_title_only
 
 
-def test_the_model_stands_alone(
+def test_the_model_needs_no_other_files(
     project: Project, saved_model: Path, signatures: dict[str, Any], movies: list[dict[str, str]]
 ) -> None:
-    before = signatures[names.SERVING_SIGNATURE](**named(movies))
-    away = project.output.rename(project.folder / "away")
+    before = signatures[names.SERVING_SIGNATURE](**named_inputs(movies))
+    moved_output = project.output.rename(project.folder / "moved_output")
     try:
         moved = tf.saved_model.load(str(saved_model)).signatures[names.SERVING_SIGNATURE]
-        assert_same(moved(**named(movies)), before)
+        assert_same(moved(**named_inputs(movies)), before)
     finally:
-        away.rename(project.output)
+        moved_output.rename(project.output)
 
 
-# The run of all tests has both encoders.
+# The first run, which the other tests read, has both encoders.
 @pytest.mark.parametrize(
     ("words", "sentences"),
     [("rnn", "none"), ("none", "minilm"), ("none", "none"), ("cnn", "mpnet")],
@@ -360,10 +364,15 @@ def test_each_encoder_trains_and_exports(
     [transformed] = project.artifacts("Transform", "transformed_examples")
     [graph] = project.artifacts("Transform", "transform_graph")
     [word_vectors] = project.artifacts("WordVectors", "model")
-    of = {"word_encoder": words, "sentence_encoder": sentences, "encoder_layers": 2, "epochs": 1}
-    hparams = HParams(**SHIPPED_BUT_SMALL | of)
+    changes = {
+        "word_encoder": words,
+        "sentence_encoder": sentences,
+        "encoder_layers": 2,
+        "epochs": 1,
+    }
+    hparams = HParams(**SHIPPED_BUT_SMALL | changes)
     try:
-        if hparams.reads_sentences:
+        if hparams.has_sentence_encoder:
             ENCODERS[sentences].check_installed()
     except UserError as error:
         pytest.skip(str(error))
@@ -381,9 +390,9 @@ def test_each_encoder_trains_and_exports(
 
     signatures = tf.saved_model.load(str(tmp_path / "model")).signatures
     assert set(signatures) == {"serving_default", "examples", "evaluate", "transform_features"}
-    by_title = {movie[raw.TCONST]: movie for movie in movies}
-    rows = [by_title[tconst(one)] for one in examples["test"]]
-    answer = signatures[names.SERVING_SIGNATURE](**named(rows))
-    assert_is_an_answer(answer, len(rows))
+    by_tconst = {movie[raw.TCONST]: movie for movie in movies}
+    rows = [by_tconst[tconst(record)] for record in examples["test"]]
+    outputs = signatures[names.SERVING_SIGNATURE](**named_inputs(rows))
+    assert_valid(outputs, len(rows))
     serialized = tf.constant(examples["test"])
-    assert_same(answer, signatures[names.EXAMPLES_SIGNATURE](examples=serialized))
+    assert_same(outputs, signatures[names.EXAMPLES_SIGNATURE](examples=serialized))

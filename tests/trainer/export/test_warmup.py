@@ -1,4 +1,4 @@
-"""The warm-up file, as a server reads and answers it."""
+"""The warm-up requests of a SavedModel."""
 
 import logging
 from pathlib import Path
@@ -20,21 +20,21 @@ def file(tmp_path: Path) -> Path:
     return warmup.write(save_tiny_model(tmp_path / "1"))
 
 
-def test_the_file_is_where_servers_look_and_holds_requests(file: Path, tmp_path: Path) -> None:
+def test_the_file_has_requests_of_both_signatures(file: Path, tmp_path: Path) -> None:
     assert file == tmp_path / "1" / WARMUP_FILE
     requests = [
         prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
     ]
-    assert [one.model_spec.signature_name for one in requests] == [
+    assert [request.model_spec.signature_name for request in requests] == [
         "serving_default",
         "examples",
     ] * 2
     named, examples, *_ = requests
     assert set(named.inputs) == set(raw.MODEL_INPUTS)
-    given = {name: tf.make_ndarray(proto).tolist() for name, proto in named.inputs.items()}
-    assert given["title"] == [b"The Long Ford"]
-    assert given["num_votes"] == [1200.0]
+    inputs = {name: tf.make_ndarray(proto).tolist() for name, proto in named.inputs.items()}
+    assert inputs["title"] == [b"The Long Ford"]
+    assert inputs["num_votes"] == [1200.0]
     [serialized] = tf.make_ndarray(examples.inputs["examples"])
     parsed = tf.io.parse_example([serialized], PARSED)
     assert {name: parsed[name].values.numpy().tolist() for name in raw.NUMBERS} == {
@@ -46,7 +46,7 @@ def test_the_file_is_where_servers_look_and_holds_requests(file: Path, tmp_path:
     assert parsed["cast"].values.numpy().tolist() == [b"An Actor|Another Actor"]
 
 
-def test_a_server_answers_every_request_of_it(
+def test_a_server_runs_the_warm_up_requests(
     file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (

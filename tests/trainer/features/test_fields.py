@@ -1,4 +1,4 @@
-"""Hiding fields."""
+"""Masking of fields."""
 
 import numpy as np
 import pytest
@@ -11,61 +11,62 @@ from trainer.features.fields import FieldDropout
 from transform import features as xf
 
 
-def a_movie_known_in_all(rows: int) -> dict[str, np.ndarray]:
+def complete_movies(rows: int) -> dict[str, np.ndarray]:
     return {
         xf.PLOT_WORDS: np.ones((rows, 3), np.int32),
         fields.PLOT_LOGITS: np.ones((rows, NUM_GENRES), np.float32),
         fields.TITLE_LOGITS: np.ones((rows, NUM_GENRES), np.float32),
-        fields.PEOPLE_LIFTS: np.ones((rows, 4 * fields.LIFT_SIZE), np.float32),
+        fields.PEOPLE_TARGET_ENCODING: np.ones((rows, 4 * fields.TARGET_ENCODING_SIZE), np.float32),
         fields.CREDIT_COUNTS: np.ones((rows, 3), np.float32),
         xf.NUMBERS: np.ones((rows, 4), np.float32),
         xf.NUMBERS_MISSING: np.zeros((rows, 4), np.float32),
     }
 
 
-def test_a_hidden_role_leaves_the_others() -> None:
-    lifts = np.ones((2, 4 * fields.LIFT_SIZE), np.float32)
+def test_a_masked_people_field_leaves_the_others() -> None:
+    encoding = np.ones((2, 4 * fields.TARGET_ENCODING_SIZE), np.float32)
     counts = np.ones((2, 3), np.float32)
-    roles = np.ones((2, len(raw.PEOPLE)), np.float32)
-    place = raw.PEOPLE.index(raw.WRITERS)
-    roles[0, place] = 0
-    inputs = {fields.PEOPLE_LIFTS: lifts, fields.CREDIT_COUNTS: counts}
-    kept = fields.without_role(inputs, ops.convert_to_tensor(roles))
-    np.testing.assert_array_equal(kept[fields.CREDIT_COUNTS], roles)
-    hidden = np.asarray(kept[fields.PEOPLE_LIFTS]) == 0
-    assert hidden.sum() == fields.LIFT_SIZE
-    assert hidden[0, place * fields.LIFT_SIZE : (place + 1) * fields.LIFT_SIZE].all()
+    mask = np.ones((2, len(raw.PEOPLE)), np.float32)
+    writers = raw.PEOPLE.index(raw.WRITERS)
+    mask[0, writers] = 0
+    inputs = {fields.PEOPLE_TARGET_ENCODING: encoding, fields.CREDIT_COUNTS: counts}
+    masked = fields.mask_people_fields(inputs, ops.convert_to_tensor(mask))
+    np.testing.assert_array_equal(masked[fields.CREDIT_COUNTS], mask)
+    is_masked = np.asarray(masked[fields.PEOPLE_TARGET_ENCODING]) == 0
+    assert is_masked.sum() == fields.TARGET_ENCODING_SIZE
+    columns = is_masked.reshape(2, 4, fields.TARGET_ENCODING_SIZE)
+    assert columns[0, writers].all()
 
 
-def test_field_dropout_hides_fields_as_if_never_known() -> None:
-    inputs = a_movie_known_in_all(2000)
+def test_field_dropout_masks_fields() -> None:
+    inputs = complete_movies(2000)
     layer = FieldDropout(0.3, seed=3)
-    hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
-    gone = {name: (value == 0).all(1) for name, value in hidden.items()}
-    assert gone[fields.PEOPLE_LIFTS].mean() == pytest.approx(0.3, abs=0.03)
-    assert gone[xf.NUMBERS].mean() == pytest.approx(0.3, abs=0.03)
-    assert gone[fields.TITLE_LOGITS].mean() == pytest.approx(0.3, abs=0.03)
-    # In half of the movies without people their number is unknown, too.
-    counted = ~gone[fields.CREDIT_COUNTS][gone[fields.PEOPLE_LIFTS]]
-    assert counted.mean() == pytest.approx(0.5, abs=0.06)
-    np.testing.assert_array_equal(hidden[xf.NUMBERS_MISSING], 1 - hidden[xf.NUMBERS])
+    masked = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
+    is_masked = {name: (value == 0).all(1) for name, value in masked.items()}
+    assert is_masked[fields.PEOPLE_TARGET_ENCODING].mean() == pytest.approx(0.3, abs=0.03)
+    assert is_masked[xf.NUMBERS].mean() == pytest.approx(0.3, abs=0.03)
+    assert is_masked[fields.TITLE_LOGITS].mean() == pytest.approx(0.3, abs=0.03)
+    # Half of the movies with masked people keep their credit counts.
+    has_counts = ~is_masked[fields.CREDIT_COUNTS][is_masked[fields.PEOPLE_TARGET_ENCODING]]
+    assert has_counts.mean() == pytest.approx(0.5, abs=0.06)
+    np.testing.assert_array_equal(masked[xf.NUMBERS_MISSING], 1 - masked[xf.NUMBERS])
     for name in (xf.PLOT_WORDS, fields.PLOT_LOGITS):
-        np.testing.assert_array_equal(hidden[name], inputs[name])
-    kept = layer(inputs, training=False)
-    assert all((np.asarray(kept[name]) == value).all() for name, value in inputs.items())
+        np.testing.assert_array_equal(masked[name], inputs[name])
+    unmasked = layer(inputs, training=False)
+    assert all((np.asarray(unmasked[name]) == value).all() for name, value in inputs.items())
 
 
-def test_field_dropout_hides_single_fields() -> None:
-    inputs = a_movie_known_in_all(3000)
+def test_field_dropout_masks_single_fields() -> None:
+    inputs = complete_movies(3000)
     layer = FieldDropout(0.3, seed=3)
-    hidden = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
-    lifts = hidden[fields.PEOPLE_LIFTS].reshape(3000, 4, fields.LIFT_SIZE)
-    listed = lifts[lifts.any((1, 2))]
-    # Directors, writers, cast: a tenth each; the leads go with the cast.
-    for role in range(3):
-        assert (listed[:, role] == 0).all(1).mean() == pytest.approx(0.1, abs=0.03)
-    np.testing.assert_array_equal(listed[:, 2], listed[:, 3])
-    numbers = hidden[xf.NUMBERS]
-    unrated = (numbers == [1, 1, 0, 0]).all(1)
-    assert unrated[numbers.any(1)].mean() == pytest.approx(0.1, abs=0.03)
-    assert ((numbers == numbers[:, :1]).all(1) | unrated).all()
+    masked = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
+    encoding = masked[fields.PEOPLE_TARGET_ENCODING].reshape(3000, 4, fields.TARGET_ENCODING_SIZE)
+    known = encoding[encoding.any((1, 2))]
+    # A tenth each of directors, writers and cast; the lead actors are masked with the cast.
+    for field in range(3):
+        assert (known[:, field] == 0).all(1).mean() == pytest.approx(0.1, abs=0.03)
+    np.testing.assert_array_equal(known[:, 2], known[:, 3])
+    numbers = masked[xf.NUMBERS]
+    without_ratings = (numbers == [1, 1, 0, 0]).all(1)
+    assert without_ratings[numbers.any(1)].mean() == pytest.approx(0.1, abs=0.03)
+    assert ((numbers == numbers[:, :1]).all(1) | without_ratings).all()

@@ -1,0 +1,275 @@
+"""The decision rule: from the members' logits to probabilities and predicted genres.
+
+The fields that are known of a movie determine how reliable its logits are, and those of which
+member: thresholds chosen on complete rows are wrong for rows with only a plot. So each of four
+missingness patterns has its own stacking weights and thresholds, which are fitted on the eval split
+with the other fields masked.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from scipy import optimize
+from scipy.special import expit, logit
+from sklearn.metrics import f1_score, precision_recall_curve
+
+from schema import features as raw
+from schema.genres import GENRES
+from trainer.features import fields
+from transform import features as xf
+
+MISSINGNESS_PATTERNS: Final[tuple[str, ...]] = (
+    "plot and title only",
+    "numbers known",
+    "credits known",
+    "credits and numbers known",
+)
+"""Names of the patterns. The index is 2 * (people with other movies known) + (rating and votes
+known)."""
+
+THRESHOLD_SHRINKAGE: Final = 300.0
+"""Number of positives on the eval split at which the threshold with the best F1 on the labels and
+the threshold with the best expected F1 have the same weight."""
+
+L2_PENALTY: Final = 3.0
+"""Penalty on the squared distance of a genre's stacking weights from those of all genres.
+
+The loss to which it is added is the sum of the log losses of all movies.
+"""
+
+_RATING, _VOTES = raw.NUMBERS.index(raw.RATING), raw.NUMBERS.index(raw.VOTES)
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """Stacking weights, calibration and thresholds.
+
+    The probability of a genre is the sigmoid of the weighted sum of the members' logits plus an
+    intercept. A genre is predicted if its probability reaches its threshold. The genre with the
+    highest margin in logits is always predicted.
+
+    Attributes:
+        weights: float32 [4, members, 22]. Stacking weights by missingness pattern.
+        intercepts: float32 [4, 22].
+        thresholds: float32 [4, 22]. Probabilities.
+    """
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+    thresholds: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values as JSON, by missingness pattern and genre."""
+        return {
+            pattern: {
+                genre: {
+                    "weights": self.weights[p, :, g].tolist(),
+                    "intercept": float(self.intercepts[p, g]),
+                    "threshold": float(self.thresholds[p, g]),
+                }
+                for g, genre in enumerate(GENRES)
+            }
+            for p, pattern in enumerate(MISSINGNESS_PATTERNS)
+        }
+
+    def apply(self, member_logits: tf.Tensor, patterns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the probability of each genre, and its margin above the threshold in logits.
+
+        A genre is predicted if its margin is at least 0. Each row has at least one such genre.
+
+        Args:
+            member_logits: float32 [N, members, 22].
+            patterns: int32 [N]. Indices of `MISSINGNESS_PATTERNS`.
+
+        Returns:
+            Two float32 tensors [N, 22].
+        """
+        weights, intercepts = (
+            tf.gather(self.weights, patterns),
+            tf.gather(self.intercepts, patterns),
+        )
+        logits = tf.reduce_sum(member_logits * weights, axis=1) + intercepts
+        margins = logits - tf.gather(_logit(self.thresholds).astype(np.float32), patterns)
+        highest = tf.reduce_max(margins, axis=1, keepdims=True)
+        margins = tf.where(margins >= highest, tf.maximum(margins, 0.0), margins)
+        return tf.sigmoid(logits), margins
+
+
+def missingness_patterns(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Return the index in `MISSINGNESS_PATTERNS` of each row of model inputs; int32 [N]."""
+    missing = inputs[xf.NUMBERS_MISSING]
+    has_ratings = (missing[:, _RATING] < 0.5) & (missing[:, _VOTES] < 0.5)
+    has_people = fields.has_known_people(inputs)
+    return 2 * tf.cast(has_people, tf.int32) + tf.cast(has_ratings, tf.int32)
+
+
+def mask_to_pattern(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
+    """Return model inputs without the fields that a missingness pattern lacks.
+
+    Year and running time are masked too for the pattern `plot and title only`.
+    """
+    masked_numbers = {0: raw.NUMBERS, 1: (), 2: (raw.RATING, raw.VOTES), 3: ()}[pattern]
+    numbers = tf.constant([float(name not in masked_numbers) for name in raw.NUMBERS])
+    return fields.mask_fields(inputs, people=float(pattern & 2 > 0), numbers=numbers)
+
+
+def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> DecisionRule:
+    """Fit the stacking weights and choose the thresholds of each missingness pattern.
+
+    A pattern without rows gets the values of all rows together.
+
+    Args:
+        logits: float32 [rows, members, 22] by pattern. Logits of the members.
+        labels: float32 [rows, 22] by pattern.
+    """
+    all_rows = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
+    weights, intercepts, thresholds = [], [], []
+    for pattern in range(len(MISSINGNESS_PATTERNS)):
+        x, y = (logits[pattern], labels[pattern]) if len(labels[pattern]) else all_rows
+        stacking = fit_stacking(x, y)
+        weights.append(stacking[0])
+        intercepts.append(stacking[1])
+        thresholds.append(choose_thresholds(expit(stack_logits(x, *stacking)), y))
+    return DecisionRule(np.stack(weights), np.stack(intercepts), np.stack(thresholds))
+
+
+def fit_stacking(member_logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the stacking weights of each genre by logistic regression on the members' logits.
+
+    This is stacking (Wolpert 1992) with non-negative weights, which Breiman 1996 found best. It
+    also calibrates the probabilities, as Platt 1999 does for a single model. An L2 penalty shrinks
+    the weights of a genre towards those of one regression for all genres, which are shrunk a little
+    towards the mean of the members.
+
+    Args:
+        member_logits: float [N, members, 22].
+        labels: float [N, 22].
+
+    Returns:
+        Weights, float32 [members, 22], and intercepts, float32 [22].
+    """
+    num_members = member_logits.shape[1]
+    mean_of_members = np.append(np.full(num_members, 1 / num_members), 0.0)
+    all_genres = member_logits.transpose(0, 2, 1).reshape(-1, num_members)
+    shared = _logistic_regression(all_genres, labels.ravel(), mean_of_members, l2_penalty=1.0)
+    fitted = np.array(
+        [
+            _logistic_regression(member_logits[:, :, g], labels[:, g], shared, L2_PENALTY)
+            for g in range(labels.shape[1])
+        ],
+        np.float32,
+    )
+    return fitted[:, :-1].T, fitted[:, -1]
+
+
+def stack_logits(
+    member_logits: np.ndarray, weights: np.ndarray, intercepts: np.ndarray
+) -> np.ndarray:
+    """Return the logits of the model, float [N, 22].
+
+    Args:
+        member_logits: float [N, members, 22].
+        weights: float32 [members, 22]. Weights of `fit_stacking`.
+        intercepts: float32 [22]. Intercepts of `fit_stacking`.
+    """
+    return (member_logits * weights).sum(axis=1) + intercepts
+
+
+def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Choose the threshold of each genre that has the best F1, shrunk if positives are few.
+
+    The threshold is the weighted mean, in logits, of the threshold with the best F1 on the labels
+    and the threshold with the best expected F1 by the probabilities, which needs no positives
+    (Lipton, Elkan and Naryanaswamy 2014, arXiv:1402.1892). The weight of the former is
+    `n / (n + THRESHOLD_SHRINKAGE)` for n positives.
+
+    Args:
+        probabilities: float [N, 22]. Calibrated probabilities.
+        labels: float [N, 22].
+
+    Returns:
+        float32 [22], each value between 0.02 and 0.95.
+    """
+    thresholds = np.empty(labels.shape[1], np.float32)
+    for g in range(labels.shape[1]):
+        positives = float(labels[:, g].sum())
+        weight = positives / (positives + THRESHOLD_SHRINKAGE)
+        expected = _best_threshold(probabilities[:, g], probabilities[:, g])
+        empirical = _best_threshold(probabilities[:, g], labels[:, g]) if positives else expected
+        thresholds[g] = expit(weight * _logit(empirical) + (1 - weight) * _logit(expected))
+    return np.clip(thresholds, 0.02, 0.95)
+
+
+def predict_genres(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return which genres are predicted, at least one per row; bool [N, 22].
+
+    Args:
+        probabilities: float [N, 22].
+        thresholds: float [22] or [N, 22]. Probabilities.
+    """
+    margins = _logit(probabilities) - _logit(thresholds)
+    return (margins >= 0) | (margins >= margins.max(axis=1, keepdims=True))
+
+
+def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean F1 of the genres that occur in `labels`; 0 if none occurs.
+
+    Args:
+        predicted: bool [N, 22].
+        labels: float [N, 22].
+    """
+    present = np.flatnonzero(labels.any(0))
+    if not len(present):
+        return 0.0
+    return f1_score(labels > 0.5, predicted, labels=present, average="macro", zero_division=0)
+
+
+def _best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the threshold with the highest F1, halfway between two neighbouring probabilities.
+
+    If the labels are probabilities, it is the threshold with the highest expected F1.
+    """
+    # Each row counts as a positive, weighted by its label, and as a negative, weighted by the rest.
+    truth = np.repeat([1, 0], len(labels))
+    precision, recall, cuts = precision_recall_curve(
+        truth, np.tile(probabilities, 2), sample_weight=np.append(labels, 1 - labels)
+    )
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    # The curve has one point more than cuts, at its end; of equal F1 the highest cut is chosen.
+    best = len(cuts) - 1 - int(np.argmax(f1[-2::-1]))
+    below = cuts[best - 1] if best else cuts[best] / 2
+    return float(np.clip((cuts[best] + below) / 2, 0.02, 0.95))
+
+
+def _logistic_regression(
+    logits: np.ndarray, labels: np.ndarray, prior: np.ndarray, l2_penalty: float
+) -> np.ndarray:
+    """Fit a logistic regression with non-negative weights, shrunk towards those of `prior`.
+
+    Args:
+        logits: float [rows, columns].
+        labels: float [rows].
+        prior: float [columns + 1]. Weights, and the intercept last.
+        l2_penalty: Float. Penalty on the squared distance from `prior`.
+
+    Returns:
+        float [columns + 1]. Weights, and the intercept last.
+    """
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        z = logits @ parameters[:-1] + parameters[-1]
+        residual = expit(z) - labels
+        distance = parameters - prior
+        value = np.sum(np.logaddexp(0, z) - labels * z) + l2_penalty * np.sum(distance**2)
+        gradient = np.append(logits.T @ residual, residual.sum()) + 2 * l2_penalty * distance
+        return float(value), gradient
+
+    bounds = [(0.0, None)] * logits.shape[1] + [(None, None)]
+    return optimize.minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
+
+
+def _logit(probability: np.ndarray | float) -> Any:
+    """Return the log odds, finite also for 0 and 1."""
+    return logit(np.clip(probability, 1e-7, 1 - 1e-7))
