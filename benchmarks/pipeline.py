@@ -25,7 +25,7 @@ from typing import NamedTuple
 from benchmarks.origin import PROJECT, origin
 from benchmarks.tables import table
 from schema import command
-from schema.names import INGEST_REPORT_FILE, LOGS_FOLDER, MOVIES_FOLDER, Node
+from schema.names import INGEST_SUMMARY_FILE, LOGS_DIRECTORY, MOVIES_DIRECTORY, Node
 
 BASICS = "title.basics.tsv"
 OUTSIDE = "(start, ingest, end)"
@@ -56,8 +56,8 @@ def measure(data: Path, output: Path, flags: Sequence[str]) -> Run:
             samples.append((time.time(), largest(process.pid)))
             time.sleep(0.5)
     seconds = time.time() - started
-    report = json.loads((output / MOVIES_FOLDER / INGEST_REPORT_FILE).read_text())["report"]
-    record = json.loads(next((output / LOGS_FOLDER).glob("run-*.json")).read_text())
+    report = json.loads((output / MOVIES_DIRECTORY / INGEST_SUMMARY_FILE).read_text())["summary"]
+    record = json.loads(next((output / LOGS_DIRECTORY).glob("run-*.json")).read_text())
     nodes, peaks = {}, {}
     for node in record:
         begin, end = node["started"], node["started"] + node["seconds"]

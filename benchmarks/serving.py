@@ -39,8 +39,8 @@ from benchmarks.tables import table
 from schema import command, versions
 from schema import features as raw
 from schema.errors import UserError
-from schema.files import move
-from schema.names import MODEL_NAME, SERVING_FOLDER, SERVING_SIGNATURE
+from schema.files import durable_rename
+from schema.names import MODEL_NAME, SERVING_DIRECTORY, SERVING_SIGNATURE
 from serving.client import Client, ModelSpec, ServerError
 from serving.client.grpc_transport import predict_request
 from serving.launch import PARAMETERS
@@ -405,7 +405,7 @@ def swaps(base: Path, model: Path, server: Server, ask: Callable[..., Future[Loa
     took, sizes = [], [server.resident()]
     for version in range(2, SWAPS + 2):
         shutil.copytree(model, base / ".part")
-        move(base / ".part", base / str(version))
+        durable_rename(base / ".part", base / str(version))
         started = time.monotonic()
         until(partial(server.has, {version: "AVAILABLE", version - 1: "END"}))
         took.append(time.monotonic() - started)
@@ -433,7 +433,7 @@ def main() -> int:
     parser.add_argument(
         "--model",
         type=Path,
-        default=PROJECT / "output" / SERVING_FOLDER / MODEL_NAME,
+        default=PROJECT / "output" / SERVING_DIRECTORY / MODEL_NAME,
         help="folder with the pushed versions (default: that of `make run`)",
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="of each point and round")
@@ -443,7 +443,7 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    found = versions.folders(options.model)
+    found = versions.version_directories(options.model)
     if not found:
         raise UserError(f"{options.model}: no model has been pushed yet; run `make run` first")
     model = found[max(found)]

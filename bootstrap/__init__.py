@@ -1,5 +1,5 @@
-"""Makes the project's environment from nothing but Python, make and git.
+"""Create the project's virtual environment. Requires only Python, make and git.
 
-Only the standard library is used here, and `__main__` and `pythons` are written so that an old
-Python can still read them: it is their task to say which Python is needed, or to find it.
+The package uses only the standard library. `__main__` and `pythons` have the syntax of Python 3.6,
+because an old Python must be able to run them to find a newer one or to say which one is needed.
 """

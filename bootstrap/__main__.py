@@ -1,6 +1,7 @@
-"""The set-up's command line: `python3 -m bootstrap setup|doctor|lock|wheel-test`.
+"""Command line of the set-up: `python3 -m bootstrap setup|doctor|lock|wheel-test`.
 
-An old Python must be able to read this file (see `pythons`): it hands over to one that fits.
+Has the syntax of Python 3.6 (see `pythons`), since an old Python starts it and then replaces itself
+by a supported one.
 """
 
 import os
@@ -13,18 +14,18 @@ ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 def main(arguments: List[str]) -> int:
-    """Runs one command of the set-up and returns its exit status."""
+    """Run one command of the set-up and return its exit status."""
     requested = ""
     if arguments[:1] == ["--python"] and len(arguments) > 1:
         requested, arguments = arguments[1], arguments[2:]
     if sys.version_info[:2] not in pythons.SUPPORTED:
         try:
-            fitting = pythons.choose(requested)["executable"]
-        except pythons.NoPython as error:
+            executable = pythons.choose(requested)["executable"]
+        except pythons.PythonNotFoundError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        named = ["--python", requested] if requested else []
-        os.execv(fitting, [fitting, "-m", "bootstrap"] + named + arguments)
+        option = ["--python", requested] if requested else []
+        os.execv(executable, [executable, "-m", "bootstrap"] + option + arguments)
 
     from bootstrap import commands
 

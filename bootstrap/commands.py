@@ -1,4 +1,4 @@
-"""The commands of the set-up."""
+"""Commands of the set-up."""
 
 from __future__ import annotations
 
@@ -11,27 +11,35 @@ from pathlib import Path
 
 from bootstrap import doctor, environment, pythons, wheel
 from bootstrap.environment import LOCK, OVERRIDES
-from bootstrap.shell import Log, SetupError
+from bootstrap.process import Log, SetupError
 from bootstrap.tools import Tools
 
 
 def run(root: str, requested: str, arguments: Sequence[str]) -> int:
-    """Runs one command on a checkout.
+    """Run one command of the set-up.
+
+    Args:
+        root: Directory of the checkout.
+        requested: Python interpreter that the user requested; "" if none.
+        arguments: Command and its options.
 
     Returns:
-        The exit status: 0 done, 1 doctor found something wrong, 2 the command could not be done.
+        Exit status: 0 on success, 1 if `doctor` found a problem, 2 on an error.
     """
     parser = argparse.ArgumentParser(
-        prog="python3 -m bootstrap", description="Makes and checks the project's environment."
+        prog="python3 -m bootstrap",
+        description="Create and check the project's virtual environment.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("setup", help="make the environment, or bring it up to date")
-    commands.add_parser("doctor", help="say what is here and what is wrong")
-    renew = commands.add_parser("lock", help="resolve setup.py into requirements.lock")
-    renew.add_argument(
-        "--upgrade", action="store_true", help="take the newest versions that setup.py allows"
+    commands.add_parser("setup", help="create or update the virtual environment")
+    commands.add_parser(
+        "doctor", help="check this machine and the environment, and explain problems"
     )
-    commands.add_parser("wheel-test", help="build the wheel and run it in a clean environment")
+    lock = commands.add_parser("lock", help="resolve setup.py into requirements.lock")
+    lock.add_argument(
+        "--upgrade", action="store_true", help="use the newest versions that setup.py allows"
+    )
+    commands.add_parser("wheel-test", help="build the wheel and test it in clean environments")
     options = parser.parse_args(arguments)
 
     checkout = Path(root)
@@ -39,41 +47,42 @@ def run(root: str, requested: str, arguments: Sequence[str]) -> int:
         if options.command == "setup":
             environment.set_up(checkout, requested)
         elif options.command == "doctor":
-            return doctor.examine(checkout, requested)
+            return doctor.print_findings(checkout, requested)
         elif options.command == "lock":
             _lock(checkout, requested, upgrade=options.upgrade)
         else:
-            wheel.test(checkout)
-    except (SetupError, pythons.NoPython) as error:
+            wheel.test_wheel(checkout)
+    except (SetupError, pythons.PythonNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("error: interrupted; the same command goes on where it can", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         return 2
     return 0
 
 
 def _lock(root: Path, requested: str, upgrade: bool) -> None:
-    """Writes requirements.lock and the locks of bootstrap/, for all Pythons and systems at once.
+    """Write requirements.lock and the lock files in bootstrap/, for all Pythons and systems.
 
     Args:
-        root: the checkout.
-        requested: the Python that runs uv; empty to take the first that fits.
-        upgrade: take the newest versions that setup.py allows, not those of the present lock.
+        root: Directory of the checkout.
+        requested: Python interpreter that runs uv; "" uses the first suitable one.
+        upgrade: Whether to use the newest allowed versions instead of those in the lock files.
 
     Raises:
-        SetupError, pythons.NoPython: nothing fits together, or the package index cannot be reached.
+        SetupError: The requirements conflict, or the package index cannot be reached.
+        pythons.PythonNotFoundError: There is no suitable interpreter.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ordained-lock-"))
-    log = Log(folder / "lock.log")
-    tools = Tools(folder, pythons.choose(requested), log)
+    directory = Path(tempfile.mkdtemp(prefix="ordained-lock-"))
+    log = Log(directory / "lock.log")
+    tools = Tools(directory, pythons.choose(requested), log)
     for source, target in (
         (["setup.py", "--all-extras", "--override", OVERRIDES], LOCK),
         (["bootstrap/tools.in"], "bootstrap/tools.lock"),
-        # What these ask for beside themselves is not read, and would be all of PyTorch.
+        # Only the files of these packages are used. Their dependencies include PyTorch.
         (["bootstrap/mpnet.in", "--no-deps"], "bootstrap/mpnet.lock"),
     ):
-        log.say(f"Resolving {source[0]} into {target}")
+        log.progress(f"Resolving {source[0]} into {target}")
         log.run(
             [
                 tools.uv,
@@ -87,4 +96,4 @@ def _lock(root: Path, requested: str, upgrade: bool) -> None:
             tools.environ,
             cwd=root,
         )
-    shutil.rmtree(folder)  # Kept on a failure: the log is in it.
+    shutil.rmtree(directory)  # After an error it is kept, since it contains the log.

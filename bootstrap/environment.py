@@ -1,8 +1,8 @@
-"""The virtual environment: made whole, or completed by the next set-up.
+"""Create and update the virtual environment.
 
-A stamp is written last and names everything that the environment was made from. As long as it fits,
-there is nothing to do; where it is missing the set-up was interrupted, and what is there is not
-trusted but made anew.
+A stamp file, written last, records what the environment was created from. If the stamp matches the
+checkout, nothing is done. Without a stamp the set-up was interrupted: the environment is deleted
+and created again.
 """
 
 from __future__ import annotations
@@ -18,31 +18,35 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap import glibc, pythons
-from bootstrap.shell import Log, SetupError, clean_environ
+from bootstrap.process import Log, SetupError, clean_environ
 from bootstrap.tools import Tools
 
-FOLDER = ".venv"
+DIRECTORY = ".venv"
 LOCK = "requirements.lock"
 OVERRIDES = "bootstrap/overrides.txt"
 STAMP = "setup.json"
 
 NEEDED_BYTES = 7 * 1024**3
-"""Free disk that a first set-up takes at its peak: packages, their downloads and compiled files."""
+"""Disk space that a first set-up needs: packages, downloads and compiled files."""
 
-LOADS = "import ml_metadata, tensorflow_data_validation"
-"""The two libraries that a wrong glibc stops, and with them TensorFlow."""
+IMPORT_CHECK = "import ml_metadata, tensorflow_data_validation"
+"""Import of TensorFlow and of the two libraries that fail with an old glibc."""
 
 
-def python_of(environment: Path) -> Path:
-    """Gives the path of an environment's interpreter."""
+def python_path(environment: Path) -> Path:
+    """Return the path of an environment's interpreter."""
     return environment / "bin" / "python"
 
 
 def expected_stamp(root: Path, version: str) -> dict[str, Any]:
-    """Gives what the stamp says of an environment made from a checkout with a Python version.
+    """Return the stamp of an environment that is up to date.
+
+    Args:
+        root: Directory of the checkout.
+        version: Python version of the environment, such as `3.12`.
 
     Raises:
-        SetupError: the checkout lacks the lock file or setup.py.
+        SetupError: The lock file or setup.py is missing.
     """
     try:
         hashes = {
@@ -51,14 +55,14 @@ def expected_stamp(root: Path, version: str) -> dict[str, Any]:
         }
     except FileNotFoundError as error:
         raise SetupError(
-            f"{error.filename} is missing: the checkout is not whole (try `git status`)"
+            f"{error.filename}: the file is missing. Restore it with git (see `git status`)."
         ) from error
     packages = sorted(path.parent.name for path in root.glob("*/__init__.py"))
-    return {"python": version, "environment": str(root / FOLDER), "packages": packages, **hashes}
+    return {"python": version, "environment": str(root / DIRECTORY), "packages": packages, **hashes}
 
 
 def read_stamp(environment: Path) -> dict[str, Any] | None:
-    """Reads an environment's stamp; None if it has none or its interpreter is gone."""
+    """Return the stamp of an environment; None if the stamp or the interpreter is missing."""
     try:
         stamp = json.loads((environment / STAMP).read_text(encoding="utf-8"))
         home = next(
@@ -70,118 +74,133 @@ def read_stamp(environment: Path) -> dict[str, Any] | None:
         return None
     if not isinstance(stamp, dict) or "python" not in stamp:
         return None
-    alive = python_of(environment).exists() and Path(home, f"python{stamp['python']}").exists()
-    return stamp if alive else None
+    has_python = (
+        python_path(environment).exists() and Path(home, f"python{stamp['python']}").exists()
+    )
+    return stamp if has_python else None
 
 
-def up_to_date(root: Path, requested: str) -> bool:
-    """Says whether the environment is finished, made from what the checkout `root` now holds, and
-    has the Python that the user requested, if any.
+def is_up_to_date(root: Path, requested: str) -> bool:
+    """Return whether the environment of a checkout needs no set-up.
+
+    Args:
+        root: Directory of the checkout.
+        requested: Python interpreter that the environment must have; "" allows any.
     """
-    stamp = read_stamp(root / FOLDER)
+    stamp = read_stamp(root / DIRECTORY)
     if stamp is None or stamp != expected_stamp(root, stamp["python"]):
         return False
     return not requested or _version(pythons.choose(requested)) == stamp["python"]
 
 
 def set_up(root: Path, requested: str) -> None:
-    """Makes the environment of a checkout, completes it or brings it up to date.
+    """Create or update the environment of a checkout.
 
     Args:
-        root: the checkout.
-        requested: the Python to make it with; empty to keep the present one, or to take the first
-            that fits.
+        root: Directory of the checkout.
+        requested: Python interpreter for the environment; "" keeps the interpreter of an existing
+            environment and otherwise uses the first suitable one.
 
     Raises:
-        SetupError, pythons.NoPython: the set-up cannot go on; the message says what to do.
+        SetupError: The set-up failed.
+        pythons.PythonNotFoundError: There is no suitable interpreter.
     """
-    if up_to_date(root, requested):
+    if is_up_to_date(root, requested):
         return
-    with _only_one(root):
-        if not up_to_date(root, requested):
-            _make(root, requested)
+    with _setup_lock(root):
+        if not is_up_to_date(root, requested):
+            _create_or_update(root, requested)
 
 
-def _make(root: Path, requested: str) -> None:
-    environment = root / FOLDER
+def _create_or_update(root: Path, requested: str) -> None:
+    environment = root / DIRECTORY
     base = pythons.choose(requested)
     os_release = glibc.read_os_release()
-    release = glibc.verdict(base, os_release, has_apt=shutil.which("apt-get") is not None)
+    release = glibc.choose_release(base, os_release, has_apt=shutil.which("apt-get") is not None)
     version = _version(base)
     stamp = read_stamp(environment)
-    # A checkout that was moved or copied has paths that lead elsewhere.
-    is_here = stamp is not None and stamp.get("environment") == str(environment)
-    if stamp and is_here and (not requested or version == stamp["python"]):
+    # In a checkout that was moved or copied, the paths in the environment are wrong.
+    is_same_path = stamp is not None and stamp.get("environment") == str(environment)
+    if stamp and is_same_path and (not requested or version == stamp["python"]):
         version = stamp["python"]
         (environment / STAMP).unlink()
         log = Log(environment / "setup.log")
-        log.say(f"Bringing {environment} up to date")
+        log.progress(f"Updating {environment}")
         tools = Tools(environment, base, log)
     else:
         free = shutil.disk_usage(root).free
         if free < NEEDED_BYTES:
             raise SetupError(
-                f"{root} has {free / 1024**3:.1f} GB of free disk and the environment needs up to "
-                f"{NEEDED_BYTES / 1024**3:.0f} GB: make room, or put the checkout on another disk"
+                f"{root}: the environment needs up to {NEEDED_BYTES / 1024**3:.0f} GB of disk "
+                f"space, but only {free / 1024**3:.1f} GB are free. Free space, or move the "
+                "checkout to another disk."
             )
         remove(environment)
         log = Log(environment / "setup.log")
-        log.say(
-            f"Making {environment} with {base['executable']} (Python {version}) "
+        log.progress(
+            f"Creating {environment} with {base['executable']} (Python {version}) "
             f"on {os_release.get('PRETTY_NAME') or base['system']}"
         )
         tools = Tools(environment, base, log)
-        make_bare(environment, base, log)
+        create_venv(environment, base, log)
         if release:
-            log.say(f"The system's glibc is too old: fetching {release[1]}'s, for .venv only")
+            log.progress(
+                f"The system's glibc is too old: downloading that of {release[1]} for .venv only"
+            )
             glibc.fetch(release, environment, log)
-            glibc.apply(environment, base["executable"], tools.patchelf, log)
+            glibc.patch_interpreter(environment, base["executable"], tools.patchelf, log)
     _install(root, tools, log)
     text = json.dumps(expected_stamp(root, version), indent=1) + "\n"
     partial = environment / (STAMP + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(environment / STAMP)
-    log.say("The environment is ready")
+    log.progress("The environment is ready")
 
 
 def _install(root: Path, tools: Tools, log: Log) -> None:
-    environment = root / FOLDER
-    install = [*tools.install_into(python_of(environment)), "--no-deps"]
-    log.say(f"Installing the packages of {LOCK} (the first time, 1.2 GB to download)")
+    environment = root / DIRECTORY
+    install = [*tools.install_into(python_path(environment)), "--no-deps"]
+    log.progress(f"Installing the packages of {LOCK} (1.2 GB to download the first time)")
     log.run(
-        # The lock file is complete and overrules a bound (see overrides.txt): nothing to resolve.
+        # Resolving would fail: the lock file is complete and violates a bound (see overrides.txt).
         [*install, "--require-hashes", "--compile-bytecode", "-b", LOCK, "-r", LOCK],
         f"installing the packages of {LOCK}",
         tools.environ,
         cwd=root,
     )
-    log.say("Installing the project itself")
+    log.progress("Installing the project itself")
     project = [*install, "--no-build-isolation", "-e", "."]
     log.run(project, "installing the project", tools.environ, cwd=root)
-    log.say("Checking that TensorFlow Data Validation and ML Metadata load")
-    load: list[str | Path] = [python_of(environment), "-c", LOADS]
-    log.run(load, "loading the libraries", clean_environ(), cwd=environment)
+    log.progress("Checking that TensorFlow Data Validation and ML Metadata can be imported")
+    load: list[str | Path] = [python_path(environment), "-c", IMPORT_CHECK]
+    log.run(load, "importing the libraries", clean_environ(), cwd=environment)
 
 
-def make_bare(environment: Path, base: Mapping[str, Any], log: Log) -> None:
-    """Makes an empty virtual environment with an interpreter that `pythons.probe` describes."""
+def create_venv(environment: Path, base: Mapping[str, Any], log: Log) -> None:
+    """Create an empty virtual environment.
+
+    Args:
+        environment: Directory of the environment.
+        base: Facts about the base interpreter (see `pythons.probe`).
+        log: Log for the output.
+    """
     venv = [base["executable"], "-I", "-m", "venv", "--without-pip", "--prompt", "ordained"]
-    log.run([*venv, environment], "making the virtual environment", clean_environ())
+    log.run([*venv, environment], "creating the virtual environment", clean_environ())
 
 
 def remove(environment: Path) -> None:
-    """Removes an environment, whole or half made, but no folder that is something else.
+    """Delete the contents of an environment, complete or not.
 
     Raises:
-        SetupError: the folder holds what no set-up put there.
+        SetupError: The directory is not an environment.
     """
     if not environment.exists():
         return
-    ours = ("pyvenv.cfg", "setup.log", STAMP)
-    if not any((environment / name).exists() for name in ours) and any(environment.iterdir()):
-        raise SetupError(f"{environment} is no virtual environment: move it out of the way")
-    # What makes it recognisable as an environment goes last.
-    for path in sorted(environment.iterdir(), key=lambda path: path.name in ours):
+    markers = ("pyvenv.cfg", "setup.log", STAMP)
+    if not any((environment / name).exists() for name in markers) and any(environment.iterdir()):
+        raise SetupError(f"{environment}: this is not a virtual environment. Move it elsewhere.")
+    # If this is interrupted, the markers still identify the directory as an environment.
+    for path in sorted(environment.iterdir(), key=lambda path: path.name in markers):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -193,20 +212,20 @@ def _version(facts: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _only_one(root: Path) -> Iterator[None]:
-    """Lets one set-up of a checkout run at a time; a second one waits for it.
+def _setup_lock(root: Path) -> Iterator[None]:
+    """Hold a lock so that only one set-up of a checkout runs at a time; others wait.
 
-    It does without `schema.files`, since an image is built from this package before the others.
+    Does not use `schema.files`: while an image is built, only this package is present.
     """
-    handle = os.open(root, os.O_RDONLY)
+    descriptor = os.open(root, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another set-up of this checkout is running: waiting for it", flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            print("Waiting for another set-up of this checkout", flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError:
-            pass  # A file system without locks: there is no second one as a rule.
+            pass  # The file system has no locks: continue without one.
         yield
     finally:
-        os.close(handle)
+        os.close(descriptor)

@@ -1,6 +1,6 @@
-"""Finds a Python of this machine that can run the project.
+"""Find a Python interpreter that can run the project.
 
-This file and `__main__` keep to what Python 3.6 can read: an old `python3` starts them first.
+This module and `__main__` have the syntax of Python 3.6, since an old `python3` may start them.
 """
 
 import glob
@@ -12,10 +12,10 @@ import subprocess
 from typing import Any, Callable, Dict, List, Optional
 
 Facts = Dict[str, Any]
-"""What `probe` says of an interpreter."""
+"""Facts about an interpreter, the keys of the JSON that `_PROBE` prints."""
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
-"""Versions for which every library in the lock file exists."""
+"""Python versions for which all libraries in the lock file are available."""
 
 _PROBE = """
 import json, os, platform, struct, sys, sysconfig
@@ -24,7 +24,7 @@ def libc():
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, ValueError, OSError):
         return ""
-def lacking(names):
+def missing(names):
     for name in names:
         try:
             __import__(name)
@@ -40,27 +40,30 @@ print(json.dumps({
     "libc": libc(),
     "system": platform.system(),
     "machine": platform.machine(),
-    "missing": list(lacking(("bz2", "ctypes", "lzma", "sqlite3", "ssl", "venv", "zlib"))),
+    "missing": list(missing(("bz2", "ctypes", "lzma", "sqlite3", "ssl", "venv", "zlib"))),
 }))
 """
 
 
-class NoPython(Exception):  # noqa: N818 (it is what is missing, not a fault)
-    """No Python here can run the project: the message says what to install."""
+class PythonNotFoundError(Exception):
+    """Error for a machine without a suitable Python. The message says what to install."""
 
 
 def probe(command: str) -> Optional[Facts]:
-    """Asks a Python, given by name or path, what it is.
+    """Return facts about a Python interpreter.
+
+    Args:
+        command: Name or path of the interpreter.
 
     Returns:
-        The facts (see `_PROBE`); for a virtual environment, those of the interpreter that it was
-        made with. None if there is no such command or it does not run.
+        Facts about the interpreter; for a virtual environment, about its base interpreter. None if
+        the command does not exist or fails.
     """
     path = shutil.which(command)
     if path is None:
         return None
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [path, "-I", "-c", _PROBE],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -68,22 +71,22 @@ def probe(command: str) -> Optional[Facts]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode != 0:
+    if completed.returncode != 0:
         return None
-    facts: Facts = json.loads(done.stdout.decode("utf-8"))
+    facts: Facts = json.loads(completed.stdout.decode("utf-8"))
     if facts["in_environment"] and facts["executable"] != os.path.realpath(path):
         return probe(facts["executable"])
     return facts
 
 
-def problem(facts: Facts) -> str:
-    """Says why a Python cannot run the project; an empty string if it can."""
+def unsuitable_reason(facts: Facts) -> str:
+    """Return why an interpreter cannot run the project; "" if it can."""
     if facts["implementation"] != "cpython":
         return f"it is {facts['implementation']} and not CPython"
     if tuple(facts["version"][:2]) not in SUPPORTED:
         return "its version is " + ".".join(str(part) for part in facts["version"])
     if facts["in_environment"]:
-        return "it belongs to a virtual environment whose base is not found"
+        return "it belongs to a virtual environment whose base interpreter is missing"
     if not facts["gil"]:
         return "it is a free-threaded build, for which TensorFlow has no packages"
     if facts["bits"] != 64:
@@ -94,50 +97,57 @@ def problem(facts: Facts) -> str:
 
 
 def candidates(environ: Dict[str, str]) -> List[str]:
-    """Lists where a Python may be: on the PATH, then among those that pyenv or uv installed."""
+    """Return names and paths of interpreters: on the PATH, then those of pyenv and uv."""
     versions = [f"{major}.{minor}" for major, minor in reversed(SUPPORTED)]
     names = ["python3"] + ["python" + version for version in versions]
     home = environ.get("HOME", "")
     pyenv = environ.get("PYENV_ROOT") or os.path.join(home, ".pyenv")
     for version in versions:
         for root in (f"{pyenv}/versions/", f"{home}/.local/share/uv/python/cpython-"):
-            folders = glob.glob(f"{root}{version}.*")
-            folders.sort(key=lambda folder: [int(part) for part in re.findall(r"\d+", folder)])
-            names += [os.path.join(folder, "bin", "python3") for folder in reversed(folders)]
+            directories = glob.glob(f"{root}{version}.*")
+            directories.sort(
+                key=lambda directory: [int(part) for part in re.findall(r"\d+", directory)]
+            )
+            names += [
+                os.path.join(directory, "bin", "python3") for directory in reversed(directories)
+            ]
     return names
 
 
 def choose(
     requested: str = "",
     environ: Optional[Dict[str, str]] = None,
-    ask: Callable[[str], Optional[Facts]] = probe,
+    probe_command: Callable[[str], Optional[Facts]] = probe,
 ) -> Facts:
-    """Chooses the Python that the environment is made with.
+    """Choose the base interpreter of the environment.
 
     Args:
-        requested: the interpreter that the user named; empty to take the first that fits.
-        environ: the environment variables, those of this process by default.
-        ask: gives the facts about an interpreter, see `probe`.
+        requested: Interpreter that the user requested; "" uses the first suitable one.
+        environ: Environment variables; by default those of this process.
+        probe_command: Function that returns facts about an interpreter; `probe` by default.
+
+    Returns:
+        Facts about the chosen interpreter.
 
     Raises:
-        NoPython: nothing fits; the message names what was found and what to install.
+        PythonNotFoundError: No interpreter is suitable.
     """
     commands = [requested] if requested else candidates(environ or dict(os.environ))
     found = []
     for command in commands:
-        facts = ask(command)
+        facts = probe_command(command)
         if facts is not None:
-            reason = problem(facts)
+            reason = unsuitable_reason(facts)
             if not reason:
                 return facts
             found.append(f"  {command} cannot be used: {reason}\n")
         elif requested:
-            found.append(f"  {command} cannot be used: it is not there, or does not start\n")
-    raise NoPython(
-        "a CPython {}.{}, {}.{} or {}.{} is needed.\n".format(*sum(SUPPORTED, ()))
+            found.append(f"  {command} cannot be used: it does not exist or does not start\n")
+    raise PythonNotFoundError(
+        "CPython {}.{}, {}.{} or {}.{} is required.\n".format(*sum(SUPPORTED, ()))
         + "".join(dict.fromkeys(found))
-        + "Install one (Debian, Ubuntu: `apt-get install python3`; Fedora: `dnf install "
-        + "python3.12`; macOS: `brew install python@3.12`; anywhere: `pyenv install 3.12` or `uv "
-        + "python install 3.12`), then run the command again, with PYTHON=/path/to/python3.12 if "
-        + "it is not found by itself."
+        + "Install it (Debian, Ubuntu: `apt-get install python3`; Fedora: `dnf install "
+        + "python3.12`; macOS: `brew install python@3.12`; any system: `pyenv install 3.12` or `uv "
+        + "python install 3.12`). Then run the command again. If it does not find the interpreter, "
+        + "add PYTHON=/path/to/python3.12."
     )

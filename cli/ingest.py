@@ -28,7 +28,7 @@ from cli.options import exit_statuses, expand_home
 from ingest.config import IngestConfig
 from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS
 from ingest.fetch import fetch as download
-from schema.config import mistake
+from schema.config import validation_message
 from schema.errors import ExitStatus, UserError
 
 EPILOG: Final = exit_statuses(
@@ -91,7 +91,7 @@ def build(
 ) -> None:
     """Join dumps and plots into the movies CSV."""
     from ingest.builder import build as build_movies
-    from ingest.report import tables
+    from ingest.summary import summary_tables
 
     values = {
         "plots": plots,
@@ -107,10 +107,10 @@ def build(
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise UserError(mistake(first, f"--{option}")) from error
+        raise UserError(validation_message(first, f"--{option}")) from error
     with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
         report = build_movies(data, output, config, show)
-    Console().print(tables(report))
+    Console().print(summary_tables(report))
     if report.reused:
         print(f"{output}: unchanged since the last build")
     else:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from cli.options import COMMON_STATUSES, OUTPUT, OutputOption, exit_statuses
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import MODEL_NAME, SERVING_DIRECTORY
 
 EPILOG: Final = exit_statuses(COMMON_STATUSES)
 
@@ -28,7 +28,7 @@ def rollback(
     """
     from components.pusher import versions
 
-    base = output / SERVING_FOLDER / MODEL_NAME
+    base = output / SERVING_DIRECTORY / MODEL_NAME
     done = versions.rollback(base, to)
     if done.before == done.after:
         print(f"{base}: version {done.after} is already served")

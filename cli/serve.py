@@ -7,7 +7,7 @@ import typer
 
 from cli.options import OUTPUT, OutputOption, exit_statuses
 from schema.errors import ExitStatus
-from schema.names import LOGS_FOLDER, MODEL_NAME, SERVING_FOLDER
+from schema.names import LOGS_DIRECTORY, MODEL_NAME, SERVING_DIRECTORY
 from serving import launch
 
 EPILOG: Final = exit_statuses(
@@ -36,10 +36,10 @@ def serve(
     TensorFlow Serving serves the model over gRPC and REST if its binary is on the PATH (`binary`)
     or a Docker engine runs (`docker`). Otherwise, the embedded server does (`embedded`).
     """
-    base = (output / SERVING_FOLDER / MODEL_NAME).resolve()
+    base = (output / SERVING_DIRECTORY / MODEL_NAME).resolve()
     address = launch.Address(host, port, rest_api_port, web_port, base)
     web_page = [sys.executable, "-m", "cli", "web", *web_options(address)]
-    return launch.serve(server, address, output / LOGS_FOLDER, web_page)
+    return launch.serve(server, address, output / LOGS_DIRECTORY, web_page)
 
 
 def web_options(address: launch.Address) -> list[str]:

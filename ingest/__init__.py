@@ -1,22 +1,22 @@
-"""Build the movies CSV from IMDb's dumps and a file of plots."""
+"""Join IMDb's dumps and a file of plots into CSV shards of movies."""
 
 from typing import TYPE_CHECKING, Any
 
 from ingest.config import IngestConfig
 
 if TYPE_CHECKING:
-    from ingest.builder import build, changes
-    from ingest.report import IngestReport
+    from ingest.builder import build, rebuild_reasons
+    from ingest.summary import IngestSummary
 
-__all__ = ["IngestConfig", "IngestReport", "build", "changes"]
+__all__ = ["IngestConfig", "IngestSummary", "build", "rebuild_reasons"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs DuckDB on first use, so that the command line can read the settings."""
-    if name == "IngestReport":
-        from ingest.report import IngestReport
+    """Import names that need DuckDB on first use, so that the command line starts quickly."""
+    if name == "IngestSummary":
+        from ingest.summary import IngestSummary
 
-        return IngestReport
+        return IngestSummary
     if name in __all__:
         from ingest import builder
 

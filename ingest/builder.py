@@ -1,4 +1,4 @@
-"""One build: dumps and plots in, movies CSV shards, report and rejects out."""
+"""Build the movies CSV shards from dumps and plots."""
 
 import errno
 import hashlib
@@ -18,97 +18,101 @@ from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
-from ingest.publish import Workplace, workplace
-from ingest.report import IngestReport
+from ingest.staging import StagedOutput, staged_output
+from ingest.summary import IngestSummary
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
-from schema.names import INGEST_REPORT_FILE, REJECTS_FILE
+from schema.names import INGEST_SUMMARY_FILE, REJECTS_FILE
 
 
 def build(
     data_dir: Path,
     output_dir: Path,
-    settings: IngestConfig | None = None,
+    config: IngestConfig | None = None,
     progress: Progress = lambda *_: None,
-) -> IngestReport:
-    """Makes the movies CSV shards of a folder of IMDb dumps.
+) -> IngestSummary:
+    """Build the movies CSV shards from IMDb's dumps and plots.
 
-    `output_dir` then holds `movies-00000-of-000NN.csv` in the order of tconst, `report.json` and
-    `rejects.tsv`. It is replaced as a whole at the end. Where inputs, settings and this code are
-    those of its last build, it is left as it is; a shard whose bytes did not change keeps its time
-    of modification.
+    The output directory then contains the shards `movies-00000-of-000NN.csv`, in the order of
+    tconst, `summary.json` and `rejects.tsv`. Its contents are replaced at the end of the build, and
+    kept if inputs, settings and code have not changed since the last build. A shard with unchanged
+    bytes keeps its modification time.
 
     Args:
-        data_dir: Holds title.basics, title.ratings, title.crew, title.principals and name.basics,
-            each .tsv or .tsv.gz, and the plots unless `settings.plots` names them.
-        output_dir: Folder for the movies; made if need be.
-        settings: The user's choices; None takes the defaults.
-        progress: Told how far the build is.
+        data_dir: Directory with title.basics, title.ratings, title.crew, title.principals and
+            name.basics, each as .tsv or .tsv.gz, and the plots unless `config.plots` names them.
+        output_dir: Output directory, which is created if necessary.
+        config: Settings; None uses the defaults.
+        progress: Function that is called with the progress of the build.
+
+    Returns:
+        Summary of the build.
 
     Raises:
-        UserError: An input is missing, damaged or malformed beyond the allowed share; or the
-            output cannot be written. What `output_dir` held is still there; rejects are then in
+        UserError: An input is missing, corrupt or has too many malformed lines, or the output
+            cannot be written. `output_dir` is unchanged, and rejected lines are listed in
             `<output_dir>.rejects.tsv`.
-        TryAgainError: Another build writes there, or the disk is full.
+        TryAgainError: Another build is writing to the directory, or the disk is full.
     """
-    settings = settings or IngestConfig()
+    config = config or IngestConfig()
     if not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such folder; expected one with IMDb's dumps")
-    sources, plots, inputs = _inputs(data_dir, settings)
+        raise UserError(f"{data_dir}: no such directory. Name a directory with IMDb's dumps.")
+    dumps, plots, inputs = _find_inputs(data_dir, config)
     try:
-        with workplace(output_dir) as place:
-            if not _changes(place.output, settings, inputs):
-                earlier = _record(place.output)["report"]
-                return IngestReport(**{**earlier, "reused": True})
-            return _build(place, settings, sources, plots, inputs, progress)
+        with staged_output(output_dir) as staged:
+            if not _rebuild_reasons(staged.output, config, inputs):
+                earlier = _read_record(staged.output)["summary"]
+                return IngestSummary(**{**earlier, "reused": True})
+            return _build(staged, config, dumps, plots, inputs, progress)
     except OSError as error:
         message = f"{error.filename or output_dir}: {error.strerror or error}"
         raise from_os_error(error, message) from error
     except duckdb.OutOfMemoryException as error:
-        # DuckDB limits its temporary files to what the disk has free.
+        # DuckDB limits its temporary files to the free space of the disk.
         if "max_temp_directory_size" in str(error):
             raise TryAgainError(
-                f"the disk of {output_dir} is too full for the temporary files of the join: free "
-                "space there, or raise --memory-limit so that the join needs fewer of them"
+                f"{output_dir}: the disk is too full for the temporary files of the join. Free "
+                "space, or raise --memory-limit so that the join needs fewer of them."
             ) from error
         raise UserError(
-            f"the join needs more than the memory limit of {settings.memory_limit}: raise "
-            "--memory-limit"
+            f"the join needs more memory than the limit of {config.memory_limit}. Raise "
+            "--memory-limit."
         ) from error
     except duckdb.IOException as error:
-        full = os.strerror(errno.ENOSPC) in str(error)
-        raise (TryAgainError if full else UserError)(
+        is_full = os.strerror(errno.ENOSPC) in str(error)
+        raise (TryAgainError if is_full else UserError)(
             f"{output_dir}: cannot be written: {error}"
         ) from error
 
 
-def changes(data_dir: Path, output_dir: Path, settings: IngestConfig) -> list[str]:
-    """Why a build would not keep what is in `output_dir`, in a few words each; none if it would.
+def rebuild_reasons(data_dir: Path, output_dir: Path, config: IngestConfig) -> list[str]:
+    """Return why `build` would not keep the contents of `output_dir`; empty if it would.
 
     Raises:
-        UserError: a dump or the plots are not there.
+        UserError: A dump or the plots are missing.
     """
-    return _changes(output_dir, settings, _inputs(data_dir, settings)[2])
+    return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config)[2])
 
 
-def _inputs(data_dir: Path, settings: IngestConfig) -> tuple[dict[Dump, Path], Path, list[Path]]:
-    """The dumps, the plots, and all files of both."""
-    sources = {dump: dump.find(data_dir) for dump in DUMPS}
-    plots = settings.plots or find_plots(data_dir)
-    return sources, plots, [*sources.values(), *plot_files(plots)]
+def _find_inputs(data_dir: Path, config: IngestConfig) -> tuple[dict[Dump, Path], Path, list[Path]]:
+    """Return the paths of the dumps, the source of plots, and all files of both."""
+    dumps = {dump: dump.find(data_dir) for dump in DUMPS}
+    plots = config.plots or find_plots(data_dir)
+    return dumps, plots, [*dumps.values(), *plot_files(plots)]
 
 
 def _build(
-    place: Workplace,
-    settings: IngestConfig,
-    sources: dict[Dump, Path],
+    staged: StagedOutput,
+    config: IngestConfig,
+    dumps: dict[Dump, Path],
     plots: Path,
     inputs: list[Path],
     progress: Progress,
-) -> IngestReport:
+) -> IngestSummary:
     start = time.monotonic()
-    made_from = _made_from(settings) | {
+    # Read before the build, so that a later change of an input leads to a new build.
+    built_from = _code_and_settings(config) | {
         "inputs": [
             {
                 "name": path.name,
@@ -119,53 +123,53 @@ def _build(
             for path in inputs
         ]
     }
-    log = RejectLog(place.fresh / REJECTS_FILE, place.kept_rejects)
+    reject_log = RejectLog(staged.staging / REJECTS_FILE, staged.saved_rejects)
     try:
         with (
-            _interrupt_as_such(),
+            _restore_keyboard_interrupt(),
             duckdb.connect(
                 config={
-                    "memory_limit": settings.memory_limit,
-                    "threads": settings.threads or os.cpu_count() or 1,
-                    "temp_directory": str(place.spool / "duckdb"),
+                    "memory_limit": config.memory_limit,
+                    "threads": config.threads or os.cpu_count() or 1,
+                    "temp_directory": str(staged.scratch / "duckdb"),
                     "preserve_insertion_order": True,
                     "autoinstall_known_extensions": False,
                 }
-            ) as con,
+            ) as connection,
         ):
-            join = Join(con, settings, place.spool, log, progress)
-            join.run(sources, plots)
-            shards = join.write(place.fresh)
-            accounts = join.accounts()
+            join = Join(connection, config, staged.scratch, reject_log, progress)
+            join.run(dumps, plots)
+            shards = join.write(staged.staging)
+            counts = join.counts()
     except UserError:
-        log.close()
-        if any(log.counts.values()):
-            place.keep_rejects()
+        reject_log.close()
+        if any(reject_log.counts.values()):
+            staged.save_rejects()
         raise
     finally:
-        log.close()
+        reject_log.close()
     basics = inputs[0].name
-    report = IngestReport(
+    summary = IngestSummary(
         titles=join.lines[basics],
-        **accounts,
+        **counts,
         shards=shards,
         seconds=round(time.monotonic() - start, 1),
     )
-    accounted = report.movies + sum(report.dropped.values()) + log.counts[basics].total()
-    if report.titles != accounted:
-        raise RuntimeError(f"titles got lost: {report}")
-    sizes = {path.name: path.stat().st_size for path in place.fresh.iterdir()}
-    record = {"report": asdict(report), "made_from": made_from, "sizes": sizes}
-    (place.fresh / INGEST_REPORT_FILE).write_text(
+    rejected = reject_log.counts[basics].total()
+    if summary.titles != summary.movies + sum(summary.dropped.values()) + rejected:
+        raise RuntimeError(f"the counts of titles do not add up: {summary}")
+    sizes = {path.name: path.stat().st_size for path in staged.staging.iterdir()}
+    record = {"summary": asdict(summary), "built_from": built_from, "sizes": sizes}
+    (staged.staging / INGEST_SUMMARY_FILE).write_text(
         json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
-    place.publish()
-    return report
+    staged.publish()
+    return summary
 
 
 @contextmanager
-def _interrupt_as_such() -> Iterator[None]:
-    """Raises KeyboardInterrupt where DuckDB tells of Ctrl-C as a failure of its query."""
+def _restore_keyboard_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt where DuckDB reports Ctrl-C as an error of its query."""
     try:
         yield
     except (RuntimeError, duckdb.Error) as error:
@@ -174,40 +178,39 @@ def _interrupt_as_such() -> Iterator[None]:
         raise
 
 
-def _made_from(settings: IngestConfig) -> dict[str, Any]:
-    """What the written files depend on, without the inputs."""
+def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
+    """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         code.update(path.read_bytes())
-    return {"code": code.hexdigest(), "settings": settings.that_shape_rows()}
+    return {"code": code.hexdigest(), "settings": config.output_settings()}
 
 
-def _record(output: Path) -> Any:
-    """What a build wrote about itself."""
-    return json.loads((output / INGEST_REPORT_FILE).read_text("utf-8"))
+def _read_record(output: Path) -> Any:
+    """Read the summary file of a build."""
+    return json.loads((output / INGEST_SUMMARY_FILE).read_text("utf-8"))
 
 
-def _changes(output: Path, settings: IngestConfig, inputs: list[Path]) -> list[str]:
-    """What is not as it was in the build in `output`."""
+def _rebuild_reasons(output: Path, config: IngestConfig, inputs: list[Path]) -> list[str]:
     try:
-        record = _record(output)
-        report = IngestReport(**record["report"])
-        made_from, now = record["made_from"], _made_from(settings)
-        known = {one["name"]: one for one in made_from["inputs"]}
+        record = _read_record(output)
+        summary = IngestSummary(**record["summary"])
+        built_from, current = record["built_from"], _code_and_settings(config)
+        recorded = {entry["name"]: entry for entry in built_from["inputs"]}
         names = {path.name for path in inputs}
         return [
-            *(f"{name} changed" for name in now if made_from.get(name) != now[name]),
+            *(f"{name} changed" for name in current if built_from.get(name) != current[name]),
             *(
-                f"{name} has more malformed lines than max_reject_share allows now"
-                for name, reasons in report.rejected.items()
-                if sum(reasons.values()) > settings.max_reject_share * report.lines[name]
+                f"{name} has more malformed lines than max_reject_share now allows"
+                for name, reasons in summary.rejected.items()
+                if sum(reasons.values()) > config.max_reject_share * summary.lines[name]
             ),
             *(
                 f"{path.name} changed"
                 for path in inputs
-                if path.name not in known or not _is_same(known[path.name], path)
+                if path.name not in recorded or not _is_unchanged(recorded[path.name], path)
             ),
-            *(f"{name} is no longer read" for name in known if name not in names),
+            *(f"{name} is no longer read" for name in recorded if name not in names),
             *(
                 f"{name} was changed or deleted"
                 for name, size in record["sizes"].items()
@@ -215,12 +218,12 @@ def _changes(output: Path, settings: IngestConfig, inputs: list[Path]) -> list[s
             ),
         ]
     except (OSError, ValueError, KeyError, TypeError):
-        return ["there is no earlier build, or its record is damaged"]
+        return ["there is no earlier build, or its summary is damaged"]
 
 
-def _is_same(known: dict[str, Any], path: Path) -> bool:
-    """Whether a file is the one that was read: same size, and same time or bytes."""
+def _is_unchanged(recorded: dict[str, Any], path: Path) -> bool:
+    """Compare a file with its record by size, and by modification time or else by SHA-256."""
     status = path.stat()
-    return known["size"] == status.st_size and (
-        known["modified_ns"] == status.st_mtime_ns or known["sha256"] == sha256(path)
+    return recorded["size"] == status.st_size and (
+        recorded["modified_ns"] == status.st_mtime_ns or recorded["sha256"] == sha256(path)
     )

@@ -1,11 +1,11 @@
-"""Making text clean: Unicode, white space, marks of the web page it came from."""
+"""Clean text: Unicode, whitespace and remnants of web pages."""
 
 import html
 import re
 import unicodedata
 from typing import Final
 
-_UNSEEN: Final = re.compile("[\u00ad\u200b\u2060\ufeff]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_INVISIBLE: Final = re.compile("[\u00ad\u200b\u2060\ufeff]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _TAGS: Final = re.compile(
     r"</?(?:a|b|blockquote|br|div|em|font|h[1-6]|hr|i|li|ol|p|small|span|strong|sub|sup|u|ul)\b[^<>]*>",
     re.IGNORECASE,
@@ -30,10 +30,10 @@ _CUT_OFF: Final = re.compile(
     )[\s»>.]*\Z""",
     re.IGNORECASE | re.VERBOSE,
 )
-_TAIL: Final = 80
-"""Characters at the end in which a cut-off marker is looked for."""
+_CUT_OFF_CHARACTERS: Final = 80
+"""Number of characters at the end of a plot in which a cut-off marker is searched."""
 
-_SIGNED: Final = re.compile(
+_SIGNATURE: Final = re.compile(
     r"""(?<=[.!?…"”')])
     (?:
         (?:\s+(?:[—–]|-{1,3})|—|--)\s*(?:[A-Z@][\w.'@&-]*(?:\s[A-Z\d@&][\w.'@&-]*){0,5}|[\w.'-]+@[\w.'-]+)
@@ -42,43 +42,43 @@ _SIGNED: Final = re.compile(
     )\s*\Z""",
     re.VERBOSE,
 )
-_NO_WORD: Final = re.compile(r"[\W_]+")
+_NON_WORD: Final = re.compile(r"[\W_]+")
 
 
-def tidy(text: str) -> str:
-    r"""NFC, unseen characters gone, each run of white space one space, none at the ends.
+def normalize(text: str) -> str:
+    r"""Convert text to Unicode NFC, remove invisible characters and collapse whitespace.
 
-    >>> tidy("  two\t words\u200b ")
+    >>> normalize("  two\t words\u200b ")
     'two words'
     """
-    return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFC", text)).split())
+    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", text)).split())
 
 
 def clean_plot(text: str) -> str:
-    """The story alone, as one line: no HTML, placeholder, cut-off marker or signature.
+    """Return a plot as one line, without HTML, wiki markup, cut-off marker and signature.
 
-    It is empty if no letter is left.
+    The result is empty for a placeholder such as "Add a Plot" and for text without letters.
 
     >>> clean_plot("<p>A ship sinks.[2]</p> Written by Anonymous")
     'A ship sinks.'
     """
     text = _TAGS.sub(" ", html.unescape(text))
-    text = tidy(_FOOTNOTES.sub("", _TEMPLATES.sub(" ", text)))
-    text = text[:-_TAIL] + _CUT_OFF.sub("", text[-_TAIL:])
+    text = normalize(_FOOTNOTES.sub("", _TEMPLATES.sub(" ", text)))
+    text = text[:-_CUT_OFF_CHARACTERS] + _CUT_OFF.sub("", text[-_CUT_OFF_CHARACTERS:])
     if _PLACEHOLDER.fullmatch(text):
         return ""
-    text = _SIGNED.sub("", text)
+    text = _SIGNATURE.sub("", text)
     return text if any(map(str.isalpha, text)) else ""
 
 
-def words(text: str) -> str:
-    """The words alone, for comparison: case and accents folded, one space between them.
+def normalized_words(text: str) -> str:
+    """Return the words of a text for comparisons: lower case, no accents, no punctuation.
 
-    >>> words("Amélie -- of Montmartre!")
+    >>> normalized_words("Amélie -- of Montmartre!")
     'amelie of montmartre'
     """
     folded = text.casefold()
     if not folded.isascii():
-        parts = unicodedata.normalize("NFKD", folded)
-        folded = "".join(part for part in parts if not unicodedata.combining(part))
-    return _NO_WORD.sub(" ", folded).strip()
+        decomposed = unicodedata.normalize("NFKD", folded)
+        folded = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return _NON_WORD.sub(" ", folded).strip()

@@ -1,92 +1,102 @@
-"""IMDb's dumps: their columns, what each column holds, and their lines in blocks."""
+"""IMDb's dumps: their columns, the format of each column, and reading in blocks of lines."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ingest.lines import Block, CountBytes, blocks
+from ingest.lines import Block, OnBytes, blocks
 from schema.errors import UserError
 
-_TITLE: Final = r"tt(\d{7}|[1-9]\d{7,9})"
-_NAME: Final = r"nm(\d{7}|[1-9]\d{7,9})"
+_TITLE_ID: Final = r"tt(\d{7}|[1-9]\d{7,9})"
+_PERSON_ID: Final = r"nm(\d{7}|[1-9]\d{7,9})"
 _YEAR: Final = r"(18|19|20)\d\d|\\N"
-_ANY: Final = r"[^\t]*"
+_ANY_TEXT: Final = r"[^\t]*"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: the pattern (RE2) that a whole value matches, and what that is in words."""
+    """Column of a dump.
+
+    Attributes:
+        name: Name in the header.
+        pattern: Regular expression (RE2) that the whole value must match.
+        expected: Description of valid values, for messages.
+    """
 
     name: str
-    pattern: str = _ANY
+    pattern: str = _ANY_TEXT
     expected: str = "text"
 
 
 @dataclass(frozen=True)
 class Dump:
-    """One file of IMDb's dumps."""
+    """File format of one of IMDb's dumps.
+
+    Attributes:
+        name: File name without extension.
+        columns: Columns in the order of the file.
+    """
 
     name: str
     columns: tuple[Column, ...]
 
     @property
     def header(self) -> str:
-        """The first line of the file."""
+        """First line of the file."""
         return "\t".join(column.name for column in self.columns)
 
     @property
-    def pattern(self) -> str:
-        """What every further line matches in full (RE2)."""
+    def line_pattern(self) -> str:
+        """Regular expression (RE2) that every line after the header must match."""
         return r"\t".join(f"({column.pattern})" for column in self.columns)
 
     def sql_columns(self) -> str:
-        """SQL for what `text` holds: the columns, and as `id` the number in the first of them."""
+        """Return SQL that splits `text` into the columns and `id`, the number in the first."""
         values = [
-            rf"nullif(split_part(text, chr(9), {at}), '\N') AS {column.name}"
-            for at, column in enumerate(self.columns, 1)
+            rf"nullif(split_part(text, chr(9), {index}), '\N') AS {column.name}"
+            for index, column in enumerate(self.columns, 1)
         ]
         return ", ".join([*values, f"try_cast(substr({self.columns[0].name}, 3) AS BIGINT) AS id"])
 
     def sql_reason(self) -> str:
-        """SQL that says why `text` does not match `pattern`."""
+        """Return SQL for the reason why `text` does not match `line_pattern`."""
         tabs = r"(length(text) - length(replace(text, chr(9), '')))"
         cases = [
             f"WHEN {tabs} <> {len(self.columns) - 1} "
-            f"THEN 'has ' || ({tabs} + 1) || ' columns, expected {len(self.columns)}'"
+            f"THEN 'expected {len(self.columns)} columns, got ' || ({tabs} + 1)"
         ]
         cases += [
-            rf"WHEN NOT regexp_full_match(split_part(text, chr(9), {at}), '{column.pattern}') "
-            f"THEN '{column.name} is not {column.expected}'"
-            for at, column in enumerate(self.columns, 1)
-            if column.pattern != _ANY
+            rf"WHEN NOT regexp_full_match(split_part(text, chr(9), {index}), '{column.pattern}') "
+            f"THEN '{column.name}: expected {column.expected}'"
+            for index, column in enumerate(self.columns, 1)
+            if column.pattern != _ANY_TEXT
         ]
         return f"CASE {' '.join(cases)} END"
 
-    def find(self, folder: Path) -> Path:
-        """The dump's file in a folder, gzip or plain.
+    def find(self, directory: Path) -> Path:
+        """Return the path of the dump in a directory, compressed or not.
 
         Raises:
-            UserError: There is none, or both.
+            UserError: Neither or both of the files exist.
         """
-        found = [
-            path for end in (".tsv.gz", ".tsv") if (path := folder / (self.name + end)).is_file()
-        ]
+        paths = [directory / (self.name + extension) for extension in (".tsv.gz", ".tsv")]
+        found = [path for path in paths if path.is_file()]
         if not found:
             raise UserError(
-                f"{folder}: neither {self.name}.tsv.gz nor {self.name}.tsv is there; "
-                "`python -m ingest fetch` downloads IMDb's dumps"
+                f"{directory}: expected {self.name}.tsv.gz or {self.name}.tsv, found neither. "
+                "Download IMDb's dumps with `ordained ingest fetch`."
             )
         if len(found) > 1:
             raise UserError(
-                f"{folder}: both {found[0].name} and {found[1].name} are there; remove one"
+                f"{directory}: found both {found[0].name} and {found[1].name}. Remove one of them."
             )
         return found[0]
 
 
-_TCONST: Final = Column("tconst", _TITLE, "a title id such as tt0111161")
-_NCONST: Final = Column("nconst", _NAME, "a person id such as nm0000151")
-_NAMES: Final = rf"{_NAME}(,{_NAME})*|\\N"
+_TCONST: Final = Column("tconst", _TITLE_ID, "a title id such as tt0111161")
+_NCONST: Final = Column("nconst", _PERSON_ID, "a person id such as nm0000151")
+_PERSON_IDS: Final = rf"{_PERSON_ID}(,{_PERSON_ID})*|\\N"
 
 BASICS: Final = Dump(
     "title.basics",
@@ -114,8 +124,8 @@ CREW: Final = Dump(
     "title.crew",
     (
         _TCONST,
-        Column("directors", _NAMES, "a list of person ids such as nm0000151,nm0000209"),
-        Column("writers", _NAMES, "a list of person ids such as nm0000151,nm0000209"),
+        Column("directors", _PERSON_IDS, "a list of person ids such as nm0000151,nm0000209"),
+        Column("writers", _PERSON_IDS, "a list of person ids such as nm0000151,nm0000209"),
     ),
 )
 PRINCIPALS: Final = Dump(
@@ -143,35 +153,41 @@ NAMES: Final = Dump(
 DUMPS: Final = (BASICS, RATINGS, CREW, PRINCIPALS, NAMES)
 
 
-def spooled(
-    dump: Dump, path: Path, spool: Path, count_bytes: CountBytes
+def write_blocks(
+    dump: Dump, path: Path, directory: Path, on_bytes: OnBytes
 ) -> Iterator[tuple[Block, Path]]:
-    """The lines of a dump in blocks.
+    """Split a dump into blocks of lines and write each to a file, for DuckDB to read.
+
+    Args:
+        dump: Format of the file.
+        path: File to read, compressed or not.
+        directory: Directory for the files of the blocks.
+        on_bytes: Function that is called with the number of bytes read so far.
 
     Yields:
-        Each block without the header, and the file in the folder `spool` that it was written to.
+        The block, without the header, and the file with its lines.
 
     Raises:
-        UserError: The file is damaged, empty or has another header.
+        UserError: The file is corrupt, empty or has another header.
     """
     block = None
-    for number, block in enumerate(blocks(path, count_bytes)):
+    for number, block in enumerate(blocks(path, on_bytes)):
         if block.first == 1:
             header, _, block.data = block.data.partition(b"\n")
             block.first = 2
             if header != dump.header.encode():
-                found = header[:200].decode("utf-8", "replace").replace("\t", " | ")
+                got = header[:200].decode("utf-8", "replace").replace("\t", " | ")
                 raise UserError(
-                    f"{path}: its first line is not the header of {dump.name}; "
-                    f"found: {found}; expected: {dump.header.replace(chr(9), ' | ')}"
+                    f"{path}: line 1: expected the header of {dump.name} "
+                    f"({dump.header.replace(chr(9), ' | ')}), got {got}. Download the dump again."
                 )
-        part = spool / f"{dump.name}-{number}.txt"
+        part = directory / f"{dump.name}-{number}.txt"
         part.write_bytes(block.data)
         yield block, part
     if block is None:
-        raise UserError(f"{path}: the file is empty; fetch or copy it again")
+        raise UserError(f"{path}: the file is empty. Download or copy it again.")
 
 
-def quoted(path: Path) -> str:
-    """A path as it goes between single quotes in SQL."""
+def escape_sql(path: Path) -> str:
+    """Return a path with its quotes escaped, for a string literal in SQL."""
     return str(path).replace("'", "''")

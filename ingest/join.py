@@ -1,7 +1,7 @@
-"""The join of dumps and plots into one table of movies, in DuckDB.
+"""Join dumps and plots into one table of movies, with DuckDB.
 
-Films are chosen first; the millions of lines about other titles are checked and forgotten as they
-go by. Ids are joined as the numbers in them.
+The titles to keep are selected first. The millions of lines about other titles are validated but
+not stored. Tables are joined on the number in the id: 111161 for tt0111161.
 """
 
 from dataclasses import dataclass, field
@@ -9,135 +9,146 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import numpy as np  # noqa: F401 - DuckDB calls Python functions through it
+import numpy as np  # noqa: F401 - DuckDB needs NumPy to call Python functions
 from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, lines, split_key
 from ingest.config import IngestConfig
-from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, quoted, spooled
-from ingest.lines import CountBytes, Progress, Reject, RejectLog
-from ingest.plots import plot_files, read_plots
+from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
+from ingest.lines import OnBytes, Progress, Reject, RejectLog
+from ingest.plots import MAX_PLOT_CHARACTERS, plot_files, read_plots
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.genres import GENRES
 from schema.names import MOVIES_SHARD
 
 CAST_CATEGORIES: Final = ("actor", "actress", "self")
-"""Who counts as cast; "self" is whom a documentary shows."""
+"""Categories of title.principals that count as cast. "self" is a person in a documentary."""
 
-FEW: Final = 100_000
-"""Below this many rejects a file is read to its end before their share is judged."""
+EARLY_STOP_REJECTS: Final = 100_000
+"""Number of rejected lines above which a file may stop the build before it is read to its end."""
 
 
 @dataclass
 class Join:
-    """One build's database and accounts.
+    """Database and counts of one build.
 
     Attributes:
-        con: An empty DuckDB database.
-        settings: The user's choices.
-        spool: Folder for files of the moment.
-        log: Takes the rejects.
-        progress: Told what is being done.
+        connection: Connection to an empty DuckDB database.
+        config: Settings of the build.
+        scratch: Directory for temporary files.
+        reject_log: Writer of rejected lines.
+        progress: Function that is called with the progress of the build.
         lines: Lines or records read, by file.
         dropped: Titles dropped, by reason.
     """
 
-    con: duckdb.DuckDBPyConnection
-    settings: IngestConfig
-    spool: Path
-    log: RejectLog
+    connection: duckdb.DuckDBPyConnection
+    config: IngestConfig
+    scratch: Path
+    reject_log: RejectLog
     progress: Progress
     lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Makes the functions and tables that the SQL below uses."""
-        for name, function in (("tidy", clean.tidy), ("words", clean.words)):
-            self.con.create_function(name, function, [VARCHAR], VARCHAR)
-        self.con.execute("SET enable_progress_bar = false")
-        self.con.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
+        """Create the functions and the table that the SQL of the methods uses."""
+        for name in ("normalize", "normalized_words"):
+            self.connection.create_function(name, getattr(clean, name), [VARCHAR], VARCHAR)
+        self.connection.execute("SET enable_progress_bar = false")
+        self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
 
-    def run(self, sources: dict[Dump, Path], plots: Path) -> None:
-        """Makes the table `movies`: the columns of the CSV, and `n`, the place by tconst."""
-        self._read_films(sources[BASICS])
+    def run(self, dumps: dict[Dump, Path], plots: Path) -> None:
+        """Create the table `movies`: the columns of the CSV and `number`, the order of tconst."""
+        self._read_titles(dumps[BASICS])
         self._read_plots(plots)
-        self._choose_movies()
-        self._read_ratings(sources[RATINGS])
-        self._read_credits(sources[CREW], sources[PRINCIPALS])
-        self._read_names(sources[NAMES])
-        self._group()
-        self._assemble()
+        self._select_movies()
+        self._read_ratings(dumps[RATINGS])
+        self._read_credits(dumps[CREW], dumps[PRINCIPALS])
+        self._read_names(dumps[NAMES])
+        self._compute_split_keys()
+        self._assemble_movies()
 
     def _count(self, sql: str) -> dict[str, int]:
-        """Counts by name, from a query of two columns."""
-        return dict(self.con.execute(sql).fetchall())
+        """Return the rows of a query with the columns name and count."""
+        return dict(self.connection.execute(sql).fetchall())
 
-    def _follow(self, path: Path) -> CountBytes:
-        """Tells how far a file is read."""
+    def _on_bytes(self, path: Path) -> OnBytes:
+        """Return a function that reports how much of a file is read."""
         size = path.stat().st_size
         return lambda done: self.progress(f"reading {path.name}", done, size)
 
     def _load(self, dump: Dump, path: Path, **tables: str) -> None:
-        """Makes tables from a dump, a block of lines at a time, and rejects malformed lines.
+        """Create tables from a dump, one block of lines at a time, and reject malformed lines.
 
-        Each table is given as a query of `rows`: the columns of the dump, NULL for IMDb's null;
-        `id`, the number in the first column; and `line`, the number of the line.
+        Args:
+            dump: Format of the file.
+            path: File to read.
+            **tables: Query for each table, by the table's name. The query reads the view `rows`:
+                the columns of the dump, with NULL for IMDb's null; `id`, the number in the first
+                column; and `line`, the line number.
         """
         self.lines[path.name] = 0
-        self.con.execute(f"""
+        self.connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW rows AS
             SELECT line, {dump.sql_columns()} FROM lines WHERE ok
         """)
         verb = "CREATE TABLE {} AS"
-        for block, part in lines.ahead(spooled(dump, path, self.spool, self._follow(path))):
+        for block, part in lines.prefetch(
+            write_blocks(dump, path, self.scratch, self._on_bytes(path))
+        ):
             self.lines[path.name] += block.count
-            self.con.execute(f"""
+            self.connection.execute(f"""
                 CREATE OR REPLACE TEMP TABLE lines AS
                 SELECT row_number() OVER () + {block.first - 1} AS line, text,
-                    regexp_full_match(text, '{dump.pattern}') AS ok
-                FROM read_csv('{quoted(part)}', columns = {{'text': 'VARCHAR'}},
+                    regexp_full_match(text, '{dump.line_pattern}') AS ok
+                FROM read_csv('{escape_sql(part)}', columns = {{'text': 'VARCHAR'}},
                     auto_detect = false, header = false, quote = '', escape = '',
-                    new_line = '\\n', delim = '{lines.FIELD_FREE}', nullstr = '{lines.TAKEN_OUT}')
+                    new_line = '\\n', delim = '{lines.UNUSED_CHARACTER}',
+                    nullstr = '{lines.REJECTED_LINE}')
             """)
             part.unlink()
             for name, query in tables.items():
-                self.con.execute(verb.format(name) + query)
+                self.connection.execute(verb.format(name) + query)
             verb = "INSERT INTO {}"
-            malformed = self.con.execute(
+            malformed = self.connection.execute(
                 f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
             ).fetchall()
-            self.log.add(block.rejects + [Reject(path.name, *row) for row in malformed])
-            self._judge(path, at_least=FEW)
+            self.reject_log.add(block.rejects + [Reject(path.name, *row) for row in malformed])
+            self._check_reject_share(path, allowed_lines=EARLY_STOP_REJECTS)
 
-    def _judge(self, path: Path, at_least: int = 0) -> None:
-        """Stops the build where more lines than `at_least` and the allowed share are malformed."""
-        reasons, total = self.log.counts[path.name], self.lines[path.name]
-        allowed = self.settings.max_reject_share
-        if reasons.total() > max(at_least, allowed * total):
+    def _check_reject_share(self, path: Path, allowed_lines: int = 0) -> None:
+        """Stop the build if malformed lines exceed both `allowed_lines` and `max_reject_share`."""
+        reasons, total = self.reject_log.counts[path.name], self.lines[path.name]
+        share = self.config.max_reject_share
+        if reasons.total() > max(allowed_lines, share * total):
             raise UserError(
                 f"{path.name}: {reasons.total():,} of {total:,} lines are malformed, more than the "
-                f"allowed share {allowed:g} (mostly: {reasons.most_common(1)[0][0]}); see "
-                f"{self.log.shown_path}, mend the file or raise --max-reject-share"
+                f"allowed share of {share:g}. Most frequent reason: "
+                f"{reasons.most_common(1)[0][0]}. {self.reject_log.final_path} lists all of them. "
+                "Correct the file or raise --max-reject-share."
             )
 
-    def _reject_repeats(self, table: str, dump: Dump, path: Path) -> None:
-        """Keeps the first line of each id in a table (id, line), and judges the file."""
+    def _reject_duplicates(self, table: str, dump: Dump, path: Path) -> None:
+        """Reject all lines of an id but the first in a table (id, line); check the reject share."""
         prefix, name = ("nm", "nconst") if dump is NAMES else ("tt", "tconst")
-        repeats = self.con.execute(f"""
+        duplicates = self.connection.execute(f"""
             DELETE FROM {table} WHERE line IN (
                 SELECT line FROM {table}
                 QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
             ) RETURNING line, id
         """).fetchall()
-        reason = f"repeats the {name} of an earlier line"
-        self.log.add(Reject(path.name, line, reason, f"{prefix}{id_:07}") for line, id_ in repeats)
-        self._judge(path)
+        self.reject_log.add(
+            Reject(path.name, line, f"duplicate {name}", f"{prefix}{id_:07}")
+            for line, id_ in duplicates
+        )
+        self._check_reject_share(path)
 
-    def _read_films(self, path: Path) -> None:
-        adult = "false" if self.settings.include_adult else "isAdult = '1' OR 'Adult' IN labels"
-        types = list(self.settings.title_types)
-        titles = f"""(
+    def _read_titles(self, path: Path) -> None:
+        """Create the table `titles` of the titles that have a wanted type and a known genre."""
+        adult = "false" if self.config.include_adult else "isAdult = '1' OR 'Adult' IN labels"
+        types = list(self.config.title_types)
+        classified = f"""(
             SELECT *, string_split(genres, ',') AS labels,
                 CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN 'another title type'
@@ -151,109 +162,128 @@ class Join:
         self._load(
             BASICS,
             path,
-            films=f"""
+            titles=f"""
                 SELECT id, line, tconst, primaryTitle AS primary_title,
                     originalTitle AS original_title, startYear::INTEGER AS year,
                     nullif(runtimeMinutes::INTEGER, 0) AS runtime, labels
-                FROM {titles} WHERE reason IS NULL
+                FROM {classified} WHERE reason IS NULL
             """,
             dropped=f"""
-                SELECT reason, count(*) AS count FROM {titles}
+                SELECT reason, count(*) AS count FROM {classified}
                 WHERE reason IS NOT NULL GROUP BY reason
             """,
         )
-        self._reject_repeats("films", BASICS, path)
+        self._reject_duplicates("titles", BASICS, path)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
         )
 
     def _read_plots(self, source: Path) -> None:
+        """Create the table `plots` with the fields of `ingest.plots.Plot`."""
         path = plot_files(source)[0]
-        part = self.spool / "plots.tsv"
+        part = self.scratch / "plots.tsv"
         records = 0
         with part.open("w", encoding="utf-8", newline="\n") as file:
-            for record in read_plots(source, self._follow(path)):
+            for record in read_plots(source, self._on_bytes(path)):
                 records += 1
                 if isinstance(record, Reject):
-                    self.log.add([record])
+                    self.reject_log.add([record])
                 else:
                     cells = ("" if cell is None else str(cell) for cell in record)
                     file.write("\t".join(cells) + "\n")
         self.lines[path.name] = records
-        self._judge(path)
-        self.con.execute(f"""
+        self._check_reject_share(path)
+        self.connection.execute(f"""
             CREATE TABLE plots AS
-            FROM read_csv('{quoted(part)}', auto_detect = false, header = false,
+            FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {8 * lines.LONGEST_LINE}, columns = {{'line': 'BIGINT',
-                'film': 'BIGINT', 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR'}})
+                max_line_size = {8 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
+                'title_id': 'BIGINT', 'title_words': 'VARCHAR', 'year': 'INTEGER',
+                'text': 'VARCHAR'}})
         """)
         part.unlink()
 
-    def _choose_movies(self) -> None:
-        """Films with a plot of their own, numbered by tconst: the table `chosen`."""
+    def _select_movies(self) -> None:
+        """Create the table `movie_plots` of the titles that have a plot no earlier title has.
+
+        `number` counts them from 0 in the order of tconst. `text` is the plot and `words` are its
+        normalized words.
+        """
         self.progress("joining plots", 0, 0)
-        self.con.execute("""
-            CREATE TABLE keys AS
-            SELECT title, year, min(id) AS id, count(DISTINCT id) AS films
-            FROM (SELECT id, year, words(primary_title) AS title FROM films
-                UNION ALL SELECT id, year, words(original_title) FROM films)
-            WHERE (title, year) IN (SELECT (title, year) FROM plots WHERE film IS NULL)
+        self.connection.execute("""
+            CREATE TABLE title_years AS
+            SELECT title_words, year, min(id) AS id, count(DISTINCT id) AS titles
+            FROM (SELECT id, year, normalized_words(primary_title) AS title_words FROM titles
+                UNION ALL SELECT id, year, normalized_words(original_title) FROM titles)
+            WHERE (title_words, year) IN (
+                SELECT (title_words, year) FROM plots WHERE title_id IS NULL)
             GROUP BY ALL;
 
-            CREATE TABLE matched AS
-            SELECT plots.line, plots.text, coalesce(by_id.id, keys.id) AS id,
-                CASE WHEN plots.film IS NULL AND (plots.title IS NULL OR plots.year IS NULL)
-                        THEN 'source names no film'
+            CREATE TABLE plot_results AS
+            SELECT plots.line, plots.text, coalesce(by_id.id, title_years.id) AS id,
+                CASE WHEN plots.title_id IS NULL
+                        AND (plots.title_words IS NULL OR plots.year IS NULL)
+                        THEN 'record identifies no title'
                     WHEN plots.text IS NULL THEN 'empty'
-                    WHEN keys.films > 1 THEN 'title and year of two films'
-                    WHEN by_id.id IS NULL AND keys.id IS NULL THEN 'film not among those kept'
+                    WHEN title_years.titles > 1 THEN 'several titles match'
+                    WHEN by_id.id IS NULL AND title_years.id IS NULL THEN 'title was not kept'
                     WHEN row_number() OVER (
-                        PARTITION BY coalesce(by_id.id, keys.id), coalesce(keys.films, 1) > 1,
-                            plots.text IS NULL
-                        ORDER BY plots.line) > 1 THEN 'film has one already'
-                    ELSE 'joined' END AS fate
+                        PARTITION BY coalesce(by_id.id, title_years.id),
+                            coalesce(title_years.titles, 1) > 1, plots.text IS NULL
+                        ORDER BY plots.line) > 1 THEN 'title already has a plot'
+                    ELSE 'joined' END AS result
             FROM plots
-            LEFT JOIN films AS by_id ON plots.film = by_id.id
-            LEFT JOIN keys
-                ON plots.film IS NULL AND keys.title = plots.title AND keys.year = plots.year;
+            LEFT JOIN titles AS by_id ON plots.title_id = by_id.id
+            LEFT JOIN title_years
+                ON plots.title_id IS NULL AND title_years.title_words = plots.title_words
+                    AND title_years.year = plots.year;
 
-            CREATE TABLE told AS
-            SELECT id, text, words(text) AS words FROM matched WHERE fate = 'joined';
+            CREATE TABLE titles_with_plot AS
+            SELECT id, text, normalized_words(text) AS words
+            FROM plot_results WHERE result = 'joined';
 
-            CREATE TABLE chosen AS
-            SELECT row_number() OVER (ORDER BY id) - 1 AS n, id, text, words
-            FROM (FROM told QUALIFY row_number() OVER (PARTITION BY words ORDER BY id) = 1);
+            CREATE TABLE movie_plots AS
+            SELECT row_number() OVER (ORDER BY id) - 1 AS number, id, text, words
+            FROM (FROM titles_with_plot
+                QUALIFY row_number() OVER (PARTITION BY words ORDER BY id) = 1);
         """)
-        films, told, chosen = self.con.execute("""
-            SELECT (SELECT count(*) FROM films), (SELECT count(*) FROM told),
-                (SELECT count(*) FROM chosen)
+        titles, with_plot, movies = self.connection.execute("""
+            SELECT (SELECT count(*) FROM titles), (SELECT count(*) FROM titles_with_plot),
+                (SELECT count(*) FROM movie_plots)
         """).fetchone() or (0, 0, 0)
-        self.dropped |= {"no plot": films - told, "plot of an earlier film": told - chosen}
+        self.dropped |= {
+            "no plot": titles - with_plot,
+            "plot of an earlier movie": with_plot - movies,
+        }
 
     def _read_ratings(self, path: Path) -> None:
+        """Create the table `ratings` of the movies."""
         self._load(
             RATINGS,
             path,
             ratings="""
                 SELECT id, line, nullif(try_cast(averageRating AS DECIMAL(3, 1)), 0) AS rating,
                     nullif(try_cast(numVotes AS BIGINT), 0) AS votes
-                FROM rows WHERE id IN (SELECT id FROM chosen)
+                FROM rows WHERE id IN (SELECT id FROM movie_plots)
             """,
         )
-        self._reject_repeats("ratings", RATINGS, path)
+        self._reject_duplicates("ratings", RATINGS, path)
 
     def _read_credits(self, crew: Path, principals: Path) -> None:
-        """People by film and role: the table `credits`. title.crew goes before title.principals."""
+        """Create the table `credits` of the movies.
+
+        Directors and writers come from title.crew; if it has none for a movie, from
+        title.principals.
+        """
         self._load(
             CREW,
             crew,
             crew="""
                 SELECT id, line, directors, writers
-                FROM rows WHERE id IN (SELECT id FROM chosen)
+                FROM rows WHERE id IN (SELECT id FROM movie_plots)
             """,
         )
-        self._reject_repeats("crew", CREW, crew)
+        self._reject_duplicates("crew", CREW, crew)
         self._load(
             PRINCIPALS,
             principals,
@@ -263,11 +293,11 @@ class Join:
                     CASE WHEN category IN {CAST_CATEGORIES} THEN 'cast'
                         WHEN category = 'director' THEN 'directors'
                         WHEN category = 'writer' THEN 'writers' END AS role
-                FROM rows WHERE role IS NOT NULL AND id IN (SELECT id FROM chosen)
+                FROM rows WHERE role IS NOT NULL AND id IN (SELECT id FROM movie_plots)
             """,
         )
-        self._judge(principals)
-        self.con.execute("""
+        self._check_reject_share(principals)
+        self.connection.execute("""
             CREATE TABLE credits AS
             WITH listed AS (
                 SELECT id, role, string_split(names, ',') AS names
@@ -282,48 +312,53 @@ class Join:
         """)
 
     def _read_names(self, path: Path) -> None:
+        """Create the table `names` of the credited people."""
         self._load(
             NAMES,
             path,
             names=f"""
                 SELECT id, line,
-                    nullif(tidy(replace(primaryName, '{LIST_SEPARATOR}', ' ')), '') AS name
+                    nullif(normalize(replace(primaryName, '{LIST_SEPARATOR}', ' ')), '') AS name
                 FROM rows WHERE id IN (SELECT person FROM credits)
             """,
         )
-        self._reject_repeats("names", NAMES, path)
+        self._reject_duplicates("names", NAMES, path)
 
-    def _group(self) -> None:
-        """The table `keys_of`: the split key of each chosen film."""
+    def _compute_split_keys(self) -> None:
+        """Create the table `split_keys` with `number` and split key of each movie."""
         self.progress("grouping remakes and sequels", 0, 0)
-        films = self.con.execute("""
+        movies = self.connection.execute("""
             SELECT tconst, coalesce(primary_title, original_title, '')
-            FROM chosen JOIN films USING (id) ORDER BY n
+            FROM movie_plots JOIN titles USING (id) ORDER BY number
         """).fetchall()
-        window = ", ".join(f"w[i + {offset}]" for offset in range(split_key.WINDOW))
-        copies = self.con.execute(f"""
-            WITH phrases AS MATERIALIZED (
-                SELECT DISTINCT n, unnest(list_transform(
-                    range(1, len(w) - {split_key.WINDOW - 2}), lambda i: hash({window}))) AS phrase
-                FROM (SELECT n, list_transform(string_split(words, ' '), lambda x: hash(x)) AS w
-                    FROM chosen)
+        length = split_key.SHINGLE_WORDS
+        shingle = ", ".join(f"hashes[i + {offset}]" for offset in range(length))
+        near_duplicates = self.connection.execute(f"""
+            WITH shingles AS MATERIALIZED (
+                SELECT DISTINCT number, unnest(list_transform(
+                    range(1, len(hashes) - {length - 2}), lambda i: hash({shingle}))) AS shingle
+                FROM (SELECT number,
+                        list_transform(string_split(words, ' '), lambda x: hash(x)) AS hashes
+                    FROM movie_plots)
             ), shared AS (
-                SELECT phrase, min(n) AS first FROM phrases GROUP BY phrase
-                HAVING count(*) BETWEEN 2 AND {split_key.TOO_COMMON}
+                SELECT shingle, min(number) AS first FROM shingles GROUP BY shingle
+                HAVING count(*) BETWEEN 2 AND {split_key.MAX_SHINGLE_MOVIES}
             )
-            SELECT DISTINCT first, n FROM phrases JOIN shared USING (phrase) WHERE n > first
+            SELECT DISTINCT first, number
+            FROM shingles JOIN shared USING (shingle) WHERE number > first
         """).fetchall()
-        self.con.execute(
+        self.connection.execute(
             """
-            CREATE TABLE keys_of AS
-            SELECT unnest(range(len($keys))) AS n, unnest($keys::VARCHAR[]) AS split_key
+            CREATE TABLE split_keys AS
+            SELECT unnest(range(len($keys))) AS number, unnest($keys::VARCHAR[]) AS split_key
             """,
-            {"keys": split_key.split_keys(films, copies)},
+            {"keys": split_key.split_keys(movies, near_duplicates)},
         )
 
-    def _assemble(self) -> None:
+    def _assemble_movies(self) -> None:
+        """Create the table `movies` from all others."""
         self.progress("joining", 0, 0)
-        self.con.execute(f"""
+        self.connection.execute(f"""
             CREATE TABLE movies AS
             WITH named AS (
                 SELECT credits.id, role, name, min(position) AS position
@@ -332,39 +367,41 @@ class Join:
                 PIVOT named ON role IN ('directors', 'writers', 'cast')
                 USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
             )
-            SELECT n, tconst, nullif(tidy(coalesce(primary_title, original_title)), '') AS title,
+            SELECT number, tconst,
+                nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
                 text AS plot,
                 array_to_string(list_filter({list(GENRES)}, lambda g: list_contains(labels, g)),
                     '{LIST_SEPARATOR}') AS genres,
                 year, runtime AS runtime_minutes, rating AS average_rating, votes AS num_votes,
                 directors, writers, "cast", split_key
-            FROM chosen JOIN films USING (id) JOIN keys_of USING (n)
+            FROM movie_plots JOIN titles USING (id) JOIN split_keys USING (number)
                 LEFT JOIN ratings USING (id) LEFT JOIN people USING (id)
-            ORDER BY n
+            ORDER BY number
         """)
 
-    def write(self, folder: Path) -> list[str]:
-        """Writes the CSV shards; returns their names."""
+    def write(self, directory: Path) -> list[str]:
+        """Write the CSV shards to a directory and return their file names."""
         self.progress("writing", 0, 0)
-        (count,) = self.con.execute("SELECT count(*) FROM movies").fetchone() or (0,)
-        size = self.settings.rows_per_shard
+        (count,) = self.connection.execute("SELECT count(*) FROM movies").fetchone() or (0,)
+        size = self.config.rows_per_shard
         shards = max(1, -(-count // size))
         columns = ", ".join(f'"{name}"' for name in CSV_COLUMNS)
         names = [MOVIES_SHARD.format(shard, shards) for shard in range(shards)]
         for shard, name in enumerate(names):
-            self.con.execute(f"""
+            self.connection.execute(f"""
                 COPY (SELECT {columns} FROM movies
-                    WHERE n >= {shard * size} AND n < {(shard + 1) * size} ORDER BY n)
-                TO '{quoted(folder / name)}' (FORMAT csv, HEADER, DELIMITER ',')
+                    WHERE number >= {shard * size} AND number < {(shard + 1) * size}
+                    ORDER BY number)
+                TO '{escape_sql(directory / name)}' (FORMAT csv, HEADER, DELIMITER ',')
             """)
         return names
 
-    def accounts(self) -> dict[str, Any]:
-        """What the report says of titles and movies, by the names of its fields."""
-        (movies,) = self.con.execute("SELECT count(*) FROM movies").fetchone() or (0,)
+    def counts(self) -> dict[str, Any]:
+        """Return the counts of the build by field of `IngestSummary`."""
+        (movies,) = self.connection.execute("SELECT count(*) FROM movies").fetchone() or (0,)
         labels = self._count("""
             SELECT label, count(*)
-            FROM (SELECT unnest(labels) AS label FROM chosen JOIN films USING (id))
+            FROM (SELECT unnest(labels) AS label FROM movie_plots JOIN titles USING (id))
             GROUP BY label ORDER BY label
         """)
         return {
@@ -373,26 +410,28 @@ class Join:
             "lines": self.lines,
             "rejected": {
                 file: dict(sorted(reasons.items()))
-                for file, reasons in sorted(self.log.counts.items())
+                for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
-            "plots": self._count("SELECT fate, count(*) FROM matched GROUP BY 1 ORDER BY 2 DESC"),
+            "plots": self._count(
+                "SELECT result, count(*) FROM plot_results GROUP BY 1 ORDER BY 2 DESC"
+            ),
             "credits": self._count("""
                 SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
                     count(*)
                 FROM credits LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
             """),
             "filled": self._count("""
-                UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (n, tconst, split_key))) FROM movies)
+                UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key))) FROM movies)
                 ON COLUMNS(*)
             """),
             "genres": {name: labels.get(name, 0) for name in GENRES},
-            "other_genres": {name: n for name, n in labels.items() if name not in GENRES},
+            "other_genres": {name: count for name, count in labels.items() if name not in GENRES},
             "split_groups": self._count("""
                 UNPIVOT (
                     SELECT count(*) AS groups, coalesce(max(size), 0) AS largest,
                         coalesce(sum(size) FILTER (size > 1), 0)::BIGINT
-                            AS "films in groups of two or more"
+                            AS "movies in groups of two or more"
                     FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
                 ) ON COLUMNS(*)
             """),

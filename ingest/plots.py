@@ -1,8 +1,8 @@
-"""Plots from the layouts in which they are to be had, one `Plot` a record.
+"""Read plots from the common file formats.
 
-Accepted are tables (.csv, .tsv, .txt) and JSON lines (.jsonl, .ndjson), each plain or gzip, with a
-column for the plot and either IMDb's title id or title and year, among them the files of MPST and
-of The Movies Dataset; and the folder of the CMU Movie Summary Corpus.
+Accepted are tables (.csv, .tsv, .txt) and JSON lines (.jsonl, .ndjson), each also compressed by
+gzip, with a column for the plot and either IMDb's title id or title and year. The files of MPST and
+The Movies Dataset are such tables. The directory of the CMU Movie Summary Corpus is accepted, too.
 """
 
 import csv
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ingest import clean
-from ingest.lines import LONGEST_LINE, CountBytes, Reject, raw_bytes
+from ingest.lines import OnBytes, Reject, decompressed_bytes
 from schema.errors import UserError
 
-ID_NAMES: Final = ("tconst", "imdbid", "imdbtitleid", "titleid", "imdb", "const")
-TITLE_NAMES: Final = ("title", "primarytitle", "movietitle", "filmtitle", "moviename", "name")
-YEAR_NAMES: Final = ("year", "startyear", "releaseyear", "movieyear", "releasedate", "date")
-PLOT_NAMES: Final = (
+ID_COLUMNS: Final = ("tconst", "imdbid", "imdbtitleid", "titleid", "imdb", "const")
+TITLE_COLUMNS: Final = ("title", "primarytitle", "movietitle", "filmtitle", "moviename", "name")
+YEAR_COLUMNS: Final = ("year", "startyear", "releaseyear", "movieyear", "releasedate", "date")
+PLOT_COLUMNS: Final = (
     "plot",
     "plotsynopsis",
     "plotsummary",
@@ -32,125 +32,133 @@ PLOT_NAMES: Final = (
     "storyline",
     "description",
 )
-"""Usual spellings, the preferred first; capitals, spaces, hyphens and underscores make no
-difference.
-"""
+"""Accepted column names after `_normalized_name`. The first column with a value is read."""
 
 CMU_PLOTS: Final = "plot_summaries.txt"
-CMU_FILMS: Final = "movie.metadata.tsv"
-_CMU_FILM_COLUMNS: Final = 9
+CMU_METADATA: Final = "movie.metadata.tsv"
+_CMU_METADATA_COLUMNS: Final = 9
 
-_LONGEST_RECORD: Final = 1_000
-"""Lines in one CSV record; a quote that is still open then was never closed."""
+MAX_PLOT_CHARACTERS: Final = 1 << 20
+"""Maximum length of a plot, in characters. A longer plot is rejected."""
 
-_FILM_ID: Final = re.compile(r"(?:tt)?(\d{1,10})(?:\.0)?", re.ASCII)
+_MAX_RECORD_LINES: Final = 1_000
+"""Maximum number of lines of a CSV record. A quote that is open for longer was never closed."""
+
+_TITLE_ID: Final = re.compile(r"(?:tt)?(\d{1,10})(?:\.0)?", re.ASCII)
 _LEADING_YEAR: Final = re.compile(r"(?:18|19|20)\d\d(?!\d)", re.ASCII)
 
 
 class Plot(NamedTuple):
-    """One plot of a source.
+    """Plot of a movie.
 
     Attributes:
-        line: Line number in its file, counted from 1.
-        film: The number in the film's tconst, None if the source does not tell it.
-        title: The words of the film's title, "" if the source does not tell it.
-        year: The film's year, None if the source does not tell it.
-        text: The cleaned plot, "" if the source has none.
+        line: Line number in the file, from 1.
+        title_id: Number in the movie's tconst; None if the record has no id.
+        title_words: Normalized words of the movie's title; "" if the record has no title.
+        year: Release year of the movie; None if the record has no year.
+        text: Cleaned plot; "" if the record has no plot.
     """
 
     line: int
-    film: int | None
-    title: str
+    title_id: int | None
+    title_words: str
     year: int | None
     text: str
 
 
-def find_plots(folder: Path) -> Path:
-    """The file or folder of plots beside the dumps.
+def find_plots(directory: Path) -> Path:
+    """Return the file or directory of plots in the directory of the dumps.
 
     Raises:
         UserError: There is none, or more than one.
     """
     found = [
         path
-        for path in sorted(folder.iterdir())
+        for path in sorted(directory.iterdir())
         if (path / CMU_PLOTS).is_file()
         or (path.is_file() and re.search("plot|^movies_metadata[.]", path.name.lower()))
     ]
     if not found:
         raise UserError(
-            f"{folder}: no plots there (IMDb's dumps hold none): add a file with plot in its name, "
-            "movies_metadata.csv or the folder of the CMU Movie Summary Corpus, or name it with "
-            "--plots; `python -m ingest fetch` downloads an open corpus"
+            f"{directory}: found no plots, which IMDb's dumps do not contain. Add a file with "
+            "`plot` in its name, movies_metadata.csv or the directory of the CMU Movie Summary "
+            "Corpus, or choose the plots with --plots. `ordained ingest fetch` downloads the "
+            "corpus."
         )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
-        raise UserError(f"{folder}: more than one source of plots ({names}); choose with --plots")
+        raise UserError(
+            f"{directory}: found several sources of plots ({names}). Choose with --plots."
+        )
     return found[0]
 
 
 def plot_files(source: Path) -> list[Path]:
-    """All files that `read_plots` reads, that with the plots first.
+    """Return all files that `read_plots` reads; the file with the plots is the first.
 
     Raises:
-        UserError: One of them is missing.
+        UserError: A file is missing.
     """
-    first = source / CMU_PLOTS if source.is_dir() else source
-    files = [first, *([first.with_name(CMU_FILMS)] if first.name == CMU_PLOTS else [])]
+    plots = source / CMU_PLOTS if source.is_dir() else source
+    files = [plots, *([plots.with_name(CMU_METADATA)] if plots.name == CMU_PLOTS else [])]
     for file in files:
         if not file.is_file():
-            raise UserError(f"{file}: not found; the plots are to be read from there")
+            raise UserError(f"{file}: no such file. Choose the plots with --plots.")
     return files
 
 
-def read_plots(source: Path, count_bytes: CountBytes) -> Iterator[Plot | Reject]:
-    """The records of a source in the order of its file, well-formed or not.
+def read_plots(source: Path, on_bytes: OnBytes) -> Iterator[Plot | Reject]:
+    """Read plots in the order of the file.
 
     Args:
-        source: A file, or a folder of the CMU Movie Summary Corpus.
-        count_bytes: Told how far each file is read.
+        source: File of plots, or directory of the CMU Movie Summary Corpus.
+        on_bytes: Function that is called with the number of bytes of a file read so far.
+
+    Yields:
+        The next plot, or a reject for a malformed record.
 
     Raises:
-        UserError: A file is missing, damaged or not of an accepted layout.
+        UserError: A file is missing or corrupt, or its format is not accepted.
     """
     path = plot_files(source)[0]
-    numbered = _text_lines(path, count_bytes)
-    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    lines = _text_lines(path, on_bytes)
+    extension = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if path.name == CMU_PLOTS:
-        records = _cmu_records(path, numbered, count_bytes)
-    elif kind in ("jsonl", "ndjson"):
-        records = _json_records(path, numbered)
-    elif kind == "csv":
-        records = _table_records(path, _csv_rows(numbered))
-    elif kind in ("tsv", "txt"):
-        records = _table_records(path, ((n, line.split("\t")) for n, line in numbered))
+        records = _cmu_records(path, lines, on_bytes)
+    elif extension in ("jsonl", "ndjson"):
+        records = _json_records(path, lines)
+    elif extension == "csv":
+        records = _table_records(path, _csv_rows(lines))
+    elif extension in ("tsv", "txt"):
+        records = _table_records(path, ((number, line.split("\t")) for number, line in lines))
     else:
         raise UserError(
-            f"{path}: unknown kind of file; expected .csv, .tsv, .txt or .jsonl (or .gz)"
+            f"{path}: expected a file name that ends in .csv, .tsv, .txt, .jsonl or .ndjson, with "
+            "or without .gz. Convert or rename the file."
         )
     for number, record in records:
-        plot = record if isinstance(record, tuple) else _plot(number, record)
+        plot = record if isinstance(record, tuple) else _parse_plot(number, record)
         if isinstance(plot, Plot):
             yield plot
         else:
             reason, text = plot
-            yield Reject(path.name, number, reason, _encodable(text))
+            yield Reject(path.name, number, reason, _replace_surrogates(text))
 
 
 Record = Mapping[str, Any]
-Numbered = Iterator[tuple[int, str]]
+NumberedLines = Iterator[tuple[int, str]]
 Malformed = tuple[str, str]
-"""Reason and text of what should have been a record."""
+"""Reason and text of a malformed record."""
 
 
-def _text_lines(path: Path, count_bytes: CountBytes) -> Numbered:
-    """Numbered lines without their ends; bytes that are not UTF-8 become lone surrogates."""
+def _text_lines(path: Path, on_bytes: OnBytes) -> NumberedLines:
+    """Yield lines with their numbers; bytes that are not UTF-8 are decoded as surrogates."""
 
     def lines() -> Iterator[bytes]:
         rest = b""
-        for piece in raw_bytes(path, count_bytes):
-            *whole, rest = (rest + piece).split(b"\n")
-            yield from whole
+        for chunk in decompressed_bytes(path, on_bytes):
+            *complete, rest = (rest + chunk).split(b"\n")
+            yield from complete
         yield from [rest] if rest else []
 
     for number, line in enumerate(lines(), 1):
@@ -158,19 +166,19 @@ def _text_lines(path: Path, count_bytes: CountBytes) -> Numbered:
         yield number, text.removeprefix("\ufeff") if number == 1 else text
 
 
-def _csv_rows(numbered: Numbered) -> Iterator[tuple[int, list[str] | Malformed]]:
-    """CSV records with the number of their first line.
+def _csv_rows(lines: NumberedLines) -> Iterator[tuple[int, list[str] | Malformed]]:
+    """Yield CSV records with the number of their first line.
 
-    After a broken record reading goes on with the line below its first, so that a stray quote does
-    not swallow what follows.
+    After a malformed record, reading continues at its second line, so that an unclosed quote costs
+    only the record that contains it.
     """
     csv.field_size_limit(1 << 24)
-    waiting: deque[tuple[int, str]] = deque()
+    unread: deque[tuple[int, str]] = deque()
     width = 0
 
-    def taken(record: list[tuple[int, str]]) -> Iterator[str]:
-        while len(record) < _LONGEST_RECORD:
-            line = waiting.popleft() if waiting else next(numbered, None)
+    def record_lines(record: list[tuple[int, str]]) -> Iterator[str]:
+        while len(record) < _MAX_RECORD_LINES:
+            line = unread.popleft() if unread else next(lines, None)
             if line is None:
                 return
             record.append(line)
@@ -179,20 +187,24 @@ def _csv_rows(numbered: Numbered) -> Iterator[tuple[int, list[str] | Malformed]]
     while True:
         record: list[tuple[int, str]] = []
         try:
-            row = next(csv.reader(taken(record), strict=True), None)
+            row = next(csv.reader(record_lines(record), strict=True), None)
             if row is None:
                 return
             width = width or len(row)
-            reason = f"has {len(row)} columns, expected {width}"
+            reason = _column_count_reason(width, row)
         except csv.Error:
-            row, reason = [], "broken quoting"
+            row, reason = [], "invalid quoting"
         number, text = record[0]
         if row and len(row) == width:
             yield number, row
             continue
         if text.strip():
             yield number, (reason, text)
-        waiting.extendleft(reversed(record[1:]))
+        unread.extendleft(reversed(record[1:]))
+
+
+def _column_count_reason(width: int, row: list[str]) -> str:
+    return f"expected {width} columns, got {len(row)}"
 
 
 def _table_records(
@@ -203,107 +215,115 @@ def _table_records(
         if isinstance(row, tuple):
             yield number, row
         elif not names:
-            names = [_folded(name) for name in row]
-            _require_columns(path, number, row)
+            names = [_normalized_name(name) for name in row]
+            _check_columns(path, number, row)
         elif len(row) == len(names):
             yield number, dict(zip(names, row, strict=True))
         elif row != [""]:
-            yield number, (f"has {len(row)} columns, expected {len(names)}", " ".join(row))
+            yield number, (_column_count_reason(len(names), row), " ".join(row))
     if not names:
-        raise UserError(f"{path}: the file is empty; expected a header and plots")
+        raise UserError(
+            f"{path}: expected a header and plots, got an empty file. Replace the file."
+        )
 
 
-def _json_records(path: Path, numbered: Numbered) -> Iterator[tuple[int, Record | Malformed]]:
-    known = False
-    for number, line in numbered:
+def _json_records(path: Path, lines: NumberedLines) -> Iterator[tuple[int, Record | Malformed]]:
+    is_checked = False
+    for number, line in lines:
         if not line.strip():
             continue
         try:
             record = json.loads(line)
         except ValueError:
-            yield number, ("is no JSON", line)
+            yield number, ("invalid JSON", line)
             continue
         if not isinstance(record, dict):
-            yield number, ("is no JSON object", line)
+            yield number, ("expected a JSON object", line)
             continue
-        if not known:
-            _require_columns(path, number, record)
-            known = True
-        yield number, {_folded(name): value for name, value in record.items()}
+        if not is_checked:
+            _check_columns(path, number, record)
+            is_checked = True
+        yield number, {_normalized_name(name): value for name, value in record.items()}
 
 
 def _cmu_records(
-    path: Path, numbered: Numbered, count_bytes: CountBytes
+    path: Path, lines: NumberedLines, on_bytes: OnBytes
 ) -> Iterator[tuple[int, Record | Malformed]]:
-    films = _cmu_films(path.with_name(CMU_FILMS), count_bytes)
-    for number, line in numbered:
-        key, tab, text = line.partition("\t")
-        if tab and key.isdecimal():
-            title, date = films.get(key, ("", ""))
+    metadata = _cmu_metadata(path.with_name(CMU_METADATA), on_bytes)
+    for number, line in lines:
+        wikipedia_id, tab, text = line.partition("\t")
+        if tab and wikipedia_id.isdecimal():
+            title, date = metadata.get(wikipedia_id, ("", ""))
             yield number, {"plot": text, "title": title, "date": date}
         else:
             yield number, ("expected a Wikipedia id, a tab and the plot", line)
 
 
-def _cmu_films(path: Path, count_bytes: CountBytes) -> dict[str, tuple[str, str]]:
-    """Title and date by Wikipedia id."""
-    films = {}
-    for number, line in _text_lines(path, count_bytes):
+def _cmu_metadata(path: Path, on_bytes: OnBytes) -> dict[str, tuple[str, str]]:
+    """Return title and release date by Wikipedia id."""
+    movies = {}
+    for number, line in _text_lines(path, on_bytes):
         cells = line.split("\t")
-        if len(cells) != _CMU_FILM_COLUMNS:
+        if len(cells) != _CMU_METADATA_COLUMNS:
             raise UserError(
-                f"{path}, line {number}: has {len(cells)} columns, expected {_CMU_FILM_COLUMNS} "
-                "(Wikipedia id, Freebase id, title, date, ...); fetch the corpus again"
+                f"{path}: line {number}: {_column_count_reason(_CMU_METADATA_COLUMNS, cells)}. "
+                "Download the corpus again."
             )
-        films[cells[0]] = (cells[2], cells[3])
-    return films
+        movies[cells[0]] = (cells[2], cells[3])
+    return movies
 
 
-def _require_columns(path: Path, number: int, names: Iterable[str]) -> None:
-    found = {_folded(name) for name in names}
-    if not found.isdisjoint(PLOT_NAMES) and (
-        not found.isdisjoint(ID_NAMES)
-        or not (found.isdisjoint(TITLE_NAMES) or found.isdisjoint(YEAR_NAMES))
+def _check_columns(path: Path, number: int, names: Iterable[str]) -> None:
+    found = {_normalized_name(name) for name in names}
+    if not found.isdisjoint(PLOT_COLUMNS) and (
+        not found.isdisjoint(ID_COLUMNS)
+        or not (found.isdisjoint(TITLE_COLUMNS) or found.isdisjoint(YEAR_COLUMNS))
     ):
         return
     raise UserError(
-        f"{path}, line {number}: the columns do not tell film and plot; "
-        f"found: {', '.join(names)[:500]}; accepted for the plot: {', '.join(PLOT_NAMES)}; "
-        f"for the film: {', '.join(ID_NAMES)}; or both title ({', '.join(TITLE_NAMES)}) and year "
-        f"({', '.join(YEAR_NAMES)}); capitals, spaces, hyphens and underscores make no difference"
+        f"{path}: line {number}: expected columns for the plot and the movie, got "
+        f"{', '.join(names)[:500]}. Name the column of the plot {_choices(PLOT_COLUMNS)}, and the "
+        f"column of IMDb's id {_choices(ID_COLUMNS)}. Without ids, name the column of the title "
+        f"{_choices(TITLE_COLUMNS)}, and the column of the year {_choices(YEAR_COLUMNS)}. "
+        "Upper case, spaces, hyphens and underscores make no difference."
     )
 
 
+def _choices(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 @lru_cache(maxsize=1024)
-def _folded(name: str) -> str:
+def _normalized_name(name: str) -> str:
+    """Return a column name in lower case, without spaces, hyphens and underscores."""
     return re.sub(r"[\s_-]", "", name).casefold()
 
 
-def _plot(number: int, record: Record) -> Plot | Malformed:
-    text, title = _first(record, PLOT_NAMES), _first(record, TITLE_NAMES)
-    if _encodable(text + title) != text + title:
+def _parse_plot(number: int, record: Record) -> Plot | Malformed:
+    text, title = _first_value(record, PLOT_COLUMNS), _first_value(record, TITLE_COLUMNS)
+    if _replace_surrogates(text + title) != text + title:
         return "invalid UTF-8", title or text
-    if len(text) > LONGEST_LINE:
-        return f"longer than {LONGEST_LINE:,} characters", title or text
-    film = None
-    if key := _first(record, ID_NAMES):
-        match = _FILM_ID.fullmatch(key)
+    if len(text) > MAX_PLOT_CHARACTERS:
+        return f"longer than {MAX_PLOT_CHARACTERS:,} characters", title or text
+    title_id = None
+    if value := _first_value(record, ID_COLUMNS):
+        match = _TITLE_ID.fullmatch(value)
         if match is None:
-            return "is for no title id such as tt0111161", key
-        film = int(match[1])
-    year = _LEADING_YEAR.match(_first(record, YEAR_NAMES))
-    title_words, plot = clean.words(title), clean.clean_plot(text)
-    return Plot(number, film, title_words, int(year[0]) if year else None, plot)
+            return "expected a title id such as tt0111161", value
+        title_id = int(match[1])
+    year = _LEADING_YEAR.match(_first_value(record, YEAR_COLUMNS))
+    title_words, plot = clean.normalized_words(title), clean.clean_plot(text)
+    return Plot(number, title_id, title_words, int(year[0]) if year else None, plot)
 
 
-def _encodable(text: str) -> str:
-    """The text with `?` in place of what was no UTF-8 in its file."""
+def _replace_surrogates(text: str) -> str:
+    """Return the text with `?` in place of bytes that were not UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _first(record: Record, names: tuple[str, ...]) -> str:
-    """The text of the first named column that has a value, "" if none has."""
-    for name in names:
+def _first_value(record: Record, columns: tuple[str, ...]) -> str:
+    """Return the first non-empty value of the columns as text; "" if all are empty or missing."""
+    for name in columns:
         value = record.get(name)
         if isinstance(value, str | int) and (text := str(value).strip()) and text != r"\N":
             return text

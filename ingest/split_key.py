@@ -1,4 +1,4 @@
-"""Which films must stay in one split: remakes, sequels and copies of one plot."""
+"""Split keys: movies that must be in the same split (remakes, sequels, copied plots) share one."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,13 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from ingest.clean import words
+from ingest.clean import normalized_words
 
-WINDOW: Final = 12
-"""Words in a row that two plots must share to count as near-identical."""
+SHINGLE_WORDS: Final = 12
+"""Length of a shingle, in words. Plots that share a shingle count as near-duplicates."""
 
-TOO_COMMON: Final = 20
-"""A window seen in more films than this is a phrase, not a copy."""
+MAX_SHINGLE_MOVIES: Final = 20
+"""A shingle in the plots of more movies than this is a common phrase and is ignored."""
 
 _ARTICLE: Final = re.compile(
     r"\A(?:the|an?|les?|la|l|une?|el|los|las|il|lo|gli|i|der|die|das|den|det|de|het|o|os|as) (?=.)"
@@ -26,43 +26,46 @@ _SEQUEL: Final = re.compile(
 )
 
 
-def stem(title: str) -> str:
-    """What a title shares with those of its remakes and sequels.
+def title_stem(title: str) -> str:
+    """Return the part of a title that remakes and sequels have in common.
 
-    Case and accents are folded, marks dropped, and so are one leading article and a number at the
-    end ("2", "III", "Part Two"); a title that is nothing else keeps it.
+    The stem has the normalized words of the title without a leading article and without a number
+    at the end ("2", "III", "Part Two"), unless nothing else would remain.
 
-    >>> stem("The Godfather: Part II"), stem("Rocky IV"), stem("1984")
+    >>> title_stem("The Godfather: Part II"), title_stem("Rocky IV"), title_stem("1984")
     ('godfather', 'rocky', '1984')
     """
-    return _SEQUEL.sub("", _ARTICLE.sub("", words(title)))
+    return _SEQUEL.sub("", _ARTICLE.sub("", normalized_words(title)))
 
 
-def split_keys(films: Sequence[tuple[str, str]], copies: Iterable[tuple[int, int]]) -> list[str]:
-    """One key a film; films that share a title stem or a stretch of plot have the same key.
+def split_keys(
+    movies: Sequence[tuple[str, str]], near_duplicates: Iterable[tuple[int, int]]
+) -> list[str]:
+    """Return the split key of each movie.
 
-    The films are the nodes of a graph, with an edge between two of the same stem and between two
-    with near-identical plots; a key is the stem of its connected component's first film (its
-    tconst if the title has no letter or digit). The same films always have the same keys. When
-    films are added or removed, a key changes only where a component gets another first film or
-    where components merge or part: those films alone may move to another split.
+    The movies form a graph with an edge between movies of the same title stem and between movies
+    with near-duplicate plots. All movies of a connected component have the same key: the stem of
+    the component's first movie, or its tconst if the title has no letter or digit.
+
+    The same movies always have the same keys. When movies are added or removed, a key changes only
+    if its component has another first movie, is merged or is divided.
 
     Args:
-        films: tconst and title of each film, in the order of their tconst.
-        copies: Pairs of indexes into `films` whose plots are near-identical.
+        movies: tconst and title of each movie, in the order of tconst.
+        near_duplicates: Pairs of indexes into `movies`.
 
     Returns:
-        The keys, in the order of `films`.
+        One key per movie, in the order of `movies`.
     """
-    # An unchanged build, which ends within half a second, does without SciPy's import.
+    # Imported here because SciPy would slow down a build that has nothing to do.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    names = [stem(title) or tconst for tconst, title in films]
-    first_of: dict[str, int] = {}
-    edges = [(first_of.setdefault(name, film), film) for film, name in enumerate(names)]
-    rows, columns = np.array([*edges, *copies], np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=[len(films)] * 2)
+    keys = [title_stem(title) or tconst for tconst, title in movies]
+    first_with_key: dict[str, int] = {}
+    edges = [(first_with_key.setdefault(key, index), index) for index, key in enumerate(keys)]
+    rows, columns = np.array([*edges, *near_duplicates], np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=[len(movies)] * 2)
     _, components = connected_components(graph, directed=False)
-    _, firsts = np.unique(components, return_index=True)
-    return [names[first] for first in firsts[components]]
+    _, first_indexes = np.unique(components, return_index=True)
+    return [keys[first] for first in first_indexes[components]]

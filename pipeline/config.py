@@ -13,9 +13,15 @@ from components.evaluator.decision import GateConfig
 from ingest.config import IngestConfig
 from pipeline import removed, yaml_file
 from schema import features
-from schema.config import Config, Count, dotted, mistake
+from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
-from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_NAME, MOVIES_FOLDER, SERVING_FOLDER
+from schema.names import (
+    LOGS_DIRECTORY,
+    METADATA_FILE,
+    MODEL_NAME,
+    MOVIES_DIRECTORY,
+    SERVING_DIRECTORY,
+)
 from trainer.hparams import HParams
 from transform.features import TransformConfig
 
@@ -34,8 +40,8 @@ class WordVectorsConfig(Config):
     """
 
     source: Literal["glove", "word2vec"] = "glove"
-    dimensions: Count = 100
-    epochs: Count = 5
+    dimensions: PositiveInt = 100
+    epochs: PositiveInt = 5
 
 
 class TunerConfig(Config):
@@ -48,8 +54,8 @@ class TunerConfig(Config):
     """
 
     enabled: bool = False
-    trials: Count = 10
-    epochs: Count = 4
+    trials: PositiveInt = 10
+    epochs: PositiveInt = 4
 
 
 class ServingConfig(Config):
@@ -59,7 +65,7 @@ class ServingConfig(Config):
         keep_old: number of versions before the current one; a rollback needs at least one.
     """
 
-    keep_old: Count = 3
+    keep_old: PositiveInt = 3
 
 
 class BeamConfig(Config):
@@ -135,7 +141,7 @@ class RunConfig(ConfigFile):
     @property
     def movies(self) -> Path:
         """Where the movies CSV shards are."""
-        return self.output / MOVIES_FOLDER
+        return self.output / MOVIES_DIRECTORY
 
     @property
     def curated_schema(self) -> Path:
@@ -164,7 +170,7 @@ class RunConfig(ConfigFile):
     @property
     def model_directory(self) -> Path:
         """What TensorFlow Serving watches: one folder for each version."""
-        return self.output / SERVING_FOLDER / MODEL_NAME
+        return self.output / SERVING_DIRECTORY / MODEL_NAME
 
     @property
     def sentence_store(self) -> Path:
@@ -174,7 +180,7 @@ class RunConfig(ConfigFile):
     @property
     def logs(self) -> Path:
         """Logs of the runs and of TensorBoard."""
-        return self.output / LOGS_FOLDER
+        return self.output / LOGS_DIRECTORY
 
 
 def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -> RunConfig:
@@ -233,9 +239,9 @@ def _sections(files: Sequence[Path]) -> ConfigFile:
 
 def _mistake(error: ErrorDetails) -> str:
     """What is wrong with a setting; one that is unknown was perhaps known before."""
-    name = dotted(error["loc"])
+    name = setting_name(error["loc"])
     if error["type"] != "extra_forbidden":
-        return mistake(error, name)
+        return validation_message(error, name)
     if (change := removed.change(name, error["input"])) is not None:
         return f"{name} {change}"
     section, *inside = error["loc"]

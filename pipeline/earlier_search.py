@@ -13,7 +13,7 @@ from pydantic import ValidationError
 import metadata
 from metadata import History
 from pipeline.config import RunConfig
-from schema.config import dotted, mistake
+from schema.config import setting_name, validation_message
 from schema.names import Node
 from trainer.hparams import HParams
 
@@ -86,8 +86,8 @@ def _ended_with(history: History, result: int) -> bool:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        name = dotted(first["loc"]) if first["loc"] else "hparams"
+        name = setting_name(first["loc"]) if first["loc"] else "hparams"
         if first["type"] == "extra_forbidden":
             return f"an earlier version made it, and {name} is no setting any more"
-        return mistake(first, name)
+        return validation_message(first, name)
     return f"its file cannot be read ({error})"

@@ -15,7 +15,7 @@ from tfx import v1 as tfx
 import metadata
 from components.anomaly_gate.decision import AnomaliesFound
 from components.model_report.gather import gather
-from ingest import IngestReport
+from ingest import IngestSummary
 from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, Status
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def render(
     config: RunConfig,
     pipeline: tfx.dsl.Pipeline,
-    movies: IngestReport,
+    movies: IngestSummary,
     ended: Sequence[NodeResult],
     error: Exception,
     reasons: Sequence[str],

@@ -16,7 +16,7 @@ from pipeline import signals
 from pipeline.console import print_lines, quiet
 from schema import files
 from schema.errors import ExitStatus, UserError
-from schema.names import LOGS_FOLDER
+from schema.names import LOGS_DIRECTORY
 
 
 def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) -> ExitStatus:
@@ -36,7 +36,7 @@ def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) 
     _require_directories(data, output)
     output.mkdir(parents=True, exist_ok=True)
     locked = f"{output}: another run is working here. Wait for it, or choose another --output."
-    log_file = output / LOGS_FOLDER / f"run-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
+    log_file = output / LOGS_DIRECTORY / f"run-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with (
         files.lock(output / ".lock", locked),

@@ -78,7 +78,7 @@ def run_again(config: "RunConfig", history: History) -> dict[str, list[str]]:
     import ingest
 
     found: dict[str, list[str]] = {}
-    if reasons := ingest.changes(config.data, config.movies, config.ingest):
+    if reasons := ingest.rebuild_reasons(config.data, config.movies, config.ingest):
         found["ingest"] = reasons
     chosen: dict[str, Execution] = {}
     nodes = _nodes(config)

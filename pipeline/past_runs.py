@@ -16,7 +16,7 @@ from typing import Final
 
 import metadata
 from schema.errors import UserError
-from schema.names import LOGS_FOLDER, METADATA_FILE, MODEL_REPORT_FILE, Node
+from schema.names import LOGS_DIRECTORY, METADATA_FILE, MODEL_REPORT_FILE, Node
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 VARIABLE: Final = "ORDAINED_OUTPUT"
@@ -118,7 +118,7 @@ def newest_report(output: Path) -> Path:
         UserError: There is no report.
     """
     # A run that stopped before its last node leaves a report beside its log.
-    logs = sorted((output / LOGS_FOLDER).glob("run-*.log"))
+    logs = sorted((output / LOGS_DIRECTORY).glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")
     history = metadata.read(output / METADATA_FILE)

@@ -15,7 +15,7 @@ import ingest
 from components.anomaly_gate.decision import AnomaliesFound
 from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
-from ingest import IngestReport
+from ingest import IngestSummary
 from pipeline import config as configuration
 from pipeline import earlier_search, failure, runner
 from pipeline.config import RunConfig
@@ -65,7 +65,7 @@ def run(
         TryAgainError: The disk is full.
     """
     ended: list[NodeResult] = []
-    movies: IngestReport | None = None
+    movies: IngestSummary | None = None
     board = Board(console)
     try:
         with console.status("reading the settings …"):
@@ -92,7 +92,7 @@ def run(
             try:
                 with console.status("writing the report …"):
                     page = failure.render(config, pipeline, movies, ended, error, reasons)
-                    files.write_text(log_file.with_suffix(".html"), page)
+                    files.atomic_write_text(log_file.with_suffix(".html"), page)
                 print_lines(console, f"report  {log_file.with_suffix('.html')}")
             except Exception:
                 log.exception("there is no report of the run")
@@ -110,7 +110,7 @@ def run(
         return ExitStatus.FAILED
 
 
-def _ingest(config: RunConfig, board: Board) -> IngestReport:
+def _ingest(config: RunConfig, board: Board) -> IngestSummary:
     def progress(name: str, done: int, total: int) -> None:
         board.progress(f"{name} {done / total:.0%}" if total else name)
 
@@ -152,18 +152,20 @@ def _nodes(
                 "seconds": round(result.seconds, 2),
             }
         )
-        files.write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+        files.atomic_write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
 
     if not config.schema_file.exists():
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(config.schema_file, config.curated_schema.read_text(encoding="utf-8"))
+        files.atomic_write_text(
+            config.schema_file, config.curated_schema.read_text(encoding="utf-8")
+        )
     runner.run(pipeline, board.begin, end, config.from_node, search_anew=config.search_anew)
 
 
 def _show(
     config: RunConfig,
     console: Console,
-    movies: IngestReport,
+    movies: IngestSummary,
     results: Sequence[NodeResult],
     log_file: Path,
 ) -> ExitStatus:

@@ -170,7 +170,7 @@ def review(
         print("Nothing is written.")
         return
     try:
-        files.write_text(schema_file, render(accepted(curated, wanted), header))
+        files.atomic_write_text(schema_file, render(accepted(curated, wanted), header))
     except OSError as error:
         message = f"{schema_file}: cannot be written: {error.strerror}"
         raise from_os_error(error, message) from error

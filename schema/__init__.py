@@ -1,1 +1,1 @@
-"""What the data is: feature names, genres, the curated schema, and how errors are told."""
+"""Definitions that all packages share: feature names, genres, the curated schema and errors."""

@@ -1,4 +1,4 @@
-"""How every command ends: an exit status, and one line for what went wrong."""
+"""Run a command and turn its errors into one line and an exit status."""
 
 import sys
 from collections.abc import Callable
@@ -13,26 +13,26 @@ def run(command: Callable[[], int | None]) -> int:
     """Run a command and report an error as one line, without a stack trace.
 
     Args:
-        command: does the work; returns an exit status, or None for success.
+        command: Function that does the work. Returns an exit status, or None for success.
 
     Returns:
-        The command's exit status, or that of the `UserError`, the refusal by the file system or
-        the Ctrl-C that ended it.
+        The command's exit status, or the exit status of the `UserError`, `OSError` or
+        `KeyboardInterrupt` that ended it.
     """
     try:
         return command() or ExitStatus.OK
     except UserError as error:
-        return failed(error)
+        return print_error(error)
     except OSError as error:
         if error.filename is None or error.strerror is None:
             raise
-        return failed(from_os_error(error, f"{error.filename}: {error.strerror}"))
+        return print_error(from_os_error(error, f"{error.filename}: {error.strerror}"))
     except KeyboardInterrupt:
         print(_INTERRUPTED, file=sys.stderr)
         return ExitStatus.INTERRUPTED
 
 
-def failed(error: UserError) -> ExitStatus:
-    """Print an error; returns its exit status."""
+def print_error(error: UserError) -> ExitStatus:
+    """Print an error on standard error and return its exit status."""
     print(f"error: {error}", file=sys.stderr)
     return error.exit_status

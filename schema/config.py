@@ -1,4 +1,4 @@
-"""What all sections of the configuration have in common, and their errors in plain words."""
+"""Base class of all configuration sections, and messages for values it rejects."""
 
 import json
 from typing import Annotated, Any, Final, Self
@@ -6,28 +6,29 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
 
-Count = Annotated[int, Field(ge=1)]
-"""A whole number of at least one."""
+PositiveInt = Annotated[int, Field(ge=1)]
+"""Integer, at least 1."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
-"""A number from 0 to 1."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""Float from 0 to 1."""
 
 
 class Config(BaseModel):
-    """A section of the configuration: frozen, and validated whenever it is made.
+    """Section of the configuration. Immutable; validated when it is created.
 
-    `model_fields_set` has the names of the settings that were given; the others have defaults.
+    `model_fields_set` holds the names of the settings that were given. All others have their
+    default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def to_json(self) -> str:
-        """One line of JSON, the same for equal settings."""
+        """Return the settings as one line of JSON; equal settings give equal text."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`."""
+        """Create the section from the text that `to_json` returned."""
         return cls.model_validate_json(text)
 
 
@@ -48,41 +49,45 @@ _EXPECTED: Final = {
     "string_type": "should be text",
     "tuple_type": "should be a list, such as [one, other]",
 }
-"""What was expected, by pydantic's type of the error, where pydantic's own words are Python's."""
+"""Messages by pydantic's error type, where pydantic's own message uses terms of Python."""
 
 
-def mistake(error: ErrorDetails, name: str) -> str:
-    """What is wrong with one setting, as a sentence.
+def validation_message(error: ErrorDetails, name: str) -> str:
+    """Return the message for a setting that validation rejected.
 
     Args:
-        error: one of the errors of a `pydantic.ValidationError`.
-        name: the name that a user knows the setting by.
+        error: Entry of `pydantic.ValidationError.errors()`.
+        name: Name of the setting, as the user wrote it.
 
     Returns:
-        A sentence such as `gate.floor should be a number. Received: "high"`.
+        A message such as `gate.floor should be a number. Received: "high"`.
     """
     context = error.get("ctx", {})
-    words = str(context.get("error", error["msg"])).removeprefix("Input ")
-    expected = _EXPECTED.get(error["type"], words).format_map(context)
-    # An error of a whole section names the setting, and what was received, itself.
+    message = str(context.get("error", error["msg"])).removeprefix("Input ")
+    expected = _EXPECTED.get(error["type"], message).format_map(context)
+    # The message of an error about a whole section already names the setting and its value.
     if error["type"] == "value_error" and isinstance(error["input"], dict):
         return f"{name}.{expected}"
-    return f"{name} {expected}. Received: {shown(error['input'])}"
+    return f"{name} {expected}. Received: {format_value(error['input'])}"
 
 
-def dotted(place: tuple[int | str, ...]) -> str:
-    """The name of a setting: `gate.genre_floors.Drama`, `item 2 of ingest.title_types`.
+def setting_name(location: tuple[int | str, ...]) -> str:
+    """Return the name of a setting for a message.
 
     Args:
-        place: names of fields, keys of mappings and positions in lists.
+        location: Field names, keys of mappings and positions in lists, as pydantic gives them in
+            `ErrorDetails["loc"]`.
+
+    Returns:
+        A name such as `gate.genre_floors.Drama` or `item 2 of ingest.title_types`.
     """
-    if place[-1:] == ("[key]",):
-        return dotted((*place[:-2], str(place[-2])))
-    if isinstance(place[-1], int):
-        return f"item {place[-1] + 1} of {dotted(place[:-1])}"
-    return ".".join(map(str, place))
+    if location[-1:] == ("[key]",):
+        return setting_name((*location[:-2], str(location[-2])))
+    if isinstance(location[-1], int):
+        return f"item {location[-1] + 1} of {setting_name(location[:-1])}"
+    return ".".join(map(str, location))
 
 
-def shown(value: Any) -> str:
-    """A value on one line, in JSON, which is YAML as well."""
+def format_value(value: Any) -> str:
+    """Return a value as one line of JSON, which is also valid YAML."""
     return "nothing" if value is None else json.dumps(value, default=str, ensure_ascii=False)

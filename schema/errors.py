@@ -1,4 +1,4 @@
-"""How a mistake of the user is reported, and the exit statuses of all commands."""
+"""Errors that a user can correct, and the exit statuses of all commands."""
 
 import errno
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ class ExitStatus(IntEnum):
     """Exit statuses of the commands.
 
     Attributes:
-        OK: the command did what it was asked to do.
-        FAILED: something crashed; the log has the details.
-        USER_ERROR: the input, the configuration or an option is wrong; the same command fails
-            again.
-        REFUSED: the model was not pushed, or a row was not answered.
-        ANOMALIES: the data have anomalies.
-        TRY_AGAIN: the machine or the network, not the input, is in the way: another process holds
-            a lock or a port, the disk is full, or a server does not answer. The same command can
-            succeed later. 75 is `EX_TEMPFAIL` of `sysexits.h`.
-        INTERRUPTED: the user interrupted the command; the same command continues.
+        OK: The command succeeded.
+        FAILED: The command crashed. The log has the details.
+        USER_ERROR: The input, the configuration or an option is invalid. The same command will
+            fail again.
+        REFUSED: The model was not pushed, or some rows have no prediction.
+        ANOMALIES: The data have anomalies.
+        TRY_AGAIN: A resource is unavailable: another process holds a lock or a port, the disk is
+            full, or a server does not answer. The same command may succeed later. The number is
+            `EX_TEMPFAIL` of `sysexits.h`.
+        INTERRUPTED: The user interrupted the command. The same command continues the work.
     """
 
     OK = 0
@@ -32,32 +32,32 @@ class ExitStatus(IntEnum):
 
 
 def exit_status_help(meanings: Mapping[ExitStatus, str]) -> str:
-    """The part of a command's `--help` that lists its exit statuses, with what each means."""
+    """Return the section of a command's `--help` that explains its exit statuses."""
     lines = [f"  {status:<4} {meaning}" for status, meaning in sorted(meanings.items())]
     return "\n".join(["exit status:", *lines])
 
 
 class UserError(Exception):
-    """A mistake that the user can correct.
+    """Error that the user can correct.
 
-    The message is complete in itself: it names the file, row or field, says what was wrong and what
-    to do. Commands print it as `error: ...` and exit with `exit_status`, without a stack trace.
+    The message names the file, row or setting, says what is wrong and how to correct it. Commands
+    print it as `error: MESSAGE`, without a stack trace, and exit with `exit_status`.
     """
 
     exit_status: ClassVar[ExitStatus] = ExitStatus.USER_ERROR
 
     def _render_traceback_(self) -> list[str]:
-        """Lines that a notebook shows in place of a stack trace. IPython looks for this name."""
+        """Return the lines that IPython, which calls this method, shows for the exception."""
         return [f"error: {self}"]
 
 
 class TryAgainError(UserError):
-    """A lock or port that another process holds, or a resource that is missing at the moment."""
+    """Error that may not occur later, such as a held lock, a port in use or a full disk."""
 
     exit_status: ClassVar[ExitStatus] = ExitStatus.TRY_AGAIN
 
 
-_TEMPORARY = {
+_TEMPORARY_ERRNOS = {
     errno.EADDRINUSE,
     errno.EDQUOT,
     errno.EMFILE,
@@ -69,13 +69,13 @@ _TEMPORARY = {
 
 
 def from_os_error(error: OSError, message: str) -> UserError:
-    """The error to raise for something that the operating system refused.
+    """Return the error to raise in place of an `OSError`.
 
     Args:
-        error: the refusal.
-        message: a complete sentence that names the file or port, the reason and what to do.
+        error: Error of the operating system.
+        message: Message of the new error. Names the file or port, the reason and the remedy.
 
     Returns:
-        A `TryAgainError` if a resource of the machine has run out or is taken, else a `UserError`.
+        A `TryAgainError` if a resource of the machine is used up or in use, else a `UserError`.
     """
-    return (TryAgainError if error.errno in _TEMPORARY else UserError)(message)
+    return (TryAgainError if error.errno in _TEMPORARY_ERRNOS else UserError)(message)

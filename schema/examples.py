@@ -1,4 +1,4 @@
-"""Movies as `tf.train.Example`s, in the form in which CsvExampleGen writes them."""
+"""Conversion of movies to `tf.train.Example`s, in the format of CsvExampleGen."""
 
 import math
 from collections.abc import Mapping
@@ -13,13 +13,14 @@ Value = str | bytes | int | float | None
 
 
 def to_example(movie: Mapping[str, Value]) -> "tf.train.Example":
-    """Make an example of a movie.
+    """Convert a movie to an example.
 
     Args:
-        movie: values by feature name (`schema.features.CSV_COLUMNS`); text as str or bytes.
+        movie: Values by feature name (see `schema.features.CSV_COLUMNS`). Text is str or bytes.
 
     Returns:
-        A feature for each name. It holds no value if the movie's is None, empty, NaN or infinite.
+        An example with one feature for each name. The feature is empty if the value is None, an
+        empty string, NaN or infinite.
     """
     import tensorflow as tf
 
@@ -39,5 +40,5 @@ def to_example(movie: Mapping[str, Value]) -> "tf.train.Example":
 
 
 def serialize(movie: Mapping[str, Value]) -> bytes:
-    """The serialized example of a movie; equal movies give equal bytes."""
+    """Return the serialized example of a movie; equal movies give equal bytes."""
     return bytes(to_example(movie).SerializeToString(deterministic=True))

@@ -1,4 +1,4 @@
-"""The raw features: one row of the movies CSV, one `tf.Example`, one request to the server."""
+"""Names of the raw features in the movies CSV, in examples and in requests to the server."""
 
 from pathlib import Path
 from typing import Final
@@ -17,16 +17,16 @@ CAST: Final = "cast"
 SPLIT_KEY: Final = "split_key"
 
 TEXTS: Final[tuple[str, ...]] = (PLOT, TITLE)
-"""Free text, one string a movie."""
+"""Free text; one string per movie."""
 
 PEOPLE: Final[tuple[str, ...]] = (DIRECTORS, WRITERS, CAST)
-"""Names joined by `LIST_SEPARATOR`, the cast in billing order."""
+"""Names of people, joined by `LIST_SEPARATOR`; the cast in billing order."""
 
 NUMBERS: Final[tuple[str, ...]] = (YEAR, RUNTIME, RATING, VOTES)
-"""Numbers; none is ever zero or negative, so such a value means that it is not known."""
+"""Positive numbers. Zero or a negative number means that the value is unknown."""
 
 MODEL_INPUTS: Final[tuple[str, ...]] = TEXTS + NUMBERS + PEOPLE
-"""What a request to the served model holds, each of it optional."""
+"""Features of a request to the served model. All are optional."""
 
 CSV_COLUMNS: Final[tuple[str, ...]] = (
     TCONST,
@@ -42,9 +42,10 @@ CSV_COLUMNS: Final[tuple[str, ...]] = (
     CAST,
     SPLIT_KEY,
 )
-"""The header of the movies CSV shards, in order."""
+"""Columns of the movies CSV shards, in order."""
 
 LIST_SEPARATOR: Final = "|"
+"""Separates names and genres in one cell of the movies CSV."""
 
 SCHEMA_FILE: Final[Path] = Path(__file__).with_name("schema.pbtxt")
-"""The curated schema that every run is checked against."""
+"""Curated schema that the data of every run are validated against."""

@@ -1,7 +1,8 @@
-"""A hash over the sources that a module runs, so that caches notice an edit of the code.
+"""Hash of the source code that a module depends on, for cache keys.
 
-TFX caches a component that is given as a dotted path (`trainer.run.run_fn`) by that path alone, and
-a stored sentence vector is named by its text: without a hash of the code, both outlive an edit.
+TFX's cache key of a component that gets a dotted path (`trainer.run.run_fn`) has only that path,
+and the key of a stored sentence vector has only its text. With the fingerprint in the key, an edit
+of the code invalidates the cache.
 """
 
 import ast
@@ -11,10 +12,11 @@ from importlib.util import resolve_name
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = frozenset(
     {
         "benchmarks",
+        "cli",
         "components",
         "dashboards",
         "ingest",
@@ -27,80 +29,82 @@ PACKAGES: Final = frozenset(
         "transform",
     }
 )
-"""The project's packages. In an installed project the libraries' packages lie beside them."""
+"""Packages of the project. In an installation, packages of libraries are in the same directory."""
 
-SUFFIXES: Final = frozenset({".css", ".html", ".j2", ".js", ".pbtxt", ".py"})
-"""Files of a named package that count."""
+SOURCE_SUFFIXES: Final = frozenset({".css", ".html", ".j2", ".js", ".pbtxt", ".py"})
+"""Suffixes of the files that are hashed in a package that is named in full."""
 
 
-def fingerprint(*names: str, root: Path = ROOT) -> str:
-    """A hash over the sources of modules and packages, and of all modules that they import.
+def fingerprint(*names: str, root: Path = PROJECT_ROOT) -> str:
+    """Return the hash of modules, packages and all modules of the project that they import.
 
     Args:
-        *names: dotted names of the project's modules and packages, in any order.
-        root: folder of the project's packages; that of this file by default.
+        *names: Dotted names of modules and packages of the project, in any order.
+        root: Directory of the packages; by default the directory of this installation.
 
     Returns:
-        16 hexadecimal digits, the same wherever the project is installed.
+        16 hexadecimal digits, which do not depend on the directory of the installation.
 
     Raises:
-        ModuleNotFoundError: a name is not a module or package of the project.
+        ModuleNotFoundError: A name is not a module or package of the project.
     """
-    files = sorted(sources(*names, root=root))
+    files = sorted(source_files(*names, root=root))
     lines = (f"{file.relative_to(root).as_posix()}:{_digest(file)}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
 
-def sources(*names: str, root: Path = ROOT) -> set[Path]:
-    """The files that `fingerprint` reads.
+def source_files(*names: str, root: Path = PROJECT_ROOT) -> set[Path]:
+    """Return the files that `fingerprint` hashes.
 
-    Of a package that is named, these are all files with one of `SUFFIXES`, in subfolders as well,
-    so a module that reads a template or a style sheet is named together with its package. Of a
-    module that is named or imported, it is the module itself and the `__init__.py` of each package
-    around it. Imports inside functions and for type checkers count as well.
+    - For a package in `names`: all files below its directory with one of `SOURCE_SUFFIXES`. Name
+      the package of a module that reads templates or style sheets.
+    - For a module in `names`, and for each imported module: the module itself and the `__init__.py`
+      of each package that contains it. Imports inside functions and for type checkers count.
     """
     found: set[Path] = set()
-    waiting = list(names)
+    pending = list(names)
     for name in names:
-        files = _files(name, root)
+        files = _module_files(name, root)
         if not files:
             raise ModuleNotFoundError(f"{name} is not a module of the project in {root}", name=name)
         if files[-1].name == "__init__.py":
-            inside = {path for path in files[-1].parent.rglob("*") if path.suffix in SUFFIXES}
+            inside = {
+                path for path in files[-1].parent.rglob("*") if path.suffix in SOURCE_SUFFIXES
+            }
             found |= {path for path in inside if path.suffix != ".py"}
-            waiting += [_name(path, root) for path in inside if path.suffix == ".py"]
-    while waiting:
-        for file in _files(waiting.pop(), root):
+            pending += [_module_name(path, root) for path in inside if path.suffix == ".py"]
+    while pending:
+        for file in _module_files(pending.pop(), root):
             if file not in found:
                 found.add(file)
-                waiting += _imported(file, _name(file, root))
+                pending += _imported_names(file, _module_name(file, root))
     return found
 
 
-def _files(name: str, root: Path) -> list[Path]:
-    """The sources that an import of a name runs, its own last; none if it is not the project's."""
+def _module_files(name: str, root: Path) -> list[Path]:
+    """Return the files that an import runs, the module itself last; none for other projects."""
     parts = name.split(".")
     if parts[0] not in PACKAGES:
         return []
     found = []
     for end in range(1, len(parts) + 1):
-        place = root.joinpath(*parts[:end])
-        files = [one for one in (place / "__init__.py", place.with_suffix(".py")) if one.is_file()]
-        # `benchmarks` is a folder of programs without an `__init__.py`.
-        if not files and not place.is_dir():
+        base = root.joinpath(*parts[:end])
+        files = [file for file in (base / "__init__.py", base.with_suffix(".py")) if file.is_file()]
+        # The directory `benchmarks` has no `__init__.py`.
+        if not files and not base.is_dir():
             return []
         found += files[:1]
     return found
 
 
-def _name(file: Path, root: Path) -> str:
-    """The dotted name of a module; that of a package ends in `.__init__`."""
+def _module_name(file: Path, root: Path) -> str:
+    """Return the dotted name of a module; for a package it ends in `.__init__`."""
     return ".".join(file.relative_to(root).with_suffix("").parts)
 
 
 @cache
-def _imported(file: Path, name: str) -> frozenset[str]:
-    """Names that a module imports; some of those `from` a module may not be modules."""
+def _imported_names(file: Path, name: str) -> frozenset[str]:
+    """Return the dotted names that a module imports; not all of them are modules."""
     found: set[str] = set()
     package = name.rpartition(".")[0]
     for statement in ast.walk(ast.parse(file.read_bytes())):

@@ -1,4 +1,4 @@
-"""The genres, in the one order that labels, probabilities and reports share."""
+"""Genres that the model predicts, in the order of labels, probabilities and reports."""
 
 from typing import Final
 
@@ -26,6 +26,6 @@ GENRES: Final[tuple[str, ...]] = (
     "War",
     "Western",
 )
-"""IMDb's names for the genres of feature films, without News (59 movies in 56,503)."""
+"""IMDb's genres of feature films, except News (59 of 56,503 movies)."""
 
 NUM_GENRES: Final[int] = len(GENRES)

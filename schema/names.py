@@ -1,7 +1,7 @@
-"""Names that several packages share: the model, its signatures, splits, nodes and files.
+"""Names that several packages share: model, signatures, splits, pipeline nodes and files.
 
-Each name is written here once and imported everywhere else. Files that cannot import Python
-(`deploy/`, the web page) are compared with these names by a test.
+Other modules import these names. A test compares them with the files that cannot import Python
+(`deploy/`, the web page).
 """
 
 from enum import StrEnum
@@ -9,46 +9,46 @@ from pathlib import Path
 from typing import Final
 
 MODEL_NAME: Final = "movie_genres"
-"""The name under which the model is served. It also names the pipeline in ML Metadata."""
+"""Name of the served model, and of the pipeline in ML Metadata."""
 
-SERVING_FOLDER: Final = Path("serving")
-"""The folder of an output directory that holds the served models, one folder for each name."""
+SERVING_DIRECTORY: Final = Path("serving")
+"""Directory in an output directory with the served models: one subdirectory per model name."""
 
 METADATA_FILE: Final = "metadata.sqlite"
-"""ML Metadata's database in an output directory."""
+"""Database of ML Metadata in an output directory."""
 
-MOVIES_FOLDER: Final = "movies"
-"""The folder of an output directory into which ingest writes the shards of the joined movies."""
+MOVIES_DIRECTORY: Final = "movies"
+"""Directory in an output directory to which ingest writes the movies CSV shards."""
 
-LOGS_FOLDER: Final = "logs"
-"""The folder of an output directory with the logs of runs, of servers and of TensorBoard."""
+LOGS_DIRECTORY: Final = "logs"
+"""Directory in an output directory with the logs of runs, servers and TensorBoard."""
 
 # Signatures of the exported model.
 SERVING_SIGNATURE: Final = "serving_default"
-"""Takes `schema.features.MODEL_INPUTS` by name."""
+"""Signature with one input for each of `schema.features.MODEL_INPUTS`."""
 EXAMPLES_SIGNATURE: Final = "examples"
-"""Takes serialized `tf.train.Example`s."""
+"""Signature whose input is serialized `tf.train.Example`s."""
 EVALUATE_SIGNATURE: Final = "evaluate"
-"""Takes serialized examples with genres; returns scores, labels and slice keys for TFMA."""
+"""Signature that takes serialized examples with genres; returns scores, labels and slice keys."""
 TRANSFORM_SIGNATURE: Final = "transform_features"
-"""Takes serialized examples with genres; returns the transformed features."""
+"""Signature that takes serialized examples with genres and returns the transformed features."""
 
 # Inputs and outputs of these signatures.
 EXAMPLES_INPUT: Final = "examples"
-"""The only input of all signatures but `SERVING_SIGNATURE`: string [N]."""
+"""string [N]. Only input of all signatures except `SERVING_SIGNATURE`."""
 GENRES_OUTPUT: Final = "genres"
-"""Names of the genres: string [N, genres]."""
+"""string [N, genres]. Names of the genres."""
 PROBABILITIES_OUTPUT: Final = "probabilities"
-"""Calibrated probability of each genre: float32 [N, genres]."""
+"""float32 [N, genres]. Calibrated probability of each genre."""
 PREDICTED_OUTPUT: Final = "predicted"
-"""Whether each genre is predicted: bool [N, genres]."""
+"""bool [N, genres]. Whether the genre is predicted."""
 SCORES_OUTPUT: Final = "decision_scores"
-"""Distance of each genre's logit from its threshold, as a value that is at least 0.5 where the
-genre is predicted: float32 [N, genres]. Only of `EVALUATE_SIGNATURE`."""
+"""float32 [N, genres]. Distance of each genre's logit from its threshold, scaled so that predicted
+genres have at least 0.5. Only `EVALUATE_SIGNATURE` returns it."""
 
 
 class Split(StrEnum):
-    """The splits of the data."""
+    """Splits of the data."""
 
     TRAIN = "train"
     EVAL = "eval"
@@ -56,12 +56,12 @@ class Split(StrEnum):
 
 
 SPLIT_BUCKETS: Final[dict[Split, int]] = {Split.TRAIN: 8, Split.EVAL: 1, Split.TEST: 1}
-"""Hash buckets of each split. The split `train` fits the model, `eval` stops the training and
-calibrates the model, and `test` judges it."""
+"""Number of hash buckets of each split. The model is fit on `train`; `eval` is for early stopping
+and calibration, `test` for the evaluation."""
 
 
 class Node(StrEnum):
-    """Ids of the pipeline's nodes."""
+    """Ids of the pipeline nodes."""
 
     EXAMPLE_GEN = "CsvExampleGen"
     STATISTICS_GEN = "StatisticsGen"
@@ -85,48 +85,48 @@ class Node(StrEnum):
 
 # Custom properties of artifacts.
 REASON_PROPERTY: Final = "reason"
-"""Why the smoke test refused a model, or why it was not pushed; one reason a line, empty if it
-passed or was pushed."""
+"""Reasons why a model failed the smoke test or was not pushed, one per line; empty on success."""
 OUTCOME_PROPERTY: Final = "outcome"
-"""Of the PushedModel: what the Pusher did, a value of `components.pusher.decision.Outcome`, or that
-the model was not blessed."""
+"""Property of PushedModel: a value of `components.pusher.decision.Outcome`, or `not blessed`."""
 
 PUSHED_PROPERTY: Final = "pushed"
-"""Of the PushedModel, as TFX's Pusher names it: 1 if the model is served, else 0."""
+"""Property of PushedModel, named by TFX's Pusher: 1 if the model is served, else 0."""
 PUSHED_VERSION_PROPERTY: Final = "pushed_version"
-"""As TFX's Pusher names it: the version, as text."""
+"""Property of PushedModel, named by TFX's Pusher: the version, as text."""
 PUSHED_DESTINATION_PROPERTY: Final = "pushed_destination"
-"""As TFX's Pusher names it: the folder of the version."""
+"""Property of PushedModel, named by TFX's Pusher: the directory of the version."""
 
 # Files inside artifacts.
 MOVIES_SHARD: Final = "movies-{:05}-of-{:05}.csv"
-"""A shard of the joined movies, named by its number and the number of shards."""
+"""Name of a movies CSV shard, with its number (from 0) and the number of shards."""
 MOVIES_PATTERN: Final = MOVIES_SHARD.replace("{:05}-of-{:05}", "*")
-"""All shards of the joined movies, written by ingest and read by CsvExampleGen."""
+"""Pattern that matches all movies CSV shards; ingest writes them, CsvExampleGen reads them."""
 MOVIES_SPLIT: Final = "movies"
-"""The only input split of CsvExampleGen."""
+"""Only input split of CsvExampleGen."""
 EXAMPLES_COMPRESSION: Final = "GZIP"
-"""How ExampleGen and Transform compress their TFRecord files, in the words of TensorFlow."""
-INGEST_REPORT_FILE: Final = "report.json"
+"""TensorFlow's name for the compression of the TFRecord files of ExampleGen and Transform."""
+INGEST_SUMMARY_FILE: Final = "summary.json"
+"""Counts of ingest, and what the movies were built from."""
 REJECTS_FILE: Final = "rejects.tsv"
+"""Malformed lines that ingest skipped."""
 STATISTICS_FILE: Final = "FeatureStats.pb"
-"""TFX's own name of the statistics of a split."""
+"""TFX's name for the statistics of a split."""
 ANOMALY_REPORT_FILE: Final = "report.json"
 WORD_VECTORS_FILE: Final = "vectors.npy"
-"""Word vectors: float32 [ids of `plot_words`, dimensions]."""
+"""float32 [vocabulary of `plot_words`, dimensions]. Word vectors."""
 WORD_VECTORS_INFO_FILE: Final = "info.json"
 SIMPLE_BASELINE_FILE: Final = "metrics.json"
 TRAINING_RECORD_FILE: Final = "training.json"
-"""Hyperparameters, learning curves, thresholds and library versions of one training."""
+"""Hyperparameters, learning curves, thresholds and library versions of a training."""
 EXTRA_ASSETS: Final = "assets.extra"
-"""The folder of a SavedModel that TensorFlow Serving leaves alone, but for the warm-up requests."""
+"""Directory of a SavedModel of which TensorFlow Serving reads only the warm-up requests."""
 WARMUP_FILE: Final = Path(EXTRA_ASSETS, "tf_serving_warmup_requests")
 SAVED_MODEL_FILE: Final = "saved_model.pb"
 VERDICT_FILE: Final = "verdict.json"
 PASSED_FILE: Final = "INFRA_BLESSED"
-"""As the InfraValidator names it: the model passed the smoke test."""
+"""File whose presence means that the model passed the smoke test, named by the InfraValidator."""
 NOT_PASSED_FILE: Final = "INFRA_NOT_BLESSED"
-"""As the InfraValidator names it: the model did not pass the smoke test."""
+"""File whose presence means that the model failed the smoke test, named by the InfraValidator."""
 SMOKE_TEST_REPORT_FILE: Final = "report.json"
 SMOKE_TEST_LOG_FILE: Final = "probe.log"
 MODEL_REPORT_FILE: Final = "report.html"

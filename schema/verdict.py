@@ -1,4 +1,4 @@
-"""The verdict of the gate, as the Evaluator writes it and as the console and the report show it."""
+"""Verdict of the gate: written by the Evaluator, shown by the console and the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 
 class Judgement(StrEnum):
-    """What the gate says of one genre."""
+    """Judgement of the gate on one genre."""
 
     PASS = "pass"
     BELOW_FLOOR = "below floor"
@@ -19,7 +19,7 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True)
 class GenreScores:
-    """One genre's figures on the test split, at its own decision threshold.
+    """Metrics of one genre on the test split, at the genre's decision threshold.
 
     `support` is the number of test examples that have the genre.
     """
@@ -33,15 +33,15 @@ class GenreScores:
 
 @dataclass(frozen=True)
 class GenreVerdict(GenreScores):
-    """One row of the verdict: the candidate's figures and what follows from them.
+    """Row of the verdict: metrics of the candidate model for one genre, and the judgement.
 
     Attributes:
         genre: Name of the genre.
-        floor: Lowest F1 allowed, from 0 to 1.
-        last_blessed: F1 of the last blessed model on the same examples; None where there is none.
-        simple_baseline: F1 of the simple baseline; None where there is none.
-        judgement: Result for the genre. A genre below its floor may also be worse than the last
-            blessed model: `Verdict.reasons` names both.
+        floor: Lowest accepted F1, from 0 to 1.
+        last_blessed: F1 of the last blessed model on the same examples; None without such a model.
+        simple_baseline: F1 of the simple baseline; None without a baseline.
+        judgement: Judgement on the genre. If a genre is below its floor and also worse than the
+            last blessed model, this is `BELOW_FLOOR` and `Verdict.reasons` names both.
     """
 
     genre: str
@@ -53,19 +53,19 @@ class GenreVerdict(GenreScores):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate decided, on what and why.
+    """Decision of the gate on a candidate model, with the metrics it was based on.
 
     Attributes:
-        blessed: whether the candidate may go out.
-        reasons: why it may not, one sentence each; empty if it may.
-        notes: Sentences that name what was not compared, and why.
+        blessed: Whether the candidate may be pushed.
+        reasons: Sentences that say why the candidate was not blessed; empty if it was.
+        notes: Sentences that name a comparison that was left out, and why.
         examples: Number of test examples.
-        genres: One row for each genre, in the order of `schema.genres.GENRES`.
-        macro_f1: mean F1 over the genres that have a test example.
-        last_blessed_macro_f1: the same of the last blessed model; None where there is none.
-        simple_baseline_macro_f1: the same of the simple baseline; None where there is none.
-        aggregates: the candidate's other figures over all genres, by name.
-        ignore_blessed_model: whether the last blessed model was left out on the user's demand.
+        genres: One row per genre, in the order of `schema.genres.GENRES`.
+        macro_f1: Mean F1 over the genres that have a test example.
+        last_blessed_macro_f1: Macro-F1 of the last blessed model; None without such a model.
+        simple_baseline_macro_f1: Macro-F1 of the simple baseline; None without a baseline.
+        aggregates: Other metrics of the candidate over all genres, by name.
+        ignore_blessed_model: Whether the user asked to skip the last blessed model.
         config: Settings of the section `gate` by which the candidate was judged.
     """
 
@@ -82,14 +82,14 @@ class Verdict:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Indented JSON."""
+        """Return the verdict as indented JSON."""
         return TypeAdapter(Verdict).dump_json(self, indent=2).decode() + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Verdict":
-        """The inverse of `to_json`.
+        """Create a verdict from the text that `to_json` returned.
 
         Raises:
-            ValueError: the text is not a verdict.
+            ValueError: The text is not a verdict.
         """
         return TypeAdapter(Verdict).validate_json(text)

@@ -1,29 +1,29 @@
-"""The versions of a model in its folder, as TensorFlow Serving reads their names."""
+"""Version directories of a model, named by TensorFlow Serving's rules."""
 
 from pathlib import Path
 from typing import Final
 
-LARGEST: Final = 2**63 - 1
-"""TensorFlow Serving reads a version as an int64 and ignores a number that does not fit."""
+MAX_VERSION: Final = 2**63 - 1
+"""Largest version. TensorFlow Serving reads versions as int64 and ignores larger numbers."""
 
 
-def number(name: str) -> int | None:
-    """The version that the name of a folder stands for; None if it is no version."""
-    if name.isascii() and name.isdigit() and int(name) <= LARGEST:
+def parse_version(name: str) -> int | None:
+    """Return the version that a directory's name stands for; None if it is not a version."""
+    if name.isascii() and name.isdigit() and int(name) <= MAX_VERSION:
         return int(name)
     return None
 
 
-def folders(base: Path) -> dict[int, Path]:
-    """The folders of all versions in the folder that a model server watches, the oldest first."""
+def version_directories(base: Path) -> dict[int, Path]:
+    """Return the version directories in a model's base directory by version, in ascending order."""
     if not base.is_dir():
         return {}
-    found = {number(path.name): path for path in base.iterdir() if _is_folder(path)}
-    return {version: found[version] for version in sorted(one for one in found if one is not None)}
+    found = {parse_version(path.name): path for path in base.iterdir() if _is_directory(path)}
+    return {version: found[version] for version in sorted(v for v in found if v is not None)}
 
 
-def _is_folder(path: Path) -> bool:
-    """False for a link into a folder that may not be entered, for which `is_dir` raises."""
+def _is_directory(path: Path) -> bool:
+    """Return False for a link into a directory without permission, for which `is_dir` raises."""
     try:
         return path.is_dir()
     except PermissionError:

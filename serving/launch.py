@@ -114,7 +114,7 @@ def serve(kind: ServerKind | None, address: Address, logs: Path, web_page: Seque
         UserError: No model has been pushed.
         TryAgainError: A port is taken, or the disk is full.
     """
-    if not versions.folders(address.base):
+    if not versions.version_directories(address.base):
         raise UserError(f"{address.base}: no model has been pushed yet; run the pipeline first")
     ports = {"gRPC": address.grpc, "REST": address.rest, "the web page": address.web}
     for name, port in ports.items():

@@ -20,9 +20,9 @@ BASE = ""
 EXTRAS = {
     "benchmarks": ("all", "dev"),
     "bootstrap": (),
-    # Run by the environment's own interpreter, and by that of an installed wheel.
-    "bootstrap/inside_environment.py": ("dev",),
-    "bootstrap/inside_serving.py": ("all",),
+    # Run by the interpreter of the environment, and by that of an installed wheel.
+    "bootstrap/check_packages.py": ("dev",),
+    "bootstrap/check_serving.py": ("all",),
     "cli": ("ingest",),
     "components": ("train",),
     "dashboards": ("dashboards",),

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schema.config import Config, Count
+from schema.config import Config, PositiveInt
 
 ENCODER_LAYERS: Final = {"minilm": 6, "mpnet": 12}
 """Number of layers of each pretrained sentence encoder."""
@@ -56,17 +56,17 @@ class HParams(Config):
 
     word_encoder: Literal["none", "cnn", "rnn", "cnn_rnn"] = "cnn_rnn"
     sentence_encoder: Literal["none", "minilm", "mpnet"] = "minilm"
-    encoder_layers: Count = 6
+    encoder_layers: PositiveInt = 6
     finetuned_layers: Annotated[int, Field(ge=0)] = 4
-    finetuning_epochs: Count = 3
+    finetuning_epochs: PositiveInt = 3
     finetuning_learning_rate: PositiveFloat = 2e-4
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    filters: Count = 48
-    rnn_units: Count = 32
+    filters: PositiveInt = 48
+    rnn_units: PositiveInt = 32
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     people_smoothing: PositiveFloat = 2.0
-    trees: Count = 100
-    hidden_units: Count = 2048
+    trees: PositiveInt = 100
+    hidden_units: PositiveInt = 2048
     input_dropout: DropoutRate = 0.5
     dropout: DropoutRate = 0.3
     word_dropout: DropoutRate = 0.1
@@ -74,9 +74,9 @@ class HParams(Config):
     optimizer: Literal["adam", "adamw", "nadam"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
-    batch_size: Count = 512
-    epochs: Count = 6
-    patience: Count = 2
+    batch_size: PositiveInt = 512
+    epochs: PositiveInt = 6
+    patience: PositiveInt = 2
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 20
 
     @model_validator(mode="after")

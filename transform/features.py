@@ -3,7 +3,7 @@
 from typing import Final
 
 from schema import features as raw
-from schema.config import Config, Count
+from schema.config import Config, PositiveInt
 
 PLOT_WORDS: Final = "plot_words"
 """Vocabulary ids of the plot's first `max_plot_words` words, in reading order; int64, varying
@@ -73,8 +73,8 @@ class TransformConfig(Config):
         min_word_count: Number of occurrences that a word needs to enter the vocabulary.
     """
 
-    max_plot_words: Count = 64
-    max_plot_characters: Count = 20_000
-    max_cast: Count = 12
-    max_words: Count = 30_000
-    min_word_count: Count = 3
+    max_plot_words: PositiveInt = 64
+    max_plot_characters: PositiveInt = 20_000
+    max_cast: PositiveInt = 12
+    max_words: PositiveInt = 30_000
+    min_word_count: PositiveInt = 3

@@ -15,7 +15,7 @@ from benchmarks.quality.dataset import SEED, Movies, genres
 from benchmarks.quality.report import MODEL, SHORT_TITLES, short
 from benchmarks.quality.scores import Predictions, scores
 from benchmarks.tables import table
-from ingest.split_key import TOO_COMMON, WINDOW
+from ingest.split_key import MAX_SHINGLE_MOVIES, SHINGLE_WORDS
 from report.metrics import Floats, Labels, confusion, ratio
 from schema import features as raw
 from schema.genres import GENRES
@@ -51,7 +51,7 @@ def analysis(
     probabilities, decided = predictions[MODEL]
     doubtful = ["movie", "title", "listed", "in doubt", "probability"]
     shared = {
-        f"a stretch of {WINDOW} words of the plot in common": leakage.windows(everything),
+        f"a stretch of {SHINGLE_WORDS} words of the plot in common": leakage.windows(everything),
         "the same title stem": leakage.stems(everything),
     }
     return "\n\n".join(
@@ -190,7 +190,7 @@ def agreement(movies: Movies, shared: Iterable[set[str]]) -> list[str]:
         for value in values:
             groups[value].append(row)
     # Neighbours in a group alone: a large group does not outweigh the others by its square.
-    few = (rows for rows in groups.values() if len(rows) <= TOO_COMMON)
+    few = (rows for rows in groups.values() if len(rows) <= MAX_SHINGLE_MOVIES)
     pairs = sorted({pair for rows in few for pair in itertools.pairwise(rows)})
     random = np.random.default_rng(SEED).integers(0, len(movies), (RANDOM_PAIRS, 2))
     return [f"{len(pairs):,}", *(short(_jaccard(genres(movies), one)) for one in (pairs, random))]

@@ -16,7 +16,7 @@ from benchmarks.quality.dataset import ALL_FIELDS, INPUTS, JUDGED, TRAINING, Mov
 from benchmarks.quality.features import Cost, Features
 from benchmarks.quality.scores import Predictions, decide
 from schema import features as raw
-from schema.files import replacing
+from schema.files import atomic_write
 from schema.names import (
     EXTRA_ASSETS,
     PREDICTED_OUTPUT,
@@ -78,7 +78,7 @@ def fit(name: str, features: Features, folder: Path) -> tuple[Fit, bool]:
         return joblib.load(file), True
     fitted = _fit(name, arm, features)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as part:
+    with atomic_write(file) as part:
         joblib.dump(fitted, part)
     return fitted, False
 

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from benchmarks.quality.dataset import Movies
-from ingest.clean import words
-from ingest.split_key import TOO_COMMON, WINDOW, stem
+from ingest.clean import normalized_words
+from ingest.split_key import MAX_SHINGLE_MOVIES, SHINGLE_WORDS, title_stem
 from schema import features as raw
 
 
 class Leakage(NamedTuple):
-    """Split keys, title stems, plots with the same words, and stretches of `WINDOW` words.
+    """Split keys, title stems, plots with the same words, and stretches of `SHINGLE_WORDS` words.
 
-    Counted are those in two splits or more; stretches that at most `TOO_COMMON` movies share.
+    Counted are those in two splits or more; stretches that at most `MAX_SHINGLE_MOVIES` movies
+    share.
     """
 
     keys: int
@@ -28,21 +29,26 @@ def leakage(splits: Mapping[str, Movies]) -> Leakage:
     return Leakage(
         _straddling(splits, lambda movies: ({key} for key in movies[raw.SPLIT_KEY])),
         _straddling(splits, stems),
-        _straddling(splits, lambda movies: ({words(plot)} - {""} for plot in movies[raw.PLOT])),
-        _straddling(splits, windows, TOO_COMMON),
+        _straddling(
+            splits, lambda movies: ({normalized_words(plot)} - {""} for plot in movies[raw.PLOT])
+        ),
+        _straddling(splits, windows, MAX_SHINGLE_MOVIES),
     )
 
 
 def stems(movies: Movies) -> Iterable[set[str]]:
     """The title stem of each movie; none of a title without letters and digits."""
-    return ({stem(title)} - {""} for title in movies[raw.TITLE])
+    return ({title_stem(title)} - {""} for title in movies[raw.TITLE])
 
 
 def windows(movies: Movies) -> Iterable[set[str]]:
-    """The stretches of `WINDOW` words in each plot."""
+    """The stretches of `SHINGLE_WORDS` words in each plot."""
     for plot in movies[raw.PLOT]:
-        told = words(plot).split()
-        yield {" ".join(told[start : start + WINDOW]) for start in range(len(told) - WINDOW + 1)}
+        told = normalized_words(plot).split()
+        yield {
+            " ".join(told[start : start + SHINGLE_WORDS])
+            for start in range(len(told) - SHINGLE_WORDS + 1)
+        }
 
 
 def _straddling(

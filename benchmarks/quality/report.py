@@ -19,7 +19,7 @@ from benchmarks.quality.scores import (
     scores,
 )
 from benchmarks.tables import table
-from ingest.split_key import WINDOW
+from ingest.split_key import SHINGLE_WORDS
 from report.metrics import Floats, Labels
 from schema.genres import GENRES
 
@@ -105,8 +105,8 @@ def comparison(labels: Labels, outcomes: Outcomes, found: Leakage) -> str:
             "as it is served, in batches of 64. A baseline's time includes its features, each "
             "fitted once; its size is that of its pickle.",
             f"Splits: {found.keys:,} split keys, {found.stems:,} title stems, {found.plots:,} "
-            f"plots with the same words and {found.windows:,} stretches of {WINDOW} words stand in "
-            "more than one of them.",
+            f"plots with the same words and {found.windows:,} stretches of {SHINGLE_WORDS} words "
+            "stand in more than one of them.",
         ]
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from schema import features as raw
-from schema.config import Config, Count
+from schema.config import Config, PositiveInt
 from schema.errors import UserError
 from schema.names import Split
 
@@ -90,7 +90,7 @@ class AnomalyGateConfig(Config):
             the mean that it is compared with.
     """
 
-    min_comparable_rows: Count = 100
+    min_comparable_rows: PositiveInt = 100
     max_filled_change: float = Field(default=0.2, gt=0)
     max_plot_length_change: float = Field(default=0.5, gt=0)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from schema.config import Config, Count, Share
+from schema.config import Config, Fraction, PositiveInt
 from schema.genres import GENRES
 from schema.verdict import GenreScores, GenreVerdict, Judgement, Verdict
 
@@ -34,11 +34,11 @@ class GateConfig(Config):
             baseline.
     """
 
-    floor: Share = 0.3
-    genre_floors: dict[Annotated[str, AfterValidator(_genre)], Share] = {}
-    min_support: Count = 20
-    max_drop: Share = 0.1
-    simple_baseline_tolerance: Share = 0.0
+    floor: Fraction = 0.3
+    genre_floors: dict[Annotated[str, AfterValidator(_genre)], Fraction] = {}
+    min_support: PositiveInt = 20
+    max_drop: Fraction = 0.1
+    simple_baseline_tolerance: Fraction = 0.0
 
 
 @dataclass(frozen=True)

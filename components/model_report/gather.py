@@ -180,7 +180,7 @@ def _data(given: Mapping[str, types.Artifact], movies_directory: Path | None) ->
     for split in artifact_utils.decode_split_names(examples.split_names):
         joined = example_files.columns(examples, split, [raw.GENRES_FIELD])[raw.GENRES_FIELD]
         genres[split] = labels(joined.tolist())
-    ingest = movies_directory and movies_directory / names.INGEST_REPORT_FILE
+    ingest = movies_directory and movies_directory / names.INGEST_SUMMARY_FILE
     return facts.Data(
         span=examples.get_int_custom_property("span"),
         fingerprint=examples.get_string_custom_property("input_fingerprint"),
@@ -189,7 +189,7 @@ def _data(given: Mapping[str, types.Artifact], movies_directory: Path | None) ->
         genres={split: rows.sum(axis=0) for split, rows in genres.items()},
         anomalies=tuple(_anomalies(anomalies)) if anomalies else (),
         distances=tuple(_distances(Path(accepted.uri))) if accepted else (),
-        ingest=_json(ingest)["report"] if ingest and ingest.is_file() else {},
+        ingest=_json(ingest)["summary"] if ingest and ingest.is_file() else {},
     )
 
 

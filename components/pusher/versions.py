@@ -29,9 +29,9 @@ from typing import Final, NamedTuple
 
 from components.pusher.decision import Outcome, Push, choose_rollback, choose_version
 from schema.errors import UserError, from_os_error
-from schema.files import lock, move, sync, write_text
+from schema.files import atomic_write_text, durable_rename, fsync, lock
 from schema.names import SAVED_MODEL_FILE
-from schema.versions import folders, number
+from schema.versions import parse_version, version_directories
 
 _ROLLED_BACK: Final = ".rolled_back"
 _STATE_FILE: Final = ".versions.json"
@@ -72,12 +72,12 @@ class _State:
 
 def served(base: Path) -> dict[int, Path]:
     """The versions that a server sees, oldest first; empty where `base` does not exist."""
-    return folders(base)
+    return version_directories(base)
 
 
 def rolled_back(base: Path) -> dict[int, Path]:
     """The versions that rollbacks took out of sight and that are still kept, oldest first."""
-    return folders(base / _ROLLED_BACK)
+    return version_directories(base / _ROLLED_BACK)
 
 
 def current(base: Path) -> int | None:
@@ -144,7 +144,7 @@ def publish(
             model,
             None if latest is None else (latest, fingerprint(served(base)[latest])),
             state.rolled_back,
-            highest=max(state.highest, *(number(path.name) or 0 for path in taken)),
+            highest=max(state.highest, *(parse_version(path.name) or 0 for path in taken)),
             now=int(clock()),
             republish=republish,
         )
@@ -185,11 +185,11 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
         # Marked first, moved afterwards: what is out of sight is never pushed again unasked.
         _write_state(base, replace(state, highest=max(state.highest, before), rolled_back=marks))
         if after not in visible:
-            move(hidden[after], base / str(after))
+            durable_rename(hidden[after], base / str(after))
         if above:
             (base / _ROLLED_BACK).mkdir(exist_ok=True)
         for version in above:
-            move(visible[version], base / _ROLLED_BACK / str(version))
+            durable_rename(visible[version], base / _ROLLED_BACK / str(version))
     return Rollback(before, after)
 
 
@@ -241,7 +241,7 @@ def _add(source: Path, model: str, base: Path, state: _State) -> None:
         if fingerprint(staging) != model:
             raise UserError(f"{source} changed while it was copied. Push again when it is finished")
         _write_state(base, state)
-        move(staging, base / str(state.highest))
+        durable_rename(staging, base / str(state.highest))
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -261,7 +261,7 @@ def _copy(source: Path, target: Path) -> None:
         else:
             shutil.copyfile(path, copy)
     for path in (target, *_contents(target)):
-        sync(path)
+        fsync(path)
 
 
 def _prune(base: Path, keep_old: int) -> None:
@@ -270,7 +270,7 @@ def _prune(base: Path, keep_old: int) -> None:
     for path in old:
         trash = base / f"{TRASH_PREFIX}{uuid.uuid4().hex}"
         try:
-            move(path, trash)
+            durable_rename(path, trash)
             shutil.rmtree(trash)
         except OSError as error:
             _LOG.warning("The old version %s could not be deleted: %s", path, error)
@@ -300,7 +300,9 @@ def _read_state(base: Path) -> _State:
 
 
 def _write_state(base: Path, state: _State) -> None:
-    write_text(base / _STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n")
+    atomic_write_text(
+        base / _STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n"
+    )
 
 
 @contextmanager

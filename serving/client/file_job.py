@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 
 from schema import features as raw
 from schema.errors import UserError, from_os_error
-from schema.files import move, write_text
+from schema.files import atomic_write_text, durable_rename
 from serving.client import files, lines
 from serving.client.client import ROWS_PER_REQUEST, Client
 from serving.client.stream import predict_rows
@@ -159,7 +159,7 @@ def _predict_file(
                 file.flush()
                 os.fsync(file.fileno())
             document = {"input": identity, "progress": asdict(progress)}
-            write_text(progress_path, json.dumps(document))
+            atomic_write_text(progress_path, json.dumps(document))
 
         if not progress.rows:
             output.write(header.encode())
@@ -185,9 +185,9 @@ def _predict_file(
         finally:
             if progress.rows:
                 save_progress()
-    move(output_part, job.output)
+    durable_rename(output_part, job.output)
     if progress.rejected:
-        move(rejects_part, job.rejects)
+        durable_rename(rejects_part, job.rejects)
     else:
         rejects_part.unlink()
         job.rejects.unlink(missing_ok=True)

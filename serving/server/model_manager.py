@@ -263,7 +263,7 @@ def select_versions(config: ModelConfig) -> dict[int, Path]:
     """Return the version directories that a model's version policy selects, newest first."""
     directories: dict[int, Path] = {}
     with contextlib.suppress(OSError):
-        directories = versions.folders(Path(config.base_path))
+        directories = versions.version_directories(Path(config.base_path))
     selected = sorted(directories, reverse=True)
     policy = config.model_version_policy
     choice = policy.WhichOneof("policy_choice")

@@ -1,4 +1,4 @@
-"""Turning the machine's package sources into those of another release."""
+"""Tests of converting the machine's package sources to another release."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from bootstrap import apt
 
 
 @pytest.mark.parametrize(
-    ("suite", "renamed"),
+    ("suite", "expected"),
     [
         ("bookworm", "trixie"),
         ("bookworm-updates", "trixie-updates"),
@@ -19,11 +19,11 @@ from bootstrap import apt
         ("nodistro", ""),
     ],
 )
-def test_renamed_suite(suite: str, renamed: str) -> None:
-    assert apt.renamed_suite(suite, "bookworm", "trixie") == renamed
+def test_renamed_suite(suite: str, expected: str) -> None:
+    assert apt.rename_suite(suite, "bookworm", "trixie") == expected
 
 
-def test_line_sources() -> None:
+def test_rename_line_source() -> None:
     text = """\
 # the system's own
 deb http://debs.example/ubuntu jammy main restricted  # comment
@@ -35,7 +35,7 @@ deb http://debs.example/ubuntu jammy-backports main
 deb http://vendor.example/apt vendor-jammy main
 deb http://debs.example/security jammy-security main
 """
-    assert apt.renamed_line_source(text, "jammy", "noble") == (
+    assert apt.rename_line_source(text, "jammy", "noble") == (
         "deb http://debs.example/ubuntu noble main restricted\n"
         "deb [arch=amd64 signed-by=/usr/share/keyrings/u.gpg] "
         "http://debs.example/ubuntu noble-updates main\n"
@@ -43,7 +43,7 @@ deb http://debs.example/security jammy-security main
     )
 
 
-def test_stanza_sources() -> None:
+def test_rename_stanza_source() -> None:
     text = """\
 Types: deb deb-src
 # a comment
@@ -74,7 +74,7 @@ Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 """
     assert (
-        apt.renamed_stanza_source(text, "bookworm", "trixie")
+        apt.rename_stanza_source(text, "bookworm", "trixie")
         == """\
 types: deb
 uris: http://debs.example/debian
@@ -97,4 +97,4 @@ signed-by: /usr/share/keyrings/debian-archive-keyring.gpg
 
 def test_the_same_release_keeps_its_suites() -> None:
     line = "deb http://debs.example/debian bookworm main\n"
-    assert apt.renamed_line_source(line, "bookworm", "bookworm") == line
+    assert apt.rename_line_source(line, "bookworm", "bookworm") == line

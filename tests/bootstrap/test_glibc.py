@@ -1,4 +1,4 @@
-"""Deciding whether the environment needs a glibc of its own, and which."""
+"""Tests of choosing the glibc of the environment."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import glibc
-from bootstrap.shell import SetupError
+from bootstrap.process import SetupError
 
 LINUX = {"system": "Linux", "machine": "x86_64", "libc": "glibc 2.36"}
 DEBIAN_12 = {"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"}
@@ -56,16 +56,16 @@ def test_code_name(os_release: dict[str, str], name: str) -> None:
         ("glibc 2.42", "", None),
     ],
 )
-def test_verdict(libc: str, code_name: str, release: tuple[str, str] | None) -> None:
+def test_choose_release(libc: str, code_name: str, release: tuple[str, str] | None) -> None:
     facts = {**LINUX, "libc": libc}
-    assert glibc.verdict(facts, {"VERSION_CODENAME": code_name}, has_apt=True) == release
+    assert glibc.choose_release(facts, {"VERSION_CODENAME": code_name}, has_apt=True) == release
 
 
-def test_verdict_on_a_mac() -> None:
+def test_choose_release_on_a_mac() -> None:
     mac = {"system": "Darwin", "machine": "arm64", "libc": ""}
-    assert glibc.verdict(mac, {}, has_apt=False) is None
+    assert glibc.choose_release(mac, {}, has_apt=False) is None
     with pytest.raises(SetupError, match="no packages for Macs with an Intel processor"):
-        glibc.verdict({**mac, "machine": "x86_64"}, {}, has_apt=False)
+        glibc.choose_release({**mac, "machine": "x86_64"}, {}, has_apt=False)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_verdict_on_a_mac() -> None:
             LINUX,
             DEBIAN_12,
             False,
-            "glibc 2.39 is needed and Debian GNU/Linux 12 (bookworm) has 2.36",
+            "glibc 2.39 is needed, but Debian GNU/Linux 12 (bookworm) has 2.36",
         ),
         (
             {**LINUX, "libc": "glibc 2.34"},
             {"PRETTY_NAME": "Rocky Linux 9.5"},
             False,
-            "glibc 2.39 is needed and Rocky Linux 9.5 has 2.34; no release is known here",
+            "glibc 2.39 is needed, but Rocky Linux 9.5 has 2.34, and the project knows no newer",
         ),
         (
             {**LINUX, "libc": ""},
@@ -95,31 +95,31 @@ def test_verdict_on_a_mac() -> None:
             True,
             "for x86_64 only; this machine is aarch64",
         ),
-        ({**LINUX, "system": "Windows"}, {}, False, "Windows is not supported: use Linux"),
+        ({**LINUX, "system": "Windows"}, {}, False, "Windows is not supported. Use Linux"),
     ],
 )
-def test_verdict_where_nothing_can_be_done(
+def test_choose_release_raises_on_other_systems(
     facts: dict[str, str], os_release: dict[str, str], has_apt: bool, message: str
 ) -> None:
     with pytest.raises(SetupError) as caught:
-        glibc.verdict(facts, os_release, has_apt)
+        glibc.choose_release(facts, os_release, has_apt)
     assert message in str(caught.value)
     assert "docker build" in str(caught.value) or "WSL 2" in str(caught.value)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
-def test_the_environment_runs_on_a_glibc_that_is_new_enough() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has glibc")
+def test_the_environment_has_a_supported_glibc() -> None:
     version = glibc.parse_version(os.confstr("CS_GNU_LIBC_VERSION") or "")
     assert version is not None
-    assert version >= glibc.REQUIRED
-    # A child of the same interpreter has it too, and another program has the machine's.
+    assert version >= glibc.MIN_VERSION
+    # A child process of the same interpreter loads it, too; other programs load the machine's.
     child = subprocess.run(
         [sys.executable, "-c", "print(open('/proc/self/maps').read())"],
         capture_output=True,
         text=True,
     )
     loaded = {Path(line.split()[-1]) for line in child.stdout.splitlines() if "/libc.so.6" in line}
-    own = Path(sys.prefix) / glibc.FOLDER / "libc.so.6"
-    assert loaded == {own} if own.exists() else own not in loaded
+    patched = Path(sys.prefix) / glibc.DIRECTORY / "libc.so.6"
+    assert loaded == {patched} if patched.exists() else patched not in loaded
     other = subprocess.run(["cat", "/proc/self/maps"], capture_output=True, text=True)
-    assert str(own) not in other.stdout
+    assert str(patched) not in other.stdout

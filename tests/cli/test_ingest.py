@@ -9,7 +9,7 @@ import pytest
 
 from cli.app import main as ordained
 from ingest.dumps import DUMPS, RATINGS
-from ingest.publish import workplace
+from ingest.staging import staged_output
 from schema.errors import ExitStatus
 from tests.data import tiny_dumps as tiny
 from tests.data.faulty_server import BODY, corpus, serving
@@ -56,7 +56,7 @@ def test_options_reach_the_build(data, tmp_path):
     options = "--title-types short --include-adult --max-reject-share 0.5 --rows-per-shard 1"
     options += f" --memory-limit 1GB --threads 1 --plots {plots}"
     command = ["build", "--data", str(data), "--output", str(tmp_path / "movies"), *options.split()]
-    tiny.write_dump(data, RATINGS, [*tiny.RATED, ("tt0000004", "x", 1)])
+    tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, ("tt0000004", "x", 1)])
     assert main(command) == 0
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
         assert [row["title"] for row in csv.DictReader(file)] == ["Seven Minutes"]
@@ -80,14 +80,16 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path):
         check=False,
     )
     assert found.returncode == 2
-    assert found.stderr.strip() == "error: nowhere: no such folder; expected one with IMDb's dumps"
+    assert found.stderr.strip() == (
+        "error: nowhere: no such directory. Name a directory with IMDb's dumps."
+    )
 
 
 def test_an_output_that_another_build_writes_is_status_75(data, tmp_path, capsys):
-    with workplace(tmp_path / "movies"):
+    with staged_output(tmp_path / "movies"):
         assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 75
-    said = f"error: {tmp_path}/movies: another build is writing there; wait for its end"
-    assert capsys.readouterr().err.splitlines()[-1] == said
+    message = f"error: {tmp_path}/movies: another build is writing to this directory."
+    assert capsys.readouterr().err.splitlines()[-1].startswith(message)
 
 
 BUILD_ON_A_SMALL_DISK = """

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from schema.fingerprint import ROOT
+from schema.fingerprint import PROJECT_ROOT
 
 DECISIONS = sorted(
-    ".".join(file.relative_to(ROOT).with_suffix("").parts)
-    for file in ROOT.glob("components/*/decision.py")
+    ".".join(file.relative_to(PROJECT_ROOT).with_suffix("").parts)
+    for file in PROJECT_ROOT.glob("components/*/decision.py")
 )
 
 
@@ -25,6 +25,6 @@ def test_a_decision_needs_no_heavy_library(module: str) -> None:
         "'tensorflow_metadata', 'tensorflow_model_analysis', 'ml_metadata', 'rich'}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""Dumps of a few made-up movies for tests of ingest."""
+"""Dumps of a few fictional movies, for tests of ingest."""
 
 import gzip
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump
 N = r"\N"
 Row = Sequence[object]
 
-TITLES: list[Row] = [
+TITLE_ROWS: list[Row] = [
     ("tt0000003", "movie", "The Quiet Lighthouse", "Leuchtturm", 0, 1931, N, 95, "Drama,Mystery"),
     ("tt0000001", "movie", "Harbour  of\u00a0Salt", N, 0, 1948, N, 0, "Crime"),
     ("tt0000002", "movie", 'Cafe\u0301 "Nord", Part 2', N, N, N, N, N, "Comedy,News,Romance"),
@@ -21,17 +21,17 @@ TITLES: list[Row] = [
     ("tt0000009", "movie", "Harbour of Salt", N, 0, 1999, N, 80, "Crime"),
     ("tt10000000", "movie", "Far Orbit", N, 0, 2021, N, 101, "Sci-Fi"),
 ]
-RATED: list[Row] = [
+RATINGS_ROWS: list[Row] = [
     ("tt0000001", "6.0", 120),
     ("tt0000003", "7.4", 2000000),
     ("tt0000004", "1.0", 9),
 ]
-CREWS: list[Row] = [
+CREW_ROWS: list[Row] = [
     ("tt0000001", "nm0000002", N),
     ("tt0000003", "nm0000003,nm0000001", "nm0000001"),
     ("tt0000004", "nm0000001", N),
 ]
-CREDITS: list[Row] = [
+PRINCIPALS_ROWS: list[Row] = [
     ("tt0000001", 3, "nm0000004", "actress", N, '["Ida"]'),
     ("tt0000001", 1, "nm0000005", "actor", N, N),
     ("tt0000001", 2, "nm0000003", "director", N, N),
@@ -42,7 +42,7 @@ CREDITS: list[Row] = [
     ("tt0000002", 2, "nm0000002", "archive_footage", N, N),
     ("tt0000004", 1, "nm0000002", "actor", N, N),
 ]
-PEOPLE: list[Row] = [
+NAME_ROWS: list[Row] = [
     ("nm0000001", "Ada  Lind", 4, N, "writer", "tt0000001"),
     ("nm0000002", "Bo|Sund", N, N, N, N),
     ("nm0000003", "Cy 'X\" Moe", 1900, 1980, "director", N),
@@ -50,7 +50,7 @@ PEOPLE: list[Row] = [
     ("nm0000005", "Eli Rask", N, N, "actor", N),
     ("nm0000006", "Not Needed", N, N, "actor", N),
 ]
-PLOTS: list[Row] = [
+PLOT_ROWS: list[Row] = [
     ("tt0000003", "A keeper <i>waits</i> for ships that never come.... See full summary\u00a0»"),
     ("tt0000001", 'The "salt" baron\'s clerk finds two ledgers, one of them false'),
     ("tt0000002", "Two cooks fall out over a recipe &amp; a waiter. —Ola Norman"),
@@ -62,28 +62,28 @@ PLOTS: list[Row] = [
 
 
 def tsv(header: str, rows: Sequence[Row]) -> bytes:
-    """A table as the dumps have it: tabs, no quoting."""
+    """Return a table in the format of the dumps: separated by tabs, without quoting."""
     lines = [header, *("\t".join(map(str, row)) for row in rows)]
     return ("\n".join(lines) + "\n").encode()
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes a file, compressed if its name ends in .gz."""
+    """Write a file, compressed if its name ends in .gz."""
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
-def write_dumps(folder: Path) -> Path:
-    """Writes the five dumps, some of them gzip, and title.plots.tsv; returns the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_dump(folder, BASICS, TITLES)
-    write_dump(folder, RATINGS, RATED)
-    write_dump(folder, CREW, CREWS)
-    write_dump(folder, PRINCIPALS, CREDITS)
-    write(folder / "name.basics.tsv", tsv(NAMES.header, PEOPLE))
-    write(folder / "title.plots.tsv", tsv("tconst\tplot", PLOTS))
-    return folder
+def write_dumps(directory: Path) -> Path:
+    """Write the five dumps, most of them compressed, and title.plots.tsv; return the directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_dump(directory, BASICS, TITLE_ROWS)
+    write_dump(directory, RATINGS, RATINGS_ROWS)
+    write_dump(directory, CREW, CREW_ROWS)
+    write_dump(directory, PRINCIPALS, PRINCIPALS_ROWS)
+    write(directory / "name.basics.tsv", tsv(NAMES.header, NAME_ROWS))
+    write(directory / "title.plots.tsv", tsv("tconst\tplot", PLOT_ROWS))
+    return directory
 
 
-def write_dump(folder: Path, dump: Dump, rows: Sequence[Row]) -> None:
-    """Writes one dump as gzip."""
-    write(folder / f"{dump.name}.tsv.gz", tsv(dump.header, rows))
+def write_dump(directory: Path, dump: Dump, rows: Sequence[Row]) -> None:
+    """Write one compressed dump."""
+    write(directory / f"{dump.name}.tsv.gz", tsv(dump.header, rows))

@@ -1,4 +1,4 @@
-"""Small made-up movies as rows, CSV, examples and statistics, as the first nodes make them."""
+"""Fictional movies as rows, CSV, examples and statistics, in the formats of the first nodes."""
 
 import csv
 import random
@@ -28,7 +28,7 @@ COMMON = ("the", "a", "finds", "and", "loses", "old", "friend", "letter", "town"
 
 
 def movies(count: int, seed: int = 0) -> list[Row]:
-    """Movies of three genres whose plots tell the genre; every number and name is given."""
+    """Return movies of three genres. Plots contain words of the genre; no value is missing."""
     generator = random.Random(seed)
     rows = []
     for number in range(count):
@@ -55,17 +55,17 @@ def movies(count: int, seed: int = 0) -> list[Row]:
 
 
 def with_values(rows: Sequence[Row], **values: Any) -> list[Row]:
-    """The rows with some columns set to a value, or to nothing by None."""
+    """Return the rows with the given values; None removes a value."""
     return [{**row, **values} for row in rows]
 
 
 def without(rows: Sequence[Row], column: str) -> list[Row]:
-    """The rows without a column."""
+    """Return the rows without a column."""
     return [{name: value for name, value in row.items() if name != column} for row in rows]
 
 
 def column_types(rows: Sequence[Row]) -> dict[str, type | None]:
-    """Types of the columns as CsvExampleGen sees them; None for a column without any value."""
+    """Return the types that CsvExampleGen infers; None for a column without values."""
     return {
         name: next((type(row[name]) for row in rows if row[name] is not None), None)
         for row in rows[:1]
@@ -74,29 +74,32 @@ def column_types(rows: Sequence[Row]) -> dict[str, type | None]:
 
 
 def serialized(rows: Sequence[Row], types: dict[str, type | None] | None = None) -> list[bytes]:
-    """Rows as CsvExampleGen writes them: an empty cell is a feature of its column without values.
+    """Return rows as serialized examples, in the format of CsvExampleGen.
 
-    `types` are those of the columns over all splits, where the rows are those of one.
+    Args:
+        rows: Movies. An empty cell becomes a feature without values.
+        types: Types of the columns; by default those of `rows`. If `rows` is one of several splits,
+            pass the types of all splits.
     """
-    known = types or column_types(rows)
+    types = types or column_types(rows)
     return [
         tf.train.Example(
             features=tf.train.Features(
-                feature={name: _feature(value, known[name]) for name, value in row.items()}
+                feature={name: _feature(value, types[name]) for name, value in row.items()}
             )
         ).SerializeToString()
         for row in rows
     ]
 
 
-def _feature(value: Any, kind: type | None) -> tf.train.Feature:
+def _feature(value: Any, value_type: type | None) -> tf.train.Feature:
     values = [] if value is None else [value]
-    if kind is int:
+    if value_type is int:
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-    if kind is float:
+    if value_type is float:
         return tf.train.Feature(float_list=tf.train.FloatList(value=values))
-    if kind is str:
-        encoded = [one.encode() for one in values]
+    if value_type is str:
+        encoded = [text.encode() for text in values]
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
     return tf.train.Feature()
 
@@ -104,18 +107,18 @@ def _feature(value: Any, kind: type | None) -> tf.train.Feature:
 def statistics(
     rows: Sequence[Row], types: dict[str, type | None] | None = None
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """What StatisticsGen computes of these rows; `types` as in `serialized`."""
+    """Return the statistics that StatisticsGen computes; `types` is as in `serialized`."""
     batch = ExamplesToRecordBatchDecoder().DecodeBatch(serialized(rows, types))
     assert isinstance(batch, pa.RecordBatch)
     return generate_statistics_in_memory(batch, StatsOptions())
 
 
 def write_statistics(
-    folder: Path, splits: Mapping[str, Sequence[Row]]
+    directory: Path, splits: Mapping[str, Sequence[Row]]
 ) -> standard_artifacts.ExampleStatistics:
-    """An ExampleStatistics artifact of these splits."""
+    """Write an ExampleStatistics artifact."""
     artifact = standard_artifacts.ExampleStatistics()
-    artifact.uri = str(folder)
+    artifact.uri = str(directory)
     artifact.split_names = artifact_utils.encode_split_names(list(splits))
     types = column_types([row for rows in splits.values() for row in rows])
     for split, rows in splits.items():
@@ -128,11 +131,11 @@ def write_statistics(
 
 
 def write_examples(
-    folder: Path, splits: Mapping[str, Sequence[bytes]]
+    directory: Path, splits: Mapping[str, Sequence[bytes]]
 ) -> standard_artifacts.Examples:
-    """An Examples artifact of serialized examples by split."""
+    """Write an Examples artifact of serialized examples by split."""
     artifact = standard_artifacts.Examples()
-    artifact.uri = str(folder)
+    artifact.uri = str(directory)
     artifact.split_names = artifact_utils.encode_split_names(list(splits))
     for split, records in splits.items():
         uri = Path(artifact_utils.get_split_uri([artifact], split))
@@ -146,7 +149,7 @@ def write_examples(
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """A movies CSV shard."""
+    """Write a movies CSV shard."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

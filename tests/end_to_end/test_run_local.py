@@ -90,7 +90,7 @@ class TestMistakes:
             ("gate: [", (), "{settings}: is not YAML: while parsing a flow node expected "),
             ("", ("--config", "none.yaml"), "none.yaml: cannot be read: No such file or directory"),
             ("", ("--from", "Trainor"), "there is no node Trainor. Nodes: BestHyperparameters, "),
-            ("", (), "{data}: neither title.basics.tsv.gz nor title.basics.tsv is there; "),
+            ("", (), "{data}: expected title.basics.tsv.gz or title.basics.tsv, found neither. "),
         ],
     )
     def test_configuration_node_and_data(
@@ -187,8 +187,8 @@ class TestFaults:
         assert run.status == 2
         assert run.errors.startswith("error: title.ratings.tsv: ")
         assert (
-            "lines are malformed, more than the allowed share 0.01 (mostly: averageRating is not "
-            "a number from 0 to 10); see "
+            "lines are malformed, more than the allowed share of 0.01. Most frequent reason: "
+            "averageRating: expected a number from 0 to 10. "
         ) in run.errors
         assert run.errors.count("\n") == 1
         assert run.nodes == {INGEST: "failed"}

@@ -1,4 +1,4 @@
-"""The bundled sample passes its checks and ingest; each check finds what it is there to find."""
+"""Tests of the bundled sample and of its checks."""
 
 import csv
 import gzip
@@ -20,7 +20,7 @@ SAMPLE_DIR = ROOT / "data" / "sample"
 
 
 def load_check() -> ModuleType:
-    """The script beside the data, which belongs to no package."""
+    """Import the script, which is in no package."""
     spec = importlib.util.spec_from_file_location("sample_check", SAMPLE_DIR / "check.py")
     assert spec is not None
     assert spec.loader is not None
@@ -34,14 +34,14 @@ check = load_check()
 
 @pytest.fixture
 def sample_dir(tmp_path: Path) -> Path:
-    """A copy of the sample that a test may damage."""
+    """Copy the sample, so that a test can change it."""
     for path in SAMPLE_DIR.glob("*.tsv"):
         shutil.copy(path, tmp_path)
     return tmp_path
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Replaces the one occurrence of a text in a file."""
+    """Replace the only occurrence of a text in a file."""
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -55,7 +55,7 @@ def test_bundled_sample_has_its_size() -> None:
     sample = check.read_sample(SAMPLE_DIR)
     counts = {
         file.name: sample.execute(f'SELECT count(*) FROM "{file.name}"').fetchall()[0][0]
-        for file in check.FILES
+        for file in check.SAMPLE_FILES
     }
     assert counts == {
         "title.basics": 1207,
@@ -67,11 +67,11 @@ def test_bundled_sample_has_its_size() -> None:
     }
 
 
-def test_bundled_sample_copies_no_shared_plot() -> None:
-    shared = check.SHARED_DIR / "title.plots.tsv.gz"
-    if not shared.is_file():
-        pytest.skip(f"the shared plots are compared only where they are present: no {shared}")
-    assert list(check.check_copied(check.read_sample(SAMPLE_DIR), shared)) == []
+def test_bundled_sample_copies_no_plot_of_the_full_data() -> None:
+    full_plots = check.FULL_DATA_DIR / "title.plots.tsv.gz"
+    if not full_plots.is_file():
+        pytest.skip(f"{full_plots}: no such file")
+    assert list(check.check_copied(check.read_sample(SAMPLE_DIR), full_plots)) == []
 
 
 def test_data_card_holds_the_counts() -> None:
@@ -89,37 +89,39 @@ def test_every_genre_has_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "finding"),
+    ("file", "old", "new", "problem"),
     [
         (
             "title.plots.tsv",
             "Maggots in the meat push sailors",
             "Maggots in the meat of this horror push sailors",
-            "title.plots.tsv: tt0015648 says 'horror'; say what happens instead of naming a genre",
+            "title.plots.tsv: tt0015648: contains 'horror'. "
+            "Say what happens instead of naming a genre.",
         ),
         (
             "title.plots.tsv",
             "Maggots in the meat push sailors",
-            "Maggots in a movie push sailors",
-            "title.plots.tsv: tt0015648 says 'movie'; say what happens instead of naming a genre",
+            "Maggots in a film push sailors",
+            "title.plots.tsv: tt0015648: contains 'film'. "
+            "Say what happens instead of naming a genre.",
         ),
         (
             "title.plots.tsv",
             "A lone tramp joins",
             "A lone Charles Chaplin joins",
-            "title.plots.tsv: tt0015864 names the performer Charles Chaplin; name the character",
+            "title.plots.tsv: tt0015864: names the performer Charles Chaplin. Name the character.",
         ),
         (
             "title.plots.tsv",
             "A lone tramp joins",
             "A lone  tramp joins",
-            "title.plots.tsv: tt0015864 has untidy white space or is not in Unicode NFC",
+            "title.plots.tsv: tt0015864: expected single spaces and Unicode NFC",
         ),
         (
             "title.plots.tsv",
             "A lone tramp joins",
             "A lone tramp " + "very " * 30 + "gladly joins",
-            "title.plots.tsv: tt0015864 has 79 words, 30 to 70 wanted",
+            "title.plots.tsv: tt0015864: expected 30 to 70 words, got 79",
         ),
         (
             "title.ratings.tsv",
@@ -131,7 +133,7 @@ def test_every_genre_has_its_words() -> None:
             "title.principals.tsv",
             "tt0015864\t2\t",
             "tt0015864\t3\t",
-            "title.principals.tsv: tt0015864 is not ordered 1, 2, 3, ...",
+            "title.principals.tsv: tt0015864: expected the ordering 1, 2, 3, ...",
         ),
         (
             "name.basics.tsv",
@@ -141,57 +143,60 @@ def test_every_genre_has_its_words() -> None:
         ),
     ],
 )
-def test_damage_is_found(sample_dir: Path, file: str, old: str, new: str, finding: str) -> None:
+def test_a_problem_is_found(sample_dir: Path, file: str, old: str, new: str, problem: str) -> None:
     edit(sample_dir / file, old, new)
-    assert finding in check.check(sample_dir)
+    assert problem in check.check(sample_dir)
 
 
-def test_double_plot_is_found_whatever_its_punctuation(sample_dir: Path) -> None:
+def test_a_duplicate_plot_is_found_despite_other_punctuation(sample_dir: Path) -> None:
     path = sample_dir / "title.plots.tsv"
     lines = path.read_text(encoding="utf-8").splitlines()
     plot = lines[1].split("\t")[1]
     lines[5] = lines[5].split("\t")[0] + "\t" + plot.replace(",", ";").upper()
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert check.check(sample_dir) == ["title.plots.tsv: tt0013086 has the plot of tt0010323"]
+    assert check.check(sample_dir) == ["title.plots.tsv: tt0013086: same plot as tt0010323"]
 
 
-def test_thin_sample_is_found(sample_dir: Path) -> None:
+def test_too_few_movies_are_found(sample_dir: Path) -> None:
     path = sample_dir / "title.basics.tsv"
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if "Western" not in line and "\t192" not in line]
     path.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    findings = list(check.query(check.read_sample(sample_dir), check.COVERAGE))
-    assert findings == [
-        "title.basics.tsv: 0 movies of Western, at least 25 wanted",
-        "title.basics.tsv: no movie of the 1920s",
+    problems = list(check.query(check.read_sample(sample_dir), check.COVERAGE))
+    assert problems == [
+        "title.basics.tsv: expected at least 25 movies with the genre Western, got 0",
+        "title.basics.tsv: no movie from the 1920s",
     ]
 
 
-def test_copied_run_is_found_in_the_plot_of_any_movie(tmp_path: Path) -> None:
+def test_a_copied_shingle_is_found_in_the_plot_of_any_movie(tmp_path: Path) -> None:
     shared = tmp_path / "title.plots.tsv.gz"
     with gzip.open(shared, "wt", encoding="utf-8") as file:
         file.write("tconst\tplot\n")
         file.write("tt9000001\tOn a ship, MAGGOTS in the meat push sailors of many lands.\n")
         file.write("tt9000002\tElsewhere maggots in the meat push cooks away.\n")
-    findings = list(check.check_copied(check.read_sample(SAMPLE_DIR), shared))
-    assert findings == [
-        "title.plots.tsv: tt0015648 shares 'maggots in the meat push sailors of' "
-        "with the shared plot of tt9000001"
+    problems = list(check.check_copied(check.read_sample(SAMPLE_DIR), shared))
+    assert problems == [
+        "title.plots.tsv: tt0015648: has 'maggots in the meat push sailors of' in common with the "
+        "full data's tt9000001"
     ]
 
 
-def test_absent_shared_plots_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check.main(["--shared", str(tmp_path)]) == 0
+def test_missing_full_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["--full-data", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"not compared with the shared plots: there is no {tmp_path / 'title.plots.tsv.gz'}",
-        "1,207 movies, 0 findings",
+        f"{tmp_path}/title.plots.tsv.gz: no such file. "
+        "The plots were not compared with the full data.",
+        "1,207 movies, 0 problems",
     ]
 
 
-def test_unreadable_files_name_the_line(sample_dir: Path) -> None:
+def test_errors_of_malformed_files_name_the_line(sample_dir: Path) -> None:
     path = sample_dir / "title.ratings.tsv"
     path.write_text("tconst\taverageRating\tnumVotes\ntt0000001\t7.0\t9\ntt0000002\t7.0\n")
-    with pytest.raises(UserError, match=r"line 3: is no row of title.ratings: tt0000002\t7.0"):
+    with pytest.raises(
+        UserError, match=r"line 3: expected a row of title.ratings, got tt0000002\t7.0"
+    ):
         check.read_sample(sample_dir)
     path.write_text("tconst\tnumVotes\n")
     with pytest.raises(UserError, match="line 1: expected the columns tconst averageRating"):
@@ -201,10 +206,10 @@ def test_unreadable_files_name_the_line(sample_dir: Path) -> None:
         check.read_sample(sample_dir)
 
 
-def test_ingest_takes_every_movie(tmp_path: Path) -> None:
+def test_ingest_keeps_every_movie(tmp_path: Path) -> None:
     output = tmp_path / "movies"
     done = subprocess.run(
-        [sys.executable, "-m", "ingest", "build", "--data", SAMPLE_DIR, "--output", output],
+        [sys.executable, "-m", "cli", "ingest", "build", "--data", SAMPLE_DIR, "--output", output],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -217,7 +222,7 @@ def test_ingest_takes_every_movie(tmp_path: Path) -> None:
             rows += list(csv.DictReader(file))
     assert len(rows) == 1207
     assert len((output / "rejects.tsv").read_text(encoding="utf-8").splitlines()) == 1  # the header
-    report = json.loads((output / "report.json").read_text(encoding="utf-8"))["report"]
+    report = json.loads((output / "summary.json").read_text(encoding="utf-8"))["summary"]
     assert report["rejected"] == {}
     assert {row["tconst"]: row["plot"] for row in rows} == dict(
         check.read_sample(SAMPLE_DIR).execute('FROM "title.plots"').fetchall()

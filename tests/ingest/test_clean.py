@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.clean import clean_plot, tidy, words
+from ingest.clean import clean_plot, normalize, normalized_words
 
 
 @pytest.mark.parametrize(
@@ -14,8 +14,8 @@ from ingest.clean import clean_plot, tidy, words
         ("", ""),
     ],
 )
-def test_tidy(text, expected):
-    assert tidy(text) == expected
+def test_normalize(text, expected):
+    assert normalize(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_tidy(text, expected):
         ("He goes home. —Ola Norman", "He goes home."),
         ("He goes home.—Ola Norman", "He goes home."),
         ("He goes home. - Ola Norman 1921.", "He goes home."),
-        ("He goes home. -- filmfan77", "He goes home."),
+        ("He goes home. -- moviefan77", "He goes home."),
         ("He goes home! — ola@example.com", "He goes home!"),
         ("He goes home. Written by Ola Norman and Kari Berg", "He goes home."),
         ("The script was written by Ola Norman.", "The script was written by Ola Norman."),
@@ -68,5 +68,5 @@ def test_clean_plot(text, expected):
         ("?!…", ""),
     ],
 )
-def test_words(text, expected):
-    assert words(text) == expected
+def test_normalized_words(text, expected):
+    assert normalized_words(text) == expected

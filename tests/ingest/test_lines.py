@@ -3,24 +3,24 @@ import gzip
 import pytest
 
 from ingest import lines
-from ingest.lines import Reject, RejectLog, ahead, blocks, raw_bytes
+from ingest.lines import Reject, RejectLog, blocks, decompressed_bytes, prefetch
 from schema.errors import UserError
 
 
 def read(path, size=1 << 20):
-    """All lines with their numbers, and all rejects, in blocks of a size."""
-    kept, rejects = [], []
+    """Return all lines with their numbers, and all rejects, read in blocks of `size` bytes."""
+    numbered, rejects = [], []
     for block in blocks(path, lambda count: None, size):
         rejects += block.rejects
         assert block.count == len(block.data.splitlines())
-        kept += enumerate(block.data.decode().split("\n")[:-1], block.first)
-    return [(number, line) for number, line in kept if line != lines.TAKEN_OUT], rejects
+        numbered += enumerate(block.data.decode().split("\n")[:-1], block.first)
+    return [(number, line) for number, line in numbered if line != lines.REJECTED_LINE], rejects
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
-def test_numbers_are_exact_whatever_the_blocks(tmp_path, size, compress, monkeypatch):
-    monkeypatch.setattr(lines, "_READ", 5)
+def test_line_numbers_do_not_depend_on_the_block_size(tmp_path, size, compress, monkeypatch):
+    monkeypatch.setattr(lines, "_READ_BYTES", 5)
     path = tmp_path / "f.tsv"
     data = b"\xef\xbb\xbfone\r\ntwo\rhalf\n\nf\xe9ur\nfi\x00ve\n\x1fsix\nse\xc3\xa9ven"
     path.write_bytes(compress(data))
@@ -36,7 +36,7 @@ def test_numbers_are_exact_whatever_the_blocks(tmp_path, size, compress, monkeyp
 
 def test_a_line_that_is_too_long_is_rejected(tmp_path):
     path = tmp_path / "f.tsv"
-    fits = b"y" * lines.LONGEST_LINE
+    fits = b"y" * lines.MAX_LINE_BYTES
     path.write_bytes(b"a\n" + b"x" + fits + b"\n" + fits + b"\nb\n")
     kept, rejects = read(path)
     assert kept == [(1, "a"), (3, fits.decode()), (4, "b")]
@@ -45,52 +45,52 @@ def test_a_line_that_is_too_long_is_rejected(tmp_path):
     ]
 
 
-def test_a_file_without_line_ends_is_no_table(tmp_path):
+def test_a_file_without_line_ends_raises(tmp_path):
     path = tmp_path / "f.tsv"
-    path.write_bytes(b"a\nb\n" + b"x" * (17 * lines.LONGEST_LINE))
-    with pytest.raises(UserError, match=r"f.tsv: line 3 has no end in sight;"):
+    path.write_bytes(b"a\nb\n" + b"x" * (17 * lines.MAX_LINE_BYTES))
+    with pytest.raises(UserError, match=r"f.tsv: line 3: expected one record per line"):
         read(path)
 
 
 def test_all_members_of_a_gzip_are_read(tmp_path):
     path = tmp_path / "f.gz"
     path.write_bytes(gzip.compress(b"one\ntw") + gzip.compress(b"o\n") + b"\0" * 512)
-    assert b"".join(raw_bytes(path)) == b"one\ntwo\n"
+    assert b"".join(decompressed_bytes(path)) == b"one\ntwo\n"
 
 
-def test_bytes_on_disk_are_counted(tmp_path):
+def test_progress_counts_compressed_bytes(tmp_path):
     path = tmp_path / "f.gz"
     path.write_bytes(gzip.compress(b"one\n" * 1000))
     counts = []
-    assert len(b"".join(raw_bytes(path, counts.append))) == 4000
+    assert len(b"".join(decompressed_bytes(path, counts.append))) == 4000
     assert counts[-1] == path.stat().st_size
 
 
 @pytest.mark.parametrize("lost", [1, 8, 9, 40])
-def test_a_gzip_cut_short_is_told(tmp_path, lost):
+def test_a_truncated_gzip_file_raises(tmp_path, lost):
     path = tmp_path / "f.gz"
     path.write_bytes(gzip.compress(bytes(range(256)) * 4)[:-lost])
-    with pytest.raises(UserError, match=r"f.gz: the gzip is cut short; fetch or copy"):
-        list(raw_bytes(path))
+    with pytest.raises(UserError, match=r"f.gz: the gzip file is truncated"):
+        list(decompressed_bytes(path))
 
 
 @pytest.mark.parametrize("at", [12, 40, -6, -2])
-def test_a_damaged_gzip_is_told(tmp_path, at):
+def test_a_corrupt_gzip_file_raises(tmp_path, at):
     data = bytearray(gzip.compress(b"".join(b"%d\n" % n for n in range(500))))
     data[at] ^= 0xFF
     path = tmp_path / "f.gz"
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"f.gz: the gzip is damaged"):
-        list(raw_bytes(path))
+    with pytest.raises(UserError, match=r"f.gz: the gzip file is corrupt"):
+        list(decompressed_bytes(path))
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_raises(tmp_path):
     with pytest.raises(UserError, match=r"none.tsv: cannot be read: No such file"):
-        list(raw_bytes(tmp_path / "none.tsv"))
+        list(decompressed_bytes(tmp_path / "none.tsv"))
 
 
-def test_the_reject_log_is_one_line_a_reject(tmp_path):
-    log = RejectLog(tmp_path / "rejects.tsv", tmp_path / "shown.tsv")
+def test_the_reject_log_has_one_line_per_reject(tmp_path):
+    log = RejectLog(tmp_path / "rejects.tsv", tmp_path / "final.tsv")
     log.add([Reject("a", 9, "late", "x\ty\nz\x00"), Reject("a", 2, "early", "é" * 300)])
     log.add([Reject("b", 1, "early", "")])
     log.close()
@@ -103,7 +103,7 @@ def test_the_reject_log_is_one_line_a_reject(tmp_path):
     assert log.counts == {"a": {"late": 1, "early": 1}, "b": {"early": 1}}
 
 
-def test_ahead_gives_the_same_items_and_errors():
+def test_prefetch_yields_the_same_items_and_errors():
     def items():
         yield 1
         yield 2
@@ -111,5 +111,5 @@ def test_ahead_gives_the_same_items_and_errors():
 
     seen = []
     with pytest.raises(UserError, match="at the end"):
-        seen.extend(ahead(items()))
-    assert list(ahead(iter([1, 2, 3]))) == [1, 2, 3]
+        seen.extend(prefetch(items()))
+    assert list(prefetch(iter([1, 2, 3]))) == [1, 2, 3]

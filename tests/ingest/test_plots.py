@@ -10,48 +10,49 @@ from schema.errors import UserError
 
 
 def read(path):
-    return list(read_plots(path, lambda count: None))
+    return list(read_plots(path, lambda done: None))
 
 
-def written(folder, name, text):
+def write(directory, name, text):
     data = text if isinstance(text, bytes) else text.encode()
-    (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-    return folder / name
+    (directory / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return directory / name
 
 
 @pytest.mark.parametrize("name", ["p.tsv", "p.tsv.gz", "p.txt", "P.TSV"])
-def test_tab_separated_by_tconst_has_no_quoting(tmp_path, name):
+def test_tab_separated_files_have_no_quoting(tmp_path, name):
     text = 'tconst\tplot\ntt0000007\t"One" goes, "two\ntt10000001\t  Two\u00a0stays \n'
-    assert read(written(tmp_path, name, text)) == [
+    assert read(write(tmp_path, name, text)) == [
         Plot(2, 7, "", None, '"One" goes, "two'),
         Plot(3, 10000001, "", None, "Two stays"),
     ]
 
 
 @pytest.mark.parametrize("column", ["plot", "Plot Synopsis", "OVERVIEW", "description", "summary"])
-@pytest.mark.parametrize("key", ["tconst", "imdb_id", "IMDb ID", "imdb-id", "Const"])
-def test_usual_spellings_of_columns(tmp_path, key, column):
-    path = written(tmp_path, "p.csv", f"\ufeff{key},rank,{column}\r\ntt0000007,1,A story\r\n")
+@pytest.mark.parametrize("id_column", ["tconst", "imdb_id", "IMDb ID", "imdb-id", "Const"])
+def test_accepted_column_names(tmp_path, id_column, column):
+    path = write(tmp_path, "p.csv", f"\ufeff{id_column},rank,{column}\r\ntt0000007,1,A story\r\n")
     assert read(path) == [Plot(2, 7, "", None, "A story")]
 
 
 @pytest.mark.parametrize(
-    ("key", "film"),
+    ("value", "title_id"),
     [("tt0114709", 114709), ("114709", 114709), ("0114709", 114709), ("114709.0", 114709)],
 )
-def test_bare_numbers_are_ids_too(tmp_path, key, film):
-    assert read(written(tmp_path, "p.csv", f"imdb_id,plot\n{key},A story\n"))[0].film == film
+def test_bare_numbers_are_ids(tmp_path, value, title_id):
+    path = write(tmp_path, "p.csv", f"imdb_id,plot\n{value},A story\n")
+    assert read(path)[0].title_id == title_id
 
 
-def test_csv_with_quotes_and_several_lines(tmp_path):
+def test_csv_records_with_quotes_and_several_lines(tmp_path):
     text = 'imdb_id,plot\ntt0000001,"He said ""go"",\nand\n\nwent"\ntt0000002,Plain\n'
-    assert read(written(tmp_path, "p.csv.gz", text)) == [
+    assert read(write(tmp_path, "p.csv.gz", text)) == [
         Plot(2, 1, "", None, 'He said "go", and went'),
         Plot(6, 2, "", None, "Plain"),
     ]
 
 
-def test_broken_csv_rows_swallow_no_other(tmp_path):
+def test_a_malformed_csv_record_does_not_affect_the_next(tmp_path):
     text = (
         "imdb_id,year,overview\n"
         "tt0000001,1990,One\n"
@@ -63,38 +64,38 @@ def test_broken_csv_rows_swallow_no_other(tmp_path):
         "tt0000006,1995,Six,seven\n"
         'tt0000008,1996,"Eight\nlines"\n'
     )
-    assert read(written(tmp_path, "p.csv", text)) == [
+    assert read(write(tmp_path, "p.csv", text)) == [
         Plot(2, 1, "", 1990, "One"),
-        Reject("p.csv", 3, "has 2 columns, expected 3", "tt0000002,1991"),
-        Reject("p.csv", 4, "broken quoting", 'tt0000003,1992,"never closed'),
+        Reject("p.csv", 3, "expected 3 columns, got 2", "tt0000002,1991"),
+        Reject("p.csv", 4, "invalid quoting", 'tt0000003,1992,"never closed'),
         Plot(5, 4, "", 1993, "Four"),
-        Reject("p.csv", 6, "broken quoting", 'tt0000005,1994,"closed" badly'),
-        Reject("p.csv", 8, "has 4 columns, expected 3", "tt0000006,1995,Six,seven"),
+        Reject("p.csv", 6, "invalid quoting", 'tt0000005,1994,"closed" badly'),
+        Reject("p.csv", 8, "expected 3 columns, got 4", "tt0000006,1995,Six,seven"),
         Plot(9, 8, "", 1996, "Eight lines"),
     ]
 
 
-def test_a_quote_that_stays_open_costs_one_record(tmp_path):
+def test_an_unclosed_quote_costs_one_record(tmp_path):
     rows = [f"tt{n:07},Story {n}" for n in range(1, 3001)]
     rows[4] = 'tt0000005,"Story 5'
-    found = read(written(tmp_path, "p.csv", "\n".join(["imdb_id,plot", *rows])))
-    assert found[4] == Reject("p.csv", 6, "broken quoting", 'tt0000005,"Story 5')
-    assert [plot.film for plot in found if isinstance(plot, Plot)] == [
+    found = read(write(tmp_path, "p.csv", "\n".join(["imdb_id,plot", *rows])))
+    assert found[4] == Reject("p.csv", 6, "invalid quoting", 'tt0000005,"Story 5')
+    assert [plot.title_id for plot in found if isinstance(plot, Plot)] == [
         n for n in range(1, 3001) if n != 5
     ]
 
 
-def test_malformed_records_are_rejected_with_their_lines(tmp_path):
+def test_malformed_records_are_rejected_with_line_numbers(tmp_path):
     text = (
         b"tconst\tplot\ntt0000001\tfine\nnm0000002\tstory\ntt3\n\ntt0000004\tfaded\xe9\n"
         b"tt0000005\ta\tb\n" + b"tt0000006\t" + b"x" * (1 << 20) + b"y\n"
     )
-    assert read(written(tmp_path, "p.tsv", text)) == [
+    assert read(write(tmp_path, "p.tsv", text)) == [
         Plot(2, 1, "", None, "fine"),
-        Reject("p.tsv", 3, "is for no title id such as tt0111161", "nm0000002"),
-        Reject("p.tsv", 4, "has 1 columns, expected 2", "tt3"),
+        Reject("p.tsv", 3, "expected a title id such as tt0111161", "nm0000002"),
+        Reject("p.tsv", 4, "expected 2 columns, got 1", "tt3"),
         Reject("p.tsv", 6, "invalid UTF-8", "faded?"),
-        Reject("p.tsv", 7, "has 3 columns, expected 2", "tt0000005 a b"),
+        Reject("p.tsv", 7, "expected 2 columns, got 3", "tt0000005 a b"),
         Reject("p.tsv", 8, "longer than 1,048,576 characters", "x" * (1 << 20) + "y"),
     ]
 
@@ -109,19 +110,19 @@ def test_json_lines(tmp_path):
         "[1, 2]",
         json.dumps({"imdb_id": "tt0000003", "plot": "half \ud800 pair"}),
     ]
-    assert read(written(tmp_path, "p.jsonl", "\n".join(records))) == [
+    assert read(write(tmp_path, "p.jsonl", "\n".join(records))) == [
         Plot(1, 114709, "", None, "Toys & boys"),
         Plot(2, 2, "", None, "Second"),
         Plot(4, None, "under", 1950, "Third"),
-        Reject("p.jsonl", 5, "is no JSON", "{broken"),
-        Reject("p.jsonl", 6, "is no JSON object", "[1, 2]"),
+        Reject("p.jsonl", 5, "invalid JSON", "{broken"),
+        Reject("p.jsonl", 6, "expected a JSON object", "[1, 2]"),
         Reject("p.jsonl", 7, "invalid UTF-8", "half ? pair"),
     ]
 
 
-def test_by_title_and_year(tmp_path):
+def test_records_with_title_and_year(tmp_path):
     text = "Release Year,Title,Director,Plot\n1931,The Lighthouse!,X,One\n,Untimed,X,Two\n"
-    assert read(written(tmp_path, "wiki_plots.csv", text)) == [
+    assert read(write(tmp_path, "wiki_plots.csv", text)) == [
         Plot(2, None, "the lighthouse", 1931, "One"),
         Plot(3, None, "untimed", None, "Two"),
     ]
@@ -132,13 +133,13 @@ def test_mpst(tmp_path):
         "imdb_id,title,plot_synopsis,tags,split,synopsis_source\n"
         'tt0000001,Salt,"Note: this\n is long.","murder, cult",train,imdb\n'
     )
-    assert read(written(tmp_path, "mpst_full_data.csv", text)) == [
+    assert read(write(tmp_path, "mpst_full_data.csv", text)) == [
         Plot(2, 1, "salt", None, "Note: this is long.")
     ]
 
 
 def test_the_movies_dataset(tmp_path):
-    """Its id is a bare column among many; a few rows are broken in two."""
+    """The id is one of many columns, and a few rows are split into two."""
     text = (
         "adult,genres,id,imdb_id,original_title,overview,release_date,title\n"
         "False,\"[{'id': 18, 'name': 'Drama'}]\",862,tt0000001,Salz,"
@@ -147,29 +148,29 @@ def test_the_movies_dataset(tmp_path):
         "False,[],863,,Nur,No overview found.,,Only\n"
         "False,[]\n"
     )
-    assert read(written(tmp_path, "movies_metadata.csv", text)) == [
+    assert read(write(tmp_path, "movies_metadata.csv", text)) == [
         Plot(2, 1, "salt", 1995, "Led by W."),
         Plot(5, None, "false", None, "Released"),
         Plot(6, None, "only", None, ""),
-        Reject("movies_metadata.csv", 7, "has 2 columns, expected 8", "False,[]"),
+        Reject("movies_metadata.csv", 7, "expected 8 columns, got 2", "False,[]"),
     ]
 
 
-def cmu(folder, films, summaries):
-    folder.mkdir(exist_ok=True)
-    written(folder, "movie.metadata.tsv", films)
-    return written(folder, "plot_summaries.txt", summaries)
+def write_cmu(directory, metadata, summaries):
+    directory.mkdir(exist_ok=True)
+    write(directory, "movie.metadata.tsv", metadata)
+    return write(directory, "plot_summaries.txt", summaries)
 
 
 def test_cmu(tmp_path):
-    films = (
+    metadata = (
         "975900\t/m/03vyhn\tGhosts\t2001-08-24\t14010832\t98.0\t{}\t{}\t{}\n"
         "3196793\t/m/08yl5d\tUndated\t\t\t95.0\t{}\t{}\t{}\n"
     )
     summaries = (
         "3196793\tSecond {{cite web}}\n975900\tMars, in the year 2176.\n111\tNobody knows.\nxyz\n"
     )
-    path = cmu(tmp_path / "MovieSummaries", films, summaries)
+    path = write_cmu(tmp_path / "MovieSummaries", metadata, summaries)
     expected = [
         Plot(1, None, "undated", None, "Second"),
         Plot(2, None, "ghosts", 2001, "Mars, in the year 2176."),
@@ -181,12 +182,12 @@ def test_cmu(tmp_path):
     assert plot_files(path.parent) == [path, path.with_name("movie.metadata.tsv")]
 
 
-def test_cmu_with_other_metadata_is_told(tmp_path):
-    path = cmu(tmp_path, "1\t/m/1\tGhosts\t2001\n", "1\tA story\n")
-    with pytest.raises(UserError, match=r"movie.metadata.tsv, line 1: has 4 columns, expected 9"):
+def test_cmu_metadata_of_another_format_raises(tmp_path):
+    path = write_cmu(tmp_path, "1\t/m/1\tGhosts\t2001\n", "1\tA story\n")
+    with pytest.raises(UserError, match=r"movie.metadata.tsv: line 1: expected 9 columns, got 4"):
         read(path)
     path.with_name("movie.metadata.tsv").unlink()
-    with pytest.raises(UserError, match=r"movie.metadata.tsv: not found"):
+    with pytest.raises(UserError, match=r"movie.metadata.tsv: no such file"):
         read(path)
 
 
@@ -195,49 +196,51 @@ def test_cmu_with_other_metadata_is_told(tmp_path):
     [
         (
             "p.csv",
-            "film,story\n1,2\n",
-            "line 1: the columns do not tell film and plot; found: film, st",
+            "movie,story\n1,2\n",
+            "line 1: expected columns for the plot and the movie, got movie, story. Name",
         ),
         (
             "p.csv",
             "title,plot\n1,2\n",
-            "found: title, plot; accepted for the plot: plot, .*; for the ",
+            "got title, plot. Name the column of the plot plot, .* or description, and the column",
         ),
-        ("p.jsonl", '\n{"tconst": "tt0000001"}\n', "line 2: the columns do not .* found: tconst;"),
-        ("p.tsv", "", "p.tsv: the file is empty; expected a header and plots"),
-        ("p.csv", "", "p.csv: the file is empty; expected a header and plots"),
-        ("p.xlsx", "tconst", "p.xlsx: unknown kind of file; expected .csv, .tsv, .txt or .jsonl"),
-        ("p.csv.gz", "tconst,plot\ntt0000001,x\n", "the gzip is cut short"),
+        ("p.jsonl", '\n{"tconst": "tt0000001"}\n', "line 2: expected columns .* got tconst. "),
+        ("p.tsv", "", "p.tsv: expected a header and plots, got an empty file"),
+        ("p.csv", "", "p.csv: expected a header and plots, got an empty file"),
+        (
+            "p.xlsx",
+            "tconst",
+            "p.xlsx: expected a file name that ends in .csv, .tsv, .txt, .jsonl or",
+        ),
+        ("p.csv.gz", "tconst,plot\ntt0000001,x\n", "the gzip file is truncated"),
     ],
 )
-def test_what_is_no_source_of_plots_is_told(tmp_path, name, text, message):
-    path = written(tmp_path, name, text)
-    if "cut short" in message:
+def test_a_file_of_another_format_raises(tmp_path, name, text, message):
+    path = write(tmp_path, name, text)
+    if "truncated" in message:
         path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UserError, match=message):
         read(path)
 
 
-def test_plots_are_found_beside_the_dumps(tmp_path):
-    written(tmp_path, "title.basics.tsv", "")
-    with pytest.raises(UserError, match=r"no plots there .*--plots; `python -m ingest fetch`"):
+def test_find_plots(tmp_path):
+    write(tmp_path, "title.basics.tsv", "")
+    with pytest.raises(UserError, match=r"found no plots.* --plots"):
         find_plots(tmp_path)
-    corpus = cmu(tmp_path / "MovieSummaries", "", "").parent
+    corpus = write_cmu(tmp_path / "MovieSummaries", "", "").parent
     assert find_plots(tmp_path) == corpus
-    metadata = written(tmp_path, "movies_metadata.csv", "")
+    metadata = write(tmp_path, "movies_metadata.csv", "")
     with pytest.raises(
-        UserError, match=r"\(MovieSummaries, movies_metadata.csv\); choose with --p"
+        UserError, match=r"\(MovieSummaries, movies_metadata.csv\). Choose with --plots"
     ):
         find_plots(tmp_path)
     metadata.unlink()
     (corpus / "plot_summaries.txt").unlink()
-    assert find_plots(tmp_path.parent / written(tmp_path, "My_Plots.jsonl", "").parent) == (
+    assert find_plots(tmp_path.parent / write(tmp_path, "My_Plots.jsonl", "").parent) == (
         tmp_path / "My_Plots.jsonl"
     )
 
 
-def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(
-        UserError, match=r"none.csv: not found; the plots are to be read from there"
-    ):
+def test_a_missing_file_raises(tmp_path):
+    with pytest.raises(UserError, match=r"none.csv: no such file"):
         plots.plot_files(tmp_path / "none.csv")

@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.split_key import split_keys, stem
+from ingest.split_key import split_keys, title_stem
 
 
 @pytest.mark.parametrize(
@@ -23,32 +23,32 @@ from ingest.split_key import split_keys, stem
         ("???", ""),
     ],
 )
-def test_stem(title, expected):
-    assert stem(title) == expected
+def test_title_stem(title, expected):
+    assert title_stem(title) == expected
 
 
-def test_films_of_one_stem_share_the_key():
-    films = [("tt1", "The Harbour"), ("tt2", "Lighthouse"), ("tt3", "Harbour II")]
-    assert split_keys(films, []) == ["harbour", "lighthouse", "harbour"]
+def test_movies_with_the_same_stem_share_the_key():
+    movies = [("tt1", "The Harbour"), ("tt2", "Lighthouse"), ("tt3", "Harbour II")]
+    assert split_keys(movies, []) == ["harbour", "lighthouse", "harbour"]
 
 
-def test_near_identical_plots_join_whole_groups_under_their_first_film():
-    films = [
+def test_near_duplicate_plots_merge_groups():
+    movies = [
         ("tt1", "Salt"),
         ("tt2", "Harbour"),
         ("tt3", "Pier"),
         ("tt4", "Harbour 2"),
         ("tt5", "Salt"),
     ]
-    assert split_keys(films, [(2, 3)]) == ["salt", "harbour", "harbour", "harbour", "salt"]
-    assert split_keys(films, [(3, 2), (0, 3)]) == ["salt"] * 5
+    assert split_keys(movies, [(2, 3)]) == ["salt", "harbour", "harbour", "harbour", "salt"]
+    assert split_keys(movies, [(3, 2), (0, 3)]) == ["salt"] * 5
 
 
-def test_a_title_without_letters_stands_alone():
+def test_a_title_without_letters_has_its_own_key():
     assert split_keys([("tt1", "?"), ("tt2", "!")], []) == ["tt1", "tt2"]
 
 
 def test_a_long_chain_is_one_group():
-    films = [(f"tt{n}", f"film {chr(97 + n % 26)}{n} x") for n in range(50_000)]
-    keys = split_keys(films, [(n, n + 1) for n in range(49_999)])
+    movies = [(f"tt{n}", f"movie {chr(97 + n % 26)}{n} x") for n in range(50_000)]
+    keys = split_keys(movies, [(n, n + 1) for n in range(49_999)])
     assert set(keys) == {keys[0]}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.anomaly_gate.decision import AnomaliesFound, Finding
-from ingest import IngestReport
+from ingest import IngestSummary
 from pipeline import failure
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
     r"ignore:label\(\) is deprecated:DeprecationWarning"
 )
 
-MOVIES = IngestReport(
+MOVIES = IngestSummary(
     titles=14,
     movies=12,
     dropped={"no genre": 2},

@@ -12,7 +12,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline import pipeline as dag
 from pipeline.config import RunConfig
-from schema.fingerprint import ROOT, fingerprint, sources
+from schema.fingerprint import PROJECT_ROOT, fingerprint, source_files
 from schema.names import Node
 
 pytestmark = pytest.mark.filterwarnings(
@@ -177,11 +177,11 @@ def test_an_edit_of_a_module(
 
 def as_if_edited(module: str) -> Callable[..., str]:
     """`fingerprint` after an edit of one module."""
-    file = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    file = PROJECT_ROOT.joinpath(*module.split(".")).with_suffix(".py")
     assert file.is_file()
 
     def edited(*names: str) -> str:
-        return fingerprint(*names) + ("'" if file in sources(*names) else "")
+        return fingerprint(*names) + ("'" if file in source_files(*names) else "")
 
     return edited
 

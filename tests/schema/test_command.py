@@ -1,4 +1,4 @@
-"""How commands end."""
+"""Tests of exit statuses and of the messages on errors."""
 
 import errno
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from schema import command
 from schema.errors import ExitStatus, TryAgainError, UserError
 
 
-def raising(error: BaseException) -> Callable[[], None]:
-    def work() -> None:
+def command_that_raises(error: BaseException) -> Callable[[], None]:
+    def command() -> None:
         raise error
 
-    return work
+    return command
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def raising(error: BaseException) -> Callable[[], None]:
         ),
     ],
 )
-def test_what_went_wrong_is_one_line_and_a_status(
+def test_an_error_is_one_line_and_a_status(
     capsys: pytest.CaptureFixture[str], error: BaseException, status: ExitStatus, message: str
 ) -> None:
-    assert command.run(raising(error)) == status
+    assert command.run(command_that_raises(error)) == status
     assert capsys.readouterr() == ("", f"{message}\n")
 
 
-def test_the_status_of_a_command_that_ends_by_itself() -> None:
+def test_the_status_of_a_command_without_error() -> None:
     assert command.run(lambda: None) == ExitStatus.OK
     assert command.run(lambda: ExitStatus.REFUSED) == ExitStatus.REFUSED
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), OSError("no file is named")])
-def test_a_crash_is_no_mistake_of_the_user(error: Exception) -> None:
+def test_other_exceptions_are_raised(error: Exception) -> None:
     with pytest.raises(type(error)):
-        command.run(raising(error))
+        command.run(command_that_raises(error))

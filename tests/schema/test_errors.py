@@ -1,4 +1,4 @@
-"""Which exit status an error has, and how a command lists its statuses."""
+"""Tests of the exit statuses of errors, and of the help on exit statuses."""
 
 import errno
 
@@ -17,11 +17,11 @@ from schema.errors import ExitStatus, exit_status_help, from_os_error
         (errno.ENOENT, 2),
     ],
 )
-def test_what_the_operating_system_refuses(number: int, status: int) -> None:
-    error = from_os_error(OSError(number, "x"), "some sentence")
-    assert (str(error), error.exit_status) == ("some sentence", status)
+def test_from_os_error(number: int, status: int) -> None:
+    error = from_os_error(OSError(number, "x"), "a message")
+    assert (str(error), error.exit_status) == ("a message", status)
 
 
-def test_the_list_of_exit_statuses() -> None:
+def test_exit_status_help() -> None:
     meanings = {ExitStatus.TRY_AGAIN: "later", ExitStatus.OK: "done"}
     assert exit_status_help(meanings) == "exit status:\n  0    done\n  75   later"

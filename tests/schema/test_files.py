@@ -1,4 +1,4 @@
-"""Locks between processes."""
+"""Tests of locks between processes."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ with lock(Path(sys.argv[1]), "held"):
 """
 
 
-def test_a_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
+def test_a_killed_process_releases_its_lock(tmp_path: Path) -> None:
     file = tmp_path / "lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -35,34 +35,34 @@ def test_a_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
         pass
 
 
-def test_a_folder_can_be_locked(tmp_path: Path) -> None:
+def test_a_directory_can_be_locked(tmp_path: Path) -> None:
     with lock(tmp_path, "x"), pytest.raises(TryAgainError), lock(tmp_path, "x"):
         pass
 
 
-def test_an_error_inside_the_block_is_the_callers_own(tmp_path: Path) -> None:
+def test_an_error_inside_the_block_is_raised_unchanged(tmp_path: Path) -> None:
     with pytest.raises(BlockingIOError), lock(tmp_path / "lock", "x"):
         raise BlockingIOError
 
 
-def test_the_file_may_be_deleted_by_the_process_that_holds_it(tmp_path: Path) -> None:
-    """One that waited for the deleted file must lock the new one, not the file that is gone."""
+def test_the_holder_may_delete_the_file(tmp_path: Path) -> None:
+    """A thread that waited for the deleted file must lock the new file instead."""
     file = tmp_path / "lock"
-    inside, most = [0], [0]
+    holders, max_holders = [0], [0]
 
-    def work() -> None:
+    def lock_repeatedly() -> None:
         for _ in range(50):
             with lock(file, "x", wait_seconds=30):
-                inside[0] += 1
-                most[0] = max(most[0], inside[0])
-                inside[0] -= 1
-                # Deleting the file lets the next one in.
+                holders[0] += 1
+                max_holders[0] = max(max_holders[0], holders[0])
+                holders[0] -= 1
+                # Deleting the file lets the next thread lock a new one.
                 file.unlink()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=lock_repeatedly) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1]
+    assert max_holders == [1]
     assert not file.exists()

@@ -1,10 +1,10 @@
-"""The hash of the sources behind a module."""
+"""Tests of the hash of the code that a module depends on."""
 
 from pathlib import Path
 
 import pytest
 
-from schema.fingerprint import PACKAGES, ROOT, fingerprint, sources
+from schema.fingerprint import PACKAGES, PROJECT_ROOT, fingerprint, source_files
 
 FILES = {
     "schema/__init__.py": "",
@@ -39,24 +39,24 @@ RUN = {
 }
 
 
-def project(folder: Path, changes: dict[str, str] | None = None) -> Path:
-    """A project of a few modules, some of them with other contents."""
+def write_project(directory: Path, changes: dict[str, str] | None = None) -> Path:
+    """Write a project with the files in `FILES`, some of them replaced by `changes`."""
     for name, content in (FILES | (changes or {})).items():
-        folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
-        folder.joinpath(name).write_text(content)
-    return folder
+        directory.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+        directory.joinpath(name).write_text(content)
+    return directory
 
 
 def names(root: Path, *modules: str) -> set[str]:
-    return {path.relative_to(root).as_posix() for path in sources(*modules, root=root)}
+    return {path.relative_to(root).as_posix() for path in source_files(*modules, root=root)}
 
 
 def test_imports_are_followed_into_functions_and_packages(tmp_path: Path) -> None:
-    assert names(project(tmp_path), "trainer.run") == RUN
+    assert names(write_project(tmp_path), "trainer.run") == RUN
 
 
-def test_a_named_package_counts_with_all_its_files(tmp_path: Path) -> None:
-    root = project(tmp_path)
+def test_all_files_of_a_named_package_are_hashed(tmp_path: Path) -> None:
+    root = write_project(tmp_path)
     assert names(root, "report") == {
         "report/__init__.py",
         "report/page.py",
@@ -75,37 +75,37 @@ def test_a_named_package_counts_with_all_its_files(tmp_path: Path) -> None:
 def test_an_edit_changes_the_hash_of_what_imports_the_module(
     tmp_path: Path, edited: str, changes: bool
 ) -> None:
-    before = fingerprint("trainer.run", root=project(tmp_path / "before"))
+    before = fingerprint("trainer.run", root=write_project(tmp_path / "before"))
     edit = {edited: FILES.get(edited, "") + "\n"}
-    after = fingerprint("trainer.run", root=project(tmp_path / "after", edit))
+    after = fingerprint("trainer.run", root=write_project(tmp_path / "after", edit))
     assert (after != before) is changes
 
 
 def test_a_new_file_changes_the_hash_of_its_package(tmp_path: Path) -> None:
-    before = fingerprint("report", root=project(tmp_path / "before"))
+    before = fingerprint("report", root=write_project(tmp_path / "before"))
     new = {"report/charts.js": ""}
-    assert fingerprint("report", root=project(tmp_path / "after", new)) != before
+    assert fingerprint("report", root=write_project(tmp_path / "after", new)) != before
 
 
 def test_the_order_of_the_names_does_not_matter(tmp_path: Path) -> None:
-    root = project(tmp_path)
-    one, other = "trainer.run", "report.page"
-    assert fingerprint(one, other, root=root) == fingerprint(other, one, other, root=root)
-    assert fingerprint(one, other, root=root) != fingerprint(one, root=root)
+    root = write_project(tmp_path)
+    first, second = "trainer.run", "report.page"
+    assert fingerprint(first, second, root=root) == fingerprint(second, first, second, root=root)
+    assert fingerprint(first, second, root=root) != fingerprint(first, root=root)
 
 
 @pytest.mark.parametrize("name", ["trainer.gone", "numpy", "trainer.run.run_fn", "rich"])
-def test_a_name_that_is_no_module_of_the_project_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_name_outside_the_project_raises(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModuleNotFoundError, match=f"{name} is not a module of the project"):
-        fingerprint(name, root=project(tmp_path))
+        fingerprint(name, root=write_project(tmp_path))
 
 
-def test_every_package_of_the_project_is_known() -> None:
-    packages = {file.parent.name for file in ROOT.glob("*/__init__.py")}
+def test_packages_lists_every_package() -> None:
+    packages = {file.parent.name for file in PROJECT_ROOT.glob("*/__init__.py")}
     assert packages - PACKAGES == {"bootstrap", "tests"}
 
 
-def test_a_program_is_hashed_with_all_that_it_reaches() -> None:
-    found = names(ROOT, "pipeline.pipeline")
+def test_files_of_the_real_pipeline() -> None:
+    found = names(PROJECT_ROOT, "pipeline.pipeline")
     assert {"pipeline/config.py", "schema/errors.py", "components/__init__.py"} <= found
     assert "tests/__init__.py" not in found

@@ -1,4 +1,4 @@
-"""The curated schema: what it asks of training data and of requests, and how Transform reads it."""
+"""Tests of the curated schema, and of how Transform reads it."""
 
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
@@ -37,8 +37,8 @@ def test_the_file_is_in_canonical_form() -> None:
     assert all(line.startswith("#") for line in HEADER.splitlines() if line)
 
 
-def test_what_is_required() -> None:
-    assert {name for name, one in FEATURES.items() if one.value_count.min == 1} == REQUIRED
+def test_required_features() -> None:
+    assert {name for name, feature in FEATURES.items() if feature.value_count.min == 1} == REQUIRED
     assert all(FEATURES[name].presence.min_fraction == 1.0 for name in REQUIRED)
     assert all(feature.value_count.max == 1 for feature in SCHEMA.feature)
 
@@ -51,7 +51,7 @@ def test_transform_reads_every_feature_as_sparse() -> None:
     assert spec == {name: tf.io.VarLenFeature(kind) for name, kind in kinds.items()}
 
 
-def test_what_is_compared() -> None:
+def test_limits_of_skew_and_drift() -> None:
     limits: dict[str, list[float]] = {}
     for name, feature in FEATURES.items():
         for comparator in (feature.skew_comparator, feature.drift_comparator):
@@ -65,13 +65,13 @@ def test_what_is_compared() -> None:
     assert limits == {raw.GENRES_FIELD: [0.1, 0.08], **{name: [0.2, 0.15] for name in raw.NUMBERS}}
 
 
-def test_requests_lack_what_only_training_knows() -> None:
+def test_requests_need_no_features_of_training() -> None:
     rows = movies(50)
     for name in (raw.GENRES_FIELD, raw.TCONST, raw.SPLIT_KEY):
         rows = without(rows, name)
     requests = statistics(rows)
 
-    served = tfdv.validate_statistics(requests, SCHEMA, environment="SERVING")
-    assert dict(served.anomaly_info) == {}
-    trained = tfdv.validate_statistics(requests, SCHEMA, environment="TRAINING")
-    assert sorted(trained.anomaly_info) == ["genres", "split_key", "tconst"]
+    serving = tfdv.validate_statistics(requests, SCHEMA, environment="SERVING")
+    assert dict(serving.anomaly_info) == {}
+    training = tfdv.validate_statistics(requests, SCHEMA, environment="TRAINING")
+    assert sorted(training.anomaly_info) == ["genres", "split_key", "tconst"]

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from cli.serve import web_options
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import MODEL_NAME, SERVING_DIRECTORY
 from serving import launch
 from serving.server import config
 
@@ -32,7 +32,7 @@ def test_the_compose_file_mounts_and_names_what_is_there() -> None:
     assert set(services) == {"tensorflow-serving", "web", "prometheus"}
     server = services["tensorflow-serving"]
     models, *files = server["volumes"]
-    pushed = f"${{SERVING_DIRECTORY:-../output/{SERVING_FOLDER}/{MODEL_NAME}}}"
+    pushed = f"${{SERVING_DIRECTORY:-../output/{SERVING_DIRECTORY}/{MODEL_NAME}}}"
     assert models == f"{pushed}:/models/{MODEL_NAME}:ro"
     folders = {}
     for mount in files:
@@ -66,4 +66,4 @@ def test_the_documents_ask_the_model_by_its_name() -> None:
     text = "\n".join(path.read_text() for path in documents)
     assert f"/v1/models/{MODEL_NAME}:predict" in text
     assert f'"name": "{MODEL_NAME}"' in text
-    assert f'Path("output/{SERVING_FOLDER}/{MODEL_NAME}")' in text
+    assert f'Path("output/{SERVING_DIRECTORY}/{MODEL_NAME}")' in text

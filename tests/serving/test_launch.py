@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.app import main
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import MODEL_NAME, SERVING_DIRECTORY
 from serving import launch
 from tests.data.tiny_model import save_tiny_model
 
@@ -21,7 +21,7 @@ from tests.data.tiny_model import save_tiny_model
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("output")
-    save_tiny_model(output / SERVING_FOLDER / MODEL_NAME / "1")
+    save_tiny_model(output / SERVING_DIRECTORY / MODEL_NAME / "1")
     return output
 
 
@@ -59,7 +59,7 @@ def test_the_first_that_is_there_is_chosen(path: Path) -> None:
 
 
 def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = tmp_path / SERVING_FOLDER / MODEL_NAME
+    base = tmp_path / SERVING_DIRECTORY / MODEL_NAME
     (base / ".staging").mkdir(parents=True)
     assert main(["serve", "--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
@@ -79,7 +79,7 @@ def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_log_that_cannot_be_written(
     output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / SERVING_FOLDER).symlink_to(output / SERVING_FOLDER)
+    (tmp_path / SERVING_DIRECTORY).symlink_to(output / SERVING_DIRECTORY)
     (tmp_path / "logs").touch()
     options = zip(("--port", "--rest-api-port", "--web-port"), map(str, ports()), strict=True)
     flags = [part for pair in options for part in pair]

@@ -20,7 +20,7 @@ import tensorflow as tf
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from schema.files import replacing
+from schema.files import atomic_write
 from schema.fingerprint import fingerprint
 from schema.genres import NUM_GENRES
 from trainer import precision
@@ -99,7 +99,7 @@ def load_or_fine_tune(rows: Rows, hparams: HParams, directory: Path | None) -> F
     started = time.monotonic()
     weights, vectors = fine_tune(rows, hparams)
     directory.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as part:
+    with atomic_write(file) as part:
         save_file(dict(weights), part, {DURATION_KEY: f"{time.monotonic() - started:.1f}"})
     for older in {*directory.glob("finetuned-*.safetensors")} - {file}:
         older.unlink()

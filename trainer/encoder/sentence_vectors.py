@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from schema.files import replacing
+from schema.files import atomic_write
 from schema.fingerprint import fingerprint
 from trainer import precision
 from trainer.encoder.pretrained import ENCODERS
@@ -117,7 +117,7 @@ class SentenceVectorStore:
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(self._file) as part, part.open("wb") as file:
+        with atomic_write(self._file) as part, part.open("wb") as file:
             np.savez(
                 file,
                 keys=np.array([np.frombuffer(key, np.uint8) for key in self._vectors]),

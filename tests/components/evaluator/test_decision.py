@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.evaluator.decision import GateConfig, Scores, judge
-from schema.config import dotted, mistake
+from schema.config import setting_name, validation_message
 from schema.genres import GENRES
 from schema.verdict import GenreScores, Judgement, Verdict
 
@@ -210,7 +210,7 @@ def test_settings_that_cannot_work_are_refused(values: dict[str, object], messag
     with pytest.raises(ValidationError) as caught:
         GateConfig.model_validate(values)
     [error] = caught.value.errors()
-    assert mistake(error, dotted(error["loc"])) == message
+    assert validation_message(error, setting_name(error["loc"])) == message
 
 
 def test_equal_settings_give_equal_json() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from schema.fingerprint import sources
+from schema.fingerprint import source_files
 from trainer.encoder import sentence, sentence_vectors
 from trainer.encoder.pretrained import MINILM
 from trainer.encoder.sentence_vectors import SentenceVectorStore
@@ -60,7 +60,7 @@ def test_an_edit_of_the_code_invalidates_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The epsilon of an encoder, for example, is not in the module of the layer."""
-    files = sources("trainer.encoder.sentence")
+    files = source_files("trainer.encoder.sentence")
     assert {file.name for file in files} >= {
         "sentence.py",
         "pretrained.py",

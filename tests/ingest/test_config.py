@@ -1,4 +1,4 @@
-"""The settings of a build and what is refused, in a user's words."""
+"""Tests of the configuration of ingest and of the messages on invalid values."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.config import IngestConfig
-from schema.config import dotted, mistake
+from schema.config import setting_name, validation_message
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ from schema.config import dotted, mistake
         ({"threads": None}, "threads should be a whole number. Received: nothing"),
     ],
 )
-def test_what_no_build_could_honour_is_refused(values: dict[str, object], message: str) -> None:
+def test_an_invalid_value_is_rejected(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         IngestConfig.model_validate(values)
     [error] = caught.value.errors()
-    assert mistake(error, dotted(error["loc"])) == message
+    assert validation_message(error, setting_name(error["loc"])) == message
 
 
-def test_the_settings_that_shape_rows_are_plain_values() -> None:
-    settings = IngestConfig(title_types=("tvMovie", "movie"), plots=Path("mine.csv"), threads=3)
-    assert settings.that_shape_rows() == {
+def test_output_settings() -> None:
+    config = IngestConfig(title_types=("tvMovie", "movie"), plots=Path("mine.csv"), threads=3)
+    assert config.output_settings() == {
         "title_types": ["movie", "tvMovie"],
         "include_adult": False,
         "rows_per_shard": 25_000,

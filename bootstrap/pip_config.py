@@ -1,4 +1,4 @@
-"""Hands pip's settings for the package index on to uv, which does not read them."""
+"""Pass pip's settings for the package index to uv, which does not read them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SYSTEM_CERTIFICATES = (
 )
 
 
-def pip_files(environ: Mapping[str, str]) -> list[Path]:
-    """Lists the places of pip's configuration files, in the order in which later ones win."""
+def pip_config_files(environ: Mapping[str, str]) -> list[Path]:
+    """Return the paths of pip's configuration files; later files take precedence."""
     home = Path(environ.get("HOME") or "/nonexistent")
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     files = [
@@ -34,17 +34,21 @@ def pip_files(environ: Mapping[str, str]) -> list[Path]:
         config / "pip/pip.conf",
         home / "Library/Application Support/pip/pip.conf",
     ]
-    named = environ.get("PIP_CONFIG_FILE", "")
-    if named == os.devnull:
+    custom = environ.get("PIP_CONFIG_FILE", "")
+    if custom == os.devnull:
         return []
-    return [*files, Path(named)] if named else files
+    return [*files, Path(custom)] if custom else files
 
 
 def pip_settings(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str, str]:
-    """Collects what pip is told of indexes and certificates by its files and by the environment.
+    """Return pip's settings for indexes and certificates.
+
+    Args:
+        environ: Environment variables; they take precedence over files.
+        files: Configuration files of pip; later files take precedence.
 
     Returns:
-        Values by option name, such as `index-url`; several values are parted by white space.
+        Values by option name, such as `index-url`. Several values are separated by whitespace.
     """
     found: dict[str, str] = {}
     for path in files:
@@ -62,39 +66,39 @@ def pip_settings(environ: Mapping[str, str], files: Iterable[Path]) -> dict[str,
     return found
 
 
-def uv_files(environ: Mapping[str, str]) -> list[Path]:
-    """Lists the places of uv's own configuration."""
+def uv_config_files(environ: Mapping[str, str]) -> list[Path]:
+    """Return the paths of uv's configuration files."""
     home = Path(environ.get("HOME") or "/nonexistent")
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    named = [Path(environ["UV_CONFIG_FILE"])] if environ.get("UV_CONFIG_FILE") else []
-    return [*named, config / "uv/uv.toml", Path("/etc/uv/uv.toml"), Path("/etc/xdg/uv/uv.toml")]
+    custom = [Path(environ["UV_CONFIG_FILE"])] if environ.get("UV_CONFIG_FILE") else []
+    return [*custom, config / "uv/uv.toml", Path("/etc/uv/uv.toml"), Path("/etc/xdg/uv/uv.toml")]
 
 
 def uv_variables(
     environ: Mapping[str, str],
     settings: Mapping[str, str],
-    has_uv_files: bool,
+    has_uv_config: bool,
     has_certificates: bool,
 ) -> dict[str, str]:
-    """Gives the variables that make uv use the index and certificates that pip would use.
+    """Return the variables that make uv use pip's indexes and certificates.
 
     Args:
-        environ: the environment variables; what they already tell uv is left alone.
-        settings: what `pip_settings` found.
-        has_uv_files: whether uv has a configuration of its own, which then decides on the index.
-        has_certificates: whether the system has a store of certificates.
+        environ: Environment variables. Variables that already configure uv are not replaced.
+        settings: Settings of pip (see `pip_settings`).
+        has_uv_config: Whether uv has a configuration file, which then determines the index.
+        has_certificates: Whether the system has a certificate store.
     """
     added: dict[str, str] = {}
-    if not has_uv_files and not any(environ.get(name) for name in _UV_INDEX_VARIABLES):
+    if not has_uv_config and not any(environ.get(name) for name in _UV_INDEX_VARIABLES):
         if "index-url" in settings:
             added["UV_DEFAULT_INDEX"] = settings["index-url"]
         if "extra-index-url" in settings:
             added["UV_INDEX"] = " ".join(settings["extra-index-url"].split())
-            # As pip does: all indexes are one. The lock file's hashes keep a stranger's package
-            # out.
+            # pip also searches all indexes together. The hashes in the lock file prevent the
+            # installation of other packages of the same name.
             added["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-        named = settings.get("find-links", "").split()
-        links = [link for link in named if "://" in link or Path(link).is_dir()]
+        values = settings.get("find-links", "").split()
+        links = [link for link in values if "://" in link or Path(link).is_dir()]
         if links and not environ.get("UV_FIND_LINKS"):
             added["UV_FIND_LINKS"] = ",".join(links)
         if "trusted-host" in settings and not environ.get("UV_INSECURE_HOST"):
@@ -107,8 +111,8 @@ def uv_variables(
 
 
 def with_uv_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Adds to the environment variables what `uv_variables` finds on this machine."""
-    settings = pip_settings(environ, pip_files(environ))
-    has_uv_files = any(path.is_file() for path in uv_files(environ))
+    """Return the environment variables with those of `uv_variables` for this machine."""
+    settings = pip_settings(environ, pip_config_files(environ))
+    has_uv_config = any(path.is_file() for path in uv_config_files(environ))
     has_certificates = any(Path(path).is_file() for path in _SYSTEM_CERTIFICATES)
-    return {**environ, **uv_variables(environ, settings, has_uv_files, has_certificates)}
+    return {**environ, **uv_variables(environ, settings, has_uv_config, has_certificates)}

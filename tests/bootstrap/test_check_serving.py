@@ -1,4 +1,4 @@
-"""The program that serves from the wheel, on the model and the packages of this checkout."""
+"""Test of the script that serves a model, run on the packages of this checkout."""
 
 import subprocess
 import sys
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from schema.names import MODEL_NAME, SERVING_FOLDER
+from schema.names import MODEL_NAME, SERVING_DIRECTORY
 from tests.data.tiny_model import save_tiny_model
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_it_serves_and_asks(tmp_path: Path) -> None:
-    script = ROOT / "bootstrap" / "inside_serving.py"
+def test_the_script_serves_a_model(tmp_path: Path) -> None:
+    script = ROOT / "bootstrap" / "check_serving.py"
     command = [sys.executable, script, tmp_path]
 
     def run() -> subprocess.CompletedProcess[str]:
@@ -28,8 +28,8 @@ def test_it_serves_and_asks(tmp_path: Path) -> None:
         )
 
     assert run().returncode != 0
-    save_tiny_model(tmp_path / SERVING_FOLDER / MODEL_NAME / "1")
-    done = run()
-    assert done.returncode == 0, done.stderr
-    assert "starting the embedded server" in done.stdout
-    assert "Genre(name=" in done.stdout
+    save_tiny_model(tmp_path / SERVING_DIRECTORY / MODEL_NAME / "1")
+    completed = run()
+    assert completed.returncode == 0, completed.stderr
+    assert "starting the embedded server" in completed.stdout
+    assert "Genre(name=" in completed.stdout

@@ -1,4 +1,4 @@
-"""Running other programs, with a log that a user can be pointed to."""
+"""Run other programs and log their output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_DROPPED = (
+_REDIRECTING_VARIABLES = (
     "CONDA_PREFIX",
     "LD_LIBRARY_PATH",
     "MAKEFLAGS",
@@ -28,59 +28,67 @@ _DROPPED = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
 )
-"""Variables that would send what is installed, or what is imported, somewhere else than the
-environment."""
+"""Variables that would redirect installations or imports to another environment."""
 
 
 class SetupError(Exception):
-    """What stopped the set-up; the message is complete in itself and says what to do."""
+    """Error of the set-up. The message says what is wrong and how to correct it."""
 
 
 def clean_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Gives the environment variables for the programs that the set-up starts.
+    """Return environment variables for the programs that the set-up starts.
 
-    They are those of this process or the given ones, without those that redirect Python, pip or uv.
-    Index, certificate and proxy settings stay.
+    Variables that redirect Python, pip or uv are removed. Settings of indexes, certificates and
+    proxies are kept.
+
+    Args:
+        environ: Environment variables; by default those of this process.
     """
-    given = os.environ if environ is None else environ
+    variables = os.environ if environ is None else environ
     return {
-        **{name: value for name, value in given.items() if name not in _DROPPED},
+        **{name: value for name, value in variables.items() if name not in _REDIRECTING_VARIABLES},
         "PIP_USER": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
     }
 
 
-def output_of(
-    argv: Sequence[str | Path], environ: Mapping[str, str] | None = None, seconds: float = 60
+def command_output(
+    argv: Sequence[str | Path], environ: Mapping[str, str] | None = None, timeout: float = 60
 ) -> str:
-    """Gives what a short command prints, stripped; empty if it fails or does not exist."""
+    """Return the output of a command, stripped; empty if it fails or does not exist.
+
+    Args:
+        argv: Program and its arguments.
+        environ: Environment variables; by default those of this process.
+        timeout: Float, in seconds. Time allowed for the command; 60 by default.
+    """
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             argv,
             env=environ,
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=timeout,
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return completed.stdout.strip() if completed.returncode == 0 else ""
 
 
 class Log:
-    """A file for everything, and a few plain lines on the terminal for the user."""
+    """Log file, and lines of progress on the terminal."""
 
     def __init__(self, path: Path) -> None:
-        """Starts the log file anew; its folder is made."""
+        """Create the log file, or empty it."""
         self.path = path
         self._start = time.monotonic()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
 
-    def say(self, text: str) -> None:
-        """Prints a line of progress, with the seconds since the start, and writes it to the log."""
+    def progress(self, text: str) -> None:
+        """Print a line with the seconds since the start, and write it to the log."""
         line = f"[{time.monotonic() - self._start:4.0f} s] {text}"
         print(line, flush=True)
         self._write(line)
@@ -88,20 +96,20 @@ class Log:
     def run(
         self,
         argv: Sequence[str | Path],
-        what: str,
+        description: str,
         environ: Mapping[str, str],
         cwd: Path | None = None,
     ) -> None:
-        """Runs a program; its output goes to the log alone.
+        """Run a program and write its output to the log.
 
         Args:
-            argv: the program and its arguments.
-            what: what the program does, as a noun, for the error message.
-            environ: its environment variables.
-            cwd: its working directory.
+            argv: Program and its arguments.
+            description: What the program does, such as "downloading uv", for error messages.
+            environ: Environment variables of the program.
+            cwd: Working directory of the program.
 
         Raises:
-            SetupError: the program could not be started or failed.
+            SetupError: The program could not be started or failed.
         """
         self._write("+ " + " ".join(str(part) for part in argv))
         try:
@@ -111,14 +119,14 @@ class Log:
                     argv, env=environ, cwd=cwd, stdout=log, stderr=log, stdin=subprocess.DEVNULL
                 ).returncode
         except OSError as error:
-            raise SetupError(f"{what} could not be started: {error}") from error
+            raise SetupError(f"{description} could not be started: {error}") from error
         if status != 0:
             with self.path.open("rb") as log:
                 log.seek(begin)
                 lines = log.read().decode("utf-8", "replace").splitlines()
             last = "\n".join(f"    {line}" for line in lines[-12:])
             raise SetupError(
-                f"{what} failed with status {status}:\n{last}\nThe whole log: {self.path}"
+                f"{description} failed with status {status}:\n{last}\nSee the log: {self.path}"
             )
 
     def _write(self, line: str) -> None:

@@ -1,7 +1,7 @@
-"""Run by the interpreter of a clean environment: does the installed package serve a model?
+"""Check that the installed package can serve a model.
 
-Argument: the output directory of a run. Starts `ordained serve` as a user does, asks for a
-prediction over REST and for the web page, and stops it.
+Run by the interpreter of a clean environment. Argument: output directory of a run. The script
+starts `ordained serve`, requests a prediction over REST and the web page, and stops the server.
 """
 
 import signal
@@ -14,11 +14,11 @@ import httpx
 from serving.client import predict
 
 with (
-    socket.create_server(("127.0.0.1", 0)) as one,
-    socket.create_server(("127.0.0.1", 0)) as two,
-    socket.create_server(("127.0.0.1", 0)) as three,
+    socket.create_server(("127.0.0.1", 0)) as grpc,
+    socket.create_server(("127.0.0.1", 0)) as rest,
+    socket.create_server(("127.0.0.1", 0)) as web,
 ):
-    ports = [str(free.getsockname()[1]) for free in (one, two, three)]
+    ports = [str(listener.getsockname()[1]) for listener in (grpc, rest, web)]
 options = zip(("--port", "--rest-api-port", "--web-port"), ports, strict=True)
 command = [sys.executable, "-m", "cli", "serve", "--server", "embedded", "--output", sys.argv[1]]
 with subprocess.Popen(
@@ -31,11 +31,11 @@ with subprocess.Popen(
                 break
         [prediction] = predict([{"title": "The Long Ford"}], f"http://127.0.0.1:{ports[1]}")
         print(prediction.ranked[0])
-        # The page is a process of its own, which may come later: wait up to a minute for it.
+        # The web page is another process, which may start later: wait up to a minute for it.
         with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
             client.get(f"http://127.0.0.1:{ports[2]}/api/status", timeout=60).raise_for_status()
     finally:
-        # It ends the server and the web page, which would outlive it if it were killed.
+        # On SIGINT, `serving.launch` stops the server and the web page. SIGKILL would leave them.
         server.send_signal(signal.SIGINT)
         status = server.wait(60)
 if status:
