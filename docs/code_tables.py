@@ -32,12 +32,12 @@ class FingerprintList(generated_markdown.GeneratedMarkdown):
 
     def lines(self) -> list[str]:
         """Return the lines of a nested list: sets of nodes, and under each the files."""
-        from schema.fingerprint import ROOT, sources
+        from schema.fingerprint import PROJECT_ROOT, source_files
 
-        names_by_node = fingerprinted_nodes(ROOT / "pipeline" / "pipeline.py")
+        names_by_node = fingerprinted_nodes(PROJECT_ROOT / "pipeline" / "pipeline.py")
         nodes_by_file: dict[Path, list[str]] = defaultdict(list)
         for node, names in names_by_node.items():
-            for file in sources(*names):
+            for file in source_files(*names):
                 nodes_by_file[file].append(node)
         files_by_nodes: dict[tuple[str, ...], set[Path]] = defaultdict(set)
         for file, nodes in nodes_by_file.items():
@@ -48,7 +48,7 @@ class FingerprintList(generated_markdown.GeneratedMarkdown):
         for nodes, files in sorted(files_by_nodes.items(), key=lambda item: len(item[0])):
             every = len(nodes) == len(names_by_node)
             lines += ["- all nodes with a fingerprint" if every else f"- {', '.join(nodes)}"]
-            lines += [f"  - {line}" for line in _by_directory(files, ROOT)]
+            lines += [f"  - {line}" for line in _by_directory(files, PROJECT_ROOT)]
         return lines
 
 
@@ -86,14 +86,14 @@ def fingerprinted_nodes(pipeline: Path) -> dict[str, tuple[str, ...]]:
 
 def _by_directory(files: set[Path], root: Path) -> list[str]:
     """Return one line per directory: its name alone if all of its files are among `files`."""
-    from schema.fingerprint import SUFFIXES
+    from schema.fingerprint import SOURCE_SUFFIXES
 
     lines = []
     for directory in sorted({file.parent for file in files}):
         whole = {
             path
             for path in directory.iterdir()
-            if path.suffix in SUFFIXES and path.name != "__init__.py"
+            if path.suffix in SOURCE_SUFFIXES and path.name != "__init__.py"
         }
         here = files & whole
         names = "" if here == whole else ": " + ", ".join(f"`{file.name}`" for file in sorted(here))

@@ -15,7 +15,7 @@ import typer
 import ingest
 from cli.app import app
 from pipeline import config
-from schema.fingerprint import PACKAGES, sources
+from schema.fingerprint import PACKAGES, source_files
 from schema.genres import GENRES
 from tests.docs.documents import (
     GUIDES,
@@ -180,7 +180,7 @@ def literals(module: str) -> set[str]:
     They are its strings and identifiers, in the spellings `--two-words` and `--two_words`.
     """
     names: set[str] = set()
-    for file in sources(module):
+    for file in source_files(module):
         for node in ast.walk(parsed(file)) if file.suffix == ".py" else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 names.add(node.value.removeprefix("--"))

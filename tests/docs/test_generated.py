@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from schema.errors import ExitStatus
-from schema.fingerprint import ROOT, sources
+from schema.fingerprint import PROJECT_ROOT, source_files
 from schema.names import Node
 from tests.docs.documents import PROJECT
 
@@ -43,11 +43,11 @@ def test_every_file_of_a_fingerprint_is_listed(code_tables: ModuleType) -> None:
     listed: set[Path] = set()
     for line in code_tables.FingerprintList.lines(None):
         if match := re.fullmatch(r"  - `([\w/]+)/`(?:: (.*))?", line):
-            directory = ROOT / match[1]
+            directory = PROJECT_ROOT / match[1]
             names = re.findall("`(.+?)`", match[2]) if match[2] else []
             listed |= {directory / name for name in names} or set(directory.iterdir())
     found = code_tables.fingerprinted_nodes(PROJECT / "pipeline" / "pipeline.py")
-    files = {file for names in found.values() for file in sources(*names)}
+    files = {file for names in found.values() for file in source_files(*names)}
     assert {file for file in files if file.name != "__init__.py"} <= listed
 
 
