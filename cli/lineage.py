@@ -52,21 +52,21 @@ def _print(found: Mapping[str, Any]) -> None:
             console.print(line, soft_wrap=not console.is_terminal)
 
     console.print("Served model", style="bold")
-    recipe = found["recipe"]
+    lineage = found["lineage"]
     if found["version"] is None:
         print_lines("  none: no version has been pushed")
-    elif recipe is None:
+    elif lineage is None:
         print_lines(f"  {found['folder']}", "  ML Metadata has no record of this version")
     else:
-        data = recipe["data"]
+        data = lineage["data"]
         print_lines(
             f"  version   {found['version']} in {found['folder']}",
-            f"  trained   {recipe['made']:%Y-%m-%d %H:%M:%S} UTC, in the run {recipe['run']}",
-            f"  model     {recipe['model']}",
-            f"  data      {data.get('folder', '')}, span {data.get('span', '')}",
-            f"            {data.get('fingerprint', '')}",
-            f"  schema    {recipe['schema']}",
-            *(f"  code      {node} {digest}" for node, digest in recipe["code"].items()),
+            f"  trained   {lineage['trained']:%Y-%m-%d %H:%M:%S} UTC, in the run {lineage['run']}",
+            f"  model     {lineage['model']}",
+            f"  data      {data.get('directory', '')}, span {data.get('span', '')}",
+            f"            {data.get('checksum', '')}",
+            f"  schema    {lineage['schema']}",
+            *(f"  code      {node} {digest}" for node, digest in lineage["code"].items()),
             "  hparams   "
             + ", ".join(f"{name} {value}" for name, value in found["hparams"].items()),
         )

@@ -1,4 +1,4 @@
-"""Reads examples out of an Examples artifact, for the components that look at rows themselves."""
+"""Read examples from an Examples artifact into arrays."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,72 +14,74 @@ from schema import features as raw
 from schema.names import EXAMPLES_COMPRESSION
 
 _BATCH_SIZE: Final = 4096
+"""Number of examples that are read at once."""
 
-_TYPES: Final = (
+_FEATURE_TYPES: Final = (
     dict.fromkeys(raw.CSV_COLUMNS, tf.string)
     | dict.fromkeys(raw.NUMBERS, tf.int64)
     | {raw.RATING: tf.float32}
 )
-"""Of raw features in examples, by name."""
+"""Types of raw features in examples, by name."""
 
 
-def files(examples: types.Artifact, split: str) -> list[str]:
-    """Paths of the TFRecord files of one split, in order.
+def split_files(examples: types.Artifact, split: str) -> list[str]:
+    """Return the sorted paths of the TFRecord files of one split.
 
     Raises:
-        ValueError: the artifact has no such split.
+        ValueError: The artifact has no such split.
     """
-    folder = Path(artifact_utils.get_split_uri([examples], split))
-    return sorted(str(path) for path in folder.iterdir())
+    directory = Path(artifact_utils.get_split_uri([examples], split))
+    return sorted(str(path) for path in directory.iterdir())
 
 
-def serialized(examples: types.Artifact, split: str) -> tf.data.Dataset:
-    """The serialized examples of one split, in the order of the files: string scalars."""
-    return tf.data.TFRecordDataset(files(examples, split), compression_type=EXAMPLES_COMPRESSION)
+def serialized_examples(examples: types.Artifact, split: str) -> tf.data.Dataset:
+    """Return a dataset of string scalars: the serialized examples of one split, in file order."""
+    files = split_files(examples, split)
+    return tf.data.TFRecordDataset(files, compression_type=EXAMPLES_COMPRESSION)
 
 
-def columns(
+def read_columns(
     examples: types.Artifact, split: str, names: Sequence[str]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Raw features of one split as columns, in the order of the files.
+    """Read raw features of one split as columns, in file order.
 
     Args:
-        examples: raw examples, as CsvExampleGen writes them.
-        split: name of the split.
-        names: names of raw features, from `schema.features.CSV_COLUMNS`.
+        examples: Raw examples, as CsvExampleGen writes them.
+        split: Name of the split.
+        names: Names of raw features, from `schema.features.CSV_COLUMNS`.
 
     Returns:
-        For each name an array [rows]: `str` objects, empty where missing; for numbers float32, NaN
-        where missing.
+        Arrays [examples] by name: float32 for numbers, NaN where missing; otherwise objects of type
+        `str`, empty where missing.
     """
-    spec = {name: tf.io.RaggedFeature(_TYPES[name]) for name in names}
-    parsed = _parsed(examples, split, spec)
-    found: dict[str, npt.NDArray[Any]] = {}
+    spec = {name: tf.io.RaggedFeature(_FEATURE_TYPES[name]) for name in names}
+    parsed = _parse(examples, split, spec)
+    columns: dict[str, npt.NDArray[Any]] = {}
     for name in names:
-        filled = parsed[name].row_lengths().numpy() > 0
+        present = parsed[name].row_lengths().numpy() > 0
         values = parsed[name].flat_values.numpy()
         if name in raw.NUMBERS:
-            found[name] = np.full(len(filled), np.nan, np.float32)
+            columns[name] = np.full(len(present), np.nan, np.float32)
         else:
-            found[name] = np.full(len(filled), "", object)
+            columns[name] = np.full(len(present), "", object)
             values = [value.decode("utf-8", "replace") for value in values]
-        found[name][filled] = values
-    return found
+        columns[name][present] = values
+    return columns
 
 
-def id_lists(examples: types.Artifact, split: str, name: str) -> tf.RaggedTensor:
-    """One feature of transformed examples that is a list of ids.
+def read_id_lists(examples: types.Artifact, split: str, name: str) -> tf.RaggedTensor:
+    """Read a feature of transformed examples that is a list of ids.
 
     Returns:
-        int64 [rows, (ids)], in the order of the files.
+        int64 [examples, (ids)]. One list per example, in file order.
     """
-    return _parsed(examples, split, {name: tf.io.RaggedFeature(tf.int64)})[name]
+    return _parse(examples, split, {name: tf.io.RaggedFeature(tf.int64)})[name]
 
 
-def _parsed(
+def _parse(
     examples: types.Artifact, split: str, spec: dict[str, tf.io.RaggedFeature]
 ) -> dict[str, tf.RaggedTensor]:
-    """Features of all rows of a split, of which there may be none."""
-    batches = serialized(examples, split).batch(_BATCH_SIZE).as_numpy_iterator()
-    rows = np.concatenate([np.array([], object), *batches])
-    return tf.io.parse_example(tf.constant(rows, tf.string), spec)
+    """Parse all examples of a split, which may be empty."""
+    batches = serialized_examples(examples, split).batch(_BATCH_SIZE).as_numpy_iterator()
+    records = np.concatenate([np.array([], object), *batches])
+    return tf.io.parse_example(tf.constant(records, tf.string), spec)

@@ -1,4 +1,4 @@
-"""Choices among the artifacts of earlier runs that TFX's own strategies do not offer."""
+"""Resolver strategies that TFX does not offer, for choosing artifacts of earlier runs."""
 
 from ml_metadata import MetadataStore
 from tfx.components.evaluator import constants
@@ -6,69 +6,80 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types.artifact import Artifact
 
 Artifacts = dict[str, list[Artifact]]
+"""Artifacts by input key."""
 
 
-class LatestIfAny(ResolverStrategy):
-    """The latest artifact of each input, or none.
+class OptionalLatestArtifactStrategy(ResolverStrategy):
+    """Strategy that resolves each input to its latest artifact, or to none if there is none yet.
 
-    TFX's own LatestArtifactStrategy fails the run where there is no artifact yet.
+    TFX's own LatestArtifactStrategy fails the run if there is no artifact yet.
     """
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """Keep at most one artifact of each input, the one with the highest id."""
+        """Return the artifact with the highest id for each input that has any."""
         del store
         return {key: _latest(artifacts) for key, artifacts in input_dict.items()}
 
 
-class LastAcceptedStrategy(ResolverStrategy):
-    """Resolves `previous` to the statistics that the anomaly gate compares this run's with.
+class LastAcceptedStatisticsStrategy(ResolverStrategy):
+    """Strategy that resolves `previous` to the statistics that this run's are compared with.
 
-    Statistics that were themselves accepted last are compared with what they were compared with
-    then: a run on unchanged data has unchanged inputs, and so its nodes are taken from the cache.
+    Normally, these are the statistics that the AnomalyGate accepted last. If the statistics of this
+    run were themselves accepted last, the strategy chooses those that they were compared with at
+    that time. A run on unchanged data then has unchanged inputs and is taken from the cache.
     """
 
     def __init__(self, accept_drift: bool = False) -> None:
-        """If drift is accepted, compare with nothing: this run's data are the new reference."""
+        """Create the strategy.
+
+        Args:
+            accept_drift: Whether to resolve `previous` to nothing, which makes this run's data the
+                new reference.
+        """
         self._accept_drift = accept_drift
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """Choose from `previous`, all that were ever accepted, by the `statistics` of this run."""
+        """Choose one of `previous`, all accepted statistics, given this run's `statistics`."""
         del store
         accepted = input_dict["previous"]
-        chosen = [] if self._accept_drift else _latest(accepted)
-        current = {artifact.id for artifact in input_dict["statistics"]}
-        if chosen and chosen[0].statistics_id in current:
-            chosen = [one for one in accepted if one.id == chosen[0].previous_id]
-        return {**input_dict, "previous": chosen}
+        previous = [] if self._accept_drift else _latest(accepted)
+        current_ids = {artifact.id for artifact in input_dict["statistics"]}
+        if previous and previous[0].statistics_id in current_ids:
+            previous = [artifact for artifact in accepted if artifact.id == previous[0].previous_id]
+        return {**input_dict, "previous": previous}
 
 
-class LastOtherBlessedModel(ResolverStrategy):
-    """Resolves `model` to the latest blessed model other than the candidate.
+class LatestOtherBlessedModelStrategy(ResolverStrategy):
+    """Strategy that resolves `model` to the latest blessed model other than the candidate.
 
-    TFX's own LatestBlessedModelStrategy hands a model that was blessed in the run before to the
-    next run as the one to be compared with itself: the comparison would say nothing, and a run in
-    which nothing has changed would miss the cache.
+    TFX's own LatestBlessedModelStrategy compares a model that was blessed in the previous run with
+    itself if the next run does not change it. Such a comparison says nothing, and it makes a run in
+    which nothing changed miss the cache.
     """
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """Choose from all of `model` and `model_blessing`, but for `candidate`."""
+        """Choose one of `model` and of `model_blessing`, other than those of `candidate`."""
         del store
-        candidates = {artifact.id for artifact in input_dict["candidate"]}
+        candidate_ids = {artifact.id for artifact in input_dict["candidate"]}
         blessings: dict[int, list[Artifact]] = {}
-        for one in input_dict["model_blessing"]:
-            blessed = one.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+        for blessing in input_dict["model_blessing"]:
+            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
             if blessed == constants.BLESSED_VALUE:
-                model = one.get_int_custom_property(
+                model_id = blessing.get_int_custom_property(
                     constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
                 )
-                blessings.setdefault(model, []).append(one)
-        chosen = _latest(
-            [one for one in input_dict["model"] if one.id in blessings and one.id not in candidates]
+                blessings.setdefault(model_id, []).append(blessing)
+        models = _latest(
+            [
+                model
+                for model in input_dict["model"]
+                if model.id in blessings and model.id not in candidate_ids
+            ]
         )
-        blessing = _latest(blessings[chosen[0].id]) if chosen else []
-        return {**input_dict, "model": chosen, "model_blessing": blessing}
+        model_blessing = _latest(blessings[models[0].id]) if models else []
+        return {**input_dict, "model": models, "model_blessing": model_blessing}
 
 
 def _latest(artifacts: list[Artifact]) -> list[Artifact]:
-    """The artifact with the highest id, as a list; empty if there is none."""
-    return sorted(artifacts, key=lambda one: one.id)[-1:]
+    """Return a list with the artifact that has the highest id, or an empty list."""
+    return sorted(artifacts, key=lambda artifact: artifact.id)[-1:]

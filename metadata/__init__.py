@@ -1,38 +1,46 @@
-"""Reads ML Metadata: which executions made which artifacts, from what and with which parameters.
+"""Read ML Metadata: executions, artifacts, and the lineage of a model.
 
-Nothing here writes, and nothing here opens the files of an artifact.
+This package never writes to the database and never opens the files of an artifact.
 """
 
-from metadata.history import CACHED, COMPLETE, Artifact, Execution, History, flat, read
+from metadata.history import (
+    CACHED,
+    COMPLETE,
+    Artifact,
+    Execution,
+    History,
+    flatten_parameters,
+    read_history,
+)
 from metadata.lineage import (
-    CODE_PARAMETERS,
-    Change,
-    Recipe,
-    Timing,
-    changes,
-    differences,
-    pushed,
-    recipe,
-    timings,
+    CODE_FINGERPRINT_PARAMETERS,
+    Difference,
+    ModelLineage,
+    NodeTiming,
+    lineage_differences,
+    mapping_differences,
+    model_lineage,
+    node_timings,
+    pushed_model_id,
     trained_on_same_data,
 )
 
 __all__ = [
     "CACHED",
-    "CODE_PARAMETERS",
+    "CODE_FINGERPRINT_PARAMETERS",
     "COMPLETE",
     "Artifact",
-    "Change",
+    "Difference",
     "Execution",
     "History",
-    "Recipe",
-    "Timing",
-    "changes",
-    "differences",
-    "flat",
-    "pushed",
-    "read",
-    "recipe",
-    "timings",
+    "ModelLineage",
+    "NodeTiming",
+    "flatten_parameters",
+    "lineage_differences",
+    "mapping_differences",
+    "model_lineage",
+    "node_timings",
+    "pushed_model_id",
+    "read_history",
     "trained_on_same_data",
 ]

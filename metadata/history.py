@@ -1,4 +1,4 @@
-"""The one reader of ML Metadata: executions and artifacts as plain data."""
+"""Executions and artifacts of ML Metadata as plain data."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,17 +14,24 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from schema.errors import UserError
 
 COMPLETE: Final = "COMPLETE"
-"""State of an execution that made its outputs."""
+"""State of an execution that produced its outputs."""
 CACHED: Final = "CACHED"
-"""State of an execution that took its outputs from an earlier one."""
+"""State of an execution that took its outputs from the cache."""
 
-_INPUT: Final = (mlmd.Event.INPUT, mlmd.Event.INTERNAL_INPUT)
-_OUTPUT: Final = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
+_INPUT_EVENTS: Final = (mlmd.Event.INPUT, mlmd.Event.INTERNAL_INPUT)
+_OUTPUT_EVENTS: Final = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact: its type, such as `Model`, its folder, and what was recorded with it."""
+    """Artifact in ML Metadata.
+
+    Attributes:
+        id: Id in ML Metadata.
+        type: Name of the artifact type, such as `Model`.
+        uri: Path of the artifact's directory.
+        properties: Properties and custom properties, by name.
+    """
 
     id: int
     type: str
@@ -34,18 +41,18 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution of a node.
+    """Execution of a node.
 
     Attributes:
-        id: its id; a later execution has a higher one.
-        node: id of the node; nodes that are no longer in the pipeline occur as well.
+        id: Id in ML Metadata. Later executions have higher ids.
+        node: Id of the node. The current pipeline may no longer have this node.
         state: `COMPLETE`, `CACHED`, or another name of `ml_metadata.proto.Execution.State`.
-        started: when it began, in UTC.
-        seconds: how long it took.
-        run: id of the pipeline run; later runs have later ids in the order of text.
-        parameters: its parameters, as `flat` names them.
-        inputs: ids of the artifacts that it read.
-        outputs: the output keys of the artifacts that it gave, by artifact id.
+        started: Start time, in UTC.
+        seconds: Duration in seconds.
+        run: Id of the pipeline run. Ids of later runs sort after those of earlier runs.
+        parameters: Parameters, with the names that `flatten_parameters` gives them.
+        inputs: Ids of the input artifacts.
+        outputs: Output keys, by id of the output artifact.
     """
 
     id: int
@@ -61,94 +68,102 @@ class Execution:
 
 @dataclass(frozen=True)
 class History:
-    """Executions, the oldest first, and artifacts by id."""
+    """Executions in ascending order of their ids, and artifacts by id."""
 
     executions: tuple[Execution, ...]
     artifacts: Mapping[int, Artifact]
 
-    def maker(self, artifact: int) -> Execution | None:
-        """The execution that made an artifact; None if none is recorded."""
-        return self._makers.get(artifact)
+    def producer(self, artifact_id: int) -> Execution | None:
+        """Return the execution that produced an artifact, or None if none is recorded."""
+        return self._producers.get(artifact_id)
 
-    def behind(self, artifact: int) -> list[Execution]:
-        """All executions that led to an artifact, the oldest first."""
-        found: dict[int, Execution] = {}
-        waiting = [artifact]
-        while waiting:
-            maker = self.maker(waiting.pop())
-            if maker is not None and maker.id not in found:
-                found[maker.id] = maker
-                waiting.extend(maker.inputs)
-        return [found[identity] for identity in sorted(found)]
+    def upstream_executions(self, artifact_id: int) -> list[Execution]:
+        """Return all executions that an artifact depends on, in ascending order of their ids."""
+        upstream: dict[int, Execution] = {}
+        pending = [artifact_id]
+        while pending:
+            execution = self.producer(pending.pop())
+            if execution is not None and execution.id not in upstream:
+                upstream[execution.id] = execution
+                pending.extend(execution.inputs)
+        return [upstream[execution_id] for execution_id in sorted(upstream)]
 
     def outputs(self, execution: Execution) -> dict[str, Artifact]:
-        """What an execution gave, by output key."""
-        return {key: self.artifacts[one] for one, key in execution.outputs.items()}
+        """Return the output artifacts of an execution, by output key."""
+        return {key: self.artifacts[artifact_id] for artifact_id, key in execution.outputs.items()}
 
     @property
     def newest_run(self) -> str:
         """Id of the newest pipeline run; empty if there is none."""
-        return max((one.run for one in self.executions), default="")
+        return max((execution.run for execution in self.executions), default="")
 
     @cached_property
-    def _makers(self) -> dict[int, Execution]:
+    def _producers(self) -> dict[int, Execution]:
         return {
-            artifact: one
-            for one in reversed(self.executions)
-            if one.state == COMPLETE
-            for artifact in one.outputs
+            artifact_id: execution
+            for execution in reversed(self.executions)
+            if execution.state == COMPLETE
+            for artifact_id in execution.outputs
         }
 
 
-def read(source: Path | mlmd.ConnectionConfig, execution: int | None = None) -> History:
-    """Read what ML Metadata holds.
+def read_history(source: Path | mlmd.ConnectionConfig, execution_id: int | None = None) -> History:
+    """Read executions and artifacts from ML Metadata.
 
     Args:
-        source: its SQLite database, which is then opened read-only, or any connection.
-        execution: id of the only execution to read, with its inputs and outputs; None reads all.
+        source: Path of an SQLite database, which is opened read-only, or the configuration of any
+            other connection.
+        execution_id: Id of the only execution to read, with its inputs and outputs; None reads all
+            executions.
 
     Raises:
-        UserError: there is no such database.
+        UserError: The database does not exist.
     """
     store = MetadataStore(_read_only(source) if isinstance(source, Path) else source)
-    ids = None if execution is None else [execution]
-    recorded = store.get_executions() if ids is None else store.get_executions_by_id(ids)
-    events: dict[int, list[mlmd.Event]] = {one.id: [] for one in recorded}
-    named = set()
+    ids = None if execution_id is None else [execution_id]
+    executions = store.get_executions() if ids is None else store.get_executions_by_id(ids)
+    events: dict[int, list[mlmd.Event]] = {execution.id: [] for execution in executions}
+    artifact_ids = set()
     for event in store.get_events_by_execution_ids(list(events)) if events else []:
         events[event.execution_id].append(event)
-        named.add(event.artifact_id)
-    artifacts = store.get_artifacts() if ids is None else store.get_artifacts_by_id(list(named))
-    recorded.sort(key=lambda one: one.id)
+        artifact_ids.add(event.artifact_id)
+    artifacts = (
+        store.get_artifacts() if ids is None else store.get_artifacts_by_id(list(artifact_ids))
+    )
+    executions.sort(key=lambda execution: execution.id)
     return History(
-        tuple(_execution(store, one, events[one.id]) for one in recorded),
+        tuple(_execution(store, execution, events[execution.id]) for execution in executions),
         {
-            one.id: Artifact(
-                one.id, one.type, one.uri, _values(one.properties) | _values(one.custom_properties)
+            artifact.id: Artifact(
+                artifact.id,
+                artifact.type,
+                artifact.uri,
+                _values(artifact.properties) | _values(artifact.custom_properties),
             )
-            for one in artifacts
+            for artifact in artifacts
         },
     )
 
 
-def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters, with what JSON texts hold as parameters of their own, such as `hparams.epochs`.
+def flatten_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Flatten parameters that hold JSON objects, such as `hparams`, to names like `hparams.epochs`.
 
-    What TFX adds about the types of parameters is left out.
+    Parameters that TFX adds to describe types are left out.
     """
     named = {name: value for name, value in parameters.items() if not name.startswith("__")}
-    return dict(pair for name, value in named.items() for pair in _flat(name, _unpacked(value)))
+    return dict(pair for name, value in named.items() for pair in _flatten(name, _decode(value)))
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        for key, inside in value.items():
-            yield from _flat(key if name == "custom_config" else f"{name}.{key}", inside)
+        for key, item in value.items():
+            yield from _flatten(key if name == "custom_config" else f"{name}.{key}", item)
     else:
         yield name, value
 
 
-def _unpacked(value: Any) -> Any:
+def _decode(value: Any) -> Any:
+    """Return the object in a text that is a JSON object, and any other value unchanged."""
     try:
         return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
     except ValueError:
@@ -157,7 +172,7 @@ def _unpacked(value: Any) -> Any:
 
 def _read_only(database: Path) -> mlmd.ConnectionConfig:
     if not database.is_file():
-        raise UserError(f"{database} does not exist: run the pipeline first (`make run`)")
+        raise UserError(f"{database} does not exist. Run the pipeline first (`make run`)")
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(database)
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
@@ -165,23 +180,25 @@ def _read_only(database: Path) -> mlmd.ConnectionConfig:
 
 
 def _execution(
-    store: MetadataStore, recorded: mlmd.Execution, events: list[mlmd.Event]
+    store: MetadataStore, execution: mlmd.Execution, events: list[mlmd.Event]
 ) -> Execution:
-    contexts = {one.type: one.name for one in store.get_contexts_by_execution(recorded.id)}
-    began = recorded.create_time_since_epoch
+    contexts = {
+        context.type: context.name for context in store.get_contexts_by_execution(execution.id)
+    }
+    started = execution.create_time_since_epoch
     return Execution(
-        id=recorded.id,
+        id=execution.id,
         node=contexts.get("node", "").partition(".")[2],
-        state=mlmd.Execution.State.Name(recorded.last_known_state),
-        started=datetime.fromtimestamp(began / 1000, UTC),
-        seconds=(recorded.last_update_time_since_epoch - began) / 1000,
+        state=mlmd.Execution.State.Name(execution.last_known_state),
+        started=datetime.fromtimestamp(started / 1000, UTC),
+        seconds=(execution.last_update_time_since_epoch - started) / 1000,
         run=contexts.get("pipeline_run", ""),
-        parameters=flat(_values(recorded.custom_properties)),
-        inputs=frozenset(event.artifact_id for event in events if event.type in _INPUT),
+        parameters=flatten_parameters(_values(execution.custom_properties)),
+        inputs=frozenset(event.artifact_id for event in events if event.type in _INPUT_EVENTS),
         outputs={
             event.artifact_id: next((step.key for step in event.path.steps if step.key), "")
             for event in events
-            if event.type in _OUTPUT
+            if event.type in _OUTPUT_EVENTS
         },
     )
 

@@ -1,4 +1,4 @@
-"""What a model was made from, what else was, and how two models differ."""
+"""Lineage of models: what each was made from, and how two models differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from typing import Any, Final
 from metadata.history import CACHED, COMPLETE, Execution, History
 from schema.names import PUSHED_VERSION_PROPERTY
 
-CODE_PARAMETERS: Final = frozenset({"code", "code_fingerprint", "code_hash"})
-"""Names that parameters with a fingerprint of the sources have or had."""
+CODE_FINGERPRINT_PARAMETERS: Final = frozenset({"code", "code_fingerprint", "code_hash"})
+"""Names of parameters that hold a fingerprint of the sources, now or in earlier versions."""
 
-_PLACES: Final = frozenset({"destination_token", "metadata", "log_directory"})
-"""Parameters that say where something is and do not change what is made."""
+_LOCATION_PARAMETERS: Final = frozenset({"destination_token", "metadata", "log_directory"})
+"""Parameters that name a place and do not change the result of a node."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a model was made from.
+class ModelLineage:
+    """Origin of a model: its run, data, schema, code and settings.
 
     Attributes:
-        model: folder of the model.
-        made: when its training began.
-        run: id of the pipeline run that trained it.
-        data: `fingerprint`, `span` and `folder` of the examples; empty if they are not known.
-        schema: path of the curated schema, which contains its hash.
-        code: fingerprint of the sources, by node.
-        settings: parameters by `node.name`, without the code.
+        model: Path of the model's directory.
+        trained: Start time of the training, in UTC.
+        run: Id of the pipeline run that trained the model.
+        data: `checksum`, `span` and `directory` of the examples; empty if they are not recorded.
+        schema: Path of the curated schema. The path contains a hash of the schema.
+        code: Fingerprint of the sources, by node.
+        settings: Parameters by `node.name`, without fingerprints of code.
     """
 
     model: str
-    made: datetime
+    trained: datetime
     run: str
     data: Mapping[str, Any]
     schema: str
@@ -39,48 +39,60 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Change:
-    """Something that differs between two models; None where one of them does not have it."""
+class Difference:
+    """Value that differs between two models.
 
-    what: str
+    Attributes:
+        name: Name of the value.
+        before: Value of the earlier model; None if it has none.
+        after: Value of the later model; None if it has none.
+    """
+
+    name: str
     before: Any
     after: Any
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How many seconds it took to make a node's result, and whether an earlier run had made it."""
+class NodeTiming:
+    """Duration of the execution that produced a node's result.
+
+    Attributes:
+        node: Id of the node.
+        seconds: Duration in seconds of the execution that produced the result.
+        cached: Whether that execution belongs to an earlier run.
+    """
 
     node: str
     seconds: float
     cached: bool
 
 
-def recipe(history: History, model: int) -> Recipe | None:
-    """What the Model artifact of an id was made from; None if its training is not recorded."""
-    trainer = history.maker(model)
+def model_lineage(history: History, model_id: int) -> ModelLineage | None:
+    """Return the lineage of a Model artifact, or None if its training is not recorded."""
+    trainer = history.producer(model_id)
     if trainer is None:
         return None
     data: dict[str, Any] = {}
     schema = ""
     code, settings = {}, {}
-    for execution in history.behind(model):
-        given = execution.parameters
+    for execution in history.upstream_executions(model_id):
+        parameters = execution.parameters
         if _reads_data(execution) and not data:
             data = {
-                "fingerprint": given.get("input_fingerprint", ""),
-                "span": given.get("span", 0),
-                "folder": given["input_base"],
+                "checksum": parameters.get("input_fingerprint", ""),
+                "span": parameters.get("span", 0),
+                "directory": parameters["input_base"],
             }
-        schema = schema or str(given.get("schema_file", ""))
-        for name, value in given.items():
-            if name.split(".")[-1] in CODE_PARAMETERS:
+        schema = schema or str(parameters.get("schema_file", ""))
+        for name, value in parameters.items():
+            if name.split(".")[-1] in CODE_FINGERPRINT_PARAMETERS:
                 code[execution.node] = str(value)
-            elif name not in _PLACES:
+            elif name not in _LOCATION_PARAMETERS:
                 settings[f"{execution.node}.{name}"] = value
-    return Recipe(
-        model=history.artifacts[model].uri,
-        made=trainer.started,
+    return ModelLineage(
+        model=history.artifacts[model_id].uri,
+        trained=trainer.started,
         run=trainer.run,
         data=data,
         schema=schema,
@@ -89,66 +101,82 @@ def recipe(history: History, model: int) -> Recipe | None:
     )
 
 
-def changes(before: Recipe, after: Recipe) -> list[Change]:
-    """How the recipes of two models differ: in data, schema, code and settings."""
+def lineage_differences(before: ModelLineage, after: ModelLineage) -> list[Difference]:
+    """Return how two models differ in data, schema, code and settings."""
     sources = [
-        {"data": one.data.get("fingerprint"), "schema": one.schema} for one in (before, after)
+        {"data": lineage.data.get("checksum"), "schema": lineage.schema}
+        for lineage in (before, after)
     ]
-    found = [
-        *differences("", *sources),
-        *differences("code of ", before.code, after.code),
-        *differences("", before.settings, after.settings),
+    differences = [
+        *mapping_differences("", *sources),
+        *mapping_differences("code of ", before.code, after.code),
+        *mapping_differences("", before.settings, after.settings),
     ]
-    return [one for one in found if not one.what.endswith(".input_fingerprint")]
+    return [item for item in differences if not item.name.endswith(".input_fingerprint")]
 
 
-def differences(prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """The names whose values differ, each with the prefix before it."""
+def mapping_differences(
+    prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[Difference]:
+    """Return the differences of two mappings, with a prefix before each name."""
     return [
-        Change(prefix + name, before.get(name), after.get(name))
+        Difference(prefix + name, before.get(name), after.get(name))
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
 
 
-def trained_on_same_data(history: History, model: int) -> list[str]:
-    """The other models trained on the data of a model, one line each, the newest first."""
+def trained_on_same_data(history: History, model_id: int) -> list[str]:
+    """Describe the other models trained on a model's data, one line each, the newest first."""
 
-    def data(artifact: int) -> set[int]:
-        behind = history.behind(artifact)
-        return {found for one in behind if _reads_data(one) for found in one.outputs}
+    def data_ids(artifact_id: int) -> set[int]:
+        upstream = history.upstream_executions(artifact_id)
+        return {
+            output
+            for execution in upstream
+            if _reads_data(execution)
+            for output in execution.outputs
+        }
 
-    used = data(model)
+    data_of_model = data_ids(model_id)
     lines = []
-    for artifact in sorted(history.artifacts.values(), key=lambda one: -one.id):
-        trainer = history.maker(artifact.id)
-        if artifact.type != "Model" or artifact.id == model or trainer is None:
+    for artifact in sorted(history.artifacts.values(), key=lambda artifact: -artifact.id):
+        trainer = history.producer(artifact.id)
+        if artifact.type != "Model" or artifact.id == model_id or trainer is None:
             continue
-        if "run_fn" in trainer.parameters and data(artifact.id) & used:
+        if "run_fn" in trainer.parameters and data_ids(artifact.id) & data_of_model:
             lines.append(f"the model of {trainer.started:%Y-%m-%d %H:%M} UTC: {artifact.uri}")
     return lines
 
 
-def timings(history: History, run: str) -> list[Timing]:
-    """How long it took to make the results of a run's nodes, whichever run made them."""
-    found = []
+def node_timings(history: History, run: str) -> list[NodeTiming]:
+    """Return the timing of each node of a run, in the order of execution.
+
+    A cached node has the timing of the execution that produced its result in an earlier run.
+    """
+    timings = []
     for execution in history.executions:
         if execution.run == run and execution.state == COMPLETE:
-            found.append(Timing(execution.node, execution.seconds, cached=False))
+            timings.append(NodeTiming(execution.node, execution.seconds, cached=False))
         elif execution.run == run and execution.state == CACHED:
-            makers = filter(None, map(history.maker, sorted(execution.outputs)))
-            found += [Timing(execution.node, one.seconds, cached=True) for one in [*makers][:1]]
-    return found
+            producers = filter(None, map(history.producer, sorted(execution.outputs)))
+            timings += [
+                NodeTiming(execution.node, producer.seconds, cached=True)
+                for producer in [*producers][:1]
+            ]
+    return timings
 
 
-def pushed(history: History, version: int) -> int | None:
-    """Id of the Model artifact that was pushed as a version; None if none was."""
+def pushed_model_id(history: History, version: int) -> int | None:
+    """Return the id of the Model artifact that was pushed as a version, or None if none was."""
     for execution in reversed(history.executions):
-        given = [history.artifacts[one] for one in execution.outputs]
-        versions = [one.properties.get(PUSHED_VERSION_PROPERTY) for one in given]
-        if execution.state == COMPLETE and str(version) in map(str, versions):
-            models = [one for one in execution.inputs if history.artifacts[one].type == "Model"]
-            return min(models, default=None)
+        outputs = history.outputs(execution).values()
+        versions = [str(output.properties.get(PUSHED_VERSION_PROPERTY)) for output in outputs]
+        if execution.state == COMPLETE and str(version) in versions:
+            inputs = execution.inputs
+            return min(
+                (id_ for id_ in inputs if history.artifacts[id_].type == "Model"), default=None
+            )
     return None
 
 

@@ -35,7 +35,7 @@ def resolved(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     """
     if not config.metadata.is_file():
         return config, ()
-    history = metadata.read(config.metadata)
+    history = metadata.read_history(config.metadata)
     found = [one for one in history.artifacts.values() if one.type == "HyperParameters"]
     if not found:
         return config, ()

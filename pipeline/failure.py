@@ -13,8 +13,8 @@ from typing import Final
 from tfx import v1 as tfx
 
 import metadata
-from components.anomaly_gate.decision import AnomaliesFound
-from components.model_report.gather import gather
+from components.anomaly_gate.decision import DataAnomaliesError
+from components.model_report.collect import collect_facts
 from ingest import IngestSummary
 from pipeline import runner
 from pipeline.config import RunConfig
@@ -49,16 +49,16 @@ def render(
     """
     nodes = [facts.Ended(one.node, one.status.value, one.seconds) for one in ended]
     now = datetime.now(UTC)
-    if isinstance(error, AnomaliesFound):
+    if isinstance(error, DataAnomaliesError):
         findings = [facts.Finding(**asdict(one)) for one in error.findings]
         return page.render_refused(MODEL_NAME, now, findings, nodes, asdict(movies))
     # Once the Evaluator has ended, everything is there that the report of a model needs.
     if any(one.node == Node.EVALUATOR and one.status is not Status.FAILED for one in ended):
         outcome = facts.Outcome(failed=ended[-1].node, reasons=tuple(reasons))
         try:
-            run = metadata.read(config.metadata).newest_run
+            run = metadata.read_history(config.metadata).newest_run
             given = runner.inputs(pipeline, Node.MODEL_REPORT, run)
-            model = gather(given, str(config.movies), str(config.metadata))
+            model = collect_facts(given, str(config.movies), str(config.metadata))
             return page.render(replace(model, outcome=outcome))
         except Exception:
             # What ended the run, such as a full disk, may make this fail as well.

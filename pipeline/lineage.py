@@ -36,7 +36,7 @@ def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str,
     Raises:
         UserError: No run has been made there, or the data or settings are wrong.
     """
-    history = metadata.read(output / METADATA_FILE)
+    history = metadata.read_history(output / METADATA_FILE)
     # Importing TFX takes seconds: an error that comes before does without.
     from components.pusher import versions
     from pipeline import config as configuration
@@ -47,12 +47,12 @@ def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str,
     version = versions.current(config.model_directory)
     folder = config.model_directory / str(version)
     record = folder / EXTRA_ASSETS / TRAINING_RECORD_FILE
-    model = None if version is None else metadata.pushed(history, version)
-    recipe = None if model is None else metadata.recipe(history, model)
+    model = None if version is None else metadata.pushed_model_id(history, version)
+    lineage = None if model is None else metadata.model_lineage(history, model)
     return {
         "version": version,
         "folder": "" if version is None else str(folder),
-        "recipe": recipe and asdict(recipe),
+        "lineage": lineage and asdict(lineage),
         "hparams": json.loads(record.read_bytes())["hparams"] if record.is_file() else {},
         "also_used": [] if model is None else metadata.trained_on_same_data(history, model),
         "again": [
@@ -123,7 +123,7 @@ def _nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]":
 
 
 def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
-    """What would be recorded of a node, by the names of `metadata.flat`."""
+    """What would be recorded of a node, by the names of `metadata.flatten_parameters`."""
     from tfx.components.example_gen import utils
     from tfx.orchestration import data_types_utils
     from tfx.proto import example_gen_pb2
@@ -143,7 +143,7 @@ def _parameters(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[
             str(config.movies), [split]
         )
         values["input_fingerprint"] = mark
-    return metadata.flat(values)
+    return metadata.flatten_parameters(values)
 
 
 def _reasons(
@@ -163,7 +163,7 @@ def _reasons(
 
 
 def _changed(name: str, before: Any, now: Any) -> str:
-    if name.split(".")[-1] in metadata.CODE_PARAMETERS:
+    if name.split(".")[-1] in metadata.CODE_FINGERPRINT_PARAMETERS:
         return f"its code changed ({before} to {now})"
     if name == _DIRECTORY:
         return "the serving directory is not as the last push left it"

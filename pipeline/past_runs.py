@@ -73,7 +73,7 @@ class PastRuns:
     def __init__(self, output: Path) -> None:
         """Read ML Metadata; raises a `UserError` if no run has been made there."""
         self.output = find_output(output)
-        self._history = metadata.read(self.output / METADATA_FILE)
+        self._history = metadata.read_history(self.output / METADATA_FILE)
 
     def newest(self, node: str, key: str) -> Written:
         """An output of a node in its newest run, which may have taken it from an earlier one.
@@ -121,7 +121,7 @@ def newest_report(output: Path) -> Path:
     logs = sorted((output / LOGS_DIRECTORY).glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")
-    history = metadata.read(output / METADATA_FILE)
+    history = metadata.read_history(output / METADATA_FILE)
     for execution in reversed(history.executions):
         for artifact in history.outputs(execution).values():
             path = Path(artifact.uri, MODEL_REPORT_FILE)

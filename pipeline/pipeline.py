@@ -11,7 +11,11 @@ from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
 from components.evaluator.component import GenreEvaluator
 from components.model_report.component import ModelReport
 from components.pusher.component import AtomicPusher
-from components.resolvers import LastAcceptedStrategy, LastOtherBlessedModel, LatestIfAny
+from components.resolvers import (
+    LastAcceptedStatisticsStrategy,
+    LatestOtherBlessedModelStrategy,
+    OptionalLatestArtifactStrategy,
+)
 from components.simple_baseline.component import SimpleBaseline
 from components.smoke_test.component import SmokeTest
 from components.word_vectors.component import WordVectors
@@ -84,7 +88,7 @@ def data_stage(config: RunConfig) -> Nodes:
         Node.EXAMPLE_VALIDATOR.value
     )
     last_accepted = Resolver(
-        strategy_class=LastAcceptedStrategy,
+        strategy_class=LastAcceptedStatisticsStrategy,
         config={"accept_drift": config.accept_drift},
         statistics=statistics,
         previous=tfx.dsl.Channel(type=AcceptedStatistics),
@@ -175,7 +179,7 @@ def _search(config: RunConfig, inputs: dict[str, Any]) -> BaseNode | None:
         if config.ignore_search:
             return None
         return Resolver(
-            strategy_class=LatestIfAny,
+            strategy_class=OptionalLatestArtifactStrategy,
             best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
         ).with_id(Node.BEST_HYPERPARAMETERS.value)
     trial = config.hparams.updated({"epochs": min(config.tuner.epochs, config.hparams.epochs)})
@@ -197,7 +201,7 @@ def judgement_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     examples = nodes[Node.EXAMPLE_GEN].outputs["examples"]
     model = nodes[Node.TRAINER].outputs["model"]
     last_blessed = Resolver(
-        strategy_class=LastOtherBlessedModel,
+        strategy_class=LatestOtherBlessedModelStrategy,
         candidate=model,
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),

@@ -12,7 +12,7 @@ from rich.console import Console
 from tfx import v1 as tfx
 
 import ingest
-from components.anomaly_gate.decision import AnomaliesFound
+from components.anomaly_gate.decision import DataAnomaliesError
 from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
 from ingest import IngestSummary
@@ -96,7 +96,7 @@ def run(
                 print_lines(console, f"report  {log_file.with_suffix('.html')}")
             except Exception:
                 log.exception("there is no report of the run")
-        if isinstance(error, AnomaliesFound):
+        if isinstance(error, DataAnomaliesError):
             print_lines(console, *reasons, title="stopped: the data have anomalies")
             return ExitStatus.ANOMALIES
         if isinstance(error, UserError):

@@ -24,7 +24,7 @@ from tfx.orchestration.portable import inputs_utils, launcher, runtime_parameter
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
-from metadata import CACHED, COMPLETE, read
+from metadata import CACHED, COMPLETE, read_history
 from schema.errors import UserError
 from schema.names import Node
 
@@ -169,7 +169,7 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
 
 def _require_in_place(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> None:
     """Refuse artifacts that ML Metadata knows by the path of another place."""
-    known = read(connection).artifacts.values()
+    known = read_history(connection).artifacts.values()
     for root in sorted({Path(*Path(one.uri).parts[:-3]) for one in known}):
         if root.name != artifacts.name or root.absolute() == artifacts.absolute():
             continue
@@ -205,7 +205,7 @@ def _result(
 ) -> NodeResult:
     if execution_id is None:
         return NodeResult(node, Status.FAILED, seconds)
-    history = read(connection, execution_id)
+    history = read_history(connection, execution_id)
     [execution] = history.executions
     outputs = history.outputs(execution)
     return NodeResult(

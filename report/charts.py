@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import plotly.graph_objects as go
 
-from metadata import Timing
+from metadata import NodeTiming
 from report import metrics
 from report.facts import Distance, Genre, Movies, Slice
 from report.metrics import Counts, Floats, Labels
@@ -201,7 +201,7 @@ def learning_curves(
     )
 
 
-def timings(found: Sequence[Timing]) -> go.Figure:
+def timings(found: Sequence[NodeTiming]) -> go.Figure:
     """Seconds of each node, the first on top; hatched where the result came from the cache."""
     figure = go.Figure()
     for cached, name, colour, shape in (

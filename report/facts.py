@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from metadata import Recipe, Timing
+from metadata import ModelLineage, NodeTiming
 from report import metrics
 from report.metrics import Floats, Labels
 from schema import verdict
@@ -233,7 +233,7 @@ class Facts:
     training: Training
     last_training: Training | None
     data: Data
-    recipe: Recipe | None
-    last_recipe: Recipe | None
+    recipe: ModelLineage | None
+    last_recipe: ModelLineage | None
     also_used: tuple[str, ...]
-    timings: tuple[Timing, ...]
+    timings: tuple[NodeTiming, ...]

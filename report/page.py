@@ -16,7 +16,7 @@ import jinja2
 import plotly.graph_objects as go
 import plotly.offline
 
-from metadata import Change, changes, differences
+from metadata import Difference, lineage_differences, mapping_differences
 from report import charts, examples, summary
 from report.facts import Ended, Facts, Finding, Genre
 from schema import features as raw
@@ -180,16 +180,16 @@ def _scores(facts: Facts) -> dict[str, float]:
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def _changes(facts: Facts) -> list[Change]:
+def _changes(facts: Facts) -> list[Difference]:
     """How the model was made differently from the last blessed one."""
     last, now = facts.last_training, facts.training
     if last is None:
         return []
-    found = differences("hyperparameter ", last.hparams, now.hparams)
-    found += differences("version of ", last.versions, now.versions)
+    found = mapping_differences("hyperparameter ", last.hparams, now.hparams)
+    found += mapping_differences("version of ", last.versions, now.versions)
     if facts.recipe and facts.last_recipe:
-        recipes = changes(facts.last_recipe, facts.recipe)
-        found += [one for one in recipes if ".hparams." not in one.what]
+        recipes = lineage_differences(facts.last_recipe, facts.recipe)
+        found += [one for one in recipes if ".hparams." not in one.name]
     return found
 
 

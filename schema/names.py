@@ -87,7 +87,7 @@ class Node(StrEnum):
 REASON_PROPERTY: Final = "reason"
 """Reasons why a model failed the smoke test or was not pushed, one per line; empty on success."""
 OUTCOME_PROPERTY: Final = "outcome"
-"""Property of PushedModel: a value of `components.pusher.decision.Outcome`, or `not blessed`."""
+"""Property of PushedModel: a `PushStatus` of `components.pusher.decision`, or `not blessed`."""
 
 PUSHED_PROPERTY: Final = "pushed"
 """Property of PushedModel, named by TFX's Pusher: 1 if the model is served, else 0."""

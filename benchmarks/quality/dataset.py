@@ -11,7 +11,7 @@ import pandas as pd
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import examples as example_files
-from components.simple_baseline.model import labels
+from components.simple_baseline.model import binarize_genres
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import Split
@@ -31,7 +31,7 @@ They are `str` objects, empty where not known; numbers are float32, NaN where no
 
 def genres(movies: Movies) -> npt.NDArray[np.bool_]:
     """Which genres each movie has, bool [movies, 22]."""
-    return labels(movies[raw.GENRES_FIELD].tolist())
+    return binarize_genres(movies[raw.GENRES_FIELD].tolist())
 
 
 def people(movies: Movies, field: str) -> list[list[str]]:
@@ -52,7 +52,7 @@ def of_run(examples: Path) -> dict[str, Movies]:
     artifact.uri = str(examples)
     artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
     splits: dict[str, Movies] = {
-        split: pd.DataFrame(example_files.columns(artifact, split, raw.CSV_COLUMNS))
+        split: pd.DataFrame(example_files.read_columns(artifact, split, raw.CSV_COLUMNS))
         for split in SPLITS
     }
     for split, movies in splits.items():

@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from benchmarks.quality.dataset import JUDGED, SEED, TRAINING, Movies, View, genres, people
-from components.word_vectors.vectors import from_glove
+from components.word_vectors.vectors import look_up_glove
 from schema import features as raw
 from trainer.data import TitlePlotTokenizer
 from trainer.encoder.pretrained import MINILM
@@ -268,7 +268,7 @@ def _plot_words(movies: Movies) -> list[list[str]]:
 
 def _glove(plots: list[list[str]]) -> tuple[Mapping[str, int], Matrix]:
     words = sorted({word for plot in plots for word in plot})
-    vectors, known = from_glove(words, len(words), SEED)
+    vectors, known = look_up_glove(words, len(words), SEED)
     return {word: row for row, word in enumerate(words) if known[row]}, vectors
 
 

@@ -29,8 +29,8 @@ def examples_of(model: Path, output: Path) -> Path:
     Raises:
         UserError: nothing is known there of such a model.
     """
-    history = metadata.read(output / METADATA_FILE)
-    for execution in history.behind(_artifact_of(model, output, history)):
+    history = metadata.read_history(output / METADATA_FILE)
+    for execution in history.upstream_executions(_artifact_of(model, output, history)):
         for artifact in history.outputs(execution).values():
             if artifact.type == standard_artifacts.Examples.TYPE_NAME and not execution.inputs:
                 return Path(artifact.uri)
@@ -47,8 +47,8 @@ class TrainerInputs(NamedTuple):
 
 def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
     """What a served model was trained on, looked up in the same way."""
-    history = metadata.read(output / METADATA_FILE)
-    trainer = history.maker(_artifact_of(model, output, history))
+    history = metadata.read_history(output / METADATA_FILE)
+    trainer = history.producer(_artifact_of(model, output, history))
     inputs = [history.artifacts[one] for one in trainer.inputs] if trainer else []
     found = {artifact.type: artifact.uri for artifact in inputs}
     return TrainerInputs(
@@ -60,11 +60,11 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
 
 def _artifact_of(model: Path, output: Path, history: History) -> int:
     """Id of the artifact that a served model is a copy of."""
-    wanted = versions.fingerprint(model)
+    wanted = versions.content_digest(model)
     for artifact in sorted(history.artifacts.values(), key=lambda one: -one.id):
         if artifact.type == standard_artifacts.Model.TYPE_NAME:
             folder = Path(path_utils.serving_model_path(artifact.uri))
-            if folder.is_dir() and versions.fingerprint(folder) == wanted:
+            if folder.is_dir() and versions.content_digest(folder) == wanted:
                 return artifact.id
     raise UserError(
         f"{model}: no run in {output} has made this model, or the directory was moved since, whose "

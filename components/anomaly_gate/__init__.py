@@ -1,3 +1,3 @@
-"""Stops the run when the data are not what the schema expects or are unlike the data before."""
+"""Stop the run if the data violate the schema or differ too much from earlier data."""
 
-__all__ = ["component", "decision", "figures"]
+__all__ = ["component", "decision", "tfdv_adapter"]

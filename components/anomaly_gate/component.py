@@ -1,9 +1,9 @@
-"""Stops the run when the data are not what the curated schema expects.
+"""Stop the run if the data violate the curated schema or differ too much from earlier data.
 
-TFX's own ExampleValidator records anomalies and lets the run go on, and it compares neither spans
-nor splits, so that a schema's drift and skew comparators have no effect. `AnomalyGate` reads what
-it found, applies the comparators, and fails with one line for each finding. Why TFX's
-DistributionValidator does not do is in docs/adr/0005-anomaly-gate.md.
+TFX's own ExampleValidator records anomalies but does not stop the run. It compares neither spans
+nor splits, so the drift and skew comparators of a schema have no effect. `AnomalyGate` reads its
+anomalies, applies the comparators, and fails with one line for each finding.
+docs/adr/0005-anomaly-gate.md explains why TFX's DistributionValidator is not sufficient either.
 """
 
 import json
@@ -17,23 +17,23 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.artifact import Artifact, Property, PropertyType
 from tfx.utils import io_utils
 
-from components.anomaly_gate import figures
-from components.anomaly_gate.decision import AnomaliesFound, AnomalyGateConfig, examine
+from components.anomaly_gate import tfdv_adapter
+from components.anomaly_gate.decision import AnomalyGateConfig, DataAnomaliesError, find_anomalies
 from schema.names import ANOMALY_REPORT_FILE, STATISTICS_FILE, Split
 
 
 class AcceptedStatistics(Artifact):
-    """Statistics of a train split that the gate let through, and the gate's report.
+    """Statistics of a train split that the gate accepted, and the gate's report.
 
-    The next run's data are compared with these and not with the statistics of the run before: data
-    that were refused once would otherwise pass at the second try.
+    The data of the next run are compared with these statistics, not with those of the previous run.
+    Otherwise, data that were refused once would pass at the second attempt.
     """
 
     TYPE_NAME = "AcceptedStatistics"
     PROPERTIES = {
-        # Id of the ExampleStatistics artifact that was let through.
+        # Id of the ExampleStatistics artifact that was accepted.
         "statistics_id": Property(type=PropertyType.INT),
-        # Id of the AcceptedStatistics that it was compared with; 0 if it was the first.
+        # Id of the AcceptedStatistics that it was compared with; 0 if there was none.
         "previous_id": Property(type=PropertyType.INT),
     }
 
@@ -48,24 +48,24 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
     previous: InputArtifact[AcceptedStatistics] = None,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
 ) -> None:
-    """Fail on anomalies, else write the accepted statistics and the report.
+    """Fail on anomalies; otherwise write the accepted statistics and a report.
 
-    No node reads `accepted`; make Transform wait for it with `add_upstream_node`. On the first run
-    there are no accepted statistics yet, and the data are compared with the schema and between
-    splits only.
+    No node reads `accepted`, so Transform must be made to wait with `add_upstream_node`. On the
+    first run there are no accepted statistics yet, and the data are only compared with the schema
+    and between splits.
 
     Args:
-        statistics: statistics of this run, all splits.
-        schema: the curated schema.
-        anomalies: output of ExampleValidator for `statistics` and `schema`.
-        accepted: output: the statistics of the train split and the report.
+        statistics: Statistics of this run, for all splits.
+        schema: Curated schema.
+        anomalies: Output of ExampleValidator for `statistics` and `schema`.
+        accepted: Output with the statistics of the train split and the report.
         limits: `AnomalyGateConfig` as JSON.
-        previous: statistics of the last accepted data, from a Resolver with
-            `LastAcceptedStrategy`; none on the first run.
+        previous: Statistics accepted last, from a Resolver with `LastAcceptedStatisticsStrategy`;
+            none on the first run.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
-        AnomaliesFound: the data do not fit.
+        DataAnomaliesError: The data have anomalies.
     """
     by_split = {
         split: stats_artifact_utils.load_statistics(statistics, split).proto()
@@ -73,10 +73,14 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
     }
     curated = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
     train = by_split[Split.TRAIN]
-    findings, report = examine(
-        splits={split: figures.split_figures(one) for split, one in by_split.items()},
+    drift = None
+    if previous is not None:
+        reference = tfdv_adapter.load_accepted_statistics(previous.uri)
+        drift = tfdv_adapter.compare_statistics(train, reference, curated, skew=False)
+    findings, report = find_anomalies(
+        splits={name: tfdv_adapter.split_statistics(split) for name, split in by_split.items()},
         violations={
-            split: figures.violations(figures.load_anomalies(anomalies, split))
+            split: tfdv_adapter.schema_violations(tfdv_adapter.load_anomalies(anomalies, split))
             for split in artifact_utils.decode_split_names(anomalies.split_names)
         },
         min_filled={
@@ -84,23 +88,22 @@ def AnomalyGate(  # noqa: N802 (TFX names the node after the function)
             for feature in curated.feature
             if not feature.value_count.min
         },
-        drift=None
-        if previous is None
-        else figures.compare(train, figures.load_accepted(previous.uri), curated, skew=False),
+        drift=drift,
         skew={
-            split: figures.compare(one, train, curated, skew=True)
-            for split, one in by_split.items()
-            if split != Split.TRAIN
+            name: tfdv_adapter.compare_statistics(split, train, curated, skew=True)
+            for name, split in by_split.items()
+            if name != Split.TRAIN
         },
-        limits=AnomalyGateConfig.from_json(limits),
+        config=AnomalyGateConfig.from_json(limits),
     )
     if findings:
-        raise AnomaliesFound(findings)
+        raise DataAnomaliesError(findings)
 
-    folder = Path(accepted.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / STATISTICS_FILE).write_bytes(train.SerializeToString())
-    (folder / ANOMALY_REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    directory = Path(accepted.uri)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / STATISTICS_FILE).write_bytes(train.SerializeToString())
+    report_file = directory / ANOMALY_REPORT_FILE
+    report_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     accepted.statistics_id = statistics.id
     accepted.previous_id = 0 if previous is None else previous.id
-    logging.info("The data were let through: %s", folder / ANOMALY_REPORT_FILE)
+    logging.info("AnomalyGate: data accepted, report in %s", report_file)

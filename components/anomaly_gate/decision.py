@@ -1,4 +1,4 @@
-"""Decides from figures of the data whether the run may go on."""
+"""Decide from statistics of the data whether the run may continue."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from schema.errors import UserError
 from schema.names import Split
 
 WHOLE_SPLIT: Final = "(all rows)"
-"""Stands for the feature in a finding about a whole split."""
+"""Name in place of the feature's in a finding about a whole split."""
 
 _OUT_OF_RANGE: Final = frozenset(
     {"INT_TYPE_SMALL_INT", "INT_TYPE_BIG_INT", "FLOAT_TYPE_SMALL_FLOAT", "FLOAT_TYPE_BIG_FLOAT"}
@@ -22,25 +22,27 @@ _TYPE_CHANGED: Final = "UNEXPECTED_DATA_TYPE"
 _TOO_FEW_FILLED: Final = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
 
 _REMEDIES: Final[dict[str, str]] = {
-    "SCHEMA_MISSING_COLUMN": "Put the column back, or take the feature out of schema/schema.pbtxt",
+    "SCHEMA_MISSING_COLUMN": "Add the column, or remove the feature from schema/schema.pbtxt",
     "FEATURE_TYPE_NOT_PRESENT": "Fill it in, or lower its presence in schema/schema.pbtxt",
     _TOO_FEW_FILLED: "Fill it in, or lower its presence in schema/schema.pbtxt",
-    "FEATURE_TYPE_LOW_NUMBER_VALUES": "Fill the empty cells or leave those rows out",
-    "SCHEMA_NEW_COLUMN": "Take the column out, or accept it with `make schema`",
-    _TYPE_CHANGED: "Correct the values that are not of that type",
+    "FEATURE_TYPE_LOW_NUMBER_VALUES": "Fill in the empty cells, or remove these rows",
+    "SCHEMA_NEW_COLUMN": "Remove the column, or accept it with `make schema`",
+    _TYPE_CHANGED: "Correct the values that are not of this type",
     **dict.fromkeys(
         _OUT_OF_RANGE, "Correct the values, or accept a wider range with `make schema`"
     ),
 }
-_OTHER_REMEDY: Final = "Correct the data, or look at the difference with `make schema`"
+"""Remedies by TFDV's name of the anomaly."""
+
+_OTHER_REMEDY: Final = "Correct the data, or review the difference with `make schema`"
 _DRIFT_REMEDY: Final = (
-    "Look for the cause in the data; if the change is meant, accept it once with --accept-drift"
+    "Find the cause in the data. If the change is intended, run once with --accept-drift"
 )
 _SKEW_REMEDY: Final = (
-    f"Make the splits alike (movies are dealt out by their {raw.SPLIT_KEY}), "
-    "or raise the limit in schema/schema.pbtxt"
+    f"Correct the column {raw.SPLIT_KEY}, which assigns movies to splits, or raise the limit in "
+    "schema/schema.pbtxt"
 )
-_DISTANCES: Final[dict[str, str]] = {
+_DISTANCE_NAMES: Final[dict[str, str]] = {
     "l_infty": "largest difference in the share of one value",
     "jensen_shannon_divergence": "Jensen-Shannon divergence",
     "normalized_abs_difference": "normalized absolute difference",
@@ -49,13 +51,13 @@ _DISTANCES: Final[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with the data.
+    """Anomaly of the data.
 
     Attributes:
-        splits: names of the splits in which it was found.
-        feature: name of the feature, or `WHOLE_SPLIT`.
-        problem: a clause that names the mistake, without a full stop.
-        remedy: a clause that names the correction, without a full stop.
+        splits: Names of the splits that have the anomaly.
+        feature: Name of the feature, or `WHOLE_SPLIT`.
+        problem: What is wrong, without a full stop.
+        remedy: What to do about it, without a full stop.
     """
 
     splits: tuple[str, ...]
@@ -64,30 +66,30 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        """The finding on one line."""
+        """Return the finding as one line."""
         return f"{', '.join(self.splits)}: {self.feature}: {self.problem}. {self.remedy}."
 
 
-class AnomaliesFound(UserError):  # noqa: N818 (it is what happened, not an error of the gate)
-    """The data do not fit the schema, or are unlike the data before; a line for each finding."""
+class DataAnomaliesError(UserError):
+    """Error that the data have anomalies. The message has one line for each finding."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        """Take the findings, of which there is at least one."""
+        """Create the error from at least one finding."""
         super().__init__("\n".join(map(str, findings)))
         self.findings = tuple(findings)
 
 
 class AnomalyGateConfig(Config):
-    """AnomalyGateConfig of the gate beside those of the schema.
+    """Limits of the gate in addition to those in the schema.
 
     Attributes:
-        min_comparable_rows: two sets of rows are compared only if both have this many, and the
-            values of a feature only if this many rows hold one; distances between smaller sets are
-            mostly chance.
-        max_filled_change: by how much the share of rows that hold a value may differ, for any
-            feature.
-        max_plot_length_change: by how much the mean length of the plots may differ, as a share of
-            the mean that it is compared with.
+        min_comparable_rows: Smallest number of rows that are compared. Two sets of rows are
+            compared only if both have this many rows, and a feature only if this many rows of both
+            have a value. Differences between smaller sets are mostly chance.
+        max_filled_change: Largest allowed difference in the share of rows that have a value, for
+            any feature.
+        max_plot_length_change: Largest allowed difference in the mean length of the plots, as a
+            share of the mean length that it is compared with.
     """
 
     min_comparable_rows: PositiveInt = 100
@@ -96,11 +98,13 @@ class AnomalyGateConfig(Config):
 
 
 @dataclass(frozen=True)
-class Violation:
-    """Something that TFDV found in one split by the schema.
+class SchemaViolation:
+    """Anomaly that TFDV found in one split by the schema.
 
-    `feature` may be `WHOLE_SPLIT`. `kind` is TFDV's name of the kind (`AnomalyInfo.Type`), and
-    `problem` its description, without a full stop.
+    Attributes:
+        feature: Name of the feature, or `WHOLE_SPLIT`.
+        kind: TFDV's name of the anomaly (`AnomalyInfo.Type`).
+        problem: TFDV's description, without a full stop.
     """
 
     feature: str
@@ -109,15 +113,15 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class SplitFigures:
-    """Figures of one split.
+class SplitStatistics:
+    """Statistics of one split.
 
     Attributes:
-        rows: number of rows.
-        values: number of values, by feature.
-        filled: share of rows that hold a value, by feature, but for features with lists of values.
-        absent: features that TFDV itself counts as missing in every row.
-        plot_bytes: mean length of the plots in bytes; 0 without plots.
+        rows: Number of rows.
+        values: Number of values, by feature.
+        filled: Share of rows that have a value, by feature; without features that hold lists.
+        absent: Features that TFDV itself reports as missing in every row.
+        plot_bytes: Mean length of the plots in bytes; 0 without plots.
     """
 
     rows: int
@@ -129,10 +133,14 @@ class SplitFigures:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far the values of a feature are from those of other rows.
+    """Distance between the values of a feature in two sets of rows.
 
-    `kind` is TFDV's name of the measure, in lower case, and `limit` the largest distance that the
-    schema allows. `most_different` is the value whose share differs most, where TFDV names it.
+    Attributes:
+        feature: Name of the feature.
+        kind: TFDV's name of the distance measure, in lower case.
+        value: Measured distance.
+        limit: Largest distance that the schema allows.
+        most_different: Value whose share differs most, if TFDV names it.
     """
 
     feature: str
@@ -144,133 +152,159 @@ class Distance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The rows that are examined beside the rows that they should be like.
+    """Comparison of a set of rows with a reference set.
 
-    There is a distance for each comparator of the schema. `row_problems` has TFDV's descriptions of
-    unexpected numbers of rows, one sentence each.
+    Attributes:
+        current: Statistics of the rows to check.
+        reference: Statistics of the rows to compare with.
+        distances: One distance for each comparator of the schema.
+        row_problems: TFDV's descriptions of unexpected numbers of rows, one sentence each.
     """
 
-    current: SplitFigures
-    reference: SplitFigures
+    current: SplitStatistics
+    reference: SplitStatistics
     distances: Sequence[Distance] = ()
     row_problems: Sequence[str] = ()
 
 
-def examine(
-    splits: Mapping[str, SplitFigures],
-    violations: Mapping[str, Sequence[Violation]],
+def find_anomalies(
+    splits: Mapping[str, SplitStatistics],
+    violations: Mapping[str, Sequence[SchemaViolation]],
     min_filled: Mapping[str, float],
     drift: Comparison | None,
     skew: Mapping[str, Comparison],
-    limits: AnomalyGateConfig,
+    config: AnomalyGateConfig,
 ) -> tuple[list[Finding], dict[str, Any]]:
-    """Look for everything that is wrong with the data.
+    """Find all anomalies of the data.
 
-    Figures and TFDV's violations are by split. `min_filled` is the smallest share of rows that must
-    hold a value, by feature, for the features that the schema does not require in every row.
-    `drift` is the train split beside the one that was accepted last, if there is one, and `skew`
-    each other split beside the train split.
+    Args:
+        splits: Statistics, by split.
+        violations: TFDV's anomalies, by split.
+        min_filled: Smallest share of rows that must have a value, by feature, for the features that
+            the schema does not require in every row.
+        drift: Comparison of the train split with the train split that was accepted last; None if
+            there is none.
+        skew: Comparison of each other split with the train split, by split.
+        config: Limits in addition to those in the schema.
 
     Returns:
-        The findings, equal ones of several splits as one, and a report that JSON can hold: rows and
-        filled shares of each split, and the distances measured with their limits.
+        The findings, with equal findings of several splits merged, and a report that can be written
+        as JSON: rows and shares of filled cells by split, and measured distances with their limits.
     """
-    # Names of splits by feature, problem and remedy.
-    found: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for split, of_split in violations.items():
-        for fault in _violations(of_split, splits[split]):
-            found[fault].append(split)
+    # Names of splits, by feature, problem and remedy.
+    splits_by_anomaly: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for split, split_violations in violations.items():
+        for anomaly in _filter_violations(split_violations, splits[split]):
+            splits_by_anomaly[anomaly].append(split)
     # TFDV counts a feature as present in a row even if it has no values there, and CsvExampleGen
-    # writes every empty cell so.
-    for split, figures in splits.items():
-        for feature, least in min_filled.items():
-            share = figures.filled.get(feature, 1.0)
-            if share < least and feature not in figures.absent:
-                few = f"{share:.1%} of the rows have one, at least {least:.1%} must"
-                fault = (feature, f"Missing values: {few}", _REMEDIES[_TOO_FEW_FILLED])
-                found[fault].append(split)
+    # writes empty cells that way. The shares are therefore checked here.
+    for split, statistics in splits.items():
+        for feature, minimum in min_filled.items():
+            share = statistics.filled.get(feature, 1.0)
+            if share < minimum and feature not in statistics.absent:
+                problem = (
+                    f"Missing values: {share:.1%} of the rows have a value, "
+                    f"expected at least {minimum:.1%}"
+                )
+                anomaly = (feature, problem, _REMEDIES[_TOO_FEW_FILLED])
+                splits_by_anomaly[anomaly].append(split)
 
     report: dict[str, Any] = {
-        "limits": limits.model_dump(),
+        "limits": config.model_dump(),
         "splits": {
-            split: {"rows": figures.rows, "filled": dict(figures.filled)}
-            for split, figures in splits.items()
+            split: {"rows": statistics.rows, "filled": dict(statistics.filled)}
+            for split, statistics in splits.items()
         },
         "drift": None,
         "skew": {},
     }
-    # A value far out of range stretches a histogram: of such a feature, distances say nothing more.
-    wrong = {feature for feature, *_ in found}
-    compared = [(split, f"the {Split.TRAIN} split", one) for split, one in skew.items()]
+    # Features with an anomaly are not compared: a value far out of range stretches the histogram
+    # and makes distances meaningless.
+    anomalous = {feature for feature, *_ in splits_by_anomaly}
+    comparisons = [
+        (split, f"the {Split.TRAIN} split", comparison) for split, comparison in skew.items()
+    ]
     if drift is not None:
-        compared.insert(0, (Split.TRAIN, "the data accepted last", drift))
-    for split, other, comparison in compared:
-        problems, measured = _compare(comparison, limits)
+        comparisons.insert(0, (Split.TRAIN, "the last accepted data", drift))
+    for split, reference_name, comparison in comparisons:
+        problems, measured = _compare(comparison, config)
         if comparison is drift:
             report["drift"], remedy = measured, _DRIFT_REMEDY
         else:
             report["skew"][split], remedy = measured, _SKEW_REMEDY
         for feature, problem in problems:
-            if feature not in wrong:
-                fault = (feature, f"unlike {other}: {problem}", remedy)
-                found[fault].append(split)
-    return [Finding(tuple(names), *fault) for fault, names in found.items()], report
+            if feature not in anomalous:
+                anomaly = (feature, f"differs from {reference_name}: {problem}", remedy)
+                splits_by_anomaly[anomaly].append(split)
+    return [Finding(tuple(names), *anomaly) for anomaly, names in splits_by_anomaly.items()], report
 
 
-def _violations(
-    violations: Sequence[Violation], figures: SplitFigures
+def _filter_violations(
+    violations: Sequence[SchemaViolation], statistics: SplitStatistics
 ) -> Iterator[tuple[str, str, str]]:
-    """Feature, problem and remedy of what follows from TFDV's violations in one split."""
-    if not figures.rows:
-        yield WHOLE_SPLIT, "there are no rows", "Give more movies"
+    """Yield feature, problem and remedy of the violations that do not follow from others."""
+    if not statistics.rows:
+        yield WHOLE_SPLIT, "there are no rows", "Add more movies"
         return
-    wrong_type = {one.feature for one in violations if one.kind == _TYPE_CHANGED}
-    for one in violations:
-        # Everything else that is said of a feature of the wrong type follows from its type.
-        follows = one.feature in wrong_type and one.kind != _TYPE_CHANGED
-        # TFDV takes 0 for the smallest value of a feature that has none in this split.
-        empty = one.kind in _OUT_OF_RANGE and not figures.values.get(one.feature)
+    wrong_type = {violation.feature for violation in violations if violation.kind == _TYPE_CHANGED}
+    for violation in violations:
+        # All other violations of a feature of the wrong type follow from its type.
+        follows = violation.feature in wrong_type and violation.kind != _TYPE_CHANGED
+        # TFDV takes 0 for the smallest value of a feature that has no values in the split.
+        empty = violation.kind in _OUT_OF_RANGE and not statistics.values.get(violation.feature)
         if not follows and not empty:
-            yield one.feature, one.problem, _REMEDIES.get(one.kind, _OTHER_REMEDY)
+            remedy = _REMEDIES.get(violation.kind, _OTHER_REMEDY)
+            yield violation.feature, violation.problem, remedy
 
 
 def _compare(
-    comparison: Comparison, limits: AnomalyGateConfig
+    comparison: Comparison, config: AnomalyGateConfig
 ) -> tuple[list[tuple[str, str]], dict[str, Any]]:
-    """Compare rows with others by the schema's distances and by the limits.
+    """Check a comparison against the limits of the schema and of the configuration.
 
     Returns:
-        (feature, problem) pairs, and what was measured, as JSON can hold it.
+        (feature, problem) pairs, and a report of the comparison that can be written as JSON.
     """
     current, reference = comparison.current, comparison.reference
     measured: dict[str, Any] = {"rows": current.rows, "reference_rows": reference.rows}
     problems = [
-        (WHOLE_SPLIT, f"{current.rows} rows against {reference.rows}: {problem}")
+        (WHOLE_SPLIT, f"{current.rows} rows instead of {reference.rows}: {problem}")
         for problem in comparison.row_problems
     ]
-    least = limits.min_comparable_rows
-    if min(current.rows, reference.rows) < least:
-        measured["not_compared"] = f"fewer than {least} rows"
+    min_rows = config.min_comparable_rows
+    if min(current.rows, reference.rows) < min_rows:
+        measured["not_compared"] = f"fewer than {min_rows} rows"
         return problems, measured
 
     distances = measured["distances"] = {}
-    for one in comparison.distances:
-        if min(side.values.get(one.feature, 0) for side in (current, reference)) < least:
+    for distance in comparison.distances:
+        if min(side.values.get(distance.feature, 0) for side in (current, reference)) < min_rows:
             continue
-        distances[one.feature] = {"kind": one.kind, "value": one.value, "limit": one.limit}
-        if one.value > one.limit:
-            most = f", most of all {one.most_different!r}" if one.most_different else ""
-            problem = f"{_DISTANCES[one.kind]} {one.value:.3g}, limit {one.limit:g}{most}"
-            problems.append((one.feature, problem))
+        distances[distance.feature] = {
+            "kind": distance.kind,
+            "value": distance.value,
+            "limit": distance.limit,
+        }
+        if distance.value > distance.limit:
+            problem = (
+                f"{_DISTANCE_NAMES[distance.kind]} {distance.value:.3g}, limit {distance.limit:g}"
+            )
+            if distance.most_different:
+                problem += f", largest difference for {distance.most_different!r}"
+            problems.append((distance.feature, problem))
 
-    now, then = current.filled, reference.filled
     problems += [
-        (feature, f"{now[feature]:.1%} of the rows have a value, {then[feature]:.1%} there")
-        for feature in sorted(now.keys() & then.keys())
-        if abs(now[feature] - then[feature]) > limits.max_filled_change
+        (
+            feature,
+            f"{current.filled[feature]:.1%} of the rows have a value instead of "
+            f"{reference.filled[feature]:.1%}",
+        )
+        for feature in sorted(current.filled.keys() & reference.filled.keys())
+        if abs(current.filled[feature] - reference.filled[feature]) > config.max_filled_change
     ]
-    length, other = current.plot_bytes, reference.plot_bytes
-    measured["mean_plot_bytes"], measured["reference_mean_plot_bytes"] = length, other
-    if abs(length - other) > limits.max_plot_length_change * other:
-        problems.append((raw.PLOT, f"mean length {length:.0f} bytes, {other:.0f} there"))
+    length, expected = current.plot_bytes, reference.plot_bytes
+    measured["mean_plot_bytes"], measured["reference_mean_plot_bytes"] = length, expected
+    if abs(length - expected) > config.max_plot_length_change * expected:
+        problem = f"mean length of {length:.0f} bytes instead of {expected:.0f}"
+        problems.append((raw.PLOT, problem))
     return problems, measured

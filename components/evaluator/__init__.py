@@ -1,3 +1,3 @@
-"""Measures a model and blesses it if it meets the demands on each genre's F1."""
+"""Evaluate a model and bless it if each genre's F1 meets the requirements."""
 
 __all__ = ["component", "decision", "measurement", "metrics", "verdict"]

@@ -1,7 +1,7 @@
-"""GenreEvaluator: measures a model by TFMA and blesses it if the gate is open.
+"""Evaluate a model with TFMA and bless it if it passes the gate.
 
-The blessing has the properties that TFX's own Evaluator gives it, so that dashboards, resolvers and
-the Pusher find what they expect. Why TFX's Evaluator does not do is in `measurement`.
+TFX's own Evaluator cannot apply the gate; `measurement` explains why. The blessing has the same
+properties as that of TFX's Evaluator, so that dashboards, resolvers and the Pusher can read it.
 """
 
 from pathlib import Path
@@ -23,8 +23,8 @@ from tfx.utils import path_utils
 
 from components import examples as example_files
 from components.evaluator import measurement
-from components.evaluator.decision import GateConfig, judge
-from components.simple_baseline.component import SimpleBaselineMetrics, load
+from components.evaluator.decision import GateConfig, apply_gate
+from components.simple_baseline.component import SimpleBaselineMetrics, load_metrics
 from schema.names import VERDICT_FILE, Split
 from schema.verdict import Verdict
 
@@ -42,47 +42,47 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Measure a model on the test split, which training has not seen, and bless it or not.
+    """Evaluate a model on the test split, which training does not use, and bless it or not.
 
-    A model that the gate refuses is no error: its blessing says so.
+    A model that does not pass the gate is not an error. Its blessing records the refusal.
 
     Args:
-        examples: raw examples.
-        model: the candidate.
-        evaluation: output: TFMA's results by slice and genre, of the candidate and the last blessed
-            model.
-        blessing: output: as TFX's own Evaluator writes it, with the verdict beside
-            (`verdict.read_verdict`).
-        gate: `GateConfig` as JSON: what the candidate must reach.
-        last_blessed_model: the model that was blessed last, if there is one.
-        simple_baseline: figures of the simple baseline.
-        ignore_blessed_model: leave the last blessed model out of the comparison.
+        examples: Raw examples.
+        model: Candidate to evaluate.
+        evaluation: Output with TFMA's results, by slice and genre, of the candidate and the last
+            blessed model.
+        blessing: Output as that of TFX's Evaluator, with the verdict in addition (see
+            `verdict.read_verdict`).
+        gate: `GateConfig` as JSON.
+        last_blessed_model: Model that was blessed last, if there is one.
+        simple_baseline: Metrics of the simple baseline.
+        ignore_blessed_model: Whether to leave the last blessed model out of the comparison.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
-        beam_pipeline: given by TFX.
+        beam_pipeline: Beam pipeline, which TFX provides.
 
     Raises:
-        UserError: the last blessed model cannot be compared, or the test split is empty.
-        KeyError: the simple baseline has no figures for a genre.
+        UserError: The last blessed model cannot be compared, or the test split is empty.
+        KeyError: The simple baseline has no metrics for a genre.
     """
     last_blessed = None if ignore_blessed_model else last_blessed_model
-    folders = [Path(path_utils.serving_model_path(model.uri))]
-    measurement.require_outputs(
-        folders[0], measurement.OUTPUTS, "train it again with this version of the project"
+    model_paths = [Path(path_utils.serving_model_path(model.uri))]
+    measurement.check_outputs(
+        model_paths[0], measurement.CANDIDATE_OUTPUTS, "Train the model again (--from Trainer)"
     )
     if last_blessed is not None:
-        folders.append(Path(path_utils.serving_model_path(last_blessed.uri)))
-        measurement.require_outputs(
-            folders[1],
-            measurement.PREDICTIONS,
-            "run once with --ignore-blessed-model to do without it",
+        model_paths.append(Path(path_utils.serving_model_path(last_blessed.uri)))
+        measurement.check_outputs(
+            model_paths[1],
+            measurement.PREDICTION_OUTPUTS,
+            "Run once with --ignore-blessed-model to leave it out of the comparison",
         )
-    files = example_files.files(examples, Split.TEST)
-    measurement.measure(beam_pipeline, files, folders, evaluation.uri)
+    files = example_files.split_files(examples, Split.TEST)
+    measurement.evaluate_models(beam_pipeline, files, model_paths, evaluation.uri)
     candidate_name = tfma.CANDIDATE_KEY if last_blessed else ""
-    rows = load(simple_baseline.uri)["genres"] if simple_baseline else None
-    verdict = judge(
-        measurement.read_scores(evaluation.uri, candidate_name),
-        measurement.read_scores(evaluation.uri, tfma.BASELINE_KEY) if last_blessed else None,
+    rows = load_metrics(simple_baseline.uri)["genres"] if simple_baseline else None
+    verdict = apply_gate(
+        measurement.read_model_scores(evaluation.uri, candidate_name),
+        measurement.read_model_scores(evaluation.uri, tfma.BASELINE_KEY) if last_blessed else None,
         None if rows is None else {genre: row["f1"] for genre, row in rows.items()},
         GateConfig.from_json(gate),
         ignore_blessed_model=ignore_blessed_model,
@@ -99,10 +99,10 @@ def _write_blessing(
     model: types.Artifact,
     last_blessed: types.Artifact | None,
 ) -> None:
-    """The blessing as TFX's own Evaluator writes it, and the verdict beside."""
-    value, flag = constants.NOT_BLESSED_VALUE, constants.NOT_BLESSED_FILE_NAME
+    """Write the blessing as TFX's Evaluator does, and the verdict in addition."""
+    value, flag_file = constants.NOT_BLESSED_VALUE, constants.NOT_BLESSED_FILE_NAME
     if verdict.blessed:
-        value, flag = constants.BLESSED_VALUE, constants.BLESSED_FILE_NAME
+        value, flag_file = constants.BLESSED_VALUE, constants.BLESSED_FILE_NAME
     message = "\n".join(verdict.reasons + verdict.notes)
     set_text, set_number = blessing.set_string_custom_property, blessing.set_int_custom_property
     set_number(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
@@ -112,7 +112,7 @@ def _write_blessing(
     if last_blessed is not None:
         set_text(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, last_blessed.uri)
         set_number(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, last_blessed.id)
-    folder = Path(blessing.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / VERDICT_FILE).write_text(verdict.to_json(), encoding="utf-8")
-    (folder / flag).touch()
+    directory = Path(blessing.uri)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / VERDICT_FILE).write_text(verdict.to_json(), encoding="utf-8")
+    (directory / flag_file).touch()

@@ -1,4 +1,4 @@
-"""The gate: decides from figures, genre by genre, whether a candidate model may be pushed."""
+"""Decide from a model's scores, genre by genre, whether it passes the gate."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,43 +12,44 @@ from schema.genres import GENRES
 from schema.verdict import GenreScores, GenreVerdict, Judgement, Verdict
 
 _ROUNDING: Final = 1e-9
-"""Differences below this come from floating-point arithmetic and decide nothing."""
+"""Tolerance for rounding errors in comparisons of scores."""
 
 
-def _genre(name: str) -> str:
+def _check_genre(name: str) -> str:
     if name not in GENRES:
         raise ValueError(f"is not a genre. Known: {', '.join(GENRES)}")
     return name
 
 
 class GateConfig(Config):
-    """What a model must reach.
+    """Requirements that a model must meet.
 
     Attributes:
-        floor: lowest F1 of a genre. The default stops what is broken and not what is merely worse:
-            the lowest F1 measured on 56,503 real movies is .42 (docs/benchmarks.md).
-        genre_floors: floors of single genres, in place of `floor`.
-        min_support: test examples that a genre must have to be judged.
-        max_drop: by how much a genre's F1 may be below that of the last blessed model.
-        simple_baseline_tolerance: by how much the macro-F1 may be below that of the simple
+        floor: Lowest allowed F1 of a genre. The default refuses broken models, not slightly worse
+            ones: the lowest F1 measured on 56,503 real movies is .42 (docs/benchmarks.md).
+        genre_floors: Floors of single genres, which replace `floor`.
+        min_support: Number of test movies that a genre must have to be judged.
+        max_drop: Largest allowed drop of a genre's F1 below that of the last blessed model.
+        simple_baseline_tolerance: Largest allowed drop of the macro-F1 below that of the simple
             baseline.
     """
 
     floor: Fraction = 0.3
-    genre_floors: dict[Annotated[str, AfterValidator(_genre)], Fraction] = {}
+    genre_floors: dict[Annotated[str, AfterValidator(_check_genre)], Fraction] = {}
     min_support: PositiveInt = 20
     max_drop: Fraction = 0.1
     simple_baseline_tolerance: Fraction = 0.0
 
 
 @dataclass(frozen=True)
-class Scores:
-    """One model's figures on the test split.
+class ModelScores:
+    """Scores of one model on the test split.
 
     Attributes:
-        examples: how many the split has.
-        genres: by name, all of `GENRES`.
-        aggregates: micro and samples F1, subset and Hamming accuracy, macro AUC-PR, by name.
+        examples: Number of examples in the split.
+        genres: Scores of each genre of `GENRES`, by name.
+        aggregates: Micro-F1, samples F1, subset accuracy, Hamming accuracy and macro AUC-PR, by
+            name.
     """
 
     examples: int
@@ -56,31 +57,37 @@ class Scores:
     aggregates: Mapping[str, float]
 
 
-def judge(
-    candidate: Scores,
-    last_blessed: Scores | None,
+def apply_gate(
+    candidate: ModelScores,
+    last_blessed: ModelScores | None,
     simple_baseline: Mapping[str, float] | None,
     config: GateConfig,
     *,
     ignore_blessed_model: bool = False,
 ) -> Verdict:
-    """Decide whether a candidate may go out.
+    """Decide whether a candidate may be pushed.
 
-    All figures are from the same examples; those of the simple baseline are its F1 by genre. The
-    last blessed model is left out of the comparison with `ignore_blessed_model`.
+    All scores must come from the same examples.
+
+    Args:
+        candidate: Scores of the candidate.
+        last_blessed: Scores of the last blessed model; None if there is none.
+        simple_baseline: F1 of the simple baseline, by genre; None if there is no simple baseline.
+        config: Requirements that the candidate must meet.
+        ignore_blessed_model: Whether to leave the last blessed model out of the comparison.
 
     Raises:
-        KeyError: figures of a genre are missing.
+        KeyError: Scores of a genre are missing.
     """
     if ignore_blessed_model:
         last_blessed = None
-    before = None if last_blessed is None else _f1(last_blessed)
+    last_f1 = None if last_blessed is None else _f1(last_blessed)
     rows, reasons = [], []
     for genre in GENRES:
-        row, failures = _judge_genre(
+        row, failures = _apply_gate_to_genre(
             genre,
             candidate.genres[genre],
-            None if before is None else before[genre],
+            None if last_f1 is None else last_f1[genre],
             None if simple_baseline is None else simple_baseline[genre],
             config,
         )
@@ -90,32 +97,34 @@ def judge(
     present = [row.genre for row in rows if row.support]
     macro_f1 = _mean(_f1(candidate), present)
     simple_macro = None if simple_baseline is None else _mean(simple_baseline, present)
-    allowed = config.simple_baseline_tolerance
-    if simple_macro is not None and macro_f1 < simple_macro - allowed - _ROUNDING:
+    tolerance = config.simple_baseline_tolerance
+    if simple_macro is not None and macro_f1 < simple_macro - tolerance - _ROUNDING:
         reasons.append(
             f"macro-F1: {macro_f1:.3f} is below the simple baseline's {simple_macro:.3f} "
-            f"by more than the {allowed:.3f} allowed"
+            f"by more than the {tolerance:.3f} allowed"
         )
-    few = [f"{row.genre} {row.support}" for row in rows if row.judgement is Judgement.NOT_JUDGED]
-    if len(few) == len(rows):
+    not_judged = [
+        f"{row.genre} {row.support}" for row in rows if row.judgement is Judgement.NOT_JUDGED
+    ]
+    if len(not_judged) == len(rows):
         reasons.append(
-            f"nothing could be judged: no genre has {config.min_support} test movies. Bring more "
-            "data or set gate.min_support lower"
+            f"no genre could be judged: each has fewer than {config.min_support} test movies. Add "
+            "more movies or lower gate.min_support"
         )
     notes = []
     if ignore_blessed_model:
         notes.append(
             "the last blessed model was left out of the comparison (--ignore-blessed-model)"
         )
-    elif before is None:
+    elif last_f1 is None:
         notes.append(
-            "no other model has been blessed yet: the floors and the simple baseline decide alone"
+            "no other model has been blessed yet: only floors and simple baseline were checked"
         )
     if simple_baseline is None:
-        notes.append("there is no simple baseline: macro-F1 was compared with nothing")
-    if few:
+        notes.append("there is no simple baseline: macro-F1 was not compared")
+    if not_judged:
         notes.append(
-            f"not judged, with fewer than {config.min_support} test movies: {', '.join(few)}"
+            f"not judged, with fewer than {config.min_support} test movies: {', '.join(not_judged)}"
         )
     return Verdict(
         blessed=not reasons,
@@ -124,7 +133,7 @@ def judge(
         examples=candidate.examples,
         genres=tuple(rows),
         macro_f1=macro_f1,
-        last_blessed_macro_f1=None if before is None else _mean(before, present),
+        last_blessed_macro_f1=None if last_f1 is None else _mean(last_f1, present),
         simple_baseline_macro_f1=simple_macro,
         aggregates=candidate.aggregates,
         ignore_blessed_model=ignore_blessed_model,
@@ -132,29 +141,29 @@ def judge(
     )
 
 
-def _judge_genre(
+def _apply_gate_to_genre(
     genre: str,
     scores: GenreScores,
     last_blessed: float | None,
     simple_baseline: float | None,
     config: GateConfig,
 ) -> tuple[GenreVerdict, list[str]]:
-    """One genre's row, and in words each demand that it fails."""
+    """Return the row of one genre, and a sentence for each requirement that it does not meet."""
     floor = config.genre_floors.get(genre, config.floor)
     movies = f"({scores.support} test movies)"
-    failed: dict[Judgement, str] = {}
+    failures: dict[Judgement, str] = {}
     if scores.f1 < floor - _ROUNDING:
-        failed[Judgement.BELOW_FLOOR] = (
+        failures[Judgement.BELOW_FLOOR] = (
             f"{genre}: F1 {scores.f1:.3f} is below its floor {floor:.3f} {movies}"
         )
     if last_blessed is not None and last_blessed - scores.f1 > config.max_drop + _ROUNDING:
-        failed[Judgement.WORSE] = (
+        failures[Judgement.WORSE] = (
             f"{genre}: F1 {scores.f1:.3f} is below the last blessed model's {last_blessed:.3f} "
             f"by more than the {config.max_drop:.3f} allowed {movies}"
         )
-    judgement = next(iter(failed), Judgement.PASS)
+    judgement = next(iter(failures), Judgement.PASS)
     if scores.support < config.min_support:
-        failed, judgement = {}, Judgement.NOT_JUDGED
+        failures, judgement = {}, Judgement.NOT_JUDGED
     row = GenreVerdict(
         genre=genre,
         floor=floor,
@@ -163,13 +172,13 @@ def _judge_genre(
         judgement=judgement,
         **asdict(scores),
     )
-    return row, list(failed.values())
+    return row, list(failures.values())
 
 
-def _f1(scores: Scores) -> dict[str, float]:
-    return {genre: one.f1 for genre, one in scores.genres.items()}
+def _f1(scores: ModelScores) -> dict[str, float]:
+    return {genre: genre_scores.f1 for genre, genre_scores in scores.genres.items()}
 
 
 def _mean(f1: Mapping[str, float], genres: Sequence[str]) -> float:
-    """Mean F1 over genres; 0.0 over none."""
+    """Return the mean F1 over some genres; 0.0 if there are none."""
     return math.fsum(f1[genre] for genre in genres) / max(len(genres), 1)

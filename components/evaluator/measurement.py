@@ -1,9 +1,9 @@
-"""Measures models by TFMA and reads its results.
+"""Evaluate models with TFMA and read its results.
 
-TFX's own Evaluator does not do for the gate: its thresholds know neither how many examples a genre
-has nor what it is called, a threshold on the change against a missing model passes in silence, and
-a refusal comes without a reason. TFMA measures here as it does there, so that dashboards find what
-they expect.
+TFX's own Evaluator is not sufficient for the gate. Its thresholds consider neither the number of
+examples nor the name of a genre, a threshold on the change passes silently if there is no model to
+compare with, and a refusal has no reason. TFMA is called here as TFX's Evaluator calls it, so that
+dashboards can read the results.
 """
 
 import json
@@ -18,61 +18,74 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator import metrics
-from components.evaluator.decision import Scores
+from components.evaluator.decision import ModelScores
 from schema import names
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
 from schema.verdict import GenreScores
 from transform import features as xf
 
-PREDICTIONS: Final[tuple[str, ...]] = (names.SCORES_OUTPUT, names.PROBABILITIES_OUTPUT)
-"""What is measured of each model: these outputs of its signature `evaluate`."""
+PREDICTION_OUTPUTS: Final[tuple[str, ...]] = (names.SCORES_OUTPUT, names.PROBABILITIES_OUTPUT)
+"""Outputs of the signature `evaluate` that every model must have."""
 
-OUTPUTS: Final[tuple[str, ...]] = (*PREDICTIONS, xf.LABEL, *xf.SLICE_KEYS)
-"""What the candidate's signature gives: for both models, its labels and slice keys count."""
+CANDIDATE_OUTPUTS: Final[tuple[str, ...]] = (*PREDICTION_OUTPUTS, xf.LABEL, *xf.SLICE_KEYS)
+"""Outputs of the signature `evaluate` that the candidate must have.
+
+Its labels and slice keys are used for both models.
+"""
 
 BATCH_SIZE: Final = 256
-"""Examples that a model sees at once."""
+"""Number of examples in a batch."""
 
 SliceKey = tuple[tuple[str, str], ...]
+"""Pairs of a feature and its value; empty for the whole split."""
+
 SliceMetrics = dict[str, dict[str, float]]
-"""Metrics of one slice by sub key, `classId:3` or empty for those over all genres, and by name."""
+"""Metrics of one slice by sub key, then by name.
+
+The sub key is `classId:3` for the genre with index 3 and empty for metrics over all genres.
+"""
 
 
-def require_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
-    """Check that the signature `evaluate` of a SavedModel gives what is measured.
+def check_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
+    """Check that the signature `evaluate` of a SavedModel has the outputs that are measured.
 
-    The error message ends with `remedy`, a clause that names the correction.
+    Args:
+        model: Path of the SavedModel.
+        outputs: Names of the outputs.
+        remedy: Last sentence of the error message, without a full stop.
 
     Raises:
-        UserError: the model is gone, or made by another version of the project.
+        UserError: The model does not exist, or it lacks an output.
     """
     path = model / names.SAVED_MODEL_FILE
     if not path.is_file():
-        raise UserError(f"the model {model} is gone: {remedy}")
+        raise UserError(f"the model {model} no longer exists. {remedy}")
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    # The maps of a proto make an entry of whatever is asked for by brackets.
+    # Subscripting a map of a proto would create the missing entry.
     signature = saved.meta_graphs[0].signature_def.get(names.EVALUATE_SIGNATURE)
-    given = {} if signature is None else dict(signature.outputs)
+    declared = {} if signature is None else dict(signature.outputs)
     for name in outputs:
-        of_genres = name not in xf.SLICE_KEYS
-        shape = [dim.size for dim in given[name].tensor_shape.dim] if name in given else []
-        if name not in given or (of_genres and shape[-1:] != [NUM_GENRES]):
-            what = f"{name!r} for {NUM_GENRES} genres" if of_genres else repr(name)
+        has_genres = name not in xf.SLICE_KEYS
+        shape = [dim.size for dim in declared[name].tensor_shape.dim] if name in declared else []
+        if name not in declared or (has_genres and shape[-1:] != [NUM_GENRES]):
+            expected = f"{name!r} for {NUM_GENRES} genres" if has_genres else repr(name)
             raise UserError(
-                f"the signature {names.EVALUATE_SIGNATURE!r} of the model {model} does not give "
-                f"{what}: {remedy}"
+                f"the signature {names.EVALUATE_SIGNATURE!r} of the model {model} has no output "
+                f"{expected}. {remedy}"
             )
 
 
-def measure(pipeline: beam.Pipeline, files: list[str], models: list[Path], output: str) -> None:
-    """Write TFMA's results: all genres, overall and by decade, plot length and metadata.
+def evaluate_models(
+    pipeline: beam.Pipeline, files: list[str], models: list[Path], output: str
+) -> None:
+    """Evaluate models with TFMA, over all examples and by decade, plot length and metadata.
 
     Args:
-        pipeline: a Beam pipeline; it has run when this function returns.
-        files: TFRecord files of raw examples.
-        models: folders of the SavedModels: the candidate, and the last blessed one if there is any.
-        output: folder of the results.
+        pipeline: Beam pipeline, which this function runs.
+        files: Paths of TFRecord files with raw examples.
+        models: Paths of SavedModels: the candidate, then the last blessed model if there is one.
+        output: Path of the directory for the results.
     """
     spec = config_pb2.ModelSpec(
         signature_name=names.EVALUATE_SIGNATURE,
@@ -87,7 +100,7 @@ def measure(pipeline: beam.Pipeline, files: list[str], models: list[Path], outpu
     config.metrics_specs.add().metrics.add(
         class_name=metrics.GenreMetrics.__name__,
         module=metrics.__name__,
-        config=json.dumps({"genres": NUM_GENRES}),
+        config=json.dumps({"num_genres": NUM_GENRES}),
     )
     config = tfma.utils.update_eval_config_with_defaults(config, has_baseline=len(models) > 1)
     shared = [
@@ -96,11 +109,11 @@ def measure(pipeline: beam.Pipeline, files: list[str], models: list[Path], outpu
         )
         for spec, path in zip(config.model_specs, models, strict=True)
     ]
-    # Examples are not decoded outside the model, which runs once a batch: its signature gives the
-    # label and the slice keys, too.
+    # The signature also returns the label and the slice keys, so that examples are decoded only
+    # once, by the model.
     extractors = [
         tfma.extractors.PredictionsExtractor(config, shared),
-        tfma.extractors.Extractor("PickLabelsAndSlices", beam.Map(_labels_and_slices)),
+        tfma.extractors.Extractor("PickLabelsAndSlices", beam.Map(_pick_labels_and_slices)),
         tfma.extractors.UnbatchExtractor(),
         tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
     ]
@@ -110,7 +123,7 @@ def measure(pipeline: beam.Pipeline, files: list[str], models: list[Path], outpu
             | "Files" >> beam.Create(files)
             | "Read" >> beam.io.ReadAllFromTFRecord()
             | "Batch" >> beam.BatchElements(BATCH_SIZE, BATCH_SIZE)
-            | "Serialized" >> beam.Map(_serialized)
+            | "Extracts" >> beam.Map(_to_extracts)
             | "Measure"
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=shared if len(shared) > 1 else shared[0],
@@ -121,65 +134,72 @@ def measure(pipeline: beam.Pipeline, files: list[str], models: list[Path], outpu
         )
 
 
-def _serialized(batch: list[bytes]) -> tfma.Extracts:
-    """A batch of examples as TFMA takes it."""
+def _to_extracts(batch: list[bytes]) -> tfma.Extracts:
+    """Convert a batch of serialized examples to TFMA's input."""
     return {tfma.INPUT_KEY: np.array(batch, object)}
 
 
-def _labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
-    """A batch with label, slice keys and predictions in their own places.
+def _pick_labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
+    """Move labels, slice keys and predictions from the models' outputs to TFMA's keys for them.
 
-    The label and the slice keys of the candidate count for both models.
+    The labels and slice keys of the candidate are used for both models.
     """
     outputs = extracts[tfma.PREDICTIONS_KEY]
     candidate = outputs.get(tfma.CANDIDATE_KEY, outputs)
     models = {"": outputs} if candidate is outputs else outputs
-    kept: Any = {model: {name: of[name] for name in PREDICTIONS} for model, of in models.items()}
+    predictions: Any = {
+        model: {name: model_outputs[name] for name in PREDICTION_OUTPUTS}
+        for model, model_outputs in models.items()
+    }
     return {
         tfma.LABELS_KEY: candidate[xf.LABEL],
         tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS},
-        tfma.PREDICTIONS_KEY: kept.get("", kept),
+        tfma.PREDICTIONS_KEY: predictions.get("", predictions),
     }
 
 
 def read_metrics(evaluation: str, model_name: str) -> dict[SliceKey, SliceMetrics]:
-    """The metrics of one model by slice, from TFMA's results; the key `()` is the whole split.
+    """Read the metrics of one model from TFMA's results, by slice.
 
     Args:
-        evaluation: folder of TFMA's results.
-        model_name: TFMA's name of the model; empty where one model was measured alone.
+        evaluation: Path of the directory with TFMA's results.
+        model_name: TFMA's name of the model; empty if only one model was evaluated.
     """
     results = tfma.load_eval_result(evaluation, model_name=model_name or None).slicing_metrics
     return {
         key: {
-            sub_key: {name: float(value["doubleValue"]) for name, value in named.items()}
-            for sub_key, named in values[""].items()
+            sub_key: {name: float(value["doubleValue"]) for name, value in metrics_by_name.items()}
+            for sub_key, metrics_by_name in values[""].items()
         }
         for key, values in results
     }
 
 
-def read_scores(evaluation: str, model_name: str) -> Scores:
-    """The figures of one model over the whole test split; for the arguments see `read_metrics`.
+def read_model_scores(evaluation: str, model_name: str) -> ModelScores:
+    """Read the scores of one model over the whole test split.
+
+    Args:
+        evaluation: Path of the directory with TFMA's results.
+        model_name: TFMA's name of the model; empty if only one model was evaluated.
 
     Raises:
-        UserError: the split has no example.
+        UserError: The split has no examples.
     """
-    measured = read_metrics(evaluation, model_name).get(())
-    if measured is None:
+    slice_metrics = read_metrics(evaluation, model_name).get(())
+    if slice_metrics is None:
         raise UserError(
-            f"the split '{names.Split.TEST}' has no example: nothing can be measured. "
-            "Bring more data"
+            f"the split '{names.Split.TEST}' has no examples, so the model cannot be evaluated. "
+            "Add more movies"
         )
     genres = {}
     for i, genre in enumerate(GENRES):
-        found = measured[f"classId:{i}"]
+        genre_metrics = slice_metrics[f"classId:{i}"]
         genres[genre] = GenreScores(
-            support=round(found[metrics.SUPPORT]),
-            f1=found[metrics.F1],
-            precision=found[metrics.PRECISION],
-            recall=found[metrics.RECALL],
-            auc_pr=found[metrics.AUC_PR],
+            support=round(genre_metrics[metrics.SUPPORT]),
+            f1=genre_metrics[metrics.F1],
+            precision=genre_metrics[metrics.PRECISION],
+            recall=genre_metrics[metrics.RECALL],
+            auc_pr=genre_metrics[metrics.AUC_PR],
         )
     aggregates = (
         metrics.MICRO_F1,
@@ -188,6 +208,6 @@ def read_scores(evaluation: str, model_name: str) -> Scores:
         metrics.HAMMING_ACCURACY,
         metrics.MACRO_AUC_PR,
     )
-    overall = measured[""]
+    overall = slice_metrics[""]
     examples = round(overall[metrics.EXAMPLE_COUNT])
-    return Scores(examples, genres, {name: overall[name] for name in aggregates})
+    return ModelScores(examples, genres, {name: overall[name] for name in aggregates})

@@ -1,4 +1,4 @@
-"""The gate's verdict as a file of the blessing artifact, and as a table for a console."""
+"""Read the gate's verdict from a blessing artifact, and show it as a table on a console."""
 
 from pathlib import Path
 from typing import Final
@@ -19,25 +19,28 @@ _STYLES: Final = {
 
 
 def read_verdict(blessing: Path) -> Verdict:
-    """The verdict in the folder of a blessing artifact.
+    """Read the verdict of a blessing artifact.
+
+    Args:
+        blessing: Path of the artifact's directory.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: The verdict does not exist or is not readable.
     """
     path = blessing / VERDICT_FILE
-    remedy = f"run the Evaluator again (--from {Node.EVALUATOR})"
+    remedy = f"Run the Evaluator again (--from {Node.EVALUATOR})"
     if not path.is_file():
-        raise UserError(f"{path} is missing: {remedy}")
+        raise UserError(f"{path} does not exist. {remedy}")
     try:
         return Verdict.from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(
-            f"{path} was written by another version of the project, or is damaged: {remedy}"
+            f"{path} is damaged or was written by another version of the project. {remedy}"
         ) from error
 
 
 def verdict_table(verdict: Verdict) -> Table:
-    """The verdict as a table: one row for each genre, the macro-F1 below."""
+    """Return the verdict as a table with one row per genre and the macro-F1 as its last row."""
     table = Table(
         title=f"Gate: F1 by genre on the {Split.TEST} split",
         box=box.SIMPLE_HEAD,
@@ -52,10 +55,10 @@ def verdict_table(verdict: Verdict) -> Table:
         table.add_row(
             row.genre,
             f"{row.support:,}",
-            _figure(row.f1),
-            _figure(row.floor),
-            _figure(row.last_blessed),
-            _figure(row.simple_baseline),
+            _format_score(row.f1),
+            _format_score(row.floor),
+            _format_score(row.last_blessed),
+            _format_score(row.simple_baseline),
             row.judgement.value,
             style=_STYLES[row.judgement],
         )
@@ -63,15 +66,15 @@ def verdict_table(verdict: Verdict) -> Table:
     table.add_row(
         "macro-F1",
         f"{verdict.examples:,}",
-        _figure(verdict.macro_f1),
+        _format_score(verdict.macro_f1),
         "",
-        _figure(verdict.last_blessed_macro_f1),
-        _figure(verdict.simple_baseline_macro_f1),
+        _format_score(verdict.last_blessed_macro_f1),
+        _format_score(verdict.simple_baseline_macro_f1),
         "blessed" if verdict.blessed else "not blessed",
         style="bold green" if verdict.blessed else "bold red",
     )
     return table
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _format_score(score: float | None) -> str:
+    return "–" if score is None else f"{score:.3f}"

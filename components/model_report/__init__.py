@@ -1,3 +1,3 @@
-"""Writes the report of a run."""
+"""Write the report of a run."""
 
-__all__ = ["component", "gather"]
+__all__ = ["collect", "component"]

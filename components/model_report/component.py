@@ -1,10 +1,10 @@
-"""Writes the report of a run: one HTML file that says how good the model is, and why it was pushed
+"""Write the report of a run, an HTML file that shows how good the model is and why it was pushed
 or not.
 
-TFX has no such component. Its Evaluator's results open in notebooks only and know neither the gate
-nor how the model was trained; a refused model leaves a reason and no way to look further. This node
-comes last, so that it can report what happened to the model and no failure of its own stops a push.
-A refusal is not an error of any node: a refused model is reported on like any other.
+TFX has no such component. The results of its Evaluator can only be viewed in notebooks and contain
+neither the gate's verdict nor how the model was trained. `ModelReport` is the last node, so that it
+can report whether the model was pushed, and so that its own failure does not prevent a push. Models
+that the gate refused are reported too, since a refusal is not an error of a node.
 """
 
 import time
@@ -17,13 +17,13 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact, Property, PropertyType
 
 from components.anomaly_gate.component import AcceptedStatistics
-from components.model_report.gather import gather
+from components.model_report.collect import collect_facts
 from report import page
 from schema.names import MODEL_REPORT_FILE
 
 
 class ReportPage(Artifact):
-    """One HTML file, `schema.names.MODEL_REPORT_FILE`."""
+    """Report of a run: one HTML file, `schema.names.MODEL_REPORT_FILE`."""
 
     TYPE_NAME = "ReportPage"
     PROPERTIES = {"macro_f1": Property(type=PropertyType.FLOAT)}
@@ -45,18 +45,28 @@ def ModelReport(  # noqa: N802 (TFX names the node after the function)
     metadata: Parameter[str] = "",
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
 ) -> None:
-    """Write one HTML file about a model and the run that made it.
+    """Write an HTML file about a model and the run that trained it.
 
-    The inputs are outputs of the nodes before; `examples` are raw, and `blessing` is the
-    Evaluator's, with the verdict. `movies` is the folder of the joined movies, with ingest's
-    report, and `metadata` ML Metadata's SQLite database; lineage and times are left out if it is
-    empty.
+    Args:
+        report: Output with the HTML file.
+        examples: Raw examples.
+        model: Model to report on.
+        evaluation: TFMA's results from the Evaluator.
+        blessing: Blessing of the Evaluator, with the verdict.
+        infra_blessing: Blessing of the smoke test.
+        pushed_model: Output of the Pusher.
+        last_blessed: Model that was blessed last.
+        anomalies: Anomalies that ExampleValidator found.
+        accepted: Output of the AnomalyGate, with its report.
+        movies: Path of the directory with the joined movies and the ingest summary.
+        metadata: Path of ML Metadata's SQLite database; empty leaves lineage and times out.
+        code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
-        UserError: the verdict or the record of the training is missing.
+        UserError: The verdict or the training record does not exist.
     """
     started = time.monotonic()
-    facts = gather(
+    facts = collect_facts(
         {
             "examples": examples,
             "model": model,

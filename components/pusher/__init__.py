@@ -1,3 +1,3 @@
-"""Publishes a blessed model as a version that appears whole or not at all."""
+"""Publish a blessed model as a new version, atomically."""
 
 __all__ = ["component", "decision", "versions"]

@@ -1,8 +1,8 @@
-"""Publishes a blessed model as a version that appears whole or not at all.
+"""Publish a blessed model as a new version, atomically.
 
-TFX's own Pusher copies file by file into the version folder that the server polls, and a crash
-leaves half a version there. This one demands the same blessings and records the result in the same
-properties of the same artifact, but leaves the model directory to `versions`.
+TFX's own Pusher copies file by file into a version directory that a model server already polls, so
+a crash leaves an incomplete version there. `AtomicPusher` requires the same blessings and sets the
+same properties of the same artifact, but publishes through `versions`.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components.pusher import versions
-from components.pusher.decision import Outcome, refusal
+from components.pusher.decision import PushStatus, refusal_reason
 from schema import names
 from schema.errors import UserError
 
@@ -31,44 +31,48 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
     republish: Parameter[bool] = False,
     destination_token: Parameter[str] = "",
 ) -> None:
-    """Push the model if it is blessed.
+    """Push a model if it is blessed.
 
     Args:
-        model: the `Model` of the Trainer.
-        pushed_model: output: the custom properties of TFX's Pusher (`pushed`, and if it is 1
-            `pushed_destination` and `pushed_version`), `outcome`, and for a model that was not
-            pushed the `reason`. As with TFX's Pusher it holds a copy of a model that was pushed.
-        base_directory: folder of the versions, on this machine's file system.
-        model_blessing: the Evaluator's `ModelBlessing`.
-        infra_blessing: the smoke test's `InfraBlessing`.
-        keep_old: number of versions before the current one that are kept.
-        republish: push a model that was rolled back before all the same.
-        destination_token: `versions.destination_token(base_directory)`, asked before each run. It
-            keeps a cached push from being taken for a fresh one after the directory was emptied,
-            rolled back or changed by hand; without it such a push may not be repeated.
+        model: Model of the Trainer.
+        pushed_model: Output with the custom properties of TFX's Pusher (`pushed` and, if it is 1,
+            `pushed_destination` and `pushed_version`), `outcome`, and the `reason` if the model was
+            not pushed. As with TFX's Pusher, it holds a copy of a pushed model.
+        base_directory: Path of the model directory, on a local or mounted file system.
+        model_blessing: Blessing of the Evaluator.
+        infra_blessing: Blessing of the smoke test.
+        keep_old: Number of versions to keep besides the current one.
+        republish: Whether to push a model that was rolled back before.
+        destination_token: Return value of `versions.destination_token(base_directory)` before the
+            run. It prevents a cache hit after somebody emptied, rolled back or edited the model
+            directory. Without it, the cache may skip such a push.
 
     Raises:
-        UserError: as `versions.publish`.
+        UserError: `versions.publish` failed, or `base_directory` is remote.
     """
-    base = _local(base_directory)
+    base = _local_path(base_directory)
     outcome = "not blessed"
-    reason = refusal(
+    reason = refusal_reason(
         None if model_blessing is None else model_utils.is_model_blessed(model_blessing),
         None if infra_blessing is None else model_utils.is_infra_validated(infra_blessing),
         infra_blessing.get_string_custom_property(names.REASON_PROPERTY) if infra_blessing else "",
     )
-    folder = path_utils.serving_model_path(model.uri)
+    model_path = path_utils.serving_model_path(model.uri)
     if reason:
         versions.record_token(base, destination_token)
     else:
         push = versions.publish(
-            _local(folder), base, keep_old=keep_old, republish=republish, token=destination_token
+            _local_path(model_path),
+            base,
+            keep_old=keep_old,
+            republish=republish,
+            token=destination_token,
         )
-        outcome = push.outcome.value
-        if push.outcome is Outcome.ROLLED_BACK:
+        outcome = push.status.value
+        if push.status is PushStatus.ROLLED_BACK:
             reason = (
-                f"this very model was version {push.version}, which was rolled back; it goes out "
-                "again only with --republish"
+                f"the same model was pushed as version {push.version} and rolled back. "
+                "Run again with --republish to push it anyway"
             )
     set_text = pushed_model.set_string_custom_property
     set_text(names.OUTCOME_PROPERTY, outcome)
@@ -77,17 +81,17 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
         set_text(names.REASON_PROPERTY, reason)
         logging.warning("Pusher: not pushed: %s", reason)
         return
-    io_utils.copy_dir(folder, pushed_model.uri)
+    io_utils.copy_dir(model_path, pushed_model.uri)
     destination = str(base / str(push.version))
     set_text(names.PUSHED_DESTINATION_PROPERTY, destination)
     set_text(names.PUSHED_VERSION_PROPERTY, str(push.version))
     logging.info("Pusher: %s: %s", destination, outcome)
 
 
-def _local(uri: str) -> Path:
+def _local_path(uri: str) -> Path:
     if "://" in uri:
         raise UserError(
-            f"{uri} is not on this machine's file system, and only there does a rename make a "
-            "version appear at once. Push to a local or mounted folder"
+            f"{uri} is not on a local file system: models are published by renaming a directory, "
+            "which only a local or mounted file system supports. Use a local or mounted directory"
         )
     return Path(uri)

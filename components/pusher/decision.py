@@ -1,4 +1,4 @@
-"""Decides whether a model is pushed, as which version, and which version a rollback serves."""
+"""Decide whether a model is pushed, as which version, and which version a rollback serves."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,33 +7,39 @@ from enum import Enum
 from schema.errors import UserError
 
 
-class Outcome(Enum):
-    """The result of a push."""
+class PushStatus(Enum):
+    """Effect of a push."""
 
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
-    """The current version is this very model: nothing was added."""
+    """Nothing: the current version is the same model."""
     ROLLED_BACK = "rolled back"
-    """This very model was rolled back before: nothing was added."""
+    """Nothing: the same model was rolled back before."""
 
 
 @dataclass(frozen=True)
-class Push:
-    """The result of a push.
+class PushResult:
+    """Result of a push.
 
-    `version` is the version that holds the model: the new one, the current one that equals it, or
-    the one that was rolled back.
+    Attributes:
+        status: Effect of the push.
+        version: Version that holds the model: a new one, the current one, or the one that was
+            rolled back.
     """
 
-    outcome: Outcome
+    status: PushStatus
     version: int
 
 
-def refusal(model_blessed: bool | None, infra_blessed: bool | None, smoke_test_reason: str) -> str:
-    """Why a model must not be pushed; empty if it may.
+def refusal_reason(
+    model_blessed: bool | None, infra_blessed: bool | None, smoke_test_reason: str
+) -> str:
+    """Return why a model must not be pushed, or an empty string if it may be.
 
-    `model_blessed` is the Evaluator's verdict and `infra_blessed` the smoke test's; each is None if
-    that node was not asked.
+    Args:
+        model_blessed: Whether the Evaluator blessed the model; None if it did not run.
+        infra_blessed: Whether the smoke test blessed the model; None if it did not run.
+        smoke_test_reason: Why the smoke test refused the model.
     """
     if model_blessed is False:
         return "the Evaluator did not bless the model"
@@ -42,53 +48,57 @@ def refusal(model_blessed: bool | None, infra_blessed: bool | None, smoke_test_r
     return ""
 
 
-def choose_version(
-    model: str,
+def decide_push(
+    model_digest: str,
     current: tuple[int, str] | None,
     rolled_back: Mapping[str, int],
     *,
     highest: int,
     now: int,
     republish: bool,
-) -> Push:
-    """Choose what is done with a model that may be pushed.
+) -> PushResult:
+    """Decide what to do with a model that may be pushed.
 
-    The number of a new version is the time, or one more than the highest number if that is greater:
-    numbers increase even if the clock goes back.
+    The number of a new version is the time in seconds, or one more than the highest number if that
+    is greater, so that numbers increase even if the clock is set back.
 
     Args:
-        model: its fingerprint.
-        current: version and fingerprint of the current version; None if there is none.
-        rolled_back: version by fingerprint of every model that was rolled back.
-        highest: the highest number that was ever used.
-        now: the time in seconds since 1970.
-        republish: push the model even if it was rolled back before.
+        model_digest: Digest of the model's contents.
+        current: Version and digest of the current version; None if there is none.
+        rolled_back: Versions that were rolled back, by digest of the model.
+        highest: Highest version number that was ever used.
+        now: Time in seconds since 1970.
+        republish: Whether to push a model that was rolled back before.
     """
-    if current is not None and current[1] == model:
-        return Push(Outcome.UNCHANGED, current[0])
-    if model in rolled_back and not republish:
-        return Push(Outcome.ROLLED_BACK, rolled_back[model])
-    return Push(Outcome.PUBLISHED, max(now, highest + 1))
+    if current is not None and current[1] == model_digest:
+        return PushResult(PushStatus.UNCHANGED, current[0])
+    if model_digest in rolled_back and not republish:
+        return PushResult(PushStatus.ROLLED_BACK, rolled_back[model_digest])
+    return PushResult(PushStatus.PUBLISHED, max(now, highest + 1))
 
 
-def choose_rollback(
-    base: object, to: int | None, visible: Collection[int], hidden: Collection[int]
+def choose_rollback_version(
+    base: object, to: int | None, served: Collection[int], rolled_back: Collection[int]
 ) -> int:
-    """Choose the version that a rollback serves: the one wanted, or the one before the current.
+    """Choose the version that a rollback serves.
 
-    A server sees the `visible` versions; the `hidden` ones were rolled back. Errors name `base`.
+    Args:
+        base: Model directory, named in error messages.
+        to: Requested version; None chooses the one before the current version.
+        served: Versions that a server can see.
+        rolled_back: Versions that were rolled back and still exist.
 
     Raises:
-        UserError: there is no such version.
+        UserError: There is no such version.
     """
     known = (
-        f"Served: {', '.join(map(str, visible)) or 'none'}; "
-        f"rolled back: {', '.join(map(str, hidden)) or 'none'}"
+        f"Served: {', '.join(map(str, served)) or 'none'}; "
+        f"rolled back: {', '.join(map(str, rolled_back)) or 'none'}"
     )
     if to is None:
-        if len(visible) < 2:
+        if len(served) < 2:
             raise UserError(f"{base} has no version before the current one. {known}")
-        return sorted(visible)[-2]
-    if to not in visible and to not in hidden:
+        return sorted(served)[-2]
+    if to not in served and to not in rolled_back:
         raise UserError(f"{base} has no version {to}. {known}")
     return to

@@ -1,18 +1,18 @@
-"""A model directory that TensorFlow Serving polls: `<base>/<version>/`, each whole or absent.
+"""Model directory that TensorFlow Serving polls, with one subdirectory per version.
 
-TensorFlow Serving takes every child of the base folder whose name is a number for a version, and
-serves the highest. It ignores all other names, so whatever is not yet, or no longer, to be served
-lives beside the versions, on the same file system, under names with a leading dot:
+TensorFlow Serving reads each subdirectory of `<base>` whose name is a number as a version and
+serves the highest. It ignores all other names. Everything that must not be served is therefore
+stored beside the versions, on the same file system, under names that begin with a dot:
 
     <version>/               a version, byte for byte the exported model
-    .rolled_back/<version>/  a version that a rollback took out of sight
-    .staging-<random>/       a copy under way
-    .trash-<random>/         a version being deleted
-    .versions.json           what folder names alone cannot tell (see `_State`)
-    .lock                    held by the one process that changes anything
+    .rolled_back/<version>/  a version that was rolled back
+    .staging-<random>/       an unfinished copy
+    .trash-<random>/         a version that is being deleted
+    .versions.json           state that directory names cannot hold (see `_State`)
+    .lock                    lock held by the process that changes the directory
 
-A version enters and leaves by a single rename. A process killed at any moment leaves at most a
-staging or trash folder, which the next push removes.
+A version is added and removed by a single rename. A process killed at any moment leaves at most a
+staging or trash directory, which the next push removes.
 """
 
 import hashlib
@@ -27,27 +27,33 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from components.pusher.decision import Outcome, Push, choose_rollback, choose_version
+from components.pusher.decision import (
+    PushResult,
+    PushStatus,
+    choose_rollback_version,
+    decide_push,
+)
 from schema.errors import UserError, from_os_error
 from schema.files import atomic_write_text, durable_rename, fsync, lock
 from schema.names import SAVED_MODEL_FILE
 from schema.versions import parse_version, version_directories
 
-_ROLLED_BACK: Final = ".rolled_back"
+_ROLLED_BACK_DIRECTORY: Final = ".rolled_back"
 _STATE_FILE: Final = ".versions.json"
 LOCK_FILE: Final = ".lock"
 STAGING_PREFIX: Final = ".staging-"
 TRASH_PREFIX: Final = ".trash-"
-_UNFINISHED: Final = (STAGING_PREFIX, TRASH_PREFIX, f".{_STATE_FILE}.")
-"""Begin the names of what a killed process leaves; the last is a state file half written."""
+_LEFTOVER_PREFIXES: Final = (STAGING_PREFIX, TRASH_PREFIX, f".{_STATE_FILE}.")
+"""Prefixes of names that a killed process leaves. The last is that of an unfinished state file."""
 
 LOCK_TIMEOUT_SECONDS: Final = 600.0
+"""Time to wait for another process to release the lock, in seconds."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class Rollback(NamedTuple):
-    """The versions served before and after a rollback."""
+    """Current versions before and after a rollback; `before` is 0 if there was none."""
 
     before: int
     after: int
@@ -55,13 +61,13 @@ class Rollback(NamedTuple):
 
 @dataclass(frozen=True)
 class _State:
-    """What the folder names cannot tell.
+    """State of a model directory that its directory names cannot hold.
 
     Attributes:
-        highest: the highest version ever given out, also where its folder is gone since.
-        rolled_back: version by fingerprint of every model that was rolled back.
-        token: the destination token of the last push (see `destination_token`).
-        token_current: the current version as that push left it; None where nothing is served.
+        highest: Highest version number ever used, even if its directory no longer exists.
+        rolled_back: Version of each model that was rolled back, by digest of its contents.
+        token: Destination token of the last push (see `destination_token`).
+        token_current: Current version after that push; None if there was none.
     """
 
     highest: int = 0
@@ -71,30 +77,34 @@ class _State:
 
 
 def served(base: Path) -> dict[int, Path]:
-    """The versions that a server sees, oldest first; empty where `base` does not exist."""
+    """Return the directories of the versions that a server can see, in ascending order.
+
+    The result is empty if `base` does not exist.
+    """
     return version_directories(base)
 
 
 def rolled_back(base: Path) -> dict[int, Path]:
-    """The versions that rollbacks took out of sight and that are still kept, oldest first."""
-    return version_directories(base / _ROLLED_BACK)
+    """Return the directories of rolled-back versions that still exist, in ascending order."""
+    return version_directories(base / _ROLLED_BACK_DIRECTORY)
 
 
 def current(base: Path) -> int | None:
-    """The version that TensorFlow Serving serves by default, the highest; None where none is."""
+    """Return the highest version, which TensorFlow Serving serves; None if there is none."""
     return max(served(base), default=None)
 
 
-def fingerprint(model: Path) -> str:
-    """SHA-256 over the names and contents of everything in a folder.
+def content_digest(model: Path) -> str:
+    """Return the SHA-256 digest of the names and contents of all files in a directory.
 
     Raises:
-        UserError: the folder holds something that is neither file nor folder.
+        UserError: The directory contains something other than files and directories.
     """
     digest = hashlib.sha256()
-    for path in _contents(model):
+    for path in _files_and_directories(model):
         digest.update(path.relative_to(model).as_posix().encode() + b"\0")
         if path.is_dir():
+            # This word must not change: digests in existing state files depend on it.
             digest.update(b"folder\0")
         else:
             with path.open("rb") as file:
@@ -110,99 +120,103 @@ def publish(
     republish: bool = False,
     token: str = "",
     clock: Callable[[], float] = time.time,
-) -> Push:
-    """Make a model the current version, unless it is so already or was rolled back.
+) -> PushResult:
+    """Make a model the current version, unless it already is or was rolled back.
 
     Args:
-        source: folder of a SavedModel.
-        base: folder of the versions; made if absent.
-        keep_old: how many old versions are kept, and how many rolled-back ones; at least 1.
-        republish: push the model even if it was rolled back before.
-        token: destination token to record (see `destination_token`).
-        clock: gives the time in seconds since 1970.
+        source: Path of a SavedModel.
+        base: Path of the model directory; created if it does not exist.
+        keep_old: Number of old versions to keep, and of rolled-back versions; at least 1.
+        republish: Whether to push a model that was rolled back before.
+        token: Destination token to record (see `destination_token`).
+        clock: Function that returns the time in seconds since 1970.
 
     Raises:
-        TryAgainError: another process has held the lock for ten minutes, or the disk is full.
-        UserError: `source` is not a SavedModel, `keep_old` is below 1, or the file system refuses
-            (read-only, no permission). No half version is visible after any of these errors.
+        TryAgainError: Another process has held the lock for ten minutes, or the disk is full.
+        UserError: `source` is not a SavedModel, `keep_old` is below 1, or the file system rejects
+            the change (read-only, no permission). None of these errors leaves an incomplete
+            version.
     """
     if keep_old < 1:
         raise UserError(
-            "at least one old version must be kept, or a rollback has nowhere to go. "
+            "keep_old should be at least 1, so that a rollback has a version to return to. "
             f"Received: {keep_old}"
         )
     if not (source / SAVED_MODEL_FILE).is_file():
         raise UserError(f"{source} is not a SavedModel: it has no file {SAVED_MODEL_FILE}")
-    with _changing(base, "push to"):
+    with _locked(base, "push to"):
         _remove_leftovers(base)
         state = _read_state(base)
-        model = fingerprint(source)
+        digest = content_digest(source)
         latest = current(base)
-        # A number may be taken by a file of a user as well.
-        taken = [*base.iterdir(), *rolled_back(base).values()]
-        push = choose_version(
-            model,
-            None if latest is None else (latest, fingerprint(served(base)[latest])),
+        # Files whose names are numbers count too, since their names cannot be used for a version.
+        existing = [*base.iterdir(), *rolled_back(base).values()]
+        push = decide_push(
+            digest,
+            None if latest is None else (latest, content_digest(served(base)[latest])),
             state.rolled_back,
-            highest=max(state.highest, *(parse_version(path.name) or 0 for path in taken)),
+            highest=max(state.highest, *(parse_version(path.name) or 0 for path in existing)),
             now=int(clock()),
             republish=republish,
         )
-        if push.outcome is Outcome.PUBLISHED:
-            marks = {mark: version for mark, version in state.rolled_back.items() if mark != model}
-            _add(source, model, base, _State(push.version, marks, token, push.version))
+        if push.status is PushStatus.PUBLISHED:
+            others = {key: version for key, version in state.rolled_back.items() if key != digest}
+            _add_version(source, digest, base, _State(push.version, others, token, push.version))
         else:
             _write_state(base, replace(state, token=token, token_current=latest))
-        _prune(base, keep_old)
+        _delete_old_versions(base, keep_old)
     return push
 
 
 def rollback(base: Path, to: int | None = None) -> Rollback:
-    """Make an earlier version the current one, or bring back one that was rolled back.
+    """Make an earlier version, or one that was rolled back, the current version.
 
-    TensorFlow Serving serves the highest version, so every version above the wanted one is moved
-    out of sight, into `.rolled_back/`. The versions between go first: no server sees one of them as
-    the highest.
+    TensorFlow Serving serves the highest version, so all higher versions are moved to
+    `.rolled_back/`. They are moved in ascending order, so that no server sees a version between the
+    two as the highest.
 
     Args:
-        base: folder of the versions.
-        to: the version wanted, which may be served already; by default the one before the current.
+        base: Path of the model directory.
+        to: Version to serve; None chooses the one before the current version.
 
     Raises:
-        UserError: there is no such version, or as `publish`, for lock and file system.
+        TryAgainError: Another process has held the lock for ten minutes.
+        UserError: There is no such version, or the file system rejects the change.
     """
     if current(base) is None and not rolled_back(base):
-        raise UserError(f"{base} holds no version: nothing has been pushed there")
-    with _changing(base, "roll back"):
+        raise UserError(f"{base} holds no version. Push a model first (`make run`)")
+    with _locked(base, "roll back"):
         visible, hidden = served(base), rolled_back(base)
         before = max(visible, default=0)
-        after = choose_rollback(base, to, visible, hidden)
+        after = choose_rollback_version(base, to, visible, hidden)
         state = _read_state(base)
-        above = [version for version in visible if version > after]
-        marks = state.rolled_back | {fingerprint(visible[version]): version for version in above}
-        model = fingerprint((visible | hidden)[after])
-        marks.pop(model, None)
-        # Marked first, moved afterwards: what is out of sight is never pushed again unasked.
-        _write_state(base, replace(state, highest=max(state.highest, before), rolled_back=marks))
+        higher = [version for version in visible if version > after]
+        digests = state.rolled_back | {
+            content_digest(visible[version]): version for version in higher
+        }
+        digests.pop(content_digest((visible | hidden)[after]), None)
+        # The digests are recorded before the moves, so that a killed rollback never leaves a
+        # rolled-back model that would be pushed again.
+        _write_state(base, replace(state, highest=max(state.highest, before), rolled_back=digests))
         if after not in visible:
             durable_rename(hidden[after], base / str(after))
-        if above:
-            (base / _ROLLED_BACK).mkdir(exist_ok=True)
-        for version in above:
-            durable_rename(visible[version], base / _ROLLED_BACK / str(version))
+        if higher:
+            (base / _ROLLED_BACK_DIRECTORY).mkdir(exist_ok=True)
+        for version in higher:
+            durable_rename(visible[version], base / _ROLLED_BACK_DIRECTORY / str(version))
     return Rollback(before, after)
 
 
 def destination_token(base: Path) -> str:
-    """A name for the model directory as the last push left it, for the cache of the Pusher node.
+    """Return a token that identifies the state of the model directory, for the Pusher's cache key.
 
-    It is the last push's token as long as the current version is the one that this push left, and a
-    new one, never given before, once somebody has emptied the directory, rolled back or put in a
-    version by hand. As a parameter of the Pusher it makes a run with nothing changed a cache hit,
-    and lets a changed directory be pushed to again.
+    This is the token of the last push as long as the current version is the one that this push
+    left. It is a new random token once somebody has emptied the directory, rolled back, or added a
+    version by hand. A run in which nothing changed is then a cache hit, and a directory that
+    somebody changed is pushed to again.
 
     Raises:
-        UserError: the state file is damaged.
+        UserError: The state file is damaged.
     """
     state = _read_state(base)
     if state.token and state.token_current == current(base):
@@ -211,35 +225,39 @@ def destination_token(base: Path) -> str:
 
 
 def record_token(base: Path, token: str) -> None:
-    """Record the destination token of a push that had nothing to publish.
+    """Record the destination token of a push that published nothing.
 
     Raises:
-        UserError: as `publish`, for lock and file system.
+        TryAgainError: Another process has held the lock for ten minutes, or the disk is full.
+        UserError: The file system rejects the change.
     """
-    with _changing(base, "push to"):
+    with _locked(base, "push to"):
         _write_state(base, replace(_read_state(base), token=token, token_current=current(base)))
 
 
-def _contents(folder: Path) -> list[Path]:
-    """All files and folders below `folder`, in the order of their names."""
-    paths = sorted(folder.rglob("*"))
+def _files_and_directories(directory: Path) -> list[Path]:
+    """Return all files and directories below a directory, sorted by path."""
+    paths = sorted(directory.rglob("*"))
     for path in paths:
         if not path.is_file() and (not path.is_dir() or path.is_symlink()):
-            raise UserError(f"{path} is neither a file nor a folder: a model must not hold it")
+            raise UserError(f"{path} is neither a file nor a directory. Remove it from the model")
     return paths
 
 
-def _add(source: Path, model: str, base: Path, state: _State) -> None:
-    """Put a model in as version `state.highest`.
+def _add_version(source: Path, digest: str, base: Path, state: _State) -> None:
+    """Add a model as version `state.highest`.
 
-    The state is written before the version appears: a number that was written down is never given
-    out again, and a token that names a version which did not appear is not valid.
+    The state is written before the version appears. If the process is killed in between, the number
+    is not used again, and the token is invalid because its version is not the current one.
     """
     staging = base / f"{STAGING_PREFIX}{uuid.uuid4().hex}"
     try:
-        _copy(source, staging)
-        if fingerprint(staging) != model:
-            raise UserError(f"{source} changed while it was copied. Push again when it is finished")
+        _copy_directory(source, staging)
+        if content_digest(staging) != digest:
+            raise UserError(
+                f"{source} changed while it was copied. Wait until its export has finished, "
+                "then push again"
+            )
         _write_state(base, state)
         durable_rename(staging, base / str(state.highest))
     except BaseException:
@@ -247,25 +265,25 @@ def _add(source: Path, model: str, base: Path, state: _State) -> None:
         raise
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a folder; on return the copy is on disk, not only in memory.
+def _copy_directory(source: Path, target: Path) -> None:
+    """Copy a directory and flush the copy to disk.
 
-    Permissions are those of new files, not those of `source`: a server under another user must be
-    able to read what was exported into somebody's private folder.
+    The copy has the permissions of new files, not those of `source`, so that a server under another
+    user can read a model that was exported to a private directory.
     """
     target.mkdir()
-    for path in _contents(source):
+    for path in _files_and_directories(source):
         copy = target / path.relative_to(source)
         if path.is_dir():
             copy.mkdir()
         else:
             shutil.copyfile(path, copy)
-    for path in (target, *_contents(target)):
+    for path in (target, *_files_and_directories(target)):
         fsync(path)
 
 
-def _prune(base: Path, keep_old: int) -> None:
-    """Delete the oldest versions; a failure costs disk space only, so it is logged, not raised."""
+def _delete_old_versions(base: Path, keep_old: int) -> None:
+    """Delete the oldest versions. A failure only costs disk space, so it is logged, not raised."""
     old = [*served(base).values()][: -keep_old - 1] + [*rolled_back(base).values()][:-keep_old]
     for path in old:
         trash = base / f"{TRASH_PREFIX}{uuid.uuid4().hex}"
@@ -273,17 +291,17 @@ def _prune(base: Path, keep_old: int) -> None:
             durable_rename(path, trash)
             shutil.rmtree(trash)
         except OSError as error:
-            _LOG.warning("The old version %s could not be deleted: %s", path, error)
+            _LOG.warning("Cannot delete the old version %s: %s", path, error)
 
 
 def _remove_leftovers(base: Path) -> None:
-    """Delete what killed processes left behind; under the lock, so that nobody is at work on it."""
+    """Delete what killed processes left. The caller holds the lock, so no process uses it."""
     for path in base.iterdir():
-        if path.name.startswith(_UNFINISHED):
+        if path.name.startswith(_LEFTOVER_PREFIXES):
             try:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             except OSError as error:
-                _LOG.warning("%s, left by a killed push, could not be deleted: %s", path, error)
+                _LOG.warning("Cannot delete %s, which a killed push left: %s", path, error)
 
 
 def _read_state(base: Path) -> _State:
@@ -294,8 +312,8 @@ def _read_state(base: Path) -> _State:
         return _State()
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"{path} is damaged ({error}). Restore it, or delete it: then versions rolled back "
-            "may be pushed again"
+            f"{path} is damaged ({error}). Restore it, or delete it: then models that were rolled "
+            "back may be pushed again"
         ) from error
 
 
@@ -306,20 +324,25 @@ def _write_state(base: Path, state: _State) -> None:
 
 
 @contextmanager
-def _changing(base: Path, action: str) -> Iterator[None]:
-    """Hold the lock of a model directory; what the file system refuses becomes a `UserError`."""
-    held = (
+def _locked(base: Path, action: str) -> Iterator[None]:
+    """Hold the lock of a model directory, and raise errors of the file system as `UserError`.
+
+    Args:
+        base: Path of the model directory; created if it does not exist.
+        action: Verb of the error message, such as `push to`.
+    """
+    timed_out = (
         f"another process has been changing {base} for {LOCK_TIMEOUT_SECONDS / 60:.0f} minutes. "
         "Wait for it or stop it, then try again"
     )
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with lock(base / LOCK_FILE, held, wait_seconds=LOCK_TIMEOUT_SECONDS):
+        with lock(base / LOCK_FILE, timed_out, wait_seconds=LOCK_TIMEOUT_SECONDS):
             yield
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
+        file = f" ({error.filename})" if error.filename else ""
         raise from_os_error(
             error,
-            f"cannot {action} {base}: {error.strerror or error}{where}. No half version was left "
-            "there. Mend that (free space, permissions), then try again",
+            f"cannot {action} {base}: {error.strerror or error}{file}. No incomplete version was "
+            "left there. Fix the cause (disk space, permissions), then try again",
         ) from error

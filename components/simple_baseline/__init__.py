@@ -1,3 +1,3 @@
-"""TF-IDF and logistic regression: the simple model that a served one has to beat."""
+"""TF-IDF and logistic regression, the simple baseline that the gate compares models with."""
 
 __all__ = ["component", "model"]

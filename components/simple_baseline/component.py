@@ -1,4 +1,7 @@
-"""Fits and measures the simple model that a served one has to beat. TFX has no such component."""
+"""Fit and evaluate the simple baseline that the gate compares models with.
+
+TFX has no such component.
+"""
 
 import json
 import time
@@ -12,16 +15,22 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact, Property, PropertyType
 
 from components import examples as example_files
-from components.simple_baseline.model import best_thresholds, decide, evaluate, fit_predict, labels
+from components.simple_baseline.model import (
+    best_thresholds,
+    binarize_genres,
+    evaluate,
+    fit_predict,
+    predict_genres,
+)
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import SIMPLE_BASELINE_FILE, Split
 
 
 class SimpleBaselineMetrics(Artifact):
-    """What the simple baseline reached on the test split; `metrics.json` as `evaluate` gives it."""
+    """Metrics of the simple baseline on the test split: the return value of `evaluate` as JSON."""
 
-    # The name in ML Metadata of earlier runs.
+    # Earlier runs recorded the artifact under this name.
     TYPE_NAME = "BaselineMetrics"
     PROPERTIES = {
         "macro_f1": Property(type=PropertyType.FLOAT),
@@ -37,49 +46,51 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     seed: Parameter[int] = 1,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
 ) -> None:
-    """Fit on `train`, tune thresholds on `eval`, measure on `test`.
+    """Fit the baseline on `train`, choose thresholds on `eval`, and evaluate on `test`.
 
     Args:
-        examples: raw examples with these splits.
-        metrics: output: figures on the test split.
-        seed: of the solver.
+        examples: Raw examples with these splits.
+        metrics: Output with the metrics on the test split.
+        seed: Seed of the solver.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
-        UserError: a split has no movies, or their plots share no words.
+        UserError: A split has no movies, or no two plots have a word in common.
     """
     started = time.monotonic()
-    texts, given = {}, {}
+    texts, labels = {}, {}
     for split in Split:
-        columns = example_files.columns(examples, split, [raw.PLOT, raw.TITLE, raw.GENRES_FIELD])
+        columns = example_files.read_columns(
+            examples, split, [raw.PLOT, raw.TITLE, raw.GENRES_FIELD]
+        )
         texts[split] = [
             f"{plot}\n{title}"
             for plot, title in zip(columns[raw.PLOT], columns[raw.TITLE], strict=True)
         ]
-        given[split] = labels(columns[raw.GENRES_FIELD].tolist())
+        labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist())
         if not texts[split]:
-            raise UserError(f"The {split} split has no movies. Give more movies.")
-    tuning, unseen = fit_predict(
-        texts[Split.TRAIN], given[Split.TRAIN], [texts[Split.EVAL], texts[Split.TEST]], seed
+            raise UserError(f"The {split} split has no movies. Add more movies.")
+    eval_probabilities, test_probabilities = fit_predict(
+        texts[Split.TRAIN], labels[Split.TRAIN], [texts[Split.EVAL], texts[Split.TEST]], seed
     )
-    thresholds = best_thresholds(tuning, given[Split.EVAL])
-    measured = evaluate(given[Split.TEST], decide(unseen, thresholds))
-    measured["seconds"] = round(time.monotonic() - started, 1)
+    thresholds = best_thresholds(eval_probabilities, labels[Split.EVAL])
+    results = evaluate(labels[Split.TEST], predict_genres(test_probabilities, thresholds))
+    results["seconds"] = round(time.monotonic() - started, 1)
 
-    folder = Path(metrics.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SIMPLE_BASELINE_FILE).write_text(
-        json.dumps(measured, indent=2) + "\n", encoding="utf-8"
+    directory = Path(metrics.uri)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / SIMPLE_BASELINE_FILE).write_text(
+        json.dumps(results, indent=2) + "\n", encoding="utf-8"
     )
     for name in SimpleBaselineMetrics.PROPERTIES:
-        setattr(metrics, name, measured[name])
+        setattr(metrics, name, results[name])
     logging.info(
         "SimpleBaseline: macro-F1 %.3f on %d movies of the test split",
-        measured["macro_f1"],
-        measured["movies"],
+        results["macro_f1"],
+        results["movies"],
     )
 
 
-def load(uri: str) -> dict[str, Any]:
-    """Read the metrics of a SimpleBaselineMetrics artifact at `uri`, as `evaluate` gives them."""
+def load_metrics(uri: str) -> dict[str, Any]:
+    """Load the metrics of a SimpleBaselineMetrics artifact (see `evaluate`)."""
     return json.loads((Path(uri) / SIMPLE_BASELINE_FILE).read_text(encoding="utf-8"))

@@ -1,7 +1,4 @@
-"""TF-IDF and logistic regression on the texts alone, fitted on the same splits as the served model.
-
-The evaluation gate compares with it, and the README quotes it.
-"""
+"""TF-IDF and logistic regression on texts only, fitted on the same splits as the served model."""
 
 import warnings
 from collections.abc import Sequence
@@ -21,25 +18,32 @@ from schema.genres import GENRES, NUM_GENRES
 from schema.names import Split
 
 MAX_FEATURES: Final = 50_000
-MIN_MOVIES: Final = 2
-"""Movies that an n-gram must occur in; those that too few movies share cannot generalize."""
+"""Largest number of n-grams."""
+
+MIN_DOCUMENT_FREQUENCY: Final = 2
+"""Smallest number of movies in which an n-gram must occur. Rarer n-grams do not generalize."""
 
 INVERSE_REGULARIZATION: Final = 4.0
-TOLERANCE: Final = 0.1
-"""Of the solver; a hundredth of it took three times as long for the same macro-F1."""
+"""Inverse of the strength of the L2 penalty."""
 
-LEAST_THRESHOLD: Final = 1e-6
-"""Keeps a genre never seen, whose probability is 0, from being given to all movies."""
+SOLVER_TOLERANCE: Final = 0.1
+"""Tolerance at which the solver stops. 0.001 took three times as long for the same macro-F1."""
+
+MIN_THRESHOLD: Final = 1e-6
+"""Smallest threshold. A genre without training movies has probability 0 and must not reach it."""
 
 Labels = npt.NDArray[np.bool_]
 Probabilities = npt.NDArray[np.float64]
 
 
-def labels(genres: Sequence[str]) -> Labels:
-    """Which genres each movie has, bool [movies, 22], in the order of `GENRES`.
+def binarize_genres(genres: Sequence[str]) -> Labels:
+    """Convert the genres of movies to multi-hot labels.
 
     Args:
-        genres: joined names, one string a movie; names not in `GENRES` count for nothing.
+        genres: Joined names of genres, one string per movie; names not in `GENRES` are ignored.
+
+    Returns:
+        bool [movies, 22]. Labels in the order of `GENRES`.
     """
     known = [
         {name.strip() for name in joined.split(raw.LIST_SEPARATOR)} & set(GENRES)
@@ -50,22 +54,26 @@ def labels(genres: Sequence[str]) -> Labels:
 
 
 def fit_predict(
-    texts: Sequence[str], given: Labels, others: Sequence[Sequence[str]], seed: int
+    texts: Sequence[str], labels: Labels, predict_texts: Sequence[Sequence[str]], seed: int
 ) -> list[Probabilities]:
-    """Fit TF-IDF of one- and two-word n-grams and one logistic regression a genre.
+    """Fit TF-IDF of unigrams and bigrams and one logistic regression per genre, and predict.
 
-    The given genres are those of the texts to fit on, bool [movies, 22].
+    Args:
+        texts: Texts to fit on, one per movie.
+        labels: bool [movies, 22]. Labels of these movies.
+        predict_texts: Sets of texts to predict.
+        seed: Seed of the solver.
 
     Returns:
-        For each of `others` the probabilities, float64 [movies, 22]. A genre that no movie to fit
-        on has, or that all have, gets its constant share.
+        float64 [movies, 22] for each set of texts. Probabilities of the genres; constant 0 or 1 for
+        a genre that none or all of the movies to fit on have.
 
     Raises:
-        UserError: no word occurs in two of the texts.
+        UserError: No word occurs in two of the texts.
     """
     vectorizer = TfidfVectorizer(
         ngram_range=(1, 2),
-        min_df=MIN_MOVIES,
+        min_df=MIN_DOCUMENT_FREQUENCY,
         max_features=MAX_FEATURES,
         sublinear_tf=True,
         strip_accents="unicode",
@@ -75,81 +83,97 @@ def fit_predict(
         features = vectorizer.fit_transform(texts)
     except ValueError as error:
         raise UserError(
-            f"No word occurs in {MIN_MOVIES} of the {len(texts)} plots of the {Split.TRAIN} split. "
-            "Give more movies."
+            f"No word occurs in {MIN_DOCUMENT_FREQUENCY} of the {len(texts)} plots of the "
+            f"{Split.TRAIN} split. Add more movies."
         ) from error
-    # The dual form takes a seventh of the time of the primal on such sparse rows.
+    # On sparse rows, the dual form takes a seventh of the time of the primal form.
     model = OneVsRestClassifier(
         LogisticRegression(
             C=INVERSE_REGULARIZATION,
             solver="liblinear",
             dual=True,
-            tol=TOLERANCE,
+            tol=SOLVER_TOLERANCE,
             random_state=seed,
         )
     )
     with warnings.catch_warnings():
-        # Scikit-learn warns of a genre that no movie or every movie has; its probability is
-        # constant.
+        # Scikit-learn warns about genres that none or all of the movies have. Their constant
+        # probability is intended.
         warnings.filterwarnings("ignore", "Label .* is present in all", UserWarning)
-        model.fit(features, given)
-        return [model.predict_proba(vectorizer.transform(one)) for one in others]
+        model.fit(features, labels)
+        return [model.predict_proba(vectorizer.transform(text_set)) for text_set in predict_texts]
 
 
-def best_thresholds(probabilities: Probabilities, given: Labels) -> npt.NDArray[np.float64]:
-    """For each genre the threshold with the highest F1, float64 [22], above 0.
+def best_thresholds(probabilities: Probabilities, labels: Labels) -> npt.NDArray[np.float64]:
+    """Return the threshold with the highest F1 of each genre.
 
-    Probabilities are float64 [movies, 22], the given genres of these movies bool [movies, 22]. A
-    genre that none of the movies has gets 0.5.
+    Args:
+        probabilities: float64 [movies, 22]. Probabilities of the genres.
+        labels: bool [movies, 22]. Labels of the movies.
+
+    Returns:
+        float64 [22]. Thresholds above 0; 0.5 for a genre that no movie has.
     """
     thresholds = np.full(NUM_GENRES, 0.5)
-    for genre in np.flatnonzero(given.any(axis=0)):
-        # Each probability that occurs is a place to cut, in ascending order; of equal F1s the
-        # highest cut counts.
-        precision, recall, cuts = metrics.precision_recall_curve(
-            given[:, genre], probabilities[:, genre]
+    for genre in np.flatnonzero(labels.any(axis=0)):
+        # The distinct probabilities, in ascending order, are the candidates. The highest of those
+        # with the same F1 is chosen.
+        precision, recall, candidates = metrics.precision_recall_curve(
+            labels[:, genre], probabilities[:, genre]
         )
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-        best = len(cuts) - 1 - int(f1[:-1][::-1].argmax())
-        below = cuts[best - 1] if best else 0.0
-        thresholds[genre] = max((cuts[best] + below) / 2, LEAST_THRESHOLD)
+        best = len(candidates) - 1 - int(f1[:-1][::-1].argmax())
+        next_lower = candidates[best - 1] if best else 0.0
+        thresholds[genre] = max((candidates[best] + next_lower) / 2, MIN_THRESHOLD)
     return thresholds
 
 
-def decide(probabilities: Probabilities, thresholds: npt.NDArray[np.float64]) -> Labels:
-    """The genres above their thresholds; the one nearest to its threshold where there is none.
+def predict_genres(probabilities: Probabilities, thresholds: npt.NDArray[np.float64]) -> Labels:
+    """Predict the genres of movies: those at or above their thresholds, but at least one.
 
-    Probabilities are float64 [movies, 22], thresholds float64 [22] and above 0. Returns bool
-    [movies, 22].
-    """
-    decided = probabilities >= thresholds
-    nearest = (probabilities / thresholds).argmax(axis=1)
-    nothing = ~decided.any(axis=1)
-    decided[nothing, nearest[nothing]] = True
-    return decided
+    If no probability of a movie reaches its threshold, the genre that is nearest is predicted.
 
-
-def evaluate(given: Labels, decided: Labels) -> dict[str, Any]:
-    """Compare decisions with the given genres, each bool [movies, 22].
+    Args:
+        probabilities: float64 [movies, 22]. Probabilities of the genres.
+        thresholds: float64 [22]. Thresholds above 0.
 
     Returns:
-        `movies`; `macro_f1`, `micro_f1`, `samples_f1`, `subset_accuracy` and `hamming_accuracy`;
-        and under `genres` for each name its `f1`, `precision`, `recall` and `support`. What is
-        divided by zero is 0. The macro mean goes over the genres that at least one movie has.
+        bool [movies, 22]. Predicted genres.
+    """
+    predicted = probabilities >= thresholds
+    nearest = (probabilities / thresholds).argmax(axis=1)
+    none_predicted = ~predicted.any(axis=1)
+    predicted[none_predicted, nearest[none_predicted]] = True
+    return predicted
+
+
+def evaluate(labels: Labels, predicted: Labels) -> dict[str, Any]:
+    """Evaluate predicted genres.
+
+    Args:
+        labels: bool [movies, 22]. Labels of the movies.
+        predicted: bool [movies, 22]. Predicted genres.
+
+    Returns:
+        `movies`, `macro_f1`, `micro_f1`, `samples_f1`, `subset_accuracy`, `hamming_accuracy`, and
+        `genres` with `f1`, `precision`, `recall` and `support` by name of the genre. Ratios with a
+        denominator of zero are 0. `macro_f1` is the mean over genres that at least one movie has.
     """
     by_genre = metrics.precision_recall_fscore_support(
-        given, decided, average=None, zero_division=0
+        labels, predicted, average=None, zero_division=0
     )
     names = ("precision", "recall", "f1", "support")
     rows = zip(*(values.tolist() for values in by_genre), strict=True)
     genres = [dict(zip(names, row, strict=True)) for row in rows]
     present = [row["f1"] for row in genres if row["support"]]
     return {
-        "movies": len(given),
+        "movies": len(labels),
         "macro_f1": sum(present) / max(len(present), 1),
-        "micro_f1": float(metrics.f1_score(given, decided, average="micro", zero_division=0)),
-        "samples_f1": float(metrics.f1_score(given, decided, average="samples", zero_division=0)),
-        "subset_accuracy": float(metrics.accuracy_score(given, decided)),
-        "hamming_accuracy": 1.0 - float(metrics.hamming_loss(given, decided)),
+        "micro_f1": float(metrics.f1_score(labels, predicted, average="micro", zero_division=0)),
+        "samples_f1": float(
+            metrics.f1_score(labels, predicted, average="samples", zero_division=0)
+        ),
+        "subset_accuracy": float(metrics.accuracy_score(labels, predicted)),
+        "hamming_accuracy": 1.0 - float(metrics.hamming_loss(labels, predicted)),
         "genres": dict(zip(GENRES, genres, strict=True)),
     }

@@ -1,3 +1,3 @@
-"""Asks the exported model real questions in a fresh process before it is pushed."""
+"""Test an exported model in a separate process before it is pushed."""
 
 __all__ = ["component"]

@@ -1,9 +1,9 @@
-"""Asks the exported model real questions in a fresh process before it is pushed.
+"""Test an exported model in a separate process before it is pushed.
 
-TFX's own InfraValidator does the like with a model server in Docker or Kubernetes, which a laptop
-or a CI machine need not have, and it asks only whether the server answers. The smoke test needs
-nothing but Python, and judges the answers as well (see `probe` and `decision`). It gives an
-`InfraBlessing`, which the Pusher takes as it takes the InfraValidator's.
+TFX's own InfraValidator needs a model server in Docker or Kubernetes, which laptops and CI machines
+may not have, and it only checks that the server responds. `SmokeTest` needs only Python and also
+checks the responses (see `probe` and `decision`). It writes an `InfraBlessing`, which the Pusher
+uses in the same way as that of InfraValidator.
 """
 
 import json
@@ -34,27 +34,29 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
     time_limit_seconds: Parameter[int] = 300,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
 ) -> None:
-    """Bless the model or refuse it; a refusal is a result, not an error.
+    """Test a model and bless it or not. A refusal is a result, not an error.
 
     Args:
-        model: the exported model.
-        examples: raw examples, as CsvExampleGen writes them.
-        blessing: output for the Pusher's `infra_blessing`: custom properties `blessed` (1 or 0) and
-            `reason`, the flag file of the InfraValidator, `report.json` and `probe.log`.
-        model_blessing: the Evaluator's; a model that it did not bless is refused without a test.
-        rows: number of rows of the test split, from the first, that the model is asked about.
-        time_limit_seconds: for the whole process, its start included.
+        model: Exported model.
+        examples: Raw examples, as CsvExampleGen writes them.
+        blessing: Output for the Pusher's `infra_blessing`: custom properties `blessed` (1 or 0) and
+            `reason`, the flag file of InfraValidator, `report.json` and `probe.log`.
+        model_blessing: Blessing of the Evaluator. A model that it did not bless is refused without
+            a test.
+        rows: Number of examples of the test split to use, from the first.
+        time_limit_seconds: Time allowed for the test, in seconds, including the start of the
+            process.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
     """
-    folder = Path(blessing.uri)
-    folder.mkdir(parents=True, exist_ok=True)
+    directory = Path(blessing.uri)
+    directory.mkdir(parents=True, exist_ok=True)
     if model_blessing is not None and not model_utils.is_model_blessed(model_blessing):
-        reasons = ["not asked, since the Evaluator did not bless the model"]
+        reasons = ["not tested, because the Evaluator did not bless the model"]
     else:
         reasons = run_probe(
             path_utils.serving_model_path(model.uri),
             artifact_utils.get_split_uri([examples], names.Split.TEST),
-            folder,
+            directory,
             rows=rows,
             time_limit_seconds=time_limit_seconds,
         )
@@ -62,24 +64,32 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         logging.error("SmokeTest: %s", reason)
     blessing.set_int_custom_property("blessed", int(not reasons))
     blessing.set_string_custom_property(names.REASON_PROPERTY, "\n".join(reasons))
-    (folder / (names.NOT_PASSED_FILE if reasons else names.PASSED_FILE)).touch()
+    (directory / (names.NOT_PASSED_FILE if reasons else names.PASSED_FILE)).touch()
 
 
 def run_probe(
-    model: str, examples: str, folder: Path, *, rows: int, time_limit_seconds: int
+    model: str, examples: str, directory: Path, *, rows: int, time_limit_seconds: int
 ) -> list[str]:
-    """What speaks against a model, by `probe` in a process that is killed after the time limit.
+    """Run `probe` in a process that is killed after the time limit.
 
-    `folder` gets `report.json` and `probe.log`; the other folders are those that the probe takes.
+    Args:
+        model: Path of the SavedModel.
+        examples: Path of the directory with the examples.
+        directory: Path of the directory in which to write `report.json` and `probe.log`.
+        rows: Number of examples to use, from the first.
+        time_limit_seconds: Time allowed for the process, in seconds.
+
+    Returns:
+        Reasons to refuse the model, one sentence each; empty if it passed.
     """
-    report, log = folder / names.SMOKE_TEST_REPORT_FILE, folder / names.SMOKE_TEST_LOG_FILE
+    report, log = directory / names.SMOKE_TEST_REPORT_FILE, directory / names.SMOKE_TEST_LOG_FILE
     command = [sys.executable, "-m", probe.__name__]
     command += ["--model", model, "--examples", examples, "--report", str(report)]
     command += ["--rows", str(rows), "--time-limit", str(time_limit_seconds)]
-    # The project is importable wherever this process was started from.
+    # The process must be able to import the project from any working directory.
     project = str(Path(__file__).resolve().parents[2])
     paths = filter(None, (project, os.environ.get("PYTHONPATH")))
-    settings = {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    variables = {"PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "2"}
     try:
         with log.open("wb") as output:
             status = subprocess.run(
@@ -87,7 +97,7 @@ def run_probe(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | settings,
+                env=os.environ | variables,
                 timeout=time_limit_seconds,
                 check=False,
             ).returncode
@@ -96,17 +106,18 @@ def run_probe(
     if status == 0:
         reasons: list[str] = json.loads(report.read_text(encoding="utf-8"))["reasons"]
         return reasons
-    return [_failure(status, log, time_limit_seconds)]
+    return [_failure_reason(status, log, time_limit_seconds)]
 
 
-def _failure(status: int, log: Path, time_limit_seconds: int) -> str:
-    """Why there is no report, in one sentence."""
+def _failure_reason(status: int, log: Path, time_limit_seconds: int) -> str:
+    """Return one sentence that says why the process wrote no report."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    mark = probe.STAGE_MARK
-    stage = ["starting", *(line.removeprefix(mark) for line in lines if line.startswith(mark))][-1]
+    prefix = probe.STAGE_PREFIX
+    stages = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+    stage = stages[-1] if stages else "starting"
     if status == -signal.SIGALRM:
-        return f"{stage}: no answer within {time_limit_seconds} s (see {log})"
+        return f"{stage}: no result within {time_limit_seconds} s (see {log})"
     if status < 0:
-        return f"{stage}: the process was ended by {signal.Signals(-status).name} (see {log})"
-    last = next((line for line in reversed(lines) if line.strip()), "without a word")
-    return f"{stage}: the process failed with status {status}: {last} (see {log})"
+        return f"{stage}: the process was killed by {signal.Signals(-status).name} (see {log})"
+    last_line = next((line for line in reversed(lines) if line.strip()), "no output")
+    return f"{stage}: the process failed with status {status}: {last_line} (see {log})"

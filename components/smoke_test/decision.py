@@ -1,4 +1,4 @@
-"""Judges the answers of an exported model."""
+"""Check the outputs of an exported model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -17,115 +17,134 @@ from schema.names import (
     SERVING_SIGNATURE,
 )
 
-Answer = Mapping[str, npt.NDArray[Any]]
-"""Arrays [N, genres] by output name."""
+Outputs = Mapping[str, npt.NDArray[Any]]
+"""Arrays [rows, genres] by name of the output."""
 
 TOLERANCE: Final = 1e-5
-"""How far two probabilities for the same row may lie apart."""
+"""Largest allowed difference of two probabilities for the same row."""
 
-ROUGH_TOLERANCE: Final = 5e-3
-"""The same where a model multiplies in bfloat16, whose rounding depends on the rows beside."""
+BFLOAT16_TOLERANCE: Final = 5e-3
+"""Largest allowed difference if the model multiplies in bfloat16.
 
-_EXTREME: Final = 1e-7
-"""Probabilities and scores nearer to 0 or 1 than this count as this far away."""
+The rounding of such products depends on the other rows of the batch.
+"""
+
+_MIN_DISTANCE: Final = 1e-7
+"""Probabilities and scores are clipped to this distance from 0 and 1."""
 
 
-def check_answer(what: str, answer: Answer, rows: Sequence[str]) -> list[str]:
-    """Check one answer of `serving_default` or `examples` by itself.
+def check_outputs(call: str, outputs: Outputs, rows: Sequence[str]) -> list[str]:
+    """Check shapes and values of the outputs of `serving_default` or `examples`.
 
     Args:
-        what: names the answer.
-        answer: genres, probabilities and predicted.
-        rows: names of the N rows.
+        call: Name of the call, for messages.
+        outputs: Genres, probabilities and predicted genres.
+        rows: Names of the rows.
 
     Returns:
-        A sentence for each kind of fault, which names the first row.
+        One sentence for each kind of fault, which names the first row that has it.
     """
-    shape = (len(rows), len(GENRES))
-    wrong = {key: array.shape for key, array in answer.items() if array.shape != shape}
+    expected_shape = (len(rows), len(GENRES))
+    wrong = {key: array.shape for key, array in outputs.items() if array.shape != expected_shape}
     if wrong:
         return [
-            f"{what}: '{key}' has the shape {list(found)}. Expected: {list(shape)}"
-            for key, found in wrong.items()
+            f"{call}: '{key}' has the shape {list(shape)}. Expected: {list(expected_shape)}"
+            for key, shape in wrong.items()
         ]
-    probabilities = answer[PROBABILITIES_OUTPUT]
+    probabilities = outputs[PROBABILITIES_OUTPUT]
     finite = np.isfinite(probabilities)
     outside = (probabilities < 0) | (probabilities > 1)
     names = np.array([name.encode() for name in GENRES], object)
     faults = {
-        "genres are not those of schema.genres.GENRES in their order": (
-            answer[GENRES_OUTPUT] != names
+        "genres are not those of schema.genres.GENRES in the same order": (
+            outputs[GENRES_OUTPUT] != names
         ),
         "probabilities are not finite": ~finite,
-        "probabilities lie outside of 0 to 1": finite & outside,
-        "no genre is predicted": ~answer[PREDICTED_OUTPUT].any(axis=1, keepdims=True),
+        "probabilities are not between 0 and 1": finite & outside,
+        "no genre is predicted": ~outputs[PREDICTED_OUTPUT].any(axis=1, keepdims=True),
     }
-    return _told(what, faults, rows)
+    return _describe_faults(call, faults, rows)
 
 
 def check_probabilities(
-    what: str, answer: Answer, expected: Answer, rows: Sequence[str], tolerance: float
+    call: str, outputs: Outputs, expected: Outputs, rows: Sequence[str], tolerance: float
 ) -> tuple[list[str], float]:
-    """Compare probabilities with those that all rows together had from `serving_default`.
+    """Compare probabilities with those of `serving_default` for all rows in one batch.
 
     Args:
-        what: names the answer.
-        answer: found sound by `check_answer`, as in `check_decisions`.
-        expected: the answer for the same rows among all rows together.
-        rows: names of the N rows.
-        tolerance: how far two probabilities may lie apart.
+        call: Name of the call, for messages.
+        outputs: Outputs of the call, which `check_outputs` accepted.
+        expected: Outputs of `serving_default` for the same rows.
+        rows: Names of the rows.
+        tolerance: Largest allowed difference of two probabilities.
 
     Returns:
-        What is wrong, and the largest absolute difference of two probabilities.
+        One sentence if there is a fault, and the largest absolute difference of two probabilities.
     """
-    difference = np.abs(answer[PROBABILITIES_OUTPUT] - expected[PROBABILITIES_OUTPUT])
+    difference = np.abs(outputs[PROBABILITIES_OUTPUT] - expected[PROBABILITIES_OUTPUT])
     largest = float(difference.max())
     fault = (
-        f"probabilities are up to {largest:.2g} away from those of {SERVING_SIGNATURE} for all "
-        f"rows together (allowed: {tolerance:g})"
+        f"probabilities differ by up to {largest:.2g} from those of {SERVING_SIGNATURE} for all "
+        f"rows in one batch (allowed: {tolerance:g})"
     )
-    return _told(what, {fault: ~(difference <= tolerance)}, rows), largest
+    return _describe_faults(call, {fault: ~(difference <= tolerance)}, rows), largest
 
 
-def check_decisions(
-    what: str, answer: Answer, evaluated: Answer, rows: Sequence[str], tolerance: float
+def check_predicted_genres(
+    call: str, outputs: Outputs, evaluated: Outputs, rows: Sequence[str], tolerance: float
 ) -> list[str]:
-    """Check that decisions follow from the answer's own probabilities.
+    """Check that the predicted genres follow from the probabilities of the same call.
 
-    The signature `evaluate`, by which the gate has judged the model, gives for each row and genre
-    the probability and the distance from the decision threshold, and so the threshold itself. A
-    genre must be predicted exactly where its probability is at least the threshold. A probability
-    within the tolerance of the threshold may fall on either side. Where no probability reaches its
-    threshold by more than the tolerance, the model predicts the one genre that comes nearest, which
-    the thresholds do not tell: in such a row any single genre passes.
+    The signature `evaluate`, which the gate uses, returns the probability of each genre and its
+    distance from the decision threshold, and so determines the threshold. A genre must be predicted
+    if and only if its probability is at least the threshold. A probability within the tolerance of
+    the threshold may fall on either side.
 
-    Arguments and result are those of `check_probabilities`; `evaluated` has probabilities and
-    scores of the signature `evaluate` for the same rows.
+    If no probability exceeds its threshold by more than the tolerance, the model predicts the one
+    genre that is nearest. The thresholds do not determine this genre, so any single genre passes.
+
+    Args:
+        call: Name of the call, for messages.
+        outputs: Outputs of the call, which `check_outputs` accepted.
+        evaluated: Probabilities and scores of the signature `evaluate` for the same rows.
+        rows: Names of the rows.
+        tolerance: Largest allowed difference of two probabilities.
+
+    Returns:
+        One sentence if there is a fault.
     """
     scores, probabilities = (
-        logit(np.clip(evaluated[name].astype(np.float64), _EXTREME, 1 - _EXTREME))
+        logit(np.clip(evaluated[name].astype(np.float64), _MIN_DISTANCE, 1 - _MIN_DISTANCE))
         for name in (SCORES_OUTPUT, PROBABILITIES_OUTPUT)
     )
-    above = answer[PROBABILITIES_OUTPUT] - expit(probabilities - scores)
-    clear = np.abs(above) > tolerance
-    predicted = answer[PREDICTED_OUTPUT]
-    nearest_only = ~(clear & (above > 0)).any(axis=1) & (predicted.sum(axis=1) == 1)
-    wrong = clear & (predicted != (above > 0)) & ~nearest_only[:, np.newaxis]
+    margin = outputs[PROBABILITIES_OUTPUT] - expit(probabilities - scores)
+    decisive = np.abs(margin) > tolerance
+    predicted = outputs[PREDICTED_OUTPUT]
+    nearest_only = ~(decisive & (margin > 0)).any(axis=1) & (predicted.sum(axis=1) == 1)
+    wrong = decisive & (predicted != (margin > 0)) & ~nearest_only[:, np.newaxis]
     fault = (
-        f"decisions do not follow from the probabilities and the thresholds of {EVALUATE_SIGNATURE}"
+        "predicted genres do not follow from the probabilities and the thresholds of "
+        f"{EVALUATE_SIGNATURE}"
     )
-    return _told(what, {fault: wrong}, rows)
+    return _describe_faults(call, {fault: wrong}, rows)
 
 
-def _told(what: str, faults: Mapping[str, npt.NDArray[Any]], rows: Sequence[str]) -> list[str]:
-    """A sentence for each fault that any of N rows has, which names the first row and its genre.
+def _describe_faults(
+    call: str, faults: Mapping[str, npt.NDArray[Any]], rows: Sequence[str]
+) -> list[str]:
+    """Describe each fault that any row has, with the first row and genre.
 
-    A fault is bool [N, genres], or [N, 1] if it is one of the row as a whole.
+    Args:
+        call: Name of the call.
+        faults: bool [rows, genres], or [rows, 1] for faults of whole rows, by description.
+        rows: Names of the rows.
     """
-    told = []
+    sentences = []
     for fault, faulty in faults.items():
         for row, column in np.argwhere(faulty)[:1]:
-            genre = f", {GENRES[column]}" if faulty.shape[1] > 1 else ""
             count = faulty.any(axis=1).sum()
-            told.append(f"{what}: {fault} in {count} of {len(rows)} rows, first {rows[row]}{genre}")
-    return told
+            genre = f", {GENRES[column]}" if faulty.shape[1] > 1 else ""
+            sentences.append(
+                f"{call}: {fault} in {count} of {len(rows)} rows, first {rows[row]}{genre}"
+            )
+    return sentences

@@ -1,13 +1,13 @@
-"""Asks an exported model real questions, alone in a fresh process.
+"""Load an exported model in a separate process, call its signatures and check the outputs.
 
-The model is loaded as TensorFlow Serving loads it (graph, restored variables, initialised tables, a
-session), with nothing but TensorFlow imported: what works here does not lean on the code, the
-libraries or the memory of the process that trained it.
+The model is loaded as TensorFlow Serving loads it: graph, restored variables, initialized tables
+and a session. Only TensorFlow is imported, so that a model that passes does not depend on the code,
+the libraries or the memory of the process that trained it.
 
     python -m components.smoke_test.probe --model DIR --examples DIR --report FILE
 
-prints the stage it is at and writes a JSON report (see `Report`). The exit status is 0 whether the
-model passed or not; anything else means that the process itself failed.
+prints the name of each stage and writes a report as JSON (see `ProbeReport`). The exit status is 0
+whether the model passed or not. Any other status means that the process itself failed.
 """
 
 import argparse
@@ -29,59 +29,60 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from components.smoke_test import decision
-from components.smoke_test.questions import (
-    Question,
-    edge_questions,
+from components.smoke_test.cases import (
+    ProbeCase,
+    case_from_example,
+    edge_cases,
     example_inputs,
     named_inputs,
-    question_of_example,
 )
 from schema import features as raw
 from schema import names
 
 Types = dict[str, tf.DType]
+"""Types of tensors, by name."""
 
-_NAMED: Final[Types] = {
+_FEATURE_INPUTS: Final[Types] = {
     name: tf.float32 if name in raw.NUMBERS else tf.string for name in raw.MODEL_INPUTS
 }
-_SERIALIZED: Final[Types] = {names.EXAMPLES_INPUT: tf.string}
-_ANSWER: Final[Types] = {
+_EXAMPLE_INPUTS: Final[Types] = {names.EXAMPLES_INPUT: tf.string}
+_PREDICTION_OUTPUTS: Final[Types] = {
     names.GENRES_OUTPUT: tf.string,
     names.PROBABILITIES_OUTPUT: tf.float32,
     names.PREDICTED_OUTPUT: tf.bool,
 }
-_EVALUATION: Final[Types] = {
+_EVALUATION_OUTPUTS: Final[Types] = {
     names.PROBABILITIES_OUTPUT: tf.float32,
     names.SCORES_OUTPUT: tf.float32,
 }
 
 _SIGNATURES: Final[dict[str, tuple[Types, Types]]] = {
-    names.SERVING_SIGNATURE: (_NAMED, _ANSWER),
-    names.EXAMPLES_SIGNATURE: (_SERIALIZED, _ANSWER),
-    names.EVALUATE_SIGNATURE: (_SERIALIZED, _EVALUATION),
+    names.SERVING_SIGNATURE: (_FEATURE_INPUTS, _PREDICTION_OUTPUTS),
+    names.EXAMPLES_SIGNATURE: (_EXAMPLE_INPUTS, _PREDICTION_OUTPUTS),
+    names.EVALUATE_SIGNATURE: (_EXAMPLE_INPUTS, _EVALUATION_OUTPUTS),
 }
-"""Inputs, of shape [N], and outputs of each signature. `evaluate` may have further outputs."""
+"""Inputs and outputs of each signature. `evaluate` may have more outputs."""
 
-_NEEDS_PYTHON: Final = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
-"""Ops that TensorFlow knows and a model server, which has no Python, cannot run."""
+_PYTHON_OPS: Final = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+"""Ops that call Python, which a model server does not have."""
 
-STAGE_MARK: Final = "stage: "
-"""Begins each line of the output that names a stage."""
+STAGE_PREFIX: Final = "stage: "
+"""Prefix of the output lines that name a stage."""
 
-_NO_NEWS: Final = "Graph execution error:"
-"""How TensorFlow begins the message of every error of a graph."""
+_GRAPH_ERROR_LINE: Final = "Graph execution error:"
+"""First line of the message of every error in a graph; it contains no information."""
 
 
 @dataclass(frozen=True)
-class Report:
-    """What the probe found.
+class ProbeReport:
+    """Result of a probe.
 
     Attributes:
-        passed: whether nothing speaks against the model.
-        reasons: what does, a sentence each.
-        rows: names of the rows asked about.
-        largest_difference: the largest absolute difference of two probabilities, by comparison.
-        seconds: time by stage.
+        passed: Whether the model passed.
+        reasons: Reasons to refuse the model, one sentence each; empty if it passed.
+        rows: Names of the cases.
+        largest_difference: Largest absolute difference of two probabilities, by call.
+        seconds: Duration in seconds, by stage.
     """
 
     passed: bool
@@ -91,57 +92,64 @@ class Report:
     seconds: dict[str, float]
 
 
-def probe(model: Path, examples: Path, rows: int) -> Report:
-    """Load a model, ask it all questions and judge the answers.
+def probe(model: Path, examples: Path, rows: int) -> ProbeReport:
+    """Load a model, call its signatures with all cases and check the outputs.
 
     Args:
-        model: folder of the SavedModel.
-        examples: folder of gzipped TFRecord files with raw `tf.Example`s.
-        rows: how many of them are asked about, from the first.
+        model: Path of the SavedModel.
+        examples: Path of a directory of gzipped TFRecord files with raw `tf.train.Example`s.
+        rows: Number of examples to use, from the first.
 
     Returns:
-        The findings. A model that cannot be loaded or whose graph fails is a finding, too.
+        The report. It also covers models that cannot be loaded and graphs that fail.
     """
-    begun: dict[str, float] = {}
-    _begin(begun, "reading the examples")
+    stage_starts: dict[str, float] = {}
+    _begin_stage(stage_starts, "reading the examples")
     files = sorted(map(str, examples.iterdir()))
     records = tf.data.TFRecordDataset(files, "GZIP").take(rows).as_numpy_iterator()
-    questions = [question_of_example(record, position) for position, record in enumerate(records)]
-    questions += edge_questions()
+    cases = [case_from_example(record, position) for position, record in enumerate(records)]
+    cases += edge_cases()
     differences: dict[str, float] = {}
     try:
-        reasons = _judge(model, questions, begun, differences)
-    except Exception as error:  # whatever a model does wrong is a finding
+        reasons = _check_model(model, cases, stage_starts, differences)
+    except Exception as error:  # any error of the model is a reason to refuse it
         traceback.print_exc()
-        reasons = [f"{[*begun][-1]} failed: {_first_line(error)}"]
-    seconds = np.diff([*begun.values(), time.monotonic()]).round(3).tolist()
-    return Report(
+        reasons = [f"{[*stage_starts][-1]} failed: {_first_line(error)}"]
+    seconds = np.diff([*stage_starts.values(), time.monotonic()]).round(3).tolist()
+    return ProbeReport(
         passed=not reasons,
         reasons=reasons,
-        rows=[question.name for question in questions],
+        rows=[case.name for case in cases],
         largest_difference=differences,
-        seconds=dict(zip(begun, seconds, strict=True)),
+        seconds=dict(zip(stage_starts, seconds, strict=True)),
     )
 
 
-def _judge(
+def _check_model(
     model: Path,
-    questions: Sequence[Question],
-    begun: dict[str, float],
+    cases: Sequence[ProbeCase],
+    stage_starts: dict[str, float],
     differences: dict[str, float],
 ) -> list[str]:
-    """What speaks against the model; ends at the first stage that finds something.
+    """Check a model.
 
-    `begun` gets the time at which each stage begins, and `differences` the largest difference of
-    two probabilities by comparison.
+    Args:
+        model: Path of the SavedModel.
+        cases: Cases to call the signatures with.
+        stage_starts: Output: start time of each stage, by stage.
+        differences: Output: largest absolute difference of two probabilities, by call.
+
+    Returns:
+        Reasons to refuse the model. Later checks are skipped if they depend on one that failed.
     """
-    _begin(begun, "reading the graph")
+    _begin_stage(stage_starts, "reading the graph")
     saved = saved_model_pb2.SavedModel.FromString((model / names.SAVED_MODEL_FILE).read_bytes())
     graphs = [meta_graph.graph_def for meta_graph in saved.meta_graphs]
-    if foreign := _ops_not_in_a_server(graphs):
-        return [f"the graph has ops that no stock server has: {', '.join(foreign)}"]
-    tolerance = decision.ROUGH_TOLERANCE if _multiplies_in_bfloat16(graphs) else decision.TOLERANCE
-    _begin(begun, "loading the model")
+    if unsupported := _unsupported_ops(graphs):
+        return [f"the graph has ops that TensorFlow Serving lacks: {', '.join(unsupported)}"]
+    in_bfloat16 = _multiplies_in_bfloat16(graphs)
+    tolerance = decision.BFLOAT16_TOLERANCE if in_bfloat16 else decision.TOLERANCE
+    _begin_stage(stage_starts, "loading the model")
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default():
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(model))
@@ -149,73 +157,76 @@ def _judge(
     if reasons := _signature_faults(signatures):
         return reasons
 
-    def ask(
+    def call(
         signature: str, inputs: Mapping[str, npt.NDArray[Any]], how: str = ""
-    ) -> decision.Answer:
-        """Run a signature; an input that is not given takes the default stored with the model."""
-        _begin(begun, f"asking {signature}{how}")
+    ) -> decision.Outputs:
+        """Call a signature. Inputs that are left out have the defaults stored with the model."""
+        _begin_stage(stage_starts, f"calling {signature}{how}")
         definition = signatures[signature]
         feed = {name: tf.make_ndarray(default) for name, default in definition.defaults.items()}
         feed |= inputs
-        answer: decision.Answer = session.run(
+        outputs: decision.Outputs = session.run(
             {name: tensor.name for name, tensor in definition.outputs.items()},
             {definition.inputs[name].name: array for name, array in feed.items()},
         )
-        return answer
+        return outputs
 
-    rows = [question.name for question in questions]
-    named = ask(names.SERVING_SIGNATURE, named_inputs(questions))
-    if reasons := decision.check_answer(names.SERVING_SIGNATURE, named, rows):
+    rows = [case.name for case in cases]
+    served = call(names.SERVING_SIGNATURE, named_inputs(cases))
+    if reasons := decision.check_outputs(names.SERVING_SIGNATURE, served, rows):
         return reasons
-    evaluated = ask(names.EVALUATE_SIGNATURE, example_inputs(questions))
+    evaluated = call(names.EVALUATE_SIGNATURE, example_inputs(cases))
     reasons, differences[names.EVALUATE_SIGNATURE] = decision.check_probabilities(
-        names.EVALUATE_SIGNATURE, evaluated, named, rows, tolerance
+        names.EVALUATE_SIGNATURE, evaluated, served, rows, tolerance
     )
     if reasons:
         return reasons
 
-    def check(what: str, answer: decision.Answer, asked: Sequence[int]) -> None:
-        """Compare an answer with those for the same rows, given by their positions."""
-        asked_rows = [rows[position] for position in asked]
-        faults = decision.check_answer(what, answer, asked_rows)
+    def check(name: str, outputs: decision.Outputs, positions: Sequence[int]) -> None:
+        """Compare the outputs of a call with those for the same cases in one batch."""
+        called_rows = [rows[position] for position in positions]
+        faults = decision.check_outputs(name, outputs, called_rows)
         if not faults:
-            expected, judged = (
-                {name: array[asked] for name, array in one.items()} for one in (named, evaluated)
+            expected, thresholds_from = (
+                {key: array[positions] for key, array in batch.items()}
+                for batch in (served, evaluated)
             )
-            faults, differences[what] = decision.check_probabilities(
-                what, answer, expected, asked_rows, tolerance
+            faults, differences[name] = decision.check_probabilities(
+                name, outputs, expected, called_rows, tolerance
             )
-            faults = faults or decision.check_decisions(what, answer, judged, asked_rows, tolerance)
+            faults = faults or decision.check_predicted_genres(
+                name, outputs, thresholds_from, called_rows, tolerance
+            )
         reasons.extend(faults)
 
-    everything = list(range(len(questions)))
-    check(names.SERVING_SIGNATURE, named, everything)
-    from_examples = ask(names.EXAMPLES_SIGNATURE, example_inputs(questions))
-    check(names.EXAMPLES_SIGNATURE, from_examples, everything)
-    alone = [ask(names.SERVING_SIGNATURE, named_inputs([one]), " row by row") for one in questions]
-    stacked = {name: np.concatenate([one[name] for one in alone]) for name in alone[0]}
-    check("one row alone", stacked, everything)
-    plot_only = [place for place, one in enumerate(questions) if one.known <= {raw.PLOT}]
-    inputs = named_inputs([questions[place] for place in plot_only], [raw.PLOT])
-    answer = ask(names.SERVING_SIGNATURE, inputs, " with a plot alone")
-    check("a request with a plot alone", answer, plot_only)
+    all_positions = list(range(len(cases)))
+    check(names.SERVING_SIGNATURE, served, all_positions)
+    from_examples = call(names.EXAMPLES_SIGNATURE, example_inputs(cases))
+    check(names.EXAMPLES_SIGNATURE, from_examples, all_positions)
+    single = [call(names.SERVING_SIGNATURE, named_inputs([case]), " row by row") for case in cases]
+    stacked = {name: np.concatenate([row[name] for row in single]) for name in single[0]}
+    check("single rows", stacked, all_positions)
+    plot_only = [i for i, case in enumerate(cases) if case.present_features <= {raw.PLOT}]
+    inputs = named_inputs([cases[i] for i in plot_only], [raw.PLOT])
+    outputs = call(names.SERVING_SIGNATURE, inputs, " with plots only")
+    check("requests with plots only", outputs, plot_only)
     return reasons
 
 
-def _begin(begun: dict[str, float], stage: str) -> None:
-    """Print a stage that begins, and note the time."""
-    if stage not in begun:
-        begun[stage] = time.monotonic()
-        print(f"{STAGE_MARK}{stage}", flush=True)
+def _begin_stage(stage_starts: dict[str, float], stage: str) -> None:
+    """Print the name of a stage and record its start, unless the stage has begun already."""
+    if stage not in stage_starts:
+        stage_starts[stage] = time.monotonic()
+        print(f"{STAGE_PREFIX}{stage}", flush=True)
 
 
-def _ops_not_in_a_server(graphs: Sequence[GraphDef]) -> list[str]:
-    """Ops of a SavedModel's graphs that a stock server does not have, sorted."""
+def _unsupported_ops(graphs: Sequence[GraphDef]) -> list[str]:
+    """Return the sorted names of ops that TensorFlow Serving does not have."""
     functions = [function for graph in graphs for function in graph.library.function]
     used = {node.op for graph in graphs for node in graph.node}
     used |= {node.op for function in functions for node in function.node_def}
     used -= {function.signature.name for function in functions}
-    return sorted(op for op in used if op in _NEEDS_PYTHON or op_def_registry.get(op) is None)
+    return sorted(op for op in used if op in _PYTHON_OPS or op_def_registry.get(op) is None)
 
 
 def _multiplies_in_bfloat16(graphs: Sequence[GraphDef]) -> bool:
@@ -228,12 +239,16 @@ def _multiplies_in_bfloat16(graphs: Sequence[GraphDef]) -> bool:
 
 
 def _signature_faults(signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> list[str]:
-    """What is wrong with the names and types that the model declares."""
+    """Check the names and types of inputs and outputs that the model declares.
+
+    Returns:
+        Reasons to refuse the model, one sentence each.
+    """
     reasons = []
     for name, (inputs, outputs) in _SIGNATURES.items():
         if name not in signatures:
             found = ", ".join(sorted(signatures)) or "none"
-            reasons.append(f"there is no signature '{name}' (found: {found})")
+            reasons.append(f"the model has no signature '{name}' (found: {found})")
             continue
         signature = signatures[name]
         for kind, expected, declared in (
@@ -241,7 +256,7 @@ def _signature_faults(signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> 
             ("output", outputs, signature.outputs),
         ):
             missing, further = expected.keys() - set(declared), set(declared) - expected.keys()
-            if missing or (further and expected is not _EVALUATION):
+            if missing or (further and expected is not _EVALUATION_OUTPUTS):
                 reasons.append(
                     f"signature '{name}' has the {kind}s {', '.join(sorted(declared))}. "
                     f"Expected: {', '.join(sorted(expected))}"
@@ -264,22 +279,30 @@ def _signature_faults(signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> 
 def _first_line(error: Exception) -> str:
     text = error.message if isinstance(error, tf.errors.OpError) else str(error)
     lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line and line != _NO_NEWS), type(error).__name__)
+    return next(
+        (line for line in lines if line and line != _GRAPH_ERROR_LINE), type(error).__name__
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the probe and write its report."""
-    parser = argparse.ArgumentParser(description="Load a model in this process and question it.")
-    parser.add_argument("--model", type=Path, required=True, help="folder of the SavedModel")
-    parser.add_argument("--examples", type=Path, required=True, help="folder of TFRecord files")
+    """Run the probe and write its report. Return the exit status."""
+    parser = argparse.ArgumentParser(
+        description="Load an exported model, call its signatures and check the outputs."
+    )
+    parser.add_argument("--model", type=Path, required=True, help="directory of the SavedModel")
+    parser.add_argument("--examples", type=Path, required=True, help="directory of TFRecord files")
     parser.add_argument("--report", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--rows", type=int, default=32, help="examples to ask about (default: 32)")
     parser.add_argument(
-        "--time-limit", type=int, default=300, help="seconds before giving up (default: 300)"
+        "--rows", type=int, default=32, help="number of examples to use (default: 32)"
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=int,
+        default=300,
+        help="time allowed for the process, in seconds (default: 300)",
     )
     options = parser.parse_args(arguments)
-    # By the kernel, so that it also ends an op that never returns, and without anybody's help: the
-    # process that started this one may be gone.
+    # An alarm also ends an op that never returns, and it works even if the parent process is gone.
     signal.alarm(options.time_limit)
     report = probe(options.model, options.examples, options.rows)
     options.report.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")

@@ -1,3 +1,3 @@
-"""Vectors for the words of the plots, from GloVe or trained by Word2Vec."""
+"""Vectors of the words in plots, from GloVe or trained with Word2Vec."""
 
 __all__ = ["component", "vectors"]

@@ -1,8 +1,8 @@
-"""Makes vectors for the words of the plots.
+"""Create vectors of the words in plots.
 
-No TFX component makes word vectors. `WordVectors` runs after Transform, whose vocabulary of plot
-words gives the rows their order, and hands the vectors on as a Model, so that the stock Trainer and
-Tuner take it as `base_model`.
+TFX has no component for word vectors. `WordVectors` runs after Transform, whose vocabulary of plot
+words determines the order of the vectors. Its output is a Model, so that the stock Trainer and
+Tuner can read it as `base_model`.
 """
 
 import json
@@ -18,7 +18,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components import examples as example_files
-from components.word_vectors.vectors import from_glove, from_plots
+from components.word_vectors.vectors import look_up_glove, train_word2vec
 from schema.names import WORD_VECTORS_FILE, WORD_VECTORS_INFO_FILE, Split
 from transform import features as xf
 
@@ -34,35 +34,35 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
     seed: Parameter[int] = 1,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
 ) -> None:
-    """Make the vectors and write them where the Trainer looks for a base model.
+    """Create word vectors and write them as a base model for the Trainer.
 
     Args:
-        transform_graph: for its vocabulary of plot words.
-        examples: transformed examples; only the split `train` is read.
-        model: output: `vectors.npy`, float32 [ids, dimensions], row i that of id i in the feature
-            `plot_words`; and `info.json`, which says how they were made.
-        source: `glove` (50 dimensions) or `word2vec`.
-        dimensions: length of Word2Vec's vectors.
-        epochs: number of epochs of Word2Vec's training.
-        seed: of whatever is random.
+        transform_graph: Output of Transform, with the vocabulary of plot words.
+        examples: Transformed examples; only the split `train` is read.
+        model: Output with `vectors.npy`, float32 [ids, dimensions], whose row i is the vector of id
+            i in the feature `plot_words`, and `info.json`, which describes how they were created.
+        source: `glove`, with 50 dimensions, or `word2vec`.
+        dimensions: Number of dimensions of Word2Vec's vectors.
+        epochs: Number of epochs of Word2Vec's training.
+        seed: Seed of random vectors and of Word2Vec's training.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
     Raises:
-        UserError: there are too few plots, or GloVe is not installed.
+        UserError: There are too few plots, or GloVe is not installed.
     """
     started = time.monotonic()
     transform = tft.TFTransformOutput(transform_graph.uri)
     words = [word.decode("utf-8") for word in transform.vocabulary_by_name(xf.PLOT_WORDS)]
     num_ids = len(words) + xf.NUM_OOV_BUCKETS
-    plots = example_files.id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
+    plots = example_files.read_id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
     if source == "glove":
-        vectors, known = from_glove(words, num_ids, seed)
+        vectors, known = look_up_glove(words, num_ids, seed)
     else:
-        vectors, known = from_plots(plots.to_list(), num_ids, dimensions, epochs, seed)
+        vectors, known = train_word2vec(plots.to_list(), num_ids, dimensions, epochs, seed)
 
     counts = np.bincount(plots.flat_values.numpy(), minlength=num_ids)
     has_vector = known[: len(words)]
-    running = counts[: len(words)] @ has_vector
+    covered_words = counts[: len(words)] @ has_vector
     info = {
         "source": source,
         "dimensions": int(vectors.shape[1]),
@@ -70,14 +70,14 @@ def WordVectors(  # noqa: N802 (TFX names the node after the function)
         "words": len(words),
         "coverage": {
             "vocabulary": round(float(has_vector.sum() / max(len(words), 1)), 6),
-            "running_words": round(float(running / max(counts.sum(), 1)), 6),
+            "running_words": round(float(covered_words / max(counts.sum(), 1)), 6),
         },
         "seconds": round(time.monotonic() - started, 1),
     }
-    folder = Path(path_utils.serving_model_dir(model.uri))
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / WORD_VECTORS_FILE, vectors)
-    (folder / WORD_VECTORS_INFO_FILE).write_text(
+    directory = Path(path_utils.serving_model_dir(model.uri))
+    directory.mkdir(parents=True, exist_ok=True)
+    np.save(directory / WORD_VECTORS_FILE, vectors)
+    (directory / WORD_VECTORS_INFO_FILE).write_text(
         json.dumps(info, indent=2) + "\n", encoding="utf-8"
     )
-    logging.info("Word vectors: %s", info)
+    logging.info("WordVectors: %s", info)

@@ -67,5 +67,6 @@ def test_a_mistake_ends_with_status_2_and_no_stack_trace(tmp_path: Path) -> None
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"error: {tmp_path}/serving/movie_genres holds no version: nothing has been pushed there\n"
+        f"error: {tmp_path}/serving/movie_genres holds no version. Push a model first "
+        "(`make run`)\n"
     )

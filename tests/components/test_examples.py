@@ -1,4 +1,4 @@
-"""Columns and id lists come back as they were written, missing values included."""
+"""Columns and lists of ids are read as they were written, including missing values."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from schema import features as raw
 from tests.data.tiny_movies import movies, serialized, with_values, write_examples
 
 
-def test_columns_hold_every_row_in_order(tmp_path: Path) -> None:
+def test_columns_contain_every_example_in_order(tmp_path: Path) -> None:
     rows = movies(3)
     rows[1] |= {raw.PLOT: "Žižek’s “plot”\nin two lines", raw.RATING: None, raw.YEAR: None}
     rows[2] |= {raw.WRITERS: None}
     artifact = write_examples(tmp_path, {"train": serialized(rows), "eval": []})
 
-    read = examples.columns(artifact, "train", raw.CSV_COLUMNS)
+    read = examples.read_columns(artifact, "train", raw.CSV_COLUMNS)
     assert read[raw.PLOT].tolist() == [row[raw.PLOT] for row in rows]
     assert read[raw.WRITERS].tolist() == [rows[0][raw.WRITERS], rows[1][raw.WRITERS], ""]
     for name in (raw.RATING, raw.YEAR):
@@ -24,29 +24,31 @@ def test_columns_hold_every_row_in_order(tmp_path: Path) -> None:
         np.testing.assert_array_equal(
             read[name], np.array([rows[0][name], np.nan, rows[2][name]], np.float32)
         )
-    assert len(examples.files(artifact, "train")) == 1
-    assert list(examples.serialized(artifact, "train").as_numpy_iterator()) == serialized(rows)
+    assert len(examples.split_files(artifact, "train")) == 1
+    assert list(examples.serialized_examples(artifact, "train").as_numpy_iterator()) == serialized(
+        rows
+    )
 
 
 def test_a_column_without_any_value(tmp_path: Path) -> None:
     rows = with_values(movies(2), average_rating=None, cast=None)
     artifact = write_examples(tmp_path, {"train": serialized(rows)})
 
-    read = examples.columns(artifact, "train", [raw.RATING, raw.CAST])
+    read = examples.read_columns(artifact, "train", [raw.RATING, raw.CAST])
     np.testing.assert_array_equal(read[raw.RATING], np.array([np.nan, np.nan], np.float32))
     assert read[raw.CAST].tolist() == ["", ""]
 
 
-def test_a_split_without_rows(tmp_path: Path) -> None:
+def test_an_empty_split(tmp_path: Path) -> None:
     artifact = write_examples(tmp_path, {"train": serialized(movies(1)), "test": []})
 
-    read = examples.columns(artifact, "test", [raw.PLOT, raw.YEAR])
+    read = examples.read_columns(artifact, "test", [raw.PLOT, raw.YEAR])
     assert read[raw.PLOT].tolist() == []
     assert (read[raw.YEAR].shape, read[raw.YEAR].dtype) == ((0,), np.float32)
-    assert examples.id_lists(artifact, "test", "ids").to_list() == []
+    assert examples.read_id_lists(artifact, "test", "ids").to_list() == []
 
 
-def test_id_lists_keep_empty_rows(tmp_path: Path) -> None:
+def test_lists_of_ids_may_be_empty(tmp_path: Path) -> None:
     lists: list[list[int]] = [[3, 1, 3], [], [7]]
     records = [
         tf.train.Example(
@@ -58,4 +60,4 @@ def test_id_lists_keep_empty_rows(tmp_path: Path) -> None:
     ]
     artifact = write_examples(tmp_path, {"train": records})
 
-    assert examples.id_lists(artifact, "train", "ids").to_list() == lists
+    assert examples.read_id_lists(artifact, "train", "ids").to_list() == lists

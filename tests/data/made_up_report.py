@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from metadata import Recipe, Timing
+from metadata import ModelLineage, NodeTiming
 from report.facts import (
     Data,
     Distance,
@@ -65,11 +65,11 @@ def movies(count: int = 60, seed: int = 4) -> Movies:
 def facts(**changes: Any) -> Facts:
     """Facts of a model that was blessed and pushed."""
     shown = movies()
-    recipe = Recipe(
+    recipe = ModelLineage(
         model="output/artifacts/Trainer/model/12",
-        made=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
+        trained=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
         run="2026-03-01T10:00:00+00:00",
-        data={"fingerprint": "split:movies,num_files:1", "span": 0, "folder": "output/movies"},
+        data={"checksum": "split:movies,num_files:1", "span": 0, "directory": "output/movies"},
         schema="output/schema/0123/schema.pbtxt",
         code={"Trainer": "aaaa", "Transform": "bbbb"},
         settings={"Transform.transform.max_cast": 12},
@@ -145,8 +145,13 @@ def facts(**changes: Any) -> Facts:
             },
         ),
         "recipe": recipe,
-        "last_recipe": Recipe(**{**vars(recipe), "code": {"Trainer": "cccc", "Transform": "bbbb"}}),
+        "last_recipe": ModelLineage(
+            **{**vars(recipe), "code": {"Trainer": "cccc", "Transform": "bbbb"}}
+        ),
         "also_used": ("the model of 2026-02-01 10:00 UTC: output/artifacts/Trainer/model/3",),
-        "timings": (Timing("Trainer", 61.5, cached=False), Timing("Transform", 30.0, cached=True)),
+        "timings": (
+            NodeTiming("Trainer", 61.5, cached=False),
+            NodeTiming("Transform", 30.0, cached=True),
+        ),
     }
     return Facts(**{**values, **changes})

@@ -1,4 +1,4 @@
-"""The reader of ML Metadata, on a store that is written by hand."""
+"""The reader of ML Metadata, on a database that is written by the test."""
 
 from pathlib import Path
 
@@ -15,40 +15,40 @@ FIRST, SECOND = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """Two runs on the same data; the second trains again with more epochs, and pushes.
+    """Record two runs on the same data. The second trains again with more epochs, and pushes.
 
     Artifacts and executions both have the ids 1, 2, 3 and so on. The first run has nodes that are
     no longer in the pipeline.
     """
-    book = Recorded(tmp_path_factory.mktemp("output"))
-    examples = book.artifact("Examples", "/out/examples/1")
+    runs = Recorded(tmp_path_factory.mktemp("output"))
+    examples = runs.artifact("Examples", "/out/examples/1")
     parameters = {"input_base": "/out/movies", "input_fingerprint": "abc"}
-    book.execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
-    schema = book.artifact("Schema", "/out/schema/2")
-    book.execution("SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt")
-    old = book.artifact("Model", "/out/model/3")
+    runs.execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
+    schema = runs.artifact("Schema", "/out/schema/2")
+    runs.execution("SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt")
+    old = runs.artifact("Model", "/out/model/3")
     config = '{"code": "one", "hparams": {"epochs": 2}}'
-    given = (examples, schema)
-    book.execution("Trainer", FIRST, {"model": old}, given, run_fn="run", custom_config=config)
-    blessing = book.artifact("InfraBlessing", "/out/blessing/4", reason="")
-    book.execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
+    inputs = (examples, schema)
+    runs.execution("Trainer", FIRST, {"model": old}, inputs, run_fn="run", custom_config=config)
+    blessing = runs.artifact("InfraBlessing", "/out/blessing/4", reason="")
+    runs.execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
     cached = mlmd.Execution.CACHED
-    book.execution("CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters)
-    new = book.artifact("Model", "/out/model/5")
+    runs.execution("CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters)
+    new = runs.artifact("Model", "/out/model/5")
     config = '{"code": "two", "hparams": {"epochs": 3}}'
-    book.execution("Trainer", SECOND, {"model": new}, given, run_fn="run", custom_config=config)
-    pushed = book.artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
+    runs.execution("Trainer", SECOND, {"model": new}, inputs, run_fn="run", custom_config=config)
+    pushed = runs.artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
     parameters = {"__schema__": "{}", "destination_token": "t"}
-    book.execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
-    return book
+    runs.execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
+    return runs
 
 
 @pytest.fixture(scope="module")
 def history(recorded: Recorded) -> History:
-    return metadata.read(recorded.folder / "metadata.sqlite")
+    return metadata.read_history(recorded.folder / "metadata.sqlite")
 
 
-def test_all_executions_are_read_the_oldest_first(history: History) -> None:
+def test_executions_are_read_in_ascending_order(history: History) -> None:
     assert [(one.node, one.run, one.state) for one in history.executions] == [
         ("CsvExampleGen", FIRST, "COMPLETE"),
         ("SchemaImporter", FIRST, "COMPLETE"),
@@ -67,67 +67,69 @@ def test_all_executions_are_read_the_oldest_first(history: History) -> None:
     }
 
 
-def test_executions_behind_an_artifact(history: History) -> None:
-    assert [one.node for one in history.behind(6)] == [
+def test_upstream_executions_of_an_artifact(history: History) -> None:
+    assert [one.node for one in history.upstream_executions(6)] == [
         "CsvExampleGen",
         "SchemaImporter",
         "Trainer",
         "Pusher",
     ]
-    assert history.maker(1) == history.executions[0]
-    assert history.maker(99) is None
-    assert history.behind(99) == []
+    assert history.producer(1) == history.executions[0]
+    assert history.producer(99) is None
+    assert history.upstream_executions(99) == []
 
 
-def test_one_execution_alone(recorded: Recorded, history: History) -> None:
-    found = metadata.read(recorded.connection, 6)
+def test_a_single_execution_is_read(recorded: Recorded, history: History) -> None:
+    found = metadata.read_history(recorded.connection, 6)
     assert found.executions == (history.executions[5],)
     assert sorted(found.artifacts) == [1, 2, 5]
     assert found.outputs(found.executions[0])["model"].uri == "/out/model/5"
 
 
-def test_parameters_inside_json_become_parameters_of_their_own() -> None:
-    assert metadata.flat(
+def test_json_parameters_are_flattened() -> None:
+    assert metadata.flatten_parameters(
         {"custom_config": '{"hparams": {"epochs": 2}}', "gate": '{"floor": 0.3}', "name": "{x"}
     ) == {"hparams.epochs": 2, "gate.floor": 0.3, "name": "{x"}
 
 
 def test_a_database_that_does_not_exist_is_not_created(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"metadata\.sqlite does not exist: run the pipeline first"):
-        metadata.read(tmp_path / "metadata.sqlite")
+    with pytest.raises(UserError, match=r"metadata\.sqlite does not exist\. Run the pipeline"):
+        metadata.read_history(tmp_path / "metadata.sqlite")
     assert not (tmp_path / "metadata.sqlite").exists()
 
 
 def test_a_database_without_a_run(tmp_path: Path) -> None:
     empty = Recorded(tmp_path)
     empty.artifact("Model", "/out/model/1")
-    found = metadata.read(tmp_path / "metadata.sqlite")
+    found = metadata.read_history(tmp_path / "metadata.sqlite")
     assert (found.executions, found.newest_run) == ((), "")
-    assert metadata.timings(found, "") == []
-    assert metadata.recipe(found, 1) is None
+    assert metadata.node_timings(found, "") == []
+    assert metadata.model_lineage(found, 1) is None
 
 
-def test_the_pushed_model_and_its_recipe(history: History) -> None:
-    assert metadata.pushed(history, 1700) == 5
-    assert metadata.pushed(history, 1800) is None
-    recipe = metadata.recipe(history, 5)
-    assert recipe is not None
-    assert (recipe.model, recipe.run) == ("/out/model/5", SECOND)
-    assert recipe.data == {"fingerprint": "abc", "span": 0, "folder": "/out/movies"}
-    assert recipe.schema == "/out/77/schema.pbtxt"
-    assert recipe.code == {"Trainer": "two"}
-    assert recipe.settings["Trainer.hparams.epochs"] == 3
+def test_lineage_of_the_pushed_model(history: History) -> None:
+    assert metadata.pushed_model_id(history, 1700) == 5
+    assert metadata.pushed_model_id(history, 1800) is None
+    lineage = metadata.model_lineage(history, 5)
+    assert lineage is not None
+    assert (lineage.model, lineage.run) == ("/out/model/5", SECOND)
+    assert lineage.data == {"checksum": "abc", "span": 0, "directory": "/out/movies"}
+    assert lineage.schema == "/out/77/schema.pbtxt"
+    assert lineage.code == {"Trainer": "two"}
+    assert lineage.settings["Trainer.hparams.epochs"] == 3
 
 
 def test_how_two_models_differ(history: History) -> None:
-    old, new = metadata.recipe(history, 3), metadata.recipe(history, 5)
+    old, new = metadata.model_lineage(history, 3), metadata.model_lineage(history, 5)
     assert old is not None
     assert new is not None
-    assert [(one.what, one.before, one.after) for one in metadata.changes(old, new)] == [
+    assert [
+        (one.name, one.before, one.after) for one in metadata.lineage_differences(old, new)
+    ] == [
         ("code of Trainer", "one", "two"),
         ("Trainer.hparams.epochs", 2, 3),
     ]
-    assert metadata.changes(new, new) == []
+    assert metadata.lineage_differences(new, new) == []
 
 
 def test_other_models_trained_on_the_same_data(history: History) -> None:
@@ -135,9 +137,9 @@ def test_other_models_trained_on_the_same_data(history: History) -> None:
     assert line.endswith("UTC: /out/model/3")
 
 
-def test_times_of_cached_nodes_are_those_of_the_execution_that_made_them(history: History) -> None:
+def test_cached_nodes_have_the_timing_of_the_execution_that_produced_them(history: History) -> None:
     of_first, of_second = (
-        {one.node: one for one in metadata.timings(history, run)} for run in (FIRST, SECOND)
+        {one.node: one for one in metadata.node_timings(history, run)} for run in (FIRST, SECOND)
     )
     assert list(of_first) == ["CsvExampleGen", "SchemaImporter", "Trainer", "Canary"]
     assert {one.node for one in of_second.values() if one.cached} == {"CsvExampleGen"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.anomaly_gate.decision import AnomaliesFound, Finding
+from components.anomaly_gate.decision import DataAnomaliesError, Finding
 from ingest import IngestSummary
 from pipeline import failure
 from pipeline import pipeline as dag
@@ -49,7 +49,7 @@ def rendered(
 
 def test_anomalies_are_told_one_by_one(tmp_path: Path) -> None:
     found = Finding(("train", "eval"), "average_rating", "values above 10", "Correct the ratings")
-    error = AnomaliesFound([found])
+    error = DataAnomaliesError([found])
     page = rendered(
         tmp_path,
         {"StatisticsGen": Status.DONE, "AnomalyGate": Status.FAILED},

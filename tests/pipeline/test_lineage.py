@@ -30,7 +30,7 @@ def config(project: Project) -> RunConfig:
 
 
 def again(config: RunConfig) -> dict[str, list[str]]:
-    return lineage.run_again(config, metadata.read(config.metadata))
+    return lineage.run_again(config, metadata.read_history(config.metadata))
 
 
 def test_nothing_changed(config: RunConfig) -> None:
@@ -92,10 +92,10 @@ def test_the_command(project: Project, capsys: pytest.CaptureFixture[str]) -> No
     [(version, folder)] = project.served.items()
     assert (found["version"], found["folder"]) == (version, str(folder))
     [model] = project.artifacts("Trainer", "model")
-    assert found["recipe"]["model"] == str(model)
-    assert found["recipe"]["data"]["folder"] == str(project.output / "movies")
-    assert set(found["recipe"]["code"]) == {"Transform", "WordVectors", "Trainer"}
-    assert found["recipe"]["settings"]["Transform.transform.max_plot_words"] == 40
+    assert found["lineage"]["model"] == str(model)
+    assert found["lineage"]["data"]["directory"] == str(project.output / "movies")
+    assert set(found["lineage"]["code"]) == {"Transform", "WordVectors", "Trainer"}
+    assert found["lineage"]["settings"]["Transform.transform.max_plot_words"] == 40
     assert (found["hparams"]["epochs"], found["hparams"]["hidden_units"]) == (2, 8)
     assert (found["also_used"], found["again"]) == ([], [])
 
@@ -118,7 +118,7 @@ def test_before_the_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for command in ("lineage", "report"):
         assert main([command, "--output", str(tmp_path)]) == 2
         assert capsys.readouterr().err == (
-            f"error: {tmp_path / 'metadata.sqlite'} does not exist: run the pipeline first "
+            f"error: {tmp_path / 'metadata.sqlite'} does not exist. Run the pipeline first "
             "(`make run`)\n"
         )
 

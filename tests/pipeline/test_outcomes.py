@@ -61,12 +61,12 @@ def test_training(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("floor", "ending"), [(0.5, "blessed"), (0.7, "refused")])
 def test_the_verdict(tmp_path: Path, floor: float, ending: str) -> None:
-    scores = decision.Scores(
+    scores = decision.ModelScores(
         examples=100,
         genres={genre: decision.GenreScores(30, 0.6, 0.6, 0.6, 0.6) for genre in GENRES},
         aggregates={},
     )
-    verdict = decision.judge(scores, None, None, decision.GateConfig(floor=floor))
+    verdict = decision.apply_gate(scores, None, None, decision.GateConfig(floor=floor))
     (tmp_path / VERDICT_FILE).write_text(verdict.to_json())
     assert words("Evaluator", blessing=tmp_path) == f"macro-F1 0.600, {ending}"
 

@@ -141,7 +141,7 @@ def test_a_setting(
     ("module", "expected"),
     [
         ("components.anomaly_gate.decision", GATED),
-        ("components.anomaly_gate.figures", GATED),
+        ("components.anomaly_gate.tfdv_adapter", GATED),
         ("components.simple_baseline.model", {"SimpleBaseline"} | JUDGED),
         ("components.smoke_test.decision", TESTED),
         ("components.smoke_test.probe", TESTED),
@@ -151,7 +151,7 @@ def test_a_setting(
         ("components.evaluator.metrics", JUDGED),
         ("components.evaluator.verdict", {"ModelReport"}),
         ("components.examples", {"SimpleBaseline", "WordVectors"} | TRAINED),
-        ("components.model_report.gather", {"ModelReport"}),
+        ("components.model_report.collect", {"ModelReport"}),
         ("components.pusher.versions", {"ModelReport"}),
         ("components.resolvers", set()),
         ("components.word_vectors.vectors", {"WordVectors"} | TRAINED),

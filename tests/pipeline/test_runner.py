@@ -11,7 +11,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
 
-from components.resolvers import LatestIfAny
+from components.resolvers import OptionalLatestArtifactStrategy
 from pipeline import runner
 from pipeline.runner import NodeResult, Status
 from schema.errors import UserError
@@ -83,9 +83,9 @@ def pipeline(
     right = Copy(words=source.outputs["words"], end="").with_id("Right")
     nodes = [source, left, left_copy, right]
     if stray:
-        latest = Resolver(strategy_class=LatestIfAny, words=tfx.dsl.Channel(type=Words)).with_id(
-            "Latest"
-        )
+        latest = Resolver(
+            strategy_class=OptionalLatestArtifactStrategy, words=tfx.dsl.Channel(type=Words)
+        ).with_id("Latest")
         stray_copy = Copy(words=latest.outputs["words"], end="").with_id("StrayCopy")
         nodes = [latest, stray_copy, *nodes]
     return tfx.dsl.Pipeline(

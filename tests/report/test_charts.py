@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metadata import Timing
+from metadata import NodeTiming
 from report import charts, metrics
 from report.facts import Distance, Slice
 from schema.genres import GENRES, NUM_GENRES
@@ -111,7 +111,9 @@ def test_learning_curves_mark_the_best_epoch() -> None:
 
 
 def test_timings_tell_what_was_cached() -> None:
-    figure = charts.timings([Timing("Trainer", 61.5, cached=False), Timing("Tuner", 9.0, True)])
+    figure = charts.timings(
+        [NodeTiming("Trainer", 61.5, cached=False), NodeTiming("Tuner", 9.0, True)]
+    )
     made, cached = figure.data
     assert (made.name, list(made.x), list(made.y)) == ("made by this run", [61.5], ["Trainer"])
     assert (cached.name, list(cached.x)) == ("made by an earlier run", [9.0])

@@ -1,4 +1,4 @@
-"""The gate stops on each kind of anomaly, a line for each, and lets good and sparse data pass."""
+"""The gate fails on each kind of anomaly and accepts good and sparse data."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
 from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
-from components.anomaly_gate.decision import AnomaliesFound, AnomalyGateConfig
-from components.anomaly_gate.figures import load_accepted
-from components.resolvers import LastAcceptedStrategy
+from components.anomaly_gate.decision import AnomalyGateConfig, DataAnomaliesError
+from components.anomaly_gate.tfdv_adapter import load_accepted_statistics
+from components.resolvers import LastAcceptedStatisticsStrategy
 from schema import features as raw
 from schema.names import ANOMALY_REPORT_FILE, Node
 from tests.data.tiny_movies import (
@@ -30,56 +30,56 @@ GOOD = movies(600, seed=1)
 TEST = movies(150, seed=2)
 
 
-def gate(
-    folder: Path,
+def run_gate(
+    directory: Path,
     train: Sequence[Row],
     test: Sequence[Row] = TEST,
     previous: Sequence[Row] | None = None,
 ) -> AcceptedStatistics:
-    """Run ExampleValidator's executor and then the gate's on real artifacts."""
+    """Run the executors of ExampleValidator and of the gate on real artifacts."""
     splits: Mapping[str, Sequence[Row]] = {"train": train, "test": test}
-    computed = write_statistics(folder / "statistics", splits)
+    computed = write_statistics(directory / "statistics", splits)
     computed.id = 7
     schema = standard_artifacts.Schema()
-    schema.uri = str(folder / "schema")
+    schema.uri = str(directory / "schema")
     Path(schema.uri).mkdir()
     (Path(schema.uri) / "schema.pbtxt").write_text(raw.SCHEMA_FILE.read_text())
     anomalies = standard_artifacts.ExampleAnomalies()
-    anomalies.uri = str(folder / "anomalies")
+    anomalies.uri = str(directory / "anomalies")
     example_validator.Executor().Do(
         {"statistics": [computed], "schema": [schema]}, {"anomalies": [anomalies]}, {}
     )
     inputs = {"statistics": computed, "schema": schema, "anomalies": anomalies}
     if previous is not None:
-        inputs["previous"] = accepted_before(folder / "before", previous)
+        inputs["previous"] = accepted_statistics(directory / "before", previous)
     accepted = AcceptedStatistics()
-    accepted.uri = str(folder / "accepted")
+    accepted.uri = str(directory / "accepted")
     AnomalyGate.test_call(**inputs, accepted=accepted, limits=AnomalyGateConfig().to_json())
     return accepted
 
 
-def accepted_before(folder: Path, rows: Sequence[Row]) -> AcceptedStatistics:
+def accepted_statistics(directory: Path, rows: Sequence[Row]) -> AcceptedStatistics:
     artifact = AcceptedStatistics()
-    artifact.uri = str(folder)
+    artifact.uri = str(directory)
     artifact.id = 5
-    folder.mkdir()
-    (folder / "FeatureStats.pb").write_bytes(statistics(rows).SerializeToString())
+    directory.mkdir()
+    (directory / "FeatureStats.pb").write_bytes(statistics(rows).SerializeToString())
     return artifact
 
 
-def refusal(folder: Path, *args: Sequence[Row], **kwargs: Sequence[Row]) -> list[str]:
-    """The lines of the gate's refusal; nothing may be written then."""
-    with pytest.raises(AnomaliesFound) as caught:
-        gate(folder, *args, **kwargs)
-    assert not (folder / "accepted").exists()
+def refusal_lines(directory: Path, *args: Sequence[Row], **kwargs: Sequence[Row]) -> list[str]:
+    """Return the lines of the gate's error, and check that nothing was written."""
+    with pytest.raises(DataAnomaliesError) as caught:
+        run_gate(directory, *args, **kwargs)
+    assert not (directory / "accepted").exists()
     return str(caught.value).splitlines()
 
 
-def test_good_data_pass_and_are_recorded(tmp_path: Path) -> None:
-    accepted = gate(tmp_path, GOOD)
+def test_good_data_are_accepted_and_recorded(tmp_path: Path) -> None:
+    accepted = run_gate(tmp_path, GOOD)
 
     assert (accepted.statistics_id, accepted.previous_id) == (7, 0)
-    assert load_accepted(accepted.uri).datasets[0].num_examples == 600
+    assert load_accepted_statistics(accepted.uri).datasets[0].num_examples == 600
     report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
     assert report["splits"]["train"]["rows"] == 600
     assert report["splits"]["test"]["filled"] == dict.fromkeys(sorted(raw.CSV_COLUMNS), 1.0)
@@ -93,8 +93,8 @@ def test_good_data_pass_and_are_recorded(tmp_path: Path) -> None:
     }
 
 
-def test_like_data_as_before_pass(tmp_path: Path) -> None:
-    accepted = gate(tmp_path, GOOD, previous=movies(600, seed=3))
+def test_data_similar_to_the_last_accepted_are_accepted(tmp_path: Path) -> None:
+    accepted = run_gate(tmp_path, GOOD, previous=movies(600, seed=3))
 
     assert (accepted.statistics_id, accepted.previous_id) == (7, 5)
     drift = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())["drift"]
@@ -109,15 +109,17 @@ def test_optional_columns_may_be_empty_or_missing(tmp_path: Path, column: str) -
         "rows": with_values(GOOD, **{column: None}),
         "test": with_values(TEST, **{column: None}),
     }
-    gate(tmp_path, empty["rows"], empty["test"])
+    run_gate(tmp_path, empty["rows"], empty["test"])
     missing = tmp_path / "missing"
     missing.mkdir()
-    gate(missing, without(GOOD, column), without(TEST, column))
+    run_gate(missing, without(GOOD, column), without(TEST, column))
 
 
-def test_a_column_that_is_empty_in_one_split_only_is_not_out_of_range(tmp_path: Path) -> None:
+def test_a_column_that_is_empty_in_one_split_is_not_out_of_range(tmp_path: Path) -> None:
     rare = [*GOOD[:10], *with_values(GOOD[10:], runtime_minutes=None, average_rating=None)]
-    accepted = gate(tmp_path, rare, with_values(TEST, runtime_minutes=None, average_rating=None))
+    accepted = run_gate(
+        tmp_path, rare, with_values(TEST, runtime_minutes=None, average_rating=None)
+    )
 
     report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
     assert report["splits"]["train"]["filled"]["runtime_minutes"] == 0.016667
@@ -127,7 +129,7 @@ def test_a_column_that_is_empty_in_one_split_only_is_not_out_of_range(tmp_path: 
 
 def test_a_column_with_few_values_is_not_compared(tmp_path: Path) -> None:
     rare = [*GOOD[:99], *with_values(GOOD[99:], runtime_minutes=None)]
-    gate(
+    run_gate(
         tmp_path,
         rare,
         [*with_values(TEST[:15], runtime_minutes=5), *with_values(TEST[15:], runtime_minutes=None)],
@@ -135,34 +137,34 @@ def test_a_column_with_few_values_is_not_compared(tmp_path: Path) -> None:
 
 
 def test_missing_required_column(tmp_path: Path) -> None:
-    assert refusal(tmp_path, without(GOOD, raw.PLOT), without(TEST, raw.PLOT)) == [
+    assert refusal_lines(tmp_path, without(GOOD, raw.PLOT), without(TEST, raw.PLOT)) == [
         "train, test: plot: Column dropped: Column is completely missing. "
-        "Put the column back, or take the feature out of schema/schema.pbtxt."
+        "Add the column, or remove the feature from schema/schema.pbtxt."
     ]
 
 
 def test_empty_cell_of_a_required_column(tmp_path: Path) -> None:
     rows = [*with_values(GOOD[:1], plot=None), *GOOD[1:]]
-    assert refusal(tmp_path, rows) == [
+    assert refusal_lines(tmp_path, rows) == [
         "train: plot: Missing values: Some examples have fewer values than expected. "
-        "Fill the empty cells or leave those rows out."
+        "Fill in the empty cells, or remove these rows."
     ]
 
 
 def test_too_many_empty_cells(tmp_path: Path) -> None:
     rows = [*with_values(GOOD[:400], year=None), *GOOD[400:]]
-    lines = refusal(tmp_path, rows, rows[300:600])
+    lines = refusal_lines(tmp_path, rows, rows[300:600])
     assert lines[0] == (
-        "train: year: Missing values: 33.3% of the rows have one, at least 50.0% must. "
+        "train: year: Missing values: 33.3% of the rows have a value, expected at least 50.0%. "
         "Fill it in, or lower its presence in schema/schema.pbtxt."
     )
 
 
 def test_wrong_type(tmp_path: Path) -> None:
     rows = with_values(GOOD, year="nineteen")
-    assert refusal(tmp_path, rows, with_values(TEST, year="nineteen")) == [
+    assert refusal_lines(tmp_path, rows, with_values(TEST, year="nineteen")) == [
         "train, test: year: Unexpected data type: Expected data of type: INT but got STRING. "
-        "Correct the values that are not of that type."
+        "Correct the values that are not of this type."
     ]
 
 
@@ -173,7 +175,7 @@ def test_values_out_of_range(tmp_path: Path) -> None:
         *GOOD[2:],
     ]
     remedy = "Correct the values, or accept a wider range with `make schema`."
-    assert refusal(tmp_path, rows) == [
+    assert refusal_lines(tmp_path, rows) == [
         f"train: average_rating: Out-of-range values: Unexpectedly high value: 11.5>10. {remedy}",
         f"train: num_votes: Out-of-range values: Unexpectedly small value: 0. {remedy}",
         f"train: year: Out-of-range values: Unexpectedly small value: 1066. {remedy}",
@@ -182,89 +184,92 @@ def test_values_out_of_range(tmp_path: Path) -> None:
 
 
 def test_new_column(tmp_path: Path) -> None:
-    assert refusal(tmp_path, with_values(GOOD, budget=5), with_values(TEST, budget=5)) == [
+    assert refusal_lines(tmp_path, with_values(GOOD, budget=5), with_values(TEST, budget=5)) == [
         "train, test: budget: New column: New column (column in data but not in schema). "
-        "Take the column out, or accept it with `make schema`."
+        "Remove the column, or accept it with `make schema`."
     ]
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    assert refusal(tmp_path, GOOD, []) == ["test: (all rows): there are no rows. Give more movies."]
+    assert refusal_lines(tmp_path, GOOD, []) == [
+        "test: (all rows): there are no rows. Add more movies."
+    ]
 
 
 DRIFT_REMEDY = (
-    "Look for the cause in the data; if the change is meant, accept it once with --accept-drift."
+    "Find the cause in the data. If the change is intended, run once with --accept-drift."
 )
 
 
 def test_drifted_features(tmp_path: Path) -> None:
     before = [{**row, raw.VOTES: row[raw.VOTES] * 100} for row in movies(600, seed=3)]
     before = [row for row in before if row[raw.GENRES_FIELD] != "Western"]
-    lines = refusal(tmp_path, GOOD, previous=before)
+    lines = refusal_lines(tmp_path, GOOD, previous=before)
 
     assert [line.split(": ")[:3] for line in lines] == [
-        ["train", "genres", "unlike the data accepted last"],
-        ["train", "num_votes", "unlike the data accepted last"],
+        ["train", "genres", "differs from the last accepted data"],
+        ["train", "num_votes", "differs from the last accepted data"],
     ]
     assert "largest difference in the share of one value 0.3" in lines[0]
-    assert "limit 0.08, most of all 'Western'" in lines[0]
+    assert "limit 0.08, largest difference for 'Western'" in lines[0]
     assert "Jensen-Shannon divergence 0.9" in lines[1]
     assert all(line.endswith(DRIFT_REMEDY) for line in lines)
 
 
-def test_values_gone_since_the_last_accepted_data(tmp_path: Path) -> None:
+def test_fewer_values_than_in_the_last_accepted_data(tmp_path: Path) -> None:
     rows = [*with_values(GOOD[:300], writers=None), *GOOD[300:]]
-    assert refusal(tmp_path, rows, rows[200:400], previous=movies(600, seed=3)) == [
-        "train: writers: unlike the data accepted last: 50.0% of the rows have a value, "
-        f"100.0% there. {DRIFT_REMEDY}"
+    assert refusal_lines(tmp_path, rows, rows[200:400], previous=movies(600, seed=3)) == [
+        "train: writers: differs from the last accepted data: 50.0% of the rows have a value "
+        f"instead of 100.0%. {DRIFT_REMEDY}"
     ]
 
 
-def test_plots_cut_short_since_the_last_accepted_data(tmp_path: Path) -> None:
+def test_shorter_plots_than_in_the_last_accepted_data(tmp_path: Path) -> None:
     short, test = with_values(GOOD, plot="a ghost"), with_values(TEST, plot="a ghost")
-    lines = refusal(tmp_path, short, test, previous=with_values(GOOD, plot="a ghost " * 4))
+    lines = refusal_lines(tmp_path, short, test, previous=with_values(GOOD, plot="a ghost " * 4))
     assert lines == [
-        "train: plot: unlike the data accepted last: mean length 7 bytes, 32 there. " + DRIFT_REMEDY
+        "train: plot: differs from the last accepted data: mean length of 7 bytes instead of 32. "
+        + DRIFT_REMEDY
     ]
 
 
-def test_half_of_the_movies_gone(tmp_path: Path) -> None:
-    lines = refusal(tmp_path, GOOD[:200], previous=GOOD)
+def test_fewer_movies_than_in_the_last_accepted_data(tmp_path: Path) -> None:
+    lines = refusal_lines(tmp_path, GOOD[:200], previous=GOOD)
     assert len(lines) == 1
     assert lines[0].startswith(
-        "train: (all rows): unlike the data accepted last: 200 rows against 600: "
+        "train: (all rows): differs from the last accepted data: 200 rows instead of 600: "
         "Low num examples in current dataset versus the previous span"
     )
 
 
 def test_skewed_split(tmp_path: Path) -> None:
-    lines = refusal(tmp_path, GOOD, with_values(TEST, year=1931, genres="Horror"))
+    lines = refusal_lines(tmp_path, GOOD, with_values(TEST, year=1931, genres="Horror"))
     assert [line.split(": ")[:3] for line in lines] == [
-        ["test", "genres", "unlike the train split"],
-        ["test", "year", "unlike the train split"],
+        ["test", "genres", "differs from the train split"],
+        ["test", "year", "differs from the train split"],
     ]
     assert lines[1].endswith(
-        "limit 0.2. Make the splits alike (movies are dealt out by their split_key), "
-        "or raise the limit in schema/schema.pbtxt."
+        "limit 0.2. Correct the column split_key, which assigns movies to splits, or raise the "
+        "limit in schema/schema.pbtxt."
     )
 
 
 def test_small_splits_are_not_compared(tmp_path: Path) -> None:
-    accepted = gate(tmp_path, GOOD, with_values(TEST[:99], year=1931))
+    accepted = run_gate(tmp_path, GOOD, with_values(TEST[:99], year=1931))
     report = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())
     assert report["skew"] == {
         "test": {"rows": 99, "reference_rows": 600, "not_compared": "fewer than 100 rows"}
     }
 
 
-def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
-    """The first nodes of the pipeline and the gate, wired as in the real one."""
+def run_pipeline(directory: Path, *, accept_drift: bool = False) -> None:
+    """Run the first nodes of the pipeline and the gate, connected as in the real pipeline."""
     splits = [
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets)
         for name, buckets in (("train", 2), ("test", 1))
     ]
     examples = tfx.components.CsvExampleGen(
-        input_base=str(folder / "movies"),
+        input_base=str(directory / "movies"),
         output_config=example_gen_pb2.Output(
             split_config=example_gen_pb2.SplitConfig(
                 splits=splits, partition_feature_name=raw.SPLIT_KEY
@@ -277,7 +282,7 @@ def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
         statistics=computed.outputs["statistics"], schema=schema.outputs["schema"]
     )
     resolver = tfx.dsl.Resolver(
-        strategy_class=LastAcceptedStrategy,
+        strategy_class=LastAcceptedStatisticsStrategy,
         config={"accept_drift": accept_drift},
         statistics=computed.outputs["statistics"],
         previous=tfx.dsl.Channel(type=AcceptedStatistics),
@@ -292,12 +297,12 @@ def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(
             pipeline_name="gate",
-            pipeline_root=str(folder / "artifacts"),
+            pipeline_root=str(directory / "artifacts"),
             components=[examples, computed, schema, validator, resolver, node],
             enable_cache=True,
             metadata_connection_config=(
                 tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                    str(folder / "metadata.sqlite")
+                    str(directory / "metadata.sqlite")
                 )
             ),
             beam_pipeline_args=["--direct_running_mode=in_memory", "--direct_num_workers=1"],
@@ -306,7 +311,7 @@ def run_pipeline(folder: Path, *, accept_drift: bool = False) -> None:
 
 
 @pytest.mark.slow
-def test_drifted_data_stay_refused_until_accepted(tmp_path: Path) -> None:
+def test_drifted_data_are_refused_until_they_are_accepted(tmp_path: Path) -> None:
     reports = tmp_path / "artifacts" / "AnomalyGate" / "accepted"
     shard = tmp_path / "movies" / "movies-00000-of-00001.csv"
     shard.parent.mkdir()
@@ -320,9 +325,13 @@ def test_drifted_data_stay_refused_until_accepted(tmp_path: Path) -> None:
 
     write_csv(shard, with_values(movies(700, seed=4), year=1999))
     for _ in range(2):
-        with pytest.raises(AnomaliesFound, match=r"^train: year: unlike the data accepted last"):
+        with pytest.raises(
+            DataAnomaliesError, match=r"^train: year: differs from the last accepted data"
+        ):
             run_pipeline(tmp_path)
     run_pipeline(tmp_path, accept_drift=True)
     assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 2
     run_pipeline(tmp_path)
-    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 2, "accepted once is accepted"
+    assert len(list(reports.glob(f"*/{ANOMALY_REPORT_FILE}"))) == 2, (
+        "data that were accepted once stay accepted"
+    )

@@ -1,4 +1,4 @@
-"""The gate's decision from hand-made figures."""
+"""The gate's decision from given statistics."""
 
 import math
 
@@ -7,41 +7,39 @@ from pydantic import ValidationError
 
 from components.anomaly_gate.decision import (
     WHOLE_SPLIT,
-    AnomaliesFound,
     AnomalyGateConfig,
     Comparison,
+    DataAnomaliesError,
     Distance,
     Finding,
-    SplitFigures,
-    Violation,
-    examine,
+    SchemaViolation,
+    SplitStatistics,
+    find_anomalies,
 )
 
-TRAIN = SplitFigures(
+TRAIN = SplitStatistics(
     rows=1000,
     values={"year": 900, "plot": 1000},
     filled={"year": 0.9, "plot": 1.0},
     plot_bytes=200.0,
 )
-DRIFT_REMEDY = (
-    "Look for the cause in the data; if the change is meant, accept it once with --accept-drift"
-)
+DRIFT_REMEDY = "Find the cause in the data. If the change is intended, run once with --accept-drift"
 
 
-def drift(
-    reference: SplitFigures, *distances: Distance, limits: AnomalyGateConfig
+def find_drift(
+    reference: SplitStatistics, *distances: Distance, config: AnomalyGateConfig
 ) -> list[Finding]:
     comparison = Comparison(TRAIN, reference, distances)
-    return examine({"train": TRAIN}, {}, {}, comparison, {}, limits)[0]
+    return find_anomalies({"train": TRAIN}, {}, {}, comparison, {}, config)[0]
 
 
-def test_figures_without_fault_give_a_report_and_no_finding() -> None:
-    findings, report = examine(
-        {"train": TRAIN, "test": SplitFigures(rows=50, filled={"year": 0.5})},
+def test_good_statistics_give_a_report_and_no_finding() -> None:
+    findings, report = find_anomalies(
+        {"train": TRAIN, "test": SplitStatistics(rows=50, filled={"year": 0.5})},
         {"train": []},
         {"year": 0.5},
         None,
-        {"test": Comparison(SplitFigures(rows=50), TRAIN)},
+        {"test": Comparison(SplitStatistics(rows=50), TRAIN)},
         AnomalyGateConfig(),
     )
     assert findings == []
@@ -62,56 +60,59 @@ def test_figures_without_fault_give_a_report_and_no_finding() -> None:
     }
 
 
-def test_a_distance_counts_above_its_limit_only() -> None:
+def test_only_distances_above_their_limits_are_findings() -> None:
     reached = Distance("year", "jensen_shannon_divergence", 0.2, 0.2)
-    assert drift(TRAIN, reached, limits=AnomalyGateConfig()) == []
+    assert find_drift(TRAIN, reached, config=AnomalyGateConfig()) == []
 
     above = Distance("year", "l_infty", 0.25, 0.2, most_different="1999")
-    assert drift(TRAIN, above, limits=AnomalyGateConfig()) == [
+    assert find_drift(TRAIN, above, config=AnomalyGateConfig()) == [
         Finding(
             ("train",),
             "year",
-            "unlike the data accepted last: largest difference in the share of one value 0.25, "
-            "limit 0.2, most of all '1999'",
+            "differs from the last accepted data: largest difference in the share of one value "
+            "0.25, limit 0.2, largest difference for '1999'",
             DRIFT_REMEDY,
         )
     ]
     # 900 rows hold a year.
-    assert drift(TRAIN, above, limits=AnomalyGateConfig(min_comparable_rows=901)) == []
+    assert find_drift(TRAIN, above, config=AnomalyGateConfig(min_comparable_rows=901)) == []
 
 
 @pytest.mark.parametrize(
-    ("limits", "problems"),
+    ("config", "problems"),
     [
         (AnomalyGateConfig(max_filled_change=0.301, max_plot_length_change=1.01), []),
         (
             AnomalyGateConfig(max_filled_change=0.299, max_plot_length_change=1.01),
-            ["unlike the data accepted last: 90.0% of the rows have a value, 60.0% there"],
+            [
+                "differs from the last accepted data: "
+                "90.0% of the rows have a value instead of 60.0%",
+            ],
         ),
         (
             AnomalyGateConfig(max_filled_change=0.301, max_plot_length_change=0.99),
-            ["unlike the data accepted last: mean length 200 bytes, 100 there"],
+            ["differs from the last accepted data: mean length of 200 bytes instead of 100"],
         ),
         (AnomalyGateConfig(min_comparable_rows=501, max_filled_change=0.1), []),
     ],
 )
-def test_shares_and_plot_lengths_count_above_their_limits_only(
-    limits: AnomalyGateConfig, problems: list[str]
+def test_only_changes_above_their_limits_are_findings(
+    config: AnomalyGateConfig, problems: list[str]
 ) -> None:
-    reference = SplitFigures(500, {"year": 300}, {"year": 0.6, "cast": 0.1}, plot_bytes=100.0)
-    assert [one.problem for one in drift(reference, limits=limits)] == problems
+    reference = SplitStatistics(500, {"year": 300}, {"year": 0.6, "cast": 0.1}, plot_bytes=100.0)
+    assert [one.problem for one in find_drift(reference, config=config)] == problems
 
 
-def test_what_follows_from_another_fault_is_not_said() -> None:
+def test_consequences_of_another_anomaly_are_no_findings() -> None:
     violations = [
-        Violation(WHOLE_SPLIT, "UNKNOWN_TYPE", "odd: as a whole"),
-        Violation("year", "UNEXPECTED_DATA_TYPE", "wrong type: STRING"),
-        Violation("year", "INT_TYPE_SMALL_INT", "too small: 0"),
-        Violation("num_votes", "INT_TYPE_SMALL_INT", "too small: 0"),
-        Violation("plot", "INT_TYPE_SMALL_INT", "too small: 1"),
+        SchemaViolation(WHOLE_SPLIT, "UNKNOWN_TYPE", "odd: as a whole"),
+        SchemaViolation("year", "UNEXPECTED_DATA_TYPE", "wrong type: STRING"),
+        SchemaViolation("year", "INT_TYPE_SMALL_INT", "too small: 0"),
+        SchemaViolation("num_votes", "INT_TYPE_SMALL_INT", "too small: 0"),
+        SchemaViolation("plot", "INT_TYPE_SMALL_INT", "too small: 1"),
     ]
     distance = Distance("year", "l_infty", 0.9, 0.2)
-    findings, _ = examine(
+    findings, _ = find_anomalies(
         {"train": TRAIN},
         {"train": violations},
         {},
@@ -126,19 +127,19 @@ def test_what_follows_from_another_fault_is_not_said() -> None:
     ]
 
 
-def test_findings_of_several_splits_become_one() -> None:
-    few = SplitFigures(rows=10, filled={"year": 0.25})
-    findings, _ = examine(
-        {"train": few, "eval": few, "test": SplitFigures(rows=10, absent=frozenset({"year"}))},
+def test_equal_findings_of_several_splits_are_merged() -> None:
+    few = SplitStatistics(rows=10, filled={"year": 0.25})
+    findings, _ = find_anomalies(
+        {"train": few, "eval": few, "test": SplitStatistics(rows=10, absent=frozenset({"year"}))},
         {"train": [], "eval": [], "test": []},
         {"year": 0.5, "cast": 0.5},
         None,
         {},
         AnomalyGateConfig(),
     )
-    assert str(AnomaliesFound(findings)) == (
-        "train, eval: year: Missing values: 25.0% of the rows have one, at least 50.0% must. "
-        "Fill it in, or lower its presence in schema/schema.pbtxt."
+    assert str(DataAnomaliesError(findings)) == (
+        "train, eval: year: Missing values: 25.0% of the rows have a value, expected at least "
+        "50.0%. Fill it in, or lower its presence in schema/schema.pbtxt."
     )
 
 
@@ -146,12 +147,12 @@ def test_findings_of_several_splits_become_one() -> None:
 @pytest.mark.parametrize(
     "name", ["min_comparable_rows", "max_filled_change", "max_plot_length_change"]
 )
-def test_limits_that_switch_the_gate_off_are_refused(name: str, value: float) -> None:
+def test_limits_that_disable_the_gate_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValidationError) as caught:
         AnomalyGateConfig.model_validate({name: value})
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
 
 
-def test_limits_survive_their_json() -> None:
-    limits = AnomalyGateConfig(min_comparable_rows=5, max_filled_change=0.3)
-    assert AnomalyGateConfig.from_json(limits.to_json()) == limits
+def test_the_configuration_survives_json() -> None:
+    config = AnomalyGateConfig(min_comparable_rows=5, max_filled_change=0.3)
+    assert AnomalyGateConfig.from_json(config.to_json()) == config

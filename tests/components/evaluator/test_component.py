@@ -1,4 +1,4 @@
-"""GenreEvaluator measures by TFMA, blesses as TFX's Evaluator does, and says why not."""
+"""GenreEvaluator evaluates with TFMA, blesses as TFX's Evaluator does, and gives its reasons."""
 
 import json
 from collections.abc import Mapping
@@ -23,28 +23,28 @@ from tfx.types import standard_artifacts
 from components.evaluator.component import GenreEvaluator
 from components.evaluator.decision import GateConfig
 from components.evaluator.verdict import read_verdict
-from components.resolvers import LastOtherBlessedModel
+from components.resolvers import LatestOtherBlessedModelStrategy
 from components.simple_baseline.component import SimpleBaselineMetrics
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Node
 from schema.verdict import Judgement, Verdict
-from tests.data.judged_model import MOVIES, RARE, save_model, write_movies
+from tests.data.known_predictions import MOVIES, RARE, save_model, write_movies
 
 GATE = GateConfig(floor=0.5, min_support=10, max_drop=0.1)
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
 
 @dataclass
-class Outcome:
-    """What one run of the executor wrote."""
+class EvaluatorOutputs:
+    """Outputs of one run of the executor."""
 
     evaluation: str
     blessing: standard_artifacts.ModelBlessing
     verdict: Verdict
 
-    def judgements(self) -> dict[str, Judgement]:
-        """The genres that did not pass."""
+    def failed_genres(self) -> dict[str, Judgement]:
+        """Return the genres that did not pass."""
         return {
             row.genre: row.judgement
             for row in self.verdict.genres
@@ -59,36 +59,36 @@ def movies(tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examp
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, standard_artifacts.Model]:
-    folder = tmp_path_factory.mktemp("models")
+    directory = tmp_path_factory.mktemp("models")
     weaknesses = {"good": {}, "worse in Horror": {"Horror": 1}, "blind to War": {"War": 2}}
-    found = {name: save_model(folder / name, weak) for name, weak in weaknesses.items()}
+    found = {name: save_model(directory / name, weak) for name, weak in weaknesses.items()}
     for number, model in enumerate(found.values()):
         model.id = 70 + number
     return found
 
 
-def simple_baseline(folder: Path, f1: Mapping[str, float]) -> SimpleBaselineMetrics:
-    folder.mkdir(parents=True, exist_ok=True)
+def simple_baseline(directory: Path, f1: Mapping[str, float]) -> SimpleBaselineMetrics:
+    directory.mkdir(parents=True, exist_ok=True)
     genres = {genre: {"f1": value} for genre, value in f1.items()}
-    (folder / SIMPLE_BASELINE_FILE).write_text(json.dumps({"macro_f1": 0.5, "genres": genres}))
+    (directory / SIMPLE_BASELINE_FILE).write_text(json.dumps({"macro_f1": 0.5, "genres": genres}))
     artifact = SimpleBaselineMetrics()
-    artifact.uri = str(folder)
+    artifact.uri = str(directory)
     return artifact
 
 
 def evaluate(
-    folder: Path,
+    directory: Path,
     examples: standard_artifacts.Examples,
     model: standard_artifacts.Model,
     last_blessed: standard_artifacts.Model | None = None,
     baseline: SimpleBaselineMetrics | None = None,
     **parameters: Any,
-) -> Outcome:
-    """Run the component as its executor does."""
+) -> EvaluatorOutputs:
+    """Run the component's executor."""
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     for name, artifact in (("evaluation", evaluation), ("blessing", blessing)):
-        artifact.uri = str(folder / name)
-        (folder / name).mkdir(parents=True)
+        artifact.uri = str(directory / name)
+        (directory / name).mkdir(parents=True)
     GenreEvaluator.test_call(
         examples=examples,
         model=model,
@@ -100,7 +100,7 @@ def evaluate(
         beam_pipeline=beam.Pipeline(argv=BEAM),
         **parameters,
     )
-    return Outcome(evaluation.uri, blessing, read_verdict(Path(blessing.uri)))
+    return EvaluatorOutputs(evaluation.uri, blessing, read_verdict(Path(blessing.uri)))
 
 
 def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
@@ -110,23 +110,23 @@ def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
 ) -> None:
     good = models["good"]
     baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES, 0.9))
-    outcome = evaluate(tmp_path, movies, good, baseline=baseline)
+    outputs = evaluate(tmp_path, movies, good, baseline=baseline)
 
-    assert outcome.verdict.blessed
-    assert outcome.judgements() == {RARE: Judgement.NOT_JUDGED}
-    assert outcome.verdict.notes == (
-        "no other model has been blessed yet: the floors and the simple baseline decide alone",
+    assert outputs.verdict.blessed
+    assert outputs.failed_genres() == {RARE: Judgement.NOT_JUDGED}
+    assert outputs.verdict.notes == (
+        "no other model has been blessed yet: only floors and simple baseline were checked",
         "not judged, with fewer than 10 test movies: Film-Noir 3",
     )
-    assert {row.genre: row.support for row in outcome.verdict.genres} == {
+    assert {row.genre: row.support for row in outputs.verdict.genres} == {
         **dict.fromkeys(GENRES, 15),
         "Drama": 27,
         RARE: 3,
     }
-    assert outcome.verdict.examples == MOVIES
-    assert outcome.verdict.macro_f1 == 1.0
-    assert outcome.verdict.simple_baseline_macro_f1 == pytest.approx(0.9)
-    assert outcome.verdict.aggregates == {
+    assert outputs.verdict.examples == MOVIES
+    assert outputs.verdict.macro_f1 == 1.0
+    assert outputs.verdict.simple_baseline_macro_f1 == pytest.approx(0.9)
+    assert outputs.verdict.aggregates == {
         "micro_f1_score": 1.0,
         "samples_f1": 1.0,
         "subset_accuracy": 1.0,
@@ -134,7 +134,7 @@ def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
         "macro_auc_precision_recall": 1.0,
     }
 
-    blessing = outcome.blessing
+    blessing = outputs.blessing
     assert blessing.get_int_custom_property("blessed") == 1
     assert blessing.get_int_custom_property("current_model_id") == good.id
     assert blessing.get_string_custom_property("current_model") == good.uri
@@ -149,12 +149,12 @@ def test_a_model_worse_in_one_genre_only_is_refused(
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     good, worse = models["good"], models["worse in Horror"]
-    outcome = evaluate(tmp_path, movies, worse, last_blessed=good)
+    outputs = evaluate(tmp_path, movies, worse, last_blessed=good)
 
-    horror = outcome.verdict.genres[GENRES.index("Horror")]
+    horror = outputs.verdict.genres[GENRES.index("Horror")]
     assert (horror.f1, horror.precision, horror.recall) == (0.8, 1.0, pytest.approx(10 / 15))
     assert horror.last_blessed == 1.0
-    assert outcome.judgements() == {
+    assert outputs.failed_genres() == {
         RARE: Judgement.NOT_JUDGED,
         "Horror": Judgement.WORSE,
     }
@@ -162,11 +162,11 @@ def test_a_model_worse_in_one_genre_only_is_refused(
         "Horror: F1 0.800 is below the last blessed model's 1.000 by more than the 0.100 allowed "
         "(15 test movies)"
     )
-    assert outcome.verdict.reasons == (reason,)
-    assert outcome.verdict.last_blessed_macro_f1 == 1.0
-    assert outcome.verdict.macro_f1 == pytest.approx((21 + 0.8) / 22)
+    assert outputs.verdict.reasons == (reason,)
+    assert outputs.verdict.last_blessed_macro_f1 == 1.0
+    assert outputs.verdict.macro_f1 == pytest.approx((21 + 0.8) / 22)
 
-    blessing = outcome.blessing
+    blessing = outputs.blessing
     assert blessing.get_int_custom_property("blessed") == 0
     assert blessing.get_int_custom_property("baseline_model_id") == good.id
     assert blessing.get_string_custom_property("baseline_model") == good.uri
@@ -176,19 +176,19 @@ def test_a_model_worse_in_one_genre_only_is_refused(
     assert not (Path(blessing.uri) / "BLESSED").exists()
 
 
-def test_ignore_blessed_model_passes_the_model_that_got_worse(
+def test_ignore_blessed_model_blesses_a_worse_model(
     tmp_path: Path,
     movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
-    outcome = evaluate(
+    outputs = evaluate(
         tmp_path, movies, models["worse in Horror"], models["good"], ignore_blessed_model=True
     )
-    assert outcome.verdict.blessed
-    assert outcome.verdict.ignore_blessed_model
-    assert "--ignore-blessed-model" in outcome.verdict.notes[0]
-    assert not outcome.blessing.has_custom_property("baseline_model")
-    assert [spec.name for spec in tfma.load_eval_result(outcome.evaluation).config.model_specs] == [
+    assert outputs.verdict.blessed
+    assert outputs.verdict.ignore_blessed_model
+    assert "--ignore-blessed-model" in outputs.verdict.notes[0]
+    assert not outputs.blessing.has_custom_property("baseline_model")
+    assert [spec.name for spec in tfma.load_eval_result(outputs.evaluation).config.model_specs] == [
         ""
     ]
 
@@ -199,24 +199,24 @@ def test_floor_and_simple_baseline_refuse_without_a_last_blessed_model(
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES, 0.97))
-    outcome = evaluate(tmp_path, movies, models["blind to War"], baseline=baseline)
-    assert outcome.judgements() == {
+    outputs = evaluate(tmp_path, movies, models["blind to War"], baseline=baseline)
+    assert outputs.failed_genres() == {
         RARE: Judgement.NOT_JUDGED,
         "War": Judgement.BELOW_FLOOR,
     }
-    assert outcome.verdict.reasons == (
+    assert outputs.verdict.reasons == (
         "War: F1 0.000 is below its floor 0.500 (15 test movies)",
         "macro-F1: 0.955 is below the simple baseline's 0.970 by more than the 0.000 allowed",
     )
 
 
-def test_tfma_results_hold_every_genre_in_every_slice_as_scikit_learn_has_it(
+def test_tfma_results_of_all_genres_and_slices_agree_with_scikit_learn(
     tmp_path: Path,
     movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
 ) -> None:
     worse = models["worse in Horror"]
-    outcome = evaluate(tmp_path, movies, worse, models["blind to War"])
+    outputs = evaluate(tmp_path, movies, worse, models["blind to War"])
 
     serialized = np.concatenate(
         [
@@ -225,11 +225,11 @@ def test_tfma_results_hold_every_genre_in_every_slice_as_scikit_learn_has_it(
         ]
     )
     loaded = tf.saved_model.load(str(Path(worse.uri, "Format-Serving")))
-    outputs = loaded.signatures["evaluate"](examples=tf.constant(serialized))
-    outputs = {name: value.numpy() for name, value in outputs.items()}
-    labels, decided = outputs["genres_multi_hot"] > 0.5, outputs["decision_scores"] > 0.5
+    tensors = loaded.signatures["evaluate"](examples=tf.constant(serialized))
+    predictions = {name: value.numpy() for name, value in tensors.items()}
+    labels, predicted = predictions["genres_multi_hot"] > 0.5, predictions["decision_scores"] > 0.5
 
-    results = tfma.load_eval_result(outcome.evaluation, model_name=tfma.CANDIDATE_KEY)
+    results = tfma.load_eval_result(outputs.evaluation, model_name=tfma.CANDIDATE_KEY)
     slices = dict(results.slicing_metrics)
     assert set(slices) == {
         (),
@@ -240,25 +240,25 @@ def test_tfma_results_hold_every_genre_in_every_slice_as_scikit_learn_has_it(
         (("metadata", "no credits"),),
     }
     for key, values in slices.items():
-        rows = np.all([outputs[name] == value.encode() for name, value in key], axis=0)
+        rows = np.all([predictions[name] == value.encode() for name, value in key], axis=0)
         rows = np.broadcast_to(rows, len(labels))
         assert values[""][""]["example_count"]["doubleValue"] == rows.sum()
-        expected = f1_score(labels[rows], decided[rows], average=None, zero_division=0)
+        expected = f1_score(labels[rows], predicted[rows], average=None, zero_division=0)
         found = [values[""][f"classId:{g}"]["f1_score"]["doubleValue"] for g in range(len(GENRES))]
         assert found == pytest.approx(list(expected))
 
     horror = GENRES.index("Horror")
-    assert outcome.verdict.genres[horror].auc_pr == pytest.approx(
-        average_precision_score(labels[:, horror], outputs["probabilities"][:, horror])
+    assert outputs.verdict.genres[horror].auc_pr == pytest.approx(
+        average_precision_score(labels[:, horror], predictions["probabilities"][:, horror])
     )
-    # The last blessed model is measured beside, and dashboards find the difference.
+    # The results also contain the difference from the last blessed model, for dashboards.
     war = slices[()][""][f"classId:{GENRES.index('War')}"]
     assert war["f1_score_diff"]["doubleValue"] == 1.0
-    rows_drawn = tfma_view.get_slicing_metrics(results.slicing_metrics, slicing_column="metadata")
-    drawn = {row["slice"]: row["metrics"][""][f"classId:{horror}"] for row in rows_drawn}
-    assert set(drawn) == {"metadata:complete", "metadata:no credits"}
+    view_rows = tfma_view.get_slicing_metrics(results.slicing_metrics, slicing_column="metadata")
+    by_slice = {row["slice"]: row["metrics"][""][f"classId:{horror}"] for row in view_rows}
+    assert set(by_slice) == {"metadata:complete", "metadata:no credits"}
     complete = slices[(("metadata", "complete"),)][""][f"classId:{horror}"]
-    assert drawn["metadata:complete"]["f1_score"] == complete["f1_score"]
+    assert by_slice["metadata:complete"]["f1_score"] == complete["f1_score"]
 
 
 def test_a_last_blessed_model_that_cannot_be_compared_is_a_user_error(
@@ -271,17 +271,18 @@ def test_a_last_blessed_model_that_cannot_be_compared_is_a_user_error(
     with pytest.raises(UserError) as error:
         evaluate(tmp_path / "1", movies, models["good"], last_blessed=gone)
     assert str(error.value) == (
-        f"the model {gone.uri}/Format-Serving is gone: run once with --ignore-blessed-model to do "
-        "without it"
+        f"the model {gone.uri}/Format-Serving no longer exists. Run once with "
+        "--ignore-blessed-model to leave it out of the comparison"
     )
     other = save_model(tmp_path / "other", leave_out="probabilities")
     with pytest.raises(UserError) as error:
         evaluate(tmp_path / "2", movies, models["good"], last_blessed=other)
     assert str(error.value) == (
-        f"the signature 'evaluate' of the model {other.uri}/Format-Serving does not give "
-        "'probabilities' for 22 genres: run once with --ignore-blessed-model to do without it"
+        f"the signature 'evaluate' of the model {other.uri}/Format-Serving has no output "
+        "'probabilities' for 22 genres. Run once with --ignore-blessed-model to leave it out of "
+        "the comparison"
     )
-    with pytest.raises(UserError, match="does not give 'decade': train it again"):
+    with pytest.raises(UserError, match=r"has no output 'decade'\. Train the model again"):
         evaluate(tmp_path / "3", movies, save_model(tmp_path / "new", leave_out="decade"))
 
 
@@ -291,7 +292,7 @@ def test_an_empty_split_is_a_user_error(
     with pytest.raises(UserError) as error:
         evaluate(tmp_path, write_movies(tmp_path / "none", movies=0), models["good"])
     assert str(error.value) == (
-        "the split 'test' has no example: nothing can be measured. Bring more data"
+        "the split 'test' has no examples, so the model cannot be evaluated. Add more movies"
     )
 
 
@@ -302,7 +303,7 @@ def create_pipeline(
     *,
     ignore_blessed_model: bool = False,
 ) -> tfx.dsl.Pipeline:
-    """Examples and a candidate from outside, the resolver and the GenreEvaluator."""
+    """Create a pipeline with imported examples and candidate, resolver and evaluator."""
     examples_importer = tfx.dsl.Importer(
         examples.uri,
         standard_artifacts.Examples,
@@ -311,7 +312,7 @@ def create_pipeline(
     model_importer = tfx.dsl.Importer(model.uri, standard_artifacts.Model).with_id("Candidate")
     candidate = model_importer.outputs["result"]
     last_blessed = Resolver(
-        strategy_class=LastOtherBlessedModel,
+        strategy_class=LatestOtherBlessedModelStrategy,
         candidate=candidate,
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
@@ -338,7 +339,7 @@ def metadata_connection(root: Path) -> Any:
 
 
 def last_run(root: Path) -> tuple[bool, Verdict, str | None]:
-    """Of the Evaluator's last execution: whether it was cached, its verdict, its baseline's URI."""
+    """Return whether the last execution was cached, its verdict, and the URI of its baseline."""
     with metadata.Metadata(metadata_connection(root)) as handle:
         store = handle.store
         execution = store.get_executions_by_type(
@@ -358,7 +359,7 @@ def last_run(root: Path) -> tuple[bool, Verdict, str | None]:
 
 
 @pytest.mark.slow
-def test_in_a_pipeline_each_model_meets_the_last_blessed_other_one_and_runs_are_cached(
+def test_each_model_is_compared_with_the_last_blessed_other_model(
     tmp_path: Path,
     movies: standard_artifacts.Examples,
     models: dict[str, standard_artifacts.Model],
@@ -373,12 +374,12 @@ def test_in_a_pipeline_each_model_meets_the_last_blessed_other_one_and_runs_are_
         return cached, verdict.blessed, compared
 
     assert run(good) == (False, True, None)
-    # Blessed in the run before, the same model is not compared with itself: nothing has changed.
+    # A model that was blessed in the previous run is not compared with itself.
     assert run(good) == (True, True, None)
     assert run(worse) == (False, False, good.uri)
-    # A refused model is never one to compare with.
+    # Refused models are never used for comparisons.
     assert run(good) == (True, True, None)
     assert run(worse) == (True, False, good.uri)
     assert run(worse, ignore_blessed_model=True) == (False, True, good.uri)
-    # Now blessed, the worse model is the one that the good one has to match.
+    # The worse model is blessed now, so the good one is compared with it.
     assert run(good) == (False, True, worse.uri)

@@ -1,4 +1,4 @@
-"""The gate: each reason to refuse, each thing left uncompared, said in words."""
+"""Reasons and notes of the gate's verdict."""
 
 import json
 from collections.abc import Mapping
@@ -6,20 +6,20 @@ from collections.abc import Mapping
 import pytest
 from pydantic import ValidationError
 
-from components.evaluator.decision import GateConfig, Scores, judge
+from components.evaluator.decision import GateConfig, ModelScores, apply_gate
 from schema.config import setting_name, validation_message
 from schema.genres import GENRES
 from schema.verdict import GenreScores, Judgement, Verdict
 
 CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
-FIRST_RUN = "no other model has been blessed yet: the floors and the simple baseline decide alone"
-NO_SIMPLE_BASELINE = "there is no simple baseline: macro-F1 was compared with nothing"
+FIRST_RUN = "no other model has been blessed yet: only floors and simple baseline were checked"
+NO_SIMPLE_BASELINE = "there is no simple baseline: macro-F1 was not compared"
 
 
 def scores(
     f1: Mapping[str, float] | None = None, support: Mapping[str, int] | None = None
-) -> Scores:
-    """Figures of a model: F1 0.5 on 40 of 880 movies, but for the genres given."""
+) -> ModelScores:
+    """Return scores of a model: F1 0.5 and support 40 for genres that the arguments do not name."""
     genres = {
         genre: GenreScores(
             support=(support or {}).get(genre, 40),
@@ -30,26 +30,26 @@ def scores(
         )
         for genre in GENRES
     }
-    return Scores(880, genres, {"micro_f1_score": 0.52})
+    return ModelScores(880, genres, {"micro_f1_score": 0.52})
 
 
-def simple(f1: float) -> dict[str, float]:
+def baseline_f1(f1: float) -> dict[str, float]:
     return dict.fromkeys(GENRES, f1)
 
 
-def judgements(verdict: Verdict) -> dict[str, Judgement]:
-    """The genres that did not pass."""
+def failed_genres(verdict: Verdict) -> dict[str, Judgement]:
+    """Return the genres that did not pass."""
     return {
         row.genre: row.judgement for row in verdict.genres if row.judgement is not Judgement.PASS
     }
 
 
 def test_a_good_model_is_blessed() -> None:
-    verdict = judge(scores(), scores({"War": 0.55}), simple(0.45), CONFIG)
+    verdict = apply_gate(scores(), scores({"War": 0.55}), baseline_f1(0.45), CONFIG)
     assert verdict.blessed
     assert verdict.reasons == ()
     assert verdict.notes == ()
-    assert judgements(verdict) == {}
+    assert failed_genres(verdict) == {}
     assert [row.genre for row in verdict.genres] == list(GENRES)
     assert verdict.macro_f1 == pytest.approx(0.5)
     assert verdict.last_blessed_macro_f1 == pytest.approx(0.5 + 0.05 / 22)
@@ -61,28 +61,28 @@ def test_a_good_model_is_blessed() -> None:
     assert verdict.examples == 880
 
 
-def test_one_genre_that_got_worse_shuts_the_gate() -> None:
+def test_a_genre_that_got_worse_is_a_reason_to_refuse() -> None:
     better_elsewhere = dict.fromkeys(GENRES, 0.7) | {"Horror": 0.449}
-    verdict = judge(scores(better_elsewhere), scores(), simple(0.45), CONFIG)
+    verdict = apply_gate(scores(better_elsewhere), scores(), baseline_f1(0.45), CONFIG)
     assert not verdict.blessed
-    assert judgements(verdict) == {"Horror": Judgement.WORSE}
+    assert failed_genres(verdict) == {"Horror": Judgement.WORSE}
     assert verdict.reasons == (
         "Horror: F1 0.449 is below the last blessed model's 0.500 by more than the 0.050 allowed "
         "(40 test movies)",
     )
 
 
-def test_one_genre_below_its_floor_shuts_the_gate() -> None:
+def test_a_genre_below_its_floor_is_a_reason_to_refuse() -> None:
     config = GateConfig(floor=0.3, genre_floors={"Drama": 0.51}, min_support=10)
-    verdict = judge(scores(), scores(), simple(0.45), config)
+    verdict = apply_gate(scores(), scores(), baseline_f1(0.45), config)
     assert not verdict.blessed
-    assert judgements(verdict) == {"Drama": Judgement.BELOW_FLOOR}
+    assert failed_genres(verdict) == {"Drama": Judgement.BELOW_FLOOR}
     assert verdict.reasons == ("Drama: F1 0.500 is below its floor 0.510 (40 test movies)",)
 
 
 def test_a_genre_that_fails_twice_gives_both_reasons() -> None:
-    verdict = judge(scores({"Sport": 0.2}), scores(), simple(0.3), CONFIG)
-    assert judgements(verdict) == {"Sport": Judgement.BELOW_FLOOR}
+    verdict = apply_gate(scores({"Sport": 0.2}), scores(), baseline_f1(0.3), CONFIG)
+    assert failed_genres(verdict) == {"Sport": Judgement.BELOW_FLOOR}
     assert [reason.split(" is below ")[1].split(" ")[0] for reason in verdict.reasons] == [
         "its",
         "the",
@@ -91,12 +91,12 @@ def test_a_genre_that_fails_twice_gives_both_reasons() -> None:
 
 def test_a_model_below_the_simple_baseline_is_refused() -> None:
     config = GateConfig(floor=0.3, simple_baseline_tolerance=0.02)
-    verdict = judge(scores(), None, simple(0.53), config)
+    verdict = apply_gate(scores(), None, baseline_f1(0.53), config)
     assert verdict.reasons == (
         "macro-F1: 0.500 is below the simple baseline's 0.530 by more than the 0.020 allowed",
     )
-    assert judgements(verdict) == {}
-    assert judge(scores(), None, simple(0.52), config).blessed
+    assert failed_genres(verdict) == {}
+    assert apply_gate(scores(), None, baseline_f1(0.52), config).blessed
 
 
 @pytest.mark.parametrize(
@@ -109,78 +109,82 @@ def test_a_model_below_the_simple_baseline_is_refused() -> None:
         (0.4, GateConfig(max_drop=0.1)),
     ],
 )
-def test_what_is_just_reached_passes(f1: float, config: GateConfig) -> None:
-    assert judge(scores(dict.fromkeys(GENRES, f1)), scores(), None, config).blessed
+def test_scores_equal_to_a_limit_pass(f1: float, config: GateConfig) -> None:
+    assert apply_gate(scores(dict.fromkeys(GENRES, f1)), scores(), None, config).blessed
 
 
 def test_genres_with_too_few_movies_are_named_and_not_judged() -> None:
     candidate = scores({"War": 0.0, "Music": 0.0}, {"War": 9, "Music": 0, "Sport": 10})
-    verdict = judge(candidate, scores(), simple(0.4), CONFIG)
+    verdict = apply_gate(candidate, scores(), baseline_f1(0.4), CONFIG)
     assert verdict.blessed
-    assert judgements(verdict) == {"Music": Judgement.NOT_JUDGED, "War": Judgement.NOT_JUDGED}
+    assert failed_genres(verdict) == {"Music": Judgement.NOT_JUDGED, "War": Judgement.NOT_JUDGED}
     assert verdict.notes == ("not judged, with fewer than 10 test movies: Music 0, War 9",)
 
 
-def test_macro_f1_goes_over_the_genres_that_have_a_movie() -> None:
+def test_macro_f1_includes_only_genres_that_have_a_movie() -> None:
     candidate = scores({"War": 0.0, "Music": 0.1}, {"War": 0, "Music": 1})
-    baseline = simple(0.45) | {"War": 0.0}
-    verdict = judge(candidate, scores({"War": 0.0}), baseline, CONFIG)
+    baseline = baseline_f1(0.45) | {"War": 0.0}
+    verdict = apply_gate(candidate, scores({"War": 0.0}), baseline, CONFIG)
     assert verdict.macro_f1 == pytest.approx((20 * 0.5 + 0.1) / 21)
     assert verdict.last_blessed_macro_f1 == pytest.approx(0.5)
     assert verdict.simple_baseline_macro_f1 == pytest.approx(0.45)
 
 
-def test_nothing_judged_is_a_reason_to_refuse() -> None:
-    verdict = judge(scores(support=dict.fromkeys(GENRES, 9)), None, simple(0.1), CONFIG)
+def test_no_judged_genre_is_a_reason_to_refuse() -> None:
+    verdict = apply_gate(scores(support=dict.fromkeys(GENRES, 9)), None, baseline_f1(0.1), CONFIG)
     assert not verdict.blessed
     assert verdict.reasons == (
-        "nothing could be judged: no genre has 10 test movies. Bring more data or set "
-        "gate.min_support lower",
+        "no genre could be judged: each has fewer than 10 test movies. Add more movies or lower "
+        "gate.min_support",
     )
 
 
-def test_the_first_run_is_judged_by_floors_and_simple_baseline_and_says_so() -> None:
-    verdict = judge(scores(), None, simple(0.4), CONFIG)
+def test_the_first_run_is_compared_with_floors_and_simple_baseline_only() -> None:
+    verdict = apply_gate(scores(), None, baseline_f1(0.4), CONFIG)
     assert verdict.blessed
     assert verdict.notes == (FIRST_RUN,)
     assert verdict.last_blessed_macro_f1 is None
     assert {row.last_blessed for row in verdict.genres} == {None}
 
-    refused = judge(scores({"War": 0.1}), None, simple(0.4), CONFIG)
+    refused = apply_gate(scores({"War": 0.1}), None, baseline_f1(0.4), CONFIG)
     assert not refused.blessed
     assert refused.notes == (FIRST_RUN,)
 
 
-def test_without_simple_baseline_the_verdict_says_so() -> None:
-    verdict = judge(scores(), scores(), None, CONFIG)
+def test_a_missing_simple_baseline_is_noted() -> None:
+    verdict = apply_gate(scores(), scores(), None, CONFIG)
     assert verdict.blessed
     assert verdict.notes == (NO_SIMPLE_BASELINE,)
     assert verdict.simple_baseline_macro_f1 is None
 
 
-def test_ignore_blessed_model_leaves_the_last_blessed_model_out_and_is_recorded() -> None:
+def test_ignoring_the_last_blessed_model_is_recorded() -> None:
     last_blessed = scores(dict.fromkeys(GENRES, 0.9))
-    assert not judge(scores(), last_blessed, simple(0.4), CONFIG).blessed
-    verdict = judge(scores(), last_blessed, simple(0.4), CONFIG, ignore_blessed_model=True)
+    assert not apply_gate(scores(), last_blessed, baseline_f1(0.4), CONFIG).blessed
+    verdict = apply_gate(
+        scores(), last_blessed, baseline_f1(0.4), CONFIG, ignore_blessed_model=True
+    )
     assert verdict.blessed
     assert verdict.ignore_blessed_model
     assert verdict.notes == (
         "the last blessed model was left out of the comparison (--ignore-blessed-model)",
     )
     assert {row.last_blessed for row in verdict.genres} == {None}
-    assert not judge(scores({"War": 0.1}), None, None, CONFIG, ignore_blessed_model=True).blessed
+    assert not apply_gate(
+        scores({"War": 0.1}), None, None, CONFIG, ignore_blessed_model=True
+    ).blessed
 
 
-def test_missing_figures_are_an_error_and_no_pass() -> None:
+def test_missing_scores_are_an_error() -> None:
     few = {genre: 0.4 for genre in GENRES if genre not in ("War", "Western")}
     with pytest.raises(KeyError, match="War"):
-        judge(scores(), None, few, CONFIG)
+        apply_gate(scores(), None, few, CONFIG)
 
 
 def test_a_verdict_survives_its_json() -> None:
     candidate = scores({"War": 0.1, "Horror": 0.2}, {"Music": 3})
     config = GateConfig(floor=0.15, genre_floors={"Drama": 0.4}, min_support=5)
-    verdict = judge(candidate, scores(), None, config)
+    verdict = apply_gate(candidate, scores(), None, config)
     assert Verdict.from_json(verdict.to_json()) == verdict
     plain = json.loads(verdict.to_json())
     assert plain["genres"][GENRES.index("War")]["judgement"] == "below floor"
@@ -206,7 +210,7 @@ def test_a_verdict_survives_its_json() -> None:
         ),
     ],
 )
-def test_settings_that_cannot_work_are_refused(values: dict[str, object], message: str) -> None:
+def test_invalid_settings_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         GateConfig.model_validate(values)
     [error] = caught.value.errors()

@@ -1,4 +1,4 @@
-"""The AtomicPusher publishes blessed models only, says why not, and is cached on purpose."""
+"""AtomicPusher publishes only blessed models, records why not, and uses the cache correctly."""
 
 import shutil
 from pathlib import Path
@@ -16,13 +16,13 @@ from schema.errors import UserError
 from tests.data.tiny_model import Tensors, save_tiny_model, sound, write_examples
 
 
-def make_model(folder: Path, content: str) -> standard_artifacts.Model:
-    """A Model artifact whose serving model is a single file."""
-    serving = folder / "Format-Serving"
+def make_model(directory: Path, content: str) -> standard_artifacts.Model:
+    """Create a Model artifact whose serving model is a single file."""
+    serving = directory / "Format-Serving"
     serving.mkdir(parents=True)
     (serving / "saved_model.pb").write_text(content)
     model = standard_artifacts.Model()
-    model.uri = str(folder)
+    model.uri = str(directory)
     return model
 
 
@@ -31,17 +31,17 @@ def push(
     base: str,
     archive: Path,
     *,
-    judged: int = 1,
-    asked: int = 1,
+    model_blessed: int = 1,
+    infra_blessed: int = 1,
     smoke_test_reason: str = "",
     republish: bool = False,
     token: str = "",
 ) -> standard_artifacts.PushedModel:
-    """Run the component with the blessings given."""
+    """Run the component with the given blessings."""
     model_blessing = standard_artifacts.ModelBlessing()
-    model_blessing.set_int_custom_property("blessed", judged)
+    model_blessing.set_int_custom_property("blessed", model_blessed)
     infra_blessing = standard_artifacts.InfraBlessing()
-    infra_blessing.set_int_custom_property("blessed", asked)
+    infra_blessing.set_int_custom_property("blessed", infra_blessed)
     infra_blessing.set_string_custom_property("reason", smoke_test_reason)
     pushed = standard_artifacts.PushedModel()
     pushed.uri = str(archive)
@@ -58,7 +58,7 @@ def push(
 
 
 def properties(artifact: standard_artifacts.PushedModel) -> dict[str, str | int]:
-    """The custom properties that a component set."""
+    """Return the custom properties of an artifact."""
     values = artifact.mlmd_artifact.custom_properties
     return {key: getattr(value, value.WhichOneof("value")) for key, value in values.items()}
 
@@ -74,12 +74,12 @@ def test_a_blessed_model_is_published(tmp_path: Path) -> None:
         "pushed_version": str(version),
         "outcome": "published",
     }
-    for folder in (base / str(version), tmp_path / "archive"):
-        assert [path.name for path in folder.iterdir()] == ["saved_model.pb"]
-        assert (folder / "saved_model.pb").read_text() == "one"
+    for directory in (base / str(version), tmp_path / "archive"):
+        assert [path.name for path in directory.iterdir()] == ["saved_model.pb"]
+        assert (directory / "saved_model.pb").read_text() == "one"
 
 
-def test_the_same_model_again_is_pushed_to_where_it_is(tmp_path: Path) -> None:
+def test_the_same_model_is_not_published_twice(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", "one")
     first = push(model, str(tmp_path / "serving"), tmp_path / "archive 1")
     second = push(model, str(tmp_path / "serving"), tmp_path / "archive 2")
@@ -88,7 +88,7 @@ def test_the_same_model_again_is_pushed_to_where_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("judged", "asked", "smoke_test_reason", "reason"),
+    ("model_blessed", "infra_blessed", "smoke_test_reason", "reason"),
     [
         (0, 0, "not asked", "the Evaluator did not bless the model"),
         (0, 1, "", "the Evaluator did not bless the model"),
@@ -96,16 +96,16 @@ def test_the_same_model_again_is_pushed_to_where_it_is(tmp_path: Path) -> None:
         (1, 0, "", "the smoke test refused the model: no reason is given"),
     ],
 )
-def test_a_model_without_a_blessing_stays_in(
-    judged: int, asked: int, smoke_test_reason: str, reason: str, tmp_path: Path
+def test_a_model_without_a_blessing_is_not_pushed(
+    model_blessed: int, infra_blessed: int, smoke_test_reason: str, reason: str, tmp_path: Path
 ) -> None:
     base = tmp_path / "serving"
     pushed = push(
         make_model(tmp_path / "model", "one"),
         str(base),
         tmp_path / "archive",
-        judged=judged,
-        asked=asked,
+        model_blessed=model_blessed,
+        infra_blessed=infra_blessed,
         smoke_test_reason=smoke_test_reason,
         token="of this push",
     )
@@ -115,7 +115,7 @@ def test_a_model_without_a_blessing_stays_in(
     assert versions.destination_token(base) == "of this push"
 
 
-def test_a_model_rolled_back_goes_out_again_on_demand_only(tmp_path: Path) -> None:
+def test_a_rolled_back_model_is_pushed_again_only_with_republish(tmp_path: Path) -> None:
     base = tmp_path / "serving"
     push(make_model(tmp_path / "good", "good"), str(base), tmp_path / "archive 1")
     bad = make_model(tmp_path / "bad", "bad")
@@ -126,8 +126,8 @@ def test_a_model_rolled_back_goes_out_again_on_demand_only(tmp_path: Path) -> No
     assert properties(again) == {
         "pushed": 0,
         "outcome": "rolled back",
-        "reason": f"this very model was version {rolled.before}, which was rolled back; it goes "
-        "out again only with --republish",
+        "reason": f"the same model was pushed as version {rolled.before} and rolled back. Run "
+        "again with --republish to push it anyway",
     }
     assert versions.current(base) == rolled.after
 
@@ -139,12 +139,12 @@ def test_a_model_rolled_back_goes_out_again_on_demand_only(tmp_path: Path) -> No
 
 
 def test_a_remote_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="gs://bucket/serving is not on this machine's file system"):
+    with pytest.raises(UserError, match="gs://bucket/serving is not on a local file system"):
         push(make_model(tmp_path / "model", "one"), "gs://bucket/serving", tmp_path / "archive")
 
 
-def states_of_pusher(store: metadata.Metadata) -> list[str]:
-    """States of the Pusher's executions so far, as names."""
+def pusher_states(store: metadata.Metadata) -> list[str]:
+    """Return the names of the states of the Pusher's executions so far."""
     with store as handle:
         executions = handle.store.get_executions()
         names = {kind.id: kind.name for kind in handle.store.get_execution_types()}
@@ -163,7 +163,7 @@ def test_a_push_is_cached_until_the_directory_changes(tmp_path: Path) -> None:
     )
 
     def run() -> str:
-        """Run the pipeline; the state of the Pusher's execution."""
+        """Run the pipeline and return the state of the Pusher's execution."""
         model = tfx.dsl.Importer(
             source_uri=str(tmp_path / "model"), artifact_type=standard_artifacts.Model
         ).with_id("Model")
@@ -181,7 +181,7 @@ def test_a_push_is_cached_until_the_directory_changes(tmp_path: Path) -> None:
                 metadata_connection_config=connection,
             )
         )
-        return states_of_pusher(metadata.Metadata(connection))[-1]
+        return pusher_states(metadata.Metadata(connection))[-1]
 
     assert [run(), run(), run()] == ["COMPLETE", "CACHED", "CACHED"]
     (version,) = versions.served(base)

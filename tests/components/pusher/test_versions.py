@@ -1,4 +1,4 @@
-"""A version appears whole or not at all, numbers only rise, and a rollback is remembered."""
+"""Pushes are atomic, version numbers only increase, and rolled-back models stay rolled back."""
 
 import fcntl
 import json
@@ -17,33 +17,33 @@ from pathlib import Path
 import pytest
 
 from components.pusher import versions
-from components.pusher.decision import Outcome, Push
+from components.pusher.decision import PushResult, PushStatus
 from components.pusher.versions import Rollback, publish, rollback
 from schema.errors import TryAgainError, UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def make_model(folder: Path, seed: int, kilobytes: int = 4, files: int = 2) -> Path:
-    """A folder that looks like a SavedModel, its contents fixed by the seed."""
+def make_model(directory: Path, seed: int, kilobytes: int = 4, files: int = 2) -> Path:
+    """Create a directory that looks like a SavedModel, with contents that depend on the seed."""
     contents = random.Random(seed)
     for name in ["saved_model.pb", "fingerprint.pb", "assets/plot_words"] + [
         f"variables/variables.data-{i:05d}-of-{files:05d}" for i in range(files)
     ]:
-        path = folder / name
+        path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents.randbytes(kilobytes * 1024))
-    (folder / "assets.extra").mkdir()
-    return folder
+    (directory / "assets.extra").mkdir()
+    return directory
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Callable[[int], Path]:
-    """Makes, or finds again, the model of a number."""
+    """Return a function that creates the model of a number, or returns the existing one."""
 
     def get(number: int) -> Path:
-        folder = tmp_path / "models" / str(number)
-        return folder if folder.exists() else make_model(folder, number)
+        directory = tmp_path / "models" / str(number)
+        return directory if directory.exists() else make_model(directory, number)
 
     return get
 
@@ -53,23 +53,23 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "serving" / "movie_genres"
 
 
-def at(seconds: float) -> Callable[[], float]:
+def fixed_clock(seconds: float) -> Callable[[], float]:
     return lambda: seconds
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def file_names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 def test_a_version_is_byte_for_byte_the_model(model: Callable[[int], Path], base: Path) -> None:
-    push = publish(model(1), base, clock=at(1700000000.9))
+    push = publish(model(1), base, clock=fixed_clock(1700000000.9))
 
-    assert push == Push(Outcome.PUBLISHED, 1700000000)
+    assert push == PushResult(PushStatus.PUBLISHED, 1700000000)
     published = base / "1700000000"
     compared = subprocess.run(["diff", "-r", model(1), published], capture_output=True, check=False)
     assert (compared.returncode, compared.stdout) == (0, b"")
     assert versions.current(base) == 1700000000
-    assert names(base) == [".lock", ".versions.json", "1700000000"]
+    assert file_names(base) == [".lock", ".versions.json", "1700000000"]
 
 
 def test_a_private_export_is_published_readable(model: Callable[[int], Path], base: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_private_export_is_published_readable(model: Callable[[int], Path], ba
     source.chmod(0o700)
     mask = os.umask(0o022)
     try:
-        publish(source, base, clock=at(5))
+        publish(source, base, clock=fixed_clock(5))
     finally:
         os.umask(mask)
     assert stat.S_IMODE((base / "5").stat().st_mode) == 0o755
@@ -88,11 +88,11 @@ def test_a_private_export_is_published_readable(model: Callable[[int], Path], ba
 def test_pushing_the_same_model_again_adds_nothing(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=at(100))
+    publish(model(1), base, clock=fixed_clock(100))
     before = (base / "100").stat()
 
     again = shutil.copytree(model(1), tmp_path / "exported again")
-    assert publish(again, base, clock=at(200)) == Push(Outcome.UNCHANGED, 100)
+    assert publish(again, base, clock=fixed_clock(200)) == PushResult(PushStatus.UNCHANGED, 100)
 
     assert list(versions.served(base)) == [100]
     assert (base / "100").stat().st_mtime_ns == before.st_mtime_ns
@@ -102,40 +102,42 @@ def test_a_model_that_was_current_earlier_is_a_new_version(
     model: Callable[[int], Path], base: Path
 ) -> None:
     for number, second in ((1, 100), (2, 200), (1, 300)):
-        publish(model(number), base, clock=at(second))
+        publish(model(number), base, clock=fixed_clock(second))
     assert list(versions.served(base)) == [100, 200, 300]
 
 
 def test_a_damaged_current_version_is_replaced(model: Callable[[int], Path], base: Path) -> None:
-    publish(model(1), base, clock=at(100))
+    publish(model(1), base, clock=fixed_clock(100))
     (base / "100" / "assets" / "plot_words").write_bytes(b"cut")
-    assert publish(model(1), base, clock=at(200)) == Push(Outcome.PUBLISHED, 200)
+    assert publish(model(1), base, clock=fixed_clock(200)) == PushResult(PushStatus.PUBLISHED, 200)
 
 
 def test_versions_increase_when_the_clock_goes_back_or_stands_still(
     model: Callable[[int], Path], base: Path
 ) -> None:
     seconds = [1000, 500, 1000, 1002, 0, 5000]
-    pushes = [publish(model(i), base, clock=at(second)) for i, second in enumerate(seconds)]
+    pushes = [
+        publish(model(i), base, clock=fixed_clock(second)) for i, second in enumerate(seconds)
+    ]
     assert [push.version for push in pushes] == [1000, 1001, 1002, 1003, 1004, 5000]
 
 
-def test_a_number_is_never_given_out_twice(model: Callable[[int], Path], base: Path) -> None:
-    publish(model(1), base, clock=at(1000))
+def test_a_version_number_is_never_used_twice(model: Callable[[int], Path], base: Path) -> None:
+    publish(model(1), base, clock=fixed_clock(1000))
     shutil.rmtree(base / "1000")
-    assert publish(model(1), base, clock=at(900)).version == 1001
+    assert publish(model(1), base, clock=fixed_clock(900)).version == 1001
 
-    publish(model(2), base, clock=at(900))
+    publish(model(2), base, clock=fixed_clock(900))
     rollback(base)
     shutil.rmtree(base / ".rolled_back")
-    assert publish(model(3), base, clock=at(900)).version == 1003
+    assert publish(model(3), base, clock=fixed_clock(900)).version == 1003
 
 
-def test_numbers_that_others_put_there_are_passed(model: Callable[[int], Path], base: Path) -> None:
+def test_numbers_of_foreign_files_are_not_used(model: Callable[[int], Path], base: Path) -> None:
     make_model(base / "0007", seed=7)
-    assert publish(model(1), base, clock=at(3)).version == 8
+    assert publish(model(1), base, clock=fixed_clock(3)).version == 8
     (base / "40").write_text("a file of somebody")
-    assert publish(model(2), base, clock=at(3)).version == 41
+    assert publish(model(2), base, clock=fixed_clock(3)).version == 41
 
 
 def test_names_that_tensorflow_serving_ignores_are_no_versions(base: Path) -> None:
@@ -148,35 +150,35 @@ def test_names_that_tensorflow_serving_ignores_are_no_versions(base: Path) -> No
 
 def test_old_versions_are_kept_to_the_set_number(model: Callable[[int], Path], base: Path) -> None:
     for number in range(1, 7):
-        publish(model(number), base, keep_old=2, clock=at(number * 10))
+        publish(model(number), base, keep_old=2, clock=fixed_clock(number * 10))
     assert list(versions.served(base)) == [40, 50, 60]
 
-    publish(model(6), base, keep_old=1, clock=at(70))
+    publish(model(6), base, keep_old=1, clock=fixed_clock(70))
     assert list(versions.served(base)) == [50, 60]
-    assert names(base) == [".lock", ".versions.json", "50", "60"]
+    assert file_names(base) == [".lock", ".versions.json", "50", "60"]
 
 
 def test_rolled_back_versions_are_kept_to_the_same_number(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(0), base, clock=at(1))
+    publish(model(0), base, clock=fixed_clock(1))
     for number in range(1, 5):
-        publish(model(number), base, keep_old=1, clock=at(number * 10))
+        publish(model(number), base, keep_old=1, clock=fixed_clock(number * 10))
         rollback(base)
     assert list(versions.rolled_back(base)) == [30, 40]
-    publish(model(9), base, keep_old=1, clock=at(50))
+    publish(model(9), base, keep_old=1, clock=fixed_clock(50))
     assert list(versions.rolled_back(base)) == [40]
-    assert publish(model(1), base, clock=at(60)) == Push(Outcome.ROLLED_BACK, 10)
+    assert publish(model(1), base, clock=fixed_clock(60)) == PushResult(PushStatus.ROLLED_BACK, 10)
 
 
 def test_rollback_goes_to_the_version_before(model: Callable[[int], Path], base: Path) -> None:
     for number in (1, 2, 3):
-        publish(model(number), base, clock=at(number))
+        publish(model(number), base, clock=fixed_clock(number))
 
     assert rollback(base) == Rollback(before=3, after=2)
     assert list(versions.served(base)) == [1, 2]
     assert list(versions.rolled_back(base)) == [3]
-    assert versions.fingerprint(base / ".rolled_back" / "3") == versions.fingerprint(model(3))
+    assert versions.content_digest(base / ".rolled_back" / "3") == versions.content_digest(model(3))
 
     assert rollback(base) == Rollback(before=2, after=1)
     with pytest.raises(UserError) as error:
@@ -190,7 +192,7 @@ def test_rollback_to_a_chosen_version_and_back_again(
     model: Callable[[int], Path], base: Path
 ) -> None:
     for number in (1, 2, 3, 4):
-        publish(model(number), base, clock=at(number))
+        publish(model(number), base, clock=fixed_clock(number))
 
     assert rollback(base, to=2) == Rollback(4, 2)
     assert list(versions.served(base)) == [1, 2]
@@ -198,44 +200,46 @@ def test_rollback_to_a_chosen_version_and_back_again(
     assert rollback(base, to=4) == Rollback(2, 4)
     assert list(versions.served(base)) == [1, 2, 4]
     assert list(versions.rolled_back(base)) == [3]
-    assert publish(model(4), base) == Push(Outcome.UNCHANGED, 4)
-    assert publish(model(3), base) == Push(Outcome.ROLLED_BACK, 3)
+    assert publish(model(4), base) == PushResult(PushStatus.UNCHANGED, 4)
+    assert publish(model(3), base) == PushResult(PushStatus.ROLLED_BACK, 3)
 
     with pytest.raises(UserError) as error:
         rollback(base, to=9)
     assert str(error.value) == f"{base} has no version 9. Served: 1, 2, 4; rolled back: 3"
 
 
-def test_a_model_rolled_back_is_pushed_again_only_on_demand(
+def test_a_rolled_back_model_is_pushed_again_only_with_republish(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(1), base, clock=at(10))
-    publish(model(2), base, clock=at(20))
+    publish(model(1), base, clock=fixed_clock(10))
+    publish(model(2), base, clock=fixed_clock(20))
     rollback(base)
 
-    assert publish(model(2), base, clock=at(30)) == Push(Outcome.ROLLED_BACK, 20)
+    assert publish(model(2), base, clock=fixed_clock(30)) == PushResult(PushStatus.ROLLED_BACK, 20)
     assert list(versions.served(base)) == [10]
-    assert publish(model(1), base, clock=at(30)) == Push(Outcome.UNCHANGED, 10)
+    assert publish(model(1), base, clock=fixed_clock(30)) == PushResult(PushStatus.UNCHANGED, 10)
 
-    assert publish(model(2), base, republish=True, clock=at(30)) == Push(Outcome.PUBLISHED, 30)
-    publish(model(3), base, clock=at(40))
-    assert publish(model(2), base, clock=at(50)) == Push(Outcome.PUBLISHED, 50)
+    assert publish(model(2), base, republish=True, clock=fixed_clock(30)) == PushResult(
+        PushStatus.PUBLISHED, 30
+    )
+    publish(model(3), base, clock=fixed_clock(40))
+    assert publish(model(2), base, clock=fixed_clock(50)) == PushResult(PushStatus.PUBLISHED, 50)
 
 
 def test_a_new_model_after_a_rollback_gets_a_number_above_the_bad_one(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(1), base, clock=at(10))
-    publish(model(2), base, clock=at(20))
+    publish(model(1), base, clock=fixed_clock(10))
+    publish(model(2), base, clock=fixed_clock(20))
     rollback(base)
-    assert publish(model(3), base, clock=at(15)) == Push(Outcome.PUBLISHED, 21)
+    assert publish(model(3), base, clock=fixed_clock(15)) == PushResult(PushStatus.PUBLISHED, 21)
     assert list(versions.served(base)) == [10, 21]
 
 
 def test_rollback_without_versions(base: Path) -> None:
     with pytest.raises(UserError) as error:
         rollback(base)
-    assert str(error.value) == f"{base} holds no version: nothing has been pushed there"
+    assert str(error.value) == f"{base} holds no version. Push a model first (`make run`)"
     assert not base.exists()
 
 
@@ -246,11 +250,11 @@ def test_the_token_is_valid_while_the_directory_is_as_the_push_left_it(
     assert first != versions.destination_token(base)
     assert not base.exists()
 
-    publish(model(1), base, token=first, clock=at(10))
+    publish(model(1), base, token=first, clock=fixed_clock(10))
     assert versions.destination_token(base) == first
 
     second = "of the second push"
-    publish(model(2), base, token=second, clock=at(20))
+    publish(model(2), base, token=second, clock=fixed_clock(20))
     assert versions.destination_token(base) == second
 
     rollback(base)
@@ -269,12 +273,12 @@ def test_the_token_of_a_push_that_had_nothing_to_publish(
 ) -> None:
     versions.record_token(base, "refused")
     assert versions.destination_token(base) == "refused"
-    publish(model(1), base, token="published", clock=at(10))
-    publish(model(1), base, token="unchanged", clock=at(20))
+    publish(model(1), base, token="published", clock=fixed_clock(10))
+    publish(model(1), base, token="unchanged", clock=fixed_clock(20))
     assert versions.destination_token(base) == "unchanged"
-    publish(model(2), base, token="published", clock=at(30))
+    publish(model(2), base, token="published", clock=fixed_clock(30))
     rollback(base)
-    publish(model(2), base, token="rolled back", clock=at(40))
+    publish(model(2), base, token="rolled back", clock=fixed_clock(40))
     assert versions.destination_token(base) == "rolled back"
 
 
@@ -296,7 +300,7 @@ def test_everything_is_on_disk_before_it_is_visible(
 
     monkeypatch.setattr(os, "fsync", record_sync)
     monkeypatch.setattr(Path, "replace", record_rename)
-    publish(model(1), base, clock=at(10))
+    publish(model(1), base, clock=fixed_clock(10))
 
     whole = {path.stat().st_ino for path in [base / "10", *(base / "10").rglob("*")]}
     state = (base / ".versions.json").stat().st_ino
@@ -304,7 +308,7 @@ def test_everything_is_on_disk_before_it_is_visible(
     assert synced == {base.stat().st_ino}
 
 
-def test_what_is_no_saved_model_is_refused(tmp_path: Path, base: Path) -> None:
+def test_a_directory_without_a_saved_model_is_refused(tmp_path: Path, base: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError) as error:
         publish(tmp_path / "empty", base)
@@ -315,12 +319,12 @@ def test_what_is_no_saved_model_is_refused(tmp_path: Path, base: Path) -> None:
 
 
 def test_keeping_no_old_version_is_refused(model: Callable[[int], Path], base: Path) -> None:
-    with pytest.raises(UserError, match="at least one old version must be kept"):
+    with pytest.raises(UserError, match="keep_old should be at least 1"):
         publish(model(1), base, keep_old=0)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "dangling link", "link to a folder"])
-def test_a_model_holds_files_and_folders_only(
+@pytest.mark.parametrize("kind", ["pipe", "dangling link", "link to a directory"])
+def test_a_model_contains_only_files_and_directories(
     kind: str, model: Callable[[int], Path], base: Path
 ) -> None:
     odd = model(1) / "odd"
@@ -330,7 +334,7 @@ def test_a_model_holds_files_and_folders_only(
         odd.symlink_to("nowhere" if kind == "dangling link" else "variables")
     with pytest.raises(UserError) as error:
         publish(model(1), base)
-    assert str(error.value) == f"{odd} is neither a file nor a folder: a model must not hold it"
+    assert str(error.value) == f"{odd} is neither a file nor a directory. Remove it from the model"
     assert versions.served(base) == {}
 
 
@@ -354,7 +358,7 @@ def test_a_lock_that_is_never_released_is_an_error(
         with pytest.raises(TryAgainError, match="another process has been changing"):
             publish(model(1), base)
         assert versions.served(base) == {}
-    assert publish(model(1), base).outcome is Outcome.PUBLISHED
+    assert publish(model(1), base).status is PushStatus.PUBLISHED
 
 
 def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -382,10 +386,10 @@ except UserError as error:
 """
 
 
-def test_a_write_that_fails_half_way_leaves_nothing(
+def test_a_failed_write_leaves_nothing(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=at(10))
+    publish(model(1), base, clock=fixed_clock(10))
     state = (base / ".versions.json").read_text()
     big = make_model(tmp_path / "big", seed=2, kilobytes=200)
 
@@ -393,7 +397,7 @@ def test_a_write_that_fails_half_way_leaves_nothing(
 
     assert failed.returncode == 2, failed.stderr
     assert failed.stdout.startswith(f"error: cannot push to {base}: File too large (")
-    assert names(base) == [".lock", ".versions.json", "10"]
+    assert file_names(base) == [".lock", ".versions.json", "10"]
     assert (base / ".versions.json").read_text() == state
 
 
@@ -446,9 +450,9 @@ except UserError as error:
 """
 
 
-def test_a_folder_without_permission_is_named() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        open_to_all = Path(folder)
+def test_a_directory_without_permission_is_named() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        open_to_all = Path(directory)
         open_to_all.chmod(0o755)
         source = make_model(open_to_all / "model", seed=1)
         serving = open_to_all / "serving"
@@ -457,10 +461,10 @@ def test_a_folder_without_permission_is_named() -> None:
         serving.chmod(0o755)
         assert result.stdout == (
             f"error: cannot push to {serving}/movie_genres: Permission denied "
-            f"({serving}/movie_genres). No half version was left there. Mend that (free space, "
-            "permissions), then try again\n"
+            f"({serving}/movie_genres). No incomplete version was left there. Fix the cause "
+            "(disk space, permissions), then try again\n"
         )
-        assert names(serving) == []
+        assert file_names(serving) == []
 
 
 KILL_AT_EVERY_LINE = """
@@ -469,7 +473,7 @@ from pathlib import Path
 from components.pusher import decision, versions
 from schema import files
 
-start, folder = Path(sys.argv[1]), Path(sys.argv[2])
+start, directory = Path(sys.argv[1]), Path(sys.argv[2])
 action = eval(sys.argv[3], {"versions": versions, "Path": Path})
 os.fsync = lambda descriptor: None  # a killed process loses no page of the system's cache
 traced = {versions.__file__, decision.__file__, files.__file__, shutil.__file__}
@@ -485,12 +489,12 @@ def kill_at(line):
     sys.settrace(lambda frame, *_: on_line if frame.f_code.co_filename in traced else None)
 
 def listing(base):
-    return {str(v): versions.fingerprint(path) for v, path in versions.served(base).items()}
+    return {str(v): versions.content_digest(path) for v, path in versions.served(base).items()}
 
 line, killed = 0, True
 while killed:
     line += 1
-    base = folder / str(line)
+    base = directory / str(line)
     shutil.copytree(start, base)
     child = os.fork()
     if child == 0:
@@ -511,28 +515,28 @@ while killed:
 KilledRun = tuple[bool, dict[str, str], dict[str, str], list[str]]
 
 
-def kill_at_every_line(start: Path, folder: Path, action: str) -> Iterator[KilledRun]:
-    """Kill -9 `action` at its first line, at its second, ... and run it again after each kill.
+def kill_at_every_line(start: Path, directory: Path, action: str) -> Iterator[KilledRun]:
+    """Kill `action` with SIGKILL at its first line, its second, ... and run it again each time.
 
     Yields:
-        Whether it was killed; the fingerprints of the versions then visible; those after the action
-        was run again; what of other folders is left then.
+        Whether it was killed; digests of the versions visible after the kill; digests after the
+        action was run again; names of other directories left after that.
     """
-    result = run_script(KILL_AT_EVERY_LINE, start, folder, action)
+    result = run_script(KILL_AT_EVERY_LINE, start, directory, action)
     assert result.returncode == 0, result.stderr
     for line in result.stdout.splitlines():
         yield tuple(json.loads(line))
 
 
-def test_a_push_killed_at_any_line_shows_whole_versions_only(
+def test_a_push_killed_at_any_line_leaves_only_complete_versions(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=at(1))
-    publish(model(2), base, clock=at(2))
-    prints = {n: versions.fingerprint(model(n)) for n in (1, 2, 3)}
-    before = {"1": prints[1], "2": prints[2]}
-    unpruned = {**before, "3": prints[3]}
-    pruned = {"2": prints[2], "3": prints[3]}
+    publish(model(1), base, clock=fixed_clock(1))
+    publish(model(2), base, clock=fixed_clock(2))
+    digests = {n: versions.content_digest(model(n)) for n in (1, 2, 3)}
+    before = {"1": digests[1], "2": digests[2]}
+    unpruned = {**before, "3": digests[3]}
+    pruned = {"2": digests[2], "3": digests[3]}
 
     runs = list(
         kill_at_every_line(
@@ -555,8 +559,8 @@ def test_a_push_killed_at_any_line_shows_whole_versions_only(
     assert phases == sorted(phases)
     assert set(phases) == {0, 1, 2}
     for _, _, finished, left in runs:
-        # Killed between writing the number down and the rename, the push gives the next number out.
-        assert finished in (pruned, {"2": prints[2], "4": prints[3]})
+        # If the push was killed between writing the state and the rename, the next number is used.
+        assert finished in (pruned, {"2": digests[2], "4": digests[3]})
         assert left == []
 
 
@@ -564,8 +568,8 @@ def test_a_rollback_killed_at_any_line_never_shows_a_version_between(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
     for number in (1, 2, 3, 4):
-        publish(model(number), base, clock=at(number))
-    prints = {str(n): versions.fingerprint(model(n)) for n in (1, 2, 3, 4)}
+        publish(model(number), base, clock=fixed_clock(number))
+    digests = {str(n): versions.content_digest(model(n)) for n in (1, 2, 3, 4)}
 
     runs = list(
         kill_at_every_line(base, tmp_path / "killed", "lambda base: versions.rollback(base, to=1)")
@@ -574,8 +578,8 @@ def test_a_rollback_killed_at_any_line_never_shows_a_version_between(
     assert len(runs) > 100
     for _, visible, finished, _ in runs:
         assert max(visible) in ("1", "4")
-        assert all(prints[version] == found for version, found in visible.items())
-        assert finished == {"1": prints["1"]}
+        assert all(digests[version] == found for version, found in visible.items())
+        assert finished == {"1": digests["1"]}
 
 
 PUSH = """
@@ -584,7 +588,7 @@ from pathlib import Path
 from components.pusher.versions import publish
 print("started", flush=True)
 push = publish(Path(sys.argv[1]), Path(sys.argv[2]), keep_old=2)
-print(push.outcome.name, push.version)
+print(push.status.name, push.version)
 """
 
 
@@ -598,7 +602,7 @@ def start_push(source: Path, base: Path) -> subprocess.Popen[str]:
 
 
 class Poller(threading.Thread):
-    """Polls a directory as a server does and reads every version that it sees."""
+    """Thread that polls a model directory like a server and reads every version that it sees."""
 
     def __init__(self, base: Path, whole: set[str]) -> None:
         super().__init__()
@@ -606,24 +610,24 @@ class Poller(threading.Thread):
         self.stopped = threading.Event()
         self.polls = 0
         self.seen: set[int] = set()
-        self.half: list[tuple[int, str]] = []
+        self.incomplete: list[tuple[int, str]] = []
 
     def run(self) -> None:
         while not self.stopped.is_set():
             for version, path in versions.served(self.base).items():
                 try:
-                    found = versions.fingerprint(path)
+                    found = versions.content_digest(path)
                 except (FileNotFoundError, UserError) as error:
                     found = str(error)
                 if found in self.whole:
                     self.seen.add(version)
                 elif path.exists():  # else it was pruned while it was read
-                    self.half.append((version, found))
+                    self.incomplete.append((version, found))
             self.polls += 1
 
 
 @pytest.mark.slow
-def test_a_polling_server_never_sees_half_a_version_of_pushes_killed_at_random(
+def test_a_polling_server_never_sees_an_incomplete_version_of_killed_pushes(
     base: Path, tmp_path: Path
 ) -> None:
     models = [
@@ -633,7 +637,7 @@ def test_a_polling_server_never_sees_half_a_version_of_pushes_killed_at_random(
     began = time.monotonic()
     assert first.wait() == 0
     longest = time.monotonic() - began
-    poller = Poller(base, {versions.fingerprint(model) for model in models})
+    poller = Poller(base, {versions.content_digest(model) for model in models})
     poller.start()
     delays = random.Random(8)
     killed = finished = 0
@@ -642,7 +646,7 @@ def test_a_polling_server_never_sees_half_a_version_of_pushes_killed_at_random(
             process = start_push(models[(killed + finished) % 4], base)
             time.sleep(delays.uniform(0, longest))
             process.kill()
-            # How long a push takes changes with the machine's load: kills stay around its end.
+            # The duration of a push depends on the load. This keeps the kills near its end.
             if process.wait() == -9:
                 killed += 1
                 longest *= 1.05
@@ -653,15 +657,15 @@ def test_a_polling_server_never_sees_half_a_version_of_pushes_killed_at_random(
         poller.stopped.set()
         poller.join()
 
-    assert poller.half == []
+    assert poller.incomplete == []
     assert poller.polls >= 50
     assert len(poller.seen) >= 2
     last = start_push(make_model(tmp_path / "last", seed=99), base)
     assert last.wait() == 0
-    assert not [name for name in names(base) if name.startswith((".staging", ".trash"))]
+    assert not [name for name in file_names(base) if name.startswith((".staging", ".trash"))]
 
 
-def test_pushers_at_once_take_turns(model: Callable[[int], Path], base: Path) -> None:
+def test_concurrent_pushes_take_turns(model: Callable[[int], Path], base: Path) -> None:
     sources = [model(number) for number in range(6)]
     processes = [start_push(source, base) for source in sources]
     answers = [process.communicate(timeout=60)[0].split() for process in processes]
@@ -672,7 +676,9 @@ def test_pushers_at_once_take_turns(model: Callable[[int], Path], base: Path) ->
     newest = sorted(pushed)[-3:]
     assert list(versions.served(base)) == newest
     for version in newest:
-        assert versions.fingerprint(base / str(version)) == versions.fingerprint(pushed[version])
+        assert versions.content_digest(base / str(version)) == versions.content_digest(
+            pushed[version]
+        )
 
 
 def test_an_undeletable_old_version_does_not_fail_the_push(
@@ -681,17 +687,19 @@ def test_an_undeletable_old_version_does_not_fail_the_push(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    publish(model(1), base, keep_old=1, clock=at(1))
-    publish(model(2), base, keep_old=1, clock=at(2))
+    publish(model(1), base, keep_old=1, clock=fixed_clock(1))
+    publish(model(2), base, keep_old=1, clock=fixed_clock(2))
 
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", refuse)
-        assert publish(model(3), base, keep_old=1, clock=at(3)) == Push(Outcome.PUBLISHED, 3)
+        assert publish(model(3), base, keep_old=1, clock=fixed_clock(3)) == PushResult(
+            PushStatus.PUBLISHED, 3
+        )
     assert list(versions.served(base)) == [2, 3]
-    assert f"The old version {base / '1'} could not be deleted" in caplog.text
+    assert f"Cannot delete the old version {base / '1'}" in caplog.text
 
     publish(model(3), base, keep_old=1)
-    assert names(base) == [".lock", ".versions.json", "2", "3"]
+    assert file_names(base) == [".lock", ".versions.json", "2", "3"]

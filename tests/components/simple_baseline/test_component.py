@@ -1,34 +1,34 @@
-"""The simple baseline as a whole on made-up movies."""
+"""The component on generated movies."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from components.simple_baseline.component import SimpleBaseline, SimpleBaselineMetrics, load
+from components.simple_baseline.component import SimpleBaseline, SimpleBaselineMetrics, load_metrics
 from schema import features as raw
 from schema.errors import UserError
 from tests.data.tiny_movies import Row, movies, serialized, with_values, write_examples
 
 
-def run(folder: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
+def run_component(directory: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
     metrics = SimpleBaselineMetrics()
-    metrics.uri = str(folder / "metrics")
+    metrics.uri = str(directory / "metrics")
     examples = write_examples(
-        folder / "examples", {split: serialized(rows) for split, rows in splits.items()}
+        directory / "examples", {split: serialized(rows) for split, rows in splits.items()}
     )
     SimpleBaseline.test_call(examples=examples, metrics=metrics, seed=4)
     return metrics
 
 
-def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
+def test_genres_that_the_plot_names_are_predicted(tmp_path: Path) -> None:
     splits = {"train": movies(150, 1), "eval": movies(50, 2), "test": movies(50, 3)}
-    # A plot that says nothing, of a movie of a genre that only this split has.
+    # A movie with an uninformative plot and a genre that only this split has.
     splits["test"].append(
         with_values(splits["test"][:1], plot="the letter", genres="Sport")[0] | {raw.TITLE: None}
     )
-    artifact = run(tmp_path, splits)
-    metrics = load(artifact.uri)
+    artifact = run_component(tmp_path, splits)
+    metrics = load_metrics(artifact.uri)
 
     assert metrics.pop("seconds") >= 0
     assert metrics["movies"] == 51
@@ -45,11 +45,11 @@ def test_genres_told_by_the_plot_are_found(tmp_path: Path) -> None:
 
     again = tmp_path / "again"
     again.mkdir()
-    repeated = load(run(again, splits).uri)
+    repeated = load_metrics(run_component(again, splits).uri)
     del repeated["seconds"]
     assert json.dumps(repeated) == json.dumps(metrics)
 
 
 def test_a_split_without_movies(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^The eval split has no movies\. Give more movies\.$"):
-        run(tmp_path, {"train": movies(50), "eval": [], "test": movies(5)})
+    with pytest.raises(UserError, match=r"^The eval split has no movies\. Add more movies\.$"):
+        run_component(tmp_path, {"train": movies(50), "eval": [], "test": movies(5)})

@@ -1,4 +1,4 @@
-"""SmokeTest blesses a sound model and refuses others, whatever becomes of the probe."""
+"""SmokeTest blesses a good model and refuses others, even if the probe crashes."""
 
 import json
 import sys
@@ -16,30 +16,30 @@ from tests.data.tiny_model import Tensors, save_tiny_model, write_examples
 
 
 def run_smoke_test(
-    folder: Path,
+    directory: Path,
     *,
     model_blessed: bool | None = None,
     rows: int = 4,
     time_limit_seconds: int = 120,
 ) -> standard_artifacts.InfraBlessing:
-    """Run the component on the model and the examples below a folder."""
+    """Run the component on the model and the examples in a directory."""
     model = standard_artifacts.Model()
-    model.uri = str(folder / "model")
+    model.uri = str(directory / "model")
     examples = standard_artifacts.Examples()
-    examples.uri = str(folder / "examples")
+    examples.uri = str(directory / "examples")
     examples.split_names = artifact_utils.encode_split_names(["train", "test"])
     examples.span = 0
-    judged = None
+    blessing_of_evaluator = None
     if model_blessed is not None:
-        judged = standard_artifacts.ModelBlessing()
-        judged.set_int_custom_property("blessed", int(model_blessed))
+        blessing_of_evaluator = standard_artifacts.ModelBlessing()
+        blessing_of_evaluator.set_int_custom_property("blessed", int(model_blessed))
     blessing = standard_artifacts.InfraBlessing()
-    blessing.uri = str(folder / "blessing")
+    blessing.uri = str(directory / "blessing")
     SmokeTest.test_call(
         model=model,
         examples=examples,
         blessing=blessing,
-        model_blessing=judged,
+        model_blessing=blessing_of_evaluator,
         rows=rows,
         time_limit_seconds=time_limit_seconds,
     )
@@ -47,58 +47,58 @@ def run_smoke_test(
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Examples in the layout of CsvExampleGen; a test adds the model."""
+def directory(tmp_path: Path) -> Path:
+    """Return a directory with examples as CsvExampleGen writes them. Tests add the model."""
     write_examples(tmp_path / "examples" / "Split-test", 4)
     return tmp_path
 
 
-def saved(folder: Path) -> Path:
-    return folder / "model" / "Format-Serving"
+def model_path(directory: Path) -> Path:
+    return directory / "model" / "Format-Serving"
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def file_names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
-def test_a_sound_model_is_blessed_as_the_infra_validator_does(folder: Path) -> None:
-    save_tiny_model(saved(folder))
+def test_a_good_model_is_blessed_as_by_infra_validator(directory: Path) -> None:
+    save_tiny_model(model_path(directory))
 
-    blessing = run_smoke_test(folder, model_blessed=True)
+    blessing = run_smoke_test(directory, model_blessed=True)
 
     assert model_utils.is_infra_validated(blessing)
     assert blessing.get_string_custom_property("reason") == ""
-    assert names(folder / "blessing") == ["INFRA_BLESSED", "probe.log", "report.json"]
-    report = json.loads((folder / "blessing" / "report.json").read_text())
+    assert file_names(directory / "blessing") == ["INFRA_BLESSED", "probe.log", "report.json"]
+    report = json.loads((directory / "blessing" / "report.json").read_text())
     assert report["passed"] is True
     assert report["rows"][:5] == [
         "row 0 (tt0000001)",
         "row 1 (tt0000003)",
         "row 2 (tt0000002)",
         "row 3 (tt0000004)",
-        "edge row 'all empty'",
+        "edge case 'all empty'",
     ]
 
 
-def test_a_faulty_model_is_refused_with_its_reason(folder: Path) -> None:
+def test_a_faulty_model_is_refused_with_its_reason(directory: Path) -> None:
     def swapped(features: Tensors, answer: Tensors) -> Tensors:
         return {**answer, "genres": tf.reverse(answer["genres"], [1])}
 
-    save_tiny_model(saved(folder), named=swapped)
+    save_tiny_model(model_path(directory), named=swapped)
 
-    blessing = run_smoke_test(folder)
+    blessing = run_smoke_test(directory)
 
     assert blessing.get_int_custom_property("blessed") == 0
     assert not model_utils.is_infra_validated(blessing)
     assert blessing.get_string_custom_property("reason") == (
-        "serving_default: genres are not those of schema.genres.GENRES in their order in 16 of 16 "
-        "rows, first row 0 (tt0000001), Action"
+        "serving_default: genres are not those of schema.genres.GENRES in the same order in 16 of "
+        "16 rows, first row 0 (tt0000001), Action"
     )
-    assert names(folder / "blessing") == ["INFRA_NOT_BLESSED", "probe.log", "report.json"]
+    assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED", "probe.log", "report.json"]
 
 
 @pytest.mark.slow
-def test_a_model_that_hangs_is_refused_after_the_time_limit(folder: Path) -> None:
+def test_a_model_that_hangs_is_refused_after_the_time_limit(directory: Path) -> None:
     def endless(features: Tensors, answer: Tensors) -> Tensors:
         longest = tf.reduce_max(tf.strings.length(features["plot"]))
         turns = tf.while_loop(
@@ -107,31 +107,31 @@ def test_a_model_that_hangs_is_refused_after_the_time_limit(folder: Path) -> Non
         with tf.control_dependencies([turns]):
             return {name: tf.identity(tensor) for name, tensor in answer.items()}
 
-    save_tiny_model(saved(folder), named=endless)
+    save_tiny_model(model_path(directory), named=endless)
     began = time.monotonic()
 
-    blessing = run_smoke_test(folder, time_limit_seconds=40)
+    blessing = run_smoke_test(directory, time_limit_seconds=40)
 
     assert 40 <= time.monotonic() - began < 60
     assert blessing.get_int_custom_property("blessed") == 0
     assert blessing.get_string_custom_property("reason") == (
-        f"asking serving_default: no answer within 40 s (see {folder}/blessing/probe.log)"
+        f"calling serving_default: no result within 40 s (see {directory}/blessing/probe.log)"
     )
-    assert names(folder / "blessing") == ["INFRA_NOT_BLESSED", "probe.log"]
+    assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED", "probe.log"]
 
 
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("echo 'stage: loading the model'; kill -9 $$", "the process was ended by SIGKILL"),
+        ("echo 'stage: loading the model'; kill -9 $$", "the process was killed by SIGKILL"),
         (
             "echo 'stage: loading the model'; echo 'ValueError: bad' >&2; echo; exit 1",
             "the process failed with status 1: ValueError: bad",
         ),
-        ("echo 'stage: loading the model'; kill -ALRM $$", "no answer within 60 s"),
+        ("echo 'stage: loading the model'; kill -ALRM $$", "no result within 60 s"),
     ],
 )
-def test_a_probe_that_dies_is_a_refusal(
+def test_a_model_whose_probe_crashes_is_refused(
     script: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interpreter = tmp_path / "python"
@@ -143,14 +143,14 @@ def test_a_probe_that_dies_is_a_refusal(
     ]
 
 
-def test_a_model_that_the_evaluator_refused_is_not_asked(folder: Path) -> None:
-    blessing = run_smoke_test(folder, model_blessed=False)
+def test_a_model_that_the_evaluator_refused_is_not_tested(directory: Path) -> None:
+    blessing = run_smoke_test(directory, model_blessed=False)
 
     assert blessing.get_int_custom_property("blessed") == 0
     assert blessing.get_string_custom_property("reason") == (
-        "not asked, since the Evaluator did not bless the model"
+        "not tested, because the Evaluator did not bless the model"
     )
-    assert names(folder / "blessing") == ["INFRA_NOT_BLESSED"]
+    assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED"]
 
 
 def test_the_component_has_the_types_of_the_pipeline() -> None:

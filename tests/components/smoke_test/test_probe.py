@@ -1,4 +1,4 @@
-"""A sound model passes; a model with one fault is refused with a reason that names it."""
+"""A good model passes, and a model with one fault is refused with a reason that names it."""
 
 import json
 import math
@@ -11,23 +11,23 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.smoke_test.probe import Report, probe
+from components.smoke_test.probe import ProbeReport, probe
 from schema.genres import GENRES
 from tests.data.tiny_model import Change, Tensors, save_tiny_model, write_examples
 
-EDGE_ROWS = [
-    "edge row 'all empty'",
-    "edge row 'plot only'",
-    "edge row 'unknown people'",
-    "edge row 'people of separators'",
-    "edge row 'plot of 100,000 words'",
-    "edge row 'one endless word'",
-    "edge row 'odd Unicode'",
-    "edge row 'invalid UTF-8'",
-    "edge row 'numbers below one'",
-    "edge row 'numbers of zero'",
-    "edge row 'infinite numbers'",
-    "edge row 'huge numbers'",
+EDGE_CASES = [
+    "edge case 'all empty'",
+    "edge case 'plot only'",
+    "edge case 'unknown people'",
+    "edge case 'separators as people'",
+    "edge case 'plot of 100,000 words'",
+    "edge case 'very long word'",
+    "edge case 'odd Unicode'",
+    "edge case 'invalid UTF-8'",
+    "edge case 'negative numbers'",
+    "edge case 'zeros'",
+    "edge case 'infinite numbers'",
+    "edge case 'huge numbers'",
 ]
 NAMED_INPUTS = (
     "average_rating, cast, directors, num_votes, plot, runtime_minutes, title, writers, year"
@@ -39,7 +39,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_examples(tmp_path_factory.mktemp("examples") / "Split-test", 6)
 
 
-def changed(output: str, change: Callable[[Tensors, tf.Tensor], tf.Tensor]) -> Change:
+def with_output(output: str, change: Callable[[Tensors, tf.Tensor], tf.Tensor]) -> Change:
     return lambda features, answer: {**answer, output: change(features, answer[output])}
 
 
@@ -47,7 +47,7 @@ def empty_plot(features: Tensors) -> tf.Tensor:
     return (tf.strings.length(features["plot"]) == 0)[:, tf.newaxis]
 
 
-def test_a_sound_model_passes(tmp_path: Path, examples: Path) -> None:
+def test_a_good_model_passes(tmp_path: Path, examples: Path) -> None:
     report = probe(save_tiny_model(tmp_path / "model"), examples, rows=5)
 
     assert report.reasons == []
@@ -58,82 +58,82 @@ def test_a_sound_model_passes(tmp_path: Path, examples: Path) -> None:
         "row 2 (tt0000005)",
         "row 3 (tt0000002)",
         "row 4 (tt0000004)",
-        *EDGE_ROWS,
+        *EDGE_CASES,
     ]
     assert set(report.largest_difference) == {
         "evaluate",
         "serving_default",
         "examples",
-        "one row alone",
-        "a request with a plot alone",
+        "single rows",
+        "requests with plots only",
     }
     assert max(report.largest_difference.values()) < 1e-6
     assert list(report.seconds) == [
         "reading the examples",
         "reading the graph",
         "loading the model",
-        "asking serving_default",
-        "asking evaluate",
-        "asking examples",
-        "asking serving_default row by row",
-        "asking serving_default with a plot alone",
+        "calling serving_default",
+        "calling evaluate",
+        "calling examples",
+        "calling serving_default row by row",
+        "calling serving_default with plots only",
     ]
 
 
-FAULTY_ANSWERS: dict[str, tuple[Change, str]] = {
+FAULTY_OUTPUTS: dict[str, tuple[Change, str]] = {
     "nan": (
-        changed("probabilities", lambda f, p: tf.where(empty_plot(f), math.nan, p)),
+        with_output("probabilities", lambda f, p: tf.where(empty_plot(f), math.nan, p)),
         "serving_default: probabilities are not finite in 3 of 18 rows, first row 1 (tt0000003), "
         "Action",
     ),
     "range": (
-        changed("probabilities", lambda f, p: p + tf.one_hot(2, len(GENRES))),
-        "serving_default: probabilities lie outside of 0 to 1 in 18 of 18 rows, first "
+        with_output("probabilities", lambda f, p: p + tf.one_hot(2, len(GENRES))),
+        "serving_default: probabilities are not between 0 and 1 in 18 of 18 rows, first "
         "row 0 (tt0000001), Animation",
     ),
     "order": (
-        changed("genres", lambda f, g: tf.gather(g, [1, 0, *range(2, len(GENRES))], axis=1)),
-        "serving_default: genres are not those of schema.genres.GENRES in their order in 18 of 18 "
-        "rows, first row 0 (tt0000001), Action",
+        with_output("genres", lambda f, g: tf.gather(g, [1, 0, *range(2, len(GENRES))], axis=1)),
+        "serving_default: genres are not those of schema.genres.GENRES in the same order in 18 "
+        "of 18 rows, first row 0 (tt0000001), Action",
     ),
     "nothing predicted": (
-        changed("predicted", lambda f, p: p & ~empty_plot(f)),
+        with_output("predicted", lambda f, p: p & ~empty_plot(f)),
         "serving_default: no genre is predicted in 3 of 18 rows, first row 1 (tt0000003)",
     ),
     "one row of genres": (
-        changed("genres", lambda f, g: g[:1]),
+        with_output("genres", lambda f, g: g[:1]),
         "serving_default: 'genres' has the shape [1, 22]. Expected: [18, 22]",
     ),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTY_ANSWERS)
-def test_a_faulty_answer_is_refused(fault: str, tmp_path: Path, examples: Path) -> None:
-    change, reason = FAULTY_ANSWERS[fault]
+@pytest.mark.parametrize("fault", FAULTY_OUTPUTS)
+def test_faulty_outputs_are_refused(fault: str, tmp_path: Path, examples: Path) -> None:
+    change, reason = FAULTY_OUTPUTS[fault]
     report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
     assert report.reasons == [reason]
     assert not report.passed
 
 
-def test_a_signature_that_disagrees_is_refused(tmp_path: Path, examples: Path) -> None:
-    shifted = changed("probabilities", lambda f, p: tf.abs(p - 0.001))
+def test_a_signature_with_other_probabilities_is_refused(tmp_path: Path, examples: Path) -> None:
+    shifted = with_output("probabilities", lambda f, p: tf.abs(p - 0.001))
     report = probe(save_tiny_model(tmp_path / "model", examples=shifted), examples, rows=6)
     assert report.reasons == [
-        "examples: probabilities are up to 0.001 away from those of serving_default for all rows "
-        "together (allowed: 1e-05) in 18 of 18 rows, first row 0 (tt0000001), Action"
+        "examples: probabilities differ by up to 0.001 from those of serving_default for all rows "
+        "in one batch (allowed: 1e-05) in 18 of 18 rows, first row 0 (tt0000001), Action"
     ]
     assert report.largest_difference["examples"] == pytest.approx(0.001, abs=1e-6)
 
 
 @pytest.mark.parametrize(("shift", "passed"), [(0.001, True), (0.01, False)])
-def test_products_in_bfloat16_may_differ_by_more(
+def test_bfloat16_has_a_larger_tolerance(
     shift: float, passed: bool, tmp_path: Path, examples: Path
 ) -> None:
     def shifted(_: Tensors, p: tf.Tensor) -> tf.Tensor:
         ones = tf.ones([1, 1], tf.bfloat16)
         return tf.abs(p - shift * tf.cast(tf.matmul(ones, ones), tf.float32))
 
-    model = save_tiny_model(tmp_path / "model", examples=changed("probabilities", shifted))
+    model = save_tiny_model(tmp_path / "model", examples=with_output("probabilities", shifted))
     report = probe(model, examples, rows=6)
     assert report.passed == passed
     if not passed:
@@ -141,7 +141,7 @@ def test_products_in_bfloat16_may_differ_by_more(
 
 
 def in_bfloat16(probabilities: tf.Tensor) -> tf.Tensor:
-    """Noise like that of products in bfloat16, different for each row, in a graph that has such."""
+    """Add noise like that of products in bfloat16 and a product in bfloat16 to the graph."""
     ones = tf.ones([1, 1], tf.bfloat16)
     rows = tf.range(tf.shape(probabilities)[0], dtype=tf.int32)
     seeds = tf.stack([rows, rows], axis=1)
@@ -154,7 +154,7 @@ def in_bfloat16(probabilities: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(probabilities + noise, 0.0, 1.0)
 
 
-WRONG_DECISIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+WRONG_PREDICTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "every genre": tf.ones_like,
     "none but the first": lambda p: tf.one_hot(
         tf.zeros(tf.shape(p)[:1], tf.int32), 22, True, False
@@ -169,24 +169,24 @@ WRONG_DECISIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 @pytest.mark.parametrize(
     ("fault", "signature", "noise"),
     [
-        *((fault, "examples", True) for fault in WRONG_DECISIONS),
+        *((fault, "examples", True) for fault in WRONG_PREDICTIONS),
         ("every genre", "examples", False),
         ("every genre", "named", True),
     ],
 )
-def test_a_signature_that_decides_wrongly_is_refused(
+def test_a_signature_that_predicts_wrong_genres_is_refused(
     fault: str, signature: str, noise: bool, tmp_path: Path, examples: Path
 ) -> None:
     def wrong(features: Tensors, answer: Tensors) -> Tensors:
         p = answer["probabilities"]
-        predicted = tf.cast(WRONG_DECISIONS[fault](p), tf.bool)
+        predicted = tf.cast(WRONG_PREDICTIONS[fault](p), tf.bool)
         return {**answer, "probabilities": in_bfloat16(p) if noise else p, "predicted": predicted}
 
     model = save_tiny_model(tmp_path / "model", **{signature: wrong})
     report = probe(model, examples, rows=6)
-    what = "serving_default" if signature == "named" else signature
+    call = "serving_default" if signature == "named" else signature
     assert report.reasons[0].startswith(
-        f"{what}: decisions do not follow from the probabilities and the thresholds of evaluate in "
+        f"{call}: predicted genres do not follow from the probabilities and the thresholds of "
     )
     assert max(report.largest_difference.values()) < (0.005 if noise else 1e-6)
 
@@ -203,29 +203,27 @@ def test_noise_of_bfloat16_alone_passes(tmp_path: Path, examples: Path) -> None:
 
 
 def test_an_evaluation_of_other_probabilities_is_refused(tmp_path: Path, examples: Path) -> None:
-    halved = changed("probabilities", lambda f, p: p / 2)
+    halved = with_output("probabilities", lambda f, p: p / 2)
     report = probe(save_tiny_model(tmp_path / "model", evaluate=halved), examples, rows=6)
     (reason,) = report.reasons
-    assert reason.startswith("evaluate: probabilities are up to ")
+    assert reason.startswith("evaluate: probabilities differ by up to ")
 
 
-def test_an_answer_that_depends_on_the_other_rows_is_refused(
-    tmp_path: Path, examples: Path
-) -> None:
-    mixed = changed("probabilities", lambda f, p: (p + tf.reduce_mean(p, axis=0)) / 2)
+def test_outputs_that_depend_on_other_rows_are_refused(tmp_path: Path, examples: Path) -> None:
+    mixed = with_output("probabilities", lambda f, p: (p + tf.reduce_mean(p, axis=0)) / 2)
     model = save_tiny_model(tmp_path / "model", named=mixed, examples=mixed, evaluate=mixed)
     report = probe(model, examples, rows=6)
     assert [reason.split(":")[0] for reason in report.reasons] == [
-        "one row alone",
-        "a request with a plot alone",
+        "single rows",
+        "requests with plots only",
     ]
 
 
-def test_a_default_that_is_not_unknown_is_refused(tmp_path: Path, examples: Path) -> None:
+def test_a_default_other_than_missing_is_refused(tmp_path: Path, examples: Path) -> None:
     report = probe(save_tiny_model(tmp_path / "model", unknown_number=1999.0), examples, rows=6)
     (reason,) = report.reasons
-    assert reason.startswith("a request with a plot alone: probabilities are up to ")
-    assert reason.endswith("in 3 of 3 rows, first edge row 'all empty', Action")
+    assert reason.startswith("requests with plots only: probabilities differ by up to ")
+    assert reason.endswith("in 3 of 3 rows, first edge case 'all empty', Action")
 
 
 def test_an_input_without_default_is_refused(tmp_path: Path, examples: Path) -> None:
@@ -248,7 +246,7 @@ def test_a_missing_signature_is_refused(
     missing: str, found: str, tmp_path: Path, examples: Path
 ) -> None:
     report = probe(save_tiny_model(tmp_path / "model", leave_out=missing), examples, rows=6)
-    assert report.reasons[0].startswith(f"there is no signature '{missing}' (found: ")
+    assert report.reasons[0].startswith(f"the model has no signature '{missing}' (found: ")
     assert report.reasons[0].endswith(f"{found})")
 
 
@@ -256,14 +254,16 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="overview")])
-    def ask(overview: tf.Tensor) -> Tensors:
+    def predict(overview: tf.Tensor) -> Tensors:
         return {"probabilities": tf.zeros([tf.size(overview), 22], tf.float64)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="examples")])
-    def ask_examples(serialized: tf.Tensor) -> Tensors:
+    def predict_examples(serialized: tf.Tensor) -> Tensors:
         return {"probabilities": tf.zeros([1, 22]), "genres": serialized, "predicted": serialized}
 
-    tf.saved_model.save(module, str(tmp_path), {"serving_default": ask, "examples": ask_examples})
+    tf.saved_model.save(
+        module, str(tmp_path), {"serving_default": predict, "examples": predict_examples}
+    )
     report = probe(tmp_path, examples, rows=1)
     assert report.reasons[:5] == [
         f"signature 'serving_default' has the inputs overview. Expected: {NAMED_INPUTS}",
@@ -280,7 +280,7 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
     )
     assert genres == "output 'genres' of signature 'examples' is int64. Expected: string"
     assert predicted == "output 'predicted' of signature 'examples' is int64. Expected: bool"
-    assert missing.startswith("there is no signature 'evaluate' (found: ")
+    assert missing.startswith("the model has no signature 'evaluate' (found: ")
 
 
 def test_a_graph_that_needs_python_is_refused(tmp_path: Path, examples: Path) -> None:
@@ -288,9 +288,9 @@ def test_a_graph_that_needs_python_is_refused(tmp_path: Path, examples: Path) ->
         same = tf.numpy_function(lambda p: p, [probabilities], tf.float32, stateful=False)
         return tf.ensure_shape(same, [None, len(GENRES)])
 
-    change = changed("probabilities", through_python)
+    change = with_output("probabilities", through_python)
     report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
-    assert report.reasons == ["the graph has ops that no stock server has: PyFuncStateless"]
+    assert report.reasons == ["the graph has ops that TensorFlow Serving lacks: PyFuncStateless"]
 
 
 def test_a_graph_with_an_op_that_tensorflow_lacks_is_refused(
@@ -300,7 +300,7 @@ def test_a_graph_with_an_op_that_tensorflow_lacks_is_refused(
     graph = model / "saved_model.pb"
     graph.write_bytes(graph.read_bytes().replace(b"StringLength", b"StrangLength"))
     report = probe(model, examples, rows=6)
-    assert report.reasons == ["the graph has ops that no stock server has: StrangLength"]
+    assert report.reasons == ["the graph has ops that TensorFlow Serving lacks: StrangLength"]
 
 
 def test_a_graph_that_fails_on_one_row_is_refused(tmp_path: Path, examples: Path) -> None:
@@ -311,10 +311,10 @@ def test_a_graph_that_fails_on_one_row_is_refused(tmp_path: Path, examples: Path
         ):
             return tf.identity(probabilities)
 
-    change = changed("probabilities", fail)
+    change = with_output("probabilities", fail)
     report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
     (reason,) = report.reasons
-    assert reason.startswith("asking serving_default failed: ")
+    assert reason.startswith("calling serving_default failed: ")
     assert "the plot is too long" in reason
 
 
@@ -361,9 +361,9 @@ def test_the_command_needs_neither_tfx_nor_the_training_code(
     )
     assert done.stdout.splitlines()[0] == "stage: reading the examples"
     assert done.stdout.splitlines()[-2:] == [
-        "stage: asking serving_default with a plot alone",
+        "stage: calling serving_default with plots only",
         "[]",
     ]
-    written = Report(**json.loads(report.read_text()))
-    assert written.passed
-    assert written.rows == ["row 0 (tt0000001)", "row 1 (tt0000003)", *EDGE_ROWS]
+    report_from_file = ProbeReport(**json.loads(report.read_text()))
+    assert report_from_file.passed
+    assert report_from_file.rows == ["row 0 (tt0000001)", "row 1 (tt0000003)", *EDGE_CASES]

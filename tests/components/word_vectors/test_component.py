@@ -1,4 +1,4 @@
-"""Word vectors stand in the order of the vocabulary, repeat byte for byte, and reach run_fn."""
+"""Word vectors are in the order of the vocabulary, reproducible, and readable by run_fn."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tfx.utils import path_utils
 
 from components import examples as example_files
 from components.word_vectors.component import WordVectors
-from components.word_vectors.vectors import from_plots
+from components.word_vectors.vectors import train_word2vec
 from schema import features as raw
 from schema.names import WORD_VECTORS_FILE, WORD_VECTORS_INFO_FILE, Split
 from tests.data.tiny_movies import movies, write_csv
@@ -23,27 +23,27 @@ GLOVE_THE = np.array([0.418, 0.24968, -0.41242, 0.1217], np.float32)
 """The first numbers of GloVe's 50-dimensional vector of `the`."""
 
 
-def load(folder: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """The vectors, and how they were made."""
-    info = json.loads(Path(folder, WORD_VECTORS_INFO_FILE).read_text())
-    return np.load(Path(folder, WORD_VECTORS_FILE)), info
+def load_vectors(directory: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the vectors and the description of how they were created."""
+    info = json.loads(Path(directory, WORD_VECTORS_INFO_FILE).read_text())
+    return np.load(Path(directory, WORD_VECTORS_FILE)), info
 
 
 def record_base_model(fn_args: tfx.components.FnArgs) -> None:
-    """A run_fn that notes what it finds in `base_model`."""
-    vectors, info = load(fn_args.base_model)
-    folder = Path(fn_args.serving_model_dir)
-    folder.mkdir(parents=True)
-    (folder / "seen.json").write_text(json.dumps({"shape": vectors.shape, "info": info}))
+    """Serve as a run_fn that records the contents of `base_model`."""
+    vectors, info = load_vectors(fn_args.base_model)
+    directory = Path(fn_args.serving_model_dir)
+    directory.mkdir(parents=True)
+    (directory / "seen.json").write_text(json.dumps({"shape": vectors.shape, "info": info}))
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Artifacts of a real run up to a stock Trainer with the vectors as its base model."""
-    folder = tmp_path_factory.mktemp("run")
-    (folder / "movies").mkdir()
-    write_csv(folder / "movies" / "movies-00000-of-00001.csv", movies(200))
-    examples = tfx.components.CsvExampleGen(input_base=str(folder / "movies"))
+    """Return the artifacts of a run whose Trainer has the vectors as its base model."""
+    directory = tmp_path_factory.mktemp("run")
+    (directory / "movies").mkdir()
+    write_csv(directory / "movies" / "movies-00000-of-00001.csv", movies(200))
+    examples = tfx.components.CsvExampleGen(input_base=str(directory / "movies"))
     schema = tfx.components.ImportSchemaGen(schema_file=str(raw.SCHEMA_FILE))
     transform = tfx.components.Transform(
         examples=examples.outputs["examples"],
@@ -65,37 +65,41 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(
             pipeline_name="vectors",
-            pipeline_root=str(folder / "artifacts"),
+            pipeline_root=str(directory / "artifacts"),
             components=[examples, schema, transform, vectors, trainer],
             metadata_connection_config=(
                 tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                    str(folder / "metadata.sqlite")
+                    str(directory / "metadata.sqlite")
                 )
             ),
             beam_pipeline_args=["--direct_running_mode=in_memory", "--direct_num_workers=1"],
         )
     )
-    return folder / "artifacts"
+    return directory / "artifacts"
 
 
-def only(folder: Path) -> str:
-    """The one artifact in an output's folder."""
-    (found,) = folder.iterdir()
+def only_artifact(directory: Path) -> str:
+    """Return the only artifact in an output's directory."""
+    (found,) = directory.iterdir()
     return str(found)
 
 
 @pytest.mark.slow
 def test_the_trainer_finds_the_vectors_as_its_base_model(run: Path) -> None:
-    tft_output = tft.TFTransformOutput(only(run / "Transform" / "transform_graph"))
+    tft_output = tft.TFTransformOutput(only_artifact(run / "Transform" / "transform_graph"))
     words = [word.decode() for word in tft_output.vocabulary_by_name(xf.PLOT_WORDS)]
-    folder = Path(path_utils.serving_model_path(only(run / "WordVectors" / "model")))
+    directory = Path(path_utils.serving_model_path(only_artifact(run / "WordVectors" / "model")))
     seen = json.loads(
-        (Path(only(run / "Trainer" / "model")) / "Format-Serving" / "seen.json").read_text()
+        (
+            Path(only_artifact(run / "Trainer" / "model")) / "Format-Serving" / "seen.json"
+        ).read_text()
     )
 
-    assert {path.name for path in folder.iterdir()} == {"vectors.npy", "info.json"}
+    assert {path.name for path in directory.iterdir()} == {"vectors.npy", "info.json"}
     assert seen["shape"] == [len(words) + 1, 50]
-    np.testing.assert_array_equal(load(str(folder))[0][words.index("the"), :4], GLOVE_THE)
+    np.testing.assert_array_equal(
+        load_vectors(str(directory))[0][words.index("the"), :4], GLOVE_THE
+    )
     assert seen["info"].pop("seconds") >= 0
     assert seen["info"] == {
         "source": "glove",
@@ -109,14 +113,14 @@ def test_the_trainer_finds_the_vectors_as_its_base_model(run: Path) -> None:
 @pytest.mark.slow
 def test_word2vec_is_trained_on_the_train_split(run: Path, tmp_path: Path) -> None:
     graph = standard_artifacts.TransformGraph()
-    graph.uri = only(run / "Transform" / "transform_graph")
+    graph.uri = only_artifact(run / "Transform" / "transform_graph")
     examples = standard_artifacts.Examples()
-    examples.uri = only(run / "Transform" / "transformed_examples")
+    examples.uri = only_artifact(run / "Transform" / "transformed_examples")
     examples.split_names = '["train", "eval"]'
     contents = []
-    for folder in (tmp_path / "one", tmp_path / "two"):
+    for directory in (tmp_path / "one", tmp_path / "two"):
         model = standard_artifacts.Model()
-        model.uri = str(folder)
+        model.uri = str(directory)
         WordVectors.test_call(
             transform_graph=graph,
             examples=examples,
@@ -126,14 +130,14 @@ def test_word2vec_is_trained_on_the_train_split(run: Path, tmp_path: Path) -> No
             epochs=2,
             seed=5,
         )
-        serving = folder / path_utils.path_constants.SERVING_MODEL_DIR
+        serving = directory / path_utils.path_constants.SERVING_MODEL_DIR
         contents.append((serving / WORD_VECTORS_FILE).read_bytes())
-    vectors, info = load(str(serving))
+    vectors, info = load_vectors(str(serving))
 
     assert contents[0] == contents[1]
     assert vectors.shape == (26, 12)
     assert (info["source"], info["dimensions"], info["seed"]) == ("word2vec", 12, 5)
     assert info["coverage"] == {"vocabulary": 1.0, "running_words": 1.0}
-    train = example_files.id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
-    expected, _ = from_plots(train.to_list(), 26, 12, 2, 5)
+    train = example_files.read_id_lists(examples, Split.TRAIN, xf.PLOT_WORDS)
+    expected, _ = train_word2vec(train.to_list(), 26, 12, 2, 5)
     np.testing.assert_array_equal(vectors, expected)

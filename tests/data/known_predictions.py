@@ -1,4 +1,4 @@
-"""Movies and small real SavedModels whose every decision is known beforehand."""
+"""Small SavedModels with known predictions, and examples for them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,23 +11,24 @@ from schema.genres import GENRES, NUM_GENRES
 from transform import features as xf
 
 MOVIES = 330
+"""Number of movies."""
 RARE = "Film-Noir"
-"""The genre of three movies; every other has 15, Drama 27."""
+"""Genre of three movies. Drama has 27 movies, all other genres 15."""
 
-TEXTS = (raw.PLOT, raw.GENRES_FIELD, raw.DIRECTORS)
+TEXT_FEATURES = (raw.PLOT, raw.GENRES_FIELD, raw.DIRECTORS)
 
 
 def genre_of(number: int) -> str:
-    """The one genre of a movie."""
+    """Return the only genre of a movie."""
     genre = GENRES[number % NUM_GENRES]
     return "Drama" if genre == RARE and number >= 3 * NUM_GENRES else genre
 
 
 def movie(number: int) -> tf.train.Example:
-    """A movie whose plot names its genre, and says it is weak where its round is a multiple of 3.
+    """Create a movie whose plot begins with `strong_` or `weak_` and the name of its genre.
 
-    Movies 0 to 21 are of round 0, the next 22 of round 1, and so on: a genre has five weak movies
-    in 15. Every second movie has no director; the years run from 1950 to 1999.
+    Five of the 15 movies of each genre are weak. Every second movie has no director. The years are
+    1950 to 1999.
     """
     example = tf.train.Example()
     weak = number // NUM_GENRES % 3 == 0
@@ -41,9 +42,9 @@ def movie(number: int) -> tf.train.Example:
     return example
 
 
-def write_movies(folder: Path, movies: int = MOVIES) -> standard_artifacts.Examples:
-    """An Examples artifact with the movies in its split `test`, in two shards."""
-    split = folder / "Split-test"
+def write_movies(directory: Path, movies: int = MOVIES) -> standard_artifacts.Examples:
+    """Write movies to the split `test` of an Examples artifact, in two shards."""
+    split = directory / "Split-test"
     split.mkdir(parents=True)
     for shard in range(2):
         path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
@@ -51,18 +52,18 @@ def write_movies(folder: Path, movies: int = MOVIES) -> standard_artifacts.Examp
             for number in range(shard, movies, 2):
                 writer.write(movie(number).SerializeToString())
     examples = standard_artifacts.Examples()
-    examples.uri = str(folder)
+    examples.uri = str(directory)
     examples.split_names = artifact_utils.encode_split_names(["test"])
     return examples
 
 
-class JudgedModel(tf.Module):
-    """Gives a movie the genre that its plot names.
+class KnownPredictionsModel(tf.Module):
+    """Model that predicts the genre that a plot names.
 
     Attributes:
-        weakness: 0 where a genre is always seen, 1 where only in movies that are not weak, 2 where
-            never; [22].
-        strength: probability of a genre that is seen, [22].
+        weakness: int32 [22]. 0 for genres that are always predicted, 1 for genres that are not
+            predicted for weak movies, 2 for genres that are never predicted.
+        strength: float32 [22]. Probabilities of the genres where they are predicted.
     """
 
     def __init__(self, weakness: Mapping[str, int]) -> None:
@@ -71,7 +72,7 @@ class JudgedModel(tf.Module):
         self.strength = tf.linspace(0.9, 0.6, NUM_GENRES)
 
     def evaluate(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-        spec = {name: tf.io.FixedLenFeature([], tf.string, "") for name in TEXTS}
+        spec = {name: tf.io.FixedLenFeature([], tf.string, "") for name in TEXT_FEATURES}
         spec[raw.YEAR] = tf.io.FixedLenFeature([], tf.int64, 0)
         rows = tf.io.parse_example(serialized, spec)
         genres = tf.constant(GENRES)
@@ -80,11 +81,11 @@ class JudgedModel(tf.Module):
         )
         strong = tf.cast(first_word == "strong_" + genres, tf.int32)
         weak = tf.cast(first_word == "weak_" + genres, tf.int32)
-        seen = 2 * strong + weak > self.weakness
-        probabilities = tf.where(seen, self.strength, 0.1)
+        predicted = 2 * strong + weak > self.weakness
+        probabilities = tf.where(predicted, self.strength, 0.1)
         decade = tf.strings.as_string(rows[raw.YEAR] // 10 * 10) + "s"
         return {
-            "decision_scores": tf.where(seen, 0.75, 0.25) * tf.ones_like(probabilities),
+            "decision_scores": tf.where(predicted, 0.75, 0.25) * tf.ones_like(probabilities),
             "probabilities": probabilities,
             xf.LABEL: tf.cast(rows[raw.GENRES_FIELD][:, tf.newaxis] == genres, tf.float32),
             xf.DECADE: decade,
@@ -94,16 +95,17 @@ class JudgedModel(tf.Module):
 
 
 def save_model(
-    folder: Path, weakness: Mapping[str, int] | None = None, leave_out: str = ""
+    directory: Path, weakness: Mapping[str, int] | None = None, leave_out: str = ""
 ) -> standard_artifacts.Model:
-    """A Model artifact.
+    """Save a model as a Model artifact.
 
     Args:
-        folder: the artifact's.
-        weakness: see `JudgedModel`; F1 1.0 at 0, 0.8 at 1, 0.0 at 2 for a genre of 15 movies.
-        leave_out: an output that the signature does not have.
+        directory: Path of the artifact's directory.
+        weakness: Weakness of genres, by name, as in `KnownPredictionsModel`; 0 by default. A
+            weakness of 0, 1 or 2 gives a genre with 15 movies an F1 of 1.0, 0.8 or 0.0.
+        leave_out: Name of an output that the signature lacks.
     """
-    module = JudgedModel(weakness or {})
+    module = KnownPredictionsModel(weakness or {})
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -111,7 +113,7 @@ def save_model(
         outputs.pop(leave_out, None)
         return outputs
 
-    tf.saved_model.save(module, str(folder / "Format-Serving"), {"evaluate": evaluate})
+    tf.saved_model.save(module, str(directory / "Format-Serving"), {"evaluate": evaluate})
     model = standard_artifacts.Model()
-    model.uri = str(folder)
+    model.uri = str(directory)
     return model

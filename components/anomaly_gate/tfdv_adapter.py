@@ -1,4 +1,4 @@
-"""Reads TFDV's statistics and anomalies into plain figures for the decision."""
+"""Convert TFDV's statistics and anomalies to the plain data that the decision needs."""
 
 import re
 from pathlib import Path
@@ -16,74 +16,81 @@ from schema.names import STATISTICS_FILE
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
-_ROWS_COMPARED = (
+_ROW_COUNT_ANOMALIES = (
     anomalies_pb2.AnomalyInfo.COMPARATOR_LOW_NUM_EXAMPLES,
     anomalies_pb2.AnomalyInfo.COMPARATOR_HIGH_NUM_EXAMPLES,
 )
 
 
-def load_accepted(uri: str) -> Statistics:
-    """Statistics that an AcceptedStatistics artifact at `uri` holds."""
+def load_accepted_statistics(uri: str) -> Statistics:
+    """Load the statistics of an AcceptedStatistics artifact."""
     return tfdv.load_stats_binary(str(Path(uri) / STATISTICS_FILE))
 
 
 def load_anomalies(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:
-    """What ExampleValidator found in one split."""
-    folder = Path(artifact_utils.get_split_uri([artifact], split))
+    """Load the anomalies that ExampleValidator found in one split."""
+    directory = Path(artifact_utils.get_split_uri([artifact], split))
     return anomalies_pb2.Anomalies.FromString(
-        (folder / example_validator.DEFAULT_FILE_NAME).read_bytes()
+        (directory / example_validator.DEFAULT_FILE_NAME).read_bytes()
     )
 
 
-def split_figures(statistics: Statistics) -> decision.SplitFigures:
-    """The figures of one split."""
+def split_statistics(statistics: Statistics) -> decision.SplitStatistics:
+    """Convert the statistics of one split."""
     if not statistics.datasets:
-        return decision.SplitFigures(rows=0)
+        return decision.SplitStatistics(rows=0)
     rows, features = statistics.datasets[0].num_examples, statistics.datasets[0].features
-    common = {
-        one.path.step[0]: getattr(one, one.WhichOneof("stats")).common_stats for one in features
+    common_stats = {
+        feature.path.step[0]: getattr(feature, feature.WhichOneof("stats")).common_stats
+        for feature in features
     }
-    plots = (one.string_stats.avg_length for one in features if one.path.step[0] == raw.PLOT)
-    return decision.SplitFigures(
+    plot_lengths = (
+        feature.string_stats.avg_length for feature in features if feature.path.step[0] == raw.PLOT
+    )
+    return decision.SplitStatistics(
         rows=rows,
-        values={name: one.tot_num_values for name, one in common.items()},
+        values={name: stats.tot_num_values for name, stats in common_stats.items()},
         filled={
-            name: round(one.tot_num_values / rows, 6)
-            for name, one in common.items()
-            if rows and one.max_num_values <= 1
+            name: round(stats.tot_num_values / rows, 6)
+            for name, stats in common_stats.items()
+            if rows and stats.max_num_values <= 1
         },
-        absent=frozenset(name for name, one in common.items() if not one.num_non_missing),
-        plot_bytes=round(sum(plots), 3),
+        absent=frozenset(name for name, stats in common_stats.items() if not stats.num_non_missing),
+        plot_bytes=round(sum(plot_lengths), 3),
     )
 
 
-def violations(anomalies: anomalies_pb2.Anomalies) -> list[decision.Violation]:
-    """What TFDV found in one split, whole-split anomalies first, then by feature."""
-    found = [(decision.WHOLE_SPLIT, reason) for reason in anomalies.dataset_anomaly_info.reason]
+def schema_violations(anomalies: anomalies_pb2.Anomalies) -> list[decision.SchemaViolation]:
+    """Convert the anomalies of one split: first those of the whole split, then by feature."""
+    reasons = [(decision.WHOLE_SPLIT, reason) for reason in anomalies.dataset_anomaly_info.reason]
     for feature in sorted(anomalies.anomaly_info):
-        found += [(feature, reason) for reason in anomalies.anomaly_info[feature].reason]
+        reasons += [(feature, reason) for reason in anomalies.anomaly_info[feature].reason]
     return [
-        decision.Violation(
+        decision.SchemaViolation(
             feature, anomalies_pb2.AnomalyInfo.Type.Name(reason.type), _description(reason)
         )
-        for feature, reason in found
+        for feature, reason in reasons
     ]
 
 
-def compare(
+def compare_statistics(
     current: Statistics, reference: Statistics, schema: schema_pb2.Schema, *, skew: bool
 ) -> decision.Comparison:
-    """Measure rows beside those that they should be like.
+    """Compare statistics with reference statistics by the comparators of the schema.
 
-    What is compared, and how, is said by the schema's comparators of skew, or else of drift.
+    Args:
+        current: Statistics to check.
+        reference: Statistics to compare with.
+        schema: Schema whose comparators name the features, distances and limits.
+        skew: Whether to apply the skew comparators; otherwise the drift comparators apply.
     """
     if skew:
         anomalies = tfdv.validate_statistics(reference, schema, serving_statistics=current)
     else:
         anomalies = tfdv.validate_statistics(current, schema, previous_statistics=reference)
     return decision.Comparison(
-        current=split_figures(current),
-        reference=split_figures(reference),
+        current=split_statistics(current),
+        reference=split_statistics(reference),
         distances=[
             decision.Distance(
                 feature=info.path.step[0],
@@ -98,7 +105,7 @@ def compare(
         row_problems=[
             _description(reason)
             for reason in anomalies.dataset_anomaly_info.reason
-            if reason.type in _ROWS_COMPARED
+            if reason.type in _ROW_COUNT_ANOMALIES
         ],
     )
 
@@ -109,7 +116,7 @@ def _description(reason: anomalies_pb2.AnomalyInfo.Reason) -> str:
 
 
 def _most_different(anomaly: anomalies_pb2.AnomalyInfo | None) -> str:
-    """The value that differs most, which TFDV names for strings in its description only."""
+    """Return the value whose share differs most, which TFDV only names in descriptions."""
     for reason in anomaly.reason if anomaly else ():
         if match := re.search(r"value with maximum difference is: (.+)$", reason.description):
             return match[1]

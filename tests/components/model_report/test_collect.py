@@ -1,4 +1,4 @@
-"""ModelReport tells what the run measured, on small real artifacts; a refused model's comes too."""
+"""ModelReport shows what a run measured, also for a model that the gate refused."""
 
 import json
 from dataclasses import replace
@@ -15,14 +15,20 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.evaluator.component import GenreEvaluator
 from components.evaluator.decision import GateConfig
 from components.evaluator.verdict import read_verdict
+from components.model_report.collect import (
+    _push_outcome,
+    _read_anomalies,
+    _read_distances,
+    _with_counts,
+    collect_facts,
+)
 from components.model_report.component import ModelReport, ReportPage
-from components.model_report.gather import _anomalies, _distances, _outcome, _verdict, gather
 from report.facts import Facts
 from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.verdict import Verdict
-from tests.data.judged_model import MOVIES, RARE, save_model, write_movies
+from tests.data.known_predictions import MOVIES, RARE, save_model, write_movies
 
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
@@ -39,9 +45,9 @@ Artifacts = dict[str, list[types.Artifact]]
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """What the report of a model takes that never sees War, and that the gate refused."""
-    folder = tmp_path_factory.mktemp("refused")
-    model = save_model(folder / "model", {"War": 2, "Horror": 1})
+    """Return inputs of ModelReport for a model that the gate refused, as it never predicts War."""
+    directory = tmp_path_factory.mktemp("refused")
+    model = save_model(directory / "model", {"War": 2, "Horror": 1})
     extra = Path(model.uri, "Format-Serving", "assets.extra")
     extra.mkdir(exist_ok=True)
     (extra / "training.json").write_text(json.dumps(TRAINING))
@@ -51,8 +57,8 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
         ("blessing", standard_artifacts.ModelBlessing),
     ):
         outputs[key] = kind()
-        outputs[key].uri = str(folder / key)
-    examples = write_movies(folder / "examples")
+        outputs[key].uri = str(directory / key)
+    examples = write_movies(directory / "examples")
     GenreEvaluator.test_call(
         examples=examples,
         model=model,
@@ -69,7 +75,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 
 @pytest.fixture(scope="module")
 def facts(refused: Artifacts) -> Facts:
-    return gather({key: given[0] for key, given in refused.items()}, "", "")
+    return collect_facts({key: artifacts[0] for key, artifacts in refused.items()}, "", "")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def verdict(refused: Artifacts) -> Verdict:
     return read_verdict(Path(refused["blessing"][0].uri))
 
 
-def test_the_page_of_a_refused_model_begins_with_why(
+def test_the_report_of_a_refused_model_begins_with_the_reasons(
     refused: Artifacts, verdict: Verdict, tmp_path: Path
 ) -> None:
     page = ReportPage()
@@ -112,7 +118,7 @@ def test_predictions_without_a_hit_are_counted(facts: Facts, verdict: Verdict) -
     column = GENRES.index("War")
     predicted = facts.movies.predicted.copy()
     predicted[np.flatnonzero(~facts.movies.labels[:, column])[:40], column] = True
-    row = _verdict(verdict, replace(facts.movies, predicted=predicted)).genres[column]
+    row = _with_counts(verdict, replace(facts.movies, predicted=predicted)).genres[column]
     assert (row.support, row.hits, row.predicted) == (15, 0, 40)
     # 0 of 55 movies: Wilson's interval of J ends at z²/(55 + z²) = .0653, and F1 at 2J/(1 + J).
     assert row.interval == pytest.approx((0.0, 0.1225), abs=1e-4)
@@ -129,7 +135,7 @@ def test_slices_are_those_of_the_evaluation(facts: Facts) -> None:
     assert sum(int(one.support[war]) for one in decades) == 15
 
 
-def test_the_word_that_decided_is_found(facts: Facts) -> None:
+def test_the_word_with_the_largest_effect_is_found(facts: Facts) -> None:
     good = [one for one in facts.examples if one.good]
     assert len(good) == 3
     for one in good:
@@ -150,41 +156,41 @@ def test_counts_by_split_and_genre(facts: Facts) -> None:
     assert (counts[RARE], counts["Drama"], counts["War"]) == (3, 27, 15)
 
 
-def test_a_model_without_a_record_of_its_training(refused: Artifacts, tmp_path: Path) -> None:
+def test_a_model_without_a_training_record(refused: Artifacts, tmp_path: Path) -> None:
     bare = save_model(tmp_path / "model")
-    given = {key: one[0] for key, one in refused.items()} | {"model": bare}
-    with pytest.raises(UserError, match=r"training\.json is missing: train the model again"):
-        gather(given, "", "")
+    artifacts = {key: one[0] for key, one in refused.items()} | {"model": bare}
+    with pytest.raises(UserError, match=r"training\.json does not exist\. Train the model again"):
+        collect_facts(artifacts, "", "")
 
 
-def test_what_became_of_the_model() -> None:
+def test_the_outcome_of_a_push() -> None:
     pushed, smoke_test = standard_artifacts.PushedModel(), standard_artifacts.InfraBlessing()
     pushed.set_int_custom_property("pushed", 0)
     pushed.set_string_custom_property("reason", "the smoke test failed: no answer")
     smoke_test.set_string_custom_property("reason", "no answer\nand no sign of one")
-    told = _outcome(smoke_test, pushed)
-    assert (told.version, told.reasons) == ("", ("no answer", "and no sign of one"))
+    outcome = _push_outcome(smoke_test, pushed)
+    assert (outcome.version, outcome.reasons) == ("", ("no answer", "and no sign of one"))
     smoke_test.set_string_custom_property("reason", "")
-    assert _outcome(smoke_test, pushed).reasons == ("the smoke test failed: no answer",)
+    assert _push_outcome(smoke_test, pushed).reasons == ("the smoke test failed: no answer",)
     pushed.set_int_custom_property("pushed", 1)
     pushed.set_string_custom_property("pushed_version", "12")
     pushed.set_string_custom_property("pushed_destination", "serving/12")
     assert (
-        _outcome(smoke_test, pushed).version,
-        _outcome(smoke_test, pushed).reasons,
+        _push_outcome(smoke_test, pushed).version,
+        _push_outcome(smoke_test, pushed).reasons,
     ) == (
         "12",
         (),
     )
 
 
-def test_findings_of_the_gates_before(tmp_path: Path) -> None:
+def test_results_of_the_anomaly_gate(tmp_path: Path) -> None:
     accepted = {
         "skew": {"eval": {"distances": {"year": {"kind": "l", "value": 0.1, "limit": 0.2}}}},
         "drift": {"rows": 5, "not_compared": "fewer than 100 rows"},
     }
     (tmp_path / "report.json").write_text(json.dumps(accepted))
-    [found] = _distances(tmp_path)
+    [found] = _read_distances(tmp_path)
     assert (found.compared, found.feature, found.value, found.limit) == (
         "eval and train",
         "year",
@@ -200,4 +206,4 @@ def test_findings_of_the_gates_before(tmp_path: Path) -> None:
     info.anomaly_info["title"].short_description = "Column dropped"
     info.anomaly_info["title"].description = "It is gone"
     (split / "SchemaDiff.pb").write_bytes(info.SerializeToString())
-    assert _anomalies(artifact) == ["train: title: Column dropped: It is gone"]
+    assert _read_anomalies(artifact) == ["train: title: Column dropped: It is gone"]
