@@ -125,8 +125,8 @@ def test_the_script_writes_a_catalogue_that_ingest_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(block_with('Path("catalogue")'), {})
-    report = ingest.build(tmp_path / "catalogue", tmp_path / "movies")
+    exec(block_with('Path("data/catalogue")'), {})
+    report = ingest.build(tmp_path / "data" / "catalogue", tmp_path / "movies")
     assert (report.movies, report.rejected) == (2, {})
     [shard] = report.shards
     header, *rows = (tmp_path / "movies" / shard).read_text("utf-8").splitlines()
