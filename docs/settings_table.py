@@ -1,12 +1,10 @@
-"""Sphinx directive that makes a table of settings from the class that validates them."""
+"""Sphinx directive that generates a table of settings from the class that validates them."""
 
 from typing import TYPE_CHECKING, Any
 
 import docstring_parser
+import generated_markdown
 import yaml
-from docutils import nodes
-from docutils.parsers.rst import Directive
-from docutils.statemachine import StringList
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -19,42 +17,39 @@ LIMITS = {
     "exclusiveMinimum": "above",
     "exclusiveMaximum": "below",
 }
-"""Words for the limits of a JSON schema."""
+"""Wording of each limit of a JSON schema."""
 
 
-class SettingsTable(Directive):
+class SettingsTable(generated_markdown.GeneratedMarkdown):
     """Insert the table of one section of the configuration, named by the argument."""
 
     required_arguments = 1
 
-    def run(self) -> list[nodes.Node]:
-        """Return the parsed table."""
+    def lines(self) -> list[str]:
+        """Return the lines of the table."""
         from pipeline.config import ConfigFile
 
-        section = ConfigFile.model_fields[self.arguments[0]].default
-        parsed = nodes.container()
-        lines = StringList(table(type(section)), source=__name__)
-        self.state.nested_parse(lines, self.content_offset, parsed)
-        return parsed.children
+        return settings(type(ConfigFile.model_fields[self.arguments[0]].default))
 
 
-def table(section: "type[Config]") -> list[str]:
+def settings(section: "type[Config]") -> list[str]:
     """Return the lines of a Markdown table: name, type, default and meaning of each setting."""
     docstring = docstring_parser.parse(section.__doc__ or "")
-    meanings = {one.arg_name: " ".join((one.description or "").split()) for one in docstring.params}
+    meanings = {
+        param.arg_name: " ".join((param.description or "").split()) for param in docstring.params
+    }
     schema = section.model_json_schema()
     rows = [
         [f"`{name}`", _type(field), f"`{_as_yaml(field.get('default'))}`", meanings[name]]
         for name, field in schema["properties"].items()
     ]
-    head = [["setting", "type", "default", "meaning"], ["---"] * 4]
-    return [f"| {' | '.join(cells)} |" for cells in (*head, *rows)]
+    return generated_markdown.table(["setting", "type", "default", "meaning"], rows)
 
 
 def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
-    name = field.get("type") or " or ".join(one["type"] for one in field["anyOf"])
+    name = field.get("type") or " or ".join(option["type"] for option in field["anyOf"])
     limits = [f"{words} {field[key]}" for key, words in LIMITS.items() if key in field]
     return ", ".join([str(name), *limits])
 

@@ -36,7 +36,7 @@ def with_addresses(text: str, served: Served) -> str:
     for usual, actual in {
         "http://localhost:8501": served.rest,
         "localhost:8500": served.grpc,
-        ".venv/bin/python": shlex.quote(sys.executable),
+        "python -m": f"{shlex.quote(sys.executable)} -m",
     }.items():
         text = text.replace(usual, actual)
     return text
@@ -91,8 +91,8 @@ def test_the_example_for_grpcurl(
 def test_the_example_for_the_command_line(
     served: Served, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = block("sh", ".venv/bin/ordained-predict").splitlines()[0]
-    assert main(["predict", *shlex.split(first)[1:], "--server", served.grpc]) == 0
+    first = block("sh", "ordained predict").splitlines()[0]
+    assert main([*shlex.split(first)[1:], "--server", served.grpc]) == 0
     assert "predicted: " in capsys.readouterr().out
 
 
@@ -102,3 +102,8 @@ def test_the_example_in_python(served: Served) -> None:
         exec(with_addresses(block("python", "from serving.client import"), served), {})
     assert told.getvalue().startswith("('")
     assert "Genre(name='" in told.getvalue()
+
+
+def test_the_example_with_a_client(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(with_addresses(block("python", "import serving.client"), served), {})
+    assert capsys.readouterr().out.startswith("The Long Ford (")
