@@ -12,7 +12,7 @@ from ingest.dumps import DUMPS, RATINGS
 from ingest.staging import staged_output
 from schema.errors import ExitStatus
 from tests.data import tiny_dumps as tiny
-from tests.data.faulty_server import BODY, corpus, serving
+from tests.data.faulty_server import BODY, corpus_archive, run_faulty_server
 
 
 def main(arguments):
@@ -21,7 +21,7 @@ def main(arguments):
 
 @pytest.fixture
 def server():
-    with serving() as server:
+    with run_faulty_server() as server:
         yield server
 
 
@@ -169,7 +169,7 @@ def test_what_is_fetched_can_be_built(server, tmp_path):
         body = dump.find(data).read_bytes()
         name = f"{dump.name}.tsv.gz"
         server.files[name] = body if body.startswith(b"\x1f\x8b") else gzip.compress(body)
-    server.files["MovieSummaries.tar.gz"] = corpus(
+    server.files["MovieSummaries.tar.gz"] = corpus_archive(
         {
             "plot_summaries.txt": "42\tTwo ledgers go missing. {{expand section}}\n7\tElsewhere.\n",
             "movie.metadata.tsv": "42\t/m/4\tHarbour of Salt\t1948-02-01\t\t\t{}\t{}\t{}\n",

@@ -10,7 +10,7 @@ import pytest
 from cli.app import main as ordained
 from schema.genres import GENRES
 from serving.client import predict
-from tests.data.tiny_server import Served, serving_tiny_model
+from tests.data.tiny_server import TinyServer, serve_tiny_model
 
 
 def main(arguments: list[str]) -> int:
@@ -22,9 +22,9 @@ MOVIE = ["--title", "The Lighthouse", "--plot", "A keeper counts ships.", "--yea
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
 def test_a_movie_from_flags(
-    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+    tiny_server: TinyServer, protocol: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = served.both[protocol]
+    server = tiny_server.addresses[protocol]
     assert main([*MOVIE, "--server", server, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     movie = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "year": 1927}
@@ -43,9 +43,9 @@ def test_a_movie_from_flags(
     assert len(lines) >= len(GENRES) + 2
 
 
-def test_both_protocols_agree(served: Served) -> None:
+def test_both_protocols_agree(tiny_server: TinyServer) -> None:
     movies = [{"title": f"Movie {n}", "cast": ["A"] * n, "num_votes": n * 10} for n in range(100)]
-    over_grpc, over_rest = (predict(movies, server) for server in served.both)
+    over_grpc, over_rest = (predict(movies, server) for server in tiny_server.addresses)
     assert len(over_grpc) == 100
     for one, other in zip(over_grpc, over_rest, strict=True):
         assert one.predicted_genres == other.predicted_genres
@@ -56,18 +56,18 @@ def test_both_protocols_agree(served: Served) -> None:
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
 def test_the_status_of_the_model(
-    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+    tiny_server: TinyServer, protocol: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = served.both[protocol]
+    server = tiny_server.addresses[protocol]
     assert main(["--status", "--server", server]) == 0
     assert capsys.readouterr().out == f"movie_genres on {server}\nversion 3  available\n"
 
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
 def test_a_version_and_a_model_that_are_not_there(
-    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+    tiny_server: TinyServer, protocol: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = served.both[protocol]
+    server = tiny_server.addresses[protocol]
     for wrong in (["--model-version", "50"], ["--model", "other"], ["--model-label", "stable"]):
         assert main([*MOVIE, "--server", server, *wrong]) == 2
         told = capsys.readouterr().err
@@ -115,11 +115,11 @@ def test_counts_are_at_least_one(
 
 
 def test_a_file_on_the_screen(
-    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_server: TinyServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     movies = tmp_path / "movies.jsonl"
     movies.write_text('{"tconst": "tt1", "title": "A"}\n{"year": "last"}\n{"title": "B"}\n')
-    assert main([str(movies), "--server", served.grpc]) == 3
+    assert main([str(movies), "--server", tiny_server.grpc_address]) == 3
     told = capsys.readouterr()
     assert [line.split()[:3] for line in told.out.splitlines()] == [
         ["row", "movie", "predicted"],
@@ -127,7 +127,7 @@ def test_a_file_on_the_screen(
         ["3", "B", told.out.splitlines()[2].split()[2]],
     ]
     assert told.err == f"{movies}: row 2 (line 2): year: expected a number, got 'last'\n"
-    assert main([str(movies), "--server", served.grpc, "--json"]) == 3
+    assert main([str(movies), "--server", tiny_server.grpc_address, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
 
 
@@ -137,8 +137,8 @@ def test_rows_that_are_too_long_for_the_server_are_told(
     movies = tmp_path / "movies.jsonl"
     sizes = [1, 300_000, 300_000, 300_000, 300_000, 2_000_000, 1]
     movies.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
-    with serving_tiny_model(tmp_path, max_request_bytes=1 << 20) as small:
-        for server in small.both:
+    with serve_tiny_model(tmp_path, max_request_bytes=1 << 20) as small:
+        for server in small.addresses:
             assert main([str(movies), "--server", server, "--json"]) == 3
             told = capsys.readouterr()
             rows = [json.loads(line)["row"] for line in told.out.splitlines()]

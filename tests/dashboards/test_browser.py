@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 import dashboards
 from dashboards import View
-from tests.data.chromium import chromium, screen
+from tests.data.chromium import chromium, open_page
 from tests.data.tiny_evaluation import CLASS_NAMES, HTML_SLICE, ROWS, labels_and_predictions
 
 VSCODE_POLICY = (
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """An empty page in the screen size and colour scheme that the test is parameterized with."""
-    with screen(browser, request, ("file:", "data:", "about:")) as page:
+    with open_page(browser, request, ("file:", "data:", "about:")) as page:
         yield page
 
 

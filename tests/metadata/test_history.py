@@ -8,44 +8,48 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 import metadata
 from metadata import Artifact, History
 from schema.errors import UserError
-from tests.data.recorded_runs import Recorded
+from tests.data.run_recorder import RunRecorder
 
 FIRST, SECOND = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> RunRecorder:
     """Record two runs on the same data. The second trains again with more epochs, and pushes.
 
     Artifacts and executions both have the ids 1, 2, 3 and so on. The first run has nodes that are
     no longer in the pipeline.
     """
-    runs = Recorded(tmp_path_factory.mktemp("output"))
-    examples = runs.artifact("Examples", "/out/examples/1")
+    runs = RunRecorder(tmp_path_factory.mktemp("output"))
+    examples = runs.add_artifact("Examples", "/out/examples/1")
     parameters = {"input_base": "/out/movies", "input_fingerprint": "abc"}
-    runs.execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
-    schema = runs.artifact("Schema", "/out/schema/2")
-    runs.execution("SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt")
-    old = runs.artifact("Model", "/out/model/3")
+    runs.add_execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
+    schema = runs.add_artifact("Schema", "/out/schema/2")
+    runs.add_execution(
+        "SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt"
+    )
+    old = runs.add_artifact("Model", "/out/model/3")
     config = '{"code": "one", "hparams": {"epochs": 2}}'
     inputs = (examples, schema)
-    runs.execution("Trainer", FIRST, {"model": old}, inputs, run_fn="run", custom_config=config)
-    blessing = runs.artifact("InfraBlessing", "/out/blessing/4", reason="")
-    runs.execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
+    runs.add_execution("Trainer", FIRST, {"model": old}, inputs, run_fn="run", custom_config=config)
+    blessing = runs.add_artifact("InfraBlessing", "/out/blessing/4", reason="")
+    runs.add_execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
     cached = mlmd.Execution.CACHED
-    runs.execution("CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters)
-    new = runs.artifact("Model", "/out/model/5")
+    runs.add_execution("CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters)
+    new = runs.add_artifact("Model", "/out/model/5")
     config = '{"code": "two", "hparams": {"epochs": 3}}'
-    runs.execution("Trainer", SECOND, {"model": new}, inputs, run_fn="run", custom_config=config)
-    pushed = runs.artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
+    runs.add_execution(
+        "Trainer", SECOND, {"model": new}, inputs, run_fn="run", custom_config=config
+    )
+    pushed = runs.add_artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
     parameters = {"__schema__": "{}", "destination_token": "t"}
-    runs.execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
+    runs.add_execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
     return runs
 
 
 @pytest.fixture(scope="module")
-def history(recorded: Recorded) -> History:
-    return metadata.read_history(recorded.folder / "metadata.sqlite")
+def history(recorder: RunRecorder) -> History:
+    return metadata.read_history(recorder.directory / "metadata.sqlite")
 
 
 def test_executions_are_read_in_ascending_order(history: History) -> None:
@@ -79,8 +83,8 @@ def test_upstream_executions_of_an_artifact(history: History) -> None:
     assert history.upstream_executions(99) == []
 
 
-def test_a_single_execution_is_read(recorded: Recorded, history: History) -> None:
-    found = metadata.read_history(recorded.connection, 6)
+def test_a_single_execution_is_read(recorder: RunRecorder, history: History) -> None:
+    found = metadata.read_history(recorder.connection, 6)
     assert found.executions == (history.executions[5],)
     assert sorted(found.artifacts) == [1, 2, 5]
     assert found.outputs(found.executions[0])["model"].uri == "/out/model/5"
@@ -99,8 +103,8 @@ def test_a_database_that_does_not_exist_is_not_created(tmp_path: Path) -> None:
 
 
 def test_a_database_without_a_run(tmp_path: Path) -> None:
-    empty = Recorded(tmp_path)
-    empty.artifact("Model", "/out/model/1")
+    empty = RunRecorder(tmp_path)
+    empty.add_artifact("Model", "/out/model/1")
     found = metadata.read_history(tmp_path / "metadata.sqlite")
     assert (found.executions, found.newest_run) == ((), "")
     assert metadata.node_timings(found, "") == []

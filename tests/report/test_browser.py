@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def output(first_run: tuple[Project, Run]) -> Path:
     """A copy of the output directory after the first run, which no other test changes."""
-    return first_run[0].folder / "kept" / "output"
+    return first_run[0].directory / "snapshot" / "output"
 
 
 @pytest.fixture(scope="module")

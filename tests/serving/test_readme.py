@@ -18,7 +18,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from cli.app import main
 from schema.genres import GENRES
-from tests.data.tiny_server import Served
+from tests.data.tiny_server import TinyServer
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "client.md")
@@ -32,10 +32,10 @@ def block(language: str, beginning: str) -> str:
     return str(found)
 
 
-def with_addresses(text: str, served: Served) -> str:
+def with_addresses(text: str, tiny_server: TinyServer) -> str:
     for usual, actual in {
-        "http://localhost:8501": served.rest,
-        "localhost:8500": served.grpc,
+        "http://localhost:8501": tiny_server.rest_url,
+        "localhost:8500": tiny_server.grpc_address,
         "python -m": f"{shlex.quote(sys.executable)} -m",
     }.items():
         text = text.replace(usual, actual)
@@ -48,22 +48,22 @@ def run(script: str, folder: Path) -> str:
     ).stdout
 
 
-def test_the_example_for_curl(served: Served, tmp_path: Path) -> None:
+def test_the_example_for_curl(tiny_server: TinyServer, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("README's example for curl was NOT run: install curl")
-    answer = json.loads(run(with_addresses(block("sh", "curl "), served), tmp_path))
+    answer = json.loads(run(with_addresses(block("sh", "curl "), tiny_server), tmp_path))
     (movie,) = answer["predictions"]
     assert movie["genres"] == list(GENRES)
     assert len(movie["probabilities"]) == len(movie["predicted"]) == len(GENRES)
 
 
 def test_the_example_for_grpcurl(
-    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_server: TinyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without grpcurl on the machine, the request that it would send is sent through the stub."""
     (tmp_path / "output").mkdir()
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-    script = with_addresses(block("sh", "grpcurl "), served)
+    script = with_addresses(block("sh", "grpcurl "), tiny_server)
     if shutil.which("grpcurl"):
         answer: dict[str, Any] = json.loads(run(script, tmp_path))
     else:
@@ -71,7 +71,7 @@ def test_the_example_for_grpcurl(
         request = json_format.Parse(
             run(f"grpcurl() {{ cat; }}\n{script}", tmp_path), predict_pb2.PredictRequest()
         )
-        with grpc.insecure_channel(served.grpc) as channel:
+        with grpc.insecure_channel(tiny_server.grpc_address) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             answer = json_format.MessageToDict(stub.Predict(request))
     assert len(answer["outputs"]["probabilities"]["floatVal"]) == len(GENRES)
@@ -89,21 +89,23 @@ def test_the_example_for_grpcurl(
 
 
 def test_the_example_for_the_command_line(
-    served: Served, capsys: pytest.CaptureFixture[str]
+    tiny_server: TinyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = block("sh", "ordained predict").splitlines()[0]
-    assert main([*shlex.split(first)[1:], "--server", served.grpc]) == 0
+    assert main([*shlex.split(first)[1:], "--server", tiny_server.grpc_address]) == 0
     assert "predicted: " in capsys.readouterr().out
 
 
-def test_the_example_in_python(served: Served) -> None:
+def test_the_example_in_python(tiny_server: TinyServer) -> None:
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
-        exec(with_addresses(block("python", "from serving.client import"), served), {})
+        exec(with_addresses(block("python", "from serving.client import"), tiny_server), {})
     assert told.getvalue().startswith("('")
     assert "Genre(name='" in told.getvalue()
 
 
-def test_the_example_with_a_client(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(with_addresses(block("python", "import serving.client"), served), {})
+def test_the_example_with_a_client(
+    tiny_server: TinyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(with_addresses(block("python", "import serving.client"), tiny_server), {})
     assert capsys.readouterr().out.startswith("The Long Ford (")
