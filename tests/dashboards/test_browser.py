@@ -1,4 +1,4 @@
-"""The dashboards in Chromium, without a network: from files, in iframes and under VS Code's policy.
+"""The dashboards in Chromium without a network: in files, in iframes, and with VS Code's policy.
 
 The tests are skipped if Chromium is not installed. ORDAINED_SCREENSHOTS=DIR saves screenshots.
 """
@@ -41,9 +41,9 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
         yield page
 
 
-def open_view(page: Page, view: View, folder: Path) -> Page:
+def open_view(page: Page, view: View, directory: Path) -> Page:
     """Save a view and open the file."""
-    page.goto(view.save(folder / "view.html").as_uri())
+    page.goto(view.save(directory / "view.html").as_uri())
     return page
 
 
@@ -66,9 +66,9 @@ def accuracies() -> list[float]:
     return list(((predictions > 0.5) == labels).mean(axis=0))
 
 
-def slice_bars(root: Page | FrameLocator, wanted: int) -> Locator:
+def slice_bars(root: Page | FrameLocator, count: int) -> Locator:
     bars = root.locator("tfma-slice-overview .marks rect")
-    expect(bars).to_have_count(wanted)
+    expect(bars).to_have_count(count)
     return bars
 
 
