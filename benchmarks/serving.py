@@ -44,7 +44,7 @@ from schema.files import durable_rename
 from schema.names import MODEL_NAME, SERVING_DIRECTORY, SERVING_SIGNATURE
 from serving.client import Client, ModelSpec, ServerError
 from serving.client.grpc_transport import predict_request
-from serving.launch import PARAMETERS
+from serving.launch import PARAMETERS_DIRECTORY
 from serving.ports import listen
 
 PLOTS_FILE = PROJECT / "data" / "sample" / "title.plots.tsv"
@@ -279,7 +279,10 @@ def embedded_server(base: Path) -> Iterator[Server]:
             f"--model_name={MODEL_NAME}",
             f"--model_base_path={base}",
         ),
-        *("--enable_batching", f"--batching_parameters_file={PARAMETERS / 'batching.config'}"),
+        *(
+            "--enable_batching",
+            f"--batching_parameters_file={PARAMETERS_DIRECTORY / 'batching.config'}",
+        ),
     ]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=PROJECT

@@ -27,7 +27,7 @@ with subprocess.Popen(
     try:
         for line in server.stdout or ():
             print(line, end="")
-            if line.startswith("Ctrl-C"):
+            if line.startswith("Press Ctrl-C"):
                 break
         [prediction] = predict([{"title": "The Long Ford"}], f"http://127.0.0.1:{ports[1]}")
         print(prediction.ranked[0])

@@ -94,7 +94,7 @@ class TestUserErrors:
             ("gate: [", (), "{settings}: is not valid YAML: while parsing a flow node expected "),
             ("", ("--config", "none.yaml"), "none.yaml: cannot be read: No such file or directory"),
             ("", ("--from", "Trainor"), "--from Trainor: there is no such node. Choose one of: "),
-            ("", (), "{data}: neither title.basics.tsv.gz nor title.basics.tsv is there; "),
+            ("", (), "{data}: expected title.basics.tsv.gz or title.basics.tsv, found neither. "),
         ],
     )
     def test_invalid_configuration_node_and_data(
@@ -132,7 +132,7 @@ class TestUserErrors:
         project.data.mkdir(parents=True)
         run = project.run_in_process("--output", str(tmp_path / "out"))
         assert (run.status, run.lines[0]) == (2, f"data    {project.data}")
-        assert run.errors.startswith(f"error: {project.data}: neither ")
+        assert run.errors.startswith(f"error: {project.data}: expected title.basics.tsv.gz ")
 
     @pytest.mark.parametrize("character", ["*", "?", "[", "]", "\\"])
     def test_an_output_directory_with_wildcards(self, tmp_path: Path, character: str) -> None:

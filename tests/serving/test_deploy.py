@@ -14,9 +14,9 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 def test_the_parameter_files_are_read() -> None:
-    batching = config.read_batching_config(launch.PARAMETERS / "batching.config")
+    batching = config.read_batching_config(launch.PARAMETERS_DIRECTORY / "batching.config")
     assert (batching.max_batch_size, batching.batch_timeout_micros) == (128, 4000)
-    metrics = config.read_metrics_path(launch.PARAMETERS / "monitoring.config")
+    metrics = config.read_metrics_path(launch.PARAMETERS_DIRECTORY / "monitoring.config")
     [scrape] = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]
     assert scrape["metrics_path"] == metrics == "/monitoring/prometheus/metrics"
     assert scrape["static_configs"] == [{"targets": ["tensorflow-serving:8501"]}]

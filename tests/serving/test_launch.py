@@ -27,7 +27,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is the whole PATH."""
+    """A directory that is the whole PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -49,13 +49,13 @@ def ports() -> list[int]:
 
 
 def test_the_first_that_is_there_is_chosen(path: Path) -> None:
-    assert launch.choose() == "embedded"
+    assert launch.choose_server() == "embedded"
     script(path / "docker", 'echo "Cannot connect to the Docker daemon" >&2', "exit 1")
-    assert launch.choose() == "embedded"
+    assert launch.choose_server() == "embedded"
     script(path / "docker", "echo 27.1")
-    assert launch.choose() == "docker"
+    assert launch.choose_server() == "docker"
     script(path / launch.BINARY)
-    assert launch.choose() == "binary"
+    assert launch.choose_server() == "binary"
 
 
 def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,7 @@ def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     (base / ".staging").mkdir(parents=True)
     assert main(["serve", "--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert error == f"error: {base}: no model has been pushed yet; run the pipeline first\n"
+    assert error == f"error: {base}: no model has been pushed yet. Run `ordained run` first.\n"
 
 
 def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,10 +96,10 @@ def test_a_log_that_cannot_be_written(
 
 def test_the_image_gets_its_folders_and_ports() -> None:
     address = launch.Address("127.0.0.1", 1, 2, 3, Path("/pushed"))
-    assert launch.command("docker", address) == [
+    assert launch.server_command("docker", address) == [
         *("docker", "run", "--rm", "--init", "-p", "127.0.0.1:1:8500", "-p", "127.0.0.1:2:8501"),
         *("-v", "/pushed:/models/movie_genres:ro"),
-        *("-v", f"{launch.PARAMETERS}:/parameters:ro"),
+        *("-v", f"{launch.PARAMETERS_DIRECTORY}:/parameters:ro"),
         *("-e", "MODEL_NAME=movie_genres", "tensorflow/serving", "--enable_batching=true"),
         "--batching_parameters_file=/parameters/batching.config",
         "--monitoring_config_file=/parameters/monitoring.config",
@@ -124,7 +124,7 @@ def launched(output: Path, path: Path, request: pytest.FixtureRequest) -> Iterat
         lines = []
         for line in process.stdout:
             lines.append(line.strip())
-            if line.startswith("Ctrl-C"):
+            if line.startswith("Press Ctrl-C"):
                 break
         try:
             yield lines
@@ -170,4 +170,4 @@ def test_a_server_that_ends_is_told(
         signal.signal(signal.SIGTERM, before[1])
     error = capsys.readouterr().err
     log = output / "logs" / "serve.log"
-    assert error == f"the server ended: the last word\nthe whole story is in {log}\n"
+    assert error == f"the server ended: the last word\nSee {log} for all of its output.\n"
