@@ -51,7 +51,7 @@ def test_git_ignores_the_directories_that_the_documents_name() -> None:
 
 
 def test_docker_ignores_what_git_ignores() -> None:
-    """The syntax of the patterns differs, so each pattern for data has a counterpart here."""
+    """Each data pattern of .gitignore has a counterpart in .dockerignore, whose syntax differs."""
     text = (ROOT / ".gitignore").read_text()
     [data] = re.findall(r"^# Output of runs\n(.*)^# Caches", text, re.M | re.S)
     patterns = [line for line in data.splitlines() if line and not line.startswith("#")]
