@@ -129,11 +129,14 @@ def _scale_numbers(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         numbers: float32 [N, columns]. NaN where the number is missing.
 
     Returns:
-        The scaled numbers, float32 [N, columns], 0 where missing and in columns without variance;
-        and the missing indicators, float32 [N, columns], 1.0 where missing.
+        The scaled numbers, float32 [N, columns], 0 where missing, in columns without variance, and
+        in columns that no training movie has; and the missing indicators, float32 [N, columns],
+        1.0 where missing.
     """
     # TensorFlow Transform ignores NaN, and analyzes all columns at once.
     known = tf.math.is_finite(numbers)
     z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)
-    scaled = tf.where(known, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)
+    # The mean of a column without any value is NaN.
+    has_score = known & tf.math.is_finite(z)
+    scaled = tf.where(has_score, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)
     return scaled, 1.0 - tf.cast(known, tf.float32)

@@ -72,17 +72,40 @@ def row(movie: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {name: movie.get(name, []) for name in SPEC}
 
 
-@pytest.fixture(scope="module")
-def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], Path]:
-    graph = tmp_path_factory.mktemp("graph")
+def transform(
+    movies: list[dict[str, list[Any]]], directory: Path
+) -> tuple[list[dict[str, Any]], Path]:
+    """Fit the graph on movies; return the transformed movies and the directory of the graph."""
+    graph = directory / "graph"
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
-    with tft_beam.Context(temp_dir=str(tmp_path_factory.mktemp("beam"))):
-        data = ([row(movie) for movie in MOVIES], metadata)
+    with tft_beam.Context(temp_dir=str(directory / "beam")):
+        data = ([row(movie) for movie in movies], metadata)
         (rows, _), transform_fn = data | tft_beam.AnalyzeAndTransformDataset(
             lambda inputs: preprocessing_fn(inputs, CONFIG)
         )
         transform_fn | tft_beam.WriteTransformFn(str(graph))
     return rows, graph
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], Path]:
+    return transform(MOVIES, tmp_path_factory.mktemp("transformed"))
+
+
+def serve(movie: dict[str, list[Any]], graph: Path) -> dict[str, Any]:
+    """Transform one movie with the saved graph, as the exported model does."""
+    layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
+    features: dict[str, Any] = layer(
+        {
+            name: tf.SparseTensor(
+                [[0, 0]] if movie.get(name) else np.zeros((0, 2), np.int64),
+                tf.constant(movie.get(name, []), spec.dtype),
+                [1, 1],
+            )
+            for name, spec in SPEC.items()
+        }
+    )
+    return features
 
 
 def vocabulary(graph: Path, name: str) -> list[str]:
@@ -175,18 +198,16 @@ def test_slices(transformed: Any) -> None:
 
 def test_a_single_movie_is_transformed_as_in_training(transformed: Any) -> None:
     rows, graph = transformed
-    layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
     for movie, expected in zip(MOVIES, rows, strict=True):
-        single = {
-            name: tf.SparseTensor(
-                [[0, 0]] if movie.get(name) else np.zeros((0, 2), np.int64),
-                tf.constant(movie.get(name, []), spec.dtype),
-                [1, 1],
-            )
-            for name, spec in SPEC.items()
-        }
-        transformed_movie = layer(single)
+        transformed_movie = serve(movie, graph)
         for name, value in expected.items():
             actual = transformed_movie[name]
             actual = actual.values if isinstance(actual, tf.SparseTensor) else actual[0]
             np.testing.assert_array_equal(actual.numpy(), value, err_msg=name)
+
+
+def test_a_number_that_no_training_movie_has_is_neutral(tmp_path: Path) -> None:
+    _, graph = transform([movie | {"average_rating": []} for movie in MOVIES], tmp_path)
+    features = serve(MOVIES[0], graph)
+    np.testing.assert_allclose(features[xf.NUMBERS], [[-1, -1, 0, 0]], atol=1e-5)
+    np.testing.assert_array_equal(features[xf.NUMBERS_MISSING], [[0, 0, 0, 0]])
