@@ -1,4 +1,5 @@
-# The same environment as `make setup` gives, on a base whose glibc is new enough as it is.
+# Image with the environment of `make setup`. The glibc of the base image is new enough for all packages.
+#
 #   docker build -t ordained .
 #   docker run --rm -v "$PWD/output:/home/ordained/app/output" ordained make run
 FROM python:3.12-slim-trixie
@@ -11,7 +12,7 @@ RUN apt-get update \
 USER ordained
 WORKDIR /home/ordained/app
 
-# The packages change seldom: they are a layer of their own, which a change of the code leaves alone.
+# The packages have their own layer, so that a change to the code does not install them again.
 COPY --chown=ordained Makefile setup.py requirements.lock ./
 COPY --chown=ordained bootstrap bootstrap
 RUN UV_NO_CACHE=1 PIP_NO_CACHE_DIR=1 make setup

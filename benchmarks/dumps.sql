@@ -1,4 +1,4 @@
--- Views with the columns of IMDb's dumps, generated from hashes so that they are reproducible.
+-- Views with the columns of IMDb's dumps. The values come from hashes, so they are reproducible.
 -- ingest_scale.py substitutes $titles, $principals, $principals_per_title and $names.
 
 CREATE MACRO h(i, salt) AS (hash(i * 64 + salt) >> 8)::BIGINT;

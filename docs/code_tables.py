@@ -46,14 +46,16 @@ class FingerprintList(generated_markdown.GeneratedMarkdown):
         lines = []
         # Files that a single node runs come first.
         for nodes, files in sorted(files_by_nodes.items(), key=lambda item: len(item[0])):
-            every = len(nodes) == len(names_by_node)
-            lines += ["- all nodes with a fingerprint" if every else f"- {', '.join(nodes)}"]
+            is_every_node = len(nodes) == len(names_by_node)
+            lines += [
+                "- all nodes with a fingerprint" if is_every_node else f"- {', '.join(nodes)}"
+            ]
             lines += [f"  - {line}" for line in _by_directory(files, PROJECT_ROOT)]
         return lines
 
 
 def fingerprinted_nodes(pipeline: Path) -> dict[str, tuple[str, ...]]:
-    """Find which nodes carry a code fingerprint, and of which modules.
+    """Return the modules that the code fingerprint of each node covers.
 
     The module is parsed and not imported, because an import of TFX takes seconds.
 
@@ -61,7 +63,8 @@ def fingerprinted_nodes(pipeline: Path) -> dict[str, tuple[str, ...]]:
         pipeline: Path of the module that defines the pipeline.
 
     Returns:
-        The arguments of `fingerprint(...)` by node id, in the order of `schema.names.Node`.
+        Module names, the arguments of `fingerprint(...)`, by node id, in the order of
+        `schema.names.Node`.
     """
     from schema.names import Node
 
@@ -90,13 +93,15 @@ def _by_directory(files: set[Path], root: Path) -> list[str]:
 
     lines = []
     for directory in sorted({file.parent for file in files}):
-        whole = {
+        all_files = {
             path
             for path in directory.iterdir()
             if path.suffix in SOURCE_SUFFIXES and path.name != "__init__.py"
         }
-        here = files & whole
-        names = "" if here == whole else ": " + ", ".join(f"`{file.name}`" for file in sorted(here))
+        covered = files & all_files
+        names = ""
+        if covered != all_files:
+            names = ": " + ", ".join(f"`{file.name}`" for file in sorted(covered))
         lines.append(f"`{directory.relative_to(root).as_posix()}/`{names}")
     return lines
 

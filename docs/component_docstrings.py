@@ -30,22 +30,22 @@ def insert_docstring(
 def insert_signature(
     _app: "Sphinx", _what: str, _name: str, component: object, *_: object
 ) -> tuple[str, str] | None:
-    """Return the signature of a component: names of inputs and parameters, and defaults."""
+    """Return the signature of a component, with the names and defaults of inputs and parameters."""
     if not (function := _function(component)):
         return None
-    shown = []
+    arguments = []
     for parameter in inspect.signature(function).parameters.values():
-        # TFX makes the outputs, and hands the Beam pipeline to the function itself.
+        # TFX creates the outputs and the Beam pipeline, so callers do not pass them.
         if any(kind in repr(parameter.annotation) for kind in ("OutputArtifact", "BeamComponent")):
             continue
         has_default = parameter.default is not inspect.Parameter.empty
         default = f"={parameter.default!r}" if has_default else ""
-        shown.append(parameter.name + default)
-    return f"(*, {', '.join(shown)})", ""
+        arguments.append(parameter.name + default)
+    return f"(*, {', '.join(arguments)})", ""
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:
-    """Register with Sphinx, so that Napoleon parses the docstring afterwards."""
+    """Register the functions with Sphinx. They run before Napoleon parses the docstring."""
     app.connect("autodoc-process-docstring", insert_docstring, priority=400)
     app.connect("autodoc-process-signature", insert_signature)
     return {"parallel_read_safe": True}

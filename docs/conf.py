@@ -1,4 +1,4 @@
-"""Settings of Sphinx, which builds the documentation site: `make docs`."""
+"""Configuration of Sphinx, which builds the documentation site (`make docs`)."""
 
 import contextlib
 import importlib
@@ -50,19 +50,19 @@ default_role = "code"
 
 @contextlib.contextmanager
 def _without_standard_error() -> Iterator[None]:
-    """Discard what C++ libraries print on the standard error."""
-    kept = os.dup(2)
+    """Discard the messages that C++ libraries write to standard error."""
+    original = os.dup(2)
     with Path(os.devnull).open("wb") as null:
         os.dup2(null.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(original)
 
 
 def setup(app: Sphinx) -> None:
-    """Accept Mermaid as a language, and import what the API reference documents."""
+    """Register Mermaid as a language, and import the modules of the API reference."""
     app.add_lexer("mermaid", TextLexer)
     with _without_standard_error():
         for module in ("dashboards.interactive", "pipeline.pipeline"):

@@ -72,8 +72,10 @@ def dashboard_screenshots(runs: PastRuns, directory: Path) -> list[Screenshot]:
     """Write two dashboards to a directory and return screenshots of them."""
     evaluation = str(runs.newest(Node.EVALUATOR, "evaluation").path)
     # The evaluation also contains the last blessed model if there is one.
-    compared = len(tfma.load_eval_result(evaluation).config.model_specs) > 1
-    result = tfma.load_eval_result(evaluation, model_name=tfma.CANDIDATE_KEY if compared else None)
+    is_compared = len(tfma.load_eval_result(evaluation).config.model_specs) > 1
+    result = tfma.load_eval_result(
+        evaluation, model_name=tfma.CANDIDATE_KEY if is_compared else None
+    )
     statistics = runs.newest(Node.STATISTICS_GEN, "statistics").path
     splits = {
         split: tfdv.load_stats_binary(str(statistics / f"Split-{split}" / STATISTICS_FILE))
@@ -113,17 +115,17 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def take(browser: Browser, screenshot: Screenshot) -> None:
-    """Take a screenshot and print its path."""
+def take_screenshot(browser: Browser, screenshot: Screenshot) -> None:
+    """Take a screenshot, write it to its file and print the path."""
     width, height = screenshot.size
     page = browser.new_page(
         viewport={"width": width, "height": height}, color_scheme=screenshot.colour_scheme
     )
     page.goto(screenshot.page.as_uri())
     page.locator(screenshot.ready).first.wait_for(state="attached")
-    # Dashboards are not complete when the first bar has been drawn.
+    # The dashboards draw more bars after the first one.
     page.wait_for_timeout(1000)
-    # Paths of this machine are hidden.
+    # Hide the paths of this machine.
     page.add_style_tag(content=".written, .verdict .muted { display: none }")
     page.locator(screenshot.scroll_to).first.evaluate("element => element.scrollIntoView()")
     page.screenshot(path=screenshot.file)
@@ -146,16 +148,16 @@ def main() -> int:
     )
     options = parser.parse_args()
 
-    def take_all() -> None:
+    def take_screenshots() -> None:
         runs = PastRuns(find_output(options.output))
         with tempfile.TemporaryDirectory() as directory, chromium() as browser:
             for screenshot in (
                 *report_screenshots(runs),
                 *dashboard_screenshots(runs, Path(directory)),
             ):
-                take(browser, screenshot)
+                take_screenshot(browser, screenshot)
 
-    return command.run(take_all)
+    return command.run(take_screenshots)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
     from schema.config import Config
 
-LIMITS = {
+LIMIT_WORDS = {
     "minimum": "at least",
     "maximum": "at most",
     "exclusiveMinimum": "above",
     "exclusiveMaximum": "below",
 }
-"""Wording of each limit of a JSON schema."""
+"""Words for each kind of limit in a JSON schema."""
 
 
 class SettingsTable(generated_markdown.GeneratedMarkdown):
-    """Insert the table of one section of the configuration, named by the argument."""
+    """Insert the table of a section of the configuration. The argument is the section's name."""
 
     required_arguments = 1
 
@@ -29,10 +29,10 @@ class SettingsTable(generated_markdown.GeneratedMarkdown):
         """Return the lines of the table."""
         from pipeline.config import ConfigFile
 
-        return settings(type(ConfigFile.model_fields[self.arguments[0]].default))
+        return settings_table(type(ConfigFile.model_fields[self.arguments[0]].default))
 
 
-def settings(section: "type[Config]") -> list[str]:
+def settings_table(section: "type[Config]") -> list[str]:
     """Return the lines of a Markdown table: name, type, default and meaning of each setting."""
     docstring = docstring_parser.parse(section.__doc__ or "")
     meanings = {
@@ -50,7 +50,7 @@ def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     name = field.get("type") or " or ".join(option["type"] for option in field["anyOf"])
-    limits = [f"{words} {field[key]}" for key, words in LIMITS.items() if key in field]
+    limits = [f"{words} {field[key]}" for key, words in LIMIT_WORDS.items() if key in field]
     return ", ".join([str(name), *limits])
 
 

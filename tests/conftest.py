@@ -1,7 +1,4 @@
-"""What several test files share: one run of the whole pipeline, one running server.
-
-`make test` has two workers run the files side by side (pytest-xdist), see below.
-"""
+"""Fixtures that several test files share, and the assignment of tests to workers of xdist."""
 
 import os
 import shutil
@@ -17,30 +14,30 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadGroupScheduling
 
-    from tests.data.tiny_server import Served
+    from tests.data.tiny_server import TinyServer
     from tests.end_to_end.project import Project, Run
 
-# A shell starts what it puts in the background deaf to Ctrl-C, and its children inherit that; tests
-# of what Ctrl-C does would see nothing.
+# Shells start background processes with SIGINT ignored, and child processes inherit this. Tests of
+# Ctrl-C need the default handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 FIRST_RUN = "first_run"
-"""The group of tests that share the first run: one worker makes it, and runs all of them."""
+"""Name of the group of tests that share the first run. One worker runs the whole group."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks.
+@pytest.hookimpl(tryfirst=True)  # This must run before xdist reads the marks.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put what takes longest first, so that all workers are busy until the end.
+    """Run the longest tests first, so that all workers are busy until the end.
 
-    First come the tests that share the first run, then files that hold a slow test, then the rest.
+    The tests that share the first run come first, then files with a slow test, then all others.
     """
     shared = [item for item in items if FIRST_RUN in getattr(item, "fixturenames", ())]
     if config.pluginmanager.hasplugin("xdist"):
         for item in shared:
             item.add_marker(pytest.mark.xdist_group(FIRST_RUN))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    # Most of what slow tests run is in other processes, and watching lines takes time.
+    # Slow tests mostly run code in other processes, and measuring coverage takes time.
     if config.pluginmanager.hasplugin("pytest_cov"):
         for item in items:
             if item.get_closest_marker("slow"):
@@ -53,50 +50,53 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_make_scheduler(
     config: pytest.Config, log: "Producer"
 ) -> "LoadGroupScheduling | None":
-    """Give a worker whole files, whose fixtures are then made once, or a whole group."""
+    """Assign whole files or groups to workers, so that fixtures of a module are created once."""
     from xdist.scheduler import LoadGroupScheduling
 
-    class Files(LoadGroupScheduling):
+    class FileScheduling(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return super()._split_scope(nodeid).partition("::")[0]
 
-    return Files(config, log) if config.getvalue("dist") == "loadgroup" else None
+    return FileScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Project, Run]":
-    """A project after its first run, and what that run said. Use `project`, unless to read only."""
-    # Imports TensorFlow, which most test files do without.
+    """A project after its first run, and the result of that run. Do not change the project.
+
+    Tests that change it use the fixture `project` instead.
+    """
+    # This imports TensorFlow, which most test files do not need.
     from tests.end_to_end.project import Project
 
     if "PYTEST_XDIST_WORKER" in os.environ:
-        # Fails in a second worker: then the group has come apart, and the run is made twice.
+        # This fails if a second worker starts a first run although the group has one worker.
         (tmp_path_factory.getbasetemp().parent / FIRST_RUN).mkdir()
     project = Project(tmp_path_factory.mktemp("project"))
     project.create()
     run = project.run()
     for name in ("checkout", "data", "output"):
-        _copy(project.directory / name, project.directory / "kept" / name)
+        _copy(project.directory / name, project.directory / "snapshot" / name)
     return project, run
 
 
 @pytest.fixture
 def project(first_run: "tuple[Project, Run]") -> "Iterator[Project]":
-    """The project as its first run left it, whatever other tests did to it."""
+    """The project in the state after its first run; it is restored after the test."""
     project, _ = first_run
     yield project
     for name in ("checkout", "data", "output"):
         shutil.rmtree(project.directory / name, ignore_errors=True)
-        _copy(project.directory / "kept" / name, project.directory / name)
+        _copy(project.directory / "snapshot" / name, project.directory / name)
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
-    """A tiny model behind the embedded server, over gRPC and REST."""
-    from tests.data.tiny_server import serving_tiny_model
+def tiny_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TinyServer]":
+    """The embedded server with a tiny model, over gRPC and REST."""
+    from tests.data.tiny_server import serve_tiny_model
 
-    with serving_tiny_model(tmp_path_factory.mktemp("served")) as running:
-        yield running
+    with serve_tiny_model(tmp_path_factory.mktemp("served")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -108,5 +108,5 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> "tfma.EvalResult":
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a folder with the times of its files, which caches go by."""
+    """Copy a directory with the times of its files, because caches compare them."""
     shutil.copytree(source, target, copy_function=shutil.copy2)

@@ -1,4 +1,4 @@
-"""Data that may not be passed on are neither committed nor copied into an image."""
+"""Data that must not be redistributed are neither committed nor copied into a Docker image."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def ignored(path: str) -> bool:
+def is_ignored(path: str) -> bool:
     command = ["git", "check-ignore", "--quiet", "--no-index", path]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
@@ -28,30 +28,32 @@ def ignored(path: str) -> bool:
     ],
 )
 def test_git_ignores_data(path: str) -> None:
-    assert ignored(path)
+    assert is_ignored(path)
 
 
 @pytest.mark.parametrize(
     "path", ["data/sample/title.basics.tsv", "data/sample/title.basics.tsv.gz", "data/imdb.yaml"]
 )
-def test_git_knows_the_sample_and_the_settings(path: str) -> None:
-    assert not ignored(path)
+def test_git_does_not_ignore_the_sample_and_the_settings(path: str) -> None:
+    assert not is_ignored(path)
 
 
-def test_git_ignores_each_folder_that_the_documents_tell_people_to_make() -> None:
-    # The generated reference of the command line describes options and names no directory.
+def test_git_ignores_the_directories_that_the_documents_name() -> None:
+    # cli.md is generated and names no directory.
     pages = [path for path in (ROOT / "docs").glob("*.md") if path.name != "cli.md"]
     texts = [path.read_text() for path in (ROOT / "README.md", *pages)]
     named = re.findall(r"(?:--data|--output|DATA=|OUTPUT=)[ =]?([a-z][\w/.-]*)", "\n".join(texts))
-    folders = {name for name in named if not name.startswith("data/sample") and "." not in name}
-    assert {"imdb", "runs/imdb"} <= folders
-    assert [name for name in sorted(folders) if not ignored(f"{name}/title.basics.tsv")] == []
+    directories = {name for name in named if not name.startswith("data/sample") and "." not in name}
+    assert {"imdb", "runs/imdb"} <= directories
+    assert [
+        name for name in sorted(directories) if not is_ignored(f"{name}/title.basics.tsv")
+    ] == []
 
 
 def test_docker_ignores_what_git_ignores() -> None:
-    """The two files have patterns of different forms; those of data are compared one by one."""
+    """Each data pattern of .gitignore has a counterpart in .dockerignore, whose syntax differs."""
     text = (ROOT / ".gitignore").read_text()
-    [data] = re.findall(r"^# What runs write\n(.*)^# Caches", text, re.M | re.S)
+    [data] = re.findall(r"^# Output of runs\n(.*)^# Caches", text, re.M | re.S)
     patterns = [line for line in data.splitlines() if line and not line.startswith("#")]
     docker = {
         "/output": "output",

@@ -1,4 +1,4 @@
-"""The program `ordained`: help, version, errors, completion, and the names of earlier releases."""
+"""Help, version, errors and completion of `ordained`, and the commands of earlier releases."""
 
 import os
 import re
@@ -19,40 +19,40 @@ from schema import features as raw
 from schema.errors import ExitStatus
 
 PROJECT = Path(__file__).parents[2]
-COMMON = [0, 2, 75, 130]
+COMMON_STATUSES = [0, 2, 75, 130]
 
 
 @pytest.mark.parametrize(
     ("command", "statuses"),
     [
         ("run", list(ExitStatus)),
-        ("ingest build", COMMON),
-        ("ingest fetch", COMMON),
+        ("ingest build", COMMON_STATUSES),
+        ("ingest fetch", COMMON_STATUSES),
         ("predict", [0, 1, 2, 3, 75, 130]),
         ("serve", [0, 1, 2, 75]),
         ("web", [0, 2, 75]),
-        ("report", COMMON),
-        ("lineage", COMMON),
-        ("rollback", COMMON),
-        ("schema", COMMON),
+        ("report", COMMON_STATUSES),
+        ("lineage", COMMON_STATUSES),
+        ("rollback", COMMON_STATUSES),
+        ("schema", COMMON_STATUSES),
     ],
 )
 def test_help_fits_a_terminal_and_lists_the_exit_statuses(
     command: str, statuses: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command.split(), "--help"]) == 0
-    shown = capsys.readouterr().out
-    assert max(map(len, shown.splitlines())) <= 80
-    assert [int(number) for number in re.findall(r"^  • (\d+): ", shown, re.M)] == statuses
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert [int(number) for number in re.findall(r"^  • (\d+): ", printed, re.M)] == statuses
 
 
 def test_the_program_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == ExitStatus.USER_ERROR
-    shown = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert main(["--help"]) == 0
-    assert capsys.readouterr().out == shown
+    assert capsys.readouterr().out == printed
     names = typer.main.get_command(app.app).commands  # type: ignore[attr-defined]
-    assert all(f"│ {name} " in shown for name in names)
+    assert all(f"│ {name} " in printed for name in names)
     commands = "run ingest predict serve web report lineage rollback schema"
     assert set(names) == set(commands.split(" "))
 
@@ -83,7 +83,7 @@ def test_usage_errors_have_the_form_of_all_errors(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("program", [lambda given: main(["run", *given]), run_local.main])
+@pytest.mark.parametrize("program", [lambda arguments: main(["run", *arguments]), run_local.main])
 def test_options_of_a_run(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
@@ -91,7 +91,7 @@ def test_options_of_a_run(program: Any, monkeypatch: pytest.MonkeyPatch) -> None
         calls.append((*arguments, options))
         return ExitStatus.REFUSED
 
-    # A run takes minutes: tests/end_to_end makes real ones with these options.
+    # A run takes minutes. tests/end_to_end uses these options in real runs.
     monkeypatch.setattr(launch, "run", run)
     monkeypatch.setenv("HOME", "/home/ada")
     assert program([]) == ExitStatus.REFUSED
@@ -121,12 +121,12 @@ def test_options_of_a_run(program: Any, monkeypatch: pytest.MonkeyPatch) -> None
     ]
 
 
-def test_one_movie_has_an_option_for_each_input_of_the_model() -> None:
+def test_predict_has_an_option_for_each_input_of_the_model() -> None:
     predict = typer.main.get_command(app.app).commands["predict"]  # type: ignore[attr-defined]
     assert set(raw.MODEL_INPUTS) <= {option.name for option in predict.params}
 
 
-def test_a_part_that_is_not_installed_is_named(
+def test_an_extra_that_is_not_installed_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(app.REQUIRED_MODULES, "train", ("no_such_package",))
@@ -138,7 +138,7 @@ def test_a_part_that_is_not_installed_is_named(
 
 
 def test_the_shell_completes_commands() -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "cli"],
         env={
             **os.environ,
@@ -151,7 +151,7 @@ def test_the_shell_completes_commands() -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["run", "report", "rollback"]
+    assert completed.stdout.split() == ["run", "report", "rollback"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_shell_completes_commands() -> None:
         ("ordained-predict", app.predict, ["--version=3", "--label", "stable", "--help"]),
     ],
 )
-def test_earlier_names_run_the_new_command(
+def test_commands_of_earlier_releases_run_the_new_command(
     old: str,
     program: Any,
     arguments: list[str],

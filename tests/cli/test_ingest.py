@@ -1,3 +1,5 @@
+"""`ordained ingest build` and `ordained ingest fetch`."""
+
 import csv
 import gzip
 import io
@@ -12,7 +14,7 @@ from ingest.dumps import DUMPS, RATINGS
 from ingest.staging import staged_output
 from schema.errors import ExitStatus
 from tests.data import tiny_dumps as tiny
-from tests.data.faulty_server import BODY, corpus, serving
+from tests.data.faulty_server import BODY, corpus_archive, run_faulty_server
 
 
 def main(arguments):
@@ -21,7 +23,7 @@ def main(arguments):
 
 @pytest.fixture
 def server():
-    with serving() as server:
+    with run_faulty_server() as server:
         yield server
 
 
@@ -30,10 +32,10 @@ def data(tmp_path):
     return tiny.write_dumps(tmp_path / "data")
 
 
-def test_build_prints_the_account(data, tmp_path, capsys):
+def test_build_prints_the_summary(data, tmp_path, capsys):
     assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 0
-    shown = capsys.readouterr().out
-    table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines()]
+    printed = capsys.readouterr().out
+    table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
     for row in (
         ["read from title.basics", "10"],
         ["dropped: another title type", "-1"],
@@ -45,7 +47,7 @@ def test_build_prints_the_account(data, tmp_path, capsys):
         ["Crime", "1", "25.0%"],
     ):
         assert row in table
-    assert "movies: 4 movies in " in shown
+    assert "movies: 4 movies in " in printed
     assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 0
     assert "unchanged since the last build" in capsys.readouterr().out
 
@@ -62,8 +64,8 @@ def test_options_reach_the_build(data, tmp_path):
         assert [row["title"] for row in csv.DictReader(file)] == ["Seven Minutes"]
 
 
-def test_a_mistake_is_one_line_and_status_2(tmp_path):
-    found = subprocess.run(
+def test_a_user_error_is_one_line_and_status_2(tmp_path):
+    completed = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -79,8 +81,8 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path):
         text=True,
         check=False,
     )
-    assert found.returncode == 2
-    assert found.stderr.strip() == (
+    assert completed.returncode == 2
+    assert completed.stderr.strip() == (
         "error: nowhere: no such directory. Name a directory with IMDb's dumps."
     )
 
@@ -105,22 +107,22 @@ def test_a_full_disk_is_status_75_and_leaves_nothing(data, tmp_path):
     disk.mkdir()
     plots = "".join(f"tt0000001\tA story of {n} harbours.\n" for n in range(2_000))
     (data / "title.plots.tsv").write_text("tconst\tplot\n" + plots)
-    own_mounts = ["unshare", "--mount", "--map-root-user"]
-    if subprocess.run([*own_mounts, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("this system lets nobody mount a small disk of its own")
-    found = subprocess.run(
-        [*own_mounts, "sh", "-c", BUILD_ON_A_SMALL_DISK, "sh", sys.executable, data, disk],
+    mount_namespace = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*mount_namespace, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this system does not allow users to mount a file system")
+    completed = subprocess.run(
+        [*mount_namespace, "sh", "-c", BUILD_ON_A_SMALL_DISK, "sh", sys.executable, data, disk],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert found.returncode == 75
-    assert found.stderr.splitlines()[-1].startswith(f"error: {disk}/")
-    assert "No space left on device" in found.stderr
-    assert found.stdout == ""
+    assert completed.returncode == 75
+    assert completed.stderr.splitlines()[-1].startswith(f"error: {disk}/")
+    assert "No space left on device" in completed.stderr
+    assert completed.stdout == ""
 
 
-def test_the_terms_come_before_the_first_byte(server, tmp_path):
+def test_the_terms_must_be_accepted_before_a_download(server, tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -132,17 +134,17 @@ def test_the_terms_come_before_the_first_byte(server, tmp_path):
         "--imdb-url",
         server.url,
     ]
-    found = subprocess.run(
+    completed = subprocess.run(
         command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
-    assert found.returncode == 2
-    assert "personal and non-commercial use only" in found.stdout
-    assert "nothing was downloaded: agree to these terms with --accept-terms" in found.stderr
+    assert completed.returncode == 2
+    assert "personal and non-commercial use only" in completed.stdout
+    assert "nothing was downloaded: agree to these terms with --accept-terms" in completed.stderr
     assert server.requests == []
 
 
 @pytest.mark.parametrize(("answer", "status"), [("yes", 0), ("no", 2), ("", 2)])
-def test_the_terms_are_asked_for_at_a_terminal(
+def test_a_terminal_asks_for_acceptance_of_the_terms(
     server, tmp_path, monkeypatch, capsys, answer, status
 ):
     server.files = {f"{dump.name}.tsv.gz": BODY for dump in DUMPS}
@@ -156,20 +158,20 @@ def test_the_terms_are_asked_for_at_a_terminal(
 
 
 @pytest.mark.parametrize("digest", ["title.crew.tsv.gz", "title.crew.tsv.gz=12ab"])
-def test_a_checksum_of_another_form_is_told(tmp_path, capsys, digest):
+def test_a_malformed_checksum_is_an_error(tmp_path, capsys, digest):
     command = ["fetch", "--output", str(tmp_path), "--accept-terms", "--sha256", digest]
     assert main(command) == 2
     assert "--sha256 title.crew.tsv.gz: expected NAME=HEX" in capsys.readouterr().err
 
 
-def test_what_is_fetched_can_be_built(server, tmp_path):
-    """From the web to the CSV: dumps and the corpus as they come, with nothing done by hand."""
+def test_downloaded_files_can_be_built(server, tmp_path):
+    """The downloaded dumps and corpus are built into CSV without further steps."""
     data = tiny.write_dumps(tmp_path / "remote")
     for dump in DUMPS:
         body = dump.find(data).read_bytes()
         name = f"{dump.name}.tsv.gz"
         server.files[name] = body if body.startswith(b"\x1f\x8b") else gzip.compress(body)
-    server.files["MovieSummaries.tar.gz"] = corpus(
+    server.files["MovieSummaries.tar.gz"] = corpus_archive(
         {
             "plot_summaries.txt": "42\tTwo ledgers go missing. {{expand section}}\n7\tElsewhere.\n",
             "movie.metadata.tsv": "42\t/m/4\tHarbour of Salt\t1948-02-01\t\t\t{}\t{}\t{}\n",

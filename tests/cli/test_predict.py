@@ -1,4 +1,4 @@
-"""The command line, as people call it, against the embedded server over both protocols."""
+"""`ordained predict` with the embedded server, over gRPC and REST."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from cli.app import main as ordained
 from schema.genres import GENRES
 from serving.client import predict
-from tests.data.tiny_server import Served, serving_tiny_model
+from tests.data.tiny_server import TinyServer, serve_tiny_model
 
 
 def main(arguments: list[str]) -> int:
@@ -22,18 +22,18 @@ MOVIE = ["--title", "The Lighthouse", "--plot", "A keeper counts ships.", "--yea
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
 def test_a_movie_from_flags(
-    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+    tiny_server: TinyServer, protocol: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = served.both[protocol]
+    server = tiny_server.addresses[protocol]
     assert main([*MOVIE, "--server", server, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    result = json.loads(capsys.readouterr().out)
     movie = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "year": 1927}
     [prediction] = predict([movie], server)
-    assert told["probabilities"] == pytest.approx(
+    assert result["probabilities"] == pytest.approx(
         {genre.name: genre.probability for genre in prediction.genres}, abs=2e-6
     )
-    assert list(told["probabilities"]) == list(GENRES)
-    assert told["predicted"] == list(prediction.predicted_genres)
+    assert list(result["probabilities"]) == list(GENRES)
+    assert result["predicted"] == list(prediction.predicted_genres)
     assert main([*MOVIE, "--server", server]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["genre", "probability", "predicted"]
@@ -43,40 +43,44 @@ def test_a_movie_from_flags(
     assert len(lines) >= len(GENRES) + 2
 
 
-def test_both_protocols_agree(served: Served) -> None:
+def test_both_protocols_agree(tiny_server: TinyServer) -> None:
     movies = [{"title": f"Movie {n}", "cast": ["A"] * n, "num_votes": n * 10} for n in range(100)]
-    over_grpc, over_rest = (predict(movies, server) for server in served.both)
-    assert len(over_grpc) == 100
-    for one, other in zip(over_grpc, over_rest, strict=True):
-        assert one.predicted_genres == other.predicted_genres
-        assert [g.probability for g in one.genres] == pytest.approx(
-            [g.probability for g in other.genres], abs=1e-6
+    grpc_predictions, rest_predictions = (
+        predict(movies, server) for server in tiny_server.addresses
+    )
+    assert len(grpc_predictions) == 100
+    for by_grpc, by_rest in zip(grpc_predictions, rest_predictions, strict=True):
+        assert by_grpc.predicted_genres == by_rest.predicted_genres
+        assert [genre.probability for genre in by_grpc.genres] == pytest.approx(
+            [genre.probability for genre in by_rest.genres], abs=1e-6
         )
 
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
 def test_the_status_of_the_model(
-    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+    tiny_server: TinyServer, protocol: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = served.both[protocol]
+    server = tiny_server.addresses[protocol]
     assert main(["--status", "--server", server]) == 0
     assert capsys.readouterr().out == f"movie_genres on {server}\nversion 3  available\n"
 
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
-def test_a_version_and_a_model_that_are_not_there(
-    served: Served, protocol: int, capsys: pytest.CaptureFixture[str]
+def test_an_unknown_version_label_or_model_is_an_error(
+    tiny_server: TinyServer, protocol: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = served.both[protocol]
-    for wrong in (["--model-version", "50"], ["--model", "other"], ["--model-label", "stable"]):
-        assert main([*MOVIE, "--server", server, *wrong]) == 2
-        told = capsys.readouterr().err
-        assert told.startswith("error: the server ")
-        assert told.count("\n") == 1
+    server = tiny_server.addresses[protocol]
+    for options in (["--model-version", "50"], ["--model", "other"], ["--model-label", "stable"]):
+        assert main([*MOVIE, "--server", server, *options]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: the server ")
+        assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1:1", "http://127.0.0.1:1"])
-def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_that_does_not_answer_is_an_error(
+    server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*MOVIE, "--server", server]) == 75
     assert capsys.readouterr().err == (f"error: no server answers at {server}. Is it running?\n")
 
@@ -95,14 +99,14 @@ def test_no_server_is_told_at_once(server: str, capsys: pytest.CaptureFixture[st
         (["--title", "A", "--timeout", "0"], "timeout: expected more than 0 seconds, got 0"),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_a_user_error_is_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    assert message in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("option", ["--requests", "--rows-per-request"])
@@ -114,39 +118,39 @@ def test_counts_are_at_least_one(
     assert capsys.readouterr().err.startswith(f"error: Invalid value for '{option}'")
 
 
-def test_a_file_on_the_screen(
-    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_predictions_of_a_file_are_printed(
+    tiny_server: TinyServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     movies = tmp_path / "movies.jsonl"
     movies.write_text('{"tconst": "tt1", "title": "A"}\n{"year": "last"}\n{"title": "B"}\n')
-    assert main([str(movies), "--server", served.grpc]) == 3
-    told = capsys.readouterr()
-    assert [line.split()[:3] for line in told.out.splitlines()] == [
+    assert main([str(movies), "--server", tiny_server.grpc_address]) == 3
+    printed = capsys.readouterr()
+    assert [line.split()[:3] for line in printed.out.splitlines()] == [
         ["row", "movie", "predicted"],
         ["1", "tt1", "A"],
-        ["3", "B", told.out.splitlines()[2].split()[2]],
+        ["3", "B", printed.out.splitlines()[2].split()[2]],
     ]
-    assert told.err == f"{movies}: row 2 (line 2): year: expected a number, got 'last'\n"
-    assert main([str(movies), "--server", served.grpc, "--json"]) == 3
+    assert printed.err == f"{movies}: row 2 (line 2): year: expected a number, got 'last'\n"
+    assert main([str(movies), "--server", tiny_server.grpc_address, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
 
 
-def test_rows_that_are_too_long_for_the_server_are_told(
+def test_rows_that_are_too_long_for_the_server_are_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     movies = tmp_path / "movies.jsonl"
     sizes = [1, 300_000, 300_000, 300_000, 300_000, 2_000_000, 1]
     movies.write_text("\n".join(json.dumps({"plot": "a" * size}) for size in sizes))
-    with serving_tiny_model(tmp_path, max_request_bytes=1 << 20) as small:
-        for server in small.both:
+    with serve_tiny_model(tmp_path, max_request_bytes=1 << 20) as server_with_small_limit:
+        for server in server_with_small_limit.addresses:
             assert main([str(movies), "--server", server, "--json"]) == 3
-            told = capsys.readouterr()
-            rows = [json.loads(line)["row"] for line in told.out.splitlines()]
+            printed = capsys.readouterr()
+            rows = [json.loads(line)["row"] for line in printed.out.splitlines()]
             assert rows == [1, 2, 3, 4, 5, 7]
-            assert told.err.startswith(f"{movies}: row 6 (line 6): the server at {server} ")
+            assert printed.err.startswith(f"{movies}: row 6 (line 6): the server at {server} ")
 
 
-def test_asking_takes_no_tensorflow() -> None:
+def test_predictions_need_no_tensorflow() -> None:
     code = (
         "import sys, cli.app, serving.client.grpc_transport\n"
         "assert not any(name.startswith('tensorflow') for name in sys.modules)\n"

@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from components import examples
 from schema import features as raw
-from tests.data.tiny_movies import movies, serialized, with_values, write_examples
+from tests.data.tiny_movies import make_movies, serialize, with_values, write_examples
 
 
 def test_columns_contain_every_example_in_order(tmp_path: Path) -> None:
-    rows = movies(3)
+    rows = make_movies(3)
     rows[1] |= {raw.PLOT: "Žižek’s “plot”\nin two lines", raw.RATING: None, raw.YEAR: None}
     rows[2] |= {raw.WRITERS: None}
-    artifact = write_examples(tmp_path, {"train": serialized(rows), "eval": []})
+    artifact = write_examples(tmp_path, {"train": serialize(rows), "eval": []})
 
     read = examples.read_columns(artifact, "train", raw.CSV_COLUMNS)
     assert read[raw.PLOT].tolist() == [row[raw.PLOT] for row in rows]
@@ -25,14 +25,14 @@ def test_columns_contain_every_example_in_order(tmp_path: Path) -> None:
             read[name], np.array([rows[0][name], np.nan, rows[2][name]], np.float32)
         )
     assert len(examples.split_files(artifact, "train")) == 1
-    assert list(examples.serialized_examples(artifact, "train").as_numpy_iterator()) == serialized(
+    assert list(examples.serialized_examples(artifact, "train").as_numpy_iterator()) == serialize(
         rows
     )
 
 
 def test_a_column_without_any_value(tmp_path: Path) -> None:
-    rows = with_values(movies(2), average_rating=None, cast=None)
-    artifact = write_examples(tmp_path, {"train": serialized(rows)})
+    rows = with_values(make_movies(2), average_rating=None, cast=None)
+    artifact = write_examples(tmp_path, {"train": serialize(rows)})
 
     read = examples.read_columns(artifact, "train", [raw.RATING, raw.CAST])
     np.testing.assert_array_equal(read[raw.RATING], np.array([np.nan, np.nan], np.float32))
@@ -40,7 +40,7 @@ def test_a_column_without_any_value(tmp_path: Path) -> None:
 
 
 def test_an_empty_split(tmp_path: Path) -> None:
-    artifact = write_examples(tmp_path, {"train": serialized(movies(1)), "test": []})
+    artifact = write_examples(tmp_path, {"train": serialize(make_movies(1)), "test": []})
 
     read = examples.read_columns(artifact, "test", [raw.PLOT, raw.YEAR])
     assert read[raw.PLOT].tolist() == []

@@ -1,4 +1,4 @@
-"""The dashboards in Chromium, without a network: from files, in iframes and under VS Code's policy.
+"""The dashboards in Chromium without a network: in files, in iframes, and with VS Code's policy.
 
 The tests are skipped if Chromium is not installed. ORDAINED_SCREENSHOTS=DIR saves screenshots.
 """
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 import dashboards
 from dashboards import View
-from tests.data.chromium import chromium, screen
+from tests.data.chromium import chromium, open_page
 from tests.data.tiny_evaluation import CLASS_NAMES, HTML_SLICE, ROWS, labels_and_predictions
 
 VSCODE_POLICY = (
@@ -37,13 +37,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """An empty page in the screen size and colour scheme that the test is parameterized with."""
-    with screen(browser, request, ("file:", "data:", "about:")) as page:
+    with open_page(browser, request, ("file:", "data:", "about:")) as page:
         yield page
 
 
-def open_view(page: Page, view: View, folder: Path) -> Page:
+def open_view(page: Page, view: View, directory: Path) -> Page:
     """Save a view and open the file."""
-    page.goto(view.save(folder / "view.html").as_uri())
+    page.goto(view.save(directory / "view.html").as_uri())
     return page
 
 
@@ -66,9 +66,9 @@ def accuracies() -> list[float]:
     return list(((predictions > 0.5) == labels).mean(axis=0))
 
 
-def slice_bars(root: Page | FrameLocator, wanted: int) -> Locator:
+def slice_bars(root: Page | FrameLocator, count: int) -> Locator:
     bars = root.locator("tfma-slice-overview .marks rect")
-    expect(bars).to_have_count(wanted)
+    expect(bars).to_have_count(count)
     return bars
 
 

@@ -34,7 +34,7 @@ def test_data_are_escaped_and_have_no_nan() -> None:
     )
 
 
-def test_data_that_json_cannot_hold_are_refused() -> None:
+def test_data_that_are_not_json_raise_an_error() -> None:
     with pytest.raises(TypeError, match="set is not JSON serializable"):
         page.data_element({"a": {1, 2}})
 

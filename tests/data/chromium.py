@@ -10,21 +10,27 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+CHROMIUM_COMMANDS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 TIMEOUT_MILLISECONDS = 60_000
 """Playwright's default of five seconds is too short on a busy machine."""
 
 MACOS_PATH = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
-def find_browser() -> str | None:
-    return next(filter(None, map(shutil.which, [*COMMANDS, MACOS_PATH])), None)
+def find_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, [*CHROMIUM_COMMANDS, MACOS_PATH])), None)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Chromium; skip the test if it is not installed."""
-    path = find_browser()
+    path = find_chromium()
     expect.set_options(timeout=TIMEOUT_MILLISECONDS)
     with sync_playwright() as playwright:
         path = path or playwright.chromium.executable_path
@@ -39,7 +45,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def screen(
+def open_page(
     browser: Browser, request: pytest.FixtureRequest, allowed: tuple[str, ...]
 ) -> Iterator[Page]:
     """Open a page in the screen size and colour scheme that the test is parameterized with.

@@ -10,9 +10,10 @@ from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
 from transform import features as xf
 
-MOVIES = 330
+NUM_MOVIES = 330
 """Number of movies."""
-RARE = "Film-Noir"
+
+RARE_GENRE = "Film-Noir"
 """Genre of three movies. Drama has 27 movies, all other genres 15."""
 
 TEXT_FEATURES = (raw.PLOT, raw.GENRES_FIELD, raw.DIRECTORS)
@@ -21,10 +22,10 @@ TEXT_FEATURES = (raw.PLOT, raw.GENRES_FIELD, raw.DIRECTORS)
 def genre_of(number: int) -> str:
     """Return the only genre of a movie."""
     genre = GENRES[number % NUM_GENRES]
-    return "Drama" if genre == RARE and number >= 3 * NUM_GENRES else genre
+    return "Drama" if genre == RARE_GENRE and number >= 3 * NUM_GENRES else genre
 
 
-def movie(number: int) -> tf.train.Example:
+def make_movie(number: int) -> tf.train.Example:
     """Create a movie whose plot begins with `strong_` or `weak_` and the name of its genre.
 
     Five of the 15 movies of each genre are weak. Every second movie has no director. The years are
@@ -42,7 +43,7 @@ def movie(number: int) -> tf.train.Example:
     return example
 
 
-def write_movies(directory: Path, movies: int = MOVIES) -> standard_artifacts.Examples:
+def write_movies(directory: Path, movies: int = NUM_MOVIES) -> standard_artifacts.Examples:
     """Write movies to the split `test` of an Examples artifact, in two shards."""
     split = directory / "Split-test"
     split.mkdir(parents=True)
@@ -50,7 +51,7 @@ def write_movies(directory: Path, movies: int = MOVIES) -> standard_artifacts.Ex
         path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
         with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
             for number in range(shard, movies, 2):
-                writer.write(movie(number).SerializeToString())
+                writer.write(make_movie(number).SerializeToString())
     examples = standard_artifacts.Examples()
     examples.uri = str(directory)
     examples.split_names = artifact_utils.encode_split_names(["test"])

@@ -67,7 +67,7 @@ def save_echo(base: Path, version: int) -> Path:
     """Save an `Echo` as a version below `base`, complete from the moment it appears."""
     echo = Echo(version)
     part = base / f".{version}"
-    signatures = {"serving_default": echo.echo_all, "one": echo.echo_number, "slow": echo.slow}
+    signatures = {"serving_default": echo.echo_all, "number": echo.echo_number, "slow": echo.slow}
     tf.saved_model.save(echo, str(part), signatures)
     part.rename(base / str(version))
     return base / str(version)

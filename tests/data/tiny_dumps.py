@@ -7,6 +7,7 @@ from pathlib import Path
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump
 
 N = r"\N"
+"""Mark of a missing value in IMDb's dumps."""
 Row = Sequence[object]
 
 TITLE_ROWS: list[Row] = [
@@ -61,13 +62,13 @@ PLOT_ROWS: list[Row] = [
 ]
 
 
-def tsv(header: str, rows: Sequence[Row]) -> bytes:
+def format_tsv(header: str, rows: Sequence[Row]) -> bytes:
     """Return a table in the format of the dumps: separated by tabs, without quoting."""
     lines = [header, *("\t".join(map(str, row)) for row in rows)]
     return ("\n".join(lines) + "\n").encode()
 
 
-def write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write a file, compressed if its name ends in .gz."""
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
@@ -79,11 +80,11 @@ def write_dumps(directory: Path) -> Path:
     write_dump(directory, RATINGS, RATINGS_ROWS)
     write_dump(directory, CREW, CREW_ROWS)
     write_dump(directory, PRINCIPALS, PRINCIPALS_ROWS)
-    write(directory / "name.basics.tsv", tsv(NAMES.header, NAME_ROWS))
-    write(directory / "title.plots.tsv", tsv("tconst\tplot", PLOT_ROWS))
+    write_file(directory / "name.basics.tsv", format_tsv(NAMES.header, NAME_ROWS))
+    write_file(directory / "title.plots.tsv", format_tsv("tconst\tplot", PLOT_ROWS))
     return directory
 
 
 def write_dump(directory: Path, dump: Dump, rows: Sequence[Row]) -> None:
     """Write one compressed dump."""
-    write(directory / f"{dump.name}.tsv.gz", tsv(dump.header, rows))
+    write_file(directory / f"{dump.name}.tsv.gz", format_tsv(dump.header, rows))

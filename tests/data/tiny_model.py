@@ -1,4 +1,4 @@
-"""A small real SavedModel with the signatures of the exported one, sound or faulty."""
+"""Small SavedModel with the signatures of the exported model, whose outputs tests can change."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ PARSED = {
 
 
 class TinyModel(tf.Module):
-    """Probabilities from the lengths of the texts, the known numbers and a table of one word."""
+    """Model that computes probabilities from the lengths of texts, numbers and a known title."""
 
     def __init__(self, words: Path) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class TinyModel(tf.Module):
                 columns.append(tf.math.log1p(tf.cast(tf.strings.length(value), tf.float32)) / 10)
         return tf.sigmoid(tf.stack(columns, axis=1) @ self.weights)
 
-    def answer(self, features: Tensors) -> Tensors:
+    def predict(self, features: Tensors) -> Tensors:
         probabilities = self.probabilities(features)
         threshold = tf.minimum(0.5, tf.reduce_max(probabilities, axis=1, keepdims=True))
         return {
@@ -64,56 +64,56 @@ class TinyModel(tf.Module):
         }
 
 
-def first_or_nothing(values: tf.SparseTensor) -> tf.Tensor:
-    """[N] from [N, at most one]: empty text or zero where there is no value."""
-    one = tf.SparseTensor(values.indices, values.values, tf.stack([values.dense_shape[0], 1]))
-    return tf.reshape(tf.sparse.to_dense(one), [-1])
+def to_dense(values: tf.SparseTensor) -> tf.Tensor:
+    """Return a dense tensor [rows]; a missing value becomes an empty text or 0."""
+    column = tf.SparseTensor(values.indices, values.values, tf.stack([values.dense_shape[0], 1]))
+    return tf.reshape(tf.sparse.to_dense(column), [-1])
 
 
-Change = Callable[[Tensors, Tensors], Tensors]
-"""From features and the sound answer to the faulty one."""
+OutputChange = Callable[[Tensors, Tensors], Tensors]
+"""Function of the features and the correct outputs that returns the outputs of a signature."""
 
 
-def sound(features: Tensors, answer: Tensors) -> Tensors:
-    """No fault."""
-    return answer
+def unchanged(features: Tensors, outputs: Tensors) -> Tensors:
+    """Return the correct outputs."""
+    return outputs
 
 
 def save_tiny_model(
-    folder: Path,
+    directory: Path,
     *,
-    named: Change = sound,
-    examples: Change = sound,
-    evaluate: Change = sound,
+    serving_default: OutputChange = unchanged,
+    examples: OutputChange = unchanged,
+    evaluate: OutputChange = unchanged,
     leave_out: str = "",
-    unknown_number: float = float("nan"),
-    defaults: bool = True,
+    number_default: float = float("nan"),
+    has_defaults: bool = True,
 ) -> Path:
     """Save a tiny model.
 
     Args:
-        folder: where to; the vocabulary is written beside it.
-        named: changes the answer of `serving_default`.
-        examples: changes the answer of `examples`.
-        evaluate: changes the answer of `evaluate`.
-        leave_out: a signature that is not exported.
-        unknown_number: default of the numbers.
-        defaults: whether the named inputs have defaults.
+        directory: Path of the SavedModel. The vocabulary is written next to it.
+        serving_default: Change to the outputs of the signature `serving_default`.
+        examples: Change to the outputs of the signature `examples`.
+        evaluate: Change to the outputs of the signature `evaluate`.
+        leave_out: Name of a signature that is not exported.
+        number_default: Float. Default of the numeric inputs.
+        has_defaults: Whether the inputs of `serving_default` have defaults.
 
     Returns:
-        The folder.
+        Path of the SavedModel.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    words = folder.with_suffix(".words")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    words = directory.with_suffix(".words")
     words.write_text("The Lighthouse\n")
     model = TinyModel(words)
-    text = tf.constant([""]) if defaults else tf.TensorSpec([None])
-    number = tf.constant([unknown_number]) if defaults else tf.TensorSpec([None])
+    text = tf.constant([""]) if has_defaults else tf.TensorSpec([None])
+    number = tf.constant([number_default]) if has_defaults else tf.TensorSpec([None])
 
-    def answer_named(given: Tensors) -> Tensors:
-        rows = tf.reduce_max(tf.stack([tf.size(value) for value in given.values()]))
-        features = {name: tf.broadcast_to(value, [rows]) for name, value in given.items()}
-        return named(features, model.answer(features))
+    def predict_columns(inputs: Tensors) -> Tensors:
+        rows = tf.reduce_max(tf.stack([tf.size(value) for value in inputs.values()]))
+        features = {name: tf.broadcast_to(value, [rows]) for name, value in inputs.items()}
+        return serving_default(features, model.predict(features))
 
     @tf.function(input_signature=list(SPECS.values()))
     def with_defaults(
@@ -128,46 +128,44 @@ def save_tiny_model(
         cast: Any = text,
     ) -> Tensors:
         values = (plot, title, year, runtime_minutes, average_rating, num_votes)
-        return answer_named(
+        return predict_columns(
             dict(zip(raw.MODEL_INPUTS, (*values, directors, writers, cast), strict=True))
         )
 
     @tf.function(input_signature=[SPECS])
-    def without_defaults(given: Tensors) -> Tensors:
-        return answer_named(given)
+    def without_defaults(inputs: Tensors) -> Tensors:
+        return predict_columns(inputs)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def answer_examples(serialized: tf.Tensor) -> Tensors:
+    def predict_examples(serialized: tf.Tensor) -> Tensors:
         parsed = tf.io.parse_example(serialized, PARSED)
-        features = {name: first_or_nothing(values) for name, values in parsed.items()}
-        return examples(features, model.answer(features))
+        features = {name: to_dense(values) for name, values in parsed.items()}
+        return examples(features, model.predict(features))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def answer_evaluate(serialized: tf.Tensor) -> Tensors:
+    def evaluate_examples(serialized: tf.Tensor) -> Tensors:
         parsed = tf.io.parse_example(serialized, PARSED)
-        features = {name: first_or_nothing(values) for name, values in parsed.items()}
-        answer = model.answer(features)
-        # The threshold of every genre is one half, so the score is the probability itself.
+        features = {name: to_dense(values) for name, values in parsed.items()}
+        outputs = model.predict(features)
+        probabilities = outputs["probabilities"]
+        # The threshold of every genre is 0.5, so the score equals the probability.
         scores = tf.where(
-            answer["predicted"],
-            tf.maximum(answer["probabilities"], 0.5 + 1e-6),
-            answer["probabilities"],
+            outputs["predicted"], tf.maximum(probabilities, 0.5 + 1e-6), probabilities
         )
-        probabilities = answer["probabilities"]
         return evaluate(features, {"probabilities": probabilities, "decision_scores": scores})
 
     signatures = {
-        "serving_default": with_defaults if defaults else without_defaults,
-        "examples": answer_examples,
-        "evaluate": answer_evaluate,
+        "serving_default": with_defaults if has_defaults else without_defaults,
+        "examples": predict_examples,
+        "evaluate": evaluate_examples,
     }
     signatures.pop(leave_out, None)
-    tf.saved_model.save(model, str(folder), signatures)
-    return folder
+    tf.saved_model.save(model, str(directory), signatures)
+    return directory
 
 
-def movie(number: int) -> tf.train.Example:
-    """A made-up movie, as CsvExampleGen writes it; number 3 has a title and nothing else."""
+def make_movie(number: int) -> tf.train.Example:
+    """Return a movie in the format of CsvExampleGen. Number 3 has a title and no other field."""
     texts = {"tconst": f"tt{number:07d}", "title": f"Movie {number}"}
     numbers: dict[str, int] = {}
     if number != 3:
@@ -190,12 +188,12 @@ def movie(number: int) -> tf.train.Example:
     return example
 
 
-def write_examples(folder: Path, count: int) -> Path:
-    """Two gzipped TFRecord shards with movies, as CsvExampleGen writes a split."""
-    folder.mkdir(parents=True)
+def write_examples(directory: Path, count: int) -> Path:
+    """Write movies to two gzipped TFRecord shards, in the format of CsvExampleGen."""
+    directory.mkdir(parents=True)
     for shard in range(2):
-        path = folder / f"data_tfrecord-{shard:05d}-of-00002.gz"
+        path = directory / f"data_tfrecord-{shard:05d}-of-00002.gz"
         with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
             for number in range(1 + shard, count + 1, 2):
-                writer.write(movie(number).SerializeToString())
-    return folder
+                writer.write(make_movie(number).SerializeToString())
+    return directory

@@ -27,7 +27,7 @@ WORDS = {
 COMMON = ("the", "a", "finds", "and", "loses", "old", "friend", "letter", "town", "night")
 
 
-def movies(count: int, seed: int = 0) -> list[Row]:
+def make_movies(count: int, seed: int = 0) -> list[Row]:
     """Return movies of three genres. Plots contain words of the genre; no value is missing."""
     generator = random.Random(seed)
     rows = []
@@ -59,7 +59,7 @@ def with_values(rows: Sequence[Row], **values: Any) -> list[Row]:
     return [{**row, **values} for row in rows]
 
 
-def without(rows: Sequence[Row], column: str) -> list[Row]:
+def without_column(rows: Sequence[Row], column: str) -> list[Row]:
     """Return the rows without a column."""
     return [{name: value for name, value in row.items() if name != column} for row in rows]
 
@@ -73,7 +73,7 @@ def column_types(rows: Sequence[Row]) -> dict[str, type | None]:
     }
 
 
-def serialized(rows: Sequence[Row], types: dict[str, type | None] | None = None) -> list[bytes]:
+def serialize(rows: Sequence[Row], types: dict[str, type | None] | None = None) -> list[bytes]:
     """Return rows as serialized examples, in the format of CsvExampleGen.
 
     Args:
@@ -104,11 +104,12 @@ def _feature(value: Any, value_type: type | None) -> tf.train.Feature:
     return tf.train.Feature()
 
 
-def statistics(
+def compute_statistics(
     rows: Sequence[Row], types: dict[str, type | None] | None = None
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Return the statistics that StatisticsGen computes; `types` is as in `serialized`."""
-    batch = ExamplesToRecordBatchDecoder().DecodeBatch(serialized(rows, types))
+    """Return the statistics that StatisticsGen computes; `types` has the same meaning as in
+    `serialize`."""
+    batch = ExamplesToRecordBatchDecoder().DecodeBatch(serialize(rows, types))
     assert isinstance(batch, pa.RecordBatch)
     return generate_statistics_in_memory(batch, StatsOptions())
 
@@ -125,7 +126,7 @@ def write_statistics(
         uri = Path(artifact_utils.get_split_uri([artifact], split))
         uri.mkdir(parents=True)
         (uri / stats_artifact_utils.BINARY_PB_BASENAME).write_bytes(
-            statistics(rows, types).SerializeToString()
+            compute_statistics(rows, types).SerializeToString()
         )
     return artifact
 

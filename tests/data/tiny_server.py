@@ -1,4 +1,4 @@
-"""A tiny model behind the embedded server, and the web page before it, for tests of both."""
+"""The embedded server with a tiny model, and the web page, for tests of both."""
 
 import subprocess
 import sys
@@ -14,47 +14,47 @@ from tests.data.tiny_model import save_tiny_model
 
 
 @dataclass(frozen=True)
-class Served:
-    """A running server; `base` holds the versions of its model."""
+class TinyServer:
+    """Running server and the directory with the versions of its model."""
 
     server: Server
-    base: Path
+    model_directory: Path
 
     @property
-    def grpc(self) -> str:
+    def grpc_address(self) -> str:
         return self.server.grpc_address
 
     @property
-    def rest(self) -> str:
+    def rest_url(self) -> str:
         return self.server.rest_url
 
     @property
-    def both(self) -> tuple[str, str]:
-        return self.grpc, self.rest
+    def addresses(self) -> tuple[str, str]:
+        return self.grpc_address, self.rest_url
 
 
 @contextmanager
-def serving_tiny_model(
-    folder: Path, max_request_bytes: int = 16 << 20, rest_port: int = 0
-) -> Iterator[Served]:
-    """Serve version 3 of a tiny model, which is saved unless it is there."""
-    base = folder / MODEL_NAME
-    if not base.exists():
-        save_tiny_model(base / "3")
+def serve_tiny_model(
+    directory: Path, max_request_bytes: int = 16 << 20, rest_port: int = 0
+) -> Iterator[TinyServer]:
+    """Serve version 3 of a tiny model, and save the model first if it does not exist."""
+    model_directory = directory / MODEL_NAME
+    if not model_directory.exists():
+        save_tiny_model(model_directory / "3")
     config = ServerConfig(
         model_name=MODEL_NAME,
-        model_base_path=base,
+        model_base_path=model_directory,
         rest_api_port=rest_port,
         batching=BatchingConfig(max_batch_size=64),
         max_request_bytes=max_request_bytes,
     )
     with run_server(config) as server:
-        yield Served(server, base)
+        yield TinyServer(server, model_directory)
 
 
 @contextmanager
-def running_page(options: list[str]) -> Iterator[str]:
-    """The web page in a process of its own, with a port that is free; yields its address."""
+def run_web_page(options: list[str]) -> Iterator[str]:
+    """Run the web page as a subprocess on a free port, and yield its URL."""
     command = [sys.executable, "-m", "cli", "web", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,4 +1,4 @@
-"""What the Trainer gets, made from small made-up movies without a pipeline."""
+"""Inputs of the Trainer for fictional movies, made without a pipeline."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 from tfx import v1 as tfx
 
 from schema import features as raw
-from tests.data.tiny_movies import Row, movies
+from tests.data.tiny_movies import Row, make_movies
 from transform import features as xf
 from transform.preprocessing import preprocessing_fn
 
@@ -22,9 +22,9 @@ TYPES = {
 }
 SPEC = {name: tf.io.VarLenFeature(dtype) for name, dtype in TYPES.items()}
 
-MOVIES = {"train": movies(160, seed=1), "eval": movies(60, seed=2)}
+MOVIES = {"train": make_movies(160, seed=1), "eval": make_movies(60, seed=2)}
 
-SHIPPED_BUT_SMALL: dict[str, Any] = {
+TINY_HPARAMS: dict[str, Any] = {
     "word_encoder": "cnn_rnn",
     "sentence_encoder": "minilm",
     "encoder_layers": 1,
@@ -38,61 +38,58 @@ SHIPPED_BUT_SMALL: dict[str, Any] = {
     "epochs": 2,
     "learning_rate": 0.005,
 }
-"""The encoders that ship, in a training that takes seconds; tests/data/tiny.yaml has the same."""
+"""Hyperparameters of a training that takes seconds. Identical to those of tests/data/tiny.yaml."""
 
 
 def trainer_arguments(
-    folder: Path, movies: Mapping[str, Sequence[Row]] = MOVIES, **hparams: Any
+    directory: Path, movies: Mapping[str, Sequence[Row]] = MOVIES, **hparams: Any
 ) -> tfx.components.FnArgs:
-    """Transform movies and make up word vectors.
+    """Transform movies, write random word vectors, and return the arguments of `run_fn`.
 
     Args:
-        folder: where everything is written.
-        movies: rows of the splits `train` and `eval`.
-        **hparams: hyperparameters of the training.
-
-    Returns:
-        What TFX's Trainer hands to `run_fn`.
+        directory: Path of the directory for all files.
+        movies: Rows of the splits `train` and `eval`.
+        **hparams: Hyperparameters.
     """
-    graph = transformed(folder, movies)
-    words = tft.TFTransformOutput(str(graph)).vocabulary_size_by_name(xf.PLOT_WORDS)
-    vectors = np.random.default_rng(0).normal(size=(words + xf.NUM_OOV_BUCKETS, 6))
-    np.save(folder / "vectors.npy", vectors.astype(np.float32))
+    graph = write_transformed(directory, movies)
+    vocabulary_size = tft.TFTransformOutput(str(graph)).vocabulary_size_by_name(xf.PLOT_WORDS)
+    vectors = np.random.default_rng(0).normal(size=(vocabulary_size + xf.NUM_OOV_BUCKETS, 6))
+    np.save(directory / "vectors.npy", vectors.astype(np.float32))
     return tfx.components.FnArgs(
-        train_files=[str(folder / "train*")],
-        eval_files=[str(folder / "eval*")],
+        train_files=[str(directory / "train*")],
+        eval_files=[str(directory / "eval*")],
         transform_graph_path=str(graph),
-        base_model=str(folder),
-        serving_model_dir=str(folder / "model"),
-        model_run_dir=str(folder / "run"),
-        custom_config={"hparams": hparams, "sentence_store": str(folder / "sentences")},
+        base_model=str(directory),
+        serving_model_dir=str(directory / "model"),
+        model_run_dir=str(directory / "run"),
+        custom_config={"hparams": hparams, "sentence_store": str(directory / "sentences")},
     )
 
 
-def transformed(folder: Path, movies: Mapping[str, Sequence[Row]]) -> Path:
-    """Write the transformed movies of each split as the Transform component does.
-
-    Returns:
-        The folder of the transform graph.
-    """
-    graph = folder / "graph"
+def write_transformed(directory: Path, movies: Mapping[str, Sequence[Row]]) -> Path:
+    """Write the transformed movies of each split, and return the path of the transform graph."""
+    graph = directory / "graph"
     schema = schema_utils.schema_from_feature_spec(SPEC)
-    with tft_beam.Context(temp_dir=str(folder / "beam")):
+    with tft_beam.Context(temp_dir=str(directory / "beam")):
         metadata = dataset_metadata.DatasetMetadata(schema)
         fitted = None
         for split, rows in movies.items():
-            given = [{name: [row[name]] for name in SPEC if row[name] is not None} for row in rows]
-            given = [{name: one.get(name, []) for name in SPEC} for one in given]
+            inputs = [
+                {name: [] if row[name] is None else [row[name]] for name in SPEC} for row in rows
+            ]
             if fitted is None:
-                fitted = (given, metadata) | tft_beam.AnalyzeDataset(
-                    lambda inputs: preprocessing_fn(inputs, {"transform": {"min_word_count": 2}})
+                fitted = (inputs, metadata) | tft_beam.AnalyzeDataset(
+                    lambda tensors: preprocessing_fn(tensors, {"transform": {"min_word_count": 2}})
                 )
                 fitted | tft_beam.WriteTransformFn(str(graph))
                 metadata_io.write_metadata(metadata, str(graph / "metadata"))
-            data, to = ((given, metadata), fitted) | tft_beam.TransformDataset()
-            coder = tft.coders.ExampleProtoCoder(to.schema)
+            examples, transformed_metadata = (
+                (inputs, metadata),
+                fitted,
+            ) | tft_beam.TransformDataset()
+            coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
             options = tf.io.TFRecordOptions(compression_type="GZIP")
-            with tf.io.TFRecordWriter(str(folder / f"{split}-0.gz"), options) as writer:
-                for one in data:
-                    writer.write(coder.encode(one))
+            with tf.io.TFRecordWriter(str(directory / f"{split}-0.gz"), options) as writer:
+                for example in examples:
+                    writer.write(coder.encode(example))
     return graph

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 
 from benchmarks.quality import trials
 from components.evaluator.verdict import read_verdict
-from pipeline import pipeline as dag
+from pipeline import pipeline as pipeline_module
 from tests.end_to_end.project import (
     COMPONENTS,
     INGEST,
@@ -156,7 +156,7 @@ def test_a_changed_configuration(
 def test_changed_code(
     project: Project, monkeypatch: pytest.MonkeyPatch, changed: str, expected: set[str]
 ) -> None:
-    monkeypatch.setattr(dag, "fingerprint", as_if_edited(changed))
+    monkeypatch.setattr(pipeline_module, "fingerprint", as_if_edited(changed))
     run = project.run_in_process()
     assert (run.status, run.executed) == (0, expected)
 

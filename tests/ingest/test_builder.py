@@ -179,10 +179,10 @@ BAD_BASICS = [
 @pytest.mark.parametrize("size", [50, 1 << 26])
 def test_malformed_titles_are_rejected_with_line_and_reason(data, tmp_path, size, monkeypatch):
     monkeypatch.setattr(lines, "blocks", partial(lines.blocks, size=size))
-    good = tiny.tsv(BASICS.header, tiny.TITLE_ROWS)
+    good = tiny.format_tsv(BASICS.header, tiny.TITLE_ROWS)
     bad = "\n".join(line for line, _ in BAD_BASICS).encode("utf-8", "surrogateescape")
     after = b"\ntt0000030\tmovie\tLast\tLast\t0\t1950\t\\N\t90\tDrama\n"
-    tiny.write(data / "title.basics.tsv.gz", good + bad + after)
+    tiny.write_file(data / "title.basics.tsv.gz", good + bad + after)
     summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=1))
     found = rejects(tmp_path / "movies" / "rejects.tsv")
     assert sorted((file, int(line), reason) for file, line, reason, _ in found) == [
@@ -242,7 +242,7 @@ def test_malformed_lines_of_the_other_dumps(data, tmp_path, dump, line, reason):
         PRINCIPALS: tiny.PRINCIPALS_ROWS,
         NAMES: tiny.NAME_ROWS,
     }[dump]
-    tiny.write(path, tiny.tsv(dump.header, body) + line.encode() + b"\n")
+    tiny.write_file(path, tiny.format_tsv(dump.header, body) + line.encode() + b"\n")
     build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
     ((file, number, found, _),) = rejects(tmp_path / "movies" / "rejects.tsv")
     assert (file, int(number)) == (path.name, len(body) + 2)
@@ -253,8 +253,8 @@ def test_malformed_lines_of_the_other_dumps(data, tmp_path, dump, line, reason):
 def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
     build(data, tmp_path / "movies")
     before = rows(tmp_path / "movies")
-    good = tiny.tsv(RATINGS.header, tiny.RATINGS_ROWS)
-    tiny.write(data / "title.ratings.tsv.gz", good + b"tt0000002\tgood\t5\n")
+    good = tiny.format_tsv(RATINGS.header, tiny.RATINGS_ROWS)
+    tiny.write_file(data / "title.ratings.tsv.gz", good + b"tt0000002\tgood\t5\n")
     with pytest.raises(UserError) as error:
         build(data, tmp_path / "movies")
     assert str(error.value) == (
@@ -279,7 +279,7 @@ def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
 def test_another_file_stops_the_build_early(data, tmp_path):
     line_count = 300_000
     bad = b"tt0000001\tnobody\t1\n" * line_count
-    tiny.write(data / "title.ratings.tsv.gz", RATINGS.header.encode() + b"\n" + bad)
+    tiny.write_file(data / "title.ratings.tsv.gz", RATINGS.header.encode() + b"\n" + bad)
     with pytest.raises(UserError, match=r"300,000 of 300,000 lines are malformed"):
         build(data, tmp_path / "movies")
     assert len(rejects(tmp_path / "movies.rejects.tsv")) == line_count
@@ -304,7 +304,7 @@ def test_another_file_stops_the_build_early(data, tmp_path):
     ],
 )
 def test_a_file_of_another_format_raises(data, tmp_path, name, content, message):
-    tiny.write(data / name, content)
+    tiny.write_file(data / name, content)
     with pytest.raises(UserError, match=message):
         build(data, tmp_path / "movies")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -402,7 +402,7 @@ def test_remakes_and_near_duplicate_plots_share_the_split_key(data, tmp_path):
     )
     ids = [tconst for tconst, _ in titles]
     (data / "title.plots.tsv").write_bytes(
-        tiny.tsv("tconst\tplot", list(zip(ids, plots, strict=True)))
+        tiny.format_tsv("tconst\tplot", list(zip(ids, plots, strict=True)))
     )
     summary = build(data, tmp_path / "movies")
     assert [row["split_key"] for row in rows(tmp_path / "movies")] == ["last train"] * 3 + ["other"]
@@ -424,7 +424,7 @@ def test_a_common_phrase_is_not_a_near_duplicate(data, tmp_path):
         )
         plots = [f"{name} story. {phrase}." for name in names]
         (data / "title.plots.tsv").write_bytes(
-            tiny.tsv("tconst\tplot", list(zip(ids, plots, strict=True)))
+            tiny.format_tsv("tconst\tplot", list(zip(ids, plots, strict=True)))
         )
         assert build(data, tmp_path / "movies").split_groups["groups"] == groups
 

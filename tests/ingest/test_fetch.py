@@ -12,12 +12,12 @@ from ingest import fetch as module
 from ingest.dumps import DUMPS
 from ingest.fetch import download, fetch
 from schema.errors import TryAgainError, UserError
-from tests.data.faulty_server import BODY, OTHER, corpus, serving
+from tests.data.faulty_server import BODY, CHANGED_BODY, corpus_archive, run_faulty_server
 
 
 @pytest.fixture
 def server():
-    with serving() as server:
+    with run_faulty_server() as server:
         yield server
 
 
@@ -59,7 +59,7 @@ def test_a_download(server, get, tmp_path):
 
 
 def test_an_interrupted_download_is_resumed(server, get, tmp_path):
-    server.plan = ["breaks", "breaks", "breaks", "breaks"]
+    server.faults = ["closes early", "closes early", "closes early", "closes early"]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     starts = [int(requested[6:-1]) for requested in ranges(server)[1:]]
@@ -71,7 +71,7 @@ def test_an_interrupted_download_is_resumed(server, get, tmp_path):
 
 
 def test_a_later_call_resumes_the_download(server, get, tmp_path):
-    server.plan = ["breaks", 404]
+    server.faults = ["closes early", 404]
     with pytest.raises(UserError, match=r"f.gz: the server responded 404"):
         get()
     assert not (tmp_path / "f.gz").exists()
@@ -93,7 +93,7 @@ def test_a_complete_partial_file_needs_no_request(server, get, tmp_path):
 
 @pytest.mark.parametrize("fault", [503, 500, 429])
 def test_a_busy_server_is_retried(server, get, tmp_path, fault):
-    server.plan = [fault, fault]
+    server.faults = [fault, fault]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     assert len(server.requests) == 3
@@ -104,13 +104,13 @@ def test_waiting_times_double_up_to_the_maximum(server, get, monkeypatch):
     monkeypatch.setattr("ingest.fetch.time.sleep", waits.append)
     monkeypatch.setattr(module, "MAX_ATTEMPTS", 9)
     monkeypatch.setattr(module, "FIRST_WAIT_SECONDS", 20.0)
-    server.plan = [503] * 5
+    server.faults = [503] * 5
     get()
     assert waits == [20.0, 40.0, 60.0, 60.0, 60.0]
 
 
 def test_a_server_that_stays_busy_raises(server, get, tmp_path):
-    server.plan = [503] * 3
+    server.faults = [503] * 3
     with pytest.raises(
         TryAgainError, match=r"the server responded 503. Gave up after 3 attempts without progress"
     ):
@@ -127,34 +127,34 @@ def test_a_rejected_request_is_not_retried(server, get):
 
 
 def test_a_server_that_ignores_range_sends_the_whole_file(server, get, tmp_path):
-    server.plan = ["breaks", "ignores range"]
+    server.faults = ["closes early", "ignores range"]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("fault", ["another part", "ignores if-range"])
+@pytest.mark.parametrize("fault", ["sends wrong range", "ignores if-range"])
 def test_a_partial_file_of_another_version_is_discarded(server, get, tmp_path, fault):
-    server.plan = ["breaks", fault]
+    server.faults = ["closes early", fault]
     if fault == "ignores if-range":
         record = {"url": server.url + "f.gz", "etag": '"old"', "modified": "", "size": len(BODY)}
-        (tmp_path / "f.gz.part").write_bytes(OTHER[:5000])
+        (tmp_path / "f.gz.part").write_bytes(CHANGED_BODY[:5000])
         (tmp_path / "f.gz.part.json").write_text(json.dumps(record))
-        server.plan = [fault]
+        server.faults = [fault]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     assert ranges(server)[-1] is None
 
 
 def test_a_file_that_changed_between_attempts_is_downloaded_again(server, get, tmp_path):
-    server.plan = ["breaks", "changed"]
+    server.faults = ["closes early", "changes file"]
     get()
-    assert (tmp_path / "f.gz").read_bytes() == OTHER
+    assert (tmp_path / "f.gz").read_bytes() == CHANGED_BODY
 
 
 def test_without_a_validator_the_download_is_not_resumed(server, get, tmp_path):
-    server.validators = False
-    server.plan = ["breaks"]
+    server.sends_etags = False
+    server.faults = ["closes early"]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     assert ranges(server) == [None, None]
@@ -164,29 +164,29 @@ def test_a_partial_file_longer_than_the_file_is_discarded(server, get, tmp_path)
     record = {"url": server.url + "f.gz", "etag": f'"{hashlib.md5(BODY).hexdigest()}"'}
     (tmp_path / "f.gz.part").write_bytes(BODY + b"x")
     (tmp_path / "f.gz.part.json").write_text(json.dumps(record | {"modified": "", "size": 0}))
-    server.plan = [416]
+    server.faults = [416]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
 
 
-def test_a_server_that_promises_more_than_it_sends(server, get, tmp_path):
-    server.plan = ["promises more"] * 4
+def test_a_server_that_declares_more_than_it_sends(server, get, tmp_path):
+    server.faults = ["declares more bytes"] * 4
     with pytest.raises(UserError, match=r"closed after \d+,\d+ of \d+,\d+ bytes|responded 416"):
         get()
     assert not (tmp_path / "f.gz").exists()
 
 
-@pytest.mark.parametrize("fault", ["promises less", "damages"])
+@pytest.mark.parametrize("fault", ["declares less bytes", "corrupts bytes"])
 def test_a_truncated_or_corrupt_file_is_downloaded_again(server, get, tmp_path, fault):
-    server.plan = [fault]
+    server.faults = [fault]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     assert ranges(server) == [None, None]
 
 
-@pytest.mark.parametrize("fault", ["promises less", "damages"])
+@pytest.mark.parametrize("fault", ["declares less bytes", "corrupts bytes"])
 def test_a_file_that_is_always_corrupt_is_not_kept(server, get, tmp_path, fault):
-    server.plan = [fault] * 9
+    server.faults = [fault] * 9
     with pytest.raises(UserError, match="the downloaded gzip file is corrupt or truncated"):
         get()
     assert not (tmp_path / "f.gz").exists()
@@ -195,7 +195,7 @@ def test_a_file_that_is_always_corrupt_is_not_kept(server, get, tmp_path, fault)
 
 
 def test_without_a_length_the_gzip_data_mark_the_end(server, get, tmp_path):
-    server.plan = ["no length"]
+    server.faults = ["omits length"]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
 
@@ -219,20 +219,20 @@ def test_the_sha256_is_compared(server, get, tmp_path):
 
 def test_a_silent_server_times_out(server, get, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "READ_TIMEOUT_SECONDS", 0.3)
-    server.plan = ["waits"]
+    server.faults = ["pauses"]
     get()
     assert (tmp_path / "f.gz").read_bytes() == BODY
     assert ranges(server)[1] == "bytes=1000-"
 
 
 def test_only_one_process_downloads_a_file(server, get, tmp_path):
-    server.plan = ["waits"]
+    server.faults = ["pauses"]
     first = threading.Thread(target=get)
     first.start()
-    assert server.started.wait(10)
+    assert server.paused.wait(10)
     with pytest.raises(TryAgainError, match=r"f.gz.part: another process is downloading this file"):
         get()
-    server.go_on.set()
+    server.resume.set()
     first.join()
     assert (tmp_path / "f.gz").read_bytes() == BODY
 
@@ -261,7 +261,7 @@ def fetch_all(server):
     for dump in DUMPS:
         name = f"{dump.name}.tsv.gz"
         server.files[name] = gzip.compress(name.encode())
-    server.files["MovieSummaries.tar.gz"] = corpus()
+    server.files["MovieSummaries.tar.gz"] = corpus_archive()
     corpus_url = server.url + "MovieSummaries.tar.gz"
     return partial(
         fetch, imdb_url=server.url, corpus_url=corpus_url, digests={}, progress=lambda *_: None
@@ -292,16 +292,16 @@ def test_each_file_is_fetched_once(server, fetch_all, tmp_path):
 
 def test_refresh_fetches_again(server, fetch_all, tmp_path):
     fetch_all(tmp_path)
-    server.files["title.crew.tsv.gz"] = OTHER
+    server.files["title.crew.tsv.gz"] = CHANGED_BODY
     assert len(fetch_all(tmp_path, corpus_url=None, refresh=True)) == 5
-    assert (tmp_path / "title.crew.tsv.gz").read_bytes() == OTHER
+    assert (tmp_path / "title.crew.tsv.gz").read_bytes() == CHANGED_BODY
     assert files(tmp_path) == ALL_FILES
 
 
 @pytest.mark.parametrize(
     ("archive", "message"),
     [
-        (corpus({"plot_summaries.txt": ""}), "does not contain movie.metadata.tsv"),
+        (corpus_archive({"plot_summaries.txt": ""}), "does not contain movie.metadata.tsv"),
         (gzip.compress(b"no archive"), "expected a tar archive"),
     ],
     # pytest-xdist needs the same ids in all workers, and the archive contains the time.

@@ -1,4 +1,4 @@
-"""The reader of ML Metadata, on a database that is written by the test."""
+"""The reader of ML Metadata, on a database that the tests write."""
 
 from pathlib import Path
 
@@ -8,48 +8,58 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 import metadata
 from metadata import Artifact, History
 from schema.errors import UserError
-from tests.data.recorded_runs import Recorded
+from tests.data.run_recorder import RunRecorder
 
 FIRST, SECOND = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> RunRecorder:
     """Record two runs on the same data. The second trains again with more epochs, and pushes.
 
     Artifacts and executions both have the ids 1, 2, 3 and so on. The first run has nodes that are
     no longer in the pipeline.
     """
-    runs = Recorded(tmp_path_factory.mktemp("output"))
-    examples = runs.artifact("Examples", "/out/examples/1")
+    recorder = RunRecorder(tmp_path_factory.mktemp("output"))
+    examples = recorder.add_artifact("Examples", "/out/examples/1")
     parameters = {"input_base": "/out/movies", "input_fingerprint": "abc"}
-    runs.execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
-    schema = runs.artifact("Schema", "/out/schema/2")
-    runs.execution("SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt")
-    old = runs.artifact("Model", "/out/model/3")
+    recorder.add_execution("CsvExampleGen", FIRST, {"examples": examples}, **parameters)
+    schema = recorder.add_artifact("Schema", "/out/schema/2")
+    recorder.add_execution(
+        "SchemaImporter", FIRST, {"schema": schema}, schema_file="/out/77/schema.pbtxt"
+    )
+    old = recorder.add_artifact("Model", "/out/model/3")
     config = '{"code": "one", "hparams": {"epochs": 2}}'
     inputs = (examples, schema)
-    runs.execution("Trainer", FIRST, {"model": old}, inputs, run_fn="run", custom_config=config)
-    blessing = runs.artifact("InfraBlessing", "/out/blessing/4", reason="")
-    runs.execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
+    recorder.add_execution(
+        "Trainer", FIRST, {"model": old}, inputs, run_fn="run", custom_config=config
+    )
+    blessing = recorder.add_artifact("InfraBlessing", "/out/blessing/4", reason="")
+    recorder.add_execution("Canary", FIRST, {"blessing": blessing}, (old,), code_hash="c")
     cached = mlmd.Execution.CACHED
-    runs.execution("CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters)
-    new = runs.artifact("Model", "/out/model/5")
+    recorder.add_execution(
+        "CsvExampleGen", SECOND, {"examples": examples}, state=cached, **parameters
+    )
+    new = recorder.add_artifact("Model", "/out/model/5")
     config = '{"code": "two", "hparams": {"epochs": 3}}'
-    runs.execution("Trainer", SECOND, {"model": new}, inputs, run_fn="run", custom_config=config)
-    pushed = runs.artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
+    recorder.add_execution(
+        "Trainer", SECOND, {"model": new}, inputs, run_fn="run", custom_config=config
+    )
+    pushed = recorder.add_artifact("PushedModel", "/out/pushed/6", pushed_version="1700")
     parameters = {"__schema__": "{}", "destination_token": "t"}
-    runs.execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
-    return runs
+    recorder.add_execution("Pusher", SECOND, {"pushed_model": pushed}, (new,), **parameters)
+    return recorder
 
 
 @pytest.fixture(scope="module")
-def history(recorded: Recorded) -> History:
-    return metadata.read_history(recorded.folder / "metadata.sqlite")
+def history(recorder: RunRecorder) -> History:
+    return metadata.read_history(recorder.directory / "metadata.sqlite")
 
 
 def test_executions_are_read_in_ascending_order(history: History) -> None:
-    assert [(one.node, one.run, one.state) for one in history.executions] == [
+    assert [
+        (execution.node, execution.run, execution.state) for execution in history.executions
+    ] == [
         ("CsvExampleGen", FIRST, "COMPLETE"),
         ("SchemaImporter", FIRST, "COMPLETE"),
         ("Trainer", FIRST, "COMPLETE"),
@@ -68,7 +78,7 @@ def test_executions_are_read_in_ascending_order(history: History) -> None:
 
 
 def test_upstream_executions_of_an_artifact(history: History) -> None:
-    assert [one.node for one in history.upstream_executions(6)] == [
+    assert [execution.node for execution in history.upstream_executions(6)] == [
         "CsvExampleGen",
         "SchemaImporter",
         "Trainer",
@@ -79,8 +89,8 @@ def test_upstream_executions_of_an_artifact(history: History) -> None:
     assert history.upstream_executions(99) == []
 
 
-def test_a_single_execution_is_read(recorded: Recorded, history: History) -> None:
-    found = metadata.read_history(recorded.connection, 6)
+def test_a_single_execution_is_read(recorder: RunRecorder, history: History) -> None:
+    found = metadata.read_history(recorder.connection, 6)
     assert found.executions == (history.executions[5],)
     assert sorted(found.artifacts) == [1, 2, 5]
     assert found.outputs(found.executions[0])["model"].uri == "/out/model/5"
@@ -99,8 +109,8 @@ def test_a_database_that_does_not_exist_is_not_created(tmp_path: Path) -> None:
 
 
 def test_a_database_without_a_run(tmp_path: Path) -> None:
-    empty = Recorded(tmp_path)
-    empty.artifact("Model", "/out/model/1")
+    empty = RunRecorder(tmp_path)
+    empty.add_artifact("Model", "/out/model/1")
     found = metadata.read_history(tmp_path / "metadata.sqlite")
     assert (found.executions, found.newest_run) == ((), "")
     assert metadata.node_timings(found, "") == []
@@ -124,7 +134,8 @@ def test_how_two_models_differ(history: History) -> None:
     assert old is not None
     assert new is not None
     assert [
-        (one.name, one.before, one.after) for one in metadata.lineage_differences(old, new)
+        (difference.name, difference.before, difference.after)
+        for difference in metadata.lineage_differences(old, new)
     ] == [
         ("code of Trainer", "one", "two"),
         ("Trainer.hparams.epochs", 2, 3),
@@ -138,10 +149,11 @@ def test_other_models_trained_on_the_same_data(history: History) -> None:
 
 
 def test_cached_nodes_have_the_timing_of_the_execution_that_produced_them(history: History) -> None:
-    of_first, of_second = (
-        {one.node: one for one in metadata.node_timings(history, run)} for run in (FIRST, SECOND)
+    first, second = (
+        {timing.node: timing for timing in metadata.node_timings(history, run)}
+        for run in (FIRST, SECOND)
     )
-    assert list(of_first) == ["CsvExampleGen", "SchemaImporter", "Trainer", "Canary"]
-    assert {one.node for one in of_second.values() if one.cached} == {"CsvExampleGen"}
-    assert of_second["CsvExampleGen"].seconds == of_first["CsvExampleGen"].seconds
-    assert not of_second["Trainer"].cached
+    assert list(first) == ["CsvExampleGen", "SchemaImporter", "Trainer", "Canary"]
+    assert {timing.node for timing in second.values() if timing.cached} == {"CsvExampleGen"}
+    assert second["CsvExampleGen"].seconds == first["CsvExampleGen"].seconds
+    assert not second["Trainer"].cached

@@ -11,7 +11,7 @@ import pytest
 from components.anomaly_gate.decision import DataAnomaliesError, Finding
 from ingest import IngestSummary
 from pipeline import failure_report
-from pipeline import pipeline as dag
+from pipeline import pipeline as pipeline_module
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, NodeStatus
 from schema.names import Node
@@ -43,7 +43,7 @@ def render_page(
 ) -> str:
     config = RunConfig(data=directory / "data", output=directory / "output")
     nodes = [NodeResult(node, status, 1.5) for node, status in ended.items()]
-    pipeline = dag.create_pipeline(config, "")
+    pipeline = pipeline_module.create_pipeline(config, "")
     return failure_report.render(config, pipeline, MOVIES, nodes, error, reasons)
 
 

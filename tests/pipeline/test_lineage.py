@@ -11,7 +11,7 @@ from cli.app import main
 from components.pusher import versions
 from pipeline import config as configuration
 from pipeline import lineage
-from pipeline import pipeline as dag
+from pipeline import pipeline as pipeline_module
 from pipeline.config import RunConfig
 from pipeline.past_runs import newest_report
 from tests.end_to_end.project import Project, Run
@@ -64,7 +64,7 @@ def test_changed_settings_and_code(config: RunConfig, monkeypatch: pytest.Monkey
         ("transform.text", TRANSFORMED),
         ("components.smoke_test.decision", ["SmokeTest", "Pusher", "ModelReport"]),
     ):
-        monkeypatch.setattr(dag, "fingerprint", as_if_edited(module))
+        monkeypatch.setattr(pipeline_module, "fingerprint", as_if_edited(module))
         found = cache_misses(config)
         assert list(found) == nodes
         assert found[nodes[0]][0].startswith("its code changed from ")

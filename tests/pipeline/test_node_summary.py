@@ -10,7 +10,7 @@ from pipeline.node_summary import summarize
 from pipeline.runner import NodeResult, NodeStatus
 from schema.genres import GENRES
 from schema.names import VERDICT_FILE
-from tests.data.tiny_movies import movies, serialized, write_examples
+from tests.data.tiny_movies import make_movies, serialize, write_examples
 from transform import features as xf
 
 
@@ -19,13 +19,13 @@ def summary(node: str, **outputs: Path) -> str:
 
 
 def test_examples_are_counted_by_split(tmp_path: Path) -> None:
-    rows = serialized(movies(1234))
+    rows = serialize(make_movies(1234))
     write_examples(tmp_path, {"test": rows[:3], "train": rows, "eval": []})
     assert summary("CsvExampleGen", examples=tmp_path) == "1,234 train, 0 eval, 3 test"
 
 
 def test_shards_are_counted_together(tmp_path: Path) -> None:
-    rows = serialized(movies(5))
+    rows = serialize(make_movies(5))
     write_examples(tmp_path, {"train": rows[:3]})
     write_examples(tmp_path / "more", {"train": rows[3:]})
     [shard] = (tmp_path / "more" / "Split-train").iterdir()

@@ -9,7 +9,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.past_runs import OUTPUT_VARIABLE, PastRuns, find_output
 from schema.errors import UserError
-from tests.data.recorded_runs import Recorded
+from tests.data.run_recorder import RunRecorder
 
 
 @pytest.fixture(autouse=True)
@@ -18,21 +18,24 @@ def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_outputs_are_found_by_node_and_key(tmp_path: Path) -> None:
-    recorded = Recorded(tmp_path / "output")
-    evaluations = [recorded.artifact("ModelEvaluation", f"/e{number}") for number in range(4)]
-    blessings = [recorded.artifact("ModelBlessing", f"/b{number}") for number in range(3)]
+    recorder = RunRecorder(tmp_path / "output")
+    evaluations = [recorder.add_artifact("ModelEvaluation", f"/e{number}") for number in range(4)]
+    blessings = [recorder.add_artifact("ModelBlessing", f"/b{number}") for number in range(3)]
     for run in (1, 2):
-        given = {"evaluation": evaluations[run], "blessing": blessings[run]}
-        recorded.execution("Evaluator", f"run {run}", given)
+        outputs = {"evaluation": evaluations[run], "blessing": blessings[run]}
+        recorder.add_execution("Evaluator", f"run {run}", outputs)
     failed, cached = mlmd.Execution.FAILED, mlmd.Execution.CACHED
-    recorded.execution("Evaluator", "run 3", {"evaluation": evaluations[3]}, state=failed)
-    recorded.execution("GenreEvaluator", "run 4", {"evaluation": evaluations[0]})
-    given = {"evaluation": evaluations[1], "blessing": blessings[1]}
-    recorded.execution("Evaluator", "run 5", given, state=cached)
+    recorder.add_execution("Evaluator", "run 3", {"evaluation": evaluations[3]}, state=failed)
+    recorder.add_execution("GenreEvaluator", "run 4", {"evaluation": evaluations[0]})
+    outputs = {"evaluation": evaluations[1], "blessing": blessings[1]}
+    recorder.add_execution("Evaluator", "run 5", outputs, state=cached)
 
-    runs = PastRuns(recorded.folder)
-    assert [str(one.path) for one in runs.all("Evaluator", "evaluation")] == ["/e1", "/e2"]
-    assert [one.execution_id for one in runs.all("Evaluator", "blessing")] == [1, 2]
+    runs = PastRuns(recorder.directory)
+    assert [str(artifact.path) for artifact in runs.all("Evaluator", "evaluation")] == [
+        "/e1",
+        "/e2",
+    ]
+    assert [artifact.execution_id for artifact in runs.all("Evaluator", "blessing")] == [1, 2]
     # The newest run took its output from the cache.
     assert str(runs.newest("Evaluator", "evaluation").path) == "/e1"
     assert runs.newest("Evaluator", "blessing").execution_id == 5
@@ -42,17 +45,17 @@ def test_outputs_are_found_by_node_and_key(tmp_path: Path) -> None:
 
 
 def test_a_node_that_no_run_has_completed_is_an_error(tmp_path: Path) -> None:
-    recorded = Recorded(tmp_path / "output")
-    model = recorded.artifact("Model", "/m")
-    recorded.execution("Trainer", "run", {"model": model}, state=mlmd.Execution.FAILED)
-    message = f"{recorded.folder}: no run has completed Trainer. Run `make run` first."
+    recorder = RunRecorder(tmp_path / "output")
+    model = recorder.add_artifact("Model", "/m")
+    recorder.add_execution("Trainer", "run", {"model": model}, state=mlmd.Execution.FAILED)
+    message = f"{recorder.directory}: no run has completed Trainer. Run `make run` first."
     with pytest.raises(UserError, match=re.escape(message)):
-        PastRuns(recorded.folder).newest("Trainer", "model")
+        PastRuns(recorder.directory).newest("Trainer", "model")
 
 
 def test_the_most_recently_written_directory_is_found(tmp_path: Path) -> None:
     for name, time in (("output", 3000), ("runs/a", 1000), ("runs/b", 2000)):
-        metadata = Recorded(tmp_path / name).folder / "metadata.sqlite"
+        metadata = RunRecorder(tmp_path / name).directory / "metadata.sqlite"
         os.utime(metadata, (time, time))
     assert find_output(checkout=tmp_path) == tmp_path / "output"
     os.utime(tmp_path / "runs" / "b" / "metadata.sqlite", (4000, 4000))
@@ -63,8 +66,8 @@ def test_the_most_recently_written_directory_is_found(tmp_path: Path) -> None:
 def test_the_environment_variable_names_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Recorded(tmp_path / "output")
-    elsewhere = Recorded(tmp_path / "elsewhere").folder
+    RunRecorder(tmp_path / "output")
+    elsewhere = RunRecorder(tmp_path / "elsewhere").directory
     monkeypatch.setenv(OUTPUT_VARIABLE, str(elsewhere))
     assert find_output(checkout=tmp_path) == elsewhere
     monkeypatch.setenv(OUTPUT_VARIABLE, str(tmp_path / "nowhere"))

@@ -10,7 +10,7 @@ from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline import pipeline as dag
+from pipeline import pipeline as pipeline_module
 from pipeline.config import RunConfig
 from schema.fingerprint import PROJECT_ROOT, fingerprint, source_files
 from schema.names import Node
@@ -46,7 +46,7 @@ def changed(config: RunConfig, section: str, **values: Any) -> RunConfig:
 
 def compiled(config: RunConfig, token: str = "") -> dict[str, pipeline_pb2.PipelineNode]:
     """Return the compiled nodes of a configuration by name."""
-    ir = compiler.Compiler().compile(dag.create_pipeline(config, token))
+    ir = compiler.Compiler().compile(pipeline_module.create_pipeline(config, token))
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     executors = ir.deployment_config
     local = pipeline_pb2.IntermediateDeploymentConfig()
@@ -172,7 +172,7 @@ def test_an_edited_module(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, module: str, expected: set[str]
 ) -> None:
     before = compiled(config)
-    monkeypatch.setattr(dag, "fingerprint", as_if_edited(module))
+    monkeypatch.setattr(pipeline_module, "fingerprint", as_if_edited(module))
     assert run_again(before, compiled(config)) == expected
 
 
@@ -233,7 +233,7 @@ def test_without_cache(config: RunConfig) -> None:
 
 
 def test_create_pipeline_writes_no_file(config: RunConfig) -> None:
-    assert isinstance(dag.create_pipeline(config), tfx.dsl.Pipeline)
+    assert isinstance(pipeline_module.create_pipeline(config), tfx.dsl.Pipeline)
     assert [path for path in config.output.rglob("*") if path.is_file()] == []
 
 

@@ -21,15 +21,22 @@ from pipeline.schema_review import (
 )
 from schema import features as raw
 from schema.errors import TryAgainError, UserError
-from tests.data.tiny_movies import Row, movies, statistics, with_values, without, write_csv
+from tests.data.tiny_movies import (
+    Row,
+    compute_statistics,
+    make_movies,
+    with_values,
+    without_column,
+    write_csv,
+)
 
 HEADER, CURATED = read_schema(raw.SCHEMA_FILE)
-GOOD = movies(200)
+GOOD = make_movies(200)
 
 
 def schema_and_statistics(*splits: Sequence[Row]) -> tuple[schema_pb2.Schema, Statistics]:
     """Return the inferred schema and the statistics of these splits; the first is for training."""
-    computed = [statistics(rows) for rows in splits]
+    computed = [compute_statistics(rows) for rows in splits]
     return tfdv.infer_schema(computed[0], infer_feature_shape=False), computed
 
 
@@ -42,7 +49,7 @@ def found(*splits: Sequence[Row]) -> list[tuple[str, str, bool]]:
 
 
 def test_no_difference() -> None:
-    assert found(GOOD, movies(20, seed=2)) == []
+    assert found(GOOD, make_movies(20, seed=2)) == []
 
 
 def test_optional_fields_may_be_empty() -> None:
@@ -53,9 +60,9 @@ def test_each_difference_is_named() -> None:
     rows = [{**row, raw.TITLE: None} for row in GOOD[:100]] + GOOD[100:]
     rows = [{**row, raw.VOTES: "many", "budget": 7} for row in rows]
     rows[0] |= {raw.PLOT: None, raw.YEAR: 1850, raw.RATING: 10.5}
-    other = movies(20, seed=2)
+    other = make_movies(20, seed=2)
     other[0] |= {raw.YEAR: 1840}
-    assert found(without(rows, raw.CAST), other) == [
+    assert found(without_column(rows, raw.CAST), other) == [
         ("title", "54.5% of the rows have a value, the schema expects 90.0%", False),
         ("plot", "1 of 220 rows have no value", False),
         ("year", "min 1840, the schema expects 1888", True),
@@ -67,7 +74,7 @@ def test_each_difference_is_named() -> None:
 
 
 def test_a_missing_required_column() -> None:
-    assert found(without(GOOD, raw.PLOT)) == [
+    assert found(without_column(GOOD, raw.PLOT)) == [
         ("plot", "required, but missing from the data", False)
     ]
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def output(first_run: tuple[Project, Run]) -> Path:
     """A copy of the output directory after the first run, which no other test changes."""
-    return first_run[0].folder / "kept" / "output"
+    return first_run[0].directory / "snapshot" / "output"
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +93,13 @@ def test_every_chart_is_drawn(page: Page, verdict: Verdict) -> None:
     # The splits of the sample are too small to be compared, so there is no chart of distances.
     assert plots.count() == 2 * present + 9
     assert page.locator(".plot .main-svg").count() >= plots.count()
-    for heat in (
+    for heatmap in (
         "confusion",
         "listed-co-occurrence",
         "predicted-co-occurrence",
         "f1-by-slice",
     ):
-        image = page.locator(f'[data-figure="{heat}"] .heatmaplayer image')
+        image = page.locator(f'[data-figure="{heatmap}"] .heatmaplayer image')
         assert image.count() == 1
         box = image.bounding_box()
         assert box

@@ -17,7 +17,7 @@ from tests.data.made_up_report import HTML_TITLE, make_report_content
 
 
 class Reader(HTMLParser):
-    """Collects the text of a page, its elements and the addresses that it would load."""
+    """Parser that collects the text, the elements and the loaded URLs of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

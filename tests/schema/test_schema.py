@@ -7,7 +7,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from pipeline.schema_review import format_schema, read_schema
 from schema import features as raw
-from tests.data.tiny_movies import movies, statistics, without
+from tests.data.tiny_movies import compute_statistics, make_movies, without_column
 
 HEADER, SCHEMA = read_schema(raw.SCHEMA_FILE)
 FEATURES = {feature.name: feature for feature in SCHEMA.feature}
@@ -66,10 +66,10 @@ def test_limits_of_skew_and_drift() -> None:
 
 
 def test_requests_need_no_features_of_training() -> None:
-    rows = movies(50)
+    rows = make_movies(50)
     for name in (raw.GENRES_FIELD, raw.TCONST, raw.SPLIT_KEY):
-        rows = without(rows, name)
-    requests = statistics(rows)
+        rows = without_column(rows, name)
+    requests = compute_statistics(rows)
 
     serving = tfdv.validate_statistics(requests, SCHEMA, environment="SERVING")
     assert dict(serving.anomaly_info) == {}

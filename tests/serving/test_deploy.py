@@ -1,4 +1,4 @@
-"""The files of `deploy/` and of `serving/parameters`, which cannot import the names they repeat."""
+"""The files of `deploy/` and `serving/parameters` agree with the code."""
 
 from pathlib import Path
 from typing import Any
@@ -27,25 +27,25 @@ def test_the_model_config_names_the_model() -> None:
     assert (model.name, model.base_path) == (MODEL_NAME, f"/models/{MODEL_NAME}")
 
 
-def test_the_compose_file_mounts_and_names_what_is_there() -> None:
+def test_the_files_that_the_compose_file_names_exist() -> None:
     services: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
     assert set(services) == {"tensorflow-serving", "web", "prometheus"}
     server = services["tensorflow-serving"]
     models, *files = server["volumes"]
     pushed = f"${{SERVING_DIRECTORY:-../output/{SERVING_DIRECTORY}/{MODEL_NAME}}}"
     assert models == f"{pushed}:/models/{MODEL_NAME}:ro"
-    folders = {}
+    mounts = {}
     for mount in files:
         source, target, mode = mount.split(":")
         assert mode == "ro"
-        folders[target] = DEPLOY / source
-    named = [Path(flag.partition("=")[2]) for flag in server["command"] if "_file=" in flag]
-    assert [folders[str(path.parent)] / path.name for path in named] == [
+        mounts[target] = DEPLOY / source
+    paths = [Path(flag.partition("=")[2]) for flag in server["command"] if "_file=" in flag]
+    assert [mounts[str(path.parent)] / path.name for path in paths] == [
         DEPLOY / "models.config",
         DEPLOY / "../serving/parameters/batching.config",
         DEPLOY / "../serving/parameters/monitoring.config",
     ]
-    assert all((folders[str(path.parent)] / path.name).is_file() for path in named)
+    assert all((mounts[str(path.parent)] / path.name).is_file() for path in paths)
 
 
 def test_the_compose_file_starts_the_web_page_as_launch_does() -> None:
@@ -55,13 +55,18 @@ def test_the_compose_file_starts_the_web_page_as_launch_does() -> None:
     address = launch.Address("0.0.0.0", 8500, 8501, 8080, Path("x"))
     command = web_options(address)
     pairs = dict(zip(command[::2], command[1::2], strict=True))
-    here = {"--rest-url": "http://tensorflow-serving:8501", "--grpc": "tensorflow-serving:8500"}
-    assert web["command"] == [f"{name}={value}" for name, value in (pairs | here).items()]
-    [mounted] = services["prometheus"]["volumes"]
-    assert (DEPLOY / mounted.partition(":")[0]).is_file()
+    compose_options = {
+        "--rest-url": "http://tensorflow-serving:8501",
+        "--grpc": "tensorflow-serving:8500",
+    }
+    assert web["command"] == [
+        f"{name}={value}" for name, value in (pairs | compose_options).items()
+    ]
+    [volume] = services["prometheus"]["volumes"]
+    assert (DEPLOY / volume.partition(":")[0]).is_file()
 
 
-def test_the_documents_ask_the_model_by_its_name() -> None:
+def test_the_documents_name_the_model() -> None:
     documents = (DEPLOY.parent / "README.md", DEPLOY.parent / "docs" / "client.md")
     text = "\n".join(path.read_text() for path in documents)
     assert f"/v1/models/{MODEL_NAME}:predict" in text

@@ -1,4 +1,7 @@
-"""`make serve`: which server is started, and that it is, with commands that stand in for others."""
+"""`ordained serve`: the choice of the server, its start and its errors.
+
+Shell scripts replace the commands of Docker and TensorFlow Serving.
+"""
 
 import json
 import os
@@ -28,37 +31,37 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that is the whole PATH."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder))
-    return folder
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory))
+    return directory
 
 
-def script(file: Path, *lines: str) -> None:
+def write_script(file: Path, *lines: str) -> None:
     file.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
     file.chmod(0o755)
 
 
-def ports() -> list[int]:
-    """Three that are free."""
-    found = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    numbers = [one.getsockname()[1] for one in found]
-    for one in found:
-        one.close()
-    return numbers
+def free_ports() -> list[int]:
+    """Return three free ports."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    ports = [free.getsockname()[1] for free in sockets]
+    for free in sockets:
+        free.close()
+    return ports
 
 
-def test_the_first_that_is_there_is_chosen(path: Path) -> None:
+def test_the_first_available_server_is_chosen(path: Path) -> None:
     assert launch.choose_server() == "embedded"
-    script(path / "docker", 'echo "Cannot connect to the Docker daemon" >&2', "exit 1")
+    write_script(path / "docker", 'echo "Cannot connect to the Docker daemon" >&2', "exit 1")
     assert launch.choose_server() == "embedded"
-    script(path / "docker", "echo 27.1")
+    write_script(path / "docker", "echo 27.1")
     assert launch.choose_server() == "docker"
-    script(path / launch.BINARY)
+    write_script(path / launch.BINARY)
     assert launch.choose_server() == "binary"
 
 
-def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_pushed_model_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = tmp_path / SERVING_DIRECTORY / MODEL_NAME
     (base / ".staging").mkdir(parents=True)
     assert main(["serve", "--output", str(tmp_path)]) == 2
@@ -66,7 +69,7 @@ def test_nothing_pushed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert error == f"error: {base}: no model has been pushed yet. Run `ordained run` first.\n"
 
 
-def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_used_port_is_an_error(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["serve", "--output", str(output), "--port", str(port)]) == 75
@@ -76,12 +79,12 @@ def test_a_port_that_is_taken(output: Path, capsys: pytest.CaptureFixture[str]) 
     )
 
 
-def test_a_log_that_cannot_be_written(
+def test_an_unwritable_log_is_an_error(
     output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / SERVING_DIRECTORY).symlink_to(output / SERVING_DIRECTORY)
     (tmp_path / "logs").touch()
-    options = zip(("--port", "--rest-api-port", "--web-port"), map(str, ports()), strict=True)
+    options = zip(("--port", "--rest-api-port", "--web-port"), map(str, free_ports()), strict=True)
     flags = [part for pair in options for part in pair]
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     try:
@@ -94,7 +97,7 @@ def test_a_log_that_cannot_be_written(
     )
 
 
-def test_the_image_gets_its_folders_and_ports() -> None:
+def test_the_docker_command_has_volumes_and_ports() -> None:
     address = launch.Address("127.0.0.1", 1, 2, 3, Path("/pushed"))
     assert launch.server_command("docker", address) == [
         *("docker", "run", "--rm", "--init", "-p", "127.0.0.1:1:8500", "-p", "127.0.0.1:2:8501"),
@@ -108,10 +111,10 @@ def test_the_image_gets_its_folders_and_ports() -> None:
 
 @pytest.fixture
 def launched(output: Path, path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """What `make serve` prints until it serves; it is ended after the test."""
+    """The lines that `ordained serve` prints when it starts. It is stopped after the test."""
     if request.param == "binary":
-        script(path / launch.BINARY, f'exec "{sys.executable}" -m serving.server "$@"')
-    grpc_port, rest, web = ports()
+        write_script(path / launch.BINARY, f'exec "{sys.executable}" -m serving.server "$@"')
+    grpc_port, rest, web = free_ports()
     arguments = ["--output", str(output), "--port", str(grpc_port), "--rest-api-port", str(rest)]
     with subprocess.Popen(
         [sys.executable, "-m", "cli", "serve", *arguments, "--web-port", str(web)],
@@ -135,33 +138,33 @@ def launched(output: Path, path: Path, request: pytest.FixtureRequest) -> Iterat
 
 
 @pytest.mark.parametrize(
-    ("launched", "words"),
+    ("launched", "first_line"),
     [
         ("embedded", "starting the embedded server …"),
         ("binary", "starting TensorFlow Serving (tensorflow_model_server) …"),
     ],
     indirect=["launched"],
 )
-def test_it_says_what_it_starts_and_where(launched: list[str], words: str) -> None:
-    assert launched[0] == words
-    found = dict(line.split(maxsplit=1) for line in launched[1:])
-    with urllib.request.urlopen(found["REST"]) as answer:
-        [status] = json.load(answer)["model_version_status"]
+def test_the_server_and_its_addresses_are_printed(launched: list[str], first_line: str) -> None:
+    assert launched[0] == first_line
+    addresses = dict(line.split(maxsplit=1) for line in launched[1:])
+    with urllib.request.urlopen(addresses["REST"]) as response:
+        [status] = json.load(response)["model_version_status"]
     assert (status["version"], status["state"]) == ("1", "AVAILABLE")
-    with urllib.request.urlopen(found["metrics"]) as answer:
-        assert b":tensorflow:serving:request_count" in answer.read()
-    host, _, port = found["gRPC"].partition(":")
+    with urllib.request.urlopen(addresses["metrics"]) as response:
+        assert b":tensorflow:serving:request_count" in response.read()
+    host, _, port = addresses["gRPC"].partition(":")
     socket.create_connection((host, int(port))).close()
-    assert Path(found["log"]).is_file()
+    assert Path(addresses["log"]).is_file()
 
 
-def test_a_server_that_ends_is_told(
+def test_the_end_of_the_server_is_reported(
     output: Path, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script(path / launch.BINARY, "echo first", "echo the last word", "exit 3")
+    write_script(path / launch.BINARY, "echo first", "echo the last word", "exit 3")
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     try:
-        numbers = [str(port) for port in ports()]
+        numbers = [str(port) for port in free_ports()]
         options = zip(("--port", "--rest-api-port", "--web-port"), numbers, strict=True)
         flags = [part for pair in options for part in pair]
         assert main(["serve", "--output", str(output), *flags]) == 1

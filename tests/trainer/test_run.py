@@ -14,7 +14,7 @@ from tfx import v1 as tfx
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import SERVING_SIGNATURE
-from tests.data.tiny_training import MOVIES, SHIPPED_BUT_SMALL, trainer_arguments
+from tests.data.tiny_training import MOVIES, TINY_HPARAMS, trainer_arguments
 from trainer import data, run
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble import training
@@ -30,24 +30,24 @@ Trained = tuple[tfx.components.FnArgs, dict[str, Any]]
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Arguments and record of a small training with the default encoders."""
-    arguments = trainer_arguments(tmp_path_factory.mktemp("trained"), **SHIPPED_BUT_SMALL)
+    arguments = trainer_arguments(tmp_path_factory.mktemp("trained"), **TINY_HPARAMS)
     run.run_fn(arguments)
     return arguments, json.loads(Path(arguments.model_run_dir, "training.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def training_inputs(trained: Trained) -> run.TrainingInputs:
-    return run.prepare(trained[0], HParams(**SHIPPED_BUT_SMALL))
+    return run.prepare(trained[0], HParams(**TINY_HPARAMS))
 
 
 def test_hyperparameters_equal_those_of_tiny_yaml() -> None:
     file = Path(__file__).parents[1] / "data" / "tiny.yaml"
-    assert yaml.safe_load(file.read_text())["hparams"] == SHIPPED_BUT_SMALL
+    assert yaml.safe_load(file.read_text())["hparams"] == TINY_HPARAMS
 
 
 def test_training_record(trained: Trained) -> None:
     arguments, record = trained
-    expected = HParams(**SHIPPED_BUT_SMALL).model_dump()
+    expected = HParams(**TINY_HPARAMS).model_dump()
     assert record["hparams"] == expected | {"precision": record["hparams"]["precision"]}
     assert record["hparams"]["precision"] in ("float32", "bfloat16")
     history = record["history"]
@@ -74,7 +74,7 @@ def test_the_served_model_predicts_as_the_trained_one(
 ) -> None:
     """Features, vectors and members, computed separately, give the served probabilities."""
     arguments, record = trained
-    hparams = HParams(**SHIPPED_BUT_SMALL)
+    hparams = HParams(**TINY_HPARAMS)
     serve = tf.saved_model.load(arguments.serving_model_dir).signatures[SERVING_SIGNATURE]
     movies = MOVIES["eval"]
     outputs = serve(
@@ -133,7 +133,7 @@ def test_inputs_of_different_lengths_are_refused(trained: Trained, plots: int, t
 def test_features_of_the_training_split_are_out_of_fold(
     training_inputs: run.TrainingInputs,
 ) -> None:
-    hparams = HParams(**SHIPPED_BUT_SMALL)
+    hparams = HParams(**TINY_HPARAMS)
     train = training_inputs.train
     network = extractor.build(training_inputs.fitted_features, hparams)
     out_of_fold = extractor.compute(network, train, extractor.assign_folds(train, hparams))
@@ -150,7 +150,7 @@ def test_features_of_the_training_split_are_out_of_fold(
 def test_sentence_vectors_come_from_the_fine_tuned_encoder(
     training_inputs: run.TrainingInputs,
 ) -> None:
-    hparams = HParams(**SHIPPED_BUT_SMALL)
+    hparams = HParams(**TINY_HPARAMS)
     assert training_inputs.encoder_weights
     encoder = SentenceEncoder.from_hparams(
         hparams, weight_overrides=training_inputs.encoder_weights
@@ -182,14 +182,14 @@ def test_a_split_without_movies_is_refused(trained: Trained, tmp_path: Path, spl
         pass
     arguments[f"{split}_files"] = [str(tmp_path / "none.gz")]
     with pytest.raises(UserError, match=f"{split} split has no movies"):
-        run.prepare(tfx.components.FnArgs(**arguments), HParams(**SHIPPED_BUT_SMALL))
+        run.prepare(tfx.components.FnArgs(**arguments), HParams(**TINY_HPARAMS))
 
 
 def test_a_trial_has_the_scores_of_its_best_epoch(
     trained: Trained, training_inputs: run.TrainingInputs, tmp_path: Path
 ) -> None:
     _, record = trained
-    defaults = HParams(**SHIPPED_BUT_SMALL)
+    defaults = HParams(**TINY_HPARAMS)
     tuner = TrainingTuner(
         training_inputs,
         defaults,

@@ -16,7 +16,7 @@ from benchmarks.quality.scores import Predictions
 from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
 from tests.benchmarks.quality.test_dataset import frame
-from tests.data.tiny_movies import movies
+from tests.data.tiny_movies import make_movies
 
 DRAMA, HORROR, WESTERN = (GENRES.index(name) for name in ("Drama", "Horror", "Western"))
 
@@ -44,7 +44,7 @@ def test_the_most_frequent_confusions_come_first() -> None:
 
 
 def test_doubtful_labels_contradict_the_probabilities_most() -> None:
-    rows = [{**row, raw.GENRES_FIELD: "Drama|Western"} for row in movies(3)]
+    rows = [{**row, raw.GENRES_FIELD: "Drama|Western"} for row in make_movies(3)]
     probabilities = np.zeros((3, NUM_GENRES))
     probabilities[:, DRAMA], probabilities[:, WESTERN] = [0.9, 0.2, 0.1], [0.9, 0.05, 0.9]
     probabilities[:, HORROR] = [0.0, 0.8, 0.6]
@@ -75,7 +75,7 @@ def test_the_kind_of_a_title_is_guessed(title: str, guess: str) -> None:
 
 
 def test_slices_have_the_movies_of_their_name() -> None:
-    rows = movies(200)
+    rows = make_movies(200)
     for number, row in enumerate(rows):
         row[raw.YEAR] = 1935 if number < 40 else 1996
         row[raw.VOTES] = row[raw.RATING] = np.nan if number < 50 else 5000
@@ -107,7 +107,8 @@ def test_slices_have_the_movies_of_their_name() -> None:
 def test_agreement_is_the_jaccard_index_of_pairs() -> None:
     genres = ["Drama", "Drama|Horror", "Western", "Western", "Horror"]
     rows = [
-        {**row, raw.GENRES_FIELD: listed} for row, listed in zip(movies(5), genres, strict=True)
+        {**row, raw.GENRES_FIELD: listed}
+        for row, listed in zip(make_movies(5), genres, strict=True)
     ]
     shared = [{"a"}, {"a", "b"}, {"c", "d"}, {"c", "d"}, set()]
     pairs, same, chance = agreement(frame(rows), shared)

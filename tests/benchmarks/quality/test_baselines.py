@@ -11,9 +11,9 @@ from benchmarks.quality.dataset import ALL_FIELDS, PLOT_AND_TITLE, SPLITS, genre
 from benchmarks.quality.features import Features, feature_sets
 from benchmarks.quality.scores import scores
 from tests.benchmarks.quality.test_dataset import frame
-from tests.data.tiny_movies import movies
+from tests.data.tiny_movies import make_movies
 
-VIEWS = make_views({name: frame(movies(80, seed=seed)) for seed, name in enumerate(SPLITS)})
+VIEWS = make_views({name: frame(make_movies(80, seed=seed)) for seed, name in enumerate(SPLITS)})
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from benchmarks.quality.dataset import (
     people,
 )
 from schema import features as raw
-from tests.data.tiny_movies import Row, movies
+from tests.data.tiny_movies import Row, make_movies
 
 
 def frame(rows: list[Row]) -> Movies:
@@ -29,7 +29,7 @@ def with_cast(rows: list[Row], names: int) -> list[Row]:
 
 
 def test_plot_and_title_removes_all_other_fields() -> None:
-    full = frame(movies(5))
+    full = frame(make_movies(5))
     hidden = keep_plot_and_title(full)
     for name in raw.MODEL_INPUTS:
         if name in raw.TEXTS:
@@ -44,7 +44,7 @@ def test_plot_and_title_removes_all_other_fields() -> None:
 
 
 def test_a_sparse_catalogue_has_the_documented_shares() -> None:
-    full = frame(with_cast(movies(3000), names=6))
+    full = frame(with_cast(make_movies(3000), names=6))
     few = make_sparse(full)
     assert set(few[raw.WRITERS]) == {""}
     unrated = np.isnan(few[raw.RATING])
@@ -79,7 +79,7 @@ def _pairs(one: Movies, other: Movies) -> list[tuple[list[str], list[str]]]:
 
 
 def test_the_gaps_of_a_movie_do_not_depend_on_other_movies() -> None:
-    rows = movies(40)
+    rows = make_movies(40)
     alone, among = make_sparse(frame(rows[7:8])), make_sparse(frame(rows))
     assert all(
         np.array_equal(alone[name], among[name][7:8], equal_nan=name in raw.NUMBERS)
@@ -88,14 +88,14 @@ def test_the_gaps_of_a_movie_do_not_depend_on_other_movies() -> None:
 
 
 def test_unseen_people_occur_in_one_movie_only() -> None:
-    few = make_sparse(frame(movies(200)))
+    few = make_sparse(frame(make_movies(200)))
     names = [name for cast in people(few, raw.CAST) for name in cast if " of tt" in name]
     assert len(names) == len(set(names)) > 100
 
 
 def test_views_have_each_variant_of_eval_and_test() -> None:
     splits = {
-        name: frame(movies(count, seed=count))
+        name: frame(make_movies(count, seed=count))
         for name, count in {"train": 6, "eval": 4, "test": 3}.items()
     }
     views = make_views(splits)
@@ -107,7 +107,7 @@ def test_views_have_each_variant_of_eval_and_test() -> None:
 
 
 def test_leakage_counts_values_in_two_splits() -> None:
-    one, two, three = (movies(3, seed=seed) for seed in range(3))
+    one, two, three = (make_movies(3, seed=seed) for seed in range(3))
     for number, rows in enumerate((one, two, three)):
         for place, row in enumerate(rows):
             row[raw.TITLE] = f"Title {chr(97 + 3 * number + place)}"

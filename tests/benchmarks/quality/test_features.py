@@ -21,7 +21,7 @@ from benchmarks.quality.features import (
 from schema import features as raw
 from schema.genres import NUM_GENRES
 from tests.benchmarks.quality.test_dataset import frame
-from tests.data.tiny_movies import movies
+from tests.data.tiny_movies import make_movies
 
 PLOT_AND_TITLE_VIEW = ("eval", PLOT_AND_TITLE)
 
@@ -29,7 +29,7 @@ PLOT_AND_TITLE_VIEW = ("eval", PLOT_AND_TITLE)
 @pytest.fixture(scope="module")
 def features() -> Features:
     splits = {
-        name: frame([{**row, raw.TITLE: row[raw.PLOT][:30]} for row in movies(60, seed=seed)])
+        name: frame([{**row, raw.TITLE: row[raw.PLOT][:30]} for row in make_movies(60, seed=seed)])
         for seed, name in enumerate(SPLITS)
     }
     return Features(make_views(splits))

@@ -16,9 +16,9 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import TRAINING_RECORD_FILE
-from tests.data.recorded_runs import Recorded
+from tests.data.run_recorder import RunRecorder
 from tests.data.tiny_model import save_tiny_model
-from tests.data.tiny_movies import movies, serialized, write_examples
+from tests.data.tiny_movies import make_movies, serialize, write_examples
 from tests.end_to_end.project import Project
 
 DOCUMENT = """\
@@ -33,10 +33,10 @@ The end.
 """
 
 
-def record(recorded: Recorded, kind: str, uri: Path, inputs: list[int]) -> int:
+def record(recorder: RunRecorder, kind: str, uri: Path, inputs: list[int]) -> int:
     """Record an artifact that a node made from other artifacts."""
-    artifact = recorded.artifact(kind, str(uri))
-    recorded.execution(f"Makes{kind}", "run", {"made": artifact}, tuple(inputs))
+    artifact = recorder.add_artifact(kind, str(uri))
+    recorder.add_execution(f"Makes{kind}", "run", {"made": artifact}, tuple(inputs))
     return artifact
 
 
@@ -47,12 +47,12 @@ def output(tmp_path: Path) -> Path:
     config = RunConfig(data=output, output=output)
     splits = {}
     for seed, (split, count) in enumerate(zip(SPLITS, (120, 60, 60), strict=True)):
-        rows = movies(count, seed=seed)
+        rows = make_movies(count, seed=seed)
         # All titles are different, since a common stem would be a leak.
         splits[split] = [{**row, raw.TITLE: f"{row[raw.PLOT]} {row[raw.TCONST]}"} for row in rows]
     examples = write_examples(
         config.artifacts / "CsvExampleGen" / "examples" / "1",
-        {split: serialized(rows) for split, rows in splits.items()},
+        {split: serialize(rows) for split, rows in splits.items()},
     )
     trained = config.artifacts / "Trainer" / "model" / "7"
     directory = save_tiny_model(trained / "Format-Serving")
@@ -62,12 +62,12 @@ def output(tmp_path: Path) -> Path:
     )
     publish(directory, config.model_directory)
 
-    store = Recorded(output)
-    source = record(store, "Examples", Path(examples.uri), [])
-    transformed = record(store, "Examples", config.artifacts / "Transform" / "2", [source])
-    record(store, "Model", trained, [transformed])
-    later = record(store, "Examples", config.artifacts / "CsvExampleGen" / "examples" / "9", [])
-    record(store, "Model", config.artifacts / "Trainer" / "model" / "10", [later])
+    recorder = RunRecorder(output)
+    source = record(recorder, "Examples", Path(examples.uri), [])
+    transformed = record(recorder, "Examples", config.artifacts / "Transform" / "2", [source])
+    record(recorder, "Model", trained, [transformed])
+    later = record(recorder, "Examples", config.artifacts / "CsvExampleGen" / "examples" / "9", [])
+    record(recorder, "Model", config.artifacts / "Trainer" / "model" / "10", [later])
     return output
 
 
@@ -135,7 +135,7 @@ def test_the_command_writes_its_tables_into_a_document(
 
 
 def _test_dataset() -> list[tuple[str, str]]:
-    return [(row[raw.TCONST], row[raw.GENRES_FIELD]) for row in movies(60, seed=2)]
+    return [(row[raw.TCONST], row[raw.GENRES_FIELD]) for row in make_movies(60, seed=2)]
 
 
 def _tables(printed: str) -> list[str]:

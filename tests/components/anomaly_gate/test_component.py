@@ -18,16 +18,16 @@ from schema import features as raw
 from schema.names import ANOMALY_REPORT_FILE, Node
 from tests.data.tiny_movies import (
     Row,
-    movies,
-    statistics,
+    compute_statistics,
+    make_movies,
     with_values,
-    without,
+    without_column,
     write_csv,
     write_statistics,
 )
 
-GOOD = movies(600, seed=1)
-TEST = movies(150, seed=2)
+GOOD = make_movies(600, seed=1)
+TEST = make_movies(150, seed=2)
 
 
 def run_gate(
@@ -63,7 +63,7 @@ def accepted_statistics(directory: Path, rows: Sequence[Row]) -> AcceptedStatist
     artifact.uri = str(directory)
     artifact.id = 5
     directory.mkdir()
-    (directory / "FeatureStats.pb").write_bytes(statistics(rows).SerializeToString())
+    (directory / "FeatureStats.pb").write_bytes(compute_statistics(rows).SerializeToString())
     return artifact
 
 
@@ -94,7 +94,7 @@ def test_good_data_are_accepted_and_recorded(tmp_path: Path) -> None:
 
 
 def test_data_similar_to_the_last_accepted_are_accepted(tmp_path: Path) -> None:
-    accepted = run_gate(tmp_path, GOOD, previous=movies(600, seed=3))
+    accepted = run_gate(tmp_path, GOOD, previous=make_movies(600, seed=3))
 
     assert (accepted.statistics_id, accepted.previous_id) == (7, 5)
     drift = json.loads((Path(accepted.uri) / ANOMALY_REPORT_FILE).read_text())["drift"]
@@ -112,7 +112,7 @@ def test_optional_columns_may_be_empty_or_missing(tmp_path: Path, column: str) -
     run_gate(tmp_path, empty["rows"], empty["test"])
     missing = tmp_path / "missing"
     missing.mkdir()
-    run_gate(missing, without(GOOD, column), without(TEST, column))
+    run_gate(missing, without_column(GOOD, column), without_column(TEST, column))
 
 
 def test_a_column_that_is_empty_in_one_split_is_not_out_of_range(tmp_path: Path) -> None:
@@ -137,7 +137,9 @@ def test_a_column_with_few_values_is_not_compared(tmp_path: Path) -> None:
 
 
 def test_missing_required_column(tmp_path: Path) -> None:
-    assert refusal_lines(tmp_path, without(GOOD, raw.PLOT), without(TEST, raw.PLOT)) == [
+    assert refusal_lines(
+        tmp_path, without_column(GOOD, raw.PLOT), without_column(TEST, raw.PLOT)
+    ) == [
         "train, test: plot: Column dropped: Column is completely missing. "
         "Add the column, or remove the feature from schema/schema.pbtxt."
     ]
@@ -202,7 +204,7 @@ DRIFT_REMEDY = (
 
 
 def test_drifted_features(tmp_path: Path) -> None:
-    before = [{**row, raw.VOTES: row[raw.VOTES] * 100} for row in movies(600, seed=3)]
+    before = [{**row, raw.VOTES: row[raw.VOTES] * 100} for row in make_movies(600, seed=3)]
     before = [row for row in before if row[raw.GENRES_FIELD] != "Western"]
     lines = refusal_lines(tmp_path, GOOD, previous=before)
 
@@ -218,7 +220,7 @@ def test_drifted_features(tmp_path: Path) -> None:
 
 def test_fewer_values_than_in_the_last_accepted_data(tmp_path: Path) -> None:
     rows = [*with_values(GOOD[:300], writers=None), *GOOD[300:]]
-    assert refusal_lines(tmp_path, rows, rows[200:400], previous=movies(600, seed=3)) == [
+    assert refusal_lines(tmp_path, rows, rows[200:400], previous=make_movies(600, seed=3)) == [
         "train: writers: differs from the last accepted data: 50.0% of the rows have a value "
         f"instead of 100.0%. {DRIFT_REMEDY}"
     ]
@@ -323,7 +325,7 @@ def test_drifted_data_are_refused_until_they_are_accepted(tmp_path: Path) -> Non
         "unchanged data are a cache hit"
     )
 
-    write_csv(shard, with_values(movies(700, seed=4), year=1999))
+    write_csv(shard, with_values(make_movies(700, seed=4), year=1999))
     for _ in range(2):
         with pytest.raises(
             DataAnomaliesError, match=r"^train: year: differs from the last accepted data"

@@ -29,7 +29,7 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Node
 from schema.verdict import Judgement, Verdict
-from tests.data.known_predictions import MOVIES, RARE, save_model, write_movies
+from tests.data.known_predictions import NUM_MOVIES, RARE_GENRE, save_model, write_movies
 
 GATE = GateConfig(floor=0.5, min_support=10, max_drop=0.1)
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
@@ -113,7 +113,7 @@ def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
     outputs = evaluate(tmp_path, movies, good, baseline=baseline)
 
     assert outputs.verdict.blessed
-    assert outputs.failed_genres() == {RARE: Judgement.NOT_JUDGED}
+    assert outputs.failed_genres() == {RARE_GENRE: Judgement.NOT_JUDGED}
     assert outputs.verdict.notes == (
         "no other model has been blessed yet: only floors and simple baseline were checked",
         "not judged, with fewer than 10 test movies: Film-Noir 3",
@@ -121,9 +121,9 @@ def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
     assert {row.genre: row.support for row in outputs.verdict.genres} == {
         **dict.fromkeys(GENRES, 15),
         "Drama": 27,
-        RARE: 3,
+        RARE_GENRE: 3,
     }
-    assert outputs.verdict.examples == MOVIES
+    assert outputs.verdict.examples == NUM_MOVIES
     assert outputs.verdict.macro_f1 == 1.0
     assert outputs.verdict.simple_baseline_macro_f1 == pytest.approx(0.9)
     assert outputs.verdict.aggregates == {
@@ -155,7 +155,7 @@ def test_a_model_worse_in_one_genre_only_is_refused(
     assert (horror.f1, horror.precision, horror.recall) == (0.8, 1.0, pytest.approx(10 / 15))
     assert horror.last_blessed == 1.0
     assert outputs.failed_genres() == {
-        RARE: Judgement.NOT_JUDGED,
+        RARE_GENRE: Judgement.NOT_JUDGED,
         "Horror": Judgement.WORSE,
     }
     reason = (
@@ -201,7 +201,7 @@ def test_floor_and_simple_baseline_refuse_without_a_last_blessed_model(
     baseline = simple_baseline(tmp_path / "baseline", dict.fromkeys(GENRES, 0.97))
     outputs = evaluate(tmp_path, movies, models["blind to War"], baseline=baseline)
     assert outputs.failed_genres() == {
-        RARE: Judgement.NOT_JUDGED,
+        RARE_GENRE: Judgement.NOT_JUDGED,
         "War": Judgement.BELOW_FLOOR,
     }
     assert outputs.verdict.reasons == (

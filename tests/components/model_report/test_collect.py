@@ -28,7 +28,7 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.verdict import Verdict
-from tests.data.known_predictions import MOVIES, RARE, save_model, write_movies
+from tests.data.known_predictions import NUM_MOVIES, RARE_GENRE, save_model, write_movies
 
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
@@ -102,7 +102,7 @@ def test_predictions_are_those_that_the_gate_judged(
     content: ReportContent, verdict: Verdict
 ) -> None:
     movies = content.predictions
-    assert len(movies.labels) == MOVIES == content.verdict.examples
+    assert len(movies.labels) == NUM_MOVIES == content.verdict.examples
     f1 = f1_score(movies.labels, movies.predicted, average=None, zero_division=0)
     assert f1 == pytest.approx([row.f1 for row in verdict.genres], abs=1e-6)
     counted = {
@@ -132,7 +132,7 @@ def test_predictions_without_a_hit_are_counted(content: ReportContent, verdict: 
 def test_slices_are_those_of_the_evaluation(content: ReportContent) -> None:
     decades = [one for one in content.slices if one.feature == "decade"]
     assert [one.value for one in decades] == ["1950s", "1960s", "1970s", "1980s", "1990s"]
-    assert sum(one.movies for one in decades) == MOVIES
+    assert sum(one.movies for one in decades) == NUM_MOVIES
     kinds = list(dict.fromkeys(one.feature for one in content.slices))
     assert kinds == ["decade", "plot_length", "metadata"]
     war = GENRES.index("War")
@@ -157,9 +157,9 @@ def test_the_word_with_the_largest_effect_is_found(content: ReportContent) -> No
 
 
 def test_counts_by_split_and_genre(content: ReportContent) -> None:
-    assert content.data.movies == {"test": MOVIES}
+    assert content.data.movies == {"test": NUM_MOVIES}
     counts = dict(zip(GENRES, content.data.genres["test"].tolist(), strict=True))
-    assert (counts[RARE], counts["Drama"], counts["War"]) == (3, 27, 15)
+    assert (counts[RARE_GENRE], counts["Drama"], counts["War"]) == (3, 27, 15)
 
 
 def test_a_model_without_a_training_record(refused: Artifacts, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from components.pusher import versions
 from components.pusher.component import AtomicPusher
 from components.smoke_test.component import SmokeTest
 from schema.errors import UserError
-from tests.data.tiny_model import Tensors, save_tiny_model, sound, write_examples
+from tests.data.tiny_model import Tensors, save_tiny_model, unchanged, write_examples
 
 
 def make_model(directory: Path, content: str) -> standard_artifacts.Model:
@@ -208,7 +208,9 @@ def test_the_smoke_test_decides_what_the_pusher_does(fault: bool, tmp_path: Path
     def not_a_number(features: Tensors, answer: Tensors) -> Tensors:
         return {**answer, "probabilities": answer["probabilities"] * float("nan")}
 
-    save_tiny_model(tmp_path / "model" / "Format-Serving", named=not_a_number if fault else sound)
+    save_tiny_model(
+        tmp_path / "model" / "Format-Serving", serving_default=not_a_number if fault else unchanged
+    )
     write_examples(tmp_path / "examples" / "Split-test", 4)
     connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
         str(tmp_path / "metadata.sqlite")

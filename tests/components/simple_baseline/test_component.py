@@ -8,21 +8,21 @@ import pytest
 from components.simple_baseline.component import SimpleBaseline, SimpleBaselineMetrics, load_metrics
 from schema import features as raw
 from schema.errors import UserError
-from tests.data.tiny_movies import Row, movies, serialized, with_values, write_examples
+from tests.data.tiny_movies import Row, make_movies, serialize, with_values, write_examples
 
 
 def run_component(directory: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
     metrics = SimpleBaselineMetrics()
     metrics.uri = str(directory / "metrics")
     examples = write_examples(
-        directory / "examples", {split: serialized(rows) for split, rows in splits.items()}
+        directory / "examples", {split: serialize(rows) for split, rows in splits.items()}
     )
     SimpleBaseline.test_call(examples=examples, metrics=metrics, seed=4)
     return metrics
 
 
 def test_genres_that_the_plot_names_are_predicted(tmp_path: Path) -> None:
-    splits = {"train": movies(150, 1), "eval": movies(50, 2), "test": movies(50, 3)}
+    splits = {"train": make_movies(150, 1), "eval": make_movies(50, 2), "test": make_movies(50, 3)}
     # A movie with an uninformative plot and a genre that only this split has.
     splits["test"].append(
         with_values(splits["test"][:1], plot="the letter", genres="Sport")[0] | {raw.TITLE: None}
@@ -52,4 +52,4 @@ def test_genres_that_the_plot_names_are_predicted(tmp_path: Path) -> None:
 
 def test_a_split_without_movies(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^The eval split has no movies\. Add more movies\.$"):
-        run_component(tmp_path, {"train": movies(50), "eval": [], "test": movies(5)})
+        run_component(tmp_path, {"train": make_movies(50), "eval": [], "test": make_movies(5)})

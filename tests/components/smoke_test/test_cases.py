@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from components.smoke_test.cases import case_from_example, edge_cases
 from tests.components.smoke_test.test_probe import EDGE_CASES
-from tests.data.tiny_model import movie
+from tests.data.tiny_model import make_movie
 
 
 def test_cases_from_examples_are_the_same_movie_in_both_forms() -> None:
-    case = case_from_example(movie(2).SerializeToString(), 7)
+    case = case_from_example(make_movie(2).SerializeToString(), 7)
     assert case.name == "row 7 (tt0000002)"
     assert case.features == {
         "plot": b"A keeper of bees counts her hives counts her hives ",
@@ -23,7 +23,7 @@ def test_cases_from_examples_are_the_same_movie_in_both_forms() -> None:
         "writers": b"Ada Example|Ben Example",
         "cast": b"Actor 0|Actor 1",
     }
-    assert case.example == movie(2).SerializeToString()
+    assert case.example == make_movie(2).SerializeToString()
 
     bare = case_from_example(tf.train.Example().SerializeToString(), 0)
     assert bare.name == "row 0"

@@ -84,7 +84,7 @@ def test_a_faulty_model_is_refused_with_its_reason(directory: Path) -> None:
     def swapped(features: Tensors, answer: Tensors) -> Tensors:
         return {**answer, "genres": tf.reverse(answer["genres"], [1])}
 
-    save_tiny_model(model_path(directory), named=swapped)
+    save_tiny_model(model_path(directory), serving_default=swapped)
 
     blessing = run_smoke_test(directory)
 
@@ -107,7 +107,7 @@ def test_a_model_that_hangs_is_refused_after_the_time_limit(directory: Path) -> 
         with tf.control_dependencies([turns]):
             return {name: tf.identity(tensor) for name, tensor in answer.items()}
 
-    save_tiny_model(model_path(directory), named=endless)
+    save_tiny_model(model_path(directory), serving_default=endless)
     began = time.monotonic()
 
     blessing = run_smoke_test(directory, time_limit_seconds=40)

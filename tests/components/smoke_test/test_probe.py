@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.smoke_test.probe import ProbeReport, probe
 from schema.genres import GENRES
-from tests.data.tiny_model import Change, Tensors, save_tiny_model, write_examples
+from tests.data.tiny_model import OutputChange, Tensors, save_tiny_model, write_examples
 
 EDGE_CASES = [
     "edge case 'all empty'",
@@ -39,7 +39,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_examples(tmp_path_factory.mktemp("examples") / "Split-test", 6)
 
 
-def with_output(output: str, change: Callable[[Tensors, tf.Tensor], tf.Tensor]) -> Change:
+def with_output(output: str, change: Callable[[Tensors, tf.Tensor], tf.Tensor]) -> OutputChange:
     return lambda features, answer: {**answer, output: change(features, answer[output])}
 
 
@@ -80,7 +80,7 @@ def test_a_good_model_passes(tmp_path: Path, examples: Path) -> None:
     ]
 
 
-FAULTY_OUTPUTS: dict[str, tuple[Change, str]] = {
+FAULTY_OUTPUTS: dict[str, tuple[OutputChange, str]] = {
     "nan": (
         with_output("probabilities", lambda f, p: tf.where(empty_plot(f), math.nan, p)),
         "serving_default: probabilities are not finite in 3 of 18 rows, first row 1 (tt0000003), "
@@ -110,7 +110,7 @@ FAULTY_OUTPUTS: dict[str, tuple[Change, str]] = {
 @pytest.mark.parametrize("fault", FAULTY_OUTPUTS)
 def test_faulty_outputs_are_refused(fault: str, tmp_path: Path, examples: Path) -> None:
     change, reason = FAULTY_OUTPUTS[fault]
-    report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
+    report = probe(save_tiny_model(tmp_path / "model", serving_default=change), examples, rows=6)
     assert report.reasons == [reason]
     assert not report.passed
 
@@ -171,7 +171,7 @@ WRONG_PREDICTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     [
         *((fault, "examples", True) for fault in WRONG_PREDICTIONS),
         ("every genre", "examples", False),
-        ("every genre", "named", True),
+        ("every genre", "serving_default", True),
     ],
 )
 def test_a_signature_that_predicts_wrong_genres_is_refused(
@@ -184,9 +184,8 @@ def test_a_signature_that_predicts_wrong_genres_is_refused(
 
     model = save_tiny_model(tmp_path / "model", **{signature: wrong})
     report = probe(model, examples, rows=6)
-    call = "serving_default" if signature == "named" else signature
     assert report.reasons[0].startswith(
-        f"{call}: predicted genres do not follow from the probabilities and the thresholds of "
+        f"{signature}: predicted genres do not follow from the probabilities and the thresholds of "
     )
     assert max(report.largest_difference.values()) < (0.005 if noise else 1e-6)
 
@@ -211,7 +210,9 @@ def test_an_evaluation_of_other_probabilities_is_refused(tmp_path: Path, example
 
 def test_outputs_that_depend_on_other_rows_are_refused(tmp_path: Path, examples: Path) -> None:
     mixed = with_output("probabilities", lambda f, p: (p + tf.reduce_mean(p, axis=0)) / 2)
-    model = save_tiny_model(tmp_path / "model", named=mixed, examples=mixed, evaluate=mixed)
+    model = save_tiny_model(
+        tmp_path / "model", serving_default=mixed, examples=mixed, evaluate=mixed
+    )
     report = probe(model, examples, rows=6)
     assert [reason.split(":")[0] for reason in report.reasons] == [
         "single rows",
@@ -220,14 +221,14 @@ def test_outputs_that_depend_on_other_rows_are_refused(tmp_path: Path, examples:
 
 
 def test_a_default_other_than_missing_is_refused(tmp_path: Path, examples: Path) -> None:
-    report = probe(save_tiny_model(tmp_path / "model", unknown_number=1999.0), examples, rows=6)
+    report = probe(save_tiny_model(tmp_path / "model", number_default=1999.0), examples, rows=6)
     (reason,) = report.reasons
     assert reason.startswith("requests with plots only: probabilities differ by up to ")
     assert reason.endswith("in 3 of 3 rows, first edge case 'all empty', Action")
 
 
 def test_an_input_without_default_is_refused(tmp_path: Path, examples: Path) -> None:
-    report = probe(save_tiny_model(tmp_path / "model", defaults=False), examples, rows=6)
+    report = probe(save_tiny_model(tmp_path / "model", has_defaults=False), examples, rows=6)
     assert len(report.reasons) == 9
     assert report.reasons[0] == (
         "input 'plot' of signature 'serving_default' has no default: a request cannot leave it out"
@@ -289,7 +290,7 @@ def test_a_graph_that_needs_python_is_refused(tmp_path: Path, examples: Path) ->
         return tf.ensure_shape(same, [None, len(GENRES)])
 
     change = with_output("probabilities", through_python)
-    report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
+    report = probe(save_tiny_model(tmp_path / "model", serving_default=change), examples, rows=6)
     assert report.reasons == ["the graph has ops that TensorFlow Serving lacks: PyFuncStateless"]
 
 
@@ -312,7 +313,7 @@ def test_a_graph_that_fails_on_one_row_is_refused(tmp_path: Path, examples: Path
             return tf.identity(probabilities)
 
     change = with_output("probabilities", fail)
-    report = probe(save_tiny_model(tmp_path / "model", named=change), examples, rows=6)
+    report = probe(save_tiny_model(tmp_path / "model", serving_default=change), examples, rows=6)
     (reason,) = report.reasons
     assert reason.startswith("calling serving_default failed: ")
     assert "the plot is too long" in reason

@@ -16,7 +16,7 @@ from components.word_vectors.component import WordVectors
 from components.word_vectors.vectors import train_word2vec
 from schema import features as raw
 from schema.names import WORD_VECTORS_FILE, WORD_VECTORS_INFO_FILE, Split
-from tests.data.tiny_movies import movies, write_csv
+from tests.data.tiny_movies import make_movies, write_csv
 from transform import features as xf
 
 GLOVE_THE = np.array([0.418, 0.24968, -0.41242, 0.1217], np.float32)
@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the artifacts of a run whose Trainer has the vectors as its base model."""
     directory = tmp_path_factory.mktemp("run")
     (directory / "movies").mkdir()
-    write_csv(directory / "movies" / "movies-00000-of-00001.csv", movies(200))
+    write_csv(directory / "movies" / "movies-00000-of-00001.csv", make_movies(200))
     examples = tfx.components.CsvExampleGen(input_base=str(directory / "movies"))
     schema = tfx.components.ImportSchemaGen(schema_file=str(raw.SCHEMA_FILE))
     transform = tfx.components.Transform(

@@ -15,7 +15,7 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from serving.client import Client, ModelSpec, ServerError, predict
 from serving.client.file_job import FileJob, JobProgress, can_resume, run_job
-from tests.data.tiny_server import Served, serving_tiny_model
+from tests.data.tiny_server import TinyServer, serve_tiny_model
 
 
 def write_movies(path: Path, count: int, invalid: tuple[int, ...] = ()) -> Path:
@@ -54,11 +54,11 @@ def ignore_progress(progress: JobProgress, bytes_read: int, size: int) -> None:
 
 @pytest.mark.parametrize("protocol", [0, 1], ids=["grpc", "rest"])
 def test_predictions_are_in_the_order_of_rows(
-    served: Served, tmp_path: Path, protocol: int
+    tiny_server: TinyServer, tmp_path: Path, protocol: int
 ) -> None:
     job = new_job(tmp_path, invalid=(17, 200))
     steps: list[JobProgress] = []
-    with Client(served.both[protocol]) as client:
+    with Client(tiny_server.addresses[protocol]) as client:
         total = run_job(job, client, lambda progress, *_: steps.append(progress))
         [third] = client.predict([{"title": "Movie 3", "plot": "bees " * 3, "year": 1903}])
     rows = read_csv(job.output)
@@ -81,9 +81,9 @@ def test_predictions_are_in_the_order_of_rows(
     ]
 
 
-def test_output_as_json_lines(served: Served, tmp_path: Path) -> None:
+def test_output_as_json_lines(tiny_server: TinyServer, tmp_path: Path) -> None:
     job = new_job(tmp_path, 10, output="out.jsonl")
-    with Client(served.grpc) as client:
+    with Client(tiny_server.grpc_address) as client:
         run_job(job, client, ignore_progress)
     records = [json.loads(line) for line in job.output.read_text().splitlines()]
     assert [record["row"] for record in records] == list(range(1, 11))
@@ -94,20 +94,23 @@ def test_output_as_json_lines(served: Served, tmp_path: Path) -> None:
 
 def test_a_job_is_resumed_after_a_server_failure(tmp_path: Path) -> None:
     job = new_job(tmp_path, invalid=(3, 150))
-    with serving_tiny_model(tmp_path) as served, Client(served.rest, timeout=2) as client:
+    with (
+        serve_tiny_model(tmp_path) as tiny_server,
+        Client(tiny_server.rest_url, timeout=2) as client,
+    ):
         # Warm up the server, because its first response may take longer than the timeout.
-        predict([{}], served.rest)
+        predict([{}], tiny_server.rest_url)
 
         def stop_half_way(progress: JobProgress, bytes_read: int, size: int) -> None:
             if progress.rows == 96:
-                served.server.stop()
+                tiny_server.server.stop()
 
         with pytest.raises(ServerError, match=r"no server answers|not answer in time"):
             run_job(job, client, stop_half_way)
     assert can_resume(job.output)
     assert not job.output.exists()
     rows_done: list[int] = []
-    with serving_tiny_model(tmp_path) as served, Client(served.rest) as client:
+    with serve_tiny_model(tmp_path) as tiny_server, Client(tiny_server.rest_url) as client:
         resumed = replace(job, resume=True)
         run_job(resumed, client, lambda progress, *_: rows_done.append(progress.rows))
         assert rows_done[0] > 96
@@ -129,10 +132,10 @@ def test_a_job_is_resumed_after_a_server_failure(tmp_path: Path) -> None:
     ],
 )
 def test_a_job_is_resumed_after_a_signal(
-    served: Served, tmp_path: Path, signal_: signal.Signals, status: int, stderr: str
+    tiny_server: TinyServer, tmp_path: Path, signal_: signal.Signals, status: int, stderr: str
 ) -> None:
     job = new_job(tmp_path, 4000, invalid=(5, 3999))
-    command = [sys.executable, "-m", "cli", "predict", "--server", served.grpc]
+    command = [sys.executable, "-m", "cli", "predict", "--server", tiny_server.grpc_address]
     command += ["--requests", "1", "--rows-per-request", "1", str(job.source)]
     output_option = ["--output", str(job.output)]
     with subprocess.Popen([*command, *output_option], stderr=subprocess.PIPE, text=True) as process:
@@ -160,9 +163,9 @@ def test_a_job_is_resumed_after_a_signal(
     assert len(job.rejects.read_text().splitlines()) == 2
 
 
-def test_a_job_is_resumed_only_with_the_same_input(served: Served, tmp_path: Path) -> None:
+def test_a_job_is_resumed_only_with_the_same_input(tiny_server: TinyServer, tmp_path: Path) -> None:
     job = replace(new_job(tmp_path), resume=True)
-    with Client(served.grpc) as client:
+    with Client(tiny_server.grpc_address) as client:
         with pytest.raises(UserError, match=r"out\.csv\.progress: not found"):
             run_job(job, client, ignore_progress)
         progress = tmp_path / "out.csv.progress"
@@ -177,10 +180,12 @@ def test_a_job_is_resumed_only_with_the_same_input(served: Served, tmp_path: Pat
             run_job(job, client, ignore_progress)
 
 
-def test_a_wrong_model_is_not_reported_as_an_invalid_row(served: Served, tmp_path: Path) -> None:
+def test_a_wrong_model_is_not_reported_as_an_invalid_row(
+    tiny_server: TinyServer, tmp_path: Path
+) -> None:
     job = new_job(tmp_path)
     with (
-        Client(served.grpc, ModelSpec("others")) as client,
+        Client(tiny_server.grpc_address, ModelSpec("others")) as client,
         pytest.raises(
             ServerError, match=r"cannot serve the requested model others.*Latest\(others\)"
         ),

@@ -43,7 +43,7 @@ GRPC_MESSAGE_COUNT = 1500
 SLOW_CLIENT_COUNT = 1000
 POST_HEADER = b"POST /v1/models/echo:predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 NUMBER_INPUT = {"number": [1.0]}
-VALID_BODY = {"signature_name": "one", "instances": [1.0]}
+VALID_BODY = {"signature_name": "number", "instances": [1.0]}
 PREDICT_PATH = "/v1/models/echo:predict"
 
 
@@ -73,7 +73,7 @@ def is_serving(server: Server) -> bool:
     """Return whether both ports answer a valid request."""
     assert post(server, PREDICT_PATH, VALID_BODY).json() == {"predictions": [1.0]}
     return bool(
-        prediction_stub(server).Predict(predict_request("echo", NUMBER_INPUT, "one")).outputs
+        prediction_stub(server).Predict(predict_request("echo", NUMBER_INPUT, "number")).outputs
     )
 
 
@@ -235,7 +235,7 @@ def test_random_bytes_do_not_disturb_the_grpc_port(server: Server) -> None:
     row = {"text": ["a"], "number": [[1.5]], "flag": [True]}
     valid = [
         predict_request("echo", inputs, signature).SerializeToString()
-        for inputs, signature in ((NUMBER_INPUT, "one"), (row, ""), (row | {"whole": [1]}, ""))
+        for inputs, signature in ((NUMBER_INPUT, "number"), (row, ""), (row | {"whole": [1]}, ""))
     ]
     methods = [
         f"/tensorflow.serving.{name}"
@@ -384,7 +384,7 @@ def test_the_command_serves_with_tls_until_sigterm(base: Path, tmp_path: Path) -
             with grpc.secure_channel(f"localhost:{port}", credentials) as channel:
                 call = prediction_service_pb2_grpc.PredictionServiceStub(channel)
                 assert call.Predict(
-                    predict_request("echo", NUMBER_INPUT, "one"), wait_for_ready=True
+                    predict_request("echo", NUMBER_INPUT, "number"), wait_for_ready=True
                 ).outputs
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0

@@ -216,12 +216,12 @@ def request_with_wrong_shape() -> Any:
             "len({flag,number,text,whole}). Sent extra: {other}. Missing but required: {}.",
         ),
         (
-            predict_request("echo", {"number": [1]}, "one"),
+            predict_request("echo", {"number": [1]}, "number"),
             Code.INVALID_ARGUMENT,
             "Expects arg[0] to be float but int32 is provided",
         ),
         (
-            predict_request("echo", {"number": np.float32([[1]])}, "one"),
+            predict_request("echo", {"number": np.float32([[1]])}, "number"),
             Code.INVALID_ARGUMENT,
             "Tensor number has shape [1, 1], expected (None,)",
         ),
@@ -234,7 +234,7 @@ def test_bad_requests(server: Server, request_: Any, code: Any, message: str) ->
 
 
 def test_a_request_without_rows(server: Server) -> None:
-    request = predict_request("echo", {"number": np.zeros([0], np.float32)}, "one")
+    request = predict_request("echo", {"number": np.zeros([0], np.float32)}, "number")
     assert output_array(prediction_stub(server).Predict(request), "number").tolist() == []
 
 

@@ -171,7 +171,9 @@ def test_a_directory_may_be_missing_for_a_moment(base: Path) -> None:
         base.rename(base.with_name("away"))
         time.sleep(0.3)
         assert available_versions(server) == [1]
-        assert prediction_stub(server).Predict(predict_request("echo", NUMBER_INPUT, "one")).outputs
+        assert (
+            prediction_stub(server).Predict(predict_request("echo", NUMBER_INPUT, "number")).outputs
+        )
 
 
 def write_warmup(directory: Path, *requests: Any) -> None:
@@ -187,7 +189,7 @@ def write_warmup(directory: Path, *requests: Any) -> None:
 def test_a_version_is_served_after_its_warm_up(base: Path, tmp_path: Path) -> None:
     save_echo(base, 1)
     valid, invalid = save_echo(tmp_path, 2), save_echo(tmp_path, 3)
-    write_warmup(valid, predict_request("", NUMBER_INPUT, "one"))
+    write_warmup(valid, predict_request("", NUMBER_INPUT, "number"))
     write_warmup(invalid, predict_request("", NUMBER_INPUT, "no such signature"))
     with serve(base) as server:
         valid.rename(base / "2")
@@ -238,7 +240,9 @@ def test_no_request_fails_while_versions_change(
             call = prediction_stub(server)
             while not stop.is_set():
                 try:
-                    answer = call.Predict(predict_request("echo", NUMBER_INPUT, "one"), timeout=30)
+                    answer = call.Predict(
+                        predict_request("echo", NUMBER_INPUT, "number"), timeout=30
+                    )
                     versions.add(answer.model_spec.version.value)
                     results["OK"] += 1
                 except grpc.RpcError as error:

@@ -107,7 +107,7 @@ def test_column_form(server: Server) -> None:
 
 
 def test_a_single_input_and_output_need_no_names(server: Server) -> None:
-    signature = {"signature_name": "one"}
+    signature = {"signature_name": "number"}
     assert predict(server, signature | {"instances": [1, 2.5]}).json() == {
         "predictions": [1.0, 2.5]
     }
@@ -117,7 +117,7 @@ def test_a_single_input_and_output_need_no_names(server: Server) -> None:
 
 
 def test_a_request_without_rows(server: Server) -> None:
-    assert predict(server, {"signature_name": "one", "inputs": []}).json() == {"outputs": []}
+    assert predict(server, {"signature_name": "number", "inputs": []}).json() == {"outputs": []}
     movies = predict(server, {"inputs": {name: [] for name in MOVIE}}, "movies")
     assert movies.json() == {"outputs": {"genres": [], "probabilities": [], "predicted": []}}
 
@@ -129,7 +129,7 @@ def test_bytes_are_base64(server: Server) -> None:
 
 
 def test_nan_and_infinity(server: Server) -> None:
-    body = b'{"signature_name": "one", "instances": [NaN, Infinity, -Infinity]}'
+    body = b'{"signature_name": "number", "instances": [NaN, Infinity, -Infinity]}'
     first, *others = predict(server, body).json()["predictions"]
     assert math.isnan(first)
     assert others == [math.inf, -math.inf]
@@ -170,8 +170,8 @@ def test_metadata(server: Server) -> None:
     metadata = get(server, "/v1/models/echo/versions/2/metadata").json()
     assert metadata["model_spec"] == {"name": "echo", "version": "2", "signature_name": ""}
     signatures = metadata["metadata"]["signature_def"]["signature_def"]
-    assert {"serving_default", "one", "slow"} <= set(signatures)
-    number = signatures["one"]["inputs"]["number"]
+    assert {"serving_default", "number", "slow"} <= set(signatures)
+    number = signatures["number"]["inputs"]["number"]
     assert number["dtype"] == "DT_FLOAT"
     assert number["tensor_shape"]["dim"] == [{"size": "-1", "name": ""}]
 
@@ -224,7 +224,12 @@ ERRORS: list[tuple[str, Any, int, str]] = [
         'Serving signature name: "x" not found in signature def',
     ),
     ("echo:predict", {"signature_name": 1, "instances": [ROW]}, 400, "JSON Value: {"),
-    ("echo:predict", {"signature_name": "one", "inputs": 1.5}, 400, "Tensor number has shape []"),
+    (
+        "echo:predict",
+        {"signature_name": "number", "inputs": 1.5},
+        400,
+        "Tensor number has shape []",
+    ),
     ("foo:predict", {"instances": [1]}, 404, "Servable not found for request: Latest(foo)"),
     (
         "echo/versions/50:predict",

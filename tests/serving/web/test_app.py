@@ -17,15 +17,19 @@ from schema import features as raw
 from schema.genres import GENRES
 from serving.client import predict
 from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY
-from tests.data.tiny_server import Served, running_page, serving_tiny_model
+from tests.data.tiny_server import TinyServer, run_web_page, serve_tiny_model
 
 MOVIE = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "cast": ["A", "B"]}
 
 
 @pytest.fixture(scope="module", params=["grpc", "rest"])
-def page(request: pytest.FixtureRequest, served: Served) -> Iterator[httpx.Client]:
-    options = ["--grpc", served.grpc] if request.param == "grpc" else ["--rest-url", served.rest]
-    with running_page(options) as url, httpx.Client(base_url=url, timeout=60) as client:
+def page(request: pytest.FixtureRequest, tiny_server: TinyServer) -> Iterator[httpx.Client]:
+    options = (
+        ["--grpc", tiny_server.grpc_address]
+        if request.param == "grpc"
+        else ["--rest-url", tiny_server.rest_url]
+    )
+    with run_web_page(options) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -35,9 +39,9 @@ def test_the_status_names_model_and_version(page: httpx.Client) -> None:
     assert answer.json() == {"model": "movie_genres", "version": "3", "error": ""}
 
 
-def test_predict_returns_all_genres(page: httpx.Client, served: Served) -> None:
+def test_predict_returns_all_genres(page: httpx.Client, tiny_server: TinyServer) -> None:
     genres = page.post("/api/predict", json=MOVIE).json()["genres"]
-    [wanted] = predict([MOVIE], served.grpc)
+    [wanted] = predict([MOVIE], tiny_server.grpc_address)
     assert [genre["name"] for genre in genres] == [genre.name for genre in wanted.ranked]
     assert [genre["probability"] for genre in genres] == pytest.approx(
         [genre.probability for genre in wanted.ranked], abs=1e-6
@@ -136,18 +140,18 @@ def test_the_form_has_a_labelled_control_for_each_input_of_the_model() -> None:
 
 
 def test_an_unavailable_model_server_is_reported_until_it_is_back(tmp_path: Path) -> None:
-    with serving_tiny_model(tmp_path) as served:
-        port = served.server.rest_port
-        with running_page(["--rest-url", served.rest, "--model-name", "other"]) as url:
+    with serve_tiny_model(tmp_path) as tiny_server:
+        port = tiny_server.server.rest_port
+        with run_web_page(["--rest-url", tiny_server.rest_url, "--model-name", "other"]) as url:
             answer = httpx.get(f"{url}/api/status")
             assert answer.status_code == 503
             assert "other" in answer.json()["error"]
             assert httpx.post(f"{url}/api/predict", json={}).status_code == 502
-    with running_page(["--rest-url", f"http://127.0.0.1:{port}"]) as url:
+    with run_web_page(["--rest-url", f"http://127.0.0.1:{port}"]) as url:
         for answer in (httpx.get(f"{url}/api/status"), httpx.post(f"{url}/api/predict", json={})):
             assert answer.status_code == 503
             assert f"http://127.0.0.1:{port}" in answer.json()["error"]
-        with serving_tiny_model(tmp_path, rest_port=port):
+        with serve_tiny_model(tmp_path, rest_port=port):
             assert httpx.get(f"{url}/api/status", timeout=60).json()["version"] == "3"
             assert httpx.post(f"{url}/api/predict", json={}, timeout=60).status_code == 200
 
@@ -159,8 +163,17 @@ def test_a_port_in_use_is_an_error(page: httpx.Client, capsys: pytest.CaptureFix
     assert "127.0.0.1:65536" in capsys.readouterr().err
 
 
-def test_sigterm_stops_the_page(served: Served) -> None:
-    command = [sys.executable, "-m", "cli", "web", "--port", "0", "--grpc", served.grpc]
+def test_sigterm_stops_the_page(tiny_server: TinyServer) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "web",
+        "--port",
+        "0",
+        "--grpc",
+        tiny_server.grpc_address,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("web page on http://127.0.0.1:")
@@ -190,8 +203,8 @@ sys.exit(main(["web", *sys.argv[1:]]))
 """Sends a signal before uvicorn handles signals, where Python ignores exceptions."""
 
 
-def test_a_signal_before_uvicorn_starts_is_not_lost(served: Served) -> None:
-    command = [sys.executable, "-c", EARLY, "--port", "0", "--grpc", served.grpc]
+def test_a_signal_before_uvicorn_starts_is_not_lost(tiny_server: TinyServer) -> None:
+    command = [sys.executable, "-c", EARLY, "--port", "0", "--grpc", tiny_server.grpc_address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from schema.genres import GENRES
 from serving.client import predict
-from tests.data.chromium import chromium, screen
-from tests.data.tiny_server import Served, running_page
+from tests.data.chromium import chromium, open_page
+from tests.data.tiny_server import TinyServer, run_web_page
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +23,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def url(served: Served) -> Iterator[str]:
-    with running_page(["--grpc", served.grpc]) as address:
+def url(tiny_server: TinyServer) -> Iterator[str]:
+    with run_web_page(["--grpc", tiny_server.grpc_address]) as address:
         yield address
 
 
 @pytest.fixture
 def page(browser: Browser, url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The web page, in the screen size and colour scheme that the test is parameterized with."""
-    with screen(browser, request, (url, "data:", "blob:")) as page:
+    with open_page(browser, request, (url, "data:", "blob:")) as page:
         page.goto(url)
         yield page
 
@@ -48,7 +48,9 @@ def test_the_model_and_its_version_are_shown(page: Page) -> None:
     expect(page.get_by_role("status")).to_have_text("Model movie_genres, version 3, is ready")
 
 
-def test_a_movie_in_the_form_is_predicted_and_explained(page: Page, served: Served) -> None:
+def test_a_movie_in_the_form_is_predicted_and_explained(
+    page: Page, tiny_server: TinyServer
+) -> None:
     page.get_by_label("Title").fill("The Lighthouse")
     page.get_by_label("Plot").fill("A keeper counts ships. Ships!")
     page.get_by_label("Cast").fill("Ann Example\nBen Example")
@@ -60,7 +62,7 @@ def test_a_movie_in_the_form_is_predicted_and_explained(page: Page, served: Serv
         "cast": "Ann Example|Ben Example",
         "year": 1927,
     }
-    [wanted] = predict([movie], served.grpc)
+    [wanted] = predict([movie], tiny_server.grpc_address)
     best = wanted.ranked[0]
     expect(genre_buttons(page).first).to_contain_text(best.name)
     expect(genre_buttons(page).first).to_contain_text(f"{100 * best.probability:.0f} %")
@@ -221,7 +223,7 @@ CONTRASTS = """
 
 
 def test_an_unavailable_server_is_reported(browser: Browser) -> None:
-    with running_page(["--grpc", "127.0.0.1:1"]) as address:
+    with run_web_page(["--grpc", "127.0.0.1:1"]) as address:
         page = browser.new_page()
         page.goto(address)
         expect(page.get_by_role("status")).to_contain_text("127.0.0.1:1")

@@ -17,7 +17,7 @@ from serving.web.explain import (
     log_odds,
     movie_parts,
 )
-from tests.data.tiny_server import Served
+from tests.data.tiny_server import TinyServer
 
 
 def western(movies: Sequence[Movie]) -> list[Prediction]:
@@ -88,12 +88,12 @@ def test_log_odds() -> None:
     assert log_odds(1) == pytest.approx(-log_odds(0))
 
 
-def test_the_effects_are_those_of_the_served_model(served: Served) -> None:
+def test_the_effects_are_those_of_the_served_model(tiny_server: TinyServer) -> None:
     movie = {"title": "The Lighthouse", "plot": "A keeper counts ships", "year": 1927}
-    with Client(served.grpc) as client:
+    with Client(tiny_server.grpc_address) as client:
         found = explain(client.predict, movie, 60)
     whole, no_year, no_ships = predict(
-        [movie, {**movie, "year": 0}, {**movie, "plot": "A keeper counts "}], served.rest
+        [movie, {**movie, "year": 0}, {**movie, "plot": "A keeper counts "}], tiny_server.rest_url
     )
     for field, text, without in (("year", "", no_year), ("plot", "ships", no_ships)):
         [effect] = [e for e in found.effects if (e.part.field, e.part.text) == (field, text)]

@@ -19,7 +19,7 @@ from schema import features as raw
 from schema import names
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
-from tests.data.tiny_training import SHIPPED_BUT_SMALL
+from tests.data.tiny_training import TINY_HPARAMS
 from tests.end_to_end.project import MOVIES, Project, Run
 from trainer import run
 from trainer.encoder.pretrained import ENCODERS
@@ -370,7 +370,7 @@ def test_each_encoder_trains_and_exports(
         "encoder_layers": 2,
         "epochs": 1,
     }
-    hparams = HParams(**SHIPPED_BUT_SMALL | changes)
+    hparams = HParams(**TINY_HPARAMS | changes)
     try:
         if hparams.has_sentence_encoder:
             ENCODERS[sentences].check_installed()
