@@ -25,7 +25,7 @@ REPLACED = {
     "serving": "Answer Batching Done FILES FULL LARGEST LONGEST Models ModelName OverGrpc OverRest "
     "RECENT SHOWN THREADS Trouble UNREAD Version answers carried checked decided "
     "expired json_form likeliest opened patient text_config told trouble untried way",
-    "tests": "Recorded Served SHIPPED_BUT_SMALL judged_model recorded_runs running_page sound",
+    "tests": "Served SHIPPED_BUT_SMALL judged_model recorded_runs running_page sound",
     "trainer": "Bag Decisions Fixed Fitted GenreReader LEADS MOST_PEOPLE PATTERNS PEOPLE_LIFTS "
     "PULL PeopleLift Prepared Terms Trees Tuned UNTITLED _moved alike also asked "
     "best_pass chosen content_from draw grown hide instead keep kept lift mixed "
