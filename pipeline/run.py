@@ -23,6 +23,7 @@ from pipeline.console import ProgressTable, print_lines
 from pipeline.node_summary import summarize
 from pipeline.pipeline import create_pipeline
 from pipeline.runner import NodeResult, NodeStatus
+from report.page import METRIC_NAMES
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import (
@@ -186,7 +187,8 @@ def _print_result(
     console.print()
     console.print(verdict_table(verdict))
     aggregates = ", ".join(
-        f"{name.replace('_', ' ')} {value:.3f}" for name, value in verdict.aggregates.items()
+        f"{METRIC_NAMES.get(name, name.replace('_', ' '))} {value:.3f}"
+        for name, value in verdict.aggregates.items()
     )
     print_lines(
         console,

@@ -27,7 +27,7 @@ from schema.names import Split
 MIN_SLICE_SUPPORT: Final = 5
 """Number of movies of a genre that a slice must have for its F1 to be shown."""
 
-_METRIC_NAMES: Final = {
+METRIC_NAMES: Final = {
     "micro_f1_score": "micro-F1",
     "samples_f1": "samples-averaged F1",
     "hamming_accuracy": "Hamming accuracy",
@@ -192,7 +192,7 @@ def _overall_metrics(content: ReportContent) -> dict[str, float]:
         "macro-F1 of the simple baseline": verdict.simple_baseline_macro_f1,
     }
     for name, value in verdict.aggregates.items():
-        values[_METRIC_NAMES.get(name, charts.with_spaces(name))] = value
+        values[METRIC_NAMES.get(name, charts.with_spaces(name))] = value
     return {name: value for name, value in values.items() if value is not None}
 
 

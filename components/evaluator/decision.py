@@ -118,7 +118,8 @@ def apply_gate(
         )
     elif last_f1 is None:
         notes.append(
-            "no other model has been blessed yet: only floors and simple baseline were checked"
+            "no other model has been blessed yet: only the floors and the simple baseline were "
+            "checked"
         )
     if simple_baseline is None:
         notes.append("there is no simple baseline: macro-F1 was not compared")

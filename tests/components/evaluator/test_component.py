@@ -115,7 +115,7 @@ def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
     assert outputs.verdict.blessed
     assert outputs.failed_genres() == {RARE_GENRE: Judgement.NOT_JUDGED}
     assert outputs.verdict.notes == (
-        "no other model has been blessed yet: only floors and simple baseline were checked",
+        "no other model has been blessed yet: only the floors and the simple baseline were checked",
         "not judged, with fewer than 10 test movies: Film-Noir 3",
     )
     assert {row.genre: row.support for row in outputs.verdict.genres} == {

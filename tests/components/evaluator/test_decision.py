@@ -12,7 +12,9 @@ from schema.genres import GENRES
 from schema.verdict import GenreScores, Judgement, Verdict
 
 CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
-FIRST_RUN = "no other model has been blessed yet: only floors and simple baseline were checked"
+FIRST_RUN = (
+    "no other model has been blessed yet: only the floors and the simple baseline were checked"
+)
 NO_SIMPLE_BASELINE = "there is no simple baseline: macro-F1 was not compared"
 
 
