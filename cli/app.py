@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 import cli.ingest
 import cli.lineage
@@ -28,9 +28,28 @@ REQUIRED_MODULES: Final = {
 }
 """Modules that must be installed before a subcommand can run, by extra of `setup.py`."""
 
+
+class _OptionsMixin:
+    """Shows the options of a command without a type for flags, which take no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters of the command."""
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
+
+
+class _Group(_OptionsMixin, TyperGroup):
+    """A command with subcommands."""
+
+
 app = typer.Typer(
     name="ordained",
+    cls=_Group,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Predict the genres of movies, from raw data to a served model.",
 )
 
@@ -59,7 +78,7 @@ def _program(
 def _command(extra: str | None) -> type[TyperCommand]:
     """Return a class of commands that end with an exit status of `schema.errors.ExitStatus`."""
 
-    class Command(TyperCommand):
+    class Command(_OptionsMixin, TyperCommand):
         def invoke(self, ctx: Any) -> Any:
             def call() -> int | None:
                 _require(ctx.command_path, extra)
@@ -86,11 +105,11 @@ def _add(
     to.command(name, cls=_command(extra), epilog=epilog)(function)
 
 
-_ingest = typer.Typer(help="Download the data, or build the movies CSV.")
+_ingest = typer.Typer(cls=_Group, help="Download the data, or build the movies CSV.")
 _add(app, "run", cli.run.run, "train", cli.run.EPILOG)
 app.add_typer(_ingest, name="ingest")
-_add(_ingest, "build", cli.ingest.build, "ingest", cli.ingest.EPILOG)
-_add(_ingest, "fetch", cli.ingest.fetch, "ingest", cli.ingest.EPILOG)
+_add(_ingest, "build", cli.ingest.build, "ingest", cli.ingest.BUILD_EPILOG)
+_add(_ingest, "fetch", cli.ingest.fetch, "ingest", cli.ingest.FETCH_EPILOG)
 _add(app, "predict", cli.predict.predict, None, cli.predict.EPILOG)
 _add(app, "serve", cli.serve.serve, None, cli.serve.EPILOG)
 _add(app, "web", cli.web.web, "web", cli.web.EPILOG)
@@ -117,8 +136,9 @@ def main(arguments: Sequence[str] | None = None, subcommand: str | None = None) 
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "ordained"
-            message = error.format_message().rstrip(".")
-            raise UserError(f"{message}. `{path} --help` lists the options.") from error
+            message = error.format_message()
+            end = "" if message.endswith((".", "?")) else "."
+            raise UserError(f"{message}{end} See `{path} --help`.") from error
         return status
 
     return command.run(call)

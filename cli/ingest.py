@@ -31,13 +31,24 @@ from ingest.fetch import fetch as download
 from schema.config import validation_message
 from schema.errors import ExitStatus, UserError
 
-EPILOG: Final = exit_statuses(
+BUILD_EPILOG: Final = exit_statuses(
+    {
+        ExitStatus.OK: "The movies CSV is complete.",
+        ExitStatus.USER_ERROR: "The input or an option is wrong.",
+        ExitStatus.TRY_AGAIN: "Another command is writing there, or the disk is full. Try again "
+        "later.",
+        ExitStatus.INTERRUPTED: "You interrupted the command; nothing half-written is left.",
+    }
+)
+
+FETCH_EPILOG: Final = exit_statuses(
     {
         ExitStatus.OK: "All files are there.",
-        ExitStatus.USER_ERROR: "The input, a download or an option is wrong.",
+        ExitStatus.USER_ERROR: "You did not agree to the terms, or a download or an option is "
+        "wrong.",
         ExitStatus.TRY_AGAIN: "Another command is writing there, the disk is full, or the network "
         "fails. Try again later.",
-        ExitStatus.INTERRUPTED: "You interrupted the command; nothing half-written is left.",
+        ExitStatus.INTERRUPTED: "You interrupted the command; the same command continues it.",
     }
 )
 

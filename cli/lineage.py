@@ -35,6 +35,9 @@ def lineage(
     `--config` would execute again.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from pipeline.console import import_tensorflow
+
+    import_tensorflow()
     from pipeline.lineage import collect
 
     found = collect(data.resolve(), output.resolve(), config)

@@ -239,9 +239,9 @@ def _print_file(
     """Print predictions to the standard output, and rejected rows to the standard error."""
     client.predict([{}])
     status = ExitStatus.OK
-    if not as_json:
-        print(render.TABLE_HEADER)
     with files.open_rows(file, keep) as (rows, _):
+        if not as_json:
+            print(render.TABLE_HEADER)
         for group in predict_rows(client, rows, rows_per_request, requests):
             for result in group:
                 row = result.row

@@ -41,6 +41,8 @@ def schema(
     """
     from pipeline import schema_review
 
+    if yes and not write:
+        raise UserError("--yes accepts the changes that --write asks about. Add --write.")
     if write and not yes and not sys.stdin.isatty():
         raise UserError(
             "--write asks about each change, but there is no terminal. Add --yes to accept all."

@@ -26,10 +26,18 @@ def serve(
         launch.ServerKind | None,
         typer.Option(help="Server to start.", show_default="the first that this machine has"),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port for gRPC.")] = 8500,
-    rest_api_port: Annotated[int, typer.Option(help="Port for REST.")] = 8501,
-    web_port: Annotated[int, typer.Option(help="Port of the web page.")] = 8080,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port for gRPC.")
+    ] = 8500,
+    rest_api_port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port for REST.")
+    ] = 8501,
+    web_port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the web page.")
+    ] = 8080,
 ) -> int:
     """Serve the pushed model and a web page.
 

@@ -18,8 +18,15 @@ EPILOG: Final = exit_statuses(
 
 
 def web(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port of the page; 0 takes any free port.")] = 8080,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="Port of the page; 0 takes any free port."
+        ),
+    ] = 8080,
     rest_url: Annotated[
         str,
         typer.Option(

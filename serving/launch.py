@@ -130,11 +130,13 @@ def serve(kind: ServerKind | None, address: Address, logs: Path, web_page: Seque
     for name, port in ports.items():
         listen(name, address.host, port).close()
     kind = kind or choose_server()
+    if program := {"binary": BINARY, "docker": "docker"}.get(kind):
+        _require_program(program)
     print(f"starting {SERVERS[kind]} …", flush=True)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    log = logs / "serve.log"
+    log = logs / f"serve-{address.grpc}.log"
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_process(server_command(kind, address), log))
         if not _wait_until_available(server, address, stopped):
@@ -149,7 +151,7 @@ def serve(kind: ServerKind | None, address: Address, logs: Path, web_page: Seque
         print(f"metrics   {address.rest_url}/monitoring/prometheus/metrics")
         processes = [("server", server, log)]
         if importlib.util.find_spec("fastapi"):
-            web_log = logs / "web.log"
+            web_log = logs / f"web-{address.web}.log"
             web = stack.enter_context(_process(web_page, web_log))
             processes.append(("web page", web, web_log))
             print(f"web page  http://{address.host}:{address.web}")
@@ -161,6 +163,14 @@ def serve(kind: ServerKind | None, address: Address, logs: Path, web_page: Seque
                 if process.poll() is not None:
                     return _print_failure(f"the {name} ended", process_log)
     return ExitStatus.OK
+
+
+def _require_program(name: str) -> None:
+    if shutil.which(name) is None:
+        raise UserError(
+            f"{name} is not on the PATH. Install it, or use the embedded server with "
+            "--server embedded."
+        )
 
 
 @contextlib.contextmanager
@@ -201,6 +211,7 @@ def _wait_until_available(
 
 
 def _print_failure(message: str, log: Path) -> int:
-    lines = log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
-    print(f"{message}: {lines[-1][:300]}\nSee {log} for all of its output.", file=sys.stderr)
+    lines = log.read_text(errors="replace").strip().splitlines()[-3:] or ["(no output)"]
+    shown = "\n".join(f"  {line[:300]}" for line in lines)
+    print(f"{message}. Its last output:\n{shown}\nSee {log} for all of it.", file=sys.stderr)
     return ExitStatus.FAILED

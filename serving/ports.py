@@ -28,5 +28,5 @@ def listen(name: str, host: str, port: int) -> socket.socket:
     except OSError as error:
         # Python appends the address, which the message already contains.
         reason = str(error.strerror).partition(" (while ")[0]
-        message = f"{where}: {reason}. Choose another address or port."
+        message = f"{where}: {reason}. Stop the process that listens there, or choose another port."
         raise from_os_error(error, message) from error

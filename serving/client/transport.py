@@ -28,9 +28,12 @@ class ErrorKind(Enum):
 
     INVALID_INPUT = "the server at {address} rejected the request"
     BUSY = "the server at {address} is too busy; try again later, or with fewer rows at once"
-    UNAVAILABLE = "no server answers at {address}. Is it running?"
+    UNAVAILABLE = "no server answers at {address}. `ordained serve` starts one."
     TIMEOUT = "the server at {address} did not answer in time"
-    NOT_FOUND = "the server at {address} cannot serve the requested model {model}"
+    NOT_FOUND = (
+        "the server at {address} cannot serve the requested model {model} "
+        "(`ordained predict --status` lists its versions)"
+    )
     OTHER = "the server at {address} failed"
 
 

@@ -65,10 +65,13 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("build", "No such command 'build'. `ordained --help` lists the options."),
-        ("ingest", "Missing command. `ordained ingest --help` lists the options."),
+        ("build", "No such command 'build'. See `ordained --help`."),
+        ("ingest", "Missing command. See `ordained ingest --help`."),
         ("run --dota x", "No such option: --dota"),
         ("rollback --to new", "Invalid value for '--to'"),
+        ("web --port 65536", "Invalid value for '--port'"),
+        ("runn", "Did you mean 'run'? See `ordained --help`."),
+        ("schema --yes", "Add --write."),
         ("ingest build --data x", "Missing option '--output'"),
         ("run --reset-baseline", "this option is now called --ignore-blessed-model"),
     ],

@@ -82,7 +82,9 @@ def test_a_server_that_does_not_answer_is_an_error(
     server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*MOVIE, "--server", server]) == 75
-    assert capsys.readouterr().err == (f"error: no server answers at {server}. Is it running?\n")
+    assert capsys.readouterr().err == (
+        f"error: no server answers at {server}. `ordained serve` starts one.\n"
+    )
 
 
 @pytest.mark.parametrize(

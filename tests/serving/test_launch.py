@@ -74,8 +74,20 @@ def test_a_used_port_is_an_error(output: Path, capsys: pytest.CaptureFixture[str
         port = taken.getsockname()[1]
         assert main(["serve", "--output", str(output), "--port", str(port)]) == 75
     assert capsys.readouterr().err == (
-        f"error: gRPC cannot listen on 127.0.0.1:{port}: Address already in use. Choose another "
-        "address or port.\n"
+        f"error: gRPC cannot listen on 127.0.0.1:{port}: Address already in use. Stop the process "
+        "that listens there, or choose another port.\n"
+    )
+
+
+def test_a_missing_server_is_an_error(
+    output: Path, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = zip(("--port", "--rest-api-port", "--web-port"), map(str, free_ports()), strict=True)
+    flags = [part for pair in options for part in pair]
+    assert main(["serve", "--output", str(output), "--server", "binary", *flags]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {launch.BINARY} is not on the PATH. Install it, or use the embedded server with "
+        "--server embedded.\n"
     )
 
 
@@ -84,7 +96,8 @@ def test_an_unwritable_log_is_an_error(
 ) -> None:
     (tmp_path / SERVING_DIRECTORY).symlink_to(output / SERVING_DIRECTORY)
     (tmp_path / "logs").touch()
-    options = zip(("--port", "--rest-api-port", "--web-port"), map(str, free_ports()), strict=True)
+    numbers = [str(port) for port in free_ports()]
+    options = zip(("--port", "--rest-api-port", "--web-port"), numbers, strict=True)
     flags = [part for pair in options for part in pair]
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     try:
@@ -93,7 +106,7 @@ def test_an_unwritable_log_is_an_error(
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     assert capsys.readouterr().err == (
-        f"error: {tmp_path}/logs/serve.log: cannot be written: File exists\n"
+        f"error: {tmp_path}/logs/serve-{numbers[0]}.log: cannot be written: File exists\n"
     )
 
 
@@ -172,5 +185,7 @@ def test_the_end_of_the_server_is_reported(
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     error = capsys.readouterr().err
-    log = output / "logs" / "serve.log"
-    assert error == f"the server ended: the last word\nSee {log} for all of its output.\n"
+    log = output / "logs" / f"serve-{numbers[0]}.log"
+    assert error == (
+        f"the server ended. Its last output:\n  first\n  the last word\nSee {log} for all of it.\n"
+    )
