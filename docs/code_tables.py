@@ -30,7 +30,7 @@ def fingerprint_list() -> list[str]:
     names_by_node = fingerprinted_nodes(PROJECT_ROOT / "pipeline" / "pipeline.py")
     nodes_by_file: dict[Path, list[str]] = defaultdict(list)
     for node, names in names_by_node.items():
-        for file in source_files(*names):
+        for file in sorted(source_files(*names)):
             nodes_by_file[file].append(node)
     files_by_nodes: dict[tuple[str, ...], set[Path]] = defaultdict(set)
     for file, nodes in nodes_by_file.items():
