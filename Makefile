@@ -84,9 +84,11 @@ lint: setup ## check style, types and import rules
 	elif ! $(NPX) --version > /dev/null 2>&1; then echo "JavaScript was not linted: npm cannot download $(BIOME)"; \
 	else $(NPX) lint --error-on-warnings; fi
 
-docs: setup ## build the documentation site in build/site
+docs: setup ## write the generated tables into the documents, and build their site in build/site
+	@$(BIN)/python docs/generate.py
 	@$(BIN)/python -m typer cli.app utils docs --name ordained --title "Command line" --output docs/cli.md > /dev/null
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
+	@echo build/site/index.html
 
 lock: ## resolve setup.py into requirements.lock (ARGS=--upgrade allows newer versions)
 	@$(BOOTSTRAP) lock $(ARGS)

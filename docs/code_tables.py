@@ -1,57 +1,48 @@
-"""Sphinx directives for facts that the code defines: exit statuses and code fingerprints."""
+"""Lists of what the code defines: exit statuses and code fingerprints."""
 
 import ast
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import docstring_parser
 import generated_markdown
 
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
+from schema.errors import ExitStatus
+from schema.fingerprint import PROJECT_ROOT, SOURCE_SUFFIXES, source_files
+from schema.names import Node
 
 
-class ExitStatuses(generated_markdown.GeneratedMarkdown):
-    """Insert the table of exit statuses, from the docstring of `schema.errors.ExitStatus`."""
-
-    def lines(self) -> list[str]:
-        """Return the lines of the table."""
-        from schema.errors import ExitStatus
-
-        meanings = {
-            param.arg_name: " ".join((param.description or "").split())
-            for param in docstring_parser.parse(ExitStatus.__doc__ or "").params
-        }
-        rows = [[f"{status:d}", f"`{status.name}`", meanings[status.name]] for status in ExitStatus]
-        return generated_markdown.table(["status", "name", "meaning"], rows)
+def exit_statuses() -> list[str]:
+    """Return the lines of the table of exit statuses, from the docstring of `ExitStatus`."""
+    meanings = {
+        param.arg_name: " ".join((param.description or "").split())
+        for param in docstring_parser.parse(ExitStatus.__doc__ or "").params
+    }
+    rows = [[f"{status:d}", f"`{status.name}`", meanings[status.name]] for status in ExitStatus]
+    return generated_markdown.table(["status", "name", "meaning"], rows)
 
 
-class FingerprintList(generated_markdown.GeneratedMarkdown):
-    """Insert a list of source files by the nodes whose code fingerprint covers them."""
+def fingerprint_list() -> list[str]:
+    """Return the lines of a list of source files by the nodes whose fingerprint covers them.
 
-    def lines(self) -> list[str]:
-        """Return the lines of a nested list: sets of nodes, and under each the files."""
-        from schema.fingerprint import PROJECT_ROOT, source_files
-
-        names_by_node = fingerprinted_nodes(PROJECT_ROOT / "pipeline" / "pipeline.py")
-        nodes_by_file: dict[Path, list[str]] = defaultdict(list)
-        for node, names in names_by_node.items():
-            for file in source_files(*names):
-                nodes_by_file[file].append(node)
-        files_by_nodes: dict[tuple[str, ...], set[Path]] = defaultdict(set)
-        for file, nodes in nodes_by_file.items():
-            if file.name != "__init__.py":
-                files_by_nodes[tuple(nodes)].add(file)
-        lines = []
-        # Files that a single node runs come first.
-        for nodes, files in sorted(files_by_nodes.items(), key=lambda item: len(item[0])):
-            is_every_node = len(nodes) == len(names_by_node)
-            lines += [
-                "- all nodes with a fingerprint" if is_every_node else f"- {', '.join(nodes)}"
-            ]
-            lines += [f"  - {line}" for line in _by_directory(files, PROJECT_ROOT)]
-        return lines
+    The list is nested: sets of nodes, and under each the files.
+    """
+    names_by_node = fingerprinted_nodes(PROJECT_ROOT / "pipeline" / "pipeline.py")
+    nodes_by_file: dict[Path, list[str]] = defaultdict(list)
+    for node, names in names_by_node.items():
+        for file in sorted(source_files(*names)):
+            nodes_by_file[file].append(node)
+    files_by_nodes: dict[tuple[str, ...], set[Path]] = defaultdict(set)
+    for file, nodes in nodes_by_file.items():
+        if file.name != "__init__.py":
+            files_by_nodes[tuple(nodes)].add(file)
+    lines = []
+    # Files that a single node runs come first.
+    for nodes, files in sorted(files_by_nodes.items(), key=lambda item: len(item[0])):
+        is_every_node = len(nodes) == len(names_by_node)
+        lines.append("- all nodes with a fingerprint" if is_every_node else f"- {', '.join(nodes)}")
+        lines += [f"  - {line}" for line in _by_directory(files)]
+    return lines
 
 
 def fingerprinted_nodes(pipeline: Path) -> dict[str, tuple[str, ...]]:
@@ -66,8 +57,6 @@ def fingerprinted_nodes(pipeline: Path) -> dict[str, tuple[str, ...]]:
         Module names, the arguments of `fingerprint(...)`, by node id, in the order of
         `schema.names.Node`.
     """
-    from schema.names import Node
-
     found = {}
     for statement in ast.walk(ast.parse(pipeline.read_text("utf-8"))):
         if not isinstance(statement, ast.Assign | ast.Return):
@@ -87,10 +76,8 @@ def fingerprinted_nodes(pipeline: Path) -> dict[str, tuple[str, ...]]:
     return {node.value: found[node.value] for node in Node if node.value in found}
 
 
-def _by_directory(files: set[Path], root: Path) -> list[str]:
+def _by_directory(files: set[Path]) -> list[str]:
     """Return one line per directory: its name alone if all of its files are among `files`."""
-    from schema.fingerprint import SOURCE_SUFFIXES
-
     lines = []
     for directory in sorted({file.parent for file in files}):
         all_files = {
@@ -102,12 +89,5 @@ def _by_directory(files: set[Path], root: Path) -> list[str]:
         names = ""
         if covered != all_files:
             names = ": " + ", ".join(f"`{file.name}`" for file in sorted(covered))
-        lines.append(f"`{directory.relative_to(root).as_posix()}/`{names}")
+        lines.append(f"`{directory.relative_to(PROJECT_ROOT).as_posix()}/`{names}")
     return lines
-
-
-def setup(app: "Sphinx") -> dict[str, bool]:
-    """Register the directives with Sphinx."""
-    app.add_directive("exit-statuses", ExitStatuses)
-    app.add_directive("fingerprint-list", FingerprintList)
-    return {"parallel_read_safe": True}

@@ -18,9 +18,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "code_tables",
     "component_docstrings",
-    "settings_table",
 ]
 source_suffix = {".md": "markdown"}
 html_theme = "furo"

@@ -1,26 +1,6 @@
-"""Base of the directives that generate Markdown from the code."""
+"""Markdown tables, and the documents into which they are written."""
 
-from collections.abc import Sequence
-
-from docutils import nodes
-from docutils.parsers.rst import Directive
-from docutils.statemachine import StringList
-
-
-class GeneratedMarkdown(Directive):
-    """Insert Markdown that a subclass generates when the site is built."""
-
-    def lines(self) -> list[str]:
-        """Return the lines of the Markdown to insert."""
-        raise NotImplementedError
-
-    def run(self) -> list[nodes.Node]:
-        """Return the parsed Markdown."""
-        parsed = nodes.container()
-        self.state.nested_parse(
-            StringList(self.lines(), source=__name__), self.content_offset, parsed
-        )
-        return parsed.children
+from collections.abc import Mapping, Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -31,3 +11,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         rows: Strings [rows][columns]. Markdown of each cell, on one line.
     """
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def insert(document: str, texts: Mapping[str, Sequence[str]]) -> str:
+    """Return a document with new text between its markers.
+
+    Args:
+        document: Markdown of the document.
+        texts: Lines by the name in the markers `<!-- name:begin -->` and `<!-- name:end -->`.
+
+    Raises:
+        ValueError: The document lacks a marker.
+    """
+    for name, lines in texts.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, found_begin, rest = document.partition(begin)
+        _, found_end, after = rest.partition(end)
+        if not found_begin or not found_end:
+            raise ValueError(f"expected the lines {begin} and {end}")
+        document = "\n".join([before + begin, "", *lines, "", end + after])
+    return document

@@ -1,17 +1,25 @@
-"""Sphinx directive that generates a table of settings from the class that validates them."""
+"""Table of settings, from the class that validates them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import docstring_parser
 import generated_markdown
 import yaml
 
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
+from schema.config import Config
 
-    from schema.config import Config
+TYPE_WORDS: Final = {
+    "array": "list",
+    "boolean": "true or false",
+    "integer": "whole number",
+    "null": "`null`",
+    "number": "number",
+    "object": "names and numbers",
+    "string": "text",
+}
+"""Words for each type in a JSON schema. The only objects are mappings of names to numbers."""
 
-LIMIT_WORDS = {
+LIMIT_WORDS: Final = {
     "minimum": "at least",
     "maximum": "at most",
     "exclusiveMinimum": "above",
@@ -20,19 +28,7 @@ LIMIT_WORDS = {
 """Words for each kind of limit in a JSON schema."""
 
 
-class SettingsTable(generated_markdown.GeneratedMarkdown):
-    """Insert the table of a section of the configuration. The argument is the section's name."""
-
-    required_arguments = 1
-
-    def lines(self) -> list[str]:
-        """Return the lines of the table."""
-        from pipeline.config import ConfigFile
-
-        return settings_table(type(ConfigFile.model_fields[self.arguments[0]].default))
-
-
-def settings_table(section: "type[Config]") -> list[str]:
+def settings_table(section: type[Config]) -> list[str]:
     """Return the lines of a Markdown table: name, type, default and meaning of each setting."""
     docstring = docstring_parser.parse(section.__doc__ or "")
     meanings = {
@@ -49,16 +45,16 @@ def settings_table(section: "type[Config]") -> list[str]:
 def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
-    name = field.get("type") or " or ".join(option["type"] for option in field["anyOf"])
-    limits = [f"{words} {field[key]}" for key, words in LIMIT_WORDS.items() if key in field]
-    return ", ".join([str(name), *limits])
+    names = " or ".join(map(_type_name, field.get("anyOf", [field])))
+    # The limits of a mapping are those of its values.
+    limited = field.get("additionalProperties", field)
+    limits = [f"{words} {limited[key]}" for key, words in LIMIT_WORDS.items() if key in limited]
+    return ", ".join([names, *limits])
+
+
+def _type_name(field: dict[str, Any]) -> str:
+    return "path" if field.get("format") == "path" else TYPE_WORDS[field["type"]]
 
 
 def _as_yaml(value: object) -> str:
     return yaml.safe_dump(value, default_flow_style=True).removesuffix("\n...\n").strip()
-
-
-def setup(app: "Sphinx") -> dict[str, bool]:
-    """Register the directive with Sphinx."""
-    app.add_directive("settings-table", SettingsTable)
-    return {"parallel_read_safe": True}

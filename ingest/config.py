@@ -38,7 +38,7 @@ class IngestConfig(Config):
     Attributes:
         title_types: IMDb's `titleType` values to keep, at least one.
         include_adult: Whether to keep titles that IMDb marks as adult.
-        plots: File or directory of plots; None searches the directory of the dumps.
+        plots: File or directory of plots; if not set, the directory of the dumps is searched.
         max_reject_share: Highest accepted fraction of malformed lines in a file, from 0 to 1. The
             build stops above it.
         rows_per_shard: Maximum number of movies per CSV shard.

@@ -1,10 +1,11 @@
-"""What the site generates from the code is complete, and links of the other documents exist."""
+"""What is generated from the code is complete and up to date, and links outside the site exist."""
 
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -18,30 +19,43 @@ OUTSIDE = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "data/s
 
 
 @pytest.fixture
-def code_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def generate(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(str(PROJECT / "docs"))
-    import code_tables
+    import generate
 
-    yield code_tables
-    del sys.modules["code_tables"], sys.modules["generated_markdown"]
+    yield generate
+    for name in ("generate", "code_tables", "generated_markdown", "settings_table"):
+        del sys.modules[name]
 
 
-def test_every_exit_status_has_a_meaning(code_tables: ModuleType) -> None:
-    rows = code_tables.ExitStatuses.lines(None)[2:]
+@pytest.fixture
+def code_tables(generate: ModuleType) -> Any:
+    return generate.code_tables
+
+
+def test_the_documents_are_up_to_date(generate: ModuleType) -> None:
+    outdated = [
+        path.name for path, text in generate.documents() if text != path.read_text(encoding="utf-8")
+    ]
+    assert outdated == [], "`make docs` updates these documents"
+
+
+def test_every_exit_status_has_a_meaning(code_tables: Any) -> None:
+    rows = code_tables.exit_statuses()[2:]
     assert [int(row.split("|")[1]) for row in rows] == list(ExitStatus)
     assert all(len(row.split("|")[3].split()) > 2 for row in rows)
 
 
-def test_every_node_with_a_fingerprint_is_found(code_tables: ModuleType) -> None:
+def test_every_node_with_a_fingerprint_is_found(code_tables: Any) -> None:
     pipeline = PROJECT / "pipeline" / "pipeline.py"
     found = code_tables.fingerprinted_nodes(pipeline)
     assert len(found) == len(re.findall(r"[ =]fingerprint\(", pipeline.read_text("utf-8")))
     assert found[Node.TRAINER] == ("trainer.run",)
 
 
-def test_every_file_of_a_fingerprint_is_listed(code_tables: ModuleType) -> None:
+def test_every_file_of_a_fingerprint_is_listed(code_tables: Any) -> None:
     listed: set[Path] = set()
-    for line in code_tables.FingerprintList.lines(None):
+    for line in code_tables.fingerprint_list():
         if match := re.fullmatch(r"  - `([\w/]+)/`(?:: (.*))?", line):
             directory = PROJECT_ROOT / match[1]
             names = re.findall("`(.+?)`", match[2]) if match[2] else []
