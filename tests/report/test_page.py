@@ -78,19 +78,19 @@ def make_two_genre_content() -> ReportContent:
 
 def test_a_refusal_begins_with_its_reasons() -> None:
     content = make_two_genre_content()
-    reasons = ("Drama: F1 0.1 is below its floor", "macro-F1: too low")
+    reasons = ("Drama: F1 0.1 is below its floor", "macro-F1 too low")
     refused = replace(
         content,
         verdict=replace(content.verdict, blessed=False, reasons=reasons),
         push=PushResult(reasons=("the Evaluator did not bless the model",)),
     )
     begin = text_before_sections(page.render_report(refused))
-    assert "Not pushed: the gate refused the model" in begin
+    assert "Not blessed by the gate and not pushed" in begin
     assert all(reason in begin for reason in reasons)
     not_pushed = text_before_sections(
         page.render_report(replace(content, push=PushResult(reasons=("no answer",))))
     )
-    assert "Not pushed, although the gate blessed the model\nno answer" in not_pushed
+    assert "Blessed by the gate, but not pushed\nno answer" in not_pushed
 
 
 def test_all_sections_have_their_contents(rendered: str) -> None:
