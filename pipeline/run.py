@@ -91,6 +91,8 @@ def run(
     except Exception as error:
         if interrupted.is_set():
             raise
+        if isinstance(error, DataAnomaliesError):
+            error = error.with_output(output)
         reasons = failure_report.error_lines(error, log_file)
         if movies is not None and ended:
             try:
