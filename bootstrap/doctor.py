@@ -79,11 +79,14 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
     yield Finding("uv", str(uv) if uv else "not found: `make setup` downloads it")
     yield from _check_environment(root)
     for program, use in (
-        ("tensorflow_model_server", "serve the model"),
-        ("docker", "build the image, or serve the model from one"),
-        ("chromium", "take screenshots of the reports"),
+        ("tensorflow_model_server", "`ordained serve` uses its own server"),
+        ("docker", "only needed to build the image, or to serve the model from one"),
+        ("chromium", "only needed to take screenshots of the reports"),
     ):
-        yield Finding(program, shutil.which(program) or f"not found: only needed to {use}")
+        found = shutil.which(program) or f"not found: {use}"
+        if found == shutil.which("docker") and not command_output([found, "info"], timeout=10):
+            found += ": its engine does not answer; start it before you use Docker"
+        yield Finding(program, found)
 
 
 def _check_machine(root: Path) -> Iterator[Finding]:
@@ -124,8 +127,10 @@ def _check_environment(root: Path) -> Iterator[Finding]:
     python = environment.python_path(directory)
     stamp = environment.read_stamp(directory)
     if stamp is None:
-        state = "is incomplete" if directory.exists() else "does not exist"
-        yield Finding("environment", f"{directory} {state}", "run `make setup`")
+        if directory.exists():
+            yield Finding("environment", f"{directory} is incomplete", "run `make setup`")
+        else:
+            yield Finding("environment", f"{directory} is not yet made; `make run` makes it")
         return
     current = stamp == environment.expected_stamp(root, stamp["python"])
     about = f"{directory}, Python {stamp['python']}, {glibc.version_of(python) or 'no glibc'}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from ingest.config import IngestConfig
+from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
@@ -73,11 +73,12 @@ def build(
         if "max_temp_directory_size" in str(error):
             raise TryAgainError(
                 f"{output_dir}: the disk is too full for the temporary files of the join. Free "
-                "space, or raise --memory-limit so that the join needs fewer of them."
+                f"space, or raise {option_and_setting('memory_limit')}, so that the join needs "
+                "fewer of them."
             ) from error
         raise UserError(
             f"the join needs more memory than the limit of {config.memory_limit}. Raise "
-            "--memory-limit."
+            f"{option_and_setting('memory_limit')}."
         ) from error
     except duckdb.IOException as error:
         is_full = os.strerror(errno.ENOSPC) in str(error)

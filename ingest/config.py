@@ -9,6 +9,14 @@ from pydantic import AfterValidator, Field
 from schema.config import Config, Fraction, PositiveInt
 
 
+def option_and_setting(name: str) -> str:
+    """Return how a message names a setting: as an option of `ordained ingest build`, and in YAML.
+
+    `ordained run` also builds the movies, but takes the setting only from a settings file.
+    """
+    return f"`--{name.replace('_', '-')}`, or the setting `ingest.{name}`"
+
+
 def _check_title_type(name: str) -> str:
     if not re.fullmatch("[A-Za-z]+", name):
         raise ValueError("should be one of IMDb's title types, such as movie or tvMovie")

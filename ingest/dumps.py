@@ -85,7 +85,8 @@ class Dump:
         if not found:
             raise UserError(
                 f"{directory}: expected {self.name}.tsv.gz or {self.name}.tsv, found neither. "
-                "Download IMDb's dumps with `ordained ingest fetch`."
+                "Download IMDb's dumps with `ordained ingest fetch`, or write the file yourself "
+                "(docs/own-data.md)."
             )
         if len(found) > 1:
             raise UserError(
@@ -106,8 +107,8 @@ BASICS: Final = Dump(
         Column("primaryTitle"),
         Column("originalTitle"),
         Column("isAdult", r"[01]|\\N", "0 or 1"),
-        Column("startYear", _YEAR, "a year such as 1994"),
-        Column("endYear", _YEAR, "a year such as 1994"),
+        Column("startYear", _YEAR, "a year from 1800 to 2099"),
+        Column("endYear", _YEAR, "a year from 1800 to 2099"),
         Column("runtimeMinutes", r"\d{1,7}|\\N", "a whole number of minutes"),
         Column("genres", r"[A-Za-z-]+(,[A-Za-z-]+)*|\\N", "a list of genres such as Crime,Drama"),
     ),

@@ -13,7 +13,7 @@ import numpy as np  # noqa: F401 - DuckDB needs NumPy to call Python functions
 from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, lines, split_key
-from ingest.config import IngestConfig
+from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
 from ingest.plots import MAX_PLOT_CHARACTERS, plot_files, read_plots
@@ -27,6 +27,8 @@ CAST_CATEGORIES: Final = ("actor", "actress", "self")
 
 EARLY_STOP_REJECTS: Final = 100_000
 """Number of rejected lines above which a file may stop the build before it is read to its end."""
+
+_ANOTHER_TYPE: Final = "another title type"
 
 
 @dataclass
@@ -126,7 +128,7 @@ class Join:
                 f"{path.name}: {reasons.total():,} of {total:,} lines are malformed, more than the "
                 f"allowed share of {share:g}. Most frequent reason: "
                 f"{reasons.most_common(1)[0][0]}. {self.reject_log.final_path} lists all of them. "
-                "Correct the file or raise --max-reject-share."
+                f"Correct the file, or raise {option_and_setting('max_reject_share')}."
             )
 
     def _reject_duplicates(self, table: str, dump: Dump, path: Path) -> None:
@@ -151,7 +153,7 @@ class Join:
         classified = f"""(
             SELECT *, string_split(genres, ',') AS labels,
                 CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
-                        THEN 'another title type'
+                        THEN '{_ANOTHER_TYPE}'
                     WHEN coalesce({adult}, false) THEN 'adult'
                     WHEN labels IS NULL THEN 'no genre'
                     WHEN NOT list_has_any(labels, {list(GENRES)})
@@ -169,14 +171,22 @@ class Join:
                 FROM {classified} WHERE reason IS NULL
             """,
             dropped=f"""
-                SELECT reason, count(*) AS count FROM {classified}
-                WHERE reason IS NOT NULL GROUP BY reason
+                SELECT reason, titleType AS type, count(*) AS count FROM {classified}
+                WHERE reason IS NOT NULL GROUP BY ALL
             """,
         )
         self._reject_duplicates("titles", BASICS, path)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
         )
+        has_titles = self._count("SELECT 'titles', count(*) FROM titles")["titles"]
+        if not has_titles and self.dropped.keys() == {_ANOTHER_TYPE}:
+            found = self._count("SELECT type, count FROM dropped WHERE type IS NOT NULL ORDER BY 1")
+            raise UserError(
+                f"{path.name}: no title has the type {' or '.join(types)}. Types in the file: "
+                f"{', '.join(found) or 'none'}. Choose other types with "
+                f"{option_and_setting('title_types')}."
+            )
 
     def _read_plots(self, source: Path) -> None:
         """Create the table `plots` with the fields of `ingest.plots.Plot`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ingest import clean
+from ingest.config import option_and_setting
 from ingest.lines import OnBytes, Reject, decompressed_bytes
 from schema.errors import UserError
 
@@ -82,13 +83,14 @@ def find_plots(directory: Path) -> Path:
         raise UserError(
             f"{directory}: found no plots, which IMDb's dumps do not contain. Add a file with "
             "`plot` in its name, movies_metadata.csv or the directory of the CMU Movie Summary "
-            "Corpus, or choose the plots with --plots. `ordained ingest fetch` downloads the "
-            "corpus."
+            f"Corpus, or choose the plots with {option_and_setting('plots')}. `ordained ingest "
+            "fetch` downloads the corpus."
         )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise UserError(
-            f"{directory}: found several sources of plots ({names}). Choose with --plots."
+            f"{directory}: found several sources of plots ({names}). Choose one of them with "
+            f"{option_and_setting('plots')}."
         )
     return found[0]
 
@@ -103,7 +105,9 @@ def plot_files(source: Path) -> list[Path]:
     files = [plots, *([plots.with_name(CMU_METADATA)] if plots.name == CMU_PLOTS else [])]
     for file in files:
         if not file.is_file():
-            raise UserError(f"{file}: no such file. Choose the plots with --plots.")
+            raise UserError(
+                f"{file}: no such file. Choose the plots with {option_and_setting('plots')}."
+            )
     return files
 
 

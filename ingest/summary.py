@@ -49,11 +49,11 @@ class IngestSummary:
 
 def summary_tables(summary: IngestSummary) -> RenderableType:
     """Return the summary as tables for a terminal."""
-    dropped = {f"dropped: {reason}": -count for reason, count in summary.dropped.items()}
+    dropped = {f"dropped: {reason}": count for reason, count in summary.dropped.items()}
     titles = {
         "read from title.basics": summary.titles,
         **dropped,
-        "rejected: malformed line": summary.movies - summary.titles - sum(dropped.values()),
+        "rejected: malformed line": summary.titles - summary.movies - sum(dropped.values()),
         "movies written": summary.movies,
     }
     read, rejected = (Column(header, justify="right") for header in ("read", "rejected"))

@@ -172,7 +172,10 @@ def _decode(value: Any) -> Any:
 
 def _read_only(database: Path) -> mlmd.ConnectionConfig:
     if not database.is_file():
-        raise UserError(f"{database} does not exist. Run the pipeline first (`make run`)")
+        raise UserError(
+            f"{database} does not exist. Run the pipeline first with `ordained run`, or name its "
+            "output directory with --output."
+        )
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(database)
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY

@@ -12,6 +12,7 @@ from schema.names import (
     EXAMPLES_COMPRESSION,
     PASSED_FILE,
     SIMPLE_BASELINE_FILE,
+    SMOKE_TEST_LOG_FILE,
     TRAINING_RECORD_FILE,
     WORD_VECTORS_INFO_FILE,
     Node,
@@ -45,12 +46,19 @@ def summarize(result: NodeResult) -> str:
         case Node.TRAINER:
             record = _read_json(outputs["model_run"] / TRAINING_RECORD_FILE)
             curve, best = record["history"]["val_macro_f1"], record["best_epoch"]
-            return f"best epoch {best + 1} of {len(curve)}, macro-F1 {curve[best]:.3f} on eval"
+            trained, largest = len(curve), record["hparams"]["epochs"]
+            stopped = f"; stopped after {trained} of at most {largest}"
+            epochs = f" of {trained}" if trained == largest else stopped
+            return f"best epoch {best + 1}{epochs}; macro-F1 {curve[best]:.3f} on eval"
         case Node.EVALUATOR:
             verdict = read_verdict(outputs["blessing"])
-            return f"macro-F1 {verdict.macro_f1:.3f}, {'blessed' if verdict.blessed else 'refused'}"
+            return f"macro-F1 {verdict.macro_f1:.3f}, {'' if verdict.blessed else 'not '}blessed"
         case Node.SMOKE_TEST:
-            return "blessed" if (outputs["blessing"] / PASSED_FILE).exists() else "refused"
+            if (outputs["blessing"] / PASSED_FILE).exists():
+                return "blessed"
+            # The test writes its log first. Without a log, the test was left out.
+            tested = (outputs["blessing"] / SMOKE_TEST_LOG_FILE).exists()
+            return "not blessed" if tested else "not run: the gate did not bless the model"
     return ""
 
 

@@ -57,15 +57,18 @@ def find_output(directory: str | Path | None = None, checkout: Path = PROJECT) -
     if directory:
         output = Path(directory).expanduser().resolve()
         if not (output / METADATA_FILE).is_file():
-            raise UserError(f"{output}: this output directory has no run. Run `make run` first.")
+            raise UserError(
+                f"{output}: this output directory has no run. Run `ordained run` first, or name "
+                f"another output directory: --output DIR, or {OUTPUT_VARIABLE}=DIR."
+            )
         return output
     candidates = [checkout / "output", *(checkout / "runs").glob("*")]
     found = [candidate for candidate in candidates if (candidate / METADATA_FILE).is_file()]
     if not found:
         raise UserError(
-            f"{checkout / 'output'}: this output directory has no run. Run `make run` first, or "
-            f"name another output directory: {OUTPUT_VARIABLE}=DIR, or OUTPUT in the first cell of "
-            "the notebook."
+            f"{checkout / 'output'}: this output directory has no run. Run `ordained run` first, "
+            f"or name another output directory: {OUTPUT_VARIABLE}=DIR, or OUTPUT in the first cell "
+            "of the notebook."
         )
     return max(found, key=lambda output: (output / METADATA_FILE).stat().st_mtime)
 
@@ -116,7 +119,9 @@ class PastRuns:
             if name == key
         ]
         if not artifacts:
-            raise UserError(f"{self.output}: no run has completed {node}. Run `make run` first.")
+            raise UserError(
+                f"{self.output}: no run has completed {node}. Run `ordained run` first."
+            )
         return artifacts
 
 
@@ -133,6 +138,11 @@ def newest_report(output: Path) -> Path:
     logs = sorted((output / LOGS_DIRECTORY).glob("run-*.log"))
     if logs and logs[-1].with_suffix(".html").is_file():
         return logs[-1].with_suffix(".html")
+    if logs and not (output / METADATA_FILE).is_file():
+        raise UserError(
+            f"{output}: no run has made a report yet. The last run ended before its first node: "
+            f"{logs[-1]} says why."
+        )
     history = metadata.read_history(output / METADATA_FILE)
     for execution in reversed(history.executions):
         for artifact in history.outputs(execution).values():

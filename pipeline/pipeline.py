@@ -75,8 +75,8 @@ def data_stage(config: RunConfig) -> Nodes:
         Node.STATISTICS_GEN.value
     )
     statistics = statistics_gen.outputs["statistics"]
-    # The inferred schema is only for review (`make schema`). The run is checked against the curated
-    # schema.
+    # The inferred schema is only for review (`ordained schema`). The run is checked against the
+    # curated schema.
     schema_gen = tfx.components.SchemaGen(statistics=statistics, infer_feature_shape=False).with_id(
         Node.SCHEMA_GEN.value
     )

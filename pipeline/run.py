@@ -91,6 +91,8 @@ def run(
     except Exception as error:
         if interrupted.is_set():
             raise
+        if isinstance(error, DataAnomaliesError):
+            error = error.with_output(output)
         reasons = failure_report.error_lines(error, log_file)
         if movies is not None and ended:
             try:
@@ -209,7 +211,7 @@ def _print_result(
         return ExitStatus.OK
     print_lines(console, f"model   not pushed; {config.model_directory} is unchanged")
     if not verdict.blessed:
-        print_lines(console, *verdict.reasons, title="refused by the gate:")
+        print_lines(console, *verdict.reasons, title="not blessed by the gate:")
     else:
         tested = nodes[Node.SMOKE_TEST].properties["blessing"]
         reason = tested.get(REASON_PROPERTY) or pushed.get(REASON_PROPERTY)

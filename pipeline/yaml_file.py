@@ -50,9 +50,19 @@ def read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{file}: is not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{file}: is not valid YAML: {_describe(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise UserError(f"{file}: expected sections such as `gate:` at the top level.")
     return {str(name): value for name, value in content.items()}
+
+
+def _describe(error: Exception) -> str:
+    """Return the line, the column and the problem if PyYAML knows them, else the whole message."""
+    if not (isinstance(error, yaml.MarkedYAMLError) and error.problem_mark and error.problem):
+        return " ".join(str(error).split())
+    mark, problem = error.problem_mark, error.problem
+    if problem.startswith("but "):
+        problem = f"{error.context}, {problem}"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

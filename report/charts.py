@@ -14,12 +14,17 @@ from metadata import NodeTiming
 from report import metrics
 from report.content import DistributionDistance, GenreResult, Predictions, SliceMetrics
 from report.metrics import Counts, Floats, Labels
+from report.summary import format_movies
+from schema import features as raw
 
 # After the colour-blind safe palette of Okabe and Ito (2008).
 MODEL_COLOUR: Final = "#0082c8"
 LAST_BLESSED_COLOUR: Final = "#d55e00"
 BASELINE_COLOUR: Final = "#c270a0"
 FLOOR_COLOUR: Final = "#808080"
+
+_DISPLAY_NAMES: Final = {raw.RUNTIME: "running time", raw.RATING: "rating", raw.VOTES: "votes"}
+"""Names of features for readers, where they are not those of the columns."""
 
 
 def _template(text: str, grid: str, background: str) -> dict[str, Any]:
@@ -49,10 +54,11 @@ _LEGEND: Final[dict[str, Any]] = {"orientation": "h", "x": 0, "y": 1, "yanchor":
 
 def f1_by_genre(genres: Sequence[GenreResult]) -> go.Figure:
     """Draw the F1 of each genre with floor, simple baseline and last blessed model."""
-    rows = sorted(genres, key=lambda row: row.f1)
+    rows = sorted(genres, key=lambda row: (row.support > 0, row.f1))
     names = _with_counts((row.genre for row in rows), (row.support for row in rows))
     low, high = np.array([row.interval for row in rows]).T
-    f1 = np.array([row.f1 for row in rows])
+    # A genre without test movies has no F1.
+    f1 = np.array([row.f1 if row.support else np.nan for row in rows])
     figure = go.Figure()
     for name, field, colour, symbol, size in (
         ("floor (lowest F1 allowed)", "floor", FLOOR_COLOUR, "line-ns", 13),
@@ -60,7 +66,7 @@ def f1_by_genre(genres: Sequence[GenreResult]) -> go.Figure:
         # This marker is larger than that of the model, to be visible if both values are equal.
         ("last blessed model", "last_blessed", LAST_BLESSED_COLOUR, "diamond-open", 15),
     ):
-        values = [getattr(row, field) for row in rows]
+        values = [getattr(row, field) if row.support or field == "floor" else None for row in rows]
         if any(value is not None for value in values):
             figure.add_scatter(
                 name=name,
@@ -113,7 +119,7 @@ def threshold_curve(genre: GenreResult, predictions: Predictions, column: int) -
     hover = f"threshold of the model {used:.3f}<extra></extra>"
     _add_line(figure, name, [used, used], [0, 1], hover, color=FLOOR_COLOUR)
     _set_axis_titles(figure, "threshold (probability)", "value (0 to 1)")
-    return _set_small_layout(figure, f"{genre.genre} ({genre.support:,} movies)")
+    return _set_small_layout(figure, f"{genre.genre} ({format_movies(genre.support)})")
 
 
 def calibration_curve(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
@@ -191,7 +197,7 @@ def f1_by_slice(
     """
     f1 = [[row.micro_f1, *np.where(row.support >= min_support, row.f1, np.nan)] for row in slices]
     counts = [[row.movies, *row.support] for row in slices]
-    labels = [f"{with_spaces(row.feature)}: {row.value}" for row in slices]
+    labels = [f"{display_name(row.feature)}: {row.value}" for row in slices]
     rows = _with_counts(labels, [row.movies for row in slices])
     columns = ["all genres (micro)", *names]
     hover = "%{y}<br>%{x}: F1 %{z:.3f} on %{customdata:,} movies<extra></extra>"
@@ -254,10 +260,10 @@ def distribution_distances(distances: Sequence[DistributionDistance]) -> go.Figu
     figure = go.Figure()
     figure.add_bar(
         x=shares,
-        y=[f"{row.compared}: {row.feature}" for row in distances],
+        y=[f"{row.compared}: {display_name(row.feature)}" for row in distances],
         orientation="h",
         marker={"color": MODEL_COLOUR},
-        customdata=[[row.value, row.limit, with_spaces(row.measure)] for row in distances],
+        customdata=[[row.value, row.limit, display_name(row.measure)] for row in distances],
         hovertemplate=(
             "%{customdata[2]} %{customdata[0]:.3f}, limit %{customdata[1]:.3f}<extra>%{y}</extra>"
         ),
@@ -270,9 +276,9 @@ def distribution_distances(distances: Sequence[DistributionDistance]) -> go.Figu
     return _set_row_layout(figure, len(distances), extra_height=90)
 
 
-def with_spaces(name: str) -> str:
-    """Replace the underscores of a name by spaces: `log_loss` becomes `log loss`."""
-    return name.replace("_", " ")
+def display_name(name: str) -> str:
+    """Return a name for readers: `num_votes` becomes `votes`, `log_loss` becomes `log loss`."""
+    return _DISPLAY_NAMES.get(name, name.replace("_", " "))
 
 
 def _learning_curve(

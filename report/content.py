@@ -267,6 +267,7 @@ class ReportContent:
     Attributes:
         name: Name of the model.
         written: Time at which the report was written, in UTC.
+        output_directory: Output directory of the run; empty without ML Metadata.
         model_directory: Directory of the model.
         model_digest: SHA-256 of the model's files.
         verdict: Verdict of the gate.
@@ -285,6 +286,7 @@ class ReportContent:
 
     name: str
     written: datetime
+    output_directory: str
     model_directory: str
     model_digest: str
     verdict: ReportVerdict

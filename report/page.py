@@ -38,6 +38,7 @@ METRIC_NAMES: Final = {
 
 def render_report(content: ReportContent) -> str:
     """Render the report of a model, HTML of about 2 MB. Most of it is Plotly's library."""
+    training_shares = _training_shares(content)
     return _render(
         "report.html.j2",
         f"{content.name}: model report",
@@ -54,7 +55,8 @@ def render_report(content: ReportContent) -> str:
         },
         changes=_changes(content),
         changed_genres=_changed_genres(content.verdict.genres),
-        training_shares=_training_shares(content),
+        training_shares=[(genre, share) for genre, share in training_shares if share],
+        untrained_genres=[genre for genre, share in training_shares if not share],
         min_slice_support=MIN_SLICE_SUPPORT,
     )
 
@@ -143,7 +145,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "with_spaces": charts.with_spaces}
+    environment.filters |= {"count": "{:,}".format, "display_name": charts.display_name}
+    environment.filters |= {"movies": summary.format_movies}
     environment.filters |= {"score": _format_score, "value": _format_value}
     environment.globals |= {"GENRES": GENRES, "MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
     environment.globals["html"] = environment.get_template("macros.html.j2").module
@@ -192,7 +195,7 @@ def _overall_metrics(content: ReportContent) -> dict[str, float]:
         "macro-F1 of the simple baseline": verdict.simple_baseline_macro_f1,
     }
     for name, value in verdict.aggregates.items():
-        values[METRIC_NAMES.get(name, charts.with_spaces(name))] = value
+        values[METRIC_NAMES.get(name, charts.display_name(name))] = value
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -25,17 +25,16 @@ def strengths(verdict: ReportVerdict, predictions: Predictions) -> list[str]:
     """Return the strengths of the model, one sentence each."""
     present = [row for row in verdict.genres if row.support]
     sentences = []
-    if present:
-        best = sorted(present, key=lambda row: -row.interval[0])[:MAX_LISTED]
+    if best := _best_genres(present):
         genres = _join(map(_format_genre, best))
         sentences.append(f"Best genres, by the lower end of the 95% interval of F1: {genres}.")
     differences = _f1_differences(present, "simple_baseline")
     if differences:
-        better = sum(difference > NOTABLE_DIFFERENCE for _, difference in differences)
-        most = f", most of all in {_format_differences(differences)}" if better else ""
+        better = [pair for pair in differences if pair[1] > NOTABLE_DIFFERENCE]
+        most = f", most of all in {_format_differences(better)}" if better else ""
         sentences.append(
-            f"F1 is more than {NOTABLE_DIFFERENCE:.2f} above the simple baseline in {better} of "
-            f"{len(differences)} genres{most}."
+            f"F1 is more than {NOTABLE_DIFFERENCE:.2f} above the simple baseline in {len(better)} "
+            f"of {len(differences)} genres{most}."
         )
     total = len(predictions.labels)
     if total:
@@ -64,8 +63,9 @@ def weaknesses(
     """
     present = [row for row in verdict.genres if row.support]
     sentences = []
-    if present:
-        worst = sorted(present, key=lambda row: row.interval[1])[:MAX_LISTED]
+    best = _best_genres(present)
+    others = [row for row in present if row not in best]
+    if worst := sorted(others, key=lambda row: row.interval[1])[:MAX_LISTED]:
         genres = _join(map(_format_genre, worst))
         sentences.append(f"Worst genres, by the upper end of the 95% interval of F1: {genres}.")
     for reference, field, tolerance, below in (
@@ -77,10 +77,13 @@ def weaknesses(
             f"more than {NOTABLE_DIFFERENCE:.2f} below",
         ),
     ):
-        differences = reversed(_f1_differences(present, field))
+        differences = _f1_differences(present, field)[::-1]
         lower = [(row, difference) for row, difference in differences if difference < -tolerance]
         if lower:
-            sentences.append(f"F1 is {below} the {reference} in {_format_differences(lower)}.")
+            listed = _format_differences(lower)
+            if len(lower) > MAX_LISTED:
+                listed = f"{len(lower)} of {len(differences)} genres, most of all in {listed}"
+            sentences.append(f"F1 is {below} the {reference} in {listed}.")
     sentences += _frequent_confusions(predictions, names)
     sentences += _weakest_slice(slices, verdict.aggregates.get("micro_f1_score"))
     sentences += _calibration(predictions)
@@ -103,7 +106,7 @@ def _frequent_confusions(predictions: Predictions, names: Sequence[str]) -> list
     order = np.argsort(-counts, axis=None, kind="stable")[:MAX_LISTED]
     confusions = [
         f"{names[wrong]} instead of {names[missed]} ({counts[missed, wrong]} of "
-        f"{support[missed]} movies)"
+        f"{format_movies(support[missed])})"
         for missed, wrong in zip(*np.unravel_index(order, counts.shape), strict=True)
         if counts[missed, wrong]
     ]
@@ -150,10 +153,20 @@ def _f1_differences(rows: Sequence[GenreResult], field: str) -> list[tuple[Genre
     return sorted(pairs, key=lambda pair: -pair[1])
 
 
+def _best_genres(present: Sequence[GenreResult]) -> list[GenreResult]:
+    """Return the genres that are named as the best, at most half of all, so that others remain."""
+    best = sorted(present, key=lambda row: -row.interval[0])
+    return best[: min(MAX_LISTED, (len(best) + 1) // 2)]
+
+
+def format_movies(count: int) -> str:
+    """Return a number of movies in words: `1 movie` or `1,200 movies`."""
+    return f"{count:,} {'movie' if count == 1 else 'movies'}"
+
+
 def _format_genre(row: GenreResult) -> str:
     low, high = row.interval
-    movies = "movie" if row.support == 1 else "movies"
-    return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {row.support:,} {movies})"
+    return f"{row.genre} (F1 {row.f1:.2f}, {low:.2f} to {high:.2f}, {format_movies(row.support)})"
 
 
 def _format_differences(differences: Sequence[tuple[GenreResult, float]]) -> str:

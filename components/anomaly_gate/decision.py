@@ -1,8 +1,10 @@
 """Decide from statistics of the data whether the run may continue."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import Field
@@ -26,15 +28,15 @@ _REMEDIES: Final[dict[str, str]] = {
     "FEATURE_TYPE_NOT_PRESENT": "Fill it in, or lower its presence in schema/schema.pbtxt",
     _TOO_FEW_FILLED: "Fill it in, or lower its presence in schema/schema.pbtxt",
     "FEATURE_TYPE_LOW_NUMBER_VALUES": "Fill in the empty cells, or remove these rows",
-    "SCHEMA_NEW_COLUMN": "Remove the column, or accept it with `make schema`",
+    "SCHEMA_NEW_COLUMN": "Remove the column, or accept it with `ordained schema`",
     _TYPE_CHANGED: "Correct the values that are not of this type",
     **dict.fromkeys(
-        _OUT_OF_RANGE, "Correct the values, or accept a wider range with `make schema`"
+        _OUT_OF_RANGE, "Correct the values, or accept a wider range with `ordained schema`"
     ),
 }
 """Remedies by TFDV's name of the anomaly."""
 
-_OTHER_REMEDY: Final = "Correct the data, or review the difference with `make schema`"
+_OTHER_REMEDY: Final = "Correct the data, or review the difference with `ordained schema`"
 _DRIFT_REMEDY: Final = (
     "Find the cause in the data. If the change is intended, run once with --accept-drift"
 )
@@ -77,6 +79,16 @@ class DataAnomaliesError(UserError):
         """Create the error from at least one finding."""
         super().__init__("\n".join(map(str, findings)))
         self.findings = tuple(findings)
+
+    def with_output(self, output: Path) -> "DataAnomaliesError":
+        """Return the error with the run's output directory in the commands of the remedies."""
+        command = f"`ordained schema --output {shlex.quote(str(output))}`"
+        return DataAnomaliesError(
+            [
+                replace(finding, remedy=finding.remedy.replace("`ordained schema`", command))
+                for finding in self.findings
+            ]
+        )
 
 
 class AnomalyGateConfig(Config):

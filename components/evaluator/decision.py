@@ -101,8 +101,8 @@ def apply_gate(
     tolerance = config.simple_baseline_tolerance
     if simple_macro is not None and macro_f1 < simple_macro - tolerance - _ROUNDING:
         reasons.append(
-            f"macro-F1: {macro_f1:.3f} is below the simple baseline's {simple_macro:.3f} "
-            f"by more than the {tolerance:.3f} allowed"
+            f"macro-F1 {macro_f1:.3f} is below the simple baseline's {simple_macro:.3f} "
+            f"(allowed difference: {tolerance:g})"
         )
     not_judged = [
         f"{row.genre} {row.support}" for row in rows if row.judgement is Judgement.NOT_JUDGED
@@ -152,16 +152,16 @@ def _apply_gate_to_genre(
 ) -> tuple[GenreVerdict, list[str]]:
     """Return the row of one genre, and a sentence for each requirement that it does not meet."""
     floor = config.genre_floors.get(genre, config.floor)
-    movies = f"({scores.support} test movies)"
+    movies = f"{scores.support} test {'movie' if scores.support == 1 else 'movies'}"
     failures: dict[Judgement, str] = {}
     if scores.f1 < floor - _ROUNDING:
         failures[Judgement.BELOW_FLOOR] = (
-            f"{genre}: F1 {scores.f1:.3f} is below its floor {floor:.3f} {movies}"
+            f"{genre}: F1 {scores.f1:.3f} is below its floor {floor:.3f} ({movies})"
         )
     if last_blessed is not None and last_blessed - scores.f1 > config.max_drop + _ROUNDING:
         failures[Judgement.WORSE] = (
             f"{genre}: F1 {scores.f1:.3f} is below the last blessed model's {last_blessed:.3f} "
-            f"by more than the {config.max_drop:.3f} allowed {movies}"
+            f"(allowed difference: {config.max_drop:g}; {movies})"
         )
     judgement = next(iter(failures), Judgement.PASS)
     if scores.support < config.min_support:

@@ -55,10 +55,10 @@ def verdict_table(verdict: Verdict) -> Table:
         table.add_row(
             row.genre,
             f"{row.support:,}",
-            _format_score(row.f1),
+            _format_score(row.f1 if row.support else None),
             _format_score(row.floor),
-            _format_score(row.last_blessed),
-            _format_score(row.simple_baseline),
+            _format_score(row.last_blessed if row.support else None),
+            _format_score(row.simple_baseline if row.support else None),
             row.judgement.value,
             style=_STYLES[row.judgement],
         )

@@ -85,7 +85,8 @@ def collect_content(
     return content.ReportContent(
         name=names.MODEL_NAME,
         written=datetime.now(UTC),
-        model_directory=str(model_path),
+        output_directory=str(Path(database).parent) if database else "",
+        model_directory=artifacts["model"].uri,
         model_digest=versions.content_digest(model_path),
         verdict=_with_counts(verdict, movies),
         push=_push_outcome(artifacts.get("infra_blessing"), artifacts.get("pushed_model")),

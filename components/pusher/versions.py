@@ -184,7 +184,10 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
         UserError: There is no such version, or the file system rejects the change.
     """
     if current(base) is None and not rolled_back(base):
-        raise UserError(f"{base} holds no version. Push a model first (`make run`)")
+        raise UserError(
+            f"{base} holds no version. Push a model first with `ordained run`, or name another "
+            "output directory with --output."
+        )
     with _locked(base, "roll back"):
         visible, hidden = served(base), rolled_back(base)
         before = max(visible, default=0)

@@ -38,8 +38,8 @@ def test_build_prints_the_summary(data, tmp_path, capsys):
     table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
     for row in (
         ["read from title.basics", "10"],
-        ["dropped: another title type", "-1"],
-        ["dropped: no plot", "-1"],
+        ["dropped: another title type", "1"],
+        ["dropped: no plot", "1"],
         ["rejected: malformed line", "0"],
         ["movies written", "4"],
         ["title.principals.tsv.gz", "9", "0", ""],

@@ -67,6 +67,6 @@ def test_a_user_error_has_status_2_and_no_stack_trace(tmp_path: Path) -> None:
     )
     assert (completed.returncode, completed.stdout) == (2, "")
     assert completed.stderr == (
-        f"error: {tmp_path}/serving/movie_genres holds no version. Push a model first "
-        "(`make run`)\n"
+        f"error: {tmp_path}/serving/movie_genres holds no version. Push a model first with "
+        "`ordained run`, or name another output directory with --output.\n"
     )

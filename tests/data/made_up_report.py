@@ -95,7 +95,8 @@ def make_report_content(**changes: Any) -> ReportContent:
     values: dict[str, Any] = {
         "name": "movie_genres",
         "written": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
-        "model_directory": "output/artifacts/Trainer/model/12/Format-Serving",
+        "output_directory": "output",
+        "model_directory": "output/artifacts/Trainer/model/12",
         "model_digest": "f" * 64,
         "verdict": ReportVerdict(
             blessed=True,

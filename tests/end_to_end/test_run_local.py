@@ -91,7 +91,7 @@ class TestUserErrors:
             ),
             ("hparams: {epochs: 0}", (), "{settings}: hparams.epochs should be at least 1. "),
             ("gate: {}\ngate: {}", (), "{settings}: line 2: the key gate is a duplicate. "),
-            ("gate: [", (), "{settings}: is not valid YAML: while parsing a flow node expected "),
+            ("gate: [", (), "{settings}: is not valid YAML: line 1, column 8: expected the node "),
             ("", ("--config", "none.yaml"), "none.yaml: cannot be read: No such file or directory"),
             ("", ("--from", "Trainor"), "--from Trainor: there is no such node. Choose one of: "),
             ("", (), "{data}: expected title.basics.tsv.gz or title.basics.tsv, found neither. "),
@@ -213,7 +213,8 @@ class TestFaults:
         findings = run.lines[title + 1 :]
         assert findings
         assert all(": average_rating: " in line for line in findings)
-        assert "Correct the values, or accept a wider range with `make schema`." in findings[0]
+        command = f"`ordained schema --output {project.output}`"
+        assert f"Correct the values, or accept a wider range with {command}." in findings[0]
         assert "Traceback" not in run.output
         assert partial_outputs(project.output) == []
         begin = read_report(project, run).partition("<h2>Ingested data")[0]

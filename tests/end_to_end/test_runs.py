@@ -108,7 +108,7 @@ def test_first_unchanged_and_refused_run(project: Project, first_run: tuple[Proj
     page = project.artifacts("ModelReport", "report")[-1] / "report.html"
     assert f"report  {page}" in refused.lines
     begin = page.read_text(encoding="utf-8").partition("<nav>")[0]
-    assert "Not pushed: the gate refused the model" in begin
+    assert "Not blessed by the gate and not pushed" in begin
     assert verdict.reasons[-1] in begin
     assert list(project.served) == [version]
     content = read_metadata(project.output)

@@ -143,6 +143,15 @@ def test_title_types_and_include_adult(data, tmp_path):
     assert [row["tconst"] for row in rows(tmp_path / "movies")][3:5] == ["tt0000004", "tt0000005"]
 
 
+def test_title_types_that_no_title_has(data, tmp_path):
+    with pytest.raises(UserError) as error:
+        build(data, tmp_path / "movies", IngestConfig(title_types=("film",)))
+    assert str(error.value) == (
+        "title.basics.tsv.gz: no title has the type film. Types in the file: movie, short. Choose "
+        "other types with `--title-types`, or the setting `ingest.title_types`."
+    )
+
+
 BAD_BASICS = [
     (
         "tt000001\tmovie\tA\tA\t0\t1950\t\\N\t90\tDrama",
@@ -159,8 +168,14 @@ BAD_BASICS = [
         "titleType: expected a title type such as movie",
     ),
     ("tt0000021\tmovie\tA\tA\t1950\t0\t\\N\t90\tDrama", "isAdult: expected 0 or 1"),
-    ("tt0000021\tmovie\tA\tA\t0\t195O\t\\N\t90\tDrama", "startYear: expected a year such as 1994"),
-    ("tt0000021\tmovie\tA\tA\t0\t1950\t50\t90\tDrama", "endYear: expected a year such as 1994"),
+    (
+        "tt0000021\tmovie\tA\tA\t0\t195O\t\\N\t90\tDrama",
+        "startYear: expected a year from 1800 to 2099",
+    ),
+    (
+        "tt0000021\tmovie\tA\tA\t0\t1950\t50\t90\tDrama",
+        "endYear: expected a year from 1800 to 2099",
+    ),
     (
         "tt0000021\tmovie\tA\tA\t0\t1950\t\\N\t1.5h\tDrama",
         "runtimeMinutes: expected a whole number of minutes",
@@ -261,7 +276,8 @@ def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
         "title.ratings.tsv.gz: 1 of 4 lines are malformed, more than the allowed share of 0.01. "
         "Most frequent reason: averageRating: expected a number from 0 to 10. "
         f"{tmp_path}/movies.rejects.tsv lists all of them. "
-        "Correct the file or raise --max-reject-share."
+        "Correct the file, or raise `--max-reject-share`, or the setting "
+        "`ingest.max_reject_share`."
     )
     assert rejects(tmp_path / "movies.rejects.tsv") == [
         [

@@ -231,7 +231,8 @@ def test_find_plots(tmp_path):
     assert find_plots(tmp_path) == corpus
     metadata = write(tmp_path, "movies_metadata.csv", "")
     with pytest.raises(
-        UserError, match=r"\(MovieSummaries, movies_metadata.csv\). Choose with --plots"
+        UserError,
+        match=r"\(MovieSummaries, movies_metadata.csv\). Choose one of them with `--plots`, or",
     ):
         find_plots(tmp_path)
     metadata.unlink()

@@ -121,8 +121,16 @@ def test_before_the_first_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert main([command, "--output", str(tmp_path)]) == 2
         assert capsys.readouterr().err == (
             f"error: {tmp_path / 'metadata.sqlite'} does not exist. Run the pipeline first "
-            "(`make run`)\n"
+            "with `ordained run`, or name its output directory with --output.\n"
         )
+    log = tmp_path / "logs" / "run-1.log"
+    log.parent.mkdir()
+    log.touch()
+    assert main(["report", "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}: no run has made a report yet. The last run ended before its first "
+        f"node: {log} says why.\n"
+    )
 
 
 def test_the_first_run_says_where_its_report_is(

@@ -52,14 +52,19 @@ def test_the_simple_baseline(tmp_path: Path) -> None:
     assert summary("SimpleBaseline", metrics=tmp_path) == "macro-F1 0.410 on test"
 
 
-def test_training(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("largest", "epochs"), [(3, "2 of 3"), (10, "2; stopped after 3 of at most 10")]
+)
+def test_training(tmp_path: Path, largest: int, epochs: str) -> None:
     # The best epoch has the highest val_map, not the best macro-F1.
     history = {"val_macro_f1": [0.1, 0.5156, 0.55], "loss": [3.0, 2.0, 1.0]}
-    (tmp_path / "training.json").write_text(json.dumps({"history": history, "best_epoch": 1}))
-    assert summary("Trainer", model_run=tmp_path) == "best epoch 2 of 3, macro-F1 0.516 on eval"
+    record = {"history": history, "best_epoch": 1, "hparams": {"epochs": largest}}
+    (tmp_path / "training.json").write_text(json.dumps(record))
+    found = summary("Trainer", model_run=tmp_path)
+    assert found == f"best epoch {epochs}; macro-F1 0.516 on eval"
 
 
-@pytest.mark.parametrize(("floor", "ending"), [(0.5, "blessed"), (0.7, "refused")])
+@pytest.mark.parametrize(("floor", "ending"), [(0.5, "blessed"), (0.7, "not blessed")])
 def test_the_verdict(tmp_path: Path, floor: float, ending: str) -> None:
     scores = decision.ModelScores(
         examples=100,
@@ -72,7 +77,10 @@ def test_the_verdict(tmp_path: Path, floor: float, ending: str) -> None:
 
 
 def test_the_smoke_test(tmp_path: Path) -> None:
-    assert summary("SmokeTest", blessing=tmp_path) == "refused"
+    not_run = "not run: the gate did not bless the model"
+    assert summary("SmokeTest", blessing=tmp_path) == not_run
+    (tmp_path / "probe.log").touch()
+    assert summary("SmokeTest", blessing=tmp_path) == "not blessed"
     (tmp_path / "INFRA_BLESSED").touch()
     assert summary("SmokeTest", blessing=tmp_path) == "blessed"
 

@@ -48,7 +48,7 @@ def test_a_node_that_no_run_has_completed_is_an_error(tmp_path: Path) -> None:
     recorder = RunRecorder(tmp_path / "output")
     model = recorder.add_artifact("Model", "/m")
     recorder.add_execution("Trainer", "run", {"model": model}, state=mlmd.Execution.FAILED)
-    message = f"{recorder.directory}: no run has completed Trainer. Run `make run` first."
+    message = f"{recorder.directory}: no run has completed Trainer. Run `ordained run` first."
     with pytest.raises(UserError, match=re.escape(message)):
         PastRuns(recorder.directory).newest("Trainer", "model")
 
@@ -71,7 +71,10 @@ def test_the_environment_variable_names_the_directory(
     monkeypatch.setenv(OUTPUT_VARIABLE, str(elsewhere))
     assert find_output(checkout=tmp_path) == elsewhere
     monkeypatch.setenv(OUTPUT_VARIABLE, str(tmp_path / "nowhere"))
-    message = f"{tmp_path / 'nowhere'}: this output directory has no run. Run `make run` first."
+    message = (
+        f"{tmp_path / 'nowhere'}: this output directory has no run. Run `ordained run` first, or "
+        f"name another output directory: --output DIR, or {OUTPUT_VARIABLE}=DIR."
+    )
     with pytest.raises(UserError, match=re.escape(message)):
         find_output(checkout=tmp_path)
 

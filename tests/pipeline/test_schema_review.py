@@ -1,4 +1,4 @@
-"""`make schema` shows each difference and writes only the changes that are accepted."""
+"""`ordained schema` shows each difference and writes only the changes that are accepted."""
 
 import os
 import shutil
@@ -141,7 +141,8 @@ def test_nothing_is_written_without_confirmation(
 def test_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
-        f"error: {tmp_path}: this output directory has no run. Run `make run` first.\n"
+        f"error: {tmp_path}: this output directory has no run. Run `ordained run` first, or name "
+        "another output directory: --output DIR, or ORDAINED_OUTPUT=DIR.\n"
     )
     assert main(["schema", "--output", str(tmp_path), "--write"]) == 2
     assert capsys.readouterr().err == (

@@ -68,16 +68,23 @@ def test_merged_values_can_be_overridden(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"gate: [", "is not valid YAML: while parsing a flow node expected the node content"),
+        (b"gate: [", "is not valid YAML: line 1, column 8: expected the node content, but found"),
+        (
+            b"gate: {floor: 0.7\nhparams: {}",
+            "is not valid YAML: line 2, column 8: expected ',' or '}', but got ':'",
+        ),
         (b"gate: {floor: \xff}", "is not valid YAML: 'utf-8' codec can't decode byte 0xff"),
         (b"[1, 2]", "expected sections such as `gate:` at the top"),
         (b"gate", "expected sections such as `gate:` at the top"),
-        (b"? [1]\n: 2", "is not valid YAML: while constructing a mapping"),
+        (b"? [1]\n: 2", "is not valid YAML: line 1, column 3: found unhashable key"),
         (
             b"a: !!python/object:os.system {}",
-            "is not valid YAML: could not determine a constructor",
+            "is not valid YAML: line 1, column 4: could not determine a constructor",
         ),
-        (b"a: 1\n---\nb: 2", "is not valid YAML: expected a single document"),
+        (
+            b"a: 1\n---\nb: 2",
+            "is not valid YAML: line 2, column 1: expected a single document in the stream, but",
+        ),
         (b"[" * 5000, "is not valid YAML: maximum recursion depth exceeded"),
     ],
 )

@@ -30,6 +30,24 @@ def test_f1_by_genre_is_sorted_and_compared() -> None:
     assert figure.layout.yaxis.title.text == "genre (number of test movies)"
 
 
+def test_a_genre_without_test_movies_has_no_f1() -> None:
+    war = make_genre_result("War", support=0, true_positives=0, predicted_positives=0, f1=0.0)
+    rows = [make_genre_result("Drama"), war]
+    floor, baseline, last, model = charts.f1_by_genre(rows).data
+    assert (floor.x[0], baseline.x[0], last.x[0]) == (0.3, None, None)
+    assert np.isnan(model.x[0])
+
+
+def test_names_for_readers() -> None:
+    names = ("num_votes", "runtime_minutes", "average_rating", "log_loss")
+    assert [charts.display_name(name) for name in names] == [
+        "votes",
+        "running time",
+        "rating",
+        "log loss",
+    ]
+
+
 def test_f1_by_genre_without_models_to_compare() -> None:
     figure = charts.f1_by_genre(
         [make_genre_result("Drama", last_blessed=None, simple_baseline=None)]

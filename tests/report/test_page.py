@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+import numpy as np
 import plotly.offline
 import pytest
 
 from report import page
 from report.content import Anomaly, NodeResult, PushResult, ReportContent
+from schema.genres import GENRES, NUM_GENRES
 from tests.data.made_up_report import HTML_TITLE, make_report_content
 
 
@@ -78,19 +80,35 @@ def make_two_genre_content() -> ReportContent:
 
 def test_a_refusal_begins_with_its_reasons() -> None:
     content = make_two_genre_content()
-    reasons = ("Drama: F1 0.1 is below its floor", "macro-F1: too low")
+    reasons = ("Drama: F1 0.1 is below its floor", "macro-F1 too low")
     refused = replace(
         content,
         verdict=replace(content.verdict, blessed=False, reasons=reasons),
         push=PushResult(reasons=("the Evaluator did not bless the model",)),
     )
     begin = text_before_sections(page.render_report(refused))
-    assert "Not pushed: the gate refused the model" in begin
+    assert "Not blessed by the gate and not pushed" in begin
     assert all(reason in begin for reason in reasons)
     not_pushed = text_before_sections(
         page.render_report(replace(content, push=PushResult(reasons=("no answer",))))
     )
-    assert "Not pushed, although the gate blessed the model\nno answer" in not_pushed
+    assert "Blessed by the gate, but not pushed\nno answer" in not_pushed
+
+
+def test_genres_without_movies_have_no_scores_and_no_share() -> None:
+    content = make_two_genre_content()
+    first = replace(
+        content.verdict.genres[0], support=1, true_positives=1, predicted_positives=1, f1=1.0
+    )
+    rows = (first, *content.verdict.genres[1:])
+    trained = np.zeros(NUM_GENRES, int)
+    trained[:3] = 240, 120, 1
+    data = replace(content.data, movies={"train": 4800}, genres={"train": trained})
+    verdict = replace(content.verdict, genres=rows)
+    text = Reader(page.render_report(replace(content, verdict=verdict, data=data))).text
+    assert "Western\npass\n0\n–\n–\n0.300\n–\n–\n–\n–\n–" in text
+    assert f"and less than 0.1% have the genre {GENRES[2]}. No training movie has" in text
+    assert f"for {GENRES[0]} (1 movie)" in text
 
 
 def test_all_sections_have_their_contents(rendered: str) -> None:
@@ -98,6 +116,9 @@ def test_all_sections_have_their_contents(rendered: str) -> None:
     for part in (
         "not judged, with fewer than 5 test movies: Music 3",
         "split:movies,num_files:1",
+        "The inputs are plot, title, year, running time, rating, votes, directors, writers, cast;",
+        "UTC for the model in output/artifacts/Trainer/model/12.",
+        "ordained lineage --output output",
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
         "titles with the genre News, which the model does not predict: 1",

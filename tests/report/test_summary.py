@@ -33,6 +33,32 @@ def test_strengths_name_the_best_genres() -> None:
     assert correct.startswith(f"All genres are correct for {exact} of 60 test movies")
 
 
+def test_no_genre_is_best_and_worst_and_only_notable_differences_are_listed() -> None:
+    content = make_report_content()
+    baselines = {"Action": 0.2, "Crime": 0.64, "Drama": 0.8, "War": 0.9, "Sport": 0.7, "News": 1.0}
+    rows = [
+        make_genre_result(name, simple_baseline=baseline) for name, baseline in baselines.items()
+    ]
+    verdict = replace(content.verdict, genres=tuple(rows))
+    best, gain, _ = summary.strengths(verdict, content.predictions)
+    assert gain == (
+        "F1 is more than 0.05 above the simple baseline in 1 of 6 genres, most of all in Action "
+        "(+0.47)."
+    )
+    worst, lower, *_ = summary.weaknesses(verdict, content.predictions, (), GENRES)
+    assert [name for name in baselines if name in best] == ["Action", "Crime", "Drama"]
+    assert [name for name in baselines if name in worst] == ["War", "Sport", "News"]
+    assert lower == (
+        "F1 is below the simple baseline in 4 of 6 genres, most of all in News (-0.33), War "
+        "(-0.23) and Drama (-0.13)."
+    )
+    drama = make_genre_result("Drama", support=1, true_positives=1, predicted_positives=1)
+    single = replace(verdict, genres=(drama,))
+    assert "1 movie)" in summary.strengths(single, content.predictions)[0]
+    weaknesses = summary.weaknesses(single, content.predictions, (), GENRES)
+    assert not any("Worst" in line for line in weaknesses)
+
+
 def test_weaknesses_name_low_and_missing_metrics() -> None:
     content = make_report_content()
     rows = list(content.verdict.genres)

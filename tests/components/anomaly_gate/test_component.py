@@ -176,7 +176,7 @@ def test_values_out_of_range(tmp_path: Path) -> None:
         {**GOOD[1], raw.YEAR: 20011},
         *GOOD[2:],
     ]
-    remedy = "Correct the values, or accept a wider range with `make schema`."
+    remedy = "Correct the values, or accept a wider range with `ordained schema`."
     assert refusal_lines(tmp_path, rows) == [
         f"train: average_rating: Out-of-range values: Unexpectedly high value: 11.5>10. {remedy}",
         f"train: num_votes: Out-of-range values: Unexpectedly small value: 0. {remedy}",
@@ -188,7 +188,7 @@ def test_values_out_of_range(tmp_path: Path) -> None:
 def test_new_column(tmp_path: Path) -> None:
     assert refusal_lines(tmp_path, with_values(GOOD, budget=5), with_values(TEST, budget=5)) == [
         "train, test: budget: New column: New column (column in data but not in schema). "
-        "Remove the column, or accept it with `make schema`."
+        "Remove the column, or accept it with `ordained schema`."
     ]
 
 

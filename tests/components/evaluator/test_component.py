@@ -159,8 +159,8 @@ def test_a_model_worse_in_one_genre_only_is_refused(
         "Horror": Judgement.WORSE,
     }
     reason = (
-        "Horror: F1 0.800 is below the last blessed model's 1.000 by more than the 0.100 allowed "
-        "(15 test movies)"
+        "Horror: F1 0.800 is below the last blessed model's 1.000 (allowed difference: 0.1; "
+        "15 test movies)"
     )
     assert outputs.verdict.reasons == (reason,)
     assert outputs.verdict.last_blessed_macro_f1 == 1.0
@@ -206,7 +206,7 @@ def test_floor_and_simple_baseline_refuse_without_a_last_blessed_model(
     }
     assert outputs.verdict.reasons == (
         "War: F1 0.000 is below its floor 0.500 (15 test movies)",
-        "macro-F1: 0.955 is below the simple baseline's 0.970 by more than the 0.000 allowed",
+        "macro-F1 0.955 is below the simple baseline's 0.970 (allowed difference: 0)",
     )
 
 

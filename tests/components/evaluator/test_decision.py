@@ -69,8 +69,8 @@ def test_a_genre_that_got_worse_is_a_reason_to_refuse() -> None:
     assert not verdict.blessed
     assert failed_genres(verdict) == {"Horror": Judgement.WORSE}
     assert verdict.reasons == (
-        "Horror: F1 0.449 is below the last blessed model's 0.500 by more than the 0.050 allowed "
-        "(40 test movies)",
+        "Horror: F1 0.449 is below the last blessed model's 0.500 (allowed difference: 0.05; "
+        "40 test movies)",
     )
 
 
@@ -95,7 +95,7 @@ def test_a_model_below_the_simple_baseline_is_refused() -> None:
     config = GateConfig(floor=0.3, simple_baseline_tolerance=0.02)
     verdict = apply_gate(scores(), None, baseline_f1(0.53), config)
     assert verdict.reasons == (
-        "macro-F1: 0.500 is below the simple baseline's 0.530 by more than the 0.020 allowed",
+        "macro-F1 0.500 is below the simple baseline's 0.530 (allowed difference: 0.02)",
     )
     assert failed_genres(verdict) == {}
     assert apply_gate(scores(), None, baseline_f1(0.52), config).blessed

@@ -35,7 +35,7 @@ def test_a_verdict_of_another_version_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_table_shows_every_genre_in_80_columns() -> None:
-    candidate = scores({"Horror": 0.4, "Sport": 0.2}, {"War": 3, "Drama": 1240})
+    candidate = scores({"Horror": 0.4, "Sport": 0.2}, {"War": 3, "Drama": 1240, "Music": 0})
     verdict = apply_gate(candidate, scores(), None, CONFIG)
     console = Console(width=80, file=io.StringIO())
     console.print(verdict_table(verdict))
@@ -58,4 +58,6 @@ def test_the_table_shows_every_genre_in_80_columns() -> None:
     ]
     assert rows["Sport"] == ["40", "0.200", "0.300", "0.500", "–", "below", "floor"]
     assert rows["War"] == ["3", "0.500", "0.300", "0.500", "–", "not", "judged"]
-    assert rows["macro-F1"] == ["880", "0.482", "0.500", "–", "not", "blessed"]
+    # A genre without test movies has no F1.
+    assert rows["Music"] == ["0", "–", "0.300", "–", "–", "not", "judged"]
+    assert rows["macro-F1"] == ["880", "0.481", "0.500", "–", "not", "blessed"]

@@ -92,7 +92,7 @@ def test_the_report_of_a_refused_model_begins_with_the_reasons(
     executor.Do(refused, {"report": [page]}, {"movies": "", "metadata": "", "code_fingerprint": ""})
     text = Path(page.uri, "report.html").read_text(encoding="utf-8")
     begin = text.partition("<nav>")[0]
-    assert "Not pushed: the gate refused the model" in begin
+    assert "Not blessed by the gate and not pushed" in begin
     assert verdict.reasons == ("War: F1 0.000 is below its floor 0.500 (15 test movies)",)
     assert verdict.reasons[0] in begin
     assert page.macro_f1 == pytest.approx(verdict.macro_f1)

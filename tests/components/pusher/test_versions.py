@@ -239,7 +239,10 @@ def test_a_new_model_after_a_rollback_gets_a_number_above_the_bad_one(
 def test_rollback_without_versions(base: Path) -> None:
     with pytest.raises(UserError) as error:
         rollback(base)
-    assert str(error.value) == f"{base} holds no version. Push a model first (`make run`)"
+    assert str(error.value) == (
+        f"{base} holds no version. Push a model first with `ordained run`, or name another output "
+        "directory with --output."
+    )
     assert not base.exists()
 
 
