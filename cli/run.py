@@ -15,8 +15,8 @@ EPILOG: Final = exit_statuses(
         ExitStatus.OK: "The model is in the serving directory, or was there already.",
         ExitStatus.FAILED: "A node crashed; the log has the details.",
         ExitStatus.USER_ERROR: "The input, the settings or an option is wrong.",
-        ExitStatus.REFUSED: "The model was not pushed: the gate or the smoke test refused it, or "
-        "it was rolled back before.",
+        ExitStatus.REFUSED: "The model was not pushed: the gate did not bless it, the smoke "
+        "test refused it, or it was rolled back before.",
         ExitStatus.ANOMALIES: "The data have anomalies.",
         ExitStatus.TRY_AGAIN: "Another run is working there, or the disk is full. Try again later.",
         ExitStatus.INTERRUPTED: "You interrupted the run; the same command continues it.",
