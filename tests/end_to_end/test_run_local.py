@@ -322,7 +322,7 @@ def test_the_same_command_resumes_after_each_interruption(tmp_path: Path) -> Non
             assert process.wait() == -signal.SIGKILL
         assert partial_outputs(project.output) != []
 
-    kill_at(".movies.partial/fresh")
+    kill_at(".movies.partial/staging")
     kill_at("artifacts/Transform/transform_graph/*")
     kill_at("artifacts/Trainer/model_run/*/train")
 

@@ -163,7 +163,7 @@ def test_changed_code(
 
 def test_an_edited_source_file_is_used(project: Project) -> None:
     edit(
-        project.checkout / "trainer" / "ensemble" / "words.py",
+        project.checkout / "trainer" / "ensemble" / "word_encoder.py",
         lambda code: code.replace("= (1, 2, 3, 5)", "= (1, 2)"),
     )
     run = project.run()
