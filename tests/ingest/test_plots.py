@@ -225,7 +225,7 @@ def test_a_file_of_another_format_raises(tmp_path, name, text, message):
 
 def test_find_plots(tmp_path):
     write(tmp_path, "title.basics.tsv", "")
-    with pytest.raises(UserError, match=r"found no plots.* --plots"):
+    with pytest.raises(UserError, match=r"found no plots.*`--plots`"):
         find_plots(tmp_path)
     corpus = write_cmu(tmp_path / "MovieSummaries", "", "").parent
     assert find_plots(tmp_path) == corpus
