@@ -351,8 +351,12 @@ function tableRow({ row, title, predicted, error, note }) {
     {},
     createElement("td", {}, String(row)),
     createElement("th", { scope: "row" }, title),
-    createElement("td", { className: error ? "row-error" : "" }, error ? `Error: ${error}` : genres,
-      ...(note ? [createElement("p", { className: "row-error" }, `Not read: ${note}`)] : [])),
+    createElement(
+      "td",
+      { className: error ? "row-error" : "" },
+      error ? `Error: ${error}` : genres,
+      ...(note ? [createElement("p", { className: "row-error" }, `Not read: ${note}`)] : []),
+    ),
   );
 }
 
