@@ -118,7 +118,7 @@ def _table(source: Source, spool: IO[bytes], columns: Sequence[str] | None) -> T
     texts = decoder.decode(source.chunks())
     start = next(texts)
     sample = start[:_SAMPLE_CHARACTERS]
-    if is_binary(sample):
+    if not sample or is_binary(sample):
         raise UserError(
             f"{source.name}: expected a table, got a binary file. Choose another file, or export "
             "the table as CSV or Parquet."

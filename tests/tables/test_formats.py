@@ -493,6 +493,13 @@ def test_parquet_in_several_batches_with_malformed_rows(tmp_path):
     assert records[2499].values == {"title": "Movie 2499"}
 
 
+def test_parquet_with_text_that_is_not_valid(tmp_path):
+    texts = pa.array([b"Tide", b"Zo\xeb", None, b"Reef"]).cast(pa.binary()).view(pa.string())
+    _, records, _ = read(tmp_path, write_parquet(tmp_path / "movies.parquet", {"title": texts}))
+    assert problems(records) == [(2, 2, "invalid bytes")]
+    assert [r.values.get("title") for r in records] == ["Tide", None, None, "Reef"]
+
+
 def test_the_progress_of_parquet(tmp_path):
     path = tmp_path / "movies.parquet"
     write_parquet(path, {"title": ["a", "b", "c", "d"]})
@@ -539,6 +546,7 @@ def test_an_open_file():
         (b"\0\x05\x16\x07\0\x02", "attributes of a file that macOS"),
         (b"BZh91AY", "compressed by bzip2. Decompress it"),
         (bytes(range(256)) * 9, "got a binary file"),
+        (b"\0", "got a binary file"),
         (zipped({"a": "title", "b": "title"}), r"one table, got 2 files \(a, b\)"),
         (zipped({}), "got a binary file"),
         (b"PK\x03\x04 and so on", "the compressed file is corrupt"),
