@@ -196,9 +196,10 @@ def test_a_run_stopped_by_anomalies() -> None:
         datetime(2026, 3, 1, tzinfo=UTC),
         [anomaly],
         [NodeResult("StatisticsGen", "done", 3.25), NodeResult("AnomalyGate", "failed", 0.5)],
-        {"movies": 12, "titles": 14},
+        {"movies": 12, "titles": 14, "plots": {"joined by id": 13}},
     )
     reader = Reader(text)
+    assert "joined by id\n13" in reader.text
     assert "Stopped: the data have anomalies\naverage_rating: values above 10" in reader.text
     assert "train, eval\naverage_rating" in reader.text
     assert "12 movies from 14 titles." in reader.text
