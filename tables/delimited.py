@@ -5,11 +5,10 @@ is opened in one row and closed in a later one for one cell, without an error, a
 that follows a quote that is never closed.
 """
 
-import contextlib
 import csv
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from tables.record import MAX_RECORD_CHARACTERS, TOO_LONG, invalid_characters
 from tables.text import Line
@@ -42,20 +41,9 @@ _UNCLOSED: Final = "unclosed quote"
 BLANK: Final = "blank line"
 
 
-class Row(NamedTuple):
-    """One row of delimited text.
-
-    Attributes:
-        line: Int. Number of the line on which the row begins, from 1.
-        cells: List of strings; empty if the row is malformed.
-        reason: String. Why the row is malformed; "" if it is well formed.
-        text: String. First line of the row.
-    """
-
-    line: int
-    cells: list[str]
-    reason: str
-    text: str
+Row = tuple[int, list[str], str, str]
+"""Number of the line on which a row begins, from 1; its cells, none if it is malformed; why it is
+malformed or ""; and its first line."""
 
 
 def find_delimiter(lines: Sequence[str], width: int = 0) -> str:
@@ -110,6 +98,10 @@ def read_rows(lines: Iterator[Line], delimiter: str, width: int = 0) -> Iterator
     csv.field_size_limit(2 * MAX_RECORD_CHARACTERS)
     is_quoted = delimiter != TRIPLE_COLON
     dialect = csv.reader((), delimiter=delimiter if is_quoted else ",", strict=True).dialect
+    # This reader takes one line at a time, and raises an IndexError if a row has several. Creating
+    # a reader for each row takes half as long again.
+    feed: deque[str] = deque()
+    single_lines = csv.reader(iter(feed.popleft, None), dialect)
     unread: deque[Line] = deque()
 
     def next_line() -> Line | None:
@@ -127,7 +119,11 @@ def read_rows(lines: Iterator[Line], delimiter: str, width: int = 0) -> Iterator
         elif not is_quoted:
             cells = [cell.strip() for cell in text.split(delimiter, width - 1)]
         elif '"' in text:
-            cells, reason, others = _quoted_cells(text, next_line, dialect, width)
+            feed.append(text)
+            try:
+                cells = next(single_lines)
+            except (csv.Error, IndexError):
+                cells, reason, others = _quoted_cells(text, next_line, dialect, width)
         else:
             cells = text.split(delimiter)
         if not reason:
@@ -140,16 +136,13 @@ def read_rows(lines: Iterator[Line], delimiter: str, width: int = 0) -> Iterator
             if delimiter == "\t" and len(plain := text.split(delimiter)) == width > 1:
                 cells, reason = plain, ""
         reason = reason or invalid_characters(_joined(text, others))
-        yield Row(number, [] if reason else cells, reason, text)
+        yield number, [] if reason else cells, reason, text
 
 
 def _quoted_cells(
     text: str, next_line: Callable[[], Line | None], dialect: Any, width: int
 ) -> tuple[list[str], str, list[Line]]:
     """Return the cells of a row with quotes, why it is malformed, and its further lines."""
-    if text.count('"') % 2 == 0:
-        with contextlib.suppress(csv.Error):
-            return next(csv.reader((text,), dialect)), "", []
     others: list[Line] = []
     size = len(text)
 

@@ -202,20 +202,21 @@ def _header(
     name: str, rows: Iterator[delimited.Row], delimiter: str
 ) -> tuple[Sequence[str], Iterator[delimited.Row]]:
     """Return the columns, and the rows without the header."""
-    row = next((row for row in rows if row.reason != delimited.BLANK), None)
+    row = next((row for row in rows if row[2] != delimited.BLANK), None)
     if row is None:
         raise UserError(f"{name}: expected a header and rows, got blank lines. Replace the file.")
-    if row.reason:
-        raise UserError(f"{name}: line {row.line}: {row.reason} in the header. Correct the header.")
-    if delimiter == delimited.TRIPLE_COLON and row.cells[0].isdecimal():
-        columns = delimited.triple_colon_columns(len(row.cells))
+    line, cells, reason, _ = row
+    if reason:
+        raise UserError(f"{name}: line {line}: {reason} in the header. Correct the header.")
+    if delimiter == delimited.TRIPLE_COLON and cells[0].isdecimal():
+        columns = delimited.triple_colon_columns(len(cells))
         if not columns:
             raise UserError(
-                f"{name}: line {row.line}: expected id, title, genre and description, got "
-                f"{len(row.cells):,} cells. Put a line with the names of the columns first."
+                f"{name}: line {line}: expected id, title, genre and description, got "
+                f"{len(cells):,} cells. Put a line with the names of the columns first."
             )
         return columns, itertools.chain([row], rows)
-    return [cell.strip() for cell in row.cells], rows
+    return [cell.strip() for cell in cells], rows
 
 
 def _row_records(table: Table, rows: Iterator[delimited.Row]) -> Iterator[Record]:

@@ -51,19 +51,18 @@ def read_lines(lines: Iterator[Line]) -> Iterator[Record]:
     """Yield a record for each line that is not blank."""
     number = 0
     for line, text in lines:
-        if text and not text.isspace():
-            number += 1
-            yield _record(number, line, text)
-
-
-def _record(number: int, line: int, text: str) -> Record:
-    if len(text) > MAX_RECORD_CHARACTERS:
-        return malformed(number, line, TOO_LONG, text)
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return malformed(number, line, invalid_characters(text) or "invalid JSON", text)
-    return _checked(number, line, value, text)
+        if not text or text.isspace():
+            continue
+        number += 1
+        if len(text) > MAX_RECORD_CHARACTERS:
+            yield malformed(number, line, TOO_LONG, text)
+            continue
+        try:
+            value = _DECODER.decode(text)
+        except (ValueError, RecursionError):
+            yield malformed(number, line, invalid_characters(text) or "invalid JSON", text)
+        else:
+            yield _checked(number, line, value, text)
 
 
 def _checked(number: int, line: int, value: Any, text: str) -> Record:

@@ -4,8 +4,7 @@ import itertools
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schema import features as raw
@@ -26,6 +25,14 @@ REQUIRED: Final = (Field.TCONST, Field.PLOT, Field.GENRES)
 _REPEATED: Final = (*raw.NUMBERS, Field.GENRES, Field.DIRECTORS, Field.KIND, Field.LANGUAGE)
 """Fields in which many rows have the same value."""
 
+_MAX_REMEMBERED: Final = 10_000
+"""Maximum number of texts whose values are remembered for a column."""
+
+_SIMPLE: Final = frozenset({str, int, float})
+"""Types of cells whose values are remembered."""
+
+_ID: Final = Field.ID.value
+_ORIGINAL_TITLE: Final = Field.ORIGINAL_TITLE.value
 _TITLE_ID: Final = re.compile(r"tt\d{7,10}", re.ASCII)
 _PARSERS: Final[dict[Field, Callable[[Any], Any]]] = {
     Field.YEAR: values.parse_year,
@@ -57,8 +64,7 @@ class Cell(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class MovieRecord:
+class MovieRecord(NamedTuple):
     """Record of a table as a movie.
 
     Attributes:
@@ -81,8 +87,41 @@ class MovieRecord:
 
 
 _Parser = Callable[[Any], Any]
-_Plan = list[tuple[Field, list[list[tuple[str, _Parser]]]]]
-"""For each field, its columns with their parsers; numbered columns of one name are together."""
+
+
+class _Remembered(dict[Any, Any]):
+    """Values of a column by cell, which are parsed when they are first needed."""
+
+    def __init__(self, parse: _Parser) -> None:
+        super().__init__()
+        self._parse = parse
+
+    def __missing__(self, cell: Any) -> Any:
+        value = self._parse(cell)
+        if len(self) < _MAX_REMEMBERED:
+            self[cell] = value
+        return value
+
+
+class _Column(NamedTuple):
+    """Column of a field: its name, its parser, and values that many rows have in common."""
+
+    name: str
+    parse: _Parser
+    remembered: _Remembered | None
+
+
+class _Plan(NamedTuple):
+    """Columns of the fields.
+
+    Attributes:
+        single: Fields that have one column.
+        several: Fields that have several columns in order of preference; numbered columns of one
+            name are together.
+    """
+
+    single: list[tuple[Field, _Column]]
+    several: list[tuple[Field, list[list[_Column]]]]
 
 
 def read_movies(
@@ -118,61 +157,81 @@ def read_records(
 def _plan(columns: Columns, any_id: bool) -> _Plan:
     parsers = _PARSERS | {Field.TCONST: partial(values.parse_title_id, any_id=any_id)}
 
-    def parser(name: Field, column: str) -> _Parser:
-        parse = parsers.get(name, values.parse_text)
-        if name is Field.YEAR and holds_timestamps(column):
+    def column_of(field: Field, column: str) -> _Column:
+        parse = parsers.get(field, values.parse_text)
+        if field is Field.YEAR and holds_timestamps(column):
             parse = partial(values.parse_year, is_timestamp=True)
-        return _cached(parse) if name in _REPEATED else parse
+        return _Column(column, parse, _Remembered(parse) if field in _REPEATED else None)
 
-    return [
-        (name, [[(column, parser(name, column)) for column in group] for group in groups])
-        for name in columns.fields
-        if (groups := columns.series(name))
-    ]
-
-
-def _cached(parse: _Parser) -> _Parser:
-    """Return a function that remembers the values of texts, which many rows have in common."""
-    remembered = lru_cache(maxsize=10_000)(parse)
-    return lambda value: remembered(value) if isinstance(value, str) else parse(value)
+    plan = _Plan([], [])
+    for field in columns.fields:
+        groups = [[column_of(field, name) for name in group] for group in columns.series(field)]
+        if sum(map(len, groups)) == 1:
+            plan.single.append((field, groups[0][0]))
+        else:
+            plan.several.append((field, groups))
+    return plan
 
 
 def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
     number, line, cells, reason, text = record
     if reason:
         return MovieRecord(number, line, {}, cells, (), reason, text)
-    found: dict[str, Any] = {}
-    unreadable: list[Cell] = []
-    for name, groups in plan:
-        before = len(unreadable)
-        for group in groups:
-            known = []
-            for column, parse in group:
-                cell = cells.get(column)
-                if cell is None or cell == "":
-                    continue
-                try:
-                    if value := parse(cell):
-                        known.append(value)
-                except ValueError as error:
-                    unreadable.append(Cell(column, _shown(cell), str(error)))
-            if known:
-                is_series = len(known) > 1
-                found[name] = (
-                    tuple(dict.fromkeys(itertools.chain(*known))) if is_series else known[0]
-                )
-                break
-        if name in REQUIRED and name not in found and len(unreadable) > before:
-            column, value, why = unreadable[before]
-            return MovieRecord(number, line, {}, cells, (), f"{column}: {why}", value)
-    for title in (Field.TITLE, Field.ORIGINAL_TITLE):
+    found: dict[Any, Any] = {}
+    failed: list[tuple[Field, Cell]] = []
+    # Most fields have one column, and this loop takes most of the time of reading.
+    for field, (column, parse, remembered) in plan.single:
+        cell = cells.get(column)
+        if cell is None or cell == "":
+            continue
+        try:
+            if remembered is None or type(cell) not in _SIMPLE:
+                value = parse(cell)
+            else:
+                value = remembered[cell]
+        except ValueError as error:
+            failed.append((field, Cell(column, _shown(cell), str(error))))
+        else:
+            if value:
+                found[field] = value
+    for field, groups in plan.several:
+        if value := _first_known(field, groups, cells, failed):
+            found[field] = value
+    for field, (column, shown, why) in failed:
+        if field in REQUIRED and field not in found:
+            return MovieRecord(number, line, {}, cells, (), f"{column}: {why}", shown)
+    for title in (raw.TITLE, _ORIGINAL_TITLE):
         if title in found:
             found[title], year = found[title]
             if year:
                 found.setdefault(Field.YEAR, year)
-    if Field.ID in found and (any_id or _TITLE_ID.fullmatch(found[Field.ID])):
-        found.setdefault(Field.TCONST, found[Field.ID])
-    return MovieRecord(number, line, found, cells, tuple(unreadable))
+    if _ID in found and (any_id or _TITLE_ID.fullmatch(found[_ID])):
+        found.setdefault(Field.TCONST, found[_ID])
+    return MovieRecord(number, line, found, cells, tuple([cell for _, cell in failed]))
+
+
+def _first_known(
+    field: Field,
+    groups: list[list[_Column]],
+    cells: Mapping[str, Any],
+    failed: list[tuple[Field, Cell]],
+) -> Any:
+    """Return the first known value of the columns; the names of numbered columns are joined."""
+    for group in groups:
+        known = []
+        for column, parse, _ in group:
+            cell = cells.get(column)
+            if cell is None or cell == "":
+                continue
+            try:
+                if value := parse(cell):
+                    known.append(value)
+            except ValueError as error:
+                failed.append((field, Cell(column, _shown(cell), str(error))))
+        if known:
+            is_series = len(known) > 1
+            return tuple(dict.fromkeys(itertools.chain(*known))) if is_series else known[0]
+    return None
 
 
 def _shown(value: Any) -> str:

@@ -64,7 +64,7 @@ def is_binary(start: str) -> bool:
 
 def invalid_values(values: Any, text: str) -> str:
     """Return why a JSON value is malformed in spite of a valid text: its escaped characters."""
-    if not _ESCAPED.search(text):
+    if "\\u" not in text or not _ESCAPED.search(text):
         return ""
     return next(filter(None, map(invalid_characters, _strings(values))), "")
 

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from schema.features import LIST_SEPARATOR
@@ -33,6 +34,7 @@ MAX_LITERAL_CHARACTERS: Final = 100_000
 """Maximum length of a Python literal, in characters. A longer one is not understood."""
 
 _ID: Final = re.compile(r"(?:tt)?(\d{1,10})(?:\.0*)?", re.ASCII | re.IGNORECASE)
+_NORMAL_ID: Final = re.compile(r"tt(?!0{7})(?:\d{7}|[1-9]\d{7,9})", re.ASCII)
 _FULL_ID: Final = re.compile(r"tt(\d{7,10})", re.ASCII | re.IGNORECASE)
 _ID_IN_URL: Final = re.compile(
     r"(?:https?://)?(?:\w+\.)?imdb\.com/(?:\w\w(?:-\w\w)?/)?title/tt(\d{1,10})(?:[/?#].*)?",
@@ -114,6 +116,8 @@ def parse_title_id(value: Any, *, any_id: bool = False) -> str | None:
     Raises:
         ValueError: The cell has no id of IMDb, or with `any_id` no text or number.
     """
+    if isinstance(value, str) and _NORMAL_ID.fullmatch(value):
+        return value
     if is_unknown(value):
         return None
     text = value.strip() if isinstance(value, str) else str(value)
@@ -167,26 +171,35 @@ def _parse_list(
         if value is None and (unquoted := _UNQUOTED_LIST.fullmatch(text)):
             value = unquoted[1]
     if isinstance(value, str):
-        separator = next((mark for mark in (LIST_SEPARATOR, ";") if mark in value), None)
-        items: Iterable[Any] = value.split(separator) if separator else split_at_commas(value)
-        normalize = normalize if separator else str
-    elif isinstance(value, dict):
-        items = [value] if "name" in value else value.values()
+        separator = LIST_SEPARATOR if LIST_SEPARATOR in value else ";"
+        is_separated = separator in value
+        parts = value.split(separator) if is_separated else split_at_commas(value)
+        names = [_normalized_name(part) if len(part) < 100 else _name(part) for part in parts]
+        return tuple(dict.fromkeys(filter(None, map(normalize, names) if is_separated else names)))
+    if isinstance(value, dict):
+        items: Iterable[Any] = [value] if "name" in value else value.values()
     elif isinstance(value, set):
         items = sorted(value, key=str)
     elif isinstance(value, list | tuple):
         items = value
     else:
         raise ValueError(expected)
-    names: dict[str, None] = {}
+    names = []
     for item in items:
         name = item.get("name") if isinstance(item, dict) else item
-        if is_unknown(name):
-            continue
-        if not isinstance(name, str):
+        if isinstance(name, str):
+            names.append(normalize(_name(name)))
+        elif not is_unknown(name):
             raise ValueError(expected)
-        names[normalize(" ".join(_checked(name).replace(LIST_SEPARATOR, " ").split()))] = None
-    return tuple(names)
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _name(text: str) -> str:
+    """Return a name without unneeded spaces; "" if it is unknown."""
+    return "" if is_unknown(text) else " ".join(_checked(text).replace(LIST_SEPARATOR, " ").split())
+
+
+_normalized_name: Final = lru_cache(maxsize=20_000)(_name)
 
 
 def _parse_literal(text: str) -> Any:
@@ -212,6 +225,8 @@ def _split_names(text: str) -> Iterable[str]:
 
 
 def _given_name_first(name: str) -> str:
+    if "," not in name:
+        return name
     family, comma, given = name.partition(", ")
     is_inverted = comma and "," not in given and not _NAME_SUFFIX.fullmatch(given)
     return f"{given} {family}" if is_inverted else name

@@ -409,6 +409,7 @@ def test_json_arrays(tmp_path, monkeypatch, form, size):
         ('"Movie 7"', "[" * 100_000),
         ('"Movie 7"', '"NUL \\u0000"'),
     ],
+    ids=lambda text: text[:20],
 )
 def test_a_malformed_object_in_an_array_costs_itself(tmp_path, form, old, new):
     text = json.dumps(MOVIES, **form)
