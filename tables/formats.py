@@ -128,10 +128,10 @@ def _table(source: Source, spool: IO[bytes], columns: Sequence[str] | None) -> T
     def describe(form: str) -> str:
         return ", ".join(filter(None, [form, decoder.encoding, source.compression]))
 
-    if json_records.is_array(sample):
+    if columns is None and json_records.is_array(sample):
         return _json_table(source, json_records.read_array(texts), partial(describe, "JSON array"))
     lines = split_lines(texts)
-    if json_records.is_lines(sample):
+    if columns is None and json_records.is_lines(sample):
         return _json_table(source, json_records.read_lines(lines), partial(describe, "JSON lines"))
     return _delimited_table(source, lines, _sample_lines(sample), columns, describe)
 
