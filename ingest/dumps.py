@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ingest.lines import Block, OnBytes, blocks
+from ingest.lines import Block, OnBytes, blocks, check_is_file, printable
 from schema.errors import UserError
 
 _TITLE_ID: Final = r"tt(\d{7}|[1-9]\d{7,9})"
@@ -78,11 +78,12 @@ class Dump:
         """Return the path of the dump in a directory, compressed or not.
 
         Raises:
-            UserError: Neither or both of the files exist.
+            UserError: Neither or both of the files exist, or something else has their name.
         """
         paths = [directory / (self.name + extension) for extension in (".tsv.gz", ".tsv")]
         found = [path for path in paths if path.is_file()]
         if not found:
+            check_is_file(*paths)
             raise UserError(
                 f"{directory}: expected {self.name}.tsv.gz or {self.name}.tsv, found neither. "
                 "Download IMDb's dumps with `ordained ingest fetch`, or write the file yourself "
@@ -171,13 +172,16 @@ def write_blocks(
     Raises:
         UserError: The file is corrupt, empty or has another header.
     """
-    block = None
+    is_empty = True
     for number, block in enumerate(blocks(path, on_bytes)):
-        if block.first == 1:
+        if block.first == 1 and block.data:
+            is_empty = False
             header, _, block.data = block.data.partition(b"\n")
             block.first = 2
             if header != dump.header.encode():
-                got = header[:200].decode("utf-8", "replace").replace("\t", " | ")
+                got = printable(header[:200].decode("utf-8", "replace").replace("\t", " | "))
+                if block.rejects and block.rejects[0].line == 1:
+                    got = f"a malformed line ({block.rejects[0].reason})"
                 raise UserError(
                     f"{path}: line 1: expected the header of {dump.name} "
                     f"({dump.header.replace(chr(9), ' | ')}), got {got}. Download the dump again."
@@ -185,7 +189,7 @@ def write_blocks(
         part = directory / f"{dump.name}-{number}.txt"
         part.write_bytes(block.data)
         yield block, part
-    if block is None:
+    if is_empty:
         raise UserError(f"{path}: the file is empty. Download or copy it again.")
 
 

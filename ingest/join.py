@@ -42,6 +42,7 @@ class Join:
         reject_log: Writer of rejected lines.
         progress: Function that is called with the progress of the build.
         lines: Lines or records read, by file.
+        blank_lines: Blank lines at the end of a file, which are not among `lines`, by file.
         dropped: Titles dropped, by reason.
     """
 
@@ -51,6 +52,7 @@ class Join:
     reject_log: RejectLog
     progress: Progress
     lines: dict[str, int] = field(default_factory=dict)
+    blank_lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,6 +102,8 @@ class Join:
             write_blocks(dump, path, self.scratch, self._on_bytes(path))
         ):
             self.lines[path.name] += block.count
+            if block.blank_lines:
+                self.blank_lines[path.name] = block.blank_lines
             self.connection.execute(f"""
                 CREATE OR REPLACE TEMP TABLE lines AS
                 SELECT row_number() OVER () + {block.first - 1} AS line, text,
@@ -113,11 +117,18 @@ class Join:
             for name, query in tables.items():
                 self.connection.execute(verb.format(name) + query)
             verb = "INSERT INTO {}"
-            malformed = self.connection.execute(
-                f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
-            ).fetchall()
-            self.reject_log.add(block.rejects + [Reject(path.name, *row) for row in malformed])
+            malformed = f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
+            self._reject(path, malformed, block.rejects)
+
+    def _reject(self, path: Path, query: str, rejects: list[Reject]) -> None:
+        """Reject the rows (line, reason, text) of a query and `rejects`, some at a time."""
+        rows = self.connection.execute(query)
+        while rejects := rejects + [
+            Reject(path.name, *row) for row in rows.fetchmany(EARLY_STOP_REJECTS)
+        ]:
+            self.reject_log.add(rejects)
             self._check_reject_share(path, allowed_lines=EARLY_STOP_REJECTS)
+            rejects = []
 
     def _check_reject_share(self, path: Path, allowed_lines: int = 0) -> None:
         """Stop the build if malformed lines exceed both `allowed_lines` and `max_reject_share`."""
@@ -134,16 +145,13 @@ class Join:
     def _reject_duplicates(self, table: str, dump: Dump, path: Path) -> None:
         """Reject all lines of an id but the first in a table (id, line); check the reject share."""
         prefix, name = ("nm", "nconst") if dump is NAMES else ("tt", "tconst")
-        duplicates = self.connection.execute(f"""
+        duplicates = f"""
             DELETE FROM {table} WHERE line IN (
                 SELECT line FROM {table}
                 QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
-            ) RETURNING line, id
-        """).fetchall()
-        self.reject_log.add(
-            Reject(path.name, line, f"duplicate {name}", f"{prefix}{id_:07}")
-            for line, id_ in duplicates
-        )
+            ) RETURNING line, 'duplicate {name}', format('{prefix}{{:07}}', id)
+        """
+        self._reject(path, duplicates, [])
         self._check_reject_share(path)
 
     def _read_titles(self, path: Path) -> None:
@@ -207,7 +215,7 @@ class Join:
             CREATE TABLE plots AS
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {8 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
+                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
                 'title_id': 'BIGINT', 'title_words': 'VARCHAR', 'year': 'INTEGER',
                 'text': 'VARCHAR'}})
         """)
@@ -418,6 +426,7 @@ class Join:
             "movies": movies,
             "dropped": self.dropped,
             "lines": self.lines,
+            "blank_lines": self.blank_lines,
             "rejected": {
                 file: dict(sorted(reasons.items()))
                 for file, reasons in sorted(self.reject_log.counts.items())

@@ -6,14 +6,17 @@ corrupt gzip file raises an error.
 
 import gzip
 import hashlib
+import io
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from schema.contents import foreign_format, special_file
 from schema.errors import UserError
 
 Item = TypeVar("Item")
@@ -33,6 +36,8 @@ UNUSED_CHARACTER: Final = "\x1e"
 
 _READ_BYTES: Final = 1 << 18
 _BLOCK_BYTES: Final = 1 << 26
+_PIECE_LINES: Final = 100_000
+"""Maximum number of lines of a block that contains an invalid line."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _CONTROL: Final = (b"\0", UNUSED_CHARACTER.encode(), REJECTED_LINE.encode())
 
@@ -66,13 +71,29 @@ class RejectLog:
     def add(self, rejects: Iterable[Reject]) -> None:
         """Write the rejects of one block, in the order of their lines."""
         for file, line, reason, text in sorted(rejects):
-            start = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:200])
-            self._file.write(f"{file}\t{line}\t{reason}\t{start}\n")
+            self._file.write(f"{file}\t{line}\t{reason}\t{printable(text[:200])}\n")
             self.counts[file][reason] += 1
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with escapes in place of characters that cannot be printed."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def check_is_file(*paths: Path) -> None:
+    """Raise a `UserError` that names what is there if a path is something else than a file.
+
+    Nothing is opened, and a path that does not exist is not an error.
+    """
+    for path in paths:
+        if found := special_file(path):
+            raise UserError(f"{path}: expected a file, found {found}. Replace it by the file.")
 
 
 def decompressed_bytes(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[bytes]:
@@ -115,16 +136,38 @@ class Block:
         first: Number of the first line, from 1.
         data: Valid UTF-8. Every line ends with a line feed and none is empty.
         rejects: Rejected lines, each replaced by `REJECTED_LINE` in `data`.
+        blank_lines: Number of blank lines at the end of the file, which `data` does not contain.
     """
 
     first: int
     data: bytes
     rejects: list[Reject] = field(default_factory=list)
+    blank_lines: int = 0
 
     @property
     def count(self) -> int:
         """Number of lines."""
         return self.data.count(b"\n")
+
+
+def text_bytes(path: Path, on_bytes: OnBytes) -> Iterator[bytes]:
+    """Read a text file, which is decompressed if it starts like a gzip file.
+
+    Args:
+        path: File to read.
+        on_bytes: Function that is called with the number of bytes read so far.
+
+    Yields:
+        The next bytes of the content.
+
+    Raises:
+        UserError: The file cannot be read, its gzip data are corrupt, or it has another format.
+    """
+    chunks = decompressed_bytes(path, on_bytes)
+    head = next(chunks, b"")
+    if found := foreign_format(head):
+        raise UserError(f"{path}: expected text in UTF-8, found {found}.")
+    yield from chain([head], chunks)
 
 
 def blocks(path: Path, on_bytes: OnBytes, size: int = _BLOCK_BYTES) -> Iterator[Block]:
@@ -138,48 +181,95 @@ def blocks(path: Path, on_bytes: OnBytes, size: int = _BLOCK_BYTES) -> Iterator[
         size: Integer, in bytes. Approximate size of a block; 64 MiB by default.
 
     Yields:
-        The next block.
+        The next block. If the file ends with blank lines, the last block has no line but their
+        number.
 
     Raises:
-        UserError: The file cannot be read, or a line is too long for a text file.
+        UserError: The file cannot be read, its gzip data are corrupt, or it has another format.
     """
-    first, chunks, buffered = 1, [b""], 0
-    for chunk in decompressed_bytes(path, on_bytes):
-        chunks.append(chunk)
+    first, blank_lines = 1, 0
+    for data in _whole_lines(_shorten_lines(text_bytes(path, on_bytes)), size):
+        kept, blank_after = _split_off_blank_lines(data)
+        if kept:
+            blank_before = (
+                b"\n" * min(_PIECE_LINES, blank_lines - start)
+                for start in range(0, blank_lines, _PIECE_LINES)
+            )
+            for part in chain(blank_before, [kept]):
+                for block in _validated_blocks(path.name, first, part):
+                    first += block.count
+                    yield block
+            blank_lines = 0
+        blank_lines += blank_after
+    if blank_lines:
+        yield Block(first, b"", blank_lines=blank_lines)
+
+
+def _shorten_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks without the part of each line that exceeds the maximum by two bytes or more.
+
+    The rest of such a line is still too long, so that it is rejected later. No chunk may be longer
+    than a line.
+    """
+    length = 0
+    for chunk in chunks:
+        end = chunk.find(b"\n")
+        added = len(chunk) if end < 0 else end
+        room = MAX_LINE_BYTES + 1 - length
+        yield chunk if added <= room else chunk[:room] + chunk[added:]
+        length = min(length + added, MAX_LINE_BYTES + 1)
+        if end >= 0:
+            length = len(chunk) - 1 - chunk.rfind(b"\n")
+
+
+def _whole_lines(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Join chunks to about `size` bytes that end with a line feed."""
+    buffer, buffered = [b""], 0
+    for chunk in chunks:
+        buffer.append(chunk)
         buffered += len(chunk)
         if buffered < size:
             continue
-        data, _, rest = b"".join(chunks).rpartition(b"\n")
-        if len(rest) > 16 * MAX_LINE_BYTES:
-            number = first + data.count(b"\n") + bool(data)
-            raise UserError(
-                f"{path}: line {number}: expected one record per line, got a line of more than "
-                f"{16 * MAX_LINE_BYTES:,} bytes. Check that this is a text file."
-            )
-        chunks, buffered = [rest], len(rest)
-        if data:
-            block = _validated_block(path.name, first, data + b"\n")
-            first += block.count
-            yield block
-    if last := b"".join(chunks):
-        yield _validated_block(path.name, first, last if last.endswith(b"\n") else last + b"\n")
+        data, newline, rest = b"".join(buffer).rpartition(b"\n")
+        buffer, buffered = [rest], len(rest)
+        if newline:
+            yield data + newline
+    if last := b"".join(buffer):
+        yield last if last.endswith(b"\n") else last + b"\n"
 
 
-def _validated_block(file: str, first: int, data: bytes) -> Block:
-    """Return the lines of `data`, from line number `first`, as a block without invalid lines."""
+def _split_off_blank_lines(data: bytes) -> tuple[bytes, int]:
+    """Return lines without the blank ones at their end, and the number of these."""
+    if not data.endswith((b"\n\n", b"\n\r\n")) and data not in (b"\n", b"\r\n"):
+        return data, 0
+    text = data.rstrip(b"\r\n")
+    end = data.find(b"\n", len(text)) + 1 if text else 0
+    return data[:end], data.count(b"\n", end)
+
+
+def _validated_blocks(file: str, first: int, data: bytes) -> Iterator[Block]:
+    """Yield the lines of `data`, from line number `first`, as blocks without invalid lines.
+
+    Lines among which some are invalid are divided into small blocks, because the list of rejects
+    takes more memory than the lines.
+    """
     if first == 1:
         data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     if _has_no_invalid_line(data):
-        return Block(first, data)
-    lines, rejects = [], []
-    for number, line in enumerate(data[:-1].split(b"\n"), first):
-        if reason := _reject_reason(line):
-            rejects.append(Reject(file, number, reason, line[:800].decode("utf-8", "replace")))
-            line = REJECTED_LINE.encode()
-        lines.append(line)
-    return Block(first, b"\n".join(lines) + b"\n", rejects)
+        yield Block(first, data)
+        return
+    remaining = io.BytesIO(data)
+    while piece := [line.removesuffix(b"\n") for line in islice(remaining, _PIECE_LINES)]:
+        lines, rejects = [], []
+        for number, line in enumerate(piece, first):
+            if reason := _reject_reason(line):
+                rejects.append(Reject(file, number, reason, line[:800].decode("utf-8", "replace")))
+                line = REJECTED_LINE.encode()
+            lines.append(line)
+        yield Block(first, b"\n".join(lines) + b"\n", rejects)
+        first += len(lines)
 
 
 def _has_no_invalid_line(data: bytes) -> bool:

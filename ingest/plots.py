@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.lines import OnBytes, Reject, decompressed_bytes
+from ingest.lines import OnBytes, Reject, check_is_file, text_bytes
 from schema.errors import UserError
 
 ID_COLUMNS: Final = ("tconst", "imdbid", "imdbtitleid", "titleid", "imdb", "const")
@@ -41,6 +41,9 @@ _CMU_METADATA_COLUMNS: Final = 9
 
 MAX_PLOT_CHARACTERS: Final = 1 << 20
 """Maximum length of a plot, in characters. A longer plot is rejected."""
+
+MAX_TITLE_CHARACTERS: Final = 10_000
+"""Maximum length of a title, in characters. A plot with a longer title is rejected."""
 
 _MAX_RECORD_LINES: Final = 1_000
 """Maximum number of lines of a CSV record. A quote that is open for longer was never closed."""
@@ -71,15 +74,16 @@ def find_plots(directory: Path) -> Path:
     """Return the file or directory of plots in the directory of the dumps.
 
     Raises:
-        UserError: There is none, or more than one.
+        UserError: There is none, or more than one, or something else has the name.
     """
-    found = [
+    named = [
         path
         for path in sorted(directory.iterdir())
-        if (path / CMU_PLOTS).is_file()
-        or (path.is_file() and re.search("plot|^movies_metadata[.]", path.name.lower()))
+        if re.search("plot|^movies_metadata[.]", path.name.lower()) or (path / CMU_PLOTS).is_file()
     ]
+    found = [path for path in named if path.is_file() or (path / CMU_PLOTS).is_file()]
     if not found:
+        check_is_file(*named)
         raise UserError(
             f"{directory}: found no plots, which IMDb's dumps do not contain. Add a file with "
             "`plot` in its name, movies_metadata.csv or the directory of the CMU Movie Summary "
@@ -99,10 +103,11 @@ def plot_files(source: Path) -> list[Path]:
     """Return all files that `read_plots` reads; the file with the plots is the first.
 
     Raises:
-        UserError: A file is missing.
+        UserError: A file is missing, or something else has its name.
     """
     plots = source / CMU_PLOTS if source.is_dir() else source
     files = [plots, *([plots.with_name(CMU_METADATA)] if plots.name == CMU_PLOTS else [])]
+    check_is_file(*files)
     for file in files:
         if not file.is_file():
             raise UserError(
@@ -160,7 +165,7 @@ def _text_lines(path: Path, on_bytes: OnBytes) -> NumberedLines:
 
     def lines() -> Iterator[bytes]:
         rest = b""
-        for chunk in decompressed_bytes(path, on_bytes):
+        for chunk in text_bytes(path, on_bytes):
             *complete, rest = (rest + chunk).split(b"\n")
             yield from complete
         yield from [rest] if rest else []
@@ -309,6 +314,8 @@ def _parse_plot(number: int, record: Record) -> Plot | Malformed:
         return "invalid UTF-8", title or text
     if len(text) > MAX_PLOT_CHARACTERS:
         return f"longer than {MAX_PLOT_CHARACTERS:,} characters", title or text
+    if len(title) > MAX_TITLE_CHARACTERS:
+        return f"title longer than {MAX_TITLE_CHARACTERS:,} characters", title
     title_id = None
     if value := _first_value(record, ID_COLUMNS):
         match = _TITLE_ID.fullmatch(value)

@@ -1,5 +1,6 @@
 import csv
 import fnmatch
+import gzip
 import json
 import os
 import shutil
@@ -296,9 +297,10 @@ def test_another_file_stops_the_build_early(data, tmp_path):
     line_count = 300_000
     bad = b"tt0000001\tnobody\t1\n" * line_count
     tiny.write_file(data / "title.ratings.tsv.gz", RATINGS.header.encode() + b"\n" + bad)
-    with pytest.raises(UserError, match=r"300,000 of 300,000 lines are malformed"):
+    with pytest.raises(UserError, match=r"200,000 of 300,000 lines are malformed"):
         build(data, tmp_path / "movies")
-    assert len(rejects(tmp_path / "movies.rejects.tsv")) == line_count
+    found = rejects(tmp_path / "movies.rejects.tsv")
+    assert [int(line) for _, line, _, _ in found] == list(range(2, 200_002))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +313,17 @@ def test_another_file_stops_the_build_early(data, tmp_path):
             r"\(tconst \| directors \| writers\), got tconst \| director \| tt0000001\.",
         ),
         ("title.crew.tsv.gz", b"", "title.crew.tsv.gz: the file is empty"),
-        ("title.crew.tsv.gz", b"\xff\xfe\n", "expected the header of title.crew"),
+        ("title.crew.tsv.gz", b"\r\n\n", "title.crew.tsv.gz: the file is empty"),
+        (
+            "title.crew.tsv.gz",
+            b"\n" + CREW.header.encode() + b"\n",
+            r"expected the header of title.crew .*, got a malformed line \(empty line\)\. Down",
+        ),
+        (
+            "title.crew.tsv.gz",
+            CREW.header.encode("utf-16"),
+            r"title.crew.tsv.gz: expected text in UTF-8, found text in UTF-16. Save it as UTF-8.",
+        ),
         (
             "title.plots.tsv",
             b"id\tstory\n",
@@ -324,6 +336,51 @@ def test_a_file_of_another_format_raises(data, tmp_path, name, content, message)
     with pytest.raises(UserError, match=message):
         build(data, tmp_path / "movies")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (Path.mkdir, "a directory"),
+        (os.mkfifo, "a FIFO"),
+        (lambda path: path.symlink_to("gone"), "a broken link"),
+    ],
+)
+@pytest.mark.parametrize("name", ["title.ratings.tsv.gz", "title.plots.tsv"])
+def test_something_else_in_place_of_a_file_is_named(data, tmp_path, name, make, found):
+    (data / name).unlink()
+    make(data / name)
+    with pytest.raises(UserError, match=f"{name}: expected a file, found {found}"):
+        build(data, tmp_path / "movies")
+
+
+def test_chosen_plots_that_are_no_file_are_named(data, tmp_path):
+    os.mkfifo(tmp_path / "story.csv")
+    with pytest.raises(UserError, match=r"story.csv: expected a file, found a FIFO"):
+        build(data, tmp_path / "movies", IngestConfig(plots=tmp_path / "story.csv"))
+
+
+def test_blank_lines_at_the_end_are_no_malformed_lines(data, tmp_path):
+    expected = build(data, tmp_path / "good")
+    for dump in (BASICS, NAMES):
+        path = dump.find(data)
+        whole = path.read_bytes()
+        path.write_bytes(whole + (gzip.compress(b"\n\r\n") if path.suffix == ".gz" else b"\n"))
+    summary = build(data, tmp_path / "movies")
+    assert summary.blank_lines == {"title.basics.tsv.gz": 2, "name.basics.tsv": 1}
+    assert (summary.lines, summary.rejected) == (expected.lines, {})
+    assert rows(tmp_path / "movies") == rows(tmp_path / "good")
+
+
+def test_a_title_of_megabytes_costs_its_plot_only(data, tmp_path):
+    record = {"title": "x" * (9 << 20), "year": 1950, "plot": "A long name."}
+    (data / "title.plots.tsv").unlink()
+    (data / "plots.jsonl").write_text(
+        json.dumps(record) + '\n{"tconst": "tt0000009", "plot": "Short."}\n'
+    )
+    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["Short."]
+    assert summary.rejected == {"plots.jsonl": {"title longer than 10,000 characters": 1}}
 
 
 @pytest.mark.parametrize("cut", [True, False])

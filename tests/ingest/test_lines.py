@@ -45,11 +45,58 @@ def test_a_line_that_is_too_long_is_rejected(tmp_path):
     ]
 
 
-def test_a_file_without_line_ends_raises(tmp_path):
+@pytest.mark.parametrize("size", [1, 1 << 20])
+@pytest.mark.parametrize("length", [1 << 20, (1 << 20) + 1, 5 << 20])
+def test_of_a_long_line_only_the_beginning_is_kept(tmp_path, size, length, monkeypatch):
     path = tmp_path / "f.tsv"
-    path.write_bytes(b"a\nb\n" + b"x" * (17 * lines.MAX_LINE_BYTES))
-    with pytest.raises(UserError, match=r"f.tsv: line 3: expected one record per line"):
-        read(path)
+    path.write_bytes(b"a\n" + b"x" * length + b"\nb\n\nlast" + b"y" * length)
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1 << 20)
+    data = b"".join(lines._shorten_lines(decompressed_bytes(path)))
+    assert [len(line) for line in data.split(b"\n")] == [
+        1,
+        min(length, (1 << 20) + 1),
+        1,
+        0,
+        min(length + 4, (1 << 20) + 1),
+    ]
+    kept, rejects = read(path, size)
+    assert [number for number, _ in kept] == [1, 2, 3][:: 1 if length == 1 << 20 else 2]
+    assert [reject.line for reject in rejects] == [2, 4, 5][length == 1 << 20 :]
+    assert rejects[-1].text == "last" + "y" * 796
+
+
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
+@pytest.mark.parametrize("piece", [1, 2, 100])
+def test_blank_lines_are_rejected_unless_at_the_end(tmp_path, size, piece, monkeypatch):
+    monkeypatch.setattr(lines, "_READ_BYTES", 2)
+    monkeypatch.setattr(lines, "_PIECE_LINES", piece)
+    path = tmp_path / "f.tsv"
+    path.write_bytes(b"\none\n\n\r\n\n\ntwo\r\n\n\r\n\n")
+    kept, rejects = read(path, size)
+    assert kept == [(2, "one"), (7, "two")]
+    assert [(line, reason) for _, line, reason, _ in rejects] == [
+        (number, "empty line") for number in (1, 3, 4, 5, 6)
+    ]
+    *_, last = blocks(path, lambda count: None, size)
+    assert (last.first, last.data, last.blank_lines) == (8, b"", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("tconst\tplot\n".encode("utf-16-le"), "found text in UTF-16. Save it as UTF-8."),
+        (b"PK\x03\x04 xl/workbook.xml", "found an Excel workbook. Save its table as text."),
+        (b"PK\x03\x04 plots.csv", "found a zip archive. Unpack it."),
+        (b"\n<!DOCTYPE HTML>\n<p>Not found", "found an HTML page. Download the file again."),
+    ],
+)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_another_format_is_named(tmp_path, content, message, compress):
+    path = tmp_path / "f.tsv"
+    path.write_bytes(compress(content))
+    with pytest.raises(UserError) as error:
+        list(blocks(path, lambda count: None))
+    assert str(error.value) == f"{path}: expected text in UTF-8, {message}"
 
 
 def test_all_members_of_a_gzip_are_read(tmp_path):
