@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.lines import OnBytes, Reject, check_is_file, text_bytes
+from ingest.lines import OnBytes, Reject, check_is_file, printable, text_bytes
 from schema.errors import UserError
 
 ID_COLUMNS: Final = ("tconst", "imdbid", "imdbtitleid", "titleid", "imdb", "const")
@@ -291,7 +291,7 @@ def _check_columns(path: Path, number: int, names: Iterable[str]) -> None:
         return
     raise UserError(
         f"{path}: line {number}: expected columns for the plot and the movie, got "
-        f"{', '.join(names)[:500]}. Name the column of the plot {_choices(PLOT_COLUMNS)}, and the "
+        f"{printable(', '.join(names)[:500])}. Name the column of the plot {_choices(PLOT_COLUMNS)}, and the "
         f"column of IMDb's id {_choices(ID_COLUMNS)}. Without ids, name the column of the title "
         f"{_choices(TITLE_COLUMNS)}, and the column of the year {_choices(YEAR_COLUMNS)}. "
         "Upper case, spaces, hyphens and underscores make no difference."

@@ -1,0 +1,244 @@
+"""Build from damaged dumps and plots, which must end with a summary or with one line of error."""
+
+import gzip
+import json
+import os
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ingest import IngestConfig, build
+from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
+from schema.errors import UserError
+from tests.data import tiny_dumps as tiny
+
+EXAMPLES = int(os.environ.get("ORDAINED_FUZZ_EXAMPLES", "0"))
+"""Number of random examples; 0 takes a few that are always the same."""
+
+DUMPS = {
+    f"{dump.name}.tsv": tiny.format_tsv(dump.header, rows)
+    for dump, rows in (
+        (BASICS, tiny.TITLE_ROWS),
+        (RATINGS, tiny.RATINGS_ROWS),
+        (CREW, tiny.CREW_ROWS),
+        (PRINCIPALS, tiny.PRINCIPALS_ROWS),
+        (NAMES, tiny.NAME_ROWS),
+    )
+}
+RECORDS = [{"imdb_id": tconst, "year": "", "plot": text} for tconst, text in tiny.PLOT_ROWS]
+RECORDS += [{"title": "Leuchtturm", "year": 1931, "plot": 'A "line"\nand, another.'}]
+
+
+def csv_text(delimiter):
+    """Return the plots as quoted cells."""
+    rows = [("imdb_id", "title", "year", "plot")]
+    rows += [tuple(str(record.get(name, "")) for name in rows[0]) for record in RECORDS]
+    quoted = (('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows)
+    return "\r\n".join(map(delimiter.join, quoted)).encode()
+
+
+CMU_METADATA = b"7\t/m/07\tLeuchtturm\t1931-05-01\t\t95.0\t{}\t{}\t{}\n"
+PLOTS = {
+    "plots.tsv": tiny.format_tsv("tconst\tplot", tiny.PLOT_ROWS),
+    "plots.csv": csv_text(","),
+    "plots.jsonl": "".join(json.dumps(record) + "\n" for record in RECORDS).encode(),
+    "plot_summaries.txt": b"7\tA keeper waits.\n8\tNobody knows.\n",
+}
+FILES = [*DUMPS, "plots", "movie.metadata.tsv"]
+
+PIECES = [
+    b"\n",
+    b"\n\n\n",
+    b"\r",
+    b"\t",
+    b'"',
+    b",",
+    b"\0",
+    b"\x1f",
+    b"\xff",
+    b"\xc3",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"tt0000003",
+    b"\\N",
+    b"{",
+    b"[" * 2_000,
+    b"'--" * 2_000,
+    b"x" * 70_000,
+    "\ufdfa\u0301\u2028\U0001d160".encode(),
+]
+
+
+def cut(data, at, length, _):
+    """Remove some bytes."""
+    return data[:at] + data[at + length :]
+
+
+def cut_off(data, at, *_):
+    """Remove the end."""
+    return data[:at]
+
+
+def flip(data, at, length, value):
+    """Change bits of one byte."""
+    return data[:at] + bytes([data[at] ^ (value % 255 + 1)]) + data[at + 1 :] if data else data
+
+
+def insert(data, at, length, value):
+    """Insert something that is not expected in a table."""
+    return data[:at] + PIECES[value % len(PIECES)] * (length % 3 + 1) + data[at:]
+
+
+def append(data, at, length, value):
+    """Put something that is not expected at the end."""
+    return data + PIECES[value % len(PIECES)]
+
+
+def repeat(data, at, length, value):
+    """Repeat some bytes."""
+    return data[:at] + data[at : at + length] * (value % 5) + data[at:]
+
+
+def repeat_line(data, at, length, value):
+    """Repeat a line, directly after itself or at the end."""
+    lines = data.split(b"\n")
+    line = lines[at % len(lines)]
+    lines[value % (len(lines) + 1) : 0] = [line] * (length % 4)
+    return b"\n".join(lines)
+
+
+def swap_lines(data, at, length, value):
+    """Exchange two lines, of which one may be the header."""
+    lines = data.split(b"\n")
+    first, second = at % len(lines), value % len(lines)
+    lines[first], lines[second] = lines[second], lines[first]
+    return b"\n".join(lines)
+
+
+def recode(data, at, length, value):
+    """Write text in another encoding."""
+    encoding = ("utf-16", "utf-16-le", "cp1252", "utf-8-sig")[value % 4]
+    return data.decode("utf-8", "replace").encode(encoding, "replace")
+
+
+CHANGES = [cut, cut_off, flip, insert, append, repeat, repeat_line, swap_lines, recode]
+DAMAGE = st.tuples(
+    st.sampled_from(FILES),
+    st.sampled_from(CHANGES),
+    st.floats(0, 1),  # the place, as a share of the file
+    st.integers(0, 60),
+    st.integers(0, 255),
+    st.sampled_from([False, False, False, True]),  # whether the compressed file is damaged
+)
+
+
+def damaged(data, damages, compress):
+    """Return the content of a file with all its damages."""
+    for is_compressed in (False, True):
+        if is_compressed and compress:
+            data = gzip.compress(data, mtime=0)
+        for change, place, length, value, after in damages:
+            if after is (is_compressed and compress):
+                at = min(int(place * len(data)), max(len(data) - 1, 0))
+                data = change(data, at, length, value)
+        if not compress:
+            break
+    return data
+
+
+def write_damaged(directory, plots, damages, compress):
+    """Write all files; return the plots and the names of the files."""
+    names = []
+    contents = DUMPS | {plots: PLOTS[plots]}
+    if plots == "plot_summaries.txt":
+        contents |= {"movie.metadata.tsv": CMU_METADATA}
+    for name, content in contents.items():
+        of_file = [rest for file, *rest in damages if file == ("plots" if name == plots else name)]
+        names.append(
+            name + ".gz" if compress and name not in (plots, "movie.metadata.tsv") else name
+        )
+        is_gzip = names[-1].endswith(".gz")
+        (directory / names[-1]).write_bytes(
+            damaged(content, [(*rest[:-1], rest[-1] and is_gzip) for rest in of_file], is_gzip)
+        )
+    return directory / plots, names
+
+
+def content_lines(path):
+    """Return the number of lines of a dump after its header, and that of blank lines at the end."""
+    data = path.read_bytes()
+    data = gzip.decompress(data) if path.suffix == ".gz" else data
+    lines = data.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
+    if lines[-1] == b"\r":
+        lines[-1] = b""
+    kept = len(lines)
+    while not lines[kept - 1]:
+        kept -= 1
+    return kept - 1, len(lines) - kept
+
+
+def check_counts(summary, data, output, plots):
+    """Check that each line of each file is counted once."""
+    rejects = [
+        line.split("\t") for line in (output / "rejects.tsv").read_text("utf-8").split("\n")[1:-1]
+    ]
+    listed = Counter((file, reason) for file, _, reason, _ in rejects)
+    rejected = {
+        (file, reason): count
+        for file, reasons in summary.rejected.items()
+        for reason, count in reasons.items()
+    }
+    assert listed == rejected
+    assert len({(file, line) for file, line, *_ in rejects}) == len(rejects)
+    by_file = Counter(file for file, *_ in rejects)
+    basics, *_ = summary.lines
+    assert summary.titles == summary.lines[basics]
+    assert summary.titles == summary.movies + sum(summary.dropped.values()) + by_file[basics]
+    assert summary.lines[plots.name] == sum(summary.plots.values()) + by_file[plots.name]
+    for file, count in summary.lines.items():
+        if file != plots.name:
+            assert (count, summary.blank_lines.get(file, 0)) == content_lines(data / file)
+    with (output / summary.shards[0]).open(encoding="utf-8", newline="") as shard:
+        assert sum(1 for _ in shard) == summary.movies + 1
+
+
+def check_build(plots, damages, share, compress):
+    """Build from damaged files; the build must end well or with one line that names a file."""
+    with tempfile.TemporaryDirectory() as directory:
+        data, output = Path(directory, "data"), Path(directory, "movies")
+        data.mkdir()
+        source, names = write_damaged(data, plots, damages, compress)
+        try:
+            summary = build(data, output, IngestConfig(max_reject_share=share, plots=source))
+        except UserError as error:
+            assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", str(error))
+            assert any(name in str(error) for name in names)
+            assert not output.exists()
+            assert {path.name for path in Path(directory).iterdir()} <= {
+                "data",
+                "movies.rejects.tsv",
+            }
+        else:
+            check_counts(summary, data, output, source)
+
+
+@settings(
+    max_examples=EXAMPLES or 60,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(
+    st.sampled_from(sorted(PLOTS)),
+    st.lists(DAMAGE, min_size=1, max_size=4),
+    st.sampled_from([0.01, 1]),
+    st.booleans(),
+)
+def test_damaged_files_end_in_counts_or_in_one_line(plots, damages, share, compress):
+    check_build(plots, damages, share, compress)
