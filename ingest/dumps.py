@@ -1,12 +1,14 @@
 """IMDb's dumps: their columns, the format of each column, and reading in blocks of lines."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ingest.lines import Block, OnBytes, blocks, check_is_file, printable
+from ingest.lines import Block, OnBytes, blocks, printable
 from schema.errors import UserError
+from tables.source import check_kind
 
 _TITLE_ID: Final = r"tt(\d{7}|[1-9]\d{7,9})"
 _PERSON_ID: Final = r"nm(\d{7}|[1-9]\d{7,9})"
@@ -83,7 +85,8 @@ class Dump:
         paths = [directory / (self.name + extension) for extension in (".tsv.gz", ".tsv")]
         found = [path for path in paths if path.is_file()]
         if not found:
-            check_is_file(*paths)
+            for path in filter(os.path.lexists, paths):
+                check_kind(path)
             raise UserError(
                 f"{directory}: expected {self.name}.tsv.gz or {self.name}.tsv, found neither. "
                 "Download IMDb's dumps with `ordained ingest fetch`, or write the file yourself "
@@ -172,10 +175,8 @@ def write_blocks(
     Raises:
         UserError: The file is corrupt, empty or has another header.
     """
-    is_empty = True
     for number, block in enumerate(blocks(path, on_bytes)):
-        if block.first == 1 and block.data:
-            is_empty = False
+        if block.first == 1:
             header, _, block.data = block.data.partition(b"\n")
             block.first = 2
             if header != dump.header.encode():
@@ -189,8 +190,6 @@ def write_blocks(
         part = directory / f"{dump.name}-{number}.txt"
         part.write_bytes(block.data)
         yield block, part
-    if is_empty:
-        raise UserError(f"{path}: the file is empty. Download or copy it again.")
 
 
 def escape_sql(path: Path) -> str:

@@ -4,10 +4,9 @@ Lines that no table could hold (invalid UTF-8, control characters) are rejected 
 corrupt gzip file raises an error.
 """
 
-import gzip
 import hashlib
 import io
-import zlib
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from schema.contents import foreign_format, special_file
-from schema.errors import UserError
+from tables.source import open_source
+from tables.text import Decoder, find_encoding
+
+_log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 OnBytes = Callable[[int], None]
@@ -34,7 +35,6 @@ REJECTED_LINE: Final = "\x1f"
 UNUSED_CHARACTER: Final = "\x1e"
 """Character that no line of a block contains; serves as delimiter for lines without columns."""
 
-_READ_BYTES: Final = 1 << 18
 _BLOCK_BYTES: Final = 1 << 26
 _PIECE_LINES: Final = 100_000
 """Maximum number of lines of a block that contains an invalid line."""
@@ -86,46 +86,24 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def check_is_file(*paths: Path) -> None:
-    """Raise a `UserError` that names what is there if a path is something else than a file.
-
-    Nothing is opened, and a path that does not exist is not an error.
-    """
-    for path in paths:
-        if found := special_file(path):
-            raise UserError(f"{path}: expected a file, found {found}. Replace it by the file.")
-
-
 def decompressed_bytes(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[bytes]:
-    """Read a file, which is decompressed if it starts like a gzip file.
+    """Read a file, which is decompressed if it starts like a gzip or zip file.
 
     Args:
         path: File to read.
         on_bytes: Function that is called with the number of bytes read so far.
 
     Yields:
-        The next bytes of the content.
+        The next bytes of the content, at most 1 MiB.
 
     Raises:
-        UserError: The file cannot be read, or its gzip data are corrupt or truncated.
+        UserError: The file cannot be read, is empty or no table, or its compressed data are corrupt
+            or truncated.
     """
-    try:
-        with path.open("rb") as file:
-            is_compressed = file.peek(2).startswith(_GZIP_MAGIC)
-            content = gzip.GzipFile(fileobj=file) if is_compressed else file
-            while data := content.read(_READ_BYTES):
-                on_bytes(file.tell())
-                yield data
-    except EOFError as error:
-        raise UserError(
-            f"{path}: the gzip file is truncated. Download or copy it again."
-        ) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(
-            f"{path}: the gzip file is corrupt ({error}). Download or copy it again."
-        ) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with open_source(path) as source:
+        for data in source.chunks():
+            on_bytes(source.on_disk.tell())
+            yield data
 
 
 @dataclass
@@ -151,23 +129,14 @@ class Block:
 
 
 def text_bytes(path: Path, on_bytes: OnBytes) -> Iterator[bytes]:
-    """Read a text file, which is decompressed if it starts like a gzip file.
-
-    Args:
-        path: File to read.
-        on_bytes: Function that is called with the number of bytes read so far.
-
-    Yields:
-        The next bytes of the content.
-
-    Raises:
-        UserError: The file cannot be read, its gzip data are corrupt, or it has another format.
-    """
+    """Read a file like `decompressed_bytes`; UTF-16 is converted to UTF-8."""
     chunks = decompressed_bytes(path, on_bytes)
-    head = next(chunks, b"")
-    if found := foreign_format(head):
-        raise UserError(f"{path}: expected text in UTF-8, found {found}.")
-    yield from chain([head], chunks)
+    head = next(chunks)
+    chunks = chain([head], chunks)
+    if not find_encoding(head).startswith("utf-16"):
+        return chunks
+    _log.info("%s: UTF-16", path.name)
+    return (text.encode("utf-8", "surrogatepass") for text in Decoder().decode(chunks))
 
 
 def blocks(path: Path, on_bytes: OnBytes, size: int = _BLOCK_BYTES) -> Iterator[Block]:
@@ -185,7 +154,8 @@ def blocks(path: Path, on_bytes: OnBytes, size: int = _BLOCK_BYTES) -> Iterator[
         number.
 
     Raises:
-        UserError: The file cannot be read, its gzip data are corrupt, or it has another format.
+        UserError: The file cannot be read, is empty or no table, or its compressed data are corrupt
+            or truncated.
     """
     first, blank_lines = 1, 0
     for data in _whole_lines(_shorten_lines(text_bytes(path, on_bytes)), size):
@@ -208,18 +178,15 @@ def blocks(path: Path, on_bytes: OnBytes, size: int = _BLOCK_BYTES) -> Iterator[
 def _shorten_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the chunks without the part of each line that exceeds the maximum by two bytes or more.
 
-    The rest of such a line is still too long, so that it is rejected later. No chunk may be longer
-    than a line.
+    The rest of such a line is still too long, so that it is rejected later.
     """
     length = 0
     for chunk in chunks:
         end = chunk.find(b"\n")
         added = len(chunk) if end < 0 else end
-        room = MAX_LINE_BYTES + 1 - length
+        room = max(0, MAX_LINE_BYTES + 1 - length)
         yield chunk if added <= room else chunk[:room] + chunk[added:]
-        length = min(length + added, MAX_LINE_BYTES + 1)
-        if end >= 0:
-            length = len(chunk) - 1 - chunk.rfind(b"\n")
+        length = length + added if end < 0 else len(chunk) - 1 - chunk.rfind(b"\n")
 
 
 def _whole_lines(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:

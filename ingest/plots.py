@@ -6,6 +6,7 @@ The Movies Dataset are such tables. The directory of the CMU Movie Summary Corpu
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -14,9 +15,10 @@ from typing import Any, Final, NamedTuple
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.lines import OnBytes, Reject, check_is_file, printable, text_bytes
+from ingest.lines import OnBytes, Reject, printable, text_bytes
 from schema.errors import UserError
 from tables.delimited import BLANK, read_rows
+from tables.source import check_kind
 
 ID_COLUMNS: Final = ("tconst", "imdbid", "imdbtitleid", "titleid", "imdb", "const")
 TITLE_COLUMNS: Final = ("title", "primarytitle", "movietitle", "filmtitle", "moviename", "name")
@@ -79,7 +81,8 @@ def find_plots(directory: Path) -> Path:
     ]
     found = [path for path in named if path.is_file() or (path / CMU_PLOTS).is_file()]
     if not found:
-        check_is_file(*named)
+        for path in named:
+            check_kind(path)
         raise UserError(
             f"{directory}: found no plots, which IMDb's dumps do not contain. Add a file with "
             "`plot` in its name, movies_metadata.csv or the directory of the CMU Movie Summary "
@@ -103,9 +106,10 @@ def plot_files(source: Path) -> list[Path]:
     """
     plots = source / CMU_PLOTS if source.is_dir() else source
     files = [plots, *([plots.with_name(CMU_METADATA)] if plots.name == CMU_PLOTS else [])]
-    check_is_file(*files)
     for file in files:
-        if not file.is_file():
+        if os.path.lexists(file):
+            check_kind(file)
+        else:
             raise UserError(
                 f"{file}: no such file. Choose the plots with {option_and_setting('plots')}."
             )
@@ -257,10 +261,10 @@ def _check_columns(path: Path, number: int, names: Iterable[str]) -> None:
         return
     raise UserError(
         f"{path}: line {number}: expected columns for the plot and the movie, got "
-        f"{printable(', '.join(names)[:500])}. Name the column of the plot {_choices(PLOT_COLUMNS)}, and the "
-        f"column of IMDb's id {_choices(ID_COLUMNS)}. Without ids, name the column of the title "
-        f"{_choices(TITLE_COLUMNS)}, and the column of the year {_choices(YEAR_COLUMNS)}. "
-        "Upper case, spaces, hyphens and underscores make no difference."
+        f"{printable(', '.join(names)[:500])}. Name the column of the plot "
+        f"{_choices(PLOT_COLUMNS)}, and the column of IMDb's id {_choices(ID_COLUMNS)}. "
+        f"Without ids, name the column of the title {_choices(TITLE_COLUMNS)}, and the column of the "
+        f"year {_choices(YEAR_COLUMNS)}. Upper case, spaces, hyphens and underscores make no difference."
     )
 
 

@@ -110,7 +110,7 @@ def open_source(path: Path) -> Iterator[Source]:
         UserError: The file cannot be read, is empty, or is of a kind that is no table.
     """
     with _read_errors(str(path)):
-        _check_kind(path)
+        check_kind(path)
         on_disk = path.open("rb")
     with on_disk:
         yield _decompressed(str(path), on_disk)
@@ -125,7 +125,12 @@ def source_of(name: str, file: IO[bytes]) -> Source:
     return _checked(name, file, file, "")
 
 
-def _check_kind(path: Path) -> None:
+def check_kind(path: Path) -> None:
+    """Check that a path is a regular file, without opening it, so that a FIFO does not block.
+
+    Raises:
+        UserError: There is nothing, or something else.
+    """
     if path.is_symlink() and not path.exists():
         raise UserError(
             f"{path}: a link to {path.readlink()}, which does not exist. Mend the link."

@@ -205,14 +205,14 @@ def test_cmu_metadata_of_another_format_raises(tmp_path):
             "got title, plot. Name the column of the plot plot, .* or description, and the column",
         ),
         ("p.jsonl", '\n{"tconst": "tt0000001"}\n', "line 2: expected columns .* got tconst. "),
-        ("p.tsv", "", "p.tsv: expected a header and plots, got an empty file"),
-        ("p.csv", "", "p.csv: expected a header and plots, got an empty file"),
+        ("p.tsv", "", "p.tsv: expected a header and rows, got an empty file"),
+        ("p.csv", "", "p.csv: expected a header and rows, got an empty file"),
         (
             "p.xlsx",
             "tconst",
             "p.xlsx: expected a file name that ends in .csv, .tsv, .txt, .jsonl or",
         ),
-        ("p.csv.gz", "tconst,plot\ntt0000001,x\n", "the gzip file is truncated"),
+        ("p.csv.gz", "tconst,plot\ntt0000001,x\n", "the compressed file is truncated"),
     ],
 )
 def test_a_file_of_another_format_raises(tmp_path, name, text, message):
