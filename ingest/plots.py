@@ -263,8 +263,9 @@ def _check_columns(path: Path, number: int, names: Iterable[str]) -> None:
         f"{path}: line {number}: expected columns for the plot and the movie, got "
         f"{printable(', '.join(names)[:500])}. Name the column of the plot "
         f"{_choices(PLOT_COLUMNS)}, and the column of IMDb's id {_choices(ID_COLUMNS)}. "
-        f"Without ids, name the column of the title {_choices(TITLE_COLUMNS)}, and the column of the "
-        f"year {_choices(YEAR_COLUMNS)}. Upper case, spaces, hyphens and underscores make no difference."
+        f"Without ids, name the column of the title {_choices(TITLE_COLUMNS)}, and the column of "
+        f"the year {_choices(YEAR_COLUMNS)}. Upper case, spaces, hyphens and underscores make no "
+        "difference."
     )
 
 
