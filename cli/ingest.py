@@ -35,6 +35,7 @@ BUILD_EPILOG: Final = exit_statuses(
     {
         ExitStatus.OK: "The movies CSV is complete.",
         ExitStatus.USER_ERROR: "The input or an option is wrong.",
+        ExitStatus.NOTHING_JOINED: "No plot, or almost none, joined a title.",
         ExitStatus.TRY_AGAIN: "Another command is writing there, or the disk is full. Try again "
         "later.",
         ExitStatus.INTERRUPTED: "You interrupted the command; nothing half-written is left.",

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+import tables
 from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
@@ -183,8 +184,9 @@ def _restore_keyboard_interrupt() -> Iterator[None]:
 def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
     """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(path.read_bytes())
+    for package in (Path(__file__).parent, Path(tables.__file__).parent):
+        for path in sorted(package.glob("*.py")):
+            code.update(path.read_bytes())
     return {"code": code.hexdigest(), "settings": config.output_settings()}
 
 

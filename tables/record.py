@@ -7,6 +7,9 @@ from typing import Any, Final, NamedTuple
 MAX_RECORD_CHARACTERS: Final = 1 << 24
 """Maximum length of a record, in characters. A longer record is malformed."""
 
+BLANK: Final = "blank line"
+"""Reason of a blank line, which is no record of a table."""
+
 _MAX_INVALID_SHARE: Final = 0.1
 """Share of invalid characters at the start of a file from which on the file is binary."""
 
