@@ -511,6 +511,24 @@ def test_a_title_one_year_off_joins_if_it_is_unique_or_a_person_agrees(data, tmp
     assert summary.credits == {"directors": 1}
 
 
+@pytest.mark.parametrize(
+    ("count", "result"), [(10, "joined by title, one year off"), (11, "several")]
+)
+def test_of_many_titles_one_year_off_none_matches(data, tmp_path, count, result):
+    namesakes = [
+        (f"tt00000{31 + i}", "movie", "The Salt Road", tiny.N, 0, 1937, tiny.N, 99, "Crime")
+        for i in range(count)
+    ]
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, *namesakes])
+    tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, ("tt0000036", "nm0000003", tiny.N)])
+    road = {"title": "The Salt Road", "year": 1938, "director": "Cy X Moe", "plot": "A road."}
+    write_plots(data, road, {"tconst": "tt0000007", "plot": "A night."})
+    summary = build(data, tmp_path / "movies")
+    assert summary.plots.pop("joined by id") == 1
+    assert [name[: len(result)] for name in summary.plots] == [result]
+    assert [row["tconst"] for row in rows(tmp_path / "movies")][1:] == ["tt0000036"] * (count == 10)
+
+
 def test_a_title_of_the_same_year_is_no_title_one_year_off(data, tmp_path):
     twin = ("tt0000031", "movie", "Untold", tiny.N, 0, 2000, tiny.N, 99, "Crime")
     tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, twin])
