@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ingest.lines import Block, OnBytes, blocks, printable
+from ingest.lines import Block, OnBytes, blocks
 from schema.errors import UserError
+from tables.record import printable
 from tables.source import check_kind
 
 _TITLE_ID: Final = r"tt(\d{7}|[1-9]\d{7,9})"

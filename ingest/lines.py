@@ -15,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from tables.record import printable
 from tables.source import open_source
 from tables.text import Decoder, find_encoding
 
@@ -86,13 +87,6 @@ class RejectLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def printable(text: str) -> str:
-    """Return a text on one line, with escapes in place of characters that cannot be printed."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def decompressed_bytes(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[bytes]:

@@ -12,13 +12,14 @@ from typing import Any, Final, NamedTuple, cast
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.lines import OnBytes, Reject, UnknownValue, printable
+from ingest.lines import OnBytes, Reject, UnknownValue
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from tables.columns import COLUMN_NAMES, Columns, Field, match_columns
 from tables.formats import Record, open_table
 from tables.kinds import is_another_kind
 from tables.movies import MovieRecord, read_records
+from tables.record import printable
 from tables.source import check_kind
 
 CMU_PLOTS: Final = "plot_summaries.txt"

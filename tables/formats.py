@@ -23,7 +23,7 @@ from typing import IO, Final
 from schema.errors import UserError
 from tables import delimited, json_records, parquet
 from tables.record import BLANK, MAX_RECORD_CHARACTERS, Record, is_binary, malformed
-from tables.source import Source, open_source, source_of
+from tables.source import Source, empty_file, open_source, source_of
 from tables.text import Decoder, Line, split_lines
 
 __all__ = ["Record", "Table", "open_table", "read_table"]
@@ -118,6 +118,8 @@ def _table(source: Source, spool: IO[bytes], columns: Sequence[str] | None) -> T
     decoder = Decoder()
     texts = decoder.decode(source.chunks())
     start = next(texts)
+    if not start.strip():
+        raise empty_file(source.name)
     sample = start[:_SAMPLE_CHARACTERS]
     if is_binary(sample):
         raise UserError(

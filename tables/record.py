@@ -47,6 +47,13 @@ def malformed(number: int, line: int, reason: str, text: str) -> Record:
     return Record(number, line, {}, reason, start)
 
 
+def printable(text: str) -> str:
+    """Return a text on one line, with escapes in place of characters that cannot be printed."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def invalid_characters(text: str) -> str:
     """Return why a record with this text is malformed; "" if all characters are valid.
 

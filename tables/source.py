@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from schema.errors import UserError
+from tables.record import printable
 
 READ_BYTES: Final = 1 << 20
 """Number of bytes that are read and decoded at a time."""
@@ -175,16 +176,21 @@ def _only_member(name: str, archive: zipfile.ZipFile) -> str:
     if len(members) != 1:
         raise UserError(
             f"{name}: expected a zip file with one table, got {len(members):,} files "
-            f"({', '.join(members)[:300]}). Extract the table that you need."
+            f"({printable(', '.join(members)[:300])}). Extract the table that you need."
         )
     return members[0]
+
+
+def empty_file(name: str) -> UserError:
+    """Return the error of a file without content."""
+    return UserError(f"{name}: expected a header and rows, got an empty file. Replace the file.")
 
 
 def _checked(name: str, file: IO[bytes], on_disk: IO[bytes], compression: str) -> Source:
     with _read_errors(name):
         start = file.read(READ_BYTES)
     if not start.strip():
-        raise UserError(f"{name}: expected a header and rows, got an empty file. Replace the file.")
+        raise empty_file(name)
     for magic, kind, remedy in _NO_TABLES:
         if start.startswith(magic):
             raise UserError(f"{name}: expected a table, got {kind}. {remedy}")

@@ -20,6 +20,7 @@ from ingest import IngestConfig, build
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
 from schema.errors import UserError
 from tests.data import tiny_dumps as tiny
+from tests.data.damage import DAMAGE, damaged
 
 EXAMPLES = int(os.environ.get("ORDAINED_FUZZ_EXAMPLES", "0"))
 """Number of random examples; 0 takes a few that are always the same."""
@@ -79,104 +80,11 @@ PLOTS = {
 }
 FILES = [*DUMPS, "plots", "movie.metadata.tsv"]
 
-PIECES = [
-    b"\n",
-    b"\n\n\n",
-    b"\r",
-    b"\t",
-    b'"',
-    b",",
-    b"\0",
-    b"\x1f",
-    b"\xff",
-    b"\xc3",
-    b"\xef\xbb\xbf",
-    b"\xff\xfe",
-    b"tt0000003",
-    b"\\N",
-    b"{",
-    b"[" * 2_000,
-    b"'--" * 2_000,
-    b"x" * 70_000,
-    "\ufdfa\u0301\u2028\U0001d160".encode(),
-]
-
-
-def cut(data, at, length, _):
-    """Remove some bytes."""
-    return data[:at] + data[at + length :]
-
-
-def cut_off(data, at, *_):
-    """Remove the end."""
-    return data[:at]
-
-
-def flip(data, at, length, value):
-    """Change bits of one byte."""
-    return data[:at] + bytes([data[at] ^ (value % 255 + 1)]) + data[at + 1 :] if data else data
-
-
-def insert(data, at, length, value):
-    """Insert something that is not expected in a table."""
-    return data[:at] + PIECES[value % len(PIECES)] * (length % 3 + 1) + data[at:]
-
-
-def append(data, at, length, value):
-    """Put something that is not expected at the end."""
-    return data + PIECES[value % len(PIECES)]
-
-
-def repeat(data, at, length, value):
-    """Repeat some bytes."""
-    return data[:at] + data[at : at + length] * (value % 5) + data[at:]
-
-
-def repeat_line(data, at, length, value):
-    """Repeat a line, directly after itself or at the end."""
-    lines = data.split(b"\n")
-    line = lines[at % len(lines)]
-    lines[value % (len(lines) + 1) : 0] = [line] * (length % 4)
-    return b"\n".join(lines)
-
-
-def swap_lines(data, at, length, value):
-    """Exchange two lines, of which one may be the header."""
-    lines = data.split(b"\n")
-    first, second = at % len(lines), value % len(lines)
-    lines[first], lines[second] = lines[second], lines[first]
-    return b"\n".join(lines)
-
-
-def recode(data, at, length, value):
-    """Write text in another encoding."""
-    encoding = ("utf-16", "utf-16-le", "cp1252", "utf-8-sig")[value % 4]
-    return data.decode("utf-8", "replace").encode(encoding, "replace")
-
-
-CHANGES = [cut, cut_off, flip, insert, append, repeat, repeat_line, swap_lines, recode]
-DAMAGE = st.tuples(
+DAMAGES = st.tuples(
     st.sampled_from(FILES),
-    st.sampled_from(CHANGES),
-    st.floats(0, 1),  # the place, as a share of the file
-    st.integers(0, 60),
-    st.integers(0, 255),
     st.sampled_from([False, False, False, True]),  # whether the compressed file is damaged
+    DAMAGE,
 )
-
-
-def damaged(data, damages, compress):
-    """Return the content of a file with all its damages."""
-    for is_compressed in (False, True):
-        if is_compressed and compress:
-            data = gzip.compress(data, mtime=0)
-        for change, place, length, value, after in damages:
-            if after is (is_compressed and compress):
-                at = min(int(place * len(data)), max(len(data) - 1, 0))
-                data = change(data, at, length, value)
-        if not compress:
-            break
-    return data
 
 
 def write_damaged(directory, plots, damages, compress):
@@ -186,14 +94,16 @@ def write_damaged(directory, plots, damages, compress):
     if plots == "plot_summaries.txt":
         contents |= {"movie.metadata.tsv": CMU_METADATA}
     for name, content in contents.items():
-        of_file = [rest for file, *rest in damages if file == ("plots" if name == plots else name)]
-        names.append(
-            name + ".gz" if compress and name not in (plots, "movie.metadata.tsv") else name
+        key = "plots" if name == plots else name
+        before, after = (
+            [damage for file, is_late, damage in damages if (file, is_late) == (key, late)]
+            for late in (False, True)
         )
-        is_gzip = names[-1].endswith(".gz")
-        (directory / names[-1]).write_bytes(
-            damaged(content, [(*rest[:-1], rest[-1] and is_gzip) for rest in of_file], is_gzip)
-        )
+        data = damaged(content, before)
+        if compress and name in DUMPS:
+            name, data = f"{name}.gz", gzip.compress(data, mtime=0)
+        (directory / name).write_bytes(damaged(data, after))
+        names.append(name)
     return directory / plots, names
 
 
@@ -279,7 +189,7 @@ def summary_or_error(data, output, config):
 )
 @given(
     st.sampled_from(sorted(PLOTS)),
-    st.lists(DAMAGE, min_size=1, max_size=4),
+    st.lists(DAMAGES, min_size=1, max_size=4),
     st.sampled_from([0.01, 1]),
     st.booleans(),
 )

@@ -540,6 +540,8 @@ def test_an_open_file():
         (bytes(range(256)) * 9, "got a binary file"),
         (zipped({"a": "title", "b": "title"}), r"one table, got 2 files \(a, b\)"),
         (zipped({}), "got an empty zip file"),
+        (b"\xff\xfe", "got an empty file"),
+        (b"\xef\xbb\xbf\n", "got an empty file"),
         (gzip.compress(gzip.compress(b"title")), "got data compressed twice. Decompress"),
         (gzip.compress(zipped({"a": "title"})), "got a zip file within compressed data"),
         (b"PK\x03\x04 and so on", "the compressed file is corrupt"),
