@@ -58,9 +58,10 @@ def build(
     """
     config = config or IngestConfig()
     if not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such directory. Name a directory with IMDb's dumps.")
-    dumps, plots, inputs = _find_inputs(data_dir, config)
+        problem = "not a directory" if os.path.lexists(data_dir) else "no such directory"
+        raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     try:
+        dumps, plots, inputs = _find_inputs(data_dir, config)
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs):
                 earlier = _read_record(staged.output)["summary"]

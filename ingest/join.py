@@ -6,6 +6,7 @@ not stored. Tables are joined on the number in the id: 111161 for tt0111161.
 
 import functools
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ class Join:
         reject_log: Writer of rejected lines.
         progress: Function that is called with the progress of the build.
         lines: Lines or records read, by file.
+        blank_lines: Blank lines, which are not among `lines`, by file.
         dropped: Titles dropped, by reason.
     """
 
@@ -53,6 +55,7 @@ class Join:
     reject_log: RejectLog
     progress: Progress
     lines: dict[str, int] = field(default_factory=dict)
+    blank_lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,6 +115,11 @@ class Join:
         size = path.stat().st_size
         return lambda done: self.progress(f"reading {path.name}", done, size)
 
+    def _add_blank_lines(self, path: Path, count: int) -> None:
+        """Count blank lines of a file, if there are any."""
+        if count:
+            self.blank_lines[path.name] = self.blank_lines.get(path.name, 0) + count
+
     def _load(self, dump: Dump, path: Path, **tables: str) -> None:
         """Create tables from a dump, one block of lines at a time, and reject malformed lines.
 
@@ -132,6 +140,7 @@ class Join:
             write_blocks(dump, path, self.scratch, self._on_bytes(path))
         ):
             self.lines[path.name] += block.count
+            self._add_blank_lines(path, block.blank_lines)
             self.connection.execute(f"""
                 CREATE OR REPLACE TEMP TABLE lines AS
                 SELECT row_number() OVER () + {block.first - 1} AS line, text,
@@ -145,11 +154,18 @@ class Join:
             for name, query in tables.items():
                 self.connection.execute(verb.format(name) + query)
             verb = "INSERT INTO {}"
-            malformed = self.connection.execute(
-                f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
-            ).fetchall()
-            self.reject_log.add(block.rejects + [Reject(path.name, *row) for row in malformed])
+            malformed = f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
+            self._reject(path, malformed, block.rejects)
+
+    def _reject(self, path: Path, query: str, rejects: list[Reject]) -> None:
+        """Reject the rows (line, reason, text) of a query and `rejects`, some at a time."""
+        rows = self.connection.execute(query)
+        while rejects := rejects + [
+            Reject(path.name, *row) for row in rows.fetchmany(EARLY_STOP_REJECTS)
+        ]:
+            self.reject_log.add(rejects)
             self._check_reject_share(path, allowed_lines=EARLY_STOP_REJECTS)
+            rejects = []
 
     def _check_reject_share(self, path: Path, allowed_lines: int = 0) -> None:
         """Stop the build if malformed lines exceed both `allowed_lines` and `max_reject_share`."""
@@ -166,16 +182,13 @@ class Join:
     def _reject_duplicates(self, table: str, dump: Dump, path: Path) -> None:
         """Reject all lines of an id but the first in a table (id, line); check the reject share."""
         prefix, name = ("nm", "nconst") if dump is NAMES else ("tt", "tconst")
-        duplicates = self.connection.execute(f"""
+        duplicates = f"""
             DELETE FROM {table} WHERE line IN (
                 SELECT line FROM {table}
                 QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
-            ) RETURNING line, id
-        """).fetchall()
-        self.reject_log.add(
-            Reject(path.name, line, f"duplicate {name}", f"{prefix}{id_:07}")
-            for line, id_ in duplicates
-        )
+            ) RETURNING line, 'duplicate {name}', format('{prefix}{{:07}}', id)
+        """
+        self._reject(path, duplicates, [])
         self._check_reject_share(path)
 
     def _read_titles(self, path: Path) -> None:
@@ -232,7 +245,12 @@ class Join:
         part = self.scratch / "plots.tsv"
         records = 0
         with part.open("w", encoding="utf-8", newline="\n") as file:
-            for record in read_plots(source, self._on_bytes(path), self.config.title_types):
+            for record in read_plots(
+                source,
+                self._on_bytes(path),
+                self.config.title_types,
+                partial(self._add_blank_lines, path),
+            ):
                 records += not isinstance(record, lines.UnknownValue)
                 if isinstance(record, Reject):
                     self.reject_log.add([record])
@@ -248,7 +266,7 @@ class Join:
                     AS title_words
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {8 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
+                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
                 'title_id': 'BIGINT', 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR',
                 'people': 'VARCHAR', 'is_another_kind': 'BOOLEAN'}})
         """)
@@ -435,6 +453,7 @@ class Join:
             "movies": movies,
             "dropped": self.dropped,
             "lines": self.lines,
+            "blank_lines": self.blank_lines,
             "rejected": {
                 file: dict(sorted(reasons.items()))
                 for file, reasons in sorted(self.reject_log.counts.items())
