@@ -58,9 +58,10 @@ def build(
     """
     config = config or IngestConfig()
     if not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such directory. Name a directory with IMDb's dumps.")
-    dumps, plots, inputs = _find_inputs(data_dir, config)
+        problem = "not a directory" if os.path.lexists(data_dir) else "no such directory"
+        raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     try:
+        dumps, plots, inputs = _find_inputs(data_dir, config)
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs):
                 earlier = _read_record(staged.output)["summary"]
@@ -95,6 +96,14 @@ def rebuild_reasons(data_dir: Path, output_dir: Path, config: IngestConfig) -> l
         UserError: A dump or the plots are missing.
     """
     return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config)[2])
+
+
+def built_genres(output_dir: Path) -> tuple[str, ...]:
+    """Return the genres of the movies in `output_dir`, in the order of labels; empty if unknown."""
+    try:
+        return tuple(_read_record(output_dir)["summary"]["genres"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def _find_inputs(data_dir: Path, config: IngestConfig) -> tuple[dict[Dump, Path], Path, list[Path]]:

@@ -1,5 +1,7 @@
 """Find the title that each record of plots is about: by id, or by title and year."""
 
+from typing import Final
+
 import duckdb
 
 from ingest.config import option_and_setting
@@ -8,14 +10,18 @@ from schema.errors import NothingJoinedError
 MIN_JOINED_SHARE = 0.01
 """Share of the records, or of the kept titles if these are fewer, that must join."""
 
+MAX_NAMESAKES: Final = 10
+"""Number of titles of the same words and year up to which the people decide which one matches."""
+
 
 def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the table `candidates` with the id of each title that a record may be about.
 
     For records without an id, `title_years` has the titles of the same words and year, and
-    `near_titles` those of the same words that are one year off, if no title has the same year.
+    `near_titles` those of the same words that are one year off, if no title has the same year. Of
+    more titles than `MAX_NAMESAKES`, which cannot be told apart, it has one without an id.
     """
-    connection.execute("""
+    connection.execute(f"""
         CREATE TABLE title_names AS
         SELECT DISTINCT title_words, year, id
         FROM (SELECT id, year, normalized_words(primary_title) AS title_words FROM titles
@@ -27,14 +33,18 @@ def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
         FROM title_names SEMI JOIN plots USING (title_words, year) GROUP BY ALL;
 
         CREATE TABLE near_titles AS
-        SELECT DISTINCT plots.record, title_names.id
+        SELECT DISTINCT plots.record, namesakes.id
         FROM (FROM plots ANTI JOIN title_years USING (title_words, year)) AS plots
-        JOIN title_names USING (title_words)
-        WHERE abs(plots.year - title_names.year) = 1;
+        JOIN (
+            SELECT title_words, year, unnest(ids) AS id
+            FROM (SELECT title_words, unnest([year - 1, year + 1]) AS year,
+                    CASE WHEN count(*) > {MAX_NAMESAKES} THEN [NULL] ELSE list(id) END AS ids
+                FROM title_names GROUP BY title_words, title_names.year)
+        ) AS namesakes USING (title_words, year);
 
         CREATE TABLE candidates AS
         FROM (SELECT id FROM titles SEMI JOIN plots ON titles.id = plots.title_id
-            UNION SELECT id FROM title_years UNION SELECT id FROM near_titles);
+            UNION SELECT id FROM title_years UNION SELECT id FROM near_titles WHERE id IS NOT NULL);
     """)
 
 

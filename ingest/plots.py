@@ -5,7 +5,8 @@ of MPST and The Movies Dataset are such tables.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -18,6 +19,8 @@ from tables.columns import COLUMN_NAMES, Columns, Field, match_columns
 from tables.formats import Record, open_table
 from tables.kinds import is_another_kind
 from tables.movies import MovieRecord, read_records
+from tables.record import printable
+from tables.source import check_kind
 
 CMU_PLOTS: Final = "plot_summaries.txt"
 CMU_METADATA: Final = "movie.metadata.tsv"
@@ -29,6 +32,10 @@ _CMU_METADATA_COLUMNS: Final = (
 
 MAX_PLOT_CHARACTERS: Final = 1 << 20
 """Maximum length of a plot, in characters. A longer plot is rejected."""
+
+_MAX_TITLE_CHARACTERS: Final = 10_000
+_MAX_PEOPLE_CHARACTERS: Final = 100_000
+"""Maximum length of the names of all people, in characters."""
 
 _PEOPLE: Final = (Field.DIRECTORS, Field.WRITERS, Field.CAST)
 _TITLES: Final = (Field.TITLE, Field.ORIGINAL_TITLE)
@@ -71,19 +78,21 @@ def find_plots(directory: Path) -> Path:
     Hidden files and those that Excel keeps beside an open file are ignored.
 
     Raises:
-        UserError: There is none, or more than one.
+        UserError: There is none, or more than one, or something else has the name.
     """
-    found = [
+    named = [
         path
         for path in sorted(directory.iterdir())
         if (path / CMU_PLOTS).is_file()
         or (
-            path.is_file()
-            and not path.name.startswith((".", "~$"))
+            not path.name.startswith((".", "~$"))
             and ("plot" in path.name.lower() or path.name.lower().startswith("movies_metadata."))
         )
     ]
+    found = [path for path in named if path.is_file() or (path / CMU_PLOTS).is_file()]
     if not found:
+        for path in named:
+            check_kind(path)
         raise UserError(
             f"{directory}: found no plots, which IMDb's dumps do not contain. Add a file with "
             "`plot` in its name, movies_metadata.csv or the directory of the CMU Movie Summary "
@@ -103,12 +112,14 @@ def plot_files(source: Path) -> list[Path]:
     """Return all files that `read_plots` reads; the file with the plots is the first.
 
     Raises:
-        UserError: A file is missing.
+        UserError: A file is missing, or something else has its name.
     """
     plots = source / CMU_PLOTS if source.is_dir() else source
     files = [plots, *([plots.with_name(CMU_METADATA)] if plots.name == CMU_PLOTS else [])]
     for file in files:
-        if not file.is_file():
+        if os.path.lexists(file):
+            check_kind(file)
+        else:
             raise UserError(
                 f"{file}: no such file. Choose the plots with {option_and_setting('plots')}."
             )
@@ -116,7 +127,10 @@ def plot_files(source: Path) -> list[Path]:
 
 
 def read_plots(
-    source: Path, on_bytes: OnBytes, title_types: Sequence[str] = ("movie",)
+    source: Path,
+    on_bytes: OnBytes,
+    title_types: Sequence[str] = ("movie",),
+    on_blank_lines: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Plot | Reject]:
     """Read plots in the order of the file.
 
@@ -124,6 +138,7 @@ def read_plots(
         source: File of plots, or directory of the CMU Movie Summary Corpus.
         on_bytes: Function that is called with the number of bytes of a file read so far.
         title_types: Values of IMDb's `titleType` that are kept.
+        on_blank_lines: Function that is called at the end with the number of blank lines.
 
     Yields:
         The next plot, or a reject for a malformed record. Values of a record that are not
@@ -147,6 +162,7 @@ def read_plots(
             if movie.number % _RECORDS_PER_UPDATE == 0:
                 on_bytes(table.bytes_read())
         on_bytes(table.bytes_read())
+        on_blank_lines(table.blank_lines)
         _log.info("%s: %s", path.name, table.description)
 
 
@@ -179,11 +195,12 @@ def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
         f" {name} is similar to {known}." for name, known in columns.unknown.items() if known
     )
     raise UserError(
-        f"{path}: expected columns for the plot and the movie, got {', '.join(names)[:500]}."
-        f"{similar[:500]} Name the column of the plot {_choices(Field.PLOT)}, and the column of "
-        f"IMDb's id {_choices(Field.TCONST)}. Without ids, name the column of the title "
-        f"{_choices(Field.TITLE)}, and the column of the year {_choices(Field.YEAR)}. Only letters "
-        "and digits of the names are compared, in any case."
+        f"{path}: expected columns for the plot and the movie, got "
+        f"{printable(', '.join(names)[:500] + '.' + similar[:500])} Name the column of the plot "
+        f"{_choices(Field.PLOT)}, and the column of IMDb's id {_choices(Field.TCONST)}. "
+        f"Without ids, name the column of the title {_choices(Field.TITLE)}, and the column of the "
+        f"year {_choices(Field.YEAR)}. Only letters and digits of the names are compared, in any "
+        "case."
     )
 
 
@@ -201,21 +218,26 @@ def _parse_plot(
     values = cast("dict[str, Any]", movie.values)
     title = values.get(Field.TITLE) or values.get(Field.ORIGINAL_TITLE, "")
     text = values.get(Field.PLOT, "")
-    if len(text) > MAX_PLOT_CHARACTERS:
-        yield Reject(
-            file, movie.line, f"longer than {MAX_PLOT_CHARACTERS:,} characters", title or text
-        )
-        return
+    tconst = values.get(Field.TCONST)
+    names = {name: None for field in _PEOPLE for name in values.get(field, ())}
+    people = "" if tconst else LIST_SEPARATOR.join(names)
+    for what, value, limit in (
+        ("", text, MAX_PLOT_CHARACTERS),
+        ("title ", title, _MAX_TITLE_CHARACTERS),
+        ("people ", people, _MAX_PEOPLE_CHARACTERS),
+    ):
+        if len(value) > limit:
+            reason = f"{what}longer than {limit:,} characters"
+            yield Reject(file, movie.line, reason, title or text)
+            return
     for column, value, reason in movie.unreadable:
         yield UnknownValue(file, movie.line, f"{column}: {reason}", value)
-    tconst = values.get(Field.TCONST)
-    people = {name: None for field in _PEOPLE for name in values.get(field, ())}
     yield Plot(
         movie.line,
         int(tconst[2:]) if tconst else None,
         clean.normalize(title),
         values.get(Field.YEAR),
         clean.clean_plot(text),
-        "" if tconst else clean.normalize(LIST_SEPARATOR.join(people)),
+        clean.normalize(people),
         is_another_kind(values.get(Field.KIND, ""), title_types),
     )

@@ -1,6 +1,8 @@
 import csv
 import fnmatch
+import gzip
 import io
+import itertools
 import json
 import os
 import shutil
@@ -299,9 +301,10 @@ def test_another_file_stops_the_build_early(data, tmp_path):
     line_count = 300_000
     bad = b"tt0000001\tnobody\t1\n" * line_count
     tiny.write_file(data / "title.ratings.tsv.gz", RATINGS.header.encode() + b"\n" + bad)
-    with pytest.raises(UserError, match=r"300,000 of 300,000 lines are malformed"):
+    with pytest.raises(UserError, match=r"200,000 of 300,000 lines are malformed"):
         build(data, tmp_path / "movies")
-    assert len(rejects(tmp_path / "movies.rejects.tsv")) == line_count
+    found = rejects(tmp_path / "movies.rejects.tsv")
+    assert [int(line) for _, line, _, _ in found] == list(range(2, 200_002))
 
 
 @pytest.mark.parametrize(
@@ -313,8 +316,26 @@ def test_another_file_stops_the_build_early(data, tmp_path):
             r"title.crew.tsv.gz: line 1: expected the header of title.crew "
             r"\(tconst \| directors \| writers\), got tconst \| director \| tt0000001\.",
         ),
-        ("title.crew.tsv.gz", b"", "title.crew.tsv.gz: the file is empty"),
-        ("title.crew.tsv.gz", b"\xff\xfe\n", "expected the header of title.crew"),
+        (
+            "title.crew.tsv.gz",
+            b"",
+            "title.crew.tsv.gz: expected a header and rows, got an empty file",
+        ),
+        (
+            "title.crew.tsv.gz",
+            b"\r\n\n",
+            r"title.crew.tsv.gz: .* got an empty file\. Replace the file",
+        ),
+        (
+            "title.crew.tsv.gz",
+            b"\n" + CREW.header.encode() + b"\n",
+            r"expected the header of title.crew .*, got a malformed line \(empty line\)\. Down",
+        ),
+        (
+            "title.crew.tsv.gz",
+            b"\n<!DOCTYPE HTML>\n<p>Not found",
+            "title.crew.tsv.gz: expected a table, got an HTML page. Download",
+        ),
         (
             "title.plots.tsv",
             b"id\tstory\n",
@@ -329,6 +350,51 @@ def test_a_file_of_another_format_raises(data, tmp_path, name, content, message)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (Path.mkdir, "expected a file, got a directory"),
+        (os.mkfifo, "expected a file, got a FIFO"),
+        (lambda path: path.symlink_to("gone"), "a link to gone, which does not exist"),
+    ],
+)
+@pytest.mark.parametrize("name", ["title.ratings.tsv.gz", "title.plots.tsv"])
+def test_something_else_in_place_of_a_file_is_named(data, tmp_path, name, make, found):
+    (data / name).unlink()
+    make(data / name)
+    with pytest.raises(UserError, match=f"{name}: {found}"):
+        build(data, tmp_path / "movies")
+
+
+def test_chosen_plots_that_are_no_file_are_named(data, tmp_path):
+    os.mkfifo(tmp_path / "story.csv")
+    with pytest.raises(UserError, match=r"story.csv: expected a file, got a FIFO"):
+        build(data, tmp_path / "movies", IngestConfig(plots=tmp_path / "story.csv"))
+
+
+def test_blank_lines_at_the_end_are_no_malformed_lines(data, tmp_path):
+    expected = build(data, tmp_path / "good")
+    for dump in (BASICS, NAMES):
+        path = dump.find(data)
+        whole = path.read_bytes()
+        path.write_bytes(whole + (gzip.compress(b"\n\r\n") if path.suffix == ".gz" else b"\n"))
+    summary = build(data, tmp_path / "movies")
+    assert summary.blank_lines == {"title.basics.tsv.gz": 2, "name.basics.tsv": 1}
+    assert (summary.lines, summary.rejected) == (expected.lines, {})
+    assert rows(tmp_path / "movies") == rows(tmp_path / "good")
+
+
+def test_a_title_of_megabytes_costs_its_plot_only(data, tmp_path):
+    record = {"title": "x" * (9 << 20), "year": 1950, "plot": "A long name."}
+    (data / "title.plots.tsv").unlink()
+    (data / "plots.jsonl").write_text(
+        json.dumps(record) + '\n{"tconst": "tt0000009", "plot": "Short."}\n'
+    )
+    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["Short."]
+    assert summary.rejected == {"plots.jsonl": {"title longer than 10,000 characters": 1}}
+
+
 @pytest.mark.parametrize("cut", [True, False])
 @pytest.mark.parametrize("dump", [BASICS, PRINCIPALS])
 def test_a_corrupt_gzip_file_stops_the_build(data, tmp_path, dump, cut):
@@ -336,7 +402,7 @@ def test_a_corrupt_gzip_file_stops_the_build(data, tmp_path, dump, cut):
     whole = path.read_bytes()
     path.write_bytes(whole[:-10] if cut else whole[:-6] + b"xxxxxx")
     problem = "truncated" if cut else "corrupt"
-    with pytest.raises(UserError, match=f"{path.name}: the gzip file is {problem}"):
+    with pytest.raises(UserError, match=f"{path.name}: the compressed file is {problem}"):
         build(data, tmp_path / "movies")
     assert not (tmp_path / "movies").exists()
 
@@ -444,6 +510,24 @@ def test_a_title_one_year_off_joins_if_it_is_unique_or_a_person_agrees(data, tmp
         "title was not kept": 1,
     }
     assert summary.credits == {"directors": 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "result"), [(10, "joined by title, one year off"), (11, "several")]
+)
+def test_of_many_titles_one_year_off_none_matches(data, tmp_path, count, result):
+    namesakes = [
+        (f"tt00000{31 + i}", "movie", "The Salt Road", tiny.N, 0, 1937, tiny.N, 99, "Crime")
+        for i in range(count)
+    ]
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, *namesakes])
+    tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, ("tt0000036", "nm0000003", tiny.N)])
+    road = {"title": "The Salt Road", "year": 1938, "director": "Cy X Moe", "plot": "A road."}
+    write_plots(data, road, {"tconst": "tt0000007", "plot": "A night."})
+    summary = build(data, tmp_path / "movies")
+    assert summary.plots.pop("joined by id") == 1
+    assert [name[: len(result)] for name in summary.plots] == [result]
+    assert [row["tconst"] for row in rows(tmp_path / "movies")][1:] == ["tt0000036"] * (count == 10)
 
 
 def test_a_title_of_the_same_year_is_no_title_one_year_off(data, tmp_path):
@@ -579,7 +663,20 @@ def test_remakes_and_near_duplicate_plots_share_the_split_key(data, tmp_path):
     tiny.write_dump(
         data,
         BASICS,
-        [(tconst, "movie", name, tiny.N, 0, 1950, tiny.N, 90, "Drama") for tconst, name in titles],
+        [
+            (
+                tconst,
+                "movie",
+                name,
+                tiny.N,
+                0,
+                1950,
+                tiny.N,
+                90,
+                "War" if name == "Other" else "Drama",
+            )
+            for tconst, name in titles
+        ],
     )
     ids = [tconst for tconst, _ in titles]
     (data / "title.plots.tsv").write_bytes(
@@ -599,8 +696,10 @@ def test_a_common_phrase_is_not_a_near_duplicate(data, tmp_path):
             data,
             BASICS,
             [
-                (tconst, "movie", name, tiny.N, 0, 1950, tiny.N, 90, "Drama")
-                for tconst, name in zip(ids, names, strict=True)
+                (tconst, "movie", name, tiny.N, 0, 1950, tiny.N, 90, genre)
+                for tconst, name, genre in zip(
+                    ids, names, itertools.cycle(["Drama", "War"]), strict=False
+                )
             ],
         )
         plots = [f"{name} story. {phrase}." for name in names]
@@ -608,6 +707,53 @@ def test_a_common_phrase_is_not_a_near_duplicate(data, tmp_path):
             tiny.format_tsv("tconst\tplot", list(zip(ids, plots, strict=True)))
         )
         assert build(data, tmp_path / "movies").split_groups["groups"] == groups
+
+
+def test_genres_are_renamed_merged_dropped_and_chosen(data, tmp_path):
+    config = IngestConfig(
+        genre_map={"Mystery": "Crime", "Romance": "", "Sci-Fi": "Rockets 'n' Robots"},
+        genres=("Rockets 'n' Robots", "Crime", "Comedy", "Opera"),
+    )
+    summary = build(data, tmp_path / "movies", config)
+    assert {row["title"]: row["genres"] for row in rows(tmp_path / "movies")} == {
+        "Harbour of Salt": "Crime",
+        'Café "Nord", Part 2': "Comedy",
+        "The Quiet Lighthouse": "Crime",
+        "Far Orbit": "Rockets 'n' Robots",
+    }
+    assert list(summary.genres.items()) == [
+        ("Rockets 'n' Robots", 1),
+        ("Crime", 2),
+        ("Comedy", 1),
+        ("Opera", 0),
+    ]
+    assert summary.other_genres == {"Drama": 1, "News": 1}
+
+
+def test_the_default_genres_take_the_names_of_the_map(data, tmp_path):
+    config = IngestConfig(genre_map={"Drama": "Play", "Musical": "Music", "Western": ""})
+    summary = build(data, tmp_path / "movies", config)
+    assert list(summary.genres)[6:8] == ["Documentary", "Play"]
+    assert len(summary.genres) == 20
+    assert summary.genres["Play"] == 1
+    assert {row["genres"] for row in rows(tmp_path / "movies")} > {"Play|Mystery"}
+
+
+def test_adult_titles_are_known_by_their_given_genre(data, tmp_path):
+    tiny.write_dump(
+        data,
+        BASICS,
+        [(*row[:-1], "Adult,Drama") if row[0] == "tt0000003" else row for row in tiny.TITLE_ROWS],
+    )
+    build(data, tmp_path / "movies", IngestConfig(genre_map={"Adult": "Romance"}))
+    assert "The Quiet Lighthouse" not in {row["title"] for row in rows(tmp_path / "movies")}
+
+
+def test_movies_with_the_same_genres_stop_the_build(data, tmp_path):
+    genre_map = dict.fromkeys(["Comedy", "Drama", "Mystery", "Romance", "Sci-Fi"], "Crime")
+    with pytest.raises(UserError, match=r"title\.basics: a single genre was found, Crime"):
+        build(data, tmp_path / "movies", IngestConfig(genre_map=genre_map))
+    assert not (tmp_path / "movies").exists()
 
 
 def file_states(directory):
