@@ -5,6 +5,7 @@ not stored. Tables are joined on the number in the id: 111161 for tt0111161.
 """
 
 import functools
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
 from ingest.genres import label_set, map_genres
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
-from ingest.plots import MAX_PLOT_CHARACTERS, plot_files, read_plots
+from ingest.plots import MAX_PLOT_CHARACTERS, UnreadableCell, plot_files, read_plots
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.genres import GENRES
@@ -47,6 +48,7 @@ class Join:
         lines: Lines or records read, by file.
         blank_lines: Blank lines, which are not among `lines`, by file.
         dropped: Titles dropped, by reason.
+        unreadable: Cells of the plots that were not understood, by column.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -57,6 +59,7 @@ class Join:
     lines: dict[str, int] = field(default_factory=dict)
     blank_lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
+    unreadable: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Create the functions and the table that the SQL of the methods uses."""
@@ -251,7 +254,13 @@ class Join:
                 self.config.title_types,
                 partial(self._add_blank_lines, path),
             ):
-                records += not isinstance(record, lines.UnknownValue)
+                if isinstance(record, UnreadableCell):
+                    (column, value, reason), line = record.cell, record.line
+                    reason = f"kept without {column}: {reason}"
+                    self.reject_log.note(Reject(path.name, line, reason, value))
+                    self.unreadable[column] += 1
+                    continue
+                records += 1
                 if isinstance(record, Reject):
                     self.reject_log.add([record])
                 else:
@@ -459,10 +468,7 @@ class Join:
                 for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
-            "unknown_values": {
-                file: dict(sorted(reasons.items()))
-                for file, reasons in sorted(self.reject_log.unknown_values.items())
-            },
+            "unreadable": dict(self.unreadable.most_common()),
             "plots": self._plot_results(),
             "credits": self._count("""
                 SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,

@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple, cast
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.lines import OnBytes, Reject, UnknownValue
+from ingest.lines import OnBytes, Reject
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from tables.columns import COLUMN_NAMES, Columns, Field, match_columns
 from tables.formats import Record, open_table
 from tables.kinds import is_another_kind
-from tables.movies import MovieRecord, read_records
+from tables.movies import Cell, MovieRecord, read_records
 from tables.record import printable
 from tables.source import check_kind
 
@@ -70,6 +70,13 @@ class Plot(NamedTuple):
     text: str
     people: str = ""
     is_another_kind: bool = False
+
+
+class UnreadableCell(NamedTuple):
+    """Cell that was not understood, in a record that is kept."""
+
+    line: int
+    cell: Cell
 
 
 def find_plots(directory: Path) -> Path:
@@ -131,7 +138,7 @@ def read_plots(
     on_bytes: OnBytes,
     title_types: Sequence[str] = ("movie",),
     on_blank_lines: Callable[[int], None] = lambda _: None,
-) -> Iterator[Plot | Reject]:
+) -> Iterator[Plot | Reject | UnreadableCell]:
     """Read plots in the order of the file.
 
     Args:
@@ -141,8 +148,8 @@ def read_plots(
         on_blank_lines: Function that is called at the end with the number of blank lines.
 
     Yields:
-        The next plot, or a reject for a malformed record. Values of a record that are not
-        understood come before its plot.
+        The next plot, or a reject for a malformed record. Cells of a record that are not understood
+        come before its plot.
 
     Raises:
         UserError: A file is missing or corrupt, or its format is not accepted.
@@ -211,7 +218,7 @@ def _choices(field: Field) -> str:
 
 def _parse_plot(
     file: str, movie: MovieRecord, title_types: Sequence[str]
-) -> Iterator[Plot | Reject]:
+) -> Iterator[Plot | Reject | UnreadableCell]:
     if movie.reason:
         yield Reject(file, movie.line, movie.reason, movie.text)
         return
@@ -230,8 +237,7 @@ def _parse_plot(
             reason = f"{what}longer than {limit:,} characters"
             yield Reject(file, movie.line, reason, title or text)
             return
-    for column, value, reason in movie.unreadable:
-        yield UnknownValue(file, movie.line, f"{column}: {reason}", value)
+    yield from (UnreadableCell(movie.line, cell) for cell in movie.unreadable)
     yield Plot(
         movie.line,
         int(tconst[2:]) if tconst else None,

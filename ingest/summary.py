@@ -30,8 +30,7 @@ class IngestSummary:
             ("largest"), and number of movies in groups of two or more.
         shards: File names of the CSV shards.
         seconds: Duration of the build, in seconds.
-        unknown_values: Values that were not understood in records that were kept, by file and
-            reason.
+        unreadable: Cells of the plots that were not understood, by column. Their records are kept.
         reused: Whether the files of an earlier build were kept because nothing had changed.
     """
 
@@ -49,7 +48,7 @@ class IngestSummary:
     split_groups: dict[str, int]
     shards: list[str]
     seconds: float
-    unknown_values: dict[str, dict[str, int]] = field(default_factory=dict)
+    unreadable: dict[str, int] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -70,21 +69,17 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         if blank_lines := summary.blank_lines.get(name):
             notes.append(f"not read: blank lines ({blank_lines:,})")
         files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", ", ".join(notes))
-    unknown = {
-        f"{file}: {reason}": count
-        for file, reasons in summary.unknown_values.items()
-        for reason, count in reasons.items()
-    }
-    return Group(
+    tables = [
         _count_table("Titles", titles),
         files,
-        *([_count_table("Values that were not understood", unknown)] if unknown else []),
+        _count_table("Cells that were not understood", summary.unreadable),
         _count_table("Plots", summary.plots),
         _count_table("Credits", summary.credits),
         _count_table("Movies with a value", summary.filled, summary.movies),
         _count_table("Genres", summary.genres, summary.movies),
         _count_table("Split groups", summary.split_groups),
-    )
+    ]
+    return Group(*(table for table in tables if table.row_count))
 
 
 def _count_table(title: str, counts: dict[str, int], total: int = 0) -> Table:

@@ -127,12 +127,16 @@ def check_counts(summary, data, output, plots):
     rejects = [
         line.split("\t") for line in (output / "rejects.tsv").read_text("utf-8").split("\n")[1:-1]
     ]
-    listed = Counter((file, reason) for file, _, reason, _ in rejects)
-    rejected, unknown = (
-        {(file, reason): count for file in by_file for reason, count in by_file[file].items()}
-        for by_file in (summary.rejected, summary.unknown_values)
-    )
-    assert listed == Counter(rejected) + Counter(unknown)
+    kept = [reason for _, _, reason, _ in rejects if reason.startswith("kept without ")]
+    listed = Counter((file, reason) for file, _, reason, _ in rejects if reason not in kept)
+    rejected = {
+        (file, reason): count
+        for file, reasons in summary.rejected.items()
+        for reason, count in reasons.items()
+    }
+    assert listed == rejected
+    columns = (reason.removeprefix("kept without ").rpartition(": ")[0] for reason in kept)
+    assert Counter(columns) == summary.unreadable
     by_file = {file: sum(reasons.values()) for file, reasons in summary.rejected.items()}
     # A plot can have several values that are not understood.
     lines = [(file, line) for file, line, *_ in rejects if file != plots.name]
