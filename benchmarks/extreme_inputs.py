@@ -25,6 +25,7 @@ from schema.names import INGEST_SUMMARY_FILE
 MARKER: Final = "extreme-inputs"
 _WORDS: Final = ("harbour", "clerk", "ledger", "night", "salt", "winter", "train", "letter")
 _LONG: Final = 1_000_000
+_SHOWN_CHARACTERS: Final = 120
 
 Lines = Iterator[str]
 Case = Callable[[Path, int], None]
@@ -147,8 +148,9 @@ def end_of(build: Build, output: Path) -> str:
     """Return how a build ended, in a few words."""
     if build.exit_status:
         last = (build.errors.strip().splitlines() or ["no message"])[-1]
-        kind = "" if last.startswith("error: ") else "CRASH: "
-        return f"{kind}status {build.exit_status}: {last.replace('|', '/')[:160]}"
+        last = last.replace(f"{output.parent}/", "").replace("|", "/")
+        kind = "" if last.startswith("error: ") else "crash: "
+        return f"{kind}status {build.exit_status}, {last[:_SHOWN_CHARACTERS]}"
     summary = json.loads((output / INGEST_SUMMARY_FILE).read_text("utf-8"))["summary"]
     rejected = sum(sum(reasons.values()) for reasons in summary["rejected"].values())
     blank_lines = sum(summary["blank_lines"].values())
@@ -165,7 +167,7 @@ def measure(names: list[str], rows: int, directory: Path | None) -> list[list[st
             data.mkdir()
             CASES[name](data, rows)
             build = run_build(data, output, "--max-reject-share", "0.5")
-            end = end_of(build, output).replace(f"{temporary}/", "")
+            end = end_of(build, output)
         ordinary = ordinary or build
         found.append(
             [

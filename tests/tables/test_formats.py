@@ -224,7 +224,7 @@ def test_blank_lines_are_counted(tmp_path):
         records = list(table.records())
     assert cells(records) == [("Tide", "1990"), ("", "")]
     assert [r.line for r in records] == [5, 7]
-    assert table.blank_lines == 3
+    assert table.blank_lines == 5
 
 
 def test_control_characters_and_invalid_bytes_cost_their_record(tmp_path):
