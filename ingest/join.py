@@ -4,6 +4,7 @@ The titles to keep are selected first. The millions of lines about other titles 
 not stored. Tables are joined on the number in the id: 111161 for tt0111161.
 """
 
+import functools
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from duckdb.sqltypes import VARCHAR
 from ingest import clean, lines, matching, split_key
 from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
+from ingest.genres import label_set, map_genres
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
 from ingest.plots import MAX_PLOT_CHARACTERS, plot_files, read_plots
 from schema.errors import UserError
@@ -60,6 +62,13 @@ class Join:
         """Create the functions and the table that the SQL of the methods uses."""
         for name in ("normalize", "normalized_words"):
             self.connection.create_function(name, getattr(clean, name), [VARCHAR], VARCHAR)
+        if self.config.genre_map:
+            # Millions of titles have a few thousand lists of genres.
+            mapped = functools.cache(
+                lambda genres: list(map_genres(genres.split(","), self.config.genre_map))
+            )
+            names = duckdb.list_type(VARCHAR)
+            self.connection.create_function("map_genres", mapped, [VARCHAR], names)
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
 
@@ -80,6 +89,16 @@ class Join:
         self._read_ratings(dumps[RATINGS])
         self._compute_split_keys()
         self._assemble_movies()
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Genres that are written; by default IMDb's with the names of `genre_map`."""
+        return self.config.genres or map_genres(GENRES, self.config.genre_map)
+
+    @property
+    def _sql_genres(self) -> str:
+        """`genres` as a list in SQL."""
+        return "[" + ", ".join(f"'{escape_sql(name)}'" for name in self.genres) + "]"
 
     def _count(self, sql: str) -> dict[str, int]:
         """Return the rows of a query with the columns name and count."""
@@ -174,15 +193,17 @@ class Join:
 
     def _read_titles(self, path: Path) -> None:
         """Create the table `titles` of the titles that have a wanted type and a known genre."""
-        adult = "false" if self.config.include_adult else "isAdult = '1' OR 'Adult' IN labels"
+        given = "string_split(genres, ',')"
+        labels = "map_genres(genres)" if self.config.genre_map else given
+        adult = "false" if self.config.include_adult else f"isAdult = '1' OR 'Adult' IN {given}"
         types = list(self.config.title_types)
         classified = f"""(
-            SELECT *, string_split(genres, ',') AS labels,
+            SELECT *, {labels} AS labels,
                 CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN '{_ANOTHER_TYPE}'
                     WHEN coalesce({adult}, false) THEN 'adult'
                     WHEN labels IS NULL THEN 'no genre'
-                    WHEN NOT list_has_any(labels, {list(GENRES)})
+                    WHEN NOT list_has_any(labels, {self._sql_genres})
                         THEN 'only genres outside the list'
                 END AS reason
             FROM rows
@@ -390,7 +411,8 @@ class Join:
             SELECT number, tconst,
                 nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
                 text AS plot,
-                array_to_string(list_filter({list(GENRES)}, lambda g: list_contains(labels, g)),
+                array_to_string(
+                    list_filter({self._sql_genres}, lambda g: list_contains(labels, g)),
                     '{LIST_SEPARATOR}') AS genres,
                 year, runtime AS runtime_minutes, rating AS average_rating, votes AS num_votes,
                 directors, writers, "cast", split_key
@@ -424,6 +446,9 @@ class Join:
             FROM (SELECT unnest(labels) AS label FROM movie_plots JOIN titles USING (id))
             GROUP BY label ORDER BY label
         """)
+        # A single movie always has all genres that occur.
+        if movies > 1:
+            label_set(labels, self.genres, movies=movies, source="title.basics")
         return {
             "movies": movies,
             "dropped": self.dropped,
@@ -449,8 +474,10 @@ class Join:
                 UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key))) FROM movies)
                 ON COLUMNS(*)
             """),
-            "genres": {name: labels.get(name, 0) for name in GENRES},
-            "other_genres": {name: count for name, count in labels.items() if name not in GENRES},
+            "genres": {name: labels.get(name, 0) for name in self.genres},
+            "other_genres": {
+                name: count for name, count in labels.items() if name not in self.genres
+            },
             "split_groups": self._count("""
                 UNPIVOT (
                     SELECT count(*) AS groups, coalesce(max(size), 0) AS largest,
