@@ -25,7 +25,6 @@ from schema.names import INGEST_SUMMARY_FILE
 MARKER: Final = "extreme-inputs"
 _WORDS: Final = ("harbour", "clerk", "ledger", "night", "salt", "winter", "train", "letter")
 _LONG: Final = 1_000_000
-_SHOWN_CHARACTERS: Final = 120
 
 Lines = Iterator[str]
 Case = Callable[[Path, int], None]
@@ -150,7 +149,7 @@ def end_of(build: Build, output: Path) -> str:
         last = (build.errors.strip().splitlines() or ["no message"])[-1]
         last = last.replace(f"{output.parent}/", "").replace("|", "/")
         kind = "" if last.startswith("error: ") else "crash: "
-        return f"{kind}status {build.exit_status}, {last[:_SHOWN_CHARACTERS]}"
+        return f"{kind}status {build.exit_status}, {last.partition('. ')[0]}"
     summary = json.loads((output / INGEST_SUMMARY_FILE).read_text("utf-8"))["summary"]
     rejected = sum(sum(reasons.values()) for reasons in summary["rejected"].values())
     blank_lines = sum(summary["blank_lines"].values())
