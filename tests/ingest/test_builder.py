@@ -378,8 +378,14 @@ def test_blank_lines_at_the_end_are_no_malformed_lines(data, tmp_path):
         path = dump.find(data)
         whole = path.read_bytes()
         path.write_bytes(whole + (gzip.compress(b"\n\r\n") if path.suffix == ".gz" else b"\n"))
+    with (data / "title.plots.tsv").open("a") as file:
+        file.write("\n\n\n")
     summary = build(data, tmp_path / "movies")
-    assert summary.blank_lines == {"title.basics.tsv.gz": 2, "name.basics.tsv": 1}
+    assert summary.blank_lines == {
+        "title.basics.tsv.gz": 2,
+        "name.basics.tsv": 1,
+        "title.plots.tsv": 3,
+    }
     assert (summary.lines, summary.rejected) == (expected.lines, {})
     assert rows(tmp_path / "movies") == rows(tmp_path / "good")
 
@@ -410,6 +416,8 @@ def test_a_corrupt_gzip_file_stops_the_build(data, tmp_path, dump, cut):
 def test_a_missing_or_ambiguous_input_raises(data, tmp_path):
     with pytest.raises(UserError, match="nowhere: no such directory"):
         build(tmp_path / "nowhere", tmp_path / "movies")
+    with pytest.raises(UserError, match=r"name.basics.tsv: not a directory"):
+        build(data / "name.basics.tsv", tmp_path / "movies")
     shutil.copy(data / "name.basics.tsv", data / "name.basics.tsv.gz")
     with pytest.raises(UserError, match=r"found both name.basics.tsv.gz and name.basics.tsv"):
         build(data, tmp_path / "movies")

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from ingest import IngestConfig, build
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
 from schema.errors import UserError
 from tests.data import tiny_dumps as tiny
-from tests.data.damage import DAMAGE, damaged
+from tests.data.damage import DAMAGE, PIECES, cut, damaged, insert
 
 EXAMPLES = int(os.environ.get("ORDAINED_FUZZ_EXAMPLES", "0"))
 """Number of random examples; 0 takes a few that are always the same."""
@@ -191,6 +191,9 @@ def summary_or_error(data, output, config):
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# Messages contained control characters of a column's name, and of the file.
+@example("plots.csv", [("plots", False, (insert, 0.01, 0, PIECES.index(b"\x1f")))], 1, False)
+@example("plots.parquet", [("plots", False, (cut, 0.5, 17, 0))], 1, False)
 @given(
     st.sampled_from(sorted(PLOTS)),
     st.lists(DAMAGES, min_size=1, max_size=4),
