@@ -77,6 +77,7 @@ class Join:
         self._read_ratings(dumps[RATINGS])
         self._read_credits(dumps[CREW], dumps[PRINCIPALS])
         self._read_names(dumps[NAMES])
+        self._collect_people()
         self._compute_split_keys()
         self._assemble_movies()
 
@@ -355,6 +356,18 @@ class Join:
         )
         self._reject_duplicates("names", NAMES, path)
 
+    def _collect_people(self) -> None:
+        """Create the table `people` with the names of the credited people of each movie."""
+        self.connection.execute(f"""
+            CREATE TABLE people AS
+            WITH named AS (
+                SELECT credits.id, role, name, min(position) AS position
+                FROM credits JOIN names ON person = names.id WHERE name IS NOT NULL GROUP BY ALL
+            )
+            PIVOT named ON role IN ('directors', 'writers', 'cast')
+            USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
+        """)
+
     def _compute_split_keys(self) -> None:
         """Create the table `split_keys` with `number` and split key of each movie."""
         self.progress("grouping remakes and sequels", 0, 0)
@@ -391,13 +404,6 @@ class Join:
         self.progress("joining", 0, 0)
         self.connection.execute(f"""
             CREATE TABLE movies AS
-            WITH named AS (
-                SELECT credits.id, role, name, min(position) AS position
-                FROM credits JOIN names ON person = names.id WHERE name IS NOT NULL GROUP BY ALL
-            ), people AS (
-                PIVOT named ON role IN ('directors', 'writers', 'cast')
-                USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
-            )
             SELECT number, tconst,
                 nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
                 text AS plot,
@@ -448,14 +454,7 @@ class Join:
                 for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
-            "plots": self._count(
-                "SELECT result, count(*) FROM plot_results GROUP BY 1 ORDER BY 2 DESC"
-            ),
-            "credits": self._count("""
-                SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
-                    count(*)
-                FROM credits LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
-            """),
+            **self._source_counts(),
             "filled": self._count("""
                 UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key))) FROM movies)
                 ON COLUMNS(*)
@@ -471,5 +470,18 @@ class Join:
                             AS "movies in groups of two or more"
                     FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
                 ) ON COLUMNS(*)
+            """),
+        }
+
+    def _source_counts(self) -> dict[str, Any]:
+        """Return the counts that only a build from this kind of input has."""
+        return {
+            "plots": self._count(
+                "SELECT result, count(*) FROM plot_results GROUP BY 1 ORDER BY 2 DESC"
+            ),
+            "credits": self._count("""
+                SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
+                    count(*)
+                FROM credits LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
             """),
         }

@@ -65,10 +65,15 @@ class RejectLog:
 
     def add(self, rejects: Iterable[Reject]) -> None:
         """Write the rejects of one block, in the order of their lines."""
-        for file, line, reason, text in sorted(rejects):
-            start = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:200])
-            self._file.write(f"{file}\t{line}\t{reason}\t{start}\n")
-            self.counts[file][reason] += 1
+        for reject in sorted(rejects):
+            self.note(reject)
+            self.counts[reject.file][reject.reason] += 1
+
+    def note(self, reject: Reject) -> None:
+        """Write a row that is not counted: it says what is wrong with a row that is kept."""
+        file, line, reason, text = reject
+        start = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:200])
+        self._file.write(f"{file}\t{line}\t{reason}\t{start}\n")
 
     def close(self) -> None:
         """Close the file."""

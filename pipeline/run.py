@@ -81,7 +81,8 @@ def run(
             pipeline = create_pipeline(config, token)
             if config.from_node is not None:
                 runner.require_node(pipeline, config.from_node)
-        for name, path in (("data", config.data), ("output", output), ("log", log_file)):
+        source = ("table", config.ingest.table) if config.ingest.table else ("data", config.data)
+        for name, path in (source, ("output", output), ("log", log_file)):
             print_lines(console, f"{name:<8}{path}")
         print_lines(console, *(f"note: {note}" for note in notes), "")
         with progress.live():
