@@ -80,6 +80,7 @@ class Join:
         self._collect_people()
         self._compute_split_keys()
         self._assemble_movies()
+        self._check_genres()
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -434,17 +435,25 @@ class Join:
             """)
         return names
 
-    def counts(self) -> dict[str, Any]:
-        """Return the counts of the build by field of `IngestSummary`."""
+    def _check_genres(self) -> None:
+        """Stop the build if there is nothing to learn from the genres of the movies."""
         (movies,) = self.connection.execute("SELECT count(*) FROM movies").fetchone() or (0,)
-        labels = self._count("""
+        # A single movie always has all genres that occur.
+        if movies > 1:
+            label_set(self._label_counts(), self.genres, movies=movies, source="title.basics")
+
+    def _label_counts(self) -> dict[str, int]:
+        """Return the number of movies by genre, also of genres that are not written."""
+        return self._count("""
             SELECT label, count(*)
             FROM (SELECT unnest(labels) AS label FROM movie_plots JOIN titles USING (id))
             GROUP BY label ORDER BY label
         """)
-        # A single movie always has all genres that occur.
-        if movies > 1:
-            label_set(labels, self.genres, movies=movies, source="title.basics")
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts of the build by field of `IngestSummary`."""
+        (movies,) = self.connection.execute("SELECT count(*) FROM movies").fetchone() or (0,)
+        labels = self._label_counts()
         return {
             "movies": movies,
             "dropped": self.dropped,
