@@ -102,8 +102,10 @@ class Columns:
         return Columns({name: self.fields[name] for name in fields if name in self.fields}, {})
 
     def series(self, field: Field) -> list[tuple[str, ...]]:
-        """Return the columns of a field; columns that differ in a number only are together."""
+        """Return the columns of a field; those of a list that differ in a number are together."""
         names = self.fields.get(field, ())
+        if field not in LISTS:
+            return [(name,) for name in names]
         return [tuple(group) for _, group in itertools.groupby(names, _name_and_number)]
 
 

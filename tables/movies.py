@@ -4,12 +4,13 @@ import itertools
 import re
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import astuple, dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from schema import features as raw
 from tables import values
-from tables.columns import LISTS, Columns, Field, holds_timestamps, match_columns
+from tables.columns import Columns, Field, holds_timestamps, match_columns
 
 if TYPE_CHECKING:
     from tables.formats import Record, Table
@@ -21,6 +22,9 @@ MAX_SHOWN: Final = 200
 
 REQUIRED: Final = (Field.TCONST, Field.PLOT, Field.GENRES)
 """Fields without which a record is of no use: one that is not understood makes it unreadable."""
+
+_REPEATED: Final = (*raw.NUMBERS, Field.GENRES, Field.DIRECTORS, Field.KIND, Field.LANGUAGE)
+"""Fields in which many rows have the same value."""
 
 _TITLE_ID: Final = re.compile(r"tt\d{7,10}", re.ASCII)
 _PARSERS: Final[dict[Field, Callable[[Any], Any]]] = {
@@ -110,15 +114,22 @@ def _plan(columns: Columns, any_id: bool) -> _Plan:
     parsers = _PARSERS | {Field.TCONST: partial(values.parse_title_id, any_id=any_id)}
 
     def parser(name: Field, column: str) -> _Parser:
+        parse = parsers.get(name, values.parse_text)
         if name is Field.YEAR and holds_timestamps(column):
-            return partial(values.parse_year, is_timestamp=True)
-        return parsers.get(name, values.parse_text)
+            parse = partial(values.parse_year, is_timestamp=True)
+        return _cached(parse) if name in _REPEATED else parse
 
     return [
         (name, [[(column, parser(name, column)) for column in group] for group in groups])
         for name in columns.fields
         if (groups := columns.series(name))
     ]
+
+
+def _cached(parse: _Parser) -> _Parser:
+    """Return a function that remembers the values of texts, which many rows have in common."""
+    remembered = lru_cache(maxsize=10_000)(parse)
+    return lambda value: remembered(value) if isinstance(value, str) else parse(value)
 
 
 def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
@@ -130,23 +141,28 @@ def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
     for name, groups in plan:
         before = len(unreadable)
         for group in groups:
-            known = [
-                value
-                for column, parse in group
-                if (value := _parse(column, cells.get(column), parse, unreadable))
-            ]
+            known = []
+            for column, parse in group:
+                cell = cells.get(column)
+                if cell is None or cell == "":
+                    continue
+                try:
+                    if value := parse(cell):
+                        known.append(value)
+                except ValueError as error:
+                    unreadable.append(Cell(column, _shown(cell), str(error)))
             if known:
-                is_list = name in LISTS
-                found[name] = tuple(dict.fromkeys(itertools.chain(*known))) if is_list else known[0]
+                is_series = len(known) > 1
+                found[name] = (
+                    tuple(dict.fromkeys(itertools.chain(*known))) if is_series else known[0]
+                )
                 break
-        else:
-            if name in REQUIRED and len(unreadable) > before:
-                cell = unreadable[before]
-                reason = f"{cell.column}: {cell.reason}"
-                return MovieRecord(number, line, {}, cells, (), reason, cell.value)
-    for name in (Field.TITLE, Field.ORIGINAL_TITLE):
-        if name in found:
-            found[name], year = found[name]
+        if name in REQUIRED and name not in found and len(unreadable) > before:
+            column, value, why = astuple(unreadable[before])
+            return MovieRecord(number, line, {}, cells, (), f"{column}: {why}", value)
+    for title in (Field.TITLE, Field.ORIGINAL_TITLE):
+        if title in found:
+            found[title], year = found[title]
             if year:
                 found.setdefault(Field.YEAR, year)
     if Field.ID in found and (any_id or _TITLE_ID.fullmatch(found[Field.ID])):
@@ -154,14 +170,7 @@ def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
     return MovieRecord(number, line, found, cells, tuple(unreadable))
 
 
-def _parse(column: str, value: Any, parse: _Parser, unreadable: list[Cell]) -> Any:
-    """Return the value of a cell; None if it is unknown or, then also listed, not understood."""
-    if value is None or value == "":
-        return None
-    try:
-        return parse(value)
-    except ValueError as error:
-        shown = value if isinstance(value, str) else reprlib.repr(value)
-        shown = shown[:MAX_SHOWN].encode("utf-8", "replace").decode()
-        unreadable.append(Cell(column, shown, str(error)))
-        return None
+def _shown(value: Any) -> str:
+    """Return the beginning of a value for a message."""
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    return text[:MAX_SHOWN].encode("utf-8", "replace").decode()

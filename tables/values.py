@@ -9,7 +9,7 @@ import ast
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from schema.features import LIST_SEPARATOR
@@ -160,7 +160,7 @@ def _parse_list(
 ) -> tuple[str, ...]:
     if is_null(value):
         return ()
-    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+    if isinstance(value, str) and value.lstrip()[0] in "[{":
         text = value.strip()
         value = _parse_literal(text)
         if value is None and (unquoted := _UNQUOTED_LIST.fullmatch(text)):
@@ -169,7 +169,7 @@ def _parse_list(
         separator = next((mark for mark in (LIST_SEPARATOR, ";") if mark in value), None)
         items: Iterable[Any] = value.split(separator) if separator else split_at_commas(value)
         normalize = normalize if separator else str
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         items = [value] if "name" in value else value.values()
     elif isinstance(value, set):
         items = sorted(value, key=str)
@@ -177,14 +177,15 @@ def _parse_list(
         items = value
     else:
         raise ValueError(expected)
-    names = (item.get("name") if isinstance(item, Mapping) else item for item in items)
-    return tuple(dict.fromkeys(normalize(_name(n, expected)) for n in names if not is_unknown(n)))
-
-
-def _name(value: Any, expected: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(expected)
-    return " ".join(_checked(value).replace(LIST_SEPARATOR, " ").split())
+    names: dict[str, None] = {}
+    for item in items:
+        name = item.get("name") if isinstance(item, dict) else item
+        if is_unknown(name):
+            continue
+        if not isinstance(name, str):
+            raise ValueError(expected)
+        names[normalize(" ".join(_checked(name).replace(LIST_SEPARATOR, " ").split()))] = None
+    return tuple(names)
 
 
 def _parse_literal(text: str) -> Any:

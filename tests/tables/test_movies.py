@@ -167,3 +167,8 @@ def test_only_the_columns_that_are_given_are_read():
 )
 def test_kinds_of_titles(kind, title_types, expected):
     assert is_another_kind(kind, title_types) == expected
+
+
+def test_columns_of_one_name_are_alternatives():
+    rows = [{"Title": "Salt", "title": "Salt Road"}, {"Title": "", "title": "Salt Road"}]
+    assert [movie.values["title"] for movie in read(*rows)] == ["Salt", "Salt Road"]
