@@ -17,7 +17,7 @@ from tables.text import Line
 
 _ARRAY: Final = re.compile(r"\[\s*(?:[{\[\]]|\Z)")
 _OBJECT: Final = re.compile(r'\{\s*(?:["}]|\Z)')
-_OBJECT_LINE: Final = re.compile(r'[^\S\n]*\{[^\S\n]*["}]', re.MULTILINE)
+_OBJECT_LINE: Final = re.compile(r'^[^\S\n]*\{[^\S\n]*["}]', re.MULTILINE)
 _BETWEEN_VALUES: Final = re.compile(r"[\s,\[\]]*")
 _END: Final = re.compile(r"\s*(?:[,\]{]|\Z)")
 _FIRST_KEY: Final = re.compile(r'\{\s*"[^"\n]*"')
