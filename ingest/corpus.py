@@ -14,12 +14,12 @@ _ID: Final = "Wikipedia movie ID"
 _PLOT: Final = "Plot"
 _METADATA_COLUMNS: Final = {
     _ID: 0,
-    "Movie name": 2,
-    "Movie release date": 3,
-    "Movie runtime": 5,
-    "Movie genres": 8,
+    "Title": 2,
+    "Release date": 3,
+    "Runtime": 5,
+    "Genres": 8,
 }
-"""Positions of the columns of the metadata that are used, by name."""
+"""Positions of the columns of the metadata that are used. The files have no names of columns."""
 
 _METADATA_WIDTH: Final = 9
 

@@ -463,7 +463,6 @@ class Join:
                 for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
-            **self._source_counts(),
             "filled": self._count("""
                 UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key))) FROM movies)
                 ON COLUMNS(*)
@@ -480,6 +479,7 @@ class Join:
                     FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
                 ) ON COLUMNS(*)
             """),
+            **self._source_counts(),
         }
 
     def _source_counts(self) -> dict[str, Any]:

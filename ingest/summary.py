@@ -29,7 +29,8 @@ class IngestSummary:
             table.
         filled: Movies that have a value, by column.
         genres: Movies by genre, in the order of the labels.
-        other_genres: Movies by genre outside `schema.genres.GENRES`; these genres are not written.
+        other_genres: Movies by genre that is not among the labels and not written. Of a table, also
+            movies that were dropped because they have no other genre.
         split_groups: Number of split groups ("groups"), number of movies in the largest group
             ("largest"), and number of movies in groups of two or more.
         columns: Columns of the table, by field; empty for dumps.

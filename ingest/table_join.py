@@ -63,11 +63,13 @@ class TableJoin(Join):
         columns: Columns of the table by field.
         unreadable: Cells that were not understood, by column.
         labels: Genres of the movies.
+        other_genres: Complete rows by genre that is left out, also of rows that are dropped for it.
     """
 
     columns: Columns = field(default_factory=lambda: Columns({}, {}))
     unreadable: Counter[str] = field(default_factory=Counter)
     labels: tuple[str, ...] = ()
+    other_genres: dict[str, int] = field(default_factory=dict)
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -134,14 +136,14 @@ class TableJoin(Join):
         spellings: dict[str, str] = {}
         for name in (*(self.config.genres or ()), *self.config.genre_map.values(), *by_count):
             spellings.setdefault(name.casefold(), name)
-        if any(spellings[name.casefold()] != name for name in counts):
-            names = {name: spellings[name.casefold()] for name in counts}
+        used = [spellings[name.casefold()] for name in by_count]
+        if used != by_count:
             self.connection.execute(
                 """
                 UPDATE rows SET labels =
-                    list_distinct(list_transform(labels, lambda name: $names[name]))
+                    list_distinct(list_transform(labels, lambda name: map($given, $used)[name]))
                 """,
-                {"names": names},
+                {"given": by_count, "used": used},
             )
 
     def _sort_out_rows(self, path: Path) -> None:
@@ -178,7 +180,7 @@ class TableJoin(Join):
         self._check_reject_share(path)
         self.dropped = self._count("""
             SELECT result, count(*) FROM results WHERE result NOT IN ('kept', 'duplicate id')
-            GROUP BY 1 ORDER BY 2 DESC
+            GROUP BY 1 ORDER BY 2 DESC, 1
         """)
         (kept,) = self.connection.execute(
             "SELECT count(*) FROM results WHERE result = 'kept'"
@@ -207,7 +209,7 @@ class TableJoin(Join):
         return f"{message} Read were {', '.join(read)}."
 
     def _choose_genres(self, path: Path) -> None:
-        """Set `labels`."""
+        """Set `labels` and `other_genres`."""
         counts = self._count("""
             SELECT label, count(*)
             FROM (SELECT unnest(labels) AS label FROM rows JOIN results USING (id)
@@ -215,9 +217,10 @@ class TableJoin(Join):
             GROUP BY label ORDER BY count(*) DESC, label
         """)
         wanted, smallest = self.config.genres, self.config.min_genre_movies
+        used = counts
         if wanted is None:
-            frequent = {name: count for name, count in counts.items() if count >= smallest}
-            if len(frequent) < 2 <= len(counts):
+            used = {name: count for name, count in counts.items() if count >= smallest}
+            if len(used) < 2 <= len(counts):
                 found = [f"{name} ({count:,})" for name, count in counts.items()][:_MAX_LISTED]
                 raise UserError(
                     f"{path.name}: fewer than two genres have {smallest:,} movies or more. The most "
@@ -225,9 +228,13 @@ class TableJoin(Join):
                     f"{option_and_setting('genre_map')}, or lower "
                     f"{option_and_setting('min_genre_movies')}."
                 )
-            counts = frequent
-        movies = sum(self._count("SELECT 'kept', count(*) FROM results WHERE result = 'kept'").values())
-        self.labels = label_set(counts, wanted, movies=movies, source=path.name)
+        self.labels = wanted or tuple(used)
+        (movies,) = self.connection.execute(f"""
+            SELECT count(*) FROM rows JOIN results USING (id)
+            WHERE result = 'kept' AND list_has_any(labels, {self._sql_genres})
+        """).fetchone() or (0,)
+        self.labels = label_set(used, wanted, movies=movies, source=path.name)
+        self.other_genres = {name: counts[name] for name in counts if name not in self.labels}
 
     def _create_shared_tables(self, path: Path) -> None:
         """Create the tables from which those of dumps are joined, too."""
@@ -250,6 +257,7 @@ class TableJoin(Join):
 
     def _source_counts(self) -> dict[str, Any]:
         return {
+            "other_genres": self.other_genres,
             "plots": {},
             "credits": {},
             "columns": {str(name): ", ".join(found) for name, found in self.columns.fields.items()},

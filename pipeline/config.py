@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from components.anomaly_gate.decision import AnomalyGateConfig
 from components.evaluator.decision import GateConfig
 from ingest.config import IngestConfig
-from pipeline import removed_settings, yaml_file
+from pipeline import removed_settings, table_schema, yaml_file
 from schema import features
 from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
@@ -151,13 +151,19 @@ class RunConfig(ConfigFile):
         return features.SCHEMA_FILE
 
     @property
+    def schema_text(self) -> str:
+        """Schema of this run: the curated schema, or what a single table has to meet of it."""
+        text = self.curated_schema.read_text(encoding="utf-8")
+        return text if self.ingest.table is None else table_schema.relax(text)
+
+    @property
     def schema_file(self) -> Path:
-        """Path of this run's copy of the curated schema.
+        """Path of this run's copy of its schema.
 
         The path contains a hash of the content, since TFX's cache identifies an imported schema
         only by its path.
         """
-        digest = hashlib.sha256(self.curated_schema.read_bytes()).hexdigest()
+        digest = hashlib.sha256(self.schema_text.encode()).hexdigest()
         return self.output / "schema" / digest[:16] / "schema.pbtxt"
 
     @property

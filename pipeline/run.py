@@ -164,9 +164,7 @@ def _run_nodes(
 
     if not config.schema_file.exists():
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
-        files.atomic_write_text(
-            config.schema_file, config.curated_schema.read_text(encoding="utf-8")
-        )
+        files.atomic_write_text(config.schema_file, config.schema_text)
     runner.run(
         pipeline,
         progress.start_step,

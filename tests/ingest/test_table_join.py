@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest import IngestConfig, IngestSummary, build
+from ingest import IngestConfig, IngestSummary, build, rebuild_reasons
 from schema.errors import UserError
 
 PLOTS = (
@@ -401,3 +401,298 @@ def test_public_forms(tmp_path: Path, name: str) -> None:
     assert len(movies) == len(expected) == summary.movies
     for movie, values in zip(movies, expected, strict=True):
         assert {column: movie[column] for column in values} == values
+
+
+def write_corpus(directory: Path) -> Path:
+    """Write the files of the CMU Movie Summary Corpus with three plots and two movies."""
+    directory.mkdir()
+    movies = [
+        ("23", "/m/1", "Low Water", "1931-05-01", "", "95.0", '{"/m/02l7c8": "Romance Film"}'),
+        ("7", "/m/2", "Relay", "2011", "1000", "", '{"/m/01jfsb": "Thriller", "/m/06n90": "Opera"}'),
+    ]
+    (directory / "movie.metadata.tsv").write_text(
+        "".join(
+            "\t".join([*cells[:6], '{"/m/02h40lc": "English Language"}', "{}", cells[6]]) + "\n"
+            for cells in movies
+        )
+    )
+    (directory / "plot_summaries.txt").write_text(
+        f"23\t{PLOTS[0]}\n99\t{PLOTS[1]}\n7\t{PLOTS[3]}\n"
+    )
+    return directory
+
+
+@pytest.mark.parametrize("name", ["", "plot_summaries.txt"])
+def test_the_cmu_corpus_is_a_table(tmp_path: Path, name: str) -> None:
+    summary, movies = build_from(write_corpus(tmp_path / "corpus") / name)
+    assert (summary.source, summary.titles) == ("plot_summaries.txt", 3)
+    assert summary.dropped == {"no genre": 1}
+    columns = ("tconst", "title", "plot", "genres", "year", "runtime_minutes")
+    assert [[movie[column] for column in columns] for movie in movies] == [
+        ["id23", "Low Water", PLOTS[0], "Romance Film", "1931", "95"],
+        ["id7", "Relay", PLOTS[3], "Opera|Thriller", "2011", ""],
+    ]
+
+
+def test_a_malformed_row_of_the_corpus_is_rejected_or_stops_the_build(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    with (corpus / "plot_summaries.txt").open("a") as file:
+        file.write("A plot without its id.\n")
+    summary, _ = build_from(corpus, max_reject_share=0.5)
+    reason = "expected a Wikipedia id, a tab and the plot"
+    assert summary.rejected == {"plot_summaries.txt": {reason: 1}}
+    with (corpus / "movie.metadata.tsv").open("a") as file:
+        file.write("5\t/m/3\tCut\n")
+    with pytest.raises(UserError, match=r"movie.metadata.tsv: line 3: expected 9 columns, got 3"):
+        build_from(corpus)
+
+
+def rows_of(*rows: tuple[object, ...], header: str = "Title,Plot,Genre") -> str:
+    return as_csv(tuple(header.split(",")), *rows)
+
+
+def test_an_id_is_the_same_in_every_table_with_the_row(tmp_path: Path) -> None:
+    rows = [("Low Water", PLOTS[0], "Drama"), ("Relay", PLOTS[3], "Opera")]
+    _, first = build_table(tmp_path / "one", "movies.csv", rows_of(*rows))
+    more = [("Cooks", PLOTS[1], "Opera"), (" Relay", PLOTS[3].upper(), "Drama"), rows[0]]
+    _, second = build_table(tmp_path / "two", "movies.csv", rows_of(*more))
+    ids = [{movie["title"]: movie["tconst"] for movie in movies} for movies in (first, second)]
+    assert ids[0].items() < ids[1].items()
+    assert len(set(ids[1].values())) == 3
+    dated = rows_of(*((*row, 1990) for row in rows), header="Title,Plot,Genre,Year")
+    _, third = build_table(tmp_path / "three", "movies.csv", dated)
+    assert {movie["tconst"] for movie in third}.isdisjoint(ids[0].values())
+
+
+def test_duplicate_ids_are_rejected_and_copies_are_counted(tmp_path: Path) -> None:
+    content = rows_of(
+        ("tt0000007", PLOTS[0], "Drama"),
+        ("tt0000008", PLOTS[1], "Opera"),
+        ("tt0000007", PLOTS[2], "Drama"),
+        ("tt0000008", PLOTS[1], "Opera"),
+        ("tt0000009", f"{PLOTS[0]}..", "Opera"),
+        header="imdb_id,Plot,Genre",
+    )
+    summary, movies = build_table(tmp_path, "movies.csv", content, max_reject_share=0.3)
+    assert summary.dropped == {"plot of an earlier movie": 2}
+    assert summary.rejected == {"movies.csv": {"duplicate id": 1}}
+    rejects = (tmp_path / "movies" / "rejects.tsv").read_text().splitlines()[1:]
+    assert rejects == ["movies.csv\t4\tduplicate id\ttt0000007"]
+    assert {movie["tconst"]: movie["plot"] for movie in movies} == {
+        "tt0000007": PLOTS[0],
+        "tt0000008": PLOTS[1],
+    }
+
+
+def test_a_cell_that_is_not_understood_keeps_its_row(tmp_path: Path) -> None:
+    content = rows_of(
+        ("Low Water", PLOTS[0], "Drama", "57", "85"),
+        ("Relay", PLOTS[3], "Opera", "1990", "7.5"),
+        header="Title,Plot,Genre,Year,Rating",
+    )
+    summary, movies = build_table(tmp_path, "movies.csv", content)
+    assert summary.unreadable == {"Year": 1, "Rating": 1}
+    assert summary.rejected == {}
+    assert [(movie["year"], movie["average_rating"]) for movie in movies] == [
+        ("", ""),
+        ("1990", "7.5"),
+    ]
+    rejects = [
+        line.split("\t")
+        for line in (tmp_path / "movies" / "rejects.tsv").read_text().splitlines()[1:]
+    ]
+    assert [(row[1], row[2].partition(": ")[0], row[3]) for row in rejects] == [
+        ("2", "kept without Year", "57"),
+        ("2", "kept without Rating", "85"),
+    ]
+
+
+def test_malformed_rows_stop_the_build_above_their_share(tmp_path: Path) -> None:
+    content = rows_of(("Low Water", PLOTS[0], "Drama"), ("Relay", PLOTS[3], "Opera"))
+    content += "a,b\n"
+    with pytest.raises(UserError, match=r"1 of 3 lines are malformed.*--max-reject-share"):
+        build_table(tmp_path, "movies.csv", content)
+    assert (tmp_path / "movies.rejects.tsv").read_text().startswith("file\tline\treason\ttext\n")
+    summary, movies = build_table(tmp_path, "movies.csv", content, max_reject_share=0.4)
+    assert [movie["title"] for movie in movies] == ["Low Water", "Relay"]
+    assert summary.rejected == {"movies.csv": {"expected 3 columns, got 2": 1}}
+
+
+def test_a_plot_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+    content = rows_of(
+        ("Low Water", PLOTS[0], "Drama"),
+        ("Relay", PLOTS[3], "Opera"),
+        ("Long", "word " * 300_000, "Opera"),
+    )
+    summary, _ = build_table(tmp_path, "movies.csv", content, max_reject_share=0.5)
+    assert summary.rejected == {"movies.csv": {"longer than 1,048,576 characters": 1}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "genres", "other_genres", "dropped"),
+    [
+        ({}, {"Comedy": 2, "Drama": 2, "Opera": 1}, {}, {}),
+        (
+            {"min_genre_movies": 2},
+            {"Comedy": 2, "Drama": 2},
+            {"Opera": 1},
+            {"only genres outside the list": 1},
+        ),
+        (
+            {"genre_map": {"Opera": "Drama", "comedy": "Farce"}},
+            {"Drama": 3, "Comedy": 1, "Farce": 1},
+            {},
+            {},
+        ),
+        (
+            {"genres": ["opera", "Drama"], "min_genre_movies": 2},
+            {"opera": 1, "Drama": 2},
+            {"Comedy": 2},
+            {"only genres outside the list": 1},
+        ),
+    ],
+)
+def test_genres_are_those_of_the_table(
+    tmp_path: Path,
+    settings: dict[str, Any],
+    genres: dict[str, int],
+    other_genres: dict[str, int],
+    dropped: dict[str, int],
+) -> None:
+    content = rows_of(
+        ("A", PLOTS[0], "Drama, Comedy"),
+        ("B", PLOTS[1], "comedy"),
+        ("C", PLOTS[2], "Opera"),
+        ("D", PLOTS[3], "Drama"),
+    )
+    summary, _ = build_table(tmp_path, "movies.csv", content, **settings)
+    assert summary.genres == genres
+    assert summary.other_genres == other_genres
+    assert summary.dropped == dropped
+
+
+def test_types_of_titles_are_chosen(tmp_path: Path) -> None:
+    content = rows_of(
+        ("A", PLOTS[0], "Drama", "Movie"),
+        ("B", PLOTS[1], "Opera", "TV Show"),
+        ("C", PLOTS[2], "Opera", ""),
+        header="Title,Plot,Genre,Type",
+    )
+    summary, movies = build_table(tmp_path, "movies.csv", content)
+    assert [movie["title"] for movie in movies] == ["A", "C"]
+    summary, movies = build_table(
+        tmp_path, "movies.csv", content, title_types=["movie", "tvSeries"]
+    )
+    assert (len(movies), summary.dropped) == (3, {})
+
+
+def test_chosen_columns(tmp_path: Path) -> None:
+    content = rows_of(
+        ("A", "Drama", "1", "Bad", PLOTS[0]),
+        ("B", "Opera", "1", "Good", PLOTS[1]),
+        header="Name,Shelf,id,Plot,Blurb",
+    )
+    columns = {"plot": "blurb", "genres": "Shelf", "id": ""}
+    summary, movies = build_table(tmp_path, "movies.csv", content, columns=columns)
+    assert [(movie["title"], movie["plot"], movie["genres"]) for movie in movies] == [
+        ("A", PLOTS[0], "Drama"),
+        ("B", PLOTS[1], "Opera"),
+    ]
+    assert all(movie["tconst"].startswith("row") for movie in movies)
+    assert summary.columns == {"title": "Name", "plot": "Blurb", "genres": "Shelf"}
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "words"),
+    [
+        (
+            rows_of(("A", PLOTS[0], "Drama"), header="Title,Polt,Genre"),
+            {},
+            r"movies.csv: found no column for plot. Columns: Title, Polt, Genre. Polt looks like "
+            r'plot. Name the column with `--column "plot=NAME"`, or the setting `ingest.columns: '
+            r"\{plot: NAME\}`.",
+        ),
+        (
+            rows_of(("A", "x", "y"), header="Title,A,B"),
+            {},
+            "found no column for plot and genres. Columns: Title, A, B. Name the column",
+        ),
+        (
+            rows_of(("A", PLOTS[0], "Drama")),
+            {"columns": {"plot": "Text"}},
+            "found no column Text, which `ingest.columns` or `--column` names for plot. Columns: "
+            "Title, Plot, Genre",
+        ),
+        (
+            rows_of(("A", PLOTS[0], "Drama")),
+            {},
+            "1 of 1 rows is a movie with plot and genre, and a model needs several hundred. Read",
+        ),
+        (
+            rows_of(("A", "", "Drama"), ("B", PLOTS[1], ""), ("C", PLOTS[2], "Drama")),
+            {},
+            r"1 of 3 rows .* The other rows: no genre \(1\), no plot \(1\)",
+        ),
+        (
+            rows_of(*((name, PLOTS[0], "Drama") for name in "ABC")),
+            {},
+            r"1 of 3 rows .* The other rows: plot of an earlier movie \(2\)",
+        ),
+        (
+            rows_of(("A", PLOTS[0], "X", "TV Show"), header="Title,Plot,Genre,Type"),
+            {},
+            r"0 of 1 rows .*another title type \(1\).* Types in the table: TV Show. .*title_types",
+        ),
+        (
+            rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "drama")),
+            {},
+            "movies.csv: a single genre was found, Drama",
+        ),
+        (
+            rows_of(("A", PLOTS[0], "Drama, War"), ("B", PLOTS[1], "War, Drama")),
+            {},
+            "movies.csv: all 2 movies have the same genres, Drama, War",
+        ),
+        (
+            rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "War")),
+            {"min_genre_movies": 2},
+            r"fewer than two genres have 2 movies or more. The most frequent are Drama \(1\), War "
+            r"\(1\).*min_genre_movies",
+        ),
+        ("", {}, "movies.csv: expected a header and rows, got an empty file"),
+    ],
+)
+def test_a_table_from_which_nothing_can_be_learned(
+    tmp_path: Path, content: str, settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        build_table(tmp_path, "movies.csv", content, **settings)
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (tmp_path / "movies").exists()
+
+
+def test_a_missing_table_and_a_directory_that_is_no_corpus(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing.csv: no such file"):
+        build_from(tmp_path / "nothing.csv")
+    with pytest.raises(UserError, match="expected a file, got a directory"):
+        build_from(tmp_path)
+
+
+def test_a_build_is_repeated_only_if_something_changed(tmp_path: Path) -> None:
+    rows = [("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "War")]
+    build_table(tmp_path, "movies.csv", rows_of(*rows))
+    table, output = tmp_path / "movies.csv", tmp_path / "movies"
+    config = IngestConfig(table=table, min_genre_movies=1)
+    assert rebuild_reasons(None, output, config) == []
+    assert build(None, output, config).reused
+    mapped = config.model_copy(update={"genre_map": {"War": "History"}})
+    assert rebuild_reasons(None, output, mapped) == ["settings changed"]
+    table.write_text(rows_of(*rows, ("C", PLOTS[2], "War")))
+    assert rebuild_reasons(None, output, config) == ["movies.csv changed"]
+    assert build(None, output, config).movies == 3
+
+
+def test_remakes_are_in_one_split(tmp_path: Path) -> None:
+    content = rows_of(("The Relay", PLOTS[0], "Drama"), ("Relay II", PLOTS[1], "War"))
+    _, movies = build_table(tmp_path, "movies.csv", content)
+    assert [movie["split_key"] for movie in movies] == ["relay", "relay"]
