@@ -151,9 +151,7 @@ def build(
         "title_types": title_types.split(","),
         "include_adult": include_adult,
         "genres": None if genres is None else genres.split(","),
-        "genre_map": parse_pairs(
-            "--genre-map", genre_map, "GIVEN=NAME, such as Biography=History"
-        ),
+        "genre_map": parse_pairs("--genre-map", genre_map, "GIVEN=NAME, such as Biography=History"),
         "min_genre_movies": min_genre_movies,
         "max_reject_share": max_reject_share,
         "rows_per_shard": rows_per_shard,

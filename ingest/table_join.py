@@ -1,45 +1,27 @@
 """Make the table of movies from a single table with plots and genres, with DuckDB."""
 
-import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ingest import clean
 from ingest.config import option_and_setting
 from ingest.corpus import corpus_files, open_corpus
 from ingest.dumps import escape_sql
-from ingest.genres import label_set, map_genres
+from ingest.genres import label_set
 from ingest.join import EARLY_STOP_REJECTS, Join
 from ingest.lines import Reject
 from ingest.plots import MAX_PLOT_CHARACTERS
 from ingest.table_columns import choose_columns
+from ingest.table_rows import COLUMN_TYPES, movie_cells
 from schema.errors import UserError
-from schema.features import LIST_SEPARATOR, PEOPLE
-from tables.columns import Columns, Field
+from schema.features import LIST_SEPARATOR
+from tables.columns import Columns
 from tables.formats import Table, open_table
 from tables.kinds import is_another_kind
-from tables.movies import MovieRecord, read_movies
-
-COLUMN_TYPES: Final = {
-    "line": "BIGINT",
-    "kind": "VARCHAR",
-    "tconst": "VARCHAR",
-    "primary_title": "VARCHAR",
-    "original_title": "VARCHAR",
-    "text": "VARCHAR",
-    "labels": "VARCHAR",
-    "year": "INTEGER",
-    "runtime": "INTEGER",
-    "rating": "DOUBLE",
-    "votes": "BIGINT",
-    **dict.fromkeys(PEOPLE, "VARCHAR"),
-}
-"""Columns of the file through which DuckDB reads the rows of the table."""
+from tables.movies import read_movies
 
 _PROGRESS_ROWS: Final = 1_000
 """Number of rows after which the progress is shown and the rejects are counted."""
@@ -83,7 +65,7 @@ class TableJoin(Join):
         self._unify_spellings()
         self._sort_out_rows(path)
         self._choose_genres(path)
-        self._create_shared_tables(path)
+        self._create_shared_tables()
         self._compute_split_keys()
         self._assemble_movies()
 
@@ -194,16 +176,18 @@ class TableJoin(Join):
         if rejected := self.reject_log.counts[path.name].total():
             reasons.append(f"malformed ({rejected:,})")
         message = (
-            f"{path.name}: {kept} of {self.lines[path.name]:,} rows is a movie with plot and genre, "
-            "and a model needs several hundred."
+            f"{path.name}: expected several hundred movies with plot and genre, found {kept} in "
+            f"{self.lines[path.name]:,} rows."
         )
         if reasons:
             message += f" The other rows: {', '.join(reasons)}."
         if "another title type" in self.dropped:
-            kinds = self._count("SELECT kind, count(*) FROM rows GROUP BY 1 ORDER BY 2 DESC")
+            kinds = self._count("""
+                SELECT kind, count(*) FROM rows WHERE kind IS NOT NULL GROUP BY 1 ORDER BY 2 DESC
+            """)
             message += (
-                f" Types in the table: {', '.join(filter(None, list(kinds)[:_MAX_LISTED]))}. Choose "
-                f"other types with {option_and_setting('title_types')}."
+                f" Types in the table: {', '.join(list(kinds)[:_MAX_LISTED])}. Choose other types "
+                f"with {option_and_setting('title_types')}."
             )
         read = [f"{name} from {', '.join(found)}" for name, found in self.columns.fields.items()]
         return f"{message} Read were {', '.join(read)}."
@@ -223,8 +207,8 @@ class TableJoin(Join):
             if len(used) < 2 <= len(counts):
                 found = [f"{name} ({count:,})" for name, count in counts.items()][:_MAX_LISTED]
                 raise UserError(
-                    f"{path.name}: fewer than two genres have {smallest:,} movies or more. The most "
-                    f"frequent are {', '.join(found)}. Add movies, merge genres with "
+                    f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
+                    f"most frequent are {', '.join(found)}. Add movies, merge genres with "
                     f"{option_and_setting('genre_map')}, or lower "
                     f"{option_and_setting('min_genre_movies')}."
                 )
@@ -236,7 +220,7 @@ class TableJoin(Join):
         self.labels = label_set(used, wanted, movies=movies, source=path.name)
         self.other_genres = {name: counts[name] for name in counts if name not in self.labels}
 
-    def _create_shared_tables(self, path: Path) -> None:
+    def _create_shared_tables(self) -> None:
         """Create the tables from which those of dumps are joined, too."""
         self.connection.execute(f"""
             CREATE TABLE movie_plots AS
@@ -269,47 +253,3 @@ class TableJoin(Join):
 def _open(source: Path) -> AbstractContextManager[Table]:
     files = corpus_files(source)
     return open_corpus(*files) if files else open_table(source)
-
-
-def movie_cells(movie: MovieRecord, genre_map: dict[str, str]) -> list[str] | str:
-    """Return the cells of a movie in the order of `COLUMN_TYPES`, or why it is rejected."""
-    if movie.reason:
-        return movie.reason
-    values: dict[Any, Any] = dict(movie.values)
-    text = values.get(Field.PLOT, "")
-    if len(text) > MAX_PLOT_CHARACTERS:
-        return f"longer than {MAX_PLOT_CHARACTERS:,} characters"
-    text = clean.clean_plot(text)
-    title = clean.normalize(values.get(Field.TITLE, ""))
-    year = values.get(Field.YEAR, "")
-    return [
-        str(movie.line),
-        clean.normalize(values.get(Field.KIND, "")),
-        title_id(values.get(Field.TCONST, ""), title, year, text),
-        title,
-        clean.normalize(values.get(Field.ORIGINAL_TITLE, "")),
-        text,
-        LIST_SEPARATOR.join(map_genres(values.get(Field.GENRES, ()), genre_map)),
-        *(str(values.get(name, "")) for name in (Field.YEAR, Field.RUNTIME, Field.RATING, Field.VOTES)),
-        *(_join_names(values.get(Field(name), ())) for name in PEOPLE),
-    ]
-
-
-def title_id(given: str, title: str, year: int | str, text: str) -> str:
-    """Return the id of a movie: the given one, or else a hash of title, year and plot.
-
-    A given id that does not begin with a letter gets the prefix `id`, since CsvExampleGen would
-    read a column of numbers as numbers. Case, accents and punctuation do not change the hash.
-
-    >>> title_id("tt0111161", "", "", ""), title_id("862", "", "", "")
-    ('tt0111161', 'id862')
-    """
-    if given := clean.normalize(given):
-        return given if given[0].isalpha() else f"id{given}"
-    words = (clean.normalized_words(title), str(year), clean.normalized_words(text))
-    return "row" + hashlib.blake2b("\t".join(words).encode(), digest_size=8).hexdigest()
-
-
-def _join_names(names: Iterator[str]) -> str:
-    cleaned = (clean.normalize(name.replace(LIST_SEPARATOR, " ")) for name in names)
-    return LIST_SEPARATOR.join(filter(None, cleaned))

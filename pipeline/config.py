@@ -233,7 +233,9 @@ def _load_sections(files: Sequence[Path], ingest_options: Mapping[str, Any]) -> 
     """Merge the sections of all files and the options of ingest, and validate the result."""
     values: dict[str, Any] = {}
     origins: dict[tuple[str, ...], list[Path | str]] = {}
-    given: list[tuple[Path | str, dict[str, Any]]] = [(file, yaml_file.read(file)) for file in files]
+    given: list[tuple[Path | str, dict[str, Any]]] = [
+        (file, yaml_file.read(file)) for file in files
+    ]
     options = {name: value for name, value in ingest_options.items() if value}
     for origin, sections in [*given, *([("--column", {"ingest": options})] if options else [])]:
         for section, settings in sections.items():

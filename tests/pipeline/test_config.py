@@ -84,8 +84,8 @@ def test_a_table_may_lack_titles_and_years(tmp_path: Path) -> None:
     assert dumps.schema_text == dumps.curated_schema.read_text(encoding="utf-8")
     assert dumps.schema_file != table.schema_file
     required = {}
-    for name, config in (("dumps", dumps), ("table", table)):
-        schema = text_format.Parse(config.schema_text, schema_pb2.Schema())
+    for name, loaded in (("dumps", dumps), ("table", table)):
+        schema = text_format.Parse(loaded.schema_text, schema_pb2.Schema())
         required[name] = {
             feature.name for feature in schema.feature if feature.presence.min_fraction > 0
         }
