@@ -17,7 +17,7 @@ TYPE_WORDS: Final = {
     "object": "names and numbers",
     "string": "text",
 }
-"""Words for each type in a JSON schema. The only objects are mappings of names to numbers."""
+"""Words for each type in a JSON schema. Objects are mappings of names to numbers or texts."""
 
 LIMIT_WORDS: Final = {
     "minimum": "at least",
@@ -53,6 +53,8 @@ def _type(field: dict[str, Any]) -> str:
 
 
 def _type_name(field: dict[str, Any]) -> str:
+    if field.get("additionalProperties", {}).get("type") == "string":
+        return "names and texts"
     return "path" if field.get("format") == "path" else TYPE_WORDS[field["type"]]
 
 

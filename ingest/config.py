@@ -63,8 +63,8 @@ class IngestConfig(Config):
             compared with the column of types, if there is one.
         include_adult: Whether to keep titles that IMDb marks as adult.
         genres: Genres that the model predicts, 2 to 200, in the order of its probabilities; others
-            are left out. By default IMDb's 22 genres of feature films for dumps, and all that occur
-            for a single table.
+            are left out. By default IMDb's 22 genres of feature films for dumps, and all frequent
+            ones for a single table.
         genre_map: Names to use in place of given ones, such as `{Science Fiction: Sci-Fi}`. Several
             genres with one name are merged; an empty name drops a genre.
         min_genre_movies: Smallest number of movies that a genre of a single table needs, unless
