@@ -97,6 +97,14 @@ def rebuild_reasons(data_dir: Path | None, output_dir: Path, config: IngestConfi
     return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config))
 
 
+def built_genres(output_dir: Path) -> tuple[str, ...]:
+    """Return the genres of the movies in `output_dir`, in the order of labels; empty if unknown."""
+    try:
+        return tuple(_read_record(output_dir)["summary"]["genres"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
 def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
     """Return the files that a build reads; the first has the titles."""
     if config.table is not None:
