@@ -1,12 +1,14 @@
 """A whole run on the bundled table, whose genres are not IMDb's, and predictions of its model."""
 
 import csv
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import ingest
 from components.pusher import versions
 from schema.names import MODEL_NAME, SERVING_DIRECTORY
 from serving.client import predict
@@ -36,6 +38,28 @@ def run_table(*arguments: object) -> Run:
         check=False,
     )
     return Run(done.returncode, done.stdout, done.stderr)
+
+
+def test_the_bundled_table_is_what_its_script_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = runpy.run_path(str(TABLE.with_name("generate.py")))
+    written = tmp_path / "movies.csv"
+    monkeypatch.setitem(script["main"].__globals__, "OUTPUT", written)
+    script["main"]()
+    assert written.read_bytes() == TABLE.read_bytes()
+
+
+def test_the_faults_of_the_bundled_table_cost_one_row(tmp_path: Path) -> None:
+    summary = ingest.build(None, tmp_path / "movies", ingest.IngestConfig(table=TABLE))
+    assert (summary.titles, summary.movies, summary.dropped) == (300, 299, {})
+    assert summary.rejected == {"movies.csv": {"unclosed quote": 1}}
+    assert (tuple(summary.genres), summary.other_genres) == (GENRES, {})
+    assert summary.unknown_columns == {"Shelf": ""}
+    assert summary.unreadable == {}
+    assert summary.filled["year"] == summary.filled["runtime_minutes"] == 299
+    assert summary.filled["num_votes"] == summary.filled["cast"] == 282
+    assert summary.split_groups["largest"] < 10
 
 
 @pytest.mark.slow

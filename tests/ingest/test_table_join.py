@@ -634,7 +634,7 @@ def test_chosen_columns(tmp_path: Path) -> None:
         (
             rows_of(("A", PLOTS[0], "Drama")),
             {},
-            "expected several hundred movies with plot and genre, found 1 in 1 rows. Read were plot",
+            "expected several hundred movies with plot and genre, found 1 in 1 rows. Read were",
         ),
         (
             rows_of(("A", "", "Drama"), ("B", PLOTS[1], ""), ("C", PLOTS[2], "Drama")),
@@ -649,7 +649,7 @@ def test_chosen_columns(tmp_path: Path) -> None:
         (
             rows_of(("A", PLOTS[0], "X", "TV Show"), header="Title,Plot,Genre,Type"),
             {},
-            r"found 0 in 1 rows.*another title type \(1\).* Types in the table: TV Show. .*title_types",
+            r"found 0 in 1 rows.*another title type \(1\).* Types in the table: TV Show. .*types",
         ),
         (
             rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "drama")),
