@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-import tables.formats
+import tables
 from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import DUMPS
 from ingest.join import Join
@@ -26,6 +26,7 @@ from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
 from schema.names import INGEST_SUMMARY_FILE, REJECTS_FILE
+from tables.formats import open_table
 
 
 def build(
@@ -59,8 +60,8 @@ def build(
         TryAgainError: Another build is writing to the directory, or the disk is full.
     """
     config = config or IngestConfig()
-    inputs = _find_inputs(data_dir, config)
     try:
+        inputs = _find_inputs(data_dir, config)
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs):
                 earlier = _read_record(staged.output)["summary"]
@@ -112,11 +113,13 @@ def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
         for file in files:
             if not file.is_file():
                 # This raises an error that says what is there.
-                with tables.formats.open_table(file):
+                with open_table(file):
                     pass
         return files
     if data_dir is None or not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such directory. Name a directory with IMDb's dumps.")
+        is_there = data_dir is not None and os.path.lexists(data_dir)
+        problem = "not a directory" if is_there else "no such directory"
+        raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     plots = config.plots or find_plots(data_dir)
     return [*(dump.find(data_dir) for dump in DUMPS), *plot_files(plots)]
 
@@ -216,9 +219,9 @@ def _restore_keyboard_interrupt() -> Iterator[None]:
 def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
     """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
-    packages = (Path(__file__).parent, Path(tables.formats.__file__).parent)
-    for path in sorted(path for package in packages for path in package.glob("*.py")):
-        code.update(path.read_bytes())
+    for package in (Path(__file__).parent, Path(tables.__file__).parent):
+        for path in sorted(package.glob("*.py")):
+            code.update(path.read_bytes())
     return {"code": code.hexdigest(), "settings": config.output_settings()}
 
 

@@ -23,6 +23,8 @@ class IngestSummary:
         dropped: Number of well-formed titles left out, by reason. A title with several reasons
             counts for the first.
         lines: Lines read, by file; for plots, records.
+        blank_lines: Blank lines that are not among `lines`, by file: those at the end of a dump,
+            and all of a file of plots.
         rejected: Malformed lines, by file and reason.
         plots: Plots, by result of the join; empty for a table.
         credits: Credits, by role; those of unknown people are counted separately. Empty for a
@@ -36,7 +38,8 @@ class IngestSummary:
         columns: Columns of the table, by field; empty for dumps.
         unknown_columns: Most similar known name by column of the table that is not used; "" if
             there is none.
-        unreadable: Cells of the table that were not understood, by column. Their rows are kept.
+        unreadable: Cells of the table or the plots that were not understood, by column. Their rows
+            are kept.
         shards: File names of the CSV shards.
         seconds: Duration of the build, in seconds.
         reused: Whether the files of an earlier build were kept because nothing had changed.
@@ -47,6 +50,7 @@ class IngestSummary:
     movies: int
     dropped: dict[str, int]
     lines: dict[str, int]
+    blank_lines: dict[str, int]
     rejected: dict[str, dict[str, int]]
     plots: dict[str, int]
     credits: dict[str, int]
@@ -72,11 +76,13 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         "movies written": summary.movies,
     }
     read, rejected = (Column(header, justify="right") for header in ("read", "rejected"))
-    files = Table("", read, rejected, "reasons", title="Files", title_justify="left")
+    files = Table("", read, rejected, "notes", title="Files", title_justify="left")
     for name, count in summary.lines.items():
         counts = summary.rejected.get(name, {})
-        reasons = ", ".join(f"{reason} ({times:,})" for reason, times in counts.items())
-        files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", reasons)
+        notes = [f"{reason} ({times:,})" for reason, times in counts.items()]
+        if blank_lines := summary.blank_lines.get(name):
+            notes.append(f"not read: blank lines ({blank_lines:,})")
+        files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", ", ".join(notes))
     columns = Table("", "", title="Columns", title_justify="left", show_header=False)
     for name, column in summary.columns.items():
         columns.add_row(name, column)

@@ -1,7 +1,6 @@
 """Make the table of movies from a single table with plots and genres, with DuckDB."""
 
 import logging
-from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,13 +42,11 @@ class TableJoin(Join):
 
     Attributes:
         columns: Columns of the table by field.
-        unreadable: Cells that were not understood, by column.
         labels: Genres of the movies.
         other_genres: Complete rows by genre that is left out, also of rows that are dropped for it.
     """
 
     columns: Columns = field(default_factory=lambda: Columns({}, {}))
-    unreadable: Counter[str] = field(default_factory=Counter)
     labels: tuple[str, ...] = ()
     other_genres: dict[str, int] = field(default_factory=dict)
 
@@ -79,9 +76,7 @@ class TableJoin(Join):
             for movie in read_movies(table, self.columns, any_id=True):
                 self.lines[path.name] += 1
                 for cell in movie.unreadable:
-                    reason = f"kept without {cell.column}: {cell.reason}"
-                    self.reject_log.note(Reject(path.name, movie.line, reason, cell.value))
-                    self.unreadable[cell.column] += 1
+                    self._note_unreadable(path, movie.line, cell)
                 cells = movie_cells(movie, self.config.genre_map)
                 if isinstance(cells, str):
                     reject = Reject(path.name, movie.line, cells, movie.text)
@@ -91,6 +86,7 @@ class TableJoin(Join):
                 if self.lines[path.name] % _PROGRESS_ROWS == 0:
                     on_bytes(table.bytes_read())
                     self._check_reject_share(path, allowed_lines=EARLY_STOP_REJECTS)
+            self._add_blank_lines(path, table.blank_lines)
             log.info("%s: %s", source, table.description)
         self._check_reject_share(path)
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMN_TYPES.items())
@@ -246,7 +242,6 @@ class TableJoin(Join):
             "credits": {},
             "columns": {str(name): ", ".join(found) for name, found in self.columns.fields.items()},
             "unknown_columns": self.columns.unknown,
-            "unreadable": dict(self.unreadable.most_common()),
         }
 
 

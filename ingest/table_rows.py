@@ -27,6 +27,9 @@ COLUMN_TYPES: Final = {
 }
 """Columns of the file through which DuckDB reads the rows of the table."""
 
+MAX_CELL_CHARACTERS: Final = 1 << 16
+"""Maximum length of a title or of a list of names, in characters. A longer one is rejected."""
+
 
 def movie_cells(movie: MovieRecord, genre_map: dict[str, str]) -> list[str] | str:
     """Return the cells of a movie in the order of `COLUMN_TYPES`, or why it is rejected."""
@@ -39,7 +42,7 @@ def movie_cells(movie: MovieRecord, genre_map: dict[str, str]) -> list[str] | st
     text = clean.clean_plot(text)
     title = clean.normalize(values.get(Field.TITLE, ""))
     year = values.get(Field.YEAR, "")
-    return [
+    cells = [
         str(movie.line),
         clean.normalize(values.get(Field.KIND, "")),
         title_id(values.get(Field.TCONST, ""), title, year, text),
@@ -53,6 +56,10 @@ def movie_cells(movie: MovieRecord, genre_map: dict[str, str]) -> list[str] | st
         ),
         *(_join_names(values.get(Field(name), ())) for name in PEOPLE),
     ]
+    for name, cell in zip(COLUMN_TYPES, cells, strict=True):
+        if name != "text" and len(cell) > MAX_CELL_CHARACTERS:
+            return f"{name.replace('_', ' ')} longer than {MAX_CELL_CHARACTERS:,} characters"
+    return cells
 
 
 def title_id(given: str, title: str, year: int | str, text: str) -> str:

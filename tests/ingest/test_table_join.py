@@ -526,14 +526,20 @@ def test_malformed_rows_stop_the_build_above_their_share(tmp_path: Path) -> None
     assert summary.rejected == {"movies.csv": {"expected 3 columns, got 2": 1}}
 
 
-def test_a_plot_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+def test_a_text_that_is_too_long_is_rejected(tmp_path: Path) -> None:
     content = rows_of(
         ("Low Water", PLOTS[0], "Drama"),
         ("Relay", PLOTS[3], "Opera"),
         ("Long", "word " * 300_000, "Opera"),
+        ("Long " * 20_000, PLOTS[1], "Opera"),
     )
     summary, _ = build_table(tmp_path, "movies.csv", content, max_reject_share=0.5)
-    assert summary.rejected == {"movies.csv": {"longer than 1,048,576 characters": 1}}
+    assert summary.rejected == {
+        "movies.csv": {
+            "longer than 1,048,576 characters": 1,
+            "primary title longer than 65,536 characters": 1,
+        }
+    }
 
 
 @pytest.mark.parametrize(
