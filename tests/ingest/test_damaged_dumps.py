@@ -127,12 +127,19 @@ def check_counts(summary, data, output, plots):
     rejects = [
         line.split("\t") for line in (output / "rejects.tsv").read_text("utf-8").split("\n")[1:-1]
     ]
-    listed = Counter((file, reason) for file, _, reason, _ in rejects)
-    rejected, unknown = (
-        {(file, reason): count for file in by_file for reason, count in by_file[file].items()}
-        for by_file in (summary.rejected,)
+    mark = "kept without "
+    kept = [reason.removeprefix(mark) for _, _, reason, _ in rejects if reason.startswith(mark)]
+    assert Counter(reason.partition(": ")[0] for reason in kept) == Counter(summary.unreadable)
+    listed = Counter(
+        (file, reason) for file, _, reason, _ in rejects if not reason.startswith(mark)
     )
-    assert listed == Counter(rejected) + Counter(unknown)
+    assert listed == Counter(
+        {
+            (file, reason): count
+            for file, reasons in summary.rejected.items()
+            for reason, count in reasons.items()
+        }
+    )
     by_file = {file: sum(reasons.values()) for file, reasons in summary.rejected.items()}
     # A plot can have several values that are not understood.
     lines = [(file, line) for file, line, *_ in rejects if file != plots.name]
