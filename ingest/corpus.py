@@ -2,26 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, Final
 
-from ingest.plots import CMU_METADATA, CMU_PLOTS
 from schema.errors import UserError
-from tables.formats import Record, Table
-from tables.record import malformed
+from tables.formats import Record, Table, open_table
 
-_ID: Final = "Wikipedia movie ID"
-_PLOT: Final = "Plot"
-_METADATA_COLUMNS: Final = {
-    _ID: 0,
-    "Title": 2,
-    "Release date": 3,
-    "Runtime": 5,
-    "Genres": 8,
-}
-"""Positions of the columns of the metadata that are used. The files have no names of columns."""
+CMU_PLOTS: Final = "plot_summaries.txt"
+CMU_METADATA: Final = "movie.metadata.tsv"
 
-_METADATA_WIDTH: Final = 9
+_ID: Final = "wikipedia_id"
+_PLOT_COLUMNS: Final = (_ID, "plot")
+_METADATA_COLUMNS: Final = (
+    *(_ID, "freebase_id", "title", "release_date", "revenue", "runtime"),
+    *("languages", "countries", "genres"),
+)
+_JOINED: Final = ("title", "release_date", "runtime", "genres")
+"""Columns of the metadata that are joined to the plots."""
 
 
 def corpus_files(path: Path) -> tuple[Path, Path] | None:
@@ -38,43 +36,29 @@ def open_corpus(plots: Path, metadata: Path) -> Iterator[Table]:
     A movie without metadata has an id and a plot only.
 
     Raises:
-        UserError: A file cannot be read.
+        UserError: A file cannot be read, or a row of the metadata is malformed.
     """
-    try:
-        with plots.open("rb") as file:
-            columns = (*_METADATA_COLUMNS, _PLOT)
-            records = _read_records(file, _read_metadata(metadata))
-            yield Table(str(plots), columns, file.tell, lambda: "CMU Movie Summary Corpus", records)
-    except OSError as error:
-        name = error.filename or plots
-        raise UserError(f"{name}: cannot be read: {error.strerror or error}") from error
+    movies = _read_metadata(metadata)
+
+    def records() -> Iterator[Record]:
+        for record in table.records():
+            movie = movies.get(record.values.get(_ID, ""), {})
+            yield record._replace(values=record.values | movie)
+        corpus.blank_lines = table.blank_lines
+
+    with open_table(plots, columns=_PLOT_COLUMNS) as table:
+        corpus = replace(table, columns=(*_PLOT_COLUMNS, *_JOINED), _records=records())
+        yield corpus
 
 
-def _read_records(plots: BinaryIO, metadata: dict[str, dict[str, str]]) -> Iterator[Record]:
-    for number, line in enumerate(plots, 1):
-        identifier, tab, plot = _decode(line).partition("\t")
-        if tab and identifier.isdecimal():
-            movie = metadata.get(identifier, {_ID: identifier})
-            yield Record(number, number, {**movie, _PLOT: plot})
-        else:
-            reason = "expected a Wikipedia id, a tab and the plot"
-            yield malformed(number, number, reason, identifier)
-
-
-def _read_metadata(path: Path) -> dict[str, dict[str, str]]:
-    """Return the cells of the movies by Wikipedia id."""
+def _read_metadata(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the columns that are joined by Wikipedia id."""
     movies = {}
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            cells = _decode(line).split("\t")
-            if len(cells) != _METADATA_WIDTH:
+    with open_table(path, columns=_METADATA_COLUMNS) as table:
+        for record in table.records():
+            if record.reason:
                 raise UserError(
-                    f"{path}: line {number}: expected {_METADATA_WIDTH} columns, got {len(cells)}. "
-                    "Download the corpus again."
+                    f"{path}: line {record.line}: {record.reason}. Download the corpus again."
                 )
-            movies[cells[0]] = {name: cells[place] for name, place in _METADATA_COLUMNS.items()}
+            movies[record.values[_ID]] = {name: record.values[name] for name in _JOINED}
     return movies
-
-
-def _decode(line: bytes) -> str:
-    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")

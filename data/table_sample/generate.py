@@ -151,40 +151,47 @@ PLOTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     ),
 }
 
-FIRST_NAMES: Final = (
-    "Ada Anton Bela Carla Dario Edda Elias Fenna Gita Hugo Ines Ivo Jana Joris Karim Lena Lotte Mara "
-    "Milo Nadia Nils Odile Oskar Petra Quentin Rosa Runa Samir Selma Tilda Tomas Ursel Vera Wanda Yara "
-    "Zeno"
-).split()
-LAST_NAMES: Final = (
-    "Aldane Brevik Corvo Dunmore Eskola Farrant Gollin Harwick Ilves Jarrow Kestrel Lomax Marchetti "
-    "Norling Okoro Pellew Quill Rask Sorvino Tamm Ulvang Varga Wexford Yardley Zeman"
-).split()
-PLACES: Final = (
-    "Alderport|Brack Hollow|Cold Ferry|Dunwater|East Marrow|Fenwick Bay|Garnet Falls|Harrow End|"
-    "Isleborne|Juniper Flats|Kingsmoor|Lantern Hill|Mirefield|North Quay|Old Tarn|Pinegate|Quarry Town|"
-    "Redcliff|Saltmarsh|Thornbury Lake|Underhill|Velden|Westering|Yarrow Bridge"
-).split("|")
-JOBS: Final = (
-    "baker|beekeeper|clockmaker|dentist|gardener|geologist|janitor|librarian|mechanic|notary|nurse|"
-    "organist|piano tuner|postman|schoolteacher|surgeon|tailor|translator|vet|weaver"
-).split("|")
-THINGS: Final = (
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a text that `|` or else spaces separate."""
+    return text.split("|") if "|" in text else text.split()
+
+
+FIRST_NAMES: Final = listed(
+    "Ada Anton Bela Carla Dario Edda Elias Fenna Gita Hugo Ines Ivo Jana Joris Karim Lena "
+    "Lotte Mara Milo Nadia Nils Odile Oskar Petra Quentin Rosa Runa Samir Selma Tilda Tomas "
+    "Ursel Vera Wanda Yara Zeno"
+)
+LAST_NAMES: Final = listed(
+    "Aldane Brevik Corvo Dunmore Eskola Farrant Gollin Harwick Ilves Jarrow Kestrel Lomax "
+    "Marchetti Norling Okoro Pellew Quill Rask Sorvino Tamm Ulvang Varga Wexford Yardley Zeman"
+)
+PLACES: Final = listed(
+    "Alderport|Brack Hollow|Cold Ferry|Dunwater|East Marrow|Fenwick Bay|Garnet Falls|"
+    "Harrow End|Isleborne|Juniper Flats|Kingsmoor|Lantern Hill|Mirefield|North Quay|Old Tarn|"
+    "Pinegate|Quarry Town|Redcliff|Saltmarsh|Thornbury Lake|Underhill|Velden|Westering|"
+    "Yarrow Bridge"
+)
+JOBS: Final = listed(
+    "baker|beekeeper|clockmaker|dentist|gardener|geologist|janitor|librarian|mechanic|notary|"
+    "nurse|organist|piano tuner|postman|schoolteacher|surgeon|tailor|translator|vet|weaver"
+)
+THINGS: Final = listed(
     "brass key|cello|chess set|copper kettle|diary|fur coat|glass eye|gramophone|lacquered box|"
-    "music box|pocket watch|porcelain dog|red suitcase|sealed letter|sewing machine|silver spoon|"
-    "stuffed owl|telescope|toy train|wedding ring"
-).split("|")
-MONTHS: Final = (
+    "music box|pocket watch|porcelain dog|red suitcase|sealed letter|sewing machine|"
+    "silver spoon|stuffed owl|telescope|toy train|wedding ring"
+)
+MONTHS: Final = listed(
     "January February March April May June July August September October November December"
-).split()
-TITLE_WORDS: Final = (
-    "Amber Broken Crooked Distant Eleventh Fading Gentle Hidden Iron Last Late Narrow Patient Quiet "
-    "Second Silent Stolen Tall Unlit Winter"
-).split()
-TITLE_NOUNS: Final = (
-    "Anchor Bargain Candle Door Echo Ferry Garden Hour Key Lantern Mile Oath Passage Quarrel River "
-    "Signal Tide Verdict Wheel Witness"
-).split()
+)
+TITLE_WORDS: Final = listed(
+    "Amber Broken Crooked Distant Eleventh Fading Gentle Hidden Iron Last Late Narrow Patient "
+    "Quiet Second Silent Stolen Tall Unlit Winter"
+)
+TITLE_NOUNS: Final = listed(
+    "Anchor Bargain Candle Door Echo Ferry Garden Hour Key Lantern Mile Oath Passage Quarrel "
+    "River Signal Tide Verdict Wheel Witness"
+)
 
 
 def write_plot(generator: random.Random, genres: list[str]) -> str:
@@ -209,7 +216,11 @@ def make_row(generator: random.Random, number: int) -> list[str]:
     year, minutes = generator.randint(1951, 2024), generator.randint(71, 164)
     word, noun = generator.choice(TITLE_WORDS), generator.choice(TITLE_NOUNS)
     title = generator.choice(
-        (f"The {word} {noun}", f"The {noun} of {generator.choice(PLACES)}", f"A {noun} in {word} Light")
+        (
+            f"The {word} {noun}",
+            f"The {noun} of {generator.choice(PLACES)}",
+            f"A {noun} in {word} Light",
+        )
     )
     directors, cast = (
         [
