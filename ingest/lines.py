@@ -55,7 +55,8 @@ class Reject(NamedTuple):
 class RejectLog:
     """Writer of the rejects file.
 
-    The columns, separated by tabs, are `file`, `line`, `reason` and `text`, the start of the line.
+    The columns, separated by tabs, are `file`, `line`, `reason` and `text`: the start of the line,
+    or the cell that was not understood.
 
     Attributes:
         final_path: Path of the file after the build, for messages.

@@ -67,7 +67,7 @@ def test_contents_of_the_csv(data, tmp_path):
 
 def test_summary(data, tmp_path):
     summary = build(data, tmp_path / "movies")
-    assert summary.titles == 10
+    assert (summary.source, summary.titles) == ("title.basics.tsv.gz", 10)
     assert summary.movies == 4
     assert summary.dropped == {
         "another title type": 1,
