@@ -57,7 +57,7 @@ class Plot(NamedTuple):
         title_id: Number in the movie's tconst; None if the record has no id.
         title_words: Normalized words of the movie's title; "" if the record has no title.
         year: Release year of the movie; None if the record has no year.
-        text: Cleaned plot; "" if the record has no plot.
+        text: Plot on one line; "" if the record has no plot, or a placeholder for it.
     """
 
     line: int
@@ -316,7 +316,8 @@ def _parse_plot(number: int, record: Record) -> Plot | Malformed:
             return "expected a title id such as tt0111161", value
         title_id = int(match[1])
     year = _LEADING_YEAR.match(_first_value(record, YEAR_COLUMNS))
-    title_words, plot = clean.normalized_words(title), clean.clean_plot(text)
+    title_words = clean.normalized_words(title)
+    plot = clean.csv_text(text) if clean.clean_plot(text) else ""
     return Plot(number, title_id, title_words, int(year[0]) if year else None, plot)
 
 
