@@ -1,13 +1,15 @@
-"""Texts as ingest compares them. What the model reads is cleaned in its graph, by the same rules."""
+"""Texts as ingest writes and compares them.
+
+The graph of the model cleans what the model reads. Ingest only cleans what it compares, by the same
+rules (`schema.text`).
+"""
 
 import re
 import unicodedata
 from typing import Final
 
-from schema.text import clean_plot, clean_text, csv_text
+from schema import text as rules
 from schema.text_rules import COMBINING_MARKS
-
-__all__ = ["clean_plot", "csv_text", "normalized_words", "plot_words"]
 
 _ACCENTS: Final = re.compile(
     "([A-Za-z\u00c0-\u052f\u1c80-\u1c8f\u1d00-\u1dbf\u1e00-\u1fff\u2c60-\u2c7f\ua640-\ua7ff])"
@@ -18,6 +20,24 @@ _ACCENTS: Final = re.compile(
 _NON_WORD: Final = re.compile(rf"(?:[^\w{COMBINING_MARKS}]|_)+")
 
 
+def normalize(text: str) -> str:
+    r"""Return text that a line of a CSV file can carry, and change nothing else.
+
+    >>> normalize(" two\n words")
+    'two  words'
+    """
+    return rules.csv_text(text)
+
+
+def clean_plot(text: str) -> str:
+    r"""Return a plot as `normalize` does; "" for a placeholder and for text without letters.
+
+    >>> clean_plot("A <i>ship</i>\nsinks."), clean_plot("Add a Plot")
+    ('A <i>ship</i> sinks.', '')
+    """
+    return rules.csv_text(text) if rules.clean_plot(text) else ""
+
+
 def normalized_words(text: str) -> str:
     """Return the words of a text for comparisons: lower case, no accents, no punctuation.
 
@@ -25,7 +45,7 @@ def normalized_words(text: str) -> str:
     'amelie of montmartre'
     """
     if not text.isascii() or "&" in text:
-        text = clean_text(text)
+        text = rules.clean_text(text)
     folded = text.casefold()
     if not folded.isascii():
         decomposed = _ACCENTS.sub(r"\1", unicodedata.normalize("NFKD", folded))
@@ -34,5 +54,5 @@ def normalized_words(text: str) -> str:
 
 
 def plot_words(text: str) -> str:
-    """Return the normalized words of a plot after `clean_plot`."""
-    return normalized_words(clean_plot(text))
+    """Return the normalized words of a plot as the model reads it."""
+    return normalized_words(rules.clean_plot(text))

@@ -55,7 +55,7 @@ class Join:
 
     def __post_init__(self) -> None:
         """Create the functions and the table that the SQL of the methods uses."""
-        for name in ("csv_text", "normalized_words", "plot_words"):
+        for name in ("normalize", "normalized_words", "plot_words"):
             self.connection.create_function(name, getattr(clean, name), [VARCHAR], VARCHAR)
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
@@ -328,7 +328,7 @@ class Join:
             path,
             names=f"""
                 SELECT id, line,
-                    nullif(csv_text(replace(primaryName, '{LIST_SEPARATOR}', ' ')), '') AS name
+                    nullif(normalize(replace(primaryName, '{LIST_SEPARATOR}', ' ')), '') AS name
                 FROM rows WHERE id IN (SELECT person FROM credits)
             """,
         )
@@ -378,7 +378,7 @@ class Join:
                 USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
             )
             SELECT number, tconst,
-                nullif(csv_text(coalesce(primary_title, original_title)), '') AS title,
+                nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
                 text AS plot,
                 array_to_string(list_filter({list(GENRES)}, lambda g: list_contains(labels, g)),
                     '{LIST_SEPARATOR}') AS genres,

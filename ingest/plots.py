@@ -316,8 +316,7 @@ def _parse_plot(number: int, record: Record) -> Plot | Malformed:
             return "expected a title id such as tt0111161", value
         title_id = int(match[1])
     year = _LEADING_YEAR.match(_first_value(record, YEAR_COLUMNS))
-    title_words = clean.normalized_words(title)
-    plot = clean.csv_text(text) if clean.clean_plot(text) else ""
+    title_words, plot = clean.normalized_words(title), clean.clean_plot(text)
     return Plot(number, title_id, title_words, int(year[0]) if year else None, plot)
 
 

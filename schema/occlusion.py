@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 _CHARACTERS: Final = rf"(?:(?!_)[\w{COMBINING_MARKS}])+"
 _WORD: Final = re.compile(f"{_CHARACTERS}(?:['’`´]{_CHARACTERS})*")
-"""Letters, their marks and digits; an apostrophe between letters belongs to the word, an underscore does not."""
+"""Letters, their marks and digits. An apostrophe between letters belongs to the word."""
 
 
 def word_spans(text: str) -> dict[str, list[Span]]:

@@ -1,7 +1,8 @@
 """The rules of `schema.text_rules` in plain Python. `transform.text` applies them in the model."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from schema import text_rules
@@ -58,16 +59,15 @@ def _apply(rules: Iterable[Rule], text: str) -> str:
         if isinstance(replacement, str):
             text = re.sub(pattern, replacement, text)
         else:
-            table = replacement
-            text = re.sub(pattern, lambda match: table.get(match[0]) or _number(match[0]), text)
+            text = re.sub(pattern, partial(_replacement, replacement), text)
     return text
 
 
-def _number(match: str) -> str:
-    """Return the character of a numeric HTML entity; any other text stays as it is."""
-    if not _NUMBER_ENTITY.fullmatch(match):
-        return match
-    digits = match[2:-1].lower()
+def _replacement(table: Mapping[str, str], match: re.Match[str]) -> str:
+    """Return the replacement of a key of a table or of a numeric HTML entity, or the match."""
+    if match[0] in table or not _NUMBER_ENTITY.fullmatch(match[0]):
+        return table.get(match[0], match[0])
+    digits = match[0][2:-1].lower()
     code = int(digits[1:], 16) if digits[0] == "x" else int(digits)
     if 0x80 <= code < 0xA0:
         code = text_rules.WINDOWS_1252[code - 0x80]

@@ -1,7 +1,9 @@
-"""Rules that clean text, as data: `schema.text` applies them in Python, `transform.text` in TensorFlow.
+r"""Rules that clean text, as data.
+
+`schema.text` applies them in Python, and `transform.text` in TensorFlow.
 
 Every pattern means the same to Python's `re` and to RE2: characters are listed, not named by
-classes such as `\\s`, and there is no lookaround. No pattern takes time that grows faster than the
+classes such as `\s`, and there is no lookaround. No pattern takes time that grows faster than the
 text; those that search the end of a text only see its last `TAIL_CHARACTERS`.
 """
 
@@ -48,7 +50,7 @@ def _compositions() -> dict[str, str]:
     table = {}
     for code in (*range(0xC0, 0xAC00), *range(0xF900, 0x11A00), *range(0x2F800, 0x2FA1E)):
         character = chr(code)
-        letter, *marks = unicodedata.normalize("NFD", character)
+        letter, *marks = list(unicodedata.normalize("NFD", character))
         composed = unicodedata.normalize("NFC", character)
         if composed != character:
             table[character] = composed
@@ -68,7 +70,7 @@ COMBINING_MARKS: Final = _character_class(
 )
 """Inside of a character class of all combining marks, such as the vowel signs of Indic scripts.
 
-`\\w` lacks them, but they belong to words.
+Python's word characters lack them, but they belong to words.
 """
 
 COMPOSITIONS: Final = _compositions()
@@ -181,7 +183,7 @@ _PLACEHOLDERS: Final = (
     "(?: (?:yet|found|available|known|outline|summary|synopsis|provided|given))*",
     "(?:the )?(?:plot|overview|description|synopsis|summary|storyline)(?: summary)?"
     " (?:is |details (?:are )?)?(?:kept |currently |to be )*"
-    "(?:unknown|unavailable|under wraps|not (?:yet )?(?:available|known|found)|announced|coming soon)",
+    "(?:unknown|unavailable|under wraps|not (?:yet )?(?:available|known|found)|announced)",
     "not available",
     "be the first (?:one )?to add a plot|know what this is about. be the first one to add a plot",
     "it looks like we don['’]t have (?:a|any) (?:plot|overview|synopsis).*",

@@ -1,4 +1,4 @@
-"""Words, n-grams and names from clean text, with TensorFlow ops that every TensorFlow Serving has."""
+"""Clean text, its words and n-grams, with TensorFlow ops that every TensorFlow Serving has."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final

@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.clean import normalized_words, plot_words
+from ingest.clean import clean_plot, normalize, normalized_words, plot_words
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,13 @@ from ingest.clean import normalized_words, plot_words
 )
 def test_normalized_words(text, expected):
     assert normalized_words(text) == expected
+
+
+def test_the_csv_file_carries_texts_as_they_are():
+    title, plot = " Cafe\u0301\u00a0&amp;\r\nbar\x07", "<i>He goes.</i>\n— Ola Norman"
+    assert normalize(title) == "Cafe\u0301\u00a0&amp; bar"
+    assert clean_plot(plot) == "<i>He goes.</i> — Ola Norman"
+    assert clean_plot("<b>No&nbsp;plot available</b>.") == ""
 
 
 def test_plots_are_compared_after_cleaning():
