@@ -32,8 +32,7 @@ def clean_text(text: str) -> str:
     >>> clean_text("Ame\u0301lie\u00a0&amp;amp; Co\u200b")
     'Amélie & Co'
     """
-    text = _apply(text_rules.ENTITY_RULES, csv_text(text))
-    return _apply(text_rules.TEXT_RULES, text).strip(" ")
+    return _apply(text_rules.TEXT_RULES, csv_text(text)).strip(" ")
 
 
 def clean_plot(text: str) -> str:
@@ -44,8 +43,7 @@ def clean_plot(text: str) -> str:
     >>> clean_plot("<p>A ship sinks.[2]</p> Written by Anonymous")
     'A ship sinks.'
     """
-    text = _apply(text_rules.ENTITY_RULES, csv_text(text))
-    text = _apply(text_rules.MARKUP_RULES + text_rules.TEXT_RULES, text).strip(" ")
+    text = _apply(text_rules.MARKUP_RULES, clean_text(text)).strip(" ")
     start = max(len(text) - text_rules.TAIL_CHARACTERS, 0)
     text = text[:start] + _apply(text_rules.TAIL_RULES, text[start:])
     is_plot = any(map(str.isalpha, text)) and not _PLACEHOLDER.search(text)

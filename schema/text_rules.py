@@ -111,14 +111,10 @@ CSV_RULES: Final[tuple[Rule, ...]] = (
 )
 """Remove what a line of a CSV file cannot carry: line breaks and control characters."""
 
-ENTITY_RULES: Final[tuple[Rule, ...]] = (
+TEXT_RULES: Final[tuple[Rule, ...]] = (
     # Text that was escaped twice.
     Rule("&(?:amp;|#0*38;|#[xX]0*26;)+", "&"),
     Rule(f"&[A-Za-z][0-9A-Za-z]{{1,31}};|{NUMBER_ENTITY}", ENTITIES),
-)
-"""Decode HTML entities. The forms also decode matches of `NUMBER_ENTITY`."""
-
-TEXT_RULES: Final[tuple[Rule, ...]] = (
     Rule(f"[{_CONTROLS}{_INVISIBLE}]", ""),
     # Other scripts than Latin need the joiners.
     Rule("([ -\u024f])[\u200c\u200d]+", r"\1", matches_ascii=False),
@@ -126,17 +122,21 @@ TEXT_RULES: Final[tuple[Rule, ...]] = (
     # Not a pattern of one or more spaces, because most spaces need no replacement.
     Rule(f"[{_SPACES}][ {_SPACES}]*| [ {_SPACES}]+", " "),
 )
-"""Remove invisible characters, and write all spaces and all letters with marks in one way."""
+"""Decode HTML entities, remove invisible characters, and write spaces and letters in one way.
+
+The forms also decode matches of `NUMBER_ENTITY`.
+"""
 
 _TAG_NAMES: Final = (
     "a|b|blockquote|br|div|em|font|h[1-6]|hr|i|li|ol|p|small|span|strong|sub|sup|u|ul"
 )
 MARKUP_RULES: Final[tuple[Rule, ...]] = (
-    Rule(_any_case(f"</?(?:{_TAG_NAMES})") + "(?:[ /\t-\r][^<>]*)?>", " "),
+    Rule(_any_case(f"</?(?:{_TAG_NAMES})") + "(?:[ /][^<>]*)?>", " "),
     Rule(r"\{\{[^{}]*\}\}", " "),
     Rule(r" ?\[(?:[0-9]{1,3}|" + _any_case("citation needed") + r")\]", ""),
+    Rule("  +", " "),
 )
-"""Remove tags, wiki templates and footnote marks."""
+"""Remove tags, wiki templates and footnote marks from a text after `TEXT_RULES`."""
 
 TAIL_CHARACTERS: Final = 120
 """Number of characters at the end of a text in which a cut-off marker or signature is searched."""

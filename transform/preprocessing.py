@@ -28,17 +28,18 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
     config = xf.TransformConfig.model_validate((custom_config or {}).get("transform", {}))
     outputs: dict[str, Any] = {}
 
-    plot = text.clean_plot(_string_column(inputs[raw.PLOT]), config.max_plot_characters)
-    # Together, because each call adds the table of entities to the graph.
-    columns = tf.stack([_string_column(inputs[name]) for name in (raw.TITLE, *raw.PEOPLE)])
-    title, *names = tf.unstack(text.clean_text(columns, config.max_plot_characters))
+    # All in one call, because each call adds the table of entities to the graph.
+    names = raw.PLOT, raw.TITLE, *raw.PEOPLE
+    columns = tf.stack([_string_column(inputs[name]) for name in names])
+    plot, title, *people_names = tf.unstack(text.clean_text(columns, config.max_plot_characters))
+    plot = text.clean_plot(plot)
     plot_words = text.tokenize(plot)
     outputs[xf.PLOT_WORDS] = _vocabulary_ids(plot_words, config)
     outputs[xf.PLOT_NGRAMS] = _distinct_hashes(text.ngrams(plot_words))
     outputs[xf.TITLE_WORDS] = _distinct_hashes(text.tokenize(title))
     outputs[xf.PLOT_TEXT], outputs[xf.TITLE_TEXT] = plot, title
 
-    people = dict(zip(raw.PEOPLE, map(text.split_names, names), strict=True))
+    people = dict(zip(raw.PEOPLE, map(text.split_names, people_names), strict=True))
     people[raw.CAST] = people[raw.CAST][:, : config.max_cast]
     for name, feature in xf.PEOPLE_IDS.items():
         outputs[feature] = tf.ragged.map_flat_values(_hash, people[name]).to_sparse()

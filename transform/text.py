@@ -31,26 +31,19 @@ def clean_text(text: tf.Tensor, max_characters: int) -> tf.Tensor:
     >>> clean_text(tf.constant(["Tom&nbsp; &amp;amp; Jerry"]), 100).numpy()
     array([b'Tom & Jerry'], dtype=object)
     """
-    return tf.strings.strip(
-        _apply(text_rules.ENTITY_RULES + text_rules.TEXT_RULES, _truncate(text, max_characters))
-    )
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+    text = tf.strings.strip(_apply(text_rules.CSV_RULES, text))
+    text = tf.strings.substr(text, 0, max_characters, unit="UTF8_CHAR")
+    return tf.strings.strip(_apply(text_rules.TEXT_RULES, text))
 
 
-def clean_plot(text: tf.Tensor, max_characters: int) -> tf.Tensor:
-    """Return plots as `schema.text.clean_plot` does.
+def clean_plot(text: tf.Tensor) -> tf.Tensor:
+    """Return plots as `schema.text.clean_plot` does, from plots after `clean_text`; string [N].
 
-    Args:
-        text: string [N]. Bytes that are not valid UTF-8 are replaced by U+FFFD.
-        max_characters: Number of characters that are read of each text.
-
-    Returns:
-        string [N].
-
-    >>> clean_plot(tf.constant(["<i>Ships</i> sink.[1] —Ann Lee", "Add a plot"]), 100).numpy()
+    >>> clean_plot(tf.constant(["<i>Ships</i> sink.[1] —Ann Lee", "Add a plot"])).numpy()
     array([b'Ships sink.', b''], dtype=object)
     """
-    rules = text_rules.ENTITY_RULES + text_rules.MARKUP_RULES + text_rules.TEXT_RULES
-    text = tf.strings.strip(_apply(rules, _truncate(text, max_characters)))
+    text = tf.strings.strip(_apply(text_rules.MARKUP_RULES, text))
     size = text_rules.TAIL_CHARACTERS
     start = tf.maximum(tf.strings.length(text, unit="UTF8_CHAR") - size, 0)
     head = tf.strings.substr(text, tf.zeros_like(start), start, unit="UTF8_CHAR")
@@ -61,13 +54,6 @@ def clean_plot(text: tf.Tensor, max_characters: int) -> tf.Tensor:
     return tf.strings.strip(tf.where(is_plot & ~is_placeholder, text, ""))
 
 
-def _truncate(text: tf.Tensor, max_characters: int) -> tf.Tensor:
-    """Return the first characters of each text as valid UTF-8 without line breaks; string [N]."""
-    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
-    text = tf.strings.strip(_apply(text_rules.CSV_RULES, text))
-    return tf.strings.substr(text, 0, max_characters, unit="UTF8_CHAR")
-
-
 def _apply(rules: Iterable[Rule], text: tf.Tensor) -> tf.Tensor:
     """Apply rules to each text; string [N]."""
     for pattern, replacement, _ in rules:
@@ -76,10 +62,11 @@ def _apply(rules: Iterable[Rule], text: tf.Tensor) -> tf.Tensor:
         else:
             marked = tf.strings.regex_replace(text, f"({pattern})", _MARK + rb"\1" + _MARK)
             rows = tf.where(marked != text)
-            parts = tf.strings.split(tf.gather_nd(marked, rows), _MARK)
-            replaced = _replace(parts.flat_values, replacement)
+            # The public functions for ragged tensors would add a hundred operations.
+            parts = tf.raw_ops.StringSplitV2(input=tf.gather_nd(marked, rows), sep=_MARK)
+            replaced = _replace(parts.values, replacement)
             size = tf.shape(rows, tf.int64)[0]
-            joined = tf.strings.unsorted_segment_join(replaced, parts.value_rowids(), size)
+            joined = tf.strings.unsorted_segment_join(replaced, parts.indices[:, 0], size)
             text = tf.tensor_scatter_nd_update(text, rows, joined)
     return text
 
@@ -117,7 +104,11 @@ def _characters(entities: tf.Tensor) -> tf.Tensor:
     windows = tf.gather(text_rules.WINDOWS_1252, tf.where(is_windows, numbers - 0x80, 0))
     is_valid = (numbers > 0) & (numbers <= 0x10FFFF) & (numbers // 0x800 != 0x1B)
     numbers = tf.where(is_windows, windows, tf.where(is_valid, numbers, text_rules.REPLACEMENT))
-    return tf.strings.unicode_encode(numbers[:, tf.newaxis], "UTF-8")
+    return tf.raw_ops.UnicodeEncode(
+        input_values=numbers,
+        input_splits=tf.range(tf.size(numbers) + 1),
+        output_encoding="UTF-8",
+    )
 
 
 def normalize(text: tf.Tensor) -> tf.Tensor:

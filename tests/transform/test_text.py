@@ -81,11 +81,14 @@ texts = st.lists(
 
 
 GRAPHS = {
-    function.__name__: tf.function(
-        lambda rows, clean=function: clean(rows, MAX_CHARACTERS),
+    "clean_text": tf.function(
+        lambda rows: text.clean_text(rows, MAX_CHARACTERS),
         input_signature=[tf.TensorSpec([None], tf.string)],
-    )
-    for function in (text.clean_text, text.clean_plot)
+    ),
+    "clean_plot": tf.function(
+        lambda rows: text.clean_plot(text.clean_text(rows, MAX_CHARACTERS)),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    ),
 }
 
 
