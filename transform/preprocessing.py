@@ -70,6 +70,7 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
         tf.where(ratings_known, "complete", "no rating"),
         tf.where(ratings_known, "no credits", "plot and title only"),
     )
+    outputs[xf.LANGUAGE] = text.language(plot_words)
     return outputs
 
 

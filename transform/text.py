@@ -6,8 +6,10 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
+from schema import language as languages
 from schema import text_rules
 from schema.features import LIST_SEPARATOR
+from schema.language import Language
 from schema.text_rules import Rule
 
 _MARK: Final = b"\xff"
@@ -160,3 +162,40 @@ def split_names(joined: tf.Tensor) -> tf.RaggedTensor:
     parts = tf.strings.split(joined, LIST_SEPARATOR)
     stripped = tf.ragged.map_flat_values(tf.strings.strip, parts)
     return tf.ragged.boolean_mask(stripped, tf.strings.length(stripped) > 0)
+
+
+def language(words: tf.RaggedTensor) -> tf.Tensor:
+    """Return the `schema.language.Language` of each plot, as `schema.language.language` does.
+
+    Args:
+        words: string [N, (words)]. Normalized words of clean plots.
+
+    Returns:
+        string [N].
+
+    >>> language(tokenize(tf.constant(["Das Haus am See", "The house"]))).numpy()
+    array([b'other Latin', b'English'], dtype=object)
+    """
+    words = words[:, : languages.MAX_WORDS]
+    num_characters = words.with_flat_values(tf.strings.length(words.flat_values, unit="UTF8_CHAR"))
+
+    def matches(pattern: str) -> tf.RaggedTensor:
+        is_match = tf.strings.regex_full_match(words.flat_values, pattern)
+        return words.with_flat_values(tf.cast(is_match, tf.int32))
+
+    def count(words: tf.RaggedTensor) -> tf.Tensor:
+        return tf.reduce_sum(words, axis=1)
+
+    is_latin, is_cyrillic = matches(f"[{languages.LATIN}].*"), matches(f"[{languages.CYRILLIC}].*")
+    is_other = matches(r"\pL.*") - is_latin - is_cyrillic
+    characters = [count(group * num_characters) for group in (is_latin, is_cyrillic, is_other)]
+    scripts = (Language.OTHER_LATIN, Language.CYRILLIC, Language.OTHER_SCRIPT)
+    script = tf.gather(list(scripts), tf.argmax(tf.stack(characters), axis=0))
+    english, other = (
+        count(matches(languages.ENGLISH_WORDS)),
+        count(matches(languages.OTHER_LATIN_WORDS)),
+    )
+    is_long = count(is_latin) >= languages.LONG_TEXT_WORDS
+    is_english = (english >= other) & ((english > 0) | ~is_long)
+    script = tf.where((script == Language.OTHER_LATIN) & is_english, Language.ENGLISH, script)
+    return tf.where(tf.add_n(characters) > 0, script, Language.NONE)

@@ -194,6 +194,7 @@ def test_slices(transformed: Any) -> None:
         b"complete",
         b"plot and title only",
     ]
+    assert [movie[xf.LANGUAGE] for movie in rows] == [b"English", b"English", b"none"]
 
 
 def test_a_single_movie_is_transformed_as_in_training(transformed: Any) -> None:
