@@ -14,8 +14,9 @@ from rich.progress import Progress, TextColumn
 from cli.options import exit_statuses, expand_home
 from schema import features as raw
 from schema.errors import ExitStatus, UserError
-from serving.client import Client, ModelSpec, file_job, files, lines, render
+from serving.client import Client, ModelSpec, file_job, lines, render
 from serving.client.client import DEFAULT_TIMEOUT_SECONDS, ROWS_PER_REQUEST
+from serving.client.files import open_movies
 from serving.client.stream import predict_rows
 
 EPILOG: Final = exit_statuses(
@@ -49,7 +50,7 @@ def predict(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="File of movies: `.csv`, `.jsonl` or `.ndjson`.",
+            help="File of movies: CSV, JSON, JSON lines or Parquet, also in gzip or zip.",
             callback=expand_home,
             show_default=False,
         ),
@@ -119,7 +120,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File for the rows without a prediction.",
+            help="File for the rows without a prediction and for values that are not understood.",
             show_default="the name of --output with .rejects added",
             callback=expand_home,
             rich_help_panel=_OUTPUT,
@@ -236,43 +237,44 @@ def _print_file(
     requests: int,
     as_json: bool,
 ) -> int:
-    """Print predictions to the standard output, and rejected rows to the standard error."""
+    """Print predictions to the standard output, and everything else to the standard error."""
     client.predict([{}])
-    status = ExitStatus.OK
-    with files.open_rows(file, keep) as (rows, _):
+    done = file_job.JobProgress()
+    with open_movies(file, keep) as movies:
+        if movies.note:
+            print(movies.note, file=sys.stderr)
         if not as_json:
             print(render.TABLE_HEADER)
-        for group in predict_rows(client, rows, rows_per_request, requests):
+        for group in predict_rows(client, movies.rows, rows_per_request, requests):
             for result in group:
                 row = result.row
-                if result.prediction is None:
-                    status = ExitStatus.REFUSED
-                    print(
-                        f"{file}: row {row.number} (line {row.line}): {row.error}", file=sys.stderr
-                    )
-                elif as_json:
+                for problem in filter(None, [row.note, row.reason]):
+                    print(f"{file}: row {row.number} (line {row.line}): {problem}", file=sys.stderr)
+                if result.prediction and as_json:
                     print(lines.json_prediction(row, result.prediction), end="")
-                else:
+                elif result.prediction:
                     title = str((row.movie or {}).get(raw.TITLE, ""))
                     name = " ".join(filter(None, [*row.copied.values(), title]))
                     print(render.movie_line(row.number, name, result.prediction))
-    return status
+            done = done.after(group)
+        counts = render.counts_text(done, movies.table.description, movies.table.blank_lines)
+        print(f"{file}: {counts}", file=sys.stderr)
+    return ExitStatus.REFUSED if done.rejected else ExitStatus.OK
 
 
 def _write_file(client: Client, job: file_job.FileJob) -> int:
     with _progress_bar(str(job.source)) as show:
         try:
-            done = file_job.run_job(job, client, show)
+            result = file_job.run_job(job, client, show, lambda note: print(note, file=sys.stderr))
         except UserError as error:
             if file_job.can_resume(job.output):
                 error.args = (f"{error} (--resume continues after the last row)",)
             raise
-    summary = f"{job.output}: {done.rows - done.rejected:,} of {done.rows:,} rows"
-    if not done.rejected:
-        print(summary)
-        return ExitStatus.OK
-    print(f"{summary}; {job.rejects} lists the other rows and the reasons")
-    return ExitStatus.REFUSED
+    done = result.progress
+    counts = render.counts_text(done, result.format, result.blank_lines)
+    hint = f". {job.rejects} lists them." if done.rejected or done.unreadable else ""
+    print(f"{job.output}: {counts}{hint}")
+    return ExitStatus.REFUSED if done.rejected else ExitStatus.OK
 
 
 @contextmanager

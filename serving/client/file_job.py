@@ -9,8 +9,8 @@ these lengths and continues.
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
@@ -18,11 +18,14 @@ from typing import IO, Any, Final
 from schema import features as raw
 from schema.errors import UserError, from_os_error
 from schema.files import atomic_write_text, durable_rename
-from serving.client import files, lines
+from serving.client import lines
 from serving.client.client import ROWS_PER_REQUEST, Client
-from serving.client.stream import predict_rows
+from serving.client.files import MovieTable, open_movies
+from serving.client.stream import RowResult, predict_rows
 
 SAVE_INTERVAL_SECONDS: Final = 1.0
+
+OUTPUT_SUFFIXES: Final = (".csv", ".jsonl", ".ndjson")
 
 _START_AGAIN: Final = "Run without --resume to start again."
 
@@ -32,9 +35,10 @@ class FileJob:
     """The files and options of one job.
 
     Attributes:
-        source: File of movies.
+        source: File of movies, of any format that `tables.formats` reads.
         output: File for the predictions; `.csv`, `.jsonl` or `.ndjson`.
-        rejects: File for descriptions of the rows without a prediction, as JSON lines.
+        rejects: File for descriptions of the rows without a prediction, and of the values that
+            were not understood, as JSON lines.
         keep: Further columns that are copied to the output.
         rows_per_request: Largest number of rows in one request.
         requests: Largest number of concurrent requests.
@@ -55,8 +59,8 @@ class FileJob:
 
     def __post_init__(self) -> None:
         """Validate the values."""
-        if self.output.suffix.lower() not in files.SUFFIXES:
-            suffixes = ", ".join(files.SUFFIXES)
+        if self.output.suffix.lower() not in OUTPUT_SUFFIXES:
+            suffixes = ", ".join(OUTPUT_SUFFIXES)
             raise UserError(f"{self.output}: expected a file name that ends in {suffixes}")
         reserved = {"row", "probabilities", *lines.PREDICTION_COLUMNS}
         if conflicts := reserved.intersection(self.keep):
@@ -74,21 +78,57 @@ class JobProgress:
     Attributes:
         rows: Number of rows that are done.
         rejected: Number of these rows without a prediction.
+        unreadable: Number of values that were not understood.
         output: Size of the output, in bytes.
         rejects: Size of the file of rejected rows, in bytes.
     """
 
     rows: int = 0
     rejected: int = 0
+    unreadable: int = 0
     output: int = 0
     rejects: int = 0
+
+    @property
+    def predicted(self) -> int:
+        """Number of rows with a prediction."""
+        return self.rows - self.rejected
+
+    def after(self, results: Sequence[RowResult]) -> "JobProgress":
+        """Return the progress after further rows, before anything is written."""
+        return replace(
+            self,
+            rows=self.rows + len(results),
+            rejected=self.rejected + sum(not result.prediction for result in results),
+            unreadable=self.unreadable + sum(len(result.row.unreadable) for result in results),
+        )
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """Result of a complete job.
+
+    Attributes:
+        progress: Numbers of rows and sizes of the complete files.
+        format: Format, encoding and compression of the input.
+        blank_lines: Number of blank lines in the input, which are no rows.
+    """
+
+    progress: JobProgress
+    format: str
+    blank_lines: int
 
 
 OnProgress = Callable[[JobProgress, int, int], None]
 """Receives the progress, the number of input bytes that have been read, and the input's size."""
 
 
-def run_job(job: FileJob, client: Client, on_progress: OnProgress) -> JobProgress:
+def run_job(
+    job: FileJob,
+    client: Client,
+    on_progress: OnProgress,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> JobResult:
     """Predict a whole file.
 
     An empty movie is sent first, so that a wrong server or model is not reported as an invalid row.
@@ -97,19 +137,23 @@ def run_job(job: FileJob, client: Client, on_progress: OnProgress) -> JobProgres
         job: Files and options.
         client: Client for the model.
         on_progress: Function that is called after each group of rows.
+        on_note: Function that is called with a message about columns that are not read.
 
     Returns:
-        Numbers of rows and sizes of the complete files.
+        Numbers of rows and the format of the input.
 
     Raises:
         TryAgainError: The disk is full.
-        UserError: A file cannot be read or written, or the header of the input is invalid.
+        UserError: A file cannot be read or written, or the columns of the input are invalid.
         ServerError: The server failed. The job can be resumed.
     """
     client.predict([{}])
     try:
-        with files.open_rows(job.source, job.keep) as (rows, bytes_read):
-            return _predict_file(job, client, rows, bytes_read, on_progress)
+        with open_movies(job.source, job.keep) as movies:
+            if movies.note:
+                on_note(movies.note)
+            progress = _predict_file(job, client, movies, on_progress)
+            return JobResult(progress, movies.table.description, movies.table.blank_lines)
     except OSError as error:
         message = f"{error.filename or job.output}: {error.strerror}"
         raise from_os_error(error, message) from error
@@ -123,8 +167,7 @@ def can_resume(output: Path) -> bool:
 def _predict_file(
     job: FileJob,
     client: Client,
-    rows: Iterable[files.Row],
-    bytes_read: Callable[[], int],
+    movies: MovieTable,
     on_progress: OnProgress,
 ) -> JobProgress:
     stat = job.source.stat()
@@ -164,29 +207,25 @@ def _predict_file(
         if not progress.rows:
             output.write(header.encode())
         rows_done_before = progress.rows
-        remaining = (row for row in rows if row.number > rows_done_before)
+        remaining = (row for row in movies.rows if row.number > rows_done_before)
         saved_at = time.monotonic()
         try:
             for results in predict_rows(client, remaining, job.rows_per_request, job.requests):
                 output_lines = (to_line(r.row, r.prediction) for r in results if r.prediction)
                 output.write("".join(output_lines).encode())
-                rejected = [result.row for result in results if not result.prediction]
-                rejects.write("".join(map(lines.json_rejected_row, rejected)).encode())
-                progress = JobProgress(
-                    progress.rows + len(results),
-                    progress.rejected + len(rejected),
-                    output.tell(),
-                    rejects.tell(),
+                rejects.write("".join(lines.json_rejects(r.row) for r in results).encode())
+                progress = replace(
+                    progress.after(results), output=output.tell(), rejects=rejects.tell()
                 )
                 if time.monotonic() >= saved_at + SAVE_INTERVAL_SECONDS:
                     save_progress()
                     saved_at = time.monotonic()
-                on_progress(progress, bytes_read(), stat.st_size)
+                on_progress(progress, movies.table.bytes_read(), stat.st_size)
         finally:
             if progress.rows:
                 save_progress()
     durable_rename(output_part, job.output)
-    if progress.rejected:
+    if progress.rejects:
         durable_rename(rejects_part, job.rejects)
     else:
         rejects_part.unlink()

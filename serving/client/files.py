@@ -1,195 +1,147 @@
-"""Reading files of movies row by row. An invalid row does not stop the reading."""
+"""Rows of a file of movies. A malformed row does not stop the reading."""
 
-import contextlib
-import csv
-import io
-import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final, NamedTuple
 
 from schema import features as raw
 from schema.errors import UserError
-from serving.client.movies import (
-    FieldError,
-    Movie,
-    describe_unknown_field,
-    require_utf8,
-    validate_movie,
-)
+from serving.client.movies import Movie
+from tables.columns import Columns, Field, match_columns
+from tables.formats import Table, open_table
+from tables.movies import Cell, MovieRecord, read_movies
 
-MAX_LINE_LENGTH: Final = 16 << 20
-"""Largest size of a JSON line in bytes, and of a CSV header or cell in characters."""
+MAX_COLUMNS_SHOWN: Final = 20
+"""Maximum number of columns that a message lists."""
 
-IGNORED_COLUMNS: Final = (raw.TCONST, raw.GENRES_FIELD, raw.SPLIT_KEY)
-"""Columns of the movies CSV that are not inputs of the model. tconst is copied to the output."""
+_INPUTS: Final[dict[str, Callable[[Any], str | float]]] = {
+    **dict.fromkeys(raw.TEXTS, str),
+    **dict.fromkeys(raw.NUMBERS, float),
+    **dict.fromkeys(raw.PEOPLE, raw.LIST_SEPARATOR.join),
+}
+"""Inputs of the model, and the functions that make them from values of `tables.movies`."""
 
-DELIMITERS: Final = ",\t;"
-"""Possible delimiters of CSV cells. The one that is most frequent in the header is used."""
-
-SUFFIXES: Final = (".csv", ".jsonl", ".ndjson")
+_ORIGINAL_TITLE: Final = Field.ORIGINAL_TITLE.value
+_FIELDS: Final = (Field.TCONST, Field.ID, Field.ORIGINAL_TITLE, *map(Field, raw.MODEL_INPUTS))
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row of a file.
 
     Attributes:
         number: Number of the row, counted from 1 without the header.
         line: Number of the line on which the row begins, counted from 1.
         copied: Values that are copied to the output, by column: tconst and the columns of `--keep`.
-        movie: Model inputs of the row; None if the row is invalid.
-        field: Name of the field with the invalid value; empty if the whole row is invalid.
-        reason: Description of the mistake; empty if there is none.
+        movie: Model inputs of the row; None if the row is malformed.
+        reason: Description of the mistake in the row as a whole; empty if there is none.
+        text: Start of a malformed row.
+        unreadable: Cells whose values were not understood. They count as unknown.
     """
 
     number: int
     line: int
     copied: dict[str, str]
     movie: Movie | None = None
-    field: str = ""
     reason: str = ""
+    text: str = ""
+    unreadable: tuple[Cell, ...] = ()
 
     @property
-    def error(self) -> str:
-        """Field and description of the mistake; empty if the row is valid."""
-        return ": ".join(filter(None, [self.field, self.reason]))
+    def note(self) -> str:
+        """Description of the values that were not understood; empty if there are none."""
+        notes = (f"{cell.column}: {cell.reason}, got {cell.value!r}" for cell in self.unreadable)
+        return "; ".join(notes)
 
 
-@contextlib.contextmanager
-def open_rows(
-    path: Path, keep: Sequence[str] = ()
-) -> Iterator[tuple[Iterator[Row], Callable[[], int]]]:
-    """Open a CSV file with a header, or a JSON lines file, and read its rows one by one.
+@dataclass(frozen=True)
+class MovieTable:
+    """The rows of a table.
 
-    Args:
-        path: File whose suffix is one of `SUFFIXES`.
-        keep: Further columns that are copied to the output.
-
-    Yields:
-        The rows, and a function that returns how many bytes of the file have been read.
-
-    Raises:
-        UserError: The file has another suffix, cannot be read, or has an invalid header.
+    Attributes:
+        table: The open table.
+        rows: Iterator over the rows, which can be read once.
+        note: Message about columns that are not read; empty if there are none.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path}: expected a file name that ends in {', '.join(SUFFIXES)}")
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    with file:
-        if path.suffix.lower() != ".csv":
-            yield _read_json_lines(file, keep), file.tell
-            return
-        with io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
-            yield read_csv(str(path), text, keep), file.tell
+
+    table: Table
+    rows: Iterator[Row]
+    note: str
 
 
-def read_csv(name: str, text: IO[str], keep: Sequence[str] = ()) -> Iterator[Row]:
-    """Read the rows of a CSV file with a header.
+@contextmanager
+def open_movies(path: Path, keep: Sequence[str] = ()) -> Iterator[MovieTable]:
+    """Open a file of movies of any format that `tables.formats` reads.
 
     Args:
-        name: Name of the file in error messages.
-        text: File, opened with newline="" and errors="surrogateescape".
+        path: Path of the file.
         keep: Further columns that are copied to the output.
 
     Raises:
-        UserError: The header is missing, or has unknown or repeated columns.
+        UserError: The file cannot be read, has no column of a movie or a repeated column, or lacks
+            a column of `keep`.
     """
-    csv.field_size_limit(MAX_LINE_LENGTH)
-    first_line = text.readline(MAX_LINE_LENGTH)
-    if not first_line:
-        raise UserError(f"{name}: expected a header and rows, got an empty file")
-    delimiter = max(DELIMITERS, key=first_line.count)
-    reader = csv.reader(itertools.chain([first_line], text), delimiter=delimiter)
-    try:
-        header = [column.strip() for column in next(reader)]
-    except csv.Error as error:
-        raise UserError(f"{name}: line 1: {error}") from error
-    _check_header(name, header, keep)
-    return _read_csv_rows(reader, header, keep)
+    with open_table(path) as table:
+        yield movies_of(table, keep)
 
 
-def _read_csv_rows(reader: Any, header: Sequence[str], keep: Sequence[str]) -> Iterator[Row]:
-    number = 0
-    while True:
-        line, reason = reader.line_num + 1, ""
-        cells: list[str] = []
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            reason = str(error)
-        else:
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                reason = f"expected {len(header)} cells as in the header, got {len(cells)}"
-        number += 1
-        if reason:
-            yield Row(number, line, {}, reason=reason)
-        else:
-            yield _parse_row(number, line, dict(zip(header, cells, strict=True)), keep)
+def movies_of(table: Table, keep: Sequence[str] = ()) -> MovieTable:
+    """Return the rows of an open table.
+
+    Raises:
+        UserError: As for `open_movies`.
+    """
+    columns = match_columns(table.columns)
+    _check_columns(table, columns, keep)
+    records = read_movies(table, columns.only(*_FIELDS), any_id=True)
+    note = ""
+    if unread := [name for name in columns.unknown if name and name not in keep]:
+        note = f"{table.name}: these columns are not read: {_listed(unread, columns)}"
+    return MovieTable(table, (_row(record, keep) for record in records), note)
 
 
-def _read_json_lines(file: IO[bytes], keep: Sequence[str]) -> Iterator[Row]:
-    number = line = 0
-    while text := file.readline(MAX_LINE_LENGTH + 1):
-        line += 1
-        if text.isspace():
-            continue
-        number += 1
-        record, reason = None, "expected a JSON object"
-        try:
-            if len(text) > MAX_LINE_LENGTH:
-                reason = f"the line is longer than {MAX_LINE_LENGTH} bytes"
-                while text and not text.endswith(b"\n"):
-                    text = file.readline(MAX_LINE_LENGTH)
-            else:
-                # Some programs write a byte order mark at the beginning of a file.
-                record = json.loads(text.decode("utf-8-sig" if line == 1 else "utf-8"))
-        except UnicodeDecodeError:
-            reason = "is not valid UTF-8"
-        except (ValueError, RecursionError) as error:
-            reason = f"is not valid JSON: {error}"
-        if isinstance(record, dict):
-            yield _parse_row(number, line, record, keep)
-        else:
-            yield Row(number, line, {}, reason=reason)
+def _row(record: MovieRecord, keep: Sequence[str]) -> Row:
+    number, line = record.number, record.line
+    if record.reason:
+        return Row(number, line, {}, None, record.reason, record.text)
+    values = record.values
+    movie = {name: convert(values[name]) for name, convert in _INPUTS.items() if name in values}
+    if raw.TITLE not in movie and (title := values.get(_ORIGINAL_TITLE)):
+        movie[raw.TITLE] = str(title)
+    copied = {raw.TCONST: str(values[raw.TCONST])} if raw.TCONST in values else {}
+    for name in keep:
+        if (cell := record.record.get(name)) is not None:
+            copied[name] = cell if isinstance(cell, str) else json.dumps(cell, default=str)
+    return Row(number, line, copied, movie, "", "", record.unreadable)
 
 
-def _parse_row(number: int, line: int, record: dict[str, object], keep: Sequence[str]) -> Row:
-    copied = {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name in (raw.TCONST, *keep)
-        if (value := record.get(name)) is not None
-    }
-    ignored = {*IGNORED_COLUMNS, *keep} - set(raw.MODEL_INPUTS)
-    try:
-        for name, text in copied.items():
-            require_utf8(name, text)
-        movie = validate_movie(
-            {name: value for name, value in record.items() if name not in ignored}
+def _check_columns(table: Table, columns: Columns, keep: Sequence[str]) -> None:
+    names = [name for name in table.columns if name]
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"{table.name}: column {repeated!r} appears twice. Remove one of them.")
+    for name in keep:
+        if name not in names:
+            raise UserError(
+                f"{table.name}: --keep {name}: the file has no such column. Its columns are "
+                f"{_listed(names)}."
+            )
+    if not columns.only(Field.ORIGINAL_TITLE, *map(Field, raw.MODEL_INPUTS)).fields:
+        raise UserError(
+            f"{table.name}: expected at least one of the columns {', '.join(raw.MODEL_INPUTS)}, "
+            f"got {_listed(names, columns) or 'none'}. Name the columns in the first line."
         )
-    except FieldError as error:
-        return Row(number, line, {}, field=error.field, reason=error.reason)
-    return Row(number, line, copied, movie)
 
 
-def _check_header(name: str, header: Sequence[str], keep: Sequence[str]) -> None:
-    known = (*raw.MODEL_INPUTS, *IGNORED_COLUMNS)
-    for column in header:
-        if header.count(column) > 1:
-            raise UserError(f"{name}: column {column!r} appears twice. Remove one of them.")
-        if column not in known and column not in keep:
-            raise UserError(f"{name}: column {column!r}: {describe_unknown_field(column, known)}")
-    for column in keep:
-        if column not in header:
-            raise UserError(f"{name}: --keep {column}: the file has no such column")
-    if not set(header) & set(raw.MODEL_INPUTS):
-        names = ", ".join(raw.MODEL_INPUTS)
-        raise UserError(f"{name}: expected at least one of the columns {names}, got none of them")
+def _listed(names: Sequence[str], columns: Columns | None = None) -> str:
+    """Return a list of columns for a message, with similar known names."""
+    similar = columns.unknown if columns else {}
+    shown = [
+        repr(name) + (f" (did you mean {similar[name]}?)" if similar.get(name) else "")
+        for name in names[:MAX_COLUMNS_SHOWN]
+    ]
+    if more := len(names) - len(shown):
+        shown.append(f"and {more:,} more")
+    return ", ".join(shown)

@@ -39,11 +39,22 @@ def json_prediction(row: Row, prediction: Prediction) -> str:
     return _json_line({"row": row.number} | row.copied | prediction.as_json())
 
 
-def json_rejected_row(row: Row) -> str:
-    """Return a JSON line that describes the mistake in a row."""
-    return _json_line(
-        {"row": row.number, "line": row.line, "field": row.field, "reason": row.reason}
-    )
+def json_rejects(row: Row) -> str:
+    """Return JSON lines that describe the mistakes in a row: one for each value, or for the row.
+
+    The row as a whole is of kind `row`. A value that was not understood is of kind `value`; the row
+    itself may have a prediction.
+    """
+    place = {"row": row.number, "line": row.line}
+    records: list[dict[str, Any]] = [
+        {"kind": "value"}
+        | place
+        | {"column": cell.column, "value": cell.value, "reason": cell.reason}
+        for cell in row.unreadable
+    ]
+    if row.reason:
+        records.append({"kind": "row"} | place | {"reason": row.reason, "text": row.text})
+    return "".join(map(_json_line, records))
 
 
 def _json_line(record: dict[str, Any]) -> str:

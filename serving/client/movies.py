@@ -5,15 +5,20 @@ omitted if its value is unknown.
 """
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from schema import features as raw
 from schema.errors import UserError
+from tables import values as parsers
 
-MAX_NUMBER: Final = 3.4e38
-"""Largest number that fits in float32, the type of the model's inputs."""
+_NUMBER_PARSERS: Final[dict[str, Callable[[Any], float | None]]] = {
+    raw.YEAR: parsers.parse_year,
+    raw.RUNTIME: parsers.parse_runtime,
+    raw.RATING: parsers.parse_rating,
+    raw.VOTES: parsers.parse_votes,
+}
 
 Movie = Mapping[str, Any]
 
@@ -34,8 +39,9 @@ class FieldError(UserError):
 def validate_movie(movie: Movie) -> dict[str, str | float]:
     """Return a movie with the values that the model reads, without the unknown ones.
 
-    Names of people may be a list, or one text separated by `|`. Numbers may be text. None, an empty
-    text, and a number that is NaN, zero or negative stand for an unknown value.
+    Names of people may be a list, or one text separated by `|`. Numbers may be text in the forms
+    that `tables.numbers` reads. None, an empty text, and a number that is NaN, zero or negative
+    stand for an unknown value.
 
     Raises:
         FieldError: A field is not one of `MODEL_INPUTS`, or a value is not allowed.
@@ -106,21 +112,20 @@ def _parse_people(name: str, value: Any) -> str:
 
 def _parse_number(name: str, value: Any) -> float:
     """Return the number; 0 if it is unknown."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and value <= 0:
         return 0.0
     try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError
-        number = float(value)
-    except (ValueError, OverflowError):
-        raise FieldError(name, f"expected a number, got {_short_repr(value)}") from None
-    if math.isnan(number) or number <= 0:
-        return 0.0
-    if number > MAX_NUMBER:
-        raise FieldError(name, f"expected at most {MAX_NUMBER:g}, got {_short_repr(value)}")
-    if name != raw.RATING and not number.is_integer():
-        raise FieldError(name, f"expected a whole number, got {_short_repr(value)}")
-    return number
+        if is_number or isinstance(value, str):
+            return _parsed_number(name, value)
+        return float(_NUMBER_PARSERS[name](value) or 0)
+    except ValueError as error:
+        raise FieldError(name, f"{error}, got {_short_repr(value)}") from None
+
+
+@lru_cache(maxsize=10_000, typed=True)
+def _parsed_number(name: str, value: str | float) -> float:
+    return float(_NUMBER_PARSERS[name](value) or 0)
 
 
 def _short_repr(value: Any) -> str:

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from serving.client.file_job import JobProgress
 from serving.client.transport import Prediction, VersionStatus
 
 BAR_WIDTH = 24
@@ -38,6 +39,24 @@ def movie_line(number: int, name: str, prediction: Prediction) -> str:
     genres = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.ranked if g.predicted)
     short_name = name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 1]}…"
     return f"{number:>7}  {short_name:<{NAME_WIDTH}}  {genres}"
+
+
+def counts_text(done: JobProgress, form: str, blank_lines: int) -> str:
+    """Return how many rows of a file have a prediction and how many do not.
+
+    Args:
+        done: Numbers of rows.
+        form: Format of the file, for example "CSV with commas, UTF-8".
+        blank_lines: Number of blank lines, which are no rows.
+    """
+    parts = [
+        f"{done.rows:,} rows ({form})",
+        f"{done.predicted:,} predicted",
+        f"{done.rejected:,} rejected",
+        f"{done.unreadable:,} values not understood" if done.unreadable else "",
+        f"{blank_lines:,} blank lines skipped" if blank_lines else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def status_text(address: str, model: str, versions: Sequence[VersionStatus]) -> str:

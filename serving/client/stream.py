@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from serving.client.client import Client
 from serving.client.files import Row
@@ -17,8 +17,8 @@ class RowResult:
 
     Attributes:
         row: The row.
-        prediction: Prediction of the server; None if the row is invalid or was rejected, and
-            `row.error` says why.
+        prediction: Prediction of the server; None if the row is malformed or was rejected, and
+            `row.reason` says why.
     """
 
     row: Row
@@ -75,7 +75,7 @@ def _predict_valid_rows(client: Client, rows: Sequence[Row]) -> list[RowResult]:
         if error.kind is not ErrorKind.INVALID_INPUT:
             raise
         if len(rows) == 1:
-            return [RowResult(replace(rows[0], movie=None, reason=str(error)), None)]
+            return [RowResult(rows[0]._replace(movie=None, reason=str(error)), None)]
         middle = len(rows) // 2
         return _predict_valid_rows(client, rows[:middle]) + _predict_valid_rows(
             client, rows[middle:]

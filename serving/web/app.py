@@ -15,11 +15,12 @@ from fastapi.staticfiles import StaticFiles
 from schema import features as raw
 from schema.errors import UserError
 from serving.client import Client, FieldError, ServerError
-from serving.client.files import read_csv
+from serving.client.files import movies_of
 from serving.client.lines import PREDICTION_COLUMNS, csv_line, prediction_cells
 from serving.client.stream import predict_rows
 from serving.client.transport import ErrorKind
 from serving.web.explain import explain
+from tables.formats import read_table
 
 PAGE_DIRECTORY: Final = Path(__file__).with_name("page")
 
@@ -180,16 +181,19 @@ def predict_table(client: Client, text: str) -> dict[str, Any]:
         text: Header line and one line per movie, as CSV or copied from a spreadsheet.
 
     Returns:
-        `rows`: one object per movie with row number, title, predicted genres and error; `csv`: the
-        same rows with the probabilities of all genres, to be downloaded. An invalid row has an
-        error in place of genres.
+        `rows`: one object per movie with row number, title, predicted genres, error and note;
+        `csv`: the same rows with the probabilities of all genres, to be downloaded; `note`: the
+        columns that are not read. An invalid row has an error in place of genres. The note of a row
+        describes values that were not understood.
 
     Raises:
-        UserError: The table is empty, too long or has an unknown column.
+        UserError: The table is empty, too long or has no known column.
     """
     if not text.strip():
         raise UserError("the table is empty. Enter a header line and one line per movie.")
-    rows = list(islice(read_csv("the table", io.StringIO(text.lstrip(), "")), MAX_TABLE_ROWS + 1))
+    content = io.BytesIO(text.lstrip().encode("utf-8", "surrogatepass"))
+    movies = movies_of(read_table("the table", content))
+    rows = list(islice(movies.rows, MAX_TABLE_ROWS + 1))
     if not rows:
         raise UserError("the table has no movies. Add one line per movie below the header.")
     if len(rows) > MAX_TABLE_ROWS:
@@ -197,16 +201,15 @@ def predict_table(client: Client, text: str) -> dict[str, Any]:
             f"the table has more than {MAX_TABLE_ROWS:,} movies. "
             "Use the command `ordained predict` for larger files."
         )
-    table, lines = [], [csv_line(["row", raw.TITLE, *PREDICTION_COLUMNS, "error"])]
+    table, lines = [], [csv_line(["row", raw.TITLE, *PREDICTION_COLUMNS, "error", "note"])]
     for group in predict_rows(client, rows, ROWS_PER_REQUEST, PARALLEL_REQUESTS):
         for answer in group:
             row, prediction = answer.row, answer.prediction
             title = str((row.movie or {}).get(raw.TITLE) or row.copied.get(raw.TCONST, ""))
             genres = prediction.ranked if prediction else ()
             predicted = [asdict(genre) for genre in genres if genre.predicted]
-            table.append(
-                {"row": row.number, "title": title, "predicted": predicted, "error": row.error}
-            )
+            problems = {"error": row.reason, "note": row.note}
+            table.append({"row": row.number, "title": title, "predicted": predicted} | problems)
             cells = prediction_cells(prediction) if prediction else [""] * len(PREDICTION_COLUMNS)
-            lines.append(csv_line([str(row.number), title, *cells, row.error]))
-    return {"rows": table, "csv": "".join(lines)}
+            lines.append(csv_line([str(row.number), title, *cells, *problems.values()]))
+    return {"rows": table, "csv": "".join(lines), "note": movies.note}

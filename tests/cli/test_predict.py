@@ -92,7 +92,7 @@ def test_a_server_that_does_not_answer_is_an_error(
     [
         ([], "expected exactly one of: a FILE of movies"),
         (["--title", "A", "--status"], "expected exactly one of: a FILE of movies"),
-        (["--year", "last"], "year: expected a number, got 'last'"),
+        (["--year", "last"], "year: expected a year from 1870 to "),
         (["--title", "A", "--output", "x.csv"], "--output and --keep need a FILE"),
         (["movies.csv", "--resume"], "--resume and --rejects need --output FILE"),
         (["--title", "A", "--server", "somewhere"], "somewhere: expected HOST:PORT"),
@@ -123,8 +123,10 @@ def test_counts_are_at_least_one(
 def test_predictions_of_a_file_are_printed(
     tiny_server: TinyServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    movies = tmp_path / "movies.jsonl"
-    movies.write_text('{"tconst": "tt1", "title": "A"}\n{"year": "last"}\n{"title": "B"}\n')
+    movies = tmp_path / "movies.txt"
+    movies.write_text(
+        '{"tconst": "tt1", "title": "A", "polt": ""}\n{"year": \n{"title": "B", "year": 57}\n'
+    )
     assert main([str(movies), "--server", tiny_server.grpc_address]) == 3
     printed = capsys.readouterr()
     assert [line.split()[:3] for line in printed.out.splitlines()] == [
@@ -132,9 +134,37 @@ def test_predictions_of_a_file_are_printed(
         ["1", "tt1", "A"],
         ["3", "B", printed.out.splitlines()[2].split()[2]],
     ]
-    assert printed.err == f"{movies}: row 2 (line 2): year: expected a number, got 'last'\n"
+    note, row, value, counts = printed.err.splitlines()
+    assert note == f"{movies}: these columns are not read: 'polt' (did you mean plot?)"
+    assert row == f"{movies}: row 2 (line 2): invalid JSON"
+    assert value.startswith(f"{movies}: row 3 (line 3): year: expected a year from 1870 to ")
+    assert value.endswith(", got '57'")
+    assert counts == (
+        f"{movies}: 3 rows (JSON lines, ASCII), 2 predicted, 1 rejected, 1 values not understood"
+    )
     assert main([str(movies), "--server", tiny_server.grpc_address, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
+
+
+def test_values_that_are_not_understood_do_not_change_the_exit_status(
+    tiny_server: TinyServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    movies, output = tmp_path / "movies.csv", tmp_path / "genres.csv"
+    movies.write_text("Movie_Title|Year\nTide|abc\nReef|1990\n")
+    arguments = [str(movies), "--server", tiny_server.grpc_address, "--output", str(output)]
+    assert main(arguments) == 0
+    assert capsys.readouterr() == (
+        f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted, 0 rejected, "
+        f"1 values not understood. {output}.rejects lists them.\n",
+        "",
+    )
+    movies.write_text("Movie_Title|Year\nTide|\\N\nReef|1990\n\n")
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == (
+        f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted, 0 rejected, "
+        "1 blank lines skipped\n"
+    )
+    assert not Path(f"{output}.rejects").exists()
 
 
 def test_rows_that_are_too_long_for_the_server_are_reported(

@@ -332,26 +332,31 @@ let downloadUrl = "";
 async function predictTable() {
   await runBusy("table-form", async () => {
     $("table-result").hidden = true;
-    const { rows, csv } = await callApi("api/table", { csv: $("csv").value });
+    const { rows, csv, note } = await callApi("api/table", { csv: $("csv").value });
     const failed = rows.filter((row) => row.error).length;
     $("table-rows").tBodies[0].replaceChildren(...rows.map(tableRow));
     URL.revokeObjectURL(downloadUrl);
     downloadUrl = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
     $("download").href = downloadUrl;
     $("table-result").hidden = false;
-    $("table-summary").textContent = `Predicted ${rows.length - failed} of ${rows.length} movies.`;
+    $("table-summary").textContent = `Predicted ${rows.length - failed} of ${rows.length} movies. ${note}`.trim();
     $("table-result").focus();
   });
 }
 
-function tableRow({ row, title, predicted, error }) {
+function tableRow({ row, title, predicted, error, note }) {
   const genres = predicted.map((genre) => `${genre.name}\u00a0${formatPercent(genre.probability)}`).join(", ");
   return createElement(
     "tr",
     {},
     createElement("td", {}, String(row)),
     createElement("th", { scope: "row" }, title),
-    createElement("td", { className: error ? "row-error" : "" }, error ? `Error: ${error}` : genres),
+    createElement(
+      "td",
+      { className: error ? "row-error" : "" },
+      error ? `Error: ${error}` : genres,
+      ...(note ? [createElement("p", { className: "row-error" }, `Not read: ${note}`)] : []),
+    ),
   );
 }
 

@@ -1,14 +1,19 @@
 """Tests of file jobs with the embedded server: order of rows, rejected rows and resuming."""
 
 import csv
+import gzip
 import json
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from schema.errors import UserError
@@ -23,8 +28,13 @@ def write_movies(path: Path, count: int, invalid: tuple[int, ...] = ()) -> Path:
         writer = csv.writer(file)
         writer.writerow(["tconst", "title", "plot", "year"])
         for number in range(1, count + 1):
-            year = "last" if number in invalid else 1900 + number % 100
-            writer.writerow([f"tt{number:07d}", f"Movie {number}", "bees " * (number % 9), year])
+            row = [
+                f"tt{number:07d}",
+                f"Movie {number}",
+                "bees " * (number % 9),
+                1900 + number % 100,
+            ]
+            writer.writerow(row[:2] if number in invalid else row)
     return path
 
 
@@ -69,10 +79,17 @@ def test_predictions_are_in_the_order_of_rows(
     expected_probabilities = {genre.name: genre.probability for genre in third.genres}
     assert probabilities(rows[2]) == pytest.approx(expected_probabilities, abs=2e-6)
     assert [json.loads(line) for line in job.rejects.read_text().splitlines()] == [
-        {"row": n, "line": n + 1, "field": "year", "reason": "expected a number, got 'last'"}
+        {
+            "kind": "row",
+            "row": n,
+            "line": n + 1,
+            "reason": "expected 4 columns, got 2",
+            "text": f"tt{n:07d},Movie {n}",
+        }
         for n in (17, 200)
     ]
-    assert (total.rows, total.rejected) == (200, 2)
+    assert (total.progress.rows, total.progress.predicted, total.progress.rejected) == (200, 198, 2)
+    assert (total.format, total.blank_lines) == ("CSV with commas, ASCII", 0)
     assert [step.rows for step in steps] == list(range(8, 201, 8))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "movies.csv",
@@ -90,6 +107,78 @@ def test_output_as_json_lines(tiny_server: TinyServer, tmp_path: Path) -> None:
     assert records[0]["tconst"] == "tt0000001"
     assert list(records[0]["probabilities"]) == list(GENRES)
     assert not job.rejects.exists()
+
+
+def test_values_that_are_not_understood_are_listed(tiny_server: TinyServer, tmp_path: Path) -> None:
+    job = new_job(tmp_path, 20)
+    job.source.write_text(
+        "Title;Year;rating;shelf\nTide;57;85;a\n\nReef;1990;8,5;b\nSand;1991\nOar;soon;7;c\n"
+    )
+    notes: list[str] = []
+    with Client(tiny_server.grpc_address) as client:
+        result = run_job(replace(job, keep=("shelf",)), client, ignore_progress, notes.append)
+        assert notes == []
+        [tide, reef] = client.predict(
+            [{"title": "Tide"}, {"title": "Reef", "year": 1990, "average_rating": 8.5}]
+        )
+        run_job(job, client, ignore_progress, notes.append)
+    assert notes == [f"{job.source}: these columns are not read: 'shelf'"]
+    rejects = [json.loads(line) for line in job.rejects.read_text().splitlines()]
+    assert [(r["kind"], r["row"], r["line"]) for r in rejects] == [
+        ("value", 1, 2),
+        ("value", 1, 2),
+        ("row", 3, 5),
+        ("value", 4, 6),
+    ]
+    assert {(r["column"], r["value"]) for r in rejects if r["kind"] == "value"} == {
+        ("Year", "57"),
+        ("rating", "85"),
+        ("Year", "soon"),
+    }
+    rows = read_csv(job.output)
+    assert [row["row"] for row in rows] == ["1", "2", "4"]
+    for row, prediction in zip(rows, [tide, reef], strict=False):
+        expected = {genre.name: genre.probability for genre in prediction.genres}
+        assert probabilities(row) == pytest.approx(expected, abs=2e-6)
+    progress = result.progress
+    assert (progress.rows, progress.predicted, progress.rejected) == (4, 3, 1)
+    assert (progress.unreadable, result.blank_lines) == (3, 1)
+
+
+@pytest.mark.parametrize("form", ["parquet", "gzip", "zip"])
+def test_a_job_on_a_compressed_file_is_resumed(
+    tiny_server: TinyServer, tmp_path: Path, form: str
+) -> None:
+    job = new_job(tmp_path, 100, invalid=() if form == "parquet" else (9,))
+    data = job.source.read_bytes()
+    whole = replace(job, output=tmp_path / "whole.csv", rejects=tmp_path / "whole.rejects")
+    sizes: list[tuple[int, int]] = []
+    with Client(tiny_server.grpc_address) as client:
+        run_job(whole, client, ignore_progress)
+        if form == "parquet":
+            pq.write_table(pa.csv.read_csv(job.source), job.source)
+        elif form == "gzip":
+            job.source.write_bytes(gzip.compress(data))
+        else:
+            with zipfile.ZipFile(job.source, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("movies", data)
+
+        def interrupt(progress: JobProgress, bytes_read: int, size: int) -> None:
+            sizes.append((bytes_read, size))
+            if progress.rows == 48:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_job(job, client, interrupt)
+        assert can_resume(job.output)
+        result = run_job(replace(job, resume=True), client, ignore_progress)
+    assert all(0 < done <= size == job.source.stat().st_size for done, size in sizes)
+    assert [row["row"] for row in read_csv(job.output)] == [
+        row["row"] for row in read_csv(whole.output)
+    ]
+    assert result.progress.rows == 100
+    if form != "parquet":
+        assert job.rejects.read_bytes() == whole.rejects.read_bytes()
 
 
 def test_a_job_is_resumed_after_a_server_failure(tmp_path: Path) -> None:
@@ -154,7 +243,8 @@ def test_a_job_is_resumed_after_a_signal(
     )
     assert (resumed.returncode, resumed.stderr) == (3, "")
     assert resumed.stdout == (
-        f"{job.output}: 3,998 of 4,000 rows; {job.rejects} lists the other rows and the reasons\n"
+        f"{job.output}: 4,000 rows (CSV with commas, ASCII), 3,998 predicted, 2 rejected. "
+        f"{job.rejects} lists them.\n"
     )
     rows = job.output.read_text().splitlines()[1:]
     assert [int(row.partition(",")[0]) for row in rows] == [

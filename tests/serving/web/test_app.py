@@ -68,12 +68,15 @@ def test_explain_returns_the_effect_of_each_part(page: httpx.Client) -> None:
 
 
 def test_table_returns_rows_and_csv(page: httpx.Client) -> None:
-    text = 'title,year,plot\nA,1927,"x, y"\nB,last,\nC,,\n'
+    text = 'title,year,plot\nA,1927,"x, y"\nB,last\nC,last,\n'
     answer = page.post("/api/table", json={"csv": text}).json()
-    assert [row["error"].partition(":")[0] for row in answer["rows"]] == ["", "year", ""]
+    errors = ["", "expected 3 columns, got 2", ""]
+    assert [row["error"] for row in answer["rows"]] == errors
+    assert [row["note"].partition(":")[0] for row in answer["rows"]] == ["", "", "year"]
+    assert answer["note"] == ""
     assert [row["title"] for row in answer["rows"]] == ["A", "", "C"]
     rows = list(csv.DictReader(io.StringIO(answer["csv"])))
-    assert list(rows[0]) == ["row", "title", "predicted", *GENRES, "error"]
+    assert list(rows[0]) == ["row", "title", "predicted", *GENRES, "error", "note"]
     assert [row["row"] for row in rows] == ["1", "2", "3"]
     assert [row["error"] for row in rows] == [row["error"] for row in answer["rows"]]
     for row, shown in zip(rows, answer["rows"], strict=True):
@@ -81,6 +84,12 @@ def test_table_returns_rows_and_csv(page: httpx.Client) -> None:
         assert sorted(names) == sorted(filter(None, row["predicted"].split("|")))
         for genre in shown["predicted"]:
             assert float(row[genre["name"]]) == pytest.approx(genre["probability"], abs=1e-6)
+
+
+def test_columns_of_a_table_that_are_not_read_are_named(page: httpx.Client) -> None:
+    answer = page.post("/api/table", json={"csv": "Title,polt\nA,b\n"}).json()
+    assert answer["note"] == "the table: these columns are not read: 'polt' (did you mean plot?)"
+    assert [row["title"] for row in answer["rows"]] == ["A"]
 
 
 def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:
@@ -93,7 +102,7 @@ def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("path", "content", "status", "error"),
     [
-        ("predict", b'{"year": "last"}', 400, "year: expected a number"),
+        ("predict", b'{"year": "last"}', 400, "year: expected a year"),
         ("predict", b'{"titel": "A"}', 400, "titel"),
         ("predict", b"{", 400, "not valid JSON"),
         ("predict", b"[" * 100_000, 400, "not valid JSON"),
@@ -103,7 +112,7 @@ def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:
         ("table", b'{"csv": 7}', 400, 'expected a JSON object {"csv": "..."}'),
         ("table", b'{"csv": " "}', 400, "the table is empty"),
         ("table", b'{"csv": "title"}', 400, "the table has no movies"),
-        ("table", b'{"csv": "titel\\nA"}', 400, "column 'titel'"),
+        ("table", b'{"csv": "titel\\nA"}', 400, "got 'titel' (did you mean title?)"),
     ],
 )
 def test_invalid_requests_return_an_error(

@@ -121,7 +121,7 @@ def test_the_page_works_with_the_keyboard(page: Page) -> None:
 def test_an_invalid_field_is_marked(page: Page) -> None:
     page.get_by_label("Year").fill("last year")
     submit(page)
-    expect(page.get_by_role("alert")).to_contain_text("Year: expected a number")
+    expect(page.get_by_role("alert")).to_contain_text("Year: expected a year")
     year = page.get_by_label("Year")
     expect(year).to_be_focused()
     expect(year).to_have_attribute("aria-invalid", "true")
@@ -151,23 +151,23 @@ def test_a_table_is_predicted_and_downloaded(page: Page, tmp_path: Path) -> None
     page.get_by_role("button", name="Insert an example").click()
     expect(page.get_by_label("Movies as CSV")).to_be_focused()
     page.get_by_role("button", name="Predict all genres").click()
-    expect(page.get_by_text("Predicted 2 of 3 movies.")).to_be_visible()
+    expect(page.get_by_text("Predicted 3 of 3 movies.")).to_be_visible()
     rows = page.locator("#table-rows tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text("Nosferatu")
-    expect(rows.last).to_contain_text("Error: year: expected a number")
+    expect(rows.last).to_contain_text("Not read: year: expected a year")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all probabilities").click()
     assert download.value.suggested_filename == "genres.csv"
     download.value.save_as(tmp_path / "genres.csv")
     with (tmp_path / "genres.csv").open(newline="", encoding="utf-8") as file:
         downloaded = list(csv.DictReader(file))
-    assert [row["title"] for row in downloaded] == ["Nosferatu", "Stagecoach", ""]
-    assert downloaded[2]["error"].startswith("year: expected a number")
+    assert [row["title"] for row in downloaded] == ["Nosferatu", "Stagecoach", "Metropolis"]
+    assert downloaded[2]["note"].startswith("year: expected a year")
     assert all(0 <= float(downloaded[0][name]) <= 1 for name in GENRES)
     page.get_by_label("Movies as CSV").fill("titel\nA\n")
     page.get_by_role("button", name="Predict all genres").click()
-    expect(page.get_by_role("alert")).to_contain_text("The table: column 'titel'")
+    expect(page.get_by_role("alert")).to_contain_text("got 'titel' (did you mean title?)")
     expect(page.locator("#table-result")).to_be_hidden()
 
 
