@@ -4,7 +4,9 @@ The data are shared by the plain form below and by `transform.text.language` in 
 """
 
 import re
+from collections import Counter
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from schema.text import clean_plot
@@ -21,6 +23,13 @@ class Language(StrEnum):
     NONE = "none"
     """No letters."""
 
+
+UNFAMILIAR_WARNING: Final = (
+    "The plot is not in English. The model has learned from English plots, so its genres are less "
+    "reliable."
+)
+
+_SCRIPTS: Final = (Language.OTHER_LATIN, Language.CYRILLIC, Language.OTHER_SCRIPT)
 
 MAX_WORDS: Final = 100
 """Number of words at the start of a text that are looked at."""
@@ -40,38 +49,61 @@ OTHER_LATIN_WORDS: Final = (
     "aber|ale|alla|als|ang|au|aux|av|avec|az|bir|ca|como|con|cu|da|dan|dans|das|de|degli|dei|del"
     "|della|dem|den|dengan|der|des|det|di|die|din|do|dos|du|e|een|egy|ei|ein|eine|einem|einen|einer"
     "|el|elle|en|er|est|et|ett|för|gli|han|het|hij|hogy|hän|ihr|il|ile|için|ist|ja|je|jego|jest|joka"
-    "|la|las|le|les|lo|los|mit|mga|nel|nem|ng|nicht|nie|não|och|og|olan|om|op|os|par|pe|pero|pour|på"
-    "|que|qui|sa|se|sich|się|sin|som|son|su|sua|sur|til|tot|um|uma|un|una|und|une|untuk|van|ve|voor"
-    "|von|với|và|w|wird|y|yang|z|za|ze|zu|à|é|és|în|của|một|các|că|și|že"
+    "|la|las|le|les|lo|los|mit|mga|nel|nella|nem|ng|nicht|nie|não|och|og|olan|om|op|os|par|per|pe|pero|pour|på"
+    "|que|qui|sa|se|sich|się|sin|som|son|su|sua|suo|sur|til|tot|um|uma|un|una|und|une|untuk|van|ve|voor"
+    "|von|với|và|w|wird|y|yang|z|za|ze|zijn|zu|à|é|és|în|của|một|các|că|și|že"
 )
 """Pattern of frequent words of other languages in Latin script."""
+
+ENGLISH_WEIGHT: Final = 2
+"""Number of frequent words of other languages that one English word outweighs.
+
+Names of people and places bring such words into English plots.
+"""
 
 LONG_TEXT_WORDS: Final = 20
 """Number of words from which a text without any frequent English word is not English."""
 
 _WORD: Final = re.compile(rf"(?:(?!_)[\w{COMBINING_MARKS}])+")
+_ENGLISH: Final = frozenset(ENGLISH_WORDS.split("|"))
+_OTHER_LATIN: Final = frozenset(OTHER_LATIN_WORDS.split("|"))
 
 
-def language(text: str) -> Language:
+def language(plot: str) -> Language:
     """Return the language of a plot.
 
     >>> language("Un soldat rentre de la guerre et retrouve sa maison.").value
     'other Latin'
     """
-    words = _WORD.findall(re.sub("['’`´]", "", clean_plot(text).lower()))[:MAX_WORDS]
-    latin = [word for word in words if re.match(f"[{LATIN}]", word)]
-    cyrillic = [word for word in words if re.match(f"[{CYRILLIC}]", word)]
-    letters = sum(len(word) for word in words if word[0].isalpha())
-    counts = {
-        Language.OTHER_LATIN: sum(map(len, latin)),
-        Language.CYRILLIC: sum(map(len, cyrillic)),
-    }
-    counts[Language.OTHER_SCRIPT] = letters - sum(counts.values())
-    if not letters:
+    words = _WORD.findall(re.sub("['’`´]", "", clean_plot(plot).lower()))[:MAX_WORDS]
+    characters: Counter[Language] = Counter()
+    for word in words:
+        characters[_script(word[0])] += len(word)
+    del characters[Language.NONE]
+    if not characters:
         return Language.NONE
-    script = max(counts, key=lambda group: counts[group])
-    english = sum(1 for word in latin if re.fullmatch(ENGLISH_WORDS, word))
-    other = sum(1 for word in latin if re.fullmatch(OTHER_LATIN_WORDS, word))
-    is_english = english >= other and (english > 0 or len(latin) < LONG_TEXT_WORDS)
-    is_latin = script is Language.OTHER_LATIN
-    return Language.ENGLISH if is_latin and is_english else script
+    script = max(_SCRIPTS, key=characters.__getitem__)
+    latin = [word for word in words if _script(word[0]) is Language.OTHER_LATIN]
+    english = sum(1 for word in latin if word in _ENGLISH)
+    other = sum(1 for word in latin if word in _OTHER_LATIN)
+    is_long = len(latin) >= LONG_TEXT_WORDS
+    is_english = ENGLISH_WEIGHT * english >= other and (english > 0 or not is_long)
+    return Language.ENGLISH if script is Language.OTHER_LATIN and is_english else script
+
+
+def is_unfamiliar(plot: str) -> bool:
+    """Return whether the beginning of a plot is in a language that the model has hardly seen.
+
+    The model has learned from English plots.
+    """
+    return language(plot[: 20 * MAX_WORDS]) not in (Language.ENGLISH, Language.NONE)
+
+
+@cache
+def _script(letter: str) -> Language:
+    """Return the group of a word's first letter, `NONE` for digits; `OTHER_LATIN` for all Latin."""
+    if re.match(f"[{LATIN}]", letter):
+        return Language.OTHER_LATIN
+    if re.match(f"[{CYRILLIC}]", letter):
+        return Language.CYRILLIC
+    return Language.OTHER_SCRIPT if letter.isalpha() else Language.NONE

@@ -196,6 +196,6 @@ def language(words: tf.RaggedTensor) -> tf.Tensor:
         count(matches(languages.OTHER_LATIN_WORDS)),
     )
     is_long = count(is_latin) >= languages.LONG_TEXT_WORDS
-    is_english = (english >= other) & ((english > 0) | ~is_long)
+    is_english = (languages.ENGLISH_WEIGHT * english >= other) & ((english > 0) | ~is_long)
     script = tf.where((script == Language.OTHER_LATIN) & is_english, Language.ENGLISH, script)
     return tf.where(tf.add_n(characters) > 0, script, Language.NONE)
