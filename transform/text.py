@@ -48,9 +48,9 @@ def clean_plot(text: tf.Tensor) -> tf.Tensor:
     text = tf.strings.strip(_apply(text_rules.MARKUP_RULES, text))
     size = text_rules.TAIL_CHARACTERS
     start = tf.maximum(tf.strings.length(text, unit="UTF8_CHAR") - size, 0)
-    head = tf.strings.substr(text, tf.zeros_like(start), start, unit="UTF8_CHAR")
+    beginning = tf.strings.substr(text, tf.zeros_like(start), start, unit="UTF8_CHAR")
     tail = tf.strings.substr(text, start, tf.fill(tf.shape(start), size), unit="UTF8_CHAR")
-    text = head + _apply(text_rules.TAIL_RULES, tail)
+    text = beginning + _apply(text_rules.TAIL_RULES, tail)
     is_plot = tf.strings.regex_full_match(text, r"[^\pL]*\pL(?s:.*)")
     is_placeholder = tf.strings.regex_full_match(text, text_rules.PLACEHOLDER)
     return tf.strings.strip(tf.where(is_plot & ~is_placeholder, text, ""))
