@@ -1,5 +1,6 @@
 """`ordained ingest`: join IMDb's dumps and plots into the movies CSV, or download them."""
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ BUILD_EPILOG: Final = exit_statuses(
     {
         ExitStatus.OK: "The movies CSV is complete.",
         ExitStatus.USER_ERROR: "The input or an option is wrong.",
+        ExitStatus.NOTHING_JOINED: "No plot, or almost none, joined a title.",
         ExitStatus.TRY_AGAIN: "Another command is writing there, or the disk is full. Try again "
         "later.",
         ExitStatus.INTERRUPTED: "You interrupted the command; nothing half-written is left.",
@@ -80,6 +82,22 @@ def build(
     include_adult: Annotated[bool, typer.Option("--include-adult", help="Keep adult titles.")] = (
         _DEFAULTS.include_adult
     ),
+    genres: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Genres that the model predicts, separated by commas.",
+            show_default="IMDb's 22 genres of feature films",
+        ),
+    ] = None,
+    genre_map: Annotated[
+        list[str],
+        typer.Option(
+            metavar="GIVEN=NAME",
+            help="Rename a genre, such as `Biography=History`, or merge it with another one; "
+            "`Adult=` drops it. Repeat it for several genres.",
+        ),
+    ] = [],  # noqa: B006 (Typer makes a new list for each call)
     max_reject_share: Annotated[
         float,
         typer.Option(
@@ -104,10 +122,16 @@ def build(
     from ingest.builder import build as build_movies
     from ingest.summary import summary_tables
 
+    if mistakes := [pair for pair in genre_map if "=" not in pair]:
+        raise UserError(
+            f"--genre-map {mistakes[0]}: expected GIVEN=NAME, such as Biography=History"
+        )
     values = {
         "plots": plots,
         "title_types": title_types.split(","),
         "include_adult": include_adult,
+        "genres": None if genres is None else genres.split(","),
+        "genre_map": dict(pair.split("=", 1) for pair in genre_map),
         "max_reject_share": max_reject_share,
         "rows_per_shard": rows_per_shard,
         "memory_limit": memory_limit,
@@ -119,7 +143,7 @@ def build(
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise UserError(validation_message(first, f"--{option}")) from error
-    with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
+    with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show, _log_messages():
         report = build_movies(data, output, config, show)
     Console().print(summary_tables(report))
     if report.reused:
@@ -208,3 +232,15 @@ def _progress_bars(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int
 
         yield show
         finish_last()
+
+
+@contextmanager
+def _log_messages() -> Iterator[None]:
+    """Print what ingest logs, such as the format of the plots, above the progress bars."""
+    logger, handler = logging.getLogger("ingest"), logging.StreamHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

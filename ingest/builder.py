@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+import tables
 from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
@@ -57,9 +58,10 @@ def build(
     """
     config = config or IngestConfig()
     if not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such directory. Name a directory with IMDb's dumps.")
-    dumps, plots, inputs = _find_inputs(data_dir, config)
+        problem = "not a directory" if os.path.lexists(data_dir) else "no such directory"
+        raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     try:
+        dumps, plots, inputs = _find_inputs(data_dir, config)
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs):
                 earlier = _read_record(staged.output)["summary"]
@@ -94,6 +96,14 @@ def rebuild_reasons(data_dir: Path, output_dir: Path, config: IngestConfig) -> l
         UserError: A dump or the plots are missing.
     """
     return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config)[2])
+
+
+def built_genres(output_dir: Path) -> tuple[str, ...]:
+    """Return the genres of the movies in `output_dir`, in the order of labels; empty if unknown."""
+    try:
+        return tuple(_read_record(output_dir)["summary"]["genres"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def _find_inputs(data_dir: Path, config: IngestConfig) -> tuple[dict[Dump, Path], Path, list[Path]]:
@@ -182,8 +192,9 @@ def _restore_keyboard_interrupt() -> Iterator[None]:
 def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
     """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(path.read_bytes())
+    for package in (Path(__file__).parent, Path(tables.__file__).parent):
+        for path in sorted(package.glob("*.py")):
+            code.update(path.read_bytes())
     return {"code": code.hexdigest(), "settings": config.output_settings()}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tables.record import (
+    BLANK,
     MAX_RECORD_CHARACTERS,
     TOO_LONG,
     Record,
@@ -48,10 +49,11 @@ def is_lines(start: str) -> bool:
 
 
 def read_lines(lines: Iterator[Line]) -> Iterator[Record]:
-    """Yield a record for each line that is not blank."""
+    """Yield a record for each line; that of a blank line has the reason `BLANK`."""
     number = 0
     for line, text in lines:
         if not text or text.isspace():
+            yield malformed(number, line, BLANK, text)
             continue
         number += 1
         if len(text) > MAX_RECORD_CHARACTERS:

@@ -3,7 +3,7 @@
 import itertools
 import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -139,13 +139,19 @@ def read_movies(
         any_id: Bool. Whether tconst may be an id of any form; by default, an id that is not IMDb's
             makes the record unreadable.
 
-    Yields:
-        The next movie. It has a reason if the record is malformed, or if id, plot or genres are not
-        understood.
+    Returns:
+        The movies, one by one. A movie has a reason if its record is malformed, or if id, plot or
+        genres are not understood.
     """
-    plan = _plan(columns or match_columns(table.columns), any_id)
-    for record in table.records():
-        yield _read_movie(record, plan, any_id)
+    return read_records(table.records(), columns or match_columns(table.columns), any_id=any_id)
+
+
+def read_records(
+    records: Iterable["Record"], columns: Columns, *, any_id: bool = False
+) -> Iterator[MovieRecord]:
+    """Read the movies of some records, as `read_movies` does."""
+    plan = _plan(columns, any_id)
+    return (_read_movie(record, plan, any_id) for record in records)
 
 
 def _plan(columns: Columns, any_id: bool) -> _Plan:

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from typing import IO, Any, Final
 
 from schema.errors import UserError
-from tables.record import MAX_RECORD_CHARACTERS, TOO_LONG, Record, invalid_characters, malformed
+from tables.record import (
+    MAX_RECORD_CHARACTERS,
+    TOO_LONG,
+    Record,
+    invalid_characters,
+    malformed,
+    printable,
+)
 
 MAGIC: Final = b"PAR1"
 
@@ -35,13 +42,14 @@ class ParquetFile:
                 f"{name}: reading Parquet needs pyarrow. Run `pip install 'ordained[parquet]'`, "
                 "or convert the file to CSV."
             ) from None
-        self._name, self._errors = name, (pa.ArrowException, OSError)
+        self._name, self._errors = name, (pa.ArrowException, OSError, UnicodeDecodeError)
         try:
             self._file = pq.ParquetFile(file)
         except self._errors as error:
             raise self._corrupt(error) from error
         self._as_text = lambda kind: pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
-        self._text = pa.string()
+        self._is_text = lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        self._text, self._bytes = pa.string(), pa.large_binary()
         self.columns = tuple(name.strip() for name in self._file.schema_arrow.names)
         self._rows: int = self._file.metadata.num_rows
         self._rows_read = 0
@@ -76,7 +84,12 @@ class ParquetFile:
     def _cells(self, column: Any) -> list[Any]:
         if self._as_text(column.type):
             column = column.cast(self._text)
-        cells = column.to_pylist()
+        try:
+            cells = column.to_pylist()
+        except UnicodeDecodeError:
+            if not self._is_text(column.type):
+                raise
+            cells = column.cast(self._bytes).to_pylist()
         # Some programs store texts without saying that they are texts.
         return [
             cell.decode("utf-8", "surrogateescape") if isinstance(cell, bytes) else cell
@@ -84,7 +97,7 @@ class ParquetFile:
         ]
 
     def _corrupt(self, error: Exception) -> UserError:
-        message = str(error).partition("\n")[0]
+        message = printable(str(error).partition("\n")[0])
         return UserError(
             f"{self._name}: the Parquet file is corrupt ({message}). Download or copy it again."
         )

@@ -34,7 +34,8 @@ def data(tmp_path):
 
 def test_build_prints_the_summary(data, tmp_path, capsys):
     assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 0
-    printed = capsys.readouterr().out
+    printed, messages = capsys.readouterr()
+    assert "title.plots.tsv: text with tabs, UTF-8\n" in messages
     table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
     for row in (
         ["read from title.basics", "10"],
@@ -52,6 +53,14 @@ def test_build_prints_the_summary(data, tmp_path, capsys):
     assert "unchanged since the last build" in capsys.readouterr().out
 
 
+def test_a_build_without_a_match_has_a_status_of_its_own(data, tmp_path, capsys):
+    (data / "title.plots.tsv").write_text("title\tyear\tplot\nElsewhere\t1990\tA night.\n")
+    arguments = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main(arguments) == ExitStatus.NOTHING_JOINED
+    assert "title.plots.tsv: 0 of 1 records joined one of the 6" in capsys.readouterr().err
+    assert not (tmp_path / "movies").exists()
+
+
 def test_options_reach_the_build(data, tmp_path):
     plots = tmp_path / "mine.jsonl"
     plots.write_text(json.dumps({"tconst": "tt0000004", "plot": "Short and sweet."}))
@@ -62,6 +71,34 @@ def test_options_reach_the_build(data, tmp_path):
     assert main(command) == 0
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
         assert [row["title"] for row in csv.DictReader(file)] == ["Seven Minutes"]
+
+
+def test_genres_and_their_map_are_options(data, tmp_path):
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    command += [
+        "--genres",
+        "Puzzle,Comedy",
+        "--genre-map",
+        "Mystery=Puzzle",
+        "--genre-map",
+        "Crime=",
+    ]
+    assert main(command) == 0
+    with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
+        assert [row["genres"] for row in csv.DictReader(file)] == ["Comedy", "Puzzle"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--genre-map", "Crime"], "--genre-map Crime: expected GIVEN=NAME"),
+        (["--genres", "Comedy"], '--genres should have 2 to 200 genres. Received: ["Comedy"]'),
+    ],
+)
+def test_unusable_genres_are_an_error(data, tmp_path, capsys, options, message):
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main([*command, *options]) == ExitStatus.USER_ERROR
+    assert message in capsys.readouterr().err
 
 
 def test_a_user_error_is_one_line_and_status_2(tmp_path):

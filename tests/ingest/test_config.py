@@ -1,5 +1,6 @@
 """Tests of the configuration of ingest and of the messages on invalid values."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from pydantic import ValidationError
 
 from ingest.config import IngestConfig
 from schema.config import setting_name, validation_message
+
+TOO_MANY_GENRES = [f"g{number}" for number in range(201)]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,25 @@ from schema.config import setting_name, validation_message
             {"title_types": ("movie", "movie'--")},
             "item 2 of title_types should be one of IMDb's title types, such as movie or tvMovie. "
             'Received: "movie\'--"',
+        ),
+        ({"genres": ["Noir"]}, 'genres should have 2 to 200 genres. Received: ["Noir"]'),
+        (
+            {"genres": TOO_MANY_GENRES},
+            f"genres should have 2 to 200 genres. Received: {json.dumps(TOO_MANY_GENRES)}",
+        ),
+        (
+            {"genres": ["Noir", "War", "Noir"]},
+            'genres should not name a genre twice. Received: ["Noir", "War", "Noir"]',
+        ),
+        (
+            {"genres": ["Noir", "War|Crime"]},
+            "item 2 of genres should be a name without |, line breaks, and spaces at its ends. "
+            'Received: "War|Crime"',
+        ),
+        (
+            {"genre_map": {"Noir": "Crime\n"}},
+            "genre_map.Noir should be a name without |, line breaks, and spaces at its ends. "
+            'Received: "Crime\\n"',
         ),
         ({"include_adult": "no"}, 'include_adult should be true or false. Received: "no"'),
         ({"plots": 5}, "plots should be a path. Received: 5"),
@@ -54,5 +76,7 @@ def test_output_settings() -> None:
     assert config.output_settings() == {
         "title_types": ["movie", "tvMovie"],
         "include_adult": False,
+        "genres": None,
+        "genre_map": {},
         "rows_per_shard": 25_000,
     }

@@ -2,11 +2,13 @@
 
 import base64
 import gzip
+import html
 import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import plotly.offline
@@ -111,6 +113,48 @@ def test_genres_without_movies_have_no_scores_and_no_share() -> None:
     assert f"for {GENRES[0]} (1 movie)" in text
 
 
+def figures_of(rendered: str) -> dict[str, Any]:
+    """Return the charts of a page, and assert that it has a place for each."""
+    found = re.search(r'<script type="text/plain" id="figures">(.*?)</script>', rendered)
+    assert found
+    figures: dict[str, Any] = json.loads(found[1])
+    places = re.findall(r'data-figure="([^"]+)"', rendered)
+    assert sorted(figures) == sorted(map(html.unescape, places))
+    return figures
+
+
+def test_the_genres_are_those_of_the_model() -> None:
+    genres = ("Heist & Co.", "Children's", "Космос")
+    rendered = page.render_report(make_report_content(genres))
+    assert "movies into 3 genres: Heist & Co., Children's, Космос." in Reader(rendered).text
+    figures = figures_of(rendered)
+    assert len(figures) == 2 * 3 + 10
+    assert figures["confusion"]["data"][0]["x"] == list(genres)
+    assert "Action" not in Reader(rendered).text
+    assert "the charts show" not in rendered
+
+
+def test_charts_of_many_genres_show_the_most_frequent() -> None:
+    genres = tuple(f"Genre {number}" for number in range(200))
+    content = make_report_content(genres)
+    support = [5 + (number % 5 == 0) for number in range(200)]
+    rows = tuple(
+        replace(row, support=count)
+        for row, count in zip(content.verdict.genres, support, strict=True)
+    )
+    rendered = page.render_report(replace(content, verdict=replace(content.verdict, genres=rows)))
+    figures = figures_of(rendered)
+    assert len(figures) == 2 * page.MAX_CHARTED_GENRES + 10
+    assert len(figures["f1-by-genre"]["data"][-1]["y"]) == 200
+    shown = list(genres[::5])
+    assert figures["confusion"]["data"][0]["x"] == shown
+    assert figures["f1-by-slice"]["data"][0]["x"] == ["all genres (micro)", *shown]
+    assert {f"threshold-{name}" for name in shown} < set(figures)
+    text = "Of the 200 genres, the charts show the 40 with the most test movies."
+    assert rendered.count(text) == 3
+    assert len(rendered.encode()) < 5_000_000
+
+
 def test_all_sections_have_their_contents(rendered: str) -> None:
     text = Reader(rendered).text
     for part in (
@@ -121,6 +165,8 @@ def test_all_sections_have_their_contents(rendered: str) -> None:
         "ordained lineage --output output",
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
+        "plots.csv: 7 values not understood: year: expected a year",
+        "records of plots\nnumber\njoined by id\n590\njoined by title, one year off\n10",
         "titles with the genre News, which the model does not predict: 1",
         "12,345 parameters and was trained in 61 s. Before that, an earlier training fine-tuned "
         "MPNet in 754 s.",
@@ -194,9 +240,10 @@ def test_a_run_stopped_by_anomalies() -> None:
         datetime(2026, 3, 1, tzinfo=UTC),
         [anomaly],
         [NodeResult("StatisticsGen", "done", 3.25), NodeResult("AnomalyGate", "failed", 0.5)],
-        {"movies": 12, "titles": 14},
+        {"movies": 12, "titles": 14, "plots": {"joined by id": 13}},
     )
     reader = Reader(text)
+    assert "joined by id\n13" in reader.text
     assert "Stopped: the data have anomalies\naverage_rating: values above 10" in reader.text
     assert "train, eval\naverage_rating" in reader.text
     assert "12 movies from 14 titles." in reader.text

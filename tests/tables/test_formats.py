@@ -224,7 +224,7 @@ def test_blank_lines_are_counted(tmp_path):
         records = list(table.records())
     assert cells(records) == [("Tide", "1990"), ("", "")]
     assert [r.line for r in records] == [5, 7]
-    assert table.blank_lines == 3
+    assert table.blank_lines == 5
 
 
 def test_control_characters_and_invalid_bytes_cost_their_record(tmp_path):
@@ -493,6 +493,13 @@ def test_parquet_in_several_batches_with_malformed_rows(tmp_path):
     assert records[2499].values == {"title": "Movie 2499"}
 
 
+def test_parquet_with_text_that_is_not_valid(tmp_path):
+    texts = pa.array([b"Tide", b"Zo\xeb", None, b"Reef"]).cast(pa.binary()).view(pa.string())
+    _, records, _ = read(tmp_path, write_parquet(tmp_path / "movies.parquet", {"title": texts}))
+    assert problems(records) == [(2, 2, "invalid bytes")]
+    assert [r.values.get("title") for r in records] == ["Tide", None, None, "Reef"]
+
+
 def test_the_progress_of_parquet(tmp_path):
     path = tmp_path / "movies.parquet"
     write_parquet(path, {"title": ["a", "b", "c", "d"]})
@@ -539,8 +546,13 @@ def test_an_open_file():
         (b"\0\x05\x16\x07\0\x02", "attributes of a file that macOS"),
         (b"BZh91AY", "compressed by bzip2. Decompress it"),
         (bytes(range(256)) * 9, "got a binary file"),
+        (b"\0", "got an empty file"),
         (zipped({"a": "title", "b": "title"}), r"one table, got 2 files \(a, b\)"),
-        (zipped({}), "got a binary file"),
+        (zipped({}), "got an empty zip file"),
+        (b"\xff\xfe", "got an empty file"),
+        (b"\xef\xbb\xbf\n", "got an empty file"),
+        (gzip.compress(gzip.compress(b"title")), "got data compressed twice. Decompress"),
+        (gzip.compress(zipped({"a": "title"})), "got a zip file within compressed data"),
         (b"PK\x03\x04 and so on", "the compressed file is corrupt"),
         (gzip.compress(b"title,year\n" * 99)[:-9], "the compressed file is truncated"),
         (gzip.compress(b"")[:4] + b"x" * 99, "the compressed file is corrupt"),

@@ -187,6 +187,7 @@ async function predictMovie() {
     $("announcement").textContent = `Predicted: ${predicted}. ${warning}`.trim();
     $("warning").textContent = warning;
     $("warning").hidden = !warning;
+    $("toggle-genres").hidden = genres.length <= GENRES_SHOWN_FIRST;
     $("result-hint").hidden = true;
     $("prediction").hidden = false;
     if (matchMedia("(max-width: 56rem)").matches) $("result").scrollIntoView();

@@ -15,8 +15,8 @@ import pytest
 from cli.app import main
 from schema import features as raw
 from schema.genres import GENRES
-from serving.client import predict
-from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY
+from serving.client import Client, predict
+from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY, predict_table
 from tests.data.tiny_server import TinyServer, run_web_page, serve_tiny_model
 
 MOVIE = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "cast": ["A", "B"]}
@@ -106,6 +106,21 @@ def test_columns_of_a_table_that_are_not_read_are_named(page: httpx.Client) -> N
     answer = page.post("/api/table", json={"csv": "Title,polt\nA,b\n"}).json()
     assert answer["note"] == "the table: these columns are not read: 'polt' (did you mean plot?)"
     assert [row["title"] for row in answer["rows"]] == ["A"]
+
+
+def test_the_columns_of_the_table_are_the_genres_of_the_server(tmp_path: Path) -> None:
+    genres = ("Космос", "Cowboys, etc.", "Heist")
+    with (
+        serve_tiny_model(tmp_path, genres=genres) as server,
+        Client(server.grpc_address) as client,
+    ):
+        result = predict_table(client, "title,year\nA\nB,1927\n")
+        first, second = csv.DictReader(io.StringIO(result["csv"]))
+        assert list(second) == ["row", "title", "predicted", *genres, "error", "note"]
+        assert {first[name] for name in genres} == {""}
+        assert all(0 < float(second[name]) < 1 for name in genres)
+        invalid = predict_table(client, "title,year\nA\n")["csv"]
+        assert invalid.startswith("row,title,predicted,error,note\n1,")
 
 
 def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:
