@@ -1,4 +1,4 @@
-"""Share of the time of Transform that cleaning texts takes.
+"""Share of the time of Transform that cleaning texts and finding their language takes.
 
     python -m benchmarks.cleaning --movies output/movies
     python -m benchmarks.cleaning --movies output/movies --rows 10000
@@ -15,7 +15,7 @@ import tempfile
 import time
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from unittest import mock
 
 from benchmarks.provenance import provenance
@@ -53,9 +53,7 @@ def _measure(options: argparse.Namespace) -> None:
                 if label == "with cleaning":
                     times.append(_transform_seconds(scratch / "movies.tfrecord.gz", directory))
                 else:
-                    with mock.patch.multiple(
-                        text, clean_text=_truncate, clean_plot=lambda plot: plot
-                    ):
+                    with mock.patch.multiple(text, **_WITHOUT_CLEANING):
                         times.append(_transform_seconds(scratch / "movies.tfrecord.gz", directory))
     medians = {label: statistics.median(times) for label, times in seconds.items()}
     ratio = medians["with cleaning"] / medians["without cleaning"]
@@ -70,6 +68,21 @@ def _truncate(texts: Any, max_characters: int) -> Any:
 
     valid = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
     return tf.strings.substr(valid, 0, max_characters, unit="UTF8_CHAR")
+
+
+def _no_language(words: Any) -> Any:
+    """Return an empty language for each plot."""
+    import tensorflow as tf
+
+    return tf.fill([words.nrows()], "")
+
+
+_WITHOUT_CLEANING: Final[dict[str, Any]] = {
+    "clean_text": _truncate,
+    "clean_plot": lambda plot: plot,
+    "language": _no_language,
+}
+"""Replacements of functions of `transform.text`."""
 
 
 def _write_examples(movies: Path, limit: int | None, file: Path) -> int:
