@@ -717,8 +717,8 @@ def test_genres_are_renamed_merged_dropped_and_chosen(data, tmp_path):
     )
     summary = build(data, tmp_path / "movies", config)
     assert {row["title"]: row["genres"] for row in rows(tmp_path / "movies")} == {
-        "Harbour of Salt": "Crime",
-        'Café "Nord", Part 2': "Comedy",
+        "Harbour  of\u00a0Salt": "Crime",
+        'Cafe\u0301 "Nord", Part 2': "Comedy",
         "The Quiet Lighthouse": "Crime",
         "Far Orbit": "Rockets 'n' Robots",
     }
