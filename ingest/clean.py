@@ -1,74 +1,41 @@
-"""Clean text: Unicode, whitespace and remnants of web pages."""
+"""Texts as ingest writes and compares them.
 
-import html
+The graph of the model cleans what the model reads. Ingest only cleans what it compares, by the same
+rules (`schema.text`).
+"""
+
 import re
 import unicodedata
 from typing import Final
 
-_INVISIBLE: Final = re.compile("[\u00ad\u200b\u2060\ufeff]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_TAGS: Final = re.compile(
-    r"</?(?:a|b|blockquote|br|div|em|font|h[1-6]|hr|i|li|ol|p|small|span|strong|sub|sup|u|ul)\b[^<>]*>",
-    re.IGNORECASE,
-)
-_TEMPLATES: Final = re.compile(r"\{\{[^{}]*\}\}")
-_FOOTNOTES: Final = re.compile(r"\s?\[(?:\d{1,3}|citation needed)\]", re.IGNORECASE)
-_PLACEHOLDER: Final = re.compile(
-    r"""(?:
-        add\ a\ plot | n/?a | none | null | nan | \\n | tba | to\ be\ announced
-        | (?:no|unknown)\ (?:plot|overview|description|synopsis|summary)
-          (?:\ (?:yet|found|available|known|outline))*
-        | (?:the\ )?plot\ (?:is\ |details\ (?:are\ )?)?(?:kept\ |currently\ )*
-          (?:unknown|unavailable|under\ wraps|not\ available)
-    )\W*""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_CUT_OFF: Final = re.compile(
-    r"""(?:
-        (?:\s*(?:\.{2,}|…))*\s*\bsee\ full\ (?:summary|synopsis|plot)
-        | \s*(?:\.{3}|…)\s*(?:read\ (?:all|more)|see\ more)
-        | \s*add\ a\ plot
-    )[\s»>.]*\Z""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_CUT_OFF_CHARACTERS: Final = 80
-"""Number of characters at the end of a plot in which a cut-off marker is searched."""
+from schema import text as rules
+from schema.text_rules import COMBINING_MARKS
 
-_SIGNATURE: Final = re.compile(
-    r"""(?<=[.!?…"”')])
-    (?:
-        (?:\s+(?:[—–]|-{1,3})|—|--)\s*(?:[A-Z@][\w.'@&-]*(?:\s[A-Z\d@&][\w.'@&-]*){0,5}|[\w.'-]+@[\w.'-]+)
-        | \s*(?:—|--\s?)[\w.'@-]+
-        | \s+Written\s+by:?\s+[A-Z@][\w.'@&-]*(?:\s(?:and|&|[A-Z\d@][\w.'@&-]*)){0,6}
-    )\s*\Z""",
-    re.VERBOSE,
+_ACCENTS: Final = re.compile(
+    "([A-Za-z\u00c0-\u052f\u1c80-\u1c8f\u1d00-\u1dbf\u1e00-\u1fff\u2c60-\u2c7f\ua640-\ua7ff])"
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
-_NON_WORD: Final = re.compile(r"[\W_]+")
+"""Marks of Latin, Greek and Cyrillic letters. In other scripts, marks distinguish words."""
+
+_NON_WORD: Final = re.compile(rf"(?:[^\w{COMBINING_MARKS}]|_)+")
 
 
 def normalize(text: str) -> str:
-    r"""Convert text to Unicode NFC, remove invisible characters and collapse whitespace.
+    r"""Return text that a line of a CSV file can carry, and change nothing else.
 
-    >>> normalize("  two\t words\u200b ")
-    'two words'
+    >>> normalize(" two\n words")
+    'two  words'
     """
-    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", text)).split())
+    return rules.csv_text(text)
 
 
 def clean_plot(text: str) -> str:
-    """Return a plot as one line, without HTML, wiki markup, cut-off marker and signature.
+    r"""Return a plot as `normalize` does; "" for a placeholder and for text without letters.
 
-    The result is empty for a placeholder such as "Add a Plot" and for text without letters.
-
-    >>> clean_plot("<p>A ship sinks.[2]</p> Written by Anonymous")
-    'A ship sinks.'
+    >>> clean_plot("A <i>ship</i>\nsinks."), clean_plot("Add a Plot")
+    ('A <i>ship</i> sinks.', '')
     """
-    text = _TAGS.sub(" ", html.unescape(text))
-    text = normalize(_FOOTNOTES.sub("", _TEMPLATES.sub(" ", text)))
-    text = text[:-_CUT_OFF_CHARACTERS] + _CUT_OFF.sub("", text[-_CUT_OFF_CHARACTERS:])
-    if _PLACEHOLDER.fullmatch(text):
-        return ""
-    text = _SIGNATURE.sub("", text)
-    return text if any(map(str.isalpha, text)) else ""
+    return rules.csv_text(text) if rules.clean_plot(text) else ""
 
 
 def normalized_words(text: str) -> str:
@@ -77,8 +44,15 @@ def normalized_words(text: str) -> str:
     >>> normalized_words("Amélie -- of Montmartre!")
     'amelie of montmartre'
     """
+    if not text.isascii() or "&" in text:
+        text = rules.clean_text(text)
     folded = text.casefold()
     if not folded.isascii():
-        decomposed = unicodedata.normalize("NFKD", folded)
-        folded = "".join(char for char in decomposed if not unicodedata.combining(char))
+        decomposed = _ACCENTS.sub(r"\1", unicodedata.normalize("NFKD", folded))
+        folded = unicodedata.normalize("NFC", decomposed)
     return _NON_WORD.sub(" ", folded).strip()
+
+
+def plot_words(text: str) -> str:
+    """Return the normalized words of a plot as the model reads it."""
+    return normalized_words(rules.clean_plot(text))

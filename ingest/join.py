@@ -64,7 +64,7 @@ class Join:
 
     def __post_init__(self) -> None:
         """Create the functions and the table that the SQL of the methods uses."""
-        for name in ("normalize", "normalized_words"):
+        for name in ("normalize", "normalized_words", "plot_words"):
             self.connection.create_function(name, getattr(clean, name), [VARCHAR], VARCHAR)
         if self.config.genre_map:
             # Millions of titles have a few thousand lists of genres.
@@ -295,7 +295,7 @@ class Join:
         """
         self.connection.execute("""
             CREATE TABLE titles_with_plot AS
-            SELECT id, text, normalized_words(text) AS words
+            SELECT id, text, plot_words(text) AS words
             FROM plot_results WHERE starts_with(result, 'joined');
 
             CREATE TABLE movie_plots AS

@@ -51,7 +51,7 @@ class Plot(NamedTuple):
         title_id: Number in the movie's tconst; None if the record has no id.
         title: Title of the movie; "" if the record has no title.
         year: Release year of the movie; None if the record has no year.
-        text: Cleaned plot; "" if the record has no plot.
+        text: Plot on one line; "" if the record has no plot, or a placeholder for it.
         people: Names of the movie's people, joined by `LIST_SEPARATOR`; "" if the record has an id.
         is_another_kind: Whether the record is about another kind of title, such as a TV show.
     """

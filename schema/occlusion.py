@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from schema.text_rules import COMBINING_MARKS
+
 Span = tuple[int, int]
 """Start and end of a word in its text, in Unicode code points; the end is exclusive."""
 
-_WORD: Final = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
-"""Letters and digits; an apostrophe between letters belongs to the word, an underscore does not."""
+_CHARACTERS: Final = rf"(?:(?!_)[\w{COMBINING_MARKS}])+"
+_WORD: Final = re.compile(f"{_CHARACTERS}(?:['’`´]{_CHARACTERS})*")
+"""Letters, their marks and digits. An apostrophe between letters belongs to the word."""
 
 
 def word_spans(text: str) -> dict[str, list[Span]]:

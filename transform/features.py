@@ -52,10 +52,11 @@ LABEL: Final = "genres_multi_hot"
 DECADE: Final = "decade"
 PLOT_LENGTH: Final = "plot_length"
 METADATA: Final = "metadata"
+LANGUAGE: Final = "language"
 
-SLICE_KEYS: Final[tuple[str, ...]] = (DECADE, PLOT_LENGTH, METADATA)
-"""Features by which the evaluation is sliced; one string per movie, such as `1990s`, `short` or
-`no credits`."""
+SLICE_KEYS: Final[tuple[str, ...]] = (DECADE, PLOT_LENGTH, METADATA, LANGUAGE)
+"""Features by which the evaluation is sliced; one string per movie, such as `1990s`, `short`,
+`no credits` or `English`."""
 
 NUM_OOV_BUCKETS: Final = 1
 """Number of ids after the last one of a vocabulary, for words that are not in the vocabulary."""

@@ -30,16 +30,18 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
     genres = tf.constant(custom_config.get("genres", GENRES))
     outputs: dict[str, Any] = {}
 
-    plot = _string_column(inputs[raw.PLOT])
-    plot_words = text.tokenize(plot, config.max_plot_characters)
-    title = _string_column(inputs[raw.TITLE])
+    # All in one call, because each call adds the table of entities to the graph.
+    names = raw.PLOT, raw.TITLE, *raw.PEOPLE
+    columns = tf.stack([_string_column(inputs[name]) for name in names])
+    plot, title, *people_names = tf.unstack(text.clean_text(columns, config.max_plot_characters))
+    plot = text.clean_plot(plot)
+    plot_words = text.tokenize(plot)
     outputs[xf.PLOT_WORDS] = _vocabulary_ids(plot_words, config)
     outputs[xf.PLOT_NGRAMS] = _distinct_hashes(text.ngrams(plot_words))
-    outputs[xf.TITLE_WORDS] = _distinct_hashes(text.tokenize(title, config.max_plot_characters))
-    outputs[xf.PLOT_TEXT] = text.truncate(plot, config.max_plot_characters)
-    outputs[xf.TITLE_TEXT] = text.truncate(title, config.max_plot_characters)
+    outputs[xf.TITLE_WORDS] = _distinct_hashes(text.tokenize(title))
+    outputs[xf.PLOT_TEXT], outputs[xf.TITLE_TEXT] = plot, title
 
-    people = {name: text.split_names(_string_column(inputs[name])) for name in raw.PEOPLE}
+    people = dict(zip(raw.PEOPLE, map(text.split_names, people_names), strict=True))
     people[raw.CAST] = people[raw.CAST][:, : config.max_cast]
     for name, feature in xf.PEOPLE_IDS.items():
         outputs[feature] = tf.ragged.map_flat_values(_hash, people[name]).to_sparse()
@@ -70,6 +72,7 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
         tf.where(ratings_known, "complete", "no rating"),
         tf.where(ratings_known, "no credits", "plot and title only"),
     )
+    outputs[xf.LANGUAGE] = text.language(plot_words)
     return outputs
 
 

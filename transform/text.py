@@ -1,18 +1,125 @@
-"""Words, n-grams and names from text, with TensorFlow ops that every TensorFlow Serving has."""
+"""Clean text, its words and n-grams, with TensorFlow ops that every TensorFlow Serving has."""
 
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
 import tensorflow as tf
 
+from schema import language as languages
+from schema import text_rules
 from schema.features import LIST_SEPARATOR
+from schema.language import Language
+from schema.text_rules import Rule
+
+_MARK: Final = b"\xff"
+"""Separates the parts of a text; no valid UTF-8 contains it."""
+
+_NUM_HASHES: Final = 2**62
+_MAX_DIGITS: Final = 7
+"""Number of digits of the longest numeric entity."""
+
+
+def clean_text(text: tf.Tensor, max_characters: int) -> tf.Tensor:
+    """Return titles or names as `schema.text.clean_text` does.
+
+    Args:
+        text: string of any shape. Bytes that are not valid UTF-8 are replaced by U+FFFD.
+        max_characters: Number of characters that are read of each text.
+
+    Returns:
+        string of the same shape.
+
+    >>> clean_text(tf.constant(["Tom&nbsp; &amp;amp; Jerry"]), 100).numpy()
+    array([b'Tom & Jerry'], dtype=object)
+    """
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+    text = tf.strings.strip(_apply(text_rules.CSV_RULES, text))
+    text = tf.strings.substr(text, 0, max_characters, unit="UTF8_CHAR")
+    return tf.strings.strip(_apply(text_rules.TEXT_RULES, text))
+
+
+def clean_plot(text: tf.Tensor) -> tf.Tensor:
+    """Return plots as `schema.text.clean_plot` does, from plots after `clean_text`; string [N].
+
+    >>> clean_plot(tf.constant(["<i>Ships</i> sink.[1] —Ann Lee", "Add a plot"])).numpy()
+    array([b'Ships sink.', b''], dtype=object)
+    """
+    text = tf.strings.strip(_apply(text_rules.MARKUP_RULES, text))
+    size = text_rules.TAIL_CHARACTERS
+    start = tf.maximum(tf.strings.length(text, unit="UTF8_CHAR") - size, 0)
+    beginning = tf.strings.substr(text, tf.zeros_like(start), start, unit="UTF8_CHAR")
+    tail = tf.strings.substr(text, start, tf.fill(tf.shape(start), size), unit="UTF8_CHAR")
+    text = beginning + _apply(text_rules.TAIL_RULES, tail)
+    is_plot = tf.strings.regex_full_match(text, r"[^\pL]*\pL(?s:.*)")
+    is_placeholder = tf.strings.regex_full_match(text, text_rules.PLACEHOLDER)
+    return tf.strings.strip(tf.where(is_plot & ~is_placeholder, text, ""))
+
+
+def _apply(rules: Iterable[Rule], text: tf.Tensor) -> tf.Tensor:
+    """Apply rules to each text; string [N]."""
+    for pattern, replacement, _ in rules:
+        if isinstance(replacement, str):
+            text = tf.strings.regex_replace(text, pattern, replacement)
+        else:
+            marked = tf.strings.regex_replace(text, f"({pattern})", _MARK + rb"\1" + _MARK)
+            rows = tf.where(marked != text)
+            # The public functions for ragged tensors would add a hundred operations.
+            parts = tf.raw_ops.StringSplitV2(input=tf.gather_nd(marked, rows), sep=_MARK)
+            replaced = _replace(parts.values, replacement)
+            size = tf.shape(rows, tf.int64)[0]
+            joined = tf.strings.unsorted_segment_join(replaced, parts.indices[:, 0], size)
+            text = tf.tensor_scatter_nd_update(text, rows, joined)
+    return text
+
+
+def _replace(parts: tf.Tensor, table: Mapping[str, str]) -> tf.Tensor:
+    """Replace the parts that are keys of a table or numeric HTML entities; string [P].
+
+    The keys are found by binary search for their hashes, because a lookup table is a resource that
+    each graph has to create and to keep.
+    """
+    # Outside of the graph, so that it contains the sorted keys and not their sorting.
+    with tf.init_scope():
+        keys = np.array([key.encode() for key in table], object)
+        hashes = tf.strings.to_hash_bucket_fast(keys, _NUM_HASHES).numpy()
+    order = np.argsort(hashes)
+    values = np.array([value.encode() for value in table.values()], object)
+    index = tf.searchsorted(hashes[order], tf.strings.to_hash_bucket_fast(parts, _NUM_HASHES))
+    index = tf.minimum(index, len(table) - 1)
+    is_key = tf.gather(keys[order], index) == parts
+    replaced = tf.where(is_key, tf.gather(values[order], index), parts)
+    rows = tf.where(tf.strings.regex_full_match(parts, text_rules.NUMBER_ENTITY))
+    return tf.tensor_scatter_nd_update(replaced, rows, _characters(tf.gather_nd(parts, rows)))
+
+
+def _characters(entities: tf.Tensor) -> tf.Tensor:
+    """Return the characters of numeric HTML entities; string [E]."""
+    is_hexadecimal = tf.strings.regex_full_match(entities, "&#[xX].*")
+    digits = tf.strings.lower(tf.strings.regex_replace(entities, "[&#xX;]", ""))
+    padded = tf.strings.substr("0" * _MAX_DIGITS + digits, -_MAX_DIGITS, _MAX_DIGITS)
+    codes = tf.cast(tf.io.decode_raw(padded, tf.uint8, fixed_length=_MAX_DIGITS), tf.int32)
+    values = tf.where(codes < ord("a"), codes - ord("0"), codes - ord("a") + 10)
+    base = tf.where(is_hexadecimal, 16, 10)[:, tf.newaxis]
+    numbers = tf.reduce_sum(values * base ** tf.range(_MAX_DIGITS - 1, -1, -1), axis=1)
+    is_windows = (numbers >= 0x80) & (numbers < 0xA0)
+    windows = tf.gather(text_rules.WINDOWS_1252, tf.where(is_windows, numbers - 0x80, 0))
+    is_valid = (numbers > 0) & (numbers <= 0x10FFFF) & (numbers // 0x800 != 0x1B)
+    numbers = tf.where(is_windows, windows, tf.where(is_valid, numbers, text_rules.REPLACEMENT))
+    return tf.raw_ops.UnicodeEncode(
+        input_values=numbers,
+        input_splits=tf.range(tf.size(numbers) + 1),
+        output_encoding="UTF-8",
+    )
 
 
 def normalize(text: tf.Tensor) -> tf.Tensor:
     """Convert to lower case and keep only letters and digits, with one space between words.
 
-    Apostrophes are removed without a space, so that `don't` becomes the word `dont`. Invalid UTF-8
-    is replaced first, because the string ops fail on it.
+    Apostrophes are removed without a space, so that `don't` becomes the word `dont`.
 
     Args:
-        text: string [N].
+        text: string [N], valid UTF-8.
 
     Returns:
         string [N].
@@ -20,30 +127,15 @@ def normalize(text: tf.Tensor) -> tf.Tensor:
     >>> normalize(tf.constant(["Don't look -- NOW!"])).numpy()
     array([b'dont look now'], dtype=object)
     """
-    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
     text = tf.strings.lower(text, encoding="utf-8")
     text = tf.strings.regex_replace(text, r"['’`´]", "")
     text = tf.strings.regex_replace(text, r"[^\p{L}\p{M}\p{N}]+", " ")
     return tf.strings.strip(text)
 
 
-def tokenize(text: tf.Tensor, max_characters: int) -> tf.RaggedTensor:
-    """Split the first `max_characters` characters of each text into normalized words.
-
-    Args:
-        text: string [N].
-        max_characters: Number of characters that are read of each text.
-
-    Returns:
-        string [N, (words)].
-    """
-    return tf.strings.split(normalize(truncate(text, max_characters)))
-
-
-def truncate(text: tf.Tensor, max_characters: int) -> tf.Tensor:
-    """Return the first `max_characters` characters of each text as valid UTF-8; string [N]."""
-    valid = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
-    return tf.strings.substr(valid, 0, max_characters, unit="UTF8_CHAR")
+def tokenize(text: tf.Tensor) -> tf.RaggedTensor:
+    """Split each text into normalized words; string [N] to string [N, (words)]."""
+    return tf.strings.split(normalize(text))
 
 
 def ngrams(tokens: tf.RaggedTensor) -> tf.RaggedTensor:
@@ -59,7 +151,7 @@ def split_names(joined: tf.Tensor) -> tf.RaggedTensor:
     """Split joined names in their order; drop spaces around names, and empty names.
 
     Args:
-        joined: string [N]. Names with `LIST_SEPARATOR` between them.
+        joined: string [N], valid UTF-8. Names with `LIST_SEPARATOR` between them.
 
     Returns:
         string [N, (names)].
@@ -67,7 +159,43 @@ def split_names(joined: tf.Tensor) -> tf.RaggedTensor:
     >>> split_names(tf.constant(["Ada Lovelace| |Alan Turing "])).to_list()
     [[b'Ada Lovelace', b'Alan Turing']]
     """
-    valid = tf.strings.unicode_transcode(joined, "UTF-8", "UTF-8", errors="replace")
-    parts = tf.strings.split(valid, LIST_SEPARATOR)
+    parts = tf.strings.split(joined, LIST_SEPARATOR)
     stripped = tf.ragged.map_flat_values(tf.strings.strip, parts)
     return tf.ragged.boolean_mask(stripped, tf.strings.length(stripped) > 0)
+
+
+def language(words: tf.RaggedTensor) -> tf.Tensor:
+    """Return the `schema.language.Language` of each plot, as `schema.language.language` does.
+
+    Args:
+        words: string [N, (words)]. Normalized words of clean plots.
+
+    Returns:
+        string [N].
+
+    >>> language(tokenize(tf.constant(["Das Haus am See", "The house"]))).numpy()
+    array([b'other Latin', b'English'], dtype=object)
+    """
+    words = words[:, : languages.MAX_WORDS]
+    num_characters = words.with_flat_values(tf.strings.length(words.flat_values, unit="UTF8_CHAR"))
+
+    def matches(pattern: str) -> tf.RaggedTensor:
+        is_match = tf.strings.regex_full_match(words.flat_values, pattern)
+        return words.with_flat_values(tf.cast(is_match, tf.int32))
+
+    def count(words: tf.RaggedTensor) -> tf.Tensor:
+        return tf.reduce_sum(words, axis=1)
+
+    is_latin, is_cyrillic = matches(f"[{languages.LATIN}].*"), matches(f"[{languages.CYRILLIC}].*")
+    is_other = matches(r"\pL.*") - is_latin - is_cyrillic
+    characters = [count(group * num_characters) for group in (is_latin, is_cyrillic, is_other)]
+    scripts = (Language.OTHER_LATIN, Language.CYRILLIC, Language.OTHER_SCRIPT)
+    script = tf.gather(list(scripts), tf.argmax(tf.stack(characters), axis=0))
+    english, other = (
+        count(matches(languages.ENGLISH_WORDS)),
+        count(matches(languages.OTHER_LATIN_WORDS)),
+    )
+    is_long = count(is_latin) >= languages.LONG_TEXT_WORDS
+    is_english = (languages.ENGLISH_WEIGHT * english >= other) & ((english > 0) | ~is_long)
+    script = tf.where((script == Language.OTHER_LATIN) & is_english, Language.ENGLISH, script)
+    return tf.where(tf.add_n(characters) > 0, script, Language.NONE)

@@ -15,6 +15,7 @@ from components.simple_baseline.model import binarize_genres
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import Split
+from schema.text import clean_plot, clean_text
 
 SEED: Final = 1
 """Seed of all random numbers."""
@@ -47,6 +48,8 @@ def people(movies: Movies, field: str) -> list[list[str]]:
 def load_splits(examples: Path) -> dict[str, Movies]:
     """Load the splits of a run from the directory of CsvExampleGen's artifact.
 
+    Plots and titles are cleaned, as the model reads them.
+
     Raises:
         UserError: A split has no movies.
     """
@@ -60,6 +63,8 @@ def load_splits(examples: Path) -> dict[str, Movies]:
     for split, movies in splits.items():
         if movies.empty:
             raise UserError(f"{examples}: the split {split} has no movies. Use more movies.")
+        movies[raw.PLOT] = movies[raw.PLOT].map(clean_plot)
+        movies[raw.TITLE] = movies[raw.TITLE].map(clean_text)
     return splits
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from benchmarks.quality.dataset import Movies
-from ingest.clean import normalized_words
+from ingest.clean import plot_words
 from ingest.split_key import MAX_SHINGLE_MOVIES, SHINGLE_WORDS, title_stem
 from schema import features as raw
 
@@ -34,7 +34,7 @@ def count_leakage(splits: Mapping[str, Movies]) -> Leakage:
         _count_shared(splits, lambda movies: ({key} for key in movies[raw.SPLIT_KEY])),
         _count_shared(splits, stems),
         _count_shared(
-            splits, lambda movies: ({normalized_words(plot)} - {""} for plot in movies[raw.PLOT])
+            splits, lambda movies: ({plot_words(plot)} - {""} for plot in movies[raw.PLOT])
         ),
         _count_shared(splits, shingles, MAX_SHINGLE_MOVIES),
     )
@@ -48,7 +48,7 @@ def stems(movies: Movies) -> Iterable[set[str]]:
 def shingles(movies: Movies) -> Iterable[set[str]]:
     """Yield the sequences of `SHINGLE_WORDS` words in each plot."""
     for plot in movies[raw.PLOT]:
-        tokens = normalized_words(plot).split()
+        tokens = plot_words(plot).split()
         starts = range(len(tokens) - SHINGLE_WORDS + 1)
         yield {" ".join(tokens[start : start + SHINGLE_WORDS]) for start in starts}
 

@@ -81,7 +81,7 @@ def check_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
 def evaluate_models(
     pipeline: beam.Pipeline, files: list[str], models: list[Path], output: str
 ) -> None:
-    """Evaluate models with TFMA, over all examples and by decade, plot length and metadata.
+    """Evaluate models with TFMA, over all examples and by each of `SLICE_KEYS`.
 
     Args:
         pipeline: Beam pipeline, which this function runs.

@@ -26,6 +26,7 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Split
+from schema.text import clean_plot, clean_text
 
 _DEFAULT_GENRES: Final = json.dumps(GENRES)
 
@@ -70,7 +71,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
             examples, split, [raw.PLOT, raw.TITLE, raw.GENRES_FIELD]
         )
         texts[split] = [
-            f"{plot}\n{title}"
+            f"{clean_plot(plot)}\n{clean_text(title)}"
             for plot, title in zip(columns[raw.PLOT], columns[raw.TITLE], strict=True)
         ]
         labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist(), genre_names)

@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 from schema import features as raw
 from schema.errors import UserError, from_os_error
 from schema.files import atomic_write_text, durable_rename
+from schema.language import is_unfamiliar
 from serving.client import lines
 from serving.client.client import ROWS_PER_REQUEST, Client
 from serving.client.files import MovieTable, open_movies
@@ -81,6 +82,7 @@ class JobProgress:
         rows: Number of rows that are done.
         rejected: Number of these rows without a prediction.
         unreadable: Number of values that were not understood.
+        unfamiliar: Number of rows with a plot in another language than English.
         output: Size of the output, in bytes.
         rejects: Size of the file of rejected rows, in bytes.
     """
@@ -88,6 +90,7 @@ class JobProgress:
     rows: int = 0
     rejected: int = 0
     unreadable: int = 0
+    unfamiliar: int = 0
     output: int = 0
     rejects: int = 0
 
@@ -103,6 +106,7 @@ class JobProgress:
             rows=self.rows + len(results),
             rejected=self.rejected + sum(not result.prediction for result in results),
             unreadable=self.unreadable + sum(len(result.row.unreadable) for result in results),
+            unfamiliar=self.unfamiliar + sum(map(_is_unfamiliar, results)),
         )
 
 
@@ -162,6 +166,12 @@ def run_job(
     except OSError as error:
         message = f"{error.filename or job.output}: {error.strerror}"
         raise from_os_error(error, message) from error
+
+
+def _is_unfamiliar(result: RowResult) -> bool:
+    return bool(result.prediction) and is_unfamiliar(
+        str((result.row.movie or {}).get(raw.PLOT, ""))
+    )
 
 
 def can_resume(output: Path) -> bool:

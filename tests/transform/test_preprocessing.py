@@ -203,6 +203,7 @@ def test_slices(transformed: Any) -> None:
         b"complete",
         b"plot and title only",
     ]
+    assert [movie[xf.LANGUAGE] for movie in rows] == [b"English", b"English", b"none"]
 
 
 def test_a_single_movie_is_transformed_as_in_training(transformed: Any) -> None:
@@ -213,6 +214,25 @@ def test_a_single_movie_is_transformed_as_in_training(transformed: Any) -> None:
             actual = transformed_movie[name]
             actual = actual.values if isinstance(actual, tf.SparseTensor) else actual[0]
             np.testing.assert_array_equal(actual.numpy(), value, err_msg=name)
+
+
+def test_texts_are_cleaned_as_clients_send_them(transformed: Any) -> None:
+    _, graph = transformed
+    changed = {
+        "plot": ["<p>The ship\u00a0sinks.[4]</p>\r\nThe&nbsp;sh\u200bip burns! — Ann Lee"],
+        "title": ["\u2009The&#32;Ship\n"],
+        "directors": ["Ann\u00a0Lee "],
+        "cast": ["Bo\tDahl|Cy &Eacute;ck|Di Fox"],
+    }
+    features = serve({**MOVIES[0], **changed}, graph)
+    expected = serve({**MOVIES[0], "cast": ["Bo Dahl|Cy E\u0301ck|Di Fox"]}, graph)
+    for name, value in expected.items():
+        actual = features[name]
+        if isinstance(value, tf.SparseTensor):
+            actual, value = actual.values, value.values
+        np.testing.assert_array_equal(actual.numpy(), value.numpy(), err_msg=name)
+    placeholder = serve({**MOVIES[0], "plot": ["No plot available."]}, graph)
+    assert placeholder[xf.PLOT_TEXT].numpy().tolist() == [b""]
 
 
 def test_a_number_that_no_training_movie_has_is_neutral(tmp_path: Path) -> None:

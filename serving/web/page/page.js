@@ -176,7 +176,7 @@ async function predictMovie() {
   const request = ++requestCount;
   const fields = readForm();
   await runBusy("movie-form", async () => {
-    const { genres } = await callApi("api/predict", fields);
+    const { genres, warning } = await callApi("api/predict", fields);
     if (request !== requestCount) return;
     prediction = { fields, genres, explanation: null, error: "" };
     selectedGenre = genres[0].name;
@@ -184,7 +184,9 @@ async function predictMovie() {
     showExplanation();
     const predicted = genres.filter((genre) => genre.predicted).map((genre) => genre.name).join(", ");
     $("predicted-genres").textContent = predicted;
-    $("announcement").textContent = `Predicted: ${predicted}.`;
+    $("announcement").textContent = `Predicted: ${predicted}. ${warning}`.trim();
+    $("warning").textContent = warning;
+    $("warning").hidden = !warning;
     $("toggle-genres").hidden = genres.length <= GENRES_SHOWN_FIRST;
     $("result-hint").hidden = true;
     $("prediction").hidden = false;

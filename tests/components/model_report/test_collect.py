@@ -134,7 +134,7 @@ def test_slices_are_those_of_the_evaluation(content: ReportContent) -> None:
     assert [one.value for one in decades] == ["1950s", "1960s", "1970s", "1980s", "1990s"]
     assert sum(one.movies for one in decades) == NUM_MOVIES
     kinds = list(dict.fromkeys(one.feature for one in content.slices))
-    assert kinds == ["decade", "plot_length", "metadata"]
+    assert kinds == ["decade", "plot_length", "metadata", "language"]
     war = GENRES.index("War")
     assert all(one.f1[war] == 0 for one in decades)
     assert sum(int(one.support[war]) for one in decades) == 15

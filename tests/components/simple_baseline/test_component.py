@@ -47,7 +47,11 @@ def test_genres_that_the_plot_names_are_predicted(tmp_path: Path) -> None:
 
     again = tmp_path / "again"
     again.mkdir()
-    repeated = load_metrics(run_component(again, splits).uri)
+    written_otherwise = {
+        split: [row | {raw.PLOT: f"<p>{row[raw.PLOT]}&nbsp;</p>"} for row in rows]
+        for split, rows in splits.items()
+    }
+    repeated = load_metrics(run_component(again, written_otherwise).uri)
     del repeated["seconds"]
     assert json.dumps(repeated) == json.dumps(metrics)
 

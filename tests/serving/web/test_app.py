@@ -51,6 +51,22 @@ def test_predict_returns_all_genres(page: httpx.Client, tiny_server: TinyServer)
     )
 
 
+@pytest.mark.parametrize(
+    ("plot", "is_warned"),
+    [
+        ("Ein Wärter zählt die Schiffe auf dem Meer.", True),
+        ("Смотритель считает корабли.", True),
+        ("A keeper counts the ships.", False),
+        (None, False),
+    ],
+)
+def test_predict_warns_of_a_plot_that_is_not_in_english(
+    page: httpx.Client, plot: str | None, is_warned: bool
+) -> None:
+    warning = page.post("/api/predict", json={"title": "Der Turm", "plot": plot}).json()["warning"]
+    assert ("not in English" in warning) is is_warned
+
+
 def test_explain_returns_the_effect_of_each_part(page: httpx.Client) -> None:
     explanation = page.post("/api/explain", json=MOVIE).json()
     assert explanation["genres"] == list(GENRES)

@@ -336,6 +336,26 @@ def test_outputs_for_the_evaluator(
     ).tolist() == plot_and_title_only
 
 
+def test_texts_are_cleaned_in_the_model(
+    signatures: dict[str, Any], defaults: dict[str, tf.Tensor]
+) -> None:
+    plots = {
+        "A widow keeps bees in a café.": [
+            "A\u00a0widow keeps\u2009bees in\r\na cafe\u0301.",
+            "A wi\u200bdow <i>keeps</i> bees in a caf&eacute;.[1] — Ola Norman",
+        ],
+        "": ["No synopsis available.", "n/a", "Add a Plot »", " \u3000"],
+    }
+    for plot, others in plots.items():
+        inputs = {**defaults, raw.PLOT: tf.constant([plot, *others])}
+        outputs = signatures[names.SERVING_SIGNATURE](**inputs)
+        probabilities = outputs[names.PROBABILITIES_OUTPUT].numpy()
+        np.testing.assert_allclose(
+            probabilities, probabilities[[0] * len(probabilities)], atol=1e-6
+        )
+        assert len({tuple(row) for row in outputs[names.PREDICTED_OUTPUT].numpy()}) == 1
+
+
 def test_the_model_needs_no_other_files(
     project: Project, saved_model: Path, signatures: dict[str, Any], movies: list[dict[str, str]]
 ) -> None:
