@@ -106,6 +106,8 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
 def _count_table(title: str, counts: dict[str, int], total: int = 0) -> Table:
     """Return a table of counts, with percentages of `total` unless it is 0."""
     table = Table("", Column(justify="right"), title=title, title_justify="left", show_header=False)
+    # The title of a narrow table would be divided into several lines.
+    table.min_width = len(title)
     for name, count in counts.items():
         table.add_row(name, f"{count:,}", *([f"{count / total:.1%}"] if total else []))
     return table
