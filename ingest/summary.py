@@ -1,6 +1,6 @@
 """Summary of a build: counts that are printed as tables and saved as JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
@@ -18,8 +18,10 @@ class IngestSummary:
         dropped: Number of well-formed titles left out, by reason. A title with several reasons
             counts for the first.
         lines: Lines read, by file; for plots, records.
+        blank_lines: Blank lines that are not among `lines`, by file: those at the end of a dump,
+            and all of a file of plots.
         rejected: Malformed lines, by file and reason.
-        plots: Plots, by result of the join.
+        plots: Records of plots, by result of the join.
         credits: Credits, by role; those of unknown people are counted separately.
         filled: Movies that have a value, by column.
         genres: Movies by genre, in the order of the labels. A genre may have none.
@@ -28,6 +30,8 @@ class IngestSummary:
             ("largest"), and number of movies in groups of two or more.
         shards: File names of the CSV shards.
         seconds: Duration of the build, in seconds.
+        unknown_values: Values that were not understood in records that were kept, by file and
+            reason.
         reused: Whether the files of an earlier build were kept because nothing had changed.
     """
 
@@ -35,6 +39,7 @@ class IngestSummary:
     movies: int
     dropped: dict[str, int]
     lines: dict[str, int]
+    blank_lines: dict[str, int]
     rejected: dict[str, dict[str, int]]
     plots: dict[str, int]
     credits: dict[str, int]
@@ -44,6 +49,7 @@ class IngestSummary:
     split_groups: dict[str, int]
     shards: list[str]
     seconds: float
+    unknown_values: dict[str, dict[str, int]] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -57,14 +63,22 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         "movies written": summary.movies,
     }
     read, rejected = (Column(header, justify="right") for header in ("read", "rejected"))
-    files = Table("", read, rejected, "reasons", title="Files", title_justify="left")
+    files = Table("", read, rejected, "notes", title="Files", title_justify="left")
     for name, count in summary.lines.items():
         counts = summary.rejected.get(name, {})
-        reasons = ", ".join(f"{reason} ({times:,})" for reason, times in counts.items())
-        files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", reasons)
+        notes = [f"{reason} ({times:,})" for reason, times in counts.items()]
+        if blank_lines := summary.blank_lines.get(name):
+            notes.append(f"not read: blank lines ({blank_lines:,})")
+        files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", ", ".join(notes))
+    unknown = {
+        f"{file}: {reason}": count
+        for file, reasons in summary.unknown_values.items()
+        for reason, count in reasons.items()
+    }
     return Group(
         _count_table("Titles", titles),
         files,
+        *([_count_table("Values that were not understood", unknown)] if unknown else []),
         _count_table("Plots", summary.plots),
         _count_table("Credits", summary.credits),
         _count_table("Movies with a value", summary.filled, summary.movies),
