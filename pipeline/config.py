@@ -115,7 +115,7 @@ class RunConfig(ConfigFile):
     """Complete configuration of a run: the sections of the files and the command-line options.
 
     Attributes:
-        data: Directory with IMDb's dumps and the plots.
+        data: Directory with IMDb's dumps and the plots, or with the table.
         output: Directory for all files that the run writes.
         genres: Genres that the model predicts, in the order of its labels. Ingest finds them, see
             `with_genres`; IMDb's by default.
@@ -208,7 +208,7 @@ def load(
     """Load the configuration of a run.
 
     Args:
-        data: Directory with IMDb's dumps and the plots.
+        data: Directory with IMDb's dumps and the plots, or with the table.
         output: Directory for all files that the run writes.
         files: YAML files. If several set the same value, the last file takes precedence. If there
             are none, `ordained.yaml` in `data` is read if it exists.
