@@ -79,7 +79,7 @@ class RejectLog:
     def note(self, reject: Reject) -> None:
         """Write a row that is not counted: it says what is wrong with a row that is kept."""
         file, line, reason, text = reject
-        self._file.write(f"{file}\t{line}\t{reason}\t{printable(text[:200])}\n")
+        self._file.write(f"{file}\t{line}\t{printable(reason)}\t{printable(text[:200])}\n")
 
     def close(self) -> None:
         """Close the file."""
