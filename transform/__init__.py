@@ -5,7 +5,7 @@ TensorFlow.
 
 - `features`: names of the transformed features, and `TransformConfig`.
 - `preprocessing`: `preprocessing_fn` of the Transform component.
-- `text`: words, n-grams and names from text.
+- `text`: cleaning, words, n-grams, names and language of texts.
 - `minilm`: files of the MiniLM encoder.
 - `wordpiece`: ids of a text's word pieces.
 """

@@ -177,25 +177,22 @@ def language(words: tf.RaggedTensor) -> tf.Tensor:
     array([b'other Latin', b'English'], dtype=object)
     """
     words = words[:, : languages.MAX_WORDS]
-    num_characters = words.with_flat_values(tf.strings.length(words.flat_values, unit="UTF8_CHAR"))
+    distinct, index = tf.unique(words.flat_values)
+    num_characters = tf.strings.length(distinct, unit="UTF8_CHAR")
 
-    def matches(pattern: str) -> tf.RaggedTensor:
-        is_match = tf.strings.regex_full_match(words.flat_values, pattern)
-        return words.with_flat_values(tf.cast(is_match, tf.int32))
-
-    def count(words: tf.RaggedTensor) -> tf.Tensor:
-        return tf.reduce_sum(words, axis=1)
+    def matches(pattern: str) -> tf.Tensor:
+        return tf.cast(tf.strings.regex_full_match(distinct, pattern), tf.int32)
 
     is_latin, is_cyrillic = matches(f"[{languages.LATIN}].*"), matches(f"[{languages.CYRILLIC}].*")
-    is_other = matches(r"\pL.*") - is_latin - is_cyrillic
-    characters = [count(group * num_characters) for group in (is_latin, is_cyrillic, is_other)]
-    scripts = (Language.OTHER_LATIN, Language.CYRILLIC, Language.OTHER_SCRIPT)
-    script = tf.gather(list(scripts), tf.argmax(tf.stack(characters), axis=0))
-    english, other = (
-        count(matches(languages.ENGLISH_WORDS)),
-        count(matches(languages.OTHER_LATIN_WORDS)),
-    )
-    is_long = count(is_latin) >= languages.LONG_TEXT_WORDS
+    is_other_script = matches(r"\pL.*") - is_latin - is_cyrillic
+    scripts = [is_latin, is_cyrillic, is_other_script]
+    frequent = [matches(languages.ENGLISH_WORDS), matches(languages.OTHER_LATIN_WORDS)]
+    counts = tf.stack([*(num_characters * group for group in scripts), is_latin, *frequent], axis=1)
+    totals = tf.reduce_sum(words.with_flat_values(tf.gather(counts, index)), axis=1)
+    characters, (num_latin, english, other) = totals[:, :3], tf.unstack(totals[:, 3:], 3, axis=1)
+    names = [Language.OTHER_LATIN, Language.CYRILLIC, Language.OTHER_SCRIPT]
+    script = tf.gather(names, tf.argmax(characters, axis=1))
+    is_long = num_latin >= languages.LONG_TEXT_WORDS
     is_english = (languages.ENGLISH_WEIGHT * english >= other) & ((english > 0) | ~is_long)
     script = tf.where((script == Language.OTHER_LATIN) & is_english, Language.ENGLISH, script)
-    return tf.where(tf.add_n(characters) > 0, script, Language.NONE)
+    return tf.where(tf.reduce_sum(characters, axis=1) > 0, script, Language.NONE)
