@@ -207,7 +207,9 @@ def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
                 found.setdefault(Field.YEAR, year)
     if _ID in found and (any_id or _TITLE_ID.fullmatch(found[_ID])):
         found.setdefault(Field.TCONST, found[_ID])
-    return MovieRecord(number, line, found, cells, tuple([cell for _, cell in failed]))
+    return MovieRecord(
+        number, line, found, cells, tuple(cell for _, cell in failed) if failed else ()
+    )
 
 
 def _first_known(

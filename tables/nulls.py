@@ -16,7 +16,8 @@ UNKNOWN_WORDS: Final = frozenset(
 )
 """Lower-case texts that stand for an unknown value, but may also be a title or a plot."""
 
-_MAX_LENGTH: Final = max(map(len, NULL_WORDS))
+MAX_LENGTH: Final = max(map(len, NULL_WORDS))
+"""Length of the longest of `NULL_WORDS`, in characters."""
 
 
 def is_null(value: Any) -> bool:
@@ -27,7 +28,7 @@ def is_null(value: Any) -> bool:
     """
     if isinstance(value, str):
         text = value.strip()
-        return not text or (len(text) <= _MAX_LENGTH and text in NULL_WORDS)
+        return not text or (len(text) <= MAX_LENGTH and text in NULL_WORDS)
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from schema.features import LIST_SEPARATOR
-from tables.nulls import is_null, is_unknown
+from tables.nulls import MAX_LENGTH, is_null, is_unknown
 from tables.numbers import parse_rating, parse_runtime, parse_votes, parse_year
 
 __all__ = [
@@ -65,6 +65,11 @@ def parse_text(value: Any) -> str | None:
     Raises:
         ValueError: The cell has no text, or text that is not valid UTF-8.
     """
+    if isinstance(value, str):
+        # Nearly all cells are like this.
+        stripped = value.strip()
+        if len(stripped) > MAX_LENGTH and stripped.isascii() and stripped[0] != "[":
+            return stripped
     if is_null(value):
         return None
     if isinstance(value, str):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -99,22 +100,21 @@ def movies_of(table: Table, keep: Sequence[str] = ()) -> MovieTable:
     note = ""
     if unread := [name for name in columns.unknown if name and name not in keep]:
         note = f"{table.name}: these columns are not read: {_listed(unread, columns)}"
-    return MovieTable(table, (_row(record, keep) for record in records), note)
+    return MovieTable(table, map(partial(_row, keep), records), note)
 
 
-def _row(record: MovieRecord, keep: Sequence[str]) -> Row:
-    number, line = record.number, record.line
-    if record.reason:
-        return Row(number, line, {}, None, record.reason, record.text)
-    values = record.values
+def _row(keep: Sequence[str], record: MovieRecord) -> Row:
+    number, line, values, cells, unreadable, reason, text = record
+    if reason:
+        return Row(number, line, {}, None, reason, text)
     movie = {name: convert(values[name]) for name, convert in _INPUTS.items() if name in values}
     if raw.TITLE not in movie and (title := values.get(_ORIGINAL_TITLE)):
         movie[raw.TITLE] = str(title)
     copied = {raw.TCONST: str(values[raw.TCONST])} if raw.TCONST in values else {}
     for name in keep:
-        if (cell := record.record.get(name)) is not None:
+        if (cell := cells.get(name)) is not None:
             copied[name] = cell if isinstance(cell, str) else json.dumps(cell, default=str)
-    return Row(number, line, copied, movie, "", "", record.unreadable)
+    return Row(number, line, copied, movie, "", "", unreadable)
 
 
 def _check_columns(table: Table, columns: Columns, keep: Sequence[str]) -> None:
