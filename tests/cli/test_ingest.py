@@ -220,7 +220,7 @@ def test_downloaded_files_can_be_built(server, tmp_path):
     assert main(["build", "--data", str(output), "--output", str(tmp_path / "movies")]) == 0
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
         found = [(row["tconst"], row["plot"]) for row in csv.DictReader(file)]
-    assert found == [("tt0000001", "Two ledgers go missing.")]
+    assert found == [("tt0000001", "Two ledgers go missing. {{expand section}}")]
 
 
 def test_an_option_out_of_range_is_named(data, tmp_path, capsys):
