@@ -127,6 +127,9 @@ TEXT_RULES: Final[tuple[Rule, ...]] = (
 The forms also decode matches of `NUMBER_ENTITY`.
 """
 
+PLAIN: Final = "(?:[!-%'-~]+(?: [!-%'-~]+)*)?"
+"""Pattern of texts that `CSV_RULES` and `TEXT_RULES` do not change."""
+
 _TAG_NAMES: Final = (
     "a|b|blockquote|br|div|em|font|h[1-6]|hr|i|li|ol|p|small|span|strong|sub|sup|u|ul"
 )

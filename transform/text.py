@@ -33,10 +33,14 @@ def clean_text(text: tf.Tensor, max_characters: int) -> tf.Tensor:
     >>> clean_text(tf.constant(["Tom&nbsp; &amp;amp; Jerry"]), 100).numpy()
     array([b'Tom & Jerry'], dtype=object)
     """
-    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
-    text = tf.strings.strip(_apply(text_rules.CSV_RULES, text))
-    text = tf.strings.substr(text, 0, max_characters, unit="UTF8_CHAR")
-    return tf.strings.strip(_apply(text_rules.TEXT_RULES, text))
+    valid = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+    # Most texts need no cleaning, and to find them takes a tenth of the time.
+    rows = tf.where(~tf.strings.regex_full_match(valid, text_rules.PLAIN))
+    lines = tf.strings.strip(_apply(text_rules.CSV_RULES, tf.gather_nd(valid, rows)))
+    lines = tf.strings.substr(lines, 0, max_characters, unit="UTF8_CHAR")
+    plain = tf.strings.substr(valid, 0, max_characters, unit="UTF8_CHAR")
+    cleaned = _apply(text_rules.TEXT_RULES, lines)
+    return tf.strings.strip(tf.tensor_scatter_nd_update(plain, rows, cleaned))
 
 
 def clean_plot(text: tf.Tensor) -> tf.Tensor:
