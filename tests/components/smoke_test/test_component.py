@@ -91,7 +91,7 @@ def test_a_faulty_model_is_refused_with_its_reason(directory: Path) -> None:
     assert blessing.get_int_custom_property("blessed") == 0
     assert not model_utils.is_infra_validated(blessing)
     assert blessing.get_string_custom_property("reason") == (
-        "serving_default: genres are not those of schema.genres.GENRES in the same order in 16 of "
+        "serving_default: genres are not those of the training in the same order in 16 of "
         "16 rows, first row 0 (tt0000001), Action"
     )
     assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED", "probe.log", "report.json"]
