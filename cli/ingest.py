@@ -73,6 +73,15 @@ def build(
             callback=expand_home,
         ),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File of corrected genres.",
+            show_default="corrections.csv beside the dumps, if it exists",
+            callback=expand_home,
+        ),
+    ] = None,
     title_types: Annotated[
         str,
         typer.Option(metavar="LIST", help="IMDb's title types to keep, separated by commas."),
@@ -106,6 +115,7 @@ def build(
 
     values = {
         "plots": plots,
+        "corrections": corrections,
         "title_types": title_types.split(","),
         "include_adult": include_adult,
         "max_reject_share": max_reject_share,

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from ingest.config import IngestConfig, option_and_setting
+from ingest.corrections import find_corrections
 from ingest.dumps import DUMPS, Dump
 from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
@@ -41,7 +42,8 @@ def build(
 
     Args:
         data_dir: Directory with title.basics, title.ratings, title.crew, title.principals and
-            name.basics, each as .tsv or .tsv.gz, and the plots unless `config.plots` names them.
+            name.basics, each as .tsv or .tsv.gz, the plots unless `config.plots` names them, and
+            `corrections.csv` if genres were corrected.
         output_dir: Output directory, which is created if necessary.
         config: Settings; None uses the defaults.
         progress: Function that is called with the progress of the build.
@@ -58,13 +60,13 @@ def build(
     config = config or IngestConfig()
     if not data_dir.is_dir():
         raise UserError(f"{data_dir}: no such directory. Name a directory with IMDb's dumps.")
-    dumps, plots, inputs = _find_inputs(data_dir, config)
+    dumps, plots, corrections, inputs = _find_inputs(data_dir, config)
     try:
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs):
                 earlier = _read_record(staged.output)["summary"]
                 return IngestSummary(**{**earlier, "reused": True})
-            return _build(staged, config, dumps, plots, inputs, progress)
+            return _build(staged, config, dumps, plots, corrections, inputs, progress)
     except OSError as error:
         message = f"{error.filename or output_dir}: {error.strerror or error}"
         raise from_os_error(error, message) from error
@@ -91,16 +93,20 @@ def rebuild_reasons(data_dir: Path, output_dir: Path, config: IngestConfig) -> l
     """Return why `build` would not keep the contents of `output_dir`; empty if it would.
 
     Raises:
-        UserError: A dump or the plots are missing.
+        UserError: A dump, the plots or the configured corrections are missing.
     """
-    return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config)[2])
+    return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config)[-1])
 
 
-def _find_inputs(data_dir: Path, config: IngestConfig) -> tuple[dict[Dump, Path], Path, list[Path]]:
-    """Return the paths of the dumps, the source of plots, and all files of both."""
+def _find_inputs(
+    data_dir: Path, config: IngestConfig
+) -> tuple[dict[Dump, Path], Path, Path | None, list[Path]]:
+    """Return the paths of the dumps, the source of plots, the corrections, and all files."""
     dumps = {dump: dump.find(data_dir) for dump in DUMPS}
     plots = config.plots or find_plots(data_dir)
-    return dumps, plots, [*dumps.values(), *plot_files(plots)]
+    corrections = find_corrections(data_dir, config.corrections)
+    files = [*dumps.values(), *plot_files(plots), *([corrections] if corrections else [])]
+    return dumps, plots, corrections, files
 
 
 def _build(
@@ -108,6 +114,7 @@ def _build(
     config: IngestConfig,
     dumps: dict[Dump, Path],
     plots: Path,
+    corrections: Path | None,
     inputs: list[Path],
     progress: Progress,
 ) -> IngestSummary:
@@ -139,7 +146,7 @@ def _build(
             ) as connection,
         ):
             join = Join(connection, config, staged.scratch, reject_log, progress)
-            join.run(dumps, plots)
+            join.run(dumps, plots, corrections)
             shards = join.write(staged.staging)
             counts = join.counts()
     except UserError:

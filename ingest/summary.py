@@ -1,6 +1,6 @@
 """Summary of a build: counts that are printed as tables and saved as JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
@@ -28,6 +28,9 @@ class IngestSummary:
             ("largest"), and number of movies in groups of two or more.
         shards: File names of the CSV shards.
         seconds: Duration of the build, in seconds.
+        corrections: Rows of the file of corrections, by result: "applied"; "unchanged" if the dump
+            has the same genres; "superseded" by a newer row of the same title; "rejected" with the
+            reason. Empty without such a file.
         reused: Whether the files of an earlier build were kept because nothing had changed.
     """
 
@@ -44,6 +47,7 @@ class IngestSummary:
     split_groups: dict[str, int]
     shards: list[str]
     seconds: float
+    corrections: dict[str, int] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -66,6 +70,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         _count_table("Titles", titles),
         files,
         _count_table("Plots", summary.plots),
+        *([_count_table("Corrections", summary.corrections)] if summary.corrections else []),
         _count_table("Credits", summary.credits),
         _count_table("Movies with a value", summary.filled, summary.movies),
         _count_table("Genres", summary.genres, summary.movies),

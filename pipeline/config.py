@@ -223,8 +223,9 @@ def _load_sections(files: Sequence[Path]) -> ConfigFile:
             if isinstance(settings, dict):
                 named = {str(name): value for name, value in settings.items()}
                 # A relative path is relative to the directory of its configuration file.
-                if section == "ingest" and isinstance(plots := named.get("plots"), str):
-                    named["plots"] = (file.parent / Path(plots).expanduser()).resolve()
+                for name in ("plots", "corrections") if section == "ingest" else ():
+                    if isinstance(path := named.get(name), str):
+                        named[name] = (file.parent / Path(path).expanduser()).resolve()
                 values[section] = values.get(section, {}) | named
                 origins |= {(section, name): [file] for name in named}
             elif settings is not None:

@@ -13,12 +13,15 @@ from typing import Any, Final
 
 import apache_beam as beam
 import numpy as np
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.slicer import slicer_lib as slicer
 
 from components.evaluator import metrics
 from components.evaluator.decision import ModelScores
+from schema import features as raw
 from schema import names
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
@@ -39,6 +42,9 @@ BATCH_SIZE: Final = 256
 
 SliceKey = tuple[tuple[str, str], ...]
 """Pairs of a feature and its value; empty for the whole split."""
+
+ALL_EXAMPLES: Final[SliceKey] = (("corrected_movies", "included"),)
+"""Slice with all examples; the others lack those with corrected genres."""
 
 SliceMetrics = dict[str, dict[str, float]]
 """Metrics of one slice by sub key, then by name.
@@ -77,7 +83,12 @@ def check_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
 
 
 def evaluate_models(
-    pipeline: beam.Pipeline, files: list[str], models: list[Path], output: str
+    pipeline: beam.Pipeline,
+    files: list[str],
+    models: list[Path],
+    output: str,
+    *,
+    separate_corrected: bool = False,
 ) -> None:
     """Evaluate models with TFMA, over all examples and by decade, plot length and metadata.
 
@@ -86,6 +97,9 @@ def evaluate_models(
         files: Paths of TFRecord files with raw examples.
         models: Paths of SavedModels: the candidate, then the last blessed model if there is one.
         output: Path of the directory for the results.
+        separate_corrected: Boolean. Whether to leave examples with corrected genres out of all
+            slices but `ALL_EXAMPLES`. By default, they are not told apart, and there is no such
+            slice.
     """
     spec = config_pb2.ModelSpec(
         signature_name=names.EVALUATE_SIGNATURE,
@@ -117,6 +131,9 @@ def evaluate_models(
         tfma.extractors.UnbatchExtractor(),
         tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
     ]
+    if separate_corrected:
+        separate = beam.Map(_separate_corrected)
+        extractors.append(tfma.extractors.Extractor("SeparateCorrected", separate))
     with pipeline:
         (
             pipeline
@@ -147,15 +164,27 @@ def _pick_labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
     outputs = extracts[tfma.PREDICTIONS_KEY]
     candidate = outputs.get(tfma.CANDIDATE_KEY, outputs)
     models = {"": outputs} if candidate is outputs else outputs
+    marks = tf.io.parse_example(
+        extracts[tfma.INPUT_KEY], {raw.CORRECTED: tf.io.RaggedFeature(tf.int64)}
+    )
     predictions: Any = {
         model: {name: model_outputs[name] for name in PREDICTION_OUTPUTS}
         for model, model_outputs in models.items()
     }
     return {
         tfma.LABELS_KEY: candidate[xf.LABEL],
-        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS},
+        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS}
+        | {raw.CORRECTED: tf.reduce_sum(marks[raw.CORRECTED], axis=1).numpy()},
         tfma.PREDICTIONS_KEY: predictions.get("", predictions),
     }
+
+
+def _separate_corrected(extracts: tfma.Extracts) -> tfma.Extracts:
+    """Leave an example with corrected genres out of all slices but `ALL_EXAMPLES`."""
+    is_corrected = bool(np.any(extracts[tfma.FEATURES_KEY][raw.CORRECTED]))
+    keys = [] if is_corrected else list(extracts[tfma.SLICE_KEY_TYPES_KEY])
+    slices = slicer.slice_keys_to_numpy_array([*keys, ALL_EXAMPLES])
+    return extracts | {tfma.SLICE_KEY_TYPES_KEY: slices}
 
 
 def read_metrics(evaluation: str, model_name: str) -> dict[SliceKey, SliceMetrics]:
@@ -175,21 +204,24 @@ def read_metrics(evaluation: str, model_name: str) -> dict[SliceKey, SliceMetric
     }
 
 
-def read_model_scores(evaluation: str, model_name: str) -> ModelScores:
-    """Read the scores of one model over the whole test split.
+def read_model_scores(evaluation: str, model_name: str, key: SliceKey = ()) -> ModelScores:
+    """Read the scores of one model over a slice of the test split.
 
     Args:
         evaluation: Path of the directory with TFMA's results.
         model_name: TFMA's name of the model; empty if only one model was evaluated.
+        key: Slice to read; by default all examples except those with corrected genres.
 
     Raises:
-        UserError: The split has no examples.
+        UserError: The slice has no examples.
     """
-    slice_metrics = read_metrics(evaluation, model_name).get(())
+    slices = read_metrics(evaluation, model_name)
+    slice_metrics = slices.get(key)
     if slice_metrics is None:
+        uncorrected = " with uncorrected genres" if slices else ""
         raise UserError(
-            f"the split '{names.Split.TEST}' has no examples, so the model cannot be evaluated. "
-            "Add more movies"
+            f"the split '{names.Split.TEST}' has no examples{uncorrected}, so the model cannot be "
+            "evaluated. Add more movies"
         )
     genres = {}
     for i, genre in enumerate(GENRES):

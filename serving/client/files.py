@@ -23,7 +23,7 @@ from serving.client.movies import (
 MAX_LINE_LENGTH: Final = 16 << 20
 """Largest size of a JSON line in bytes, and of a CSV header or cell in characters."""
 
-IGNORED_COLUMNS: Final = (raw.TCONST, raw.GENRES_FIELD, raw.SPLIT_KEY)
+IGNORED_COLUMNS: Final = (raw.TCONST, raw.GENRES_FIELD, raw.SPLIT_KEY, raw.CORRECTED)
 """Columns of the movies CSV that are not inputs of the model. tconst is copied to the output."""
 
 DELIMITERS: Final = ",\t;"
