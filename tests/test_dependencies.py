@@ -40,6 +40,8 @@ EXTRAS = {
     "serving": (),
     "serving/server": ("serve",),
     "serving/web": ("web",),
+    "tables": (),
+    "tables/parquet.py": ("parquet",),
     "tests": ("all", "dev"),
     "trainer": ("train",),
     "transform": ("train",),

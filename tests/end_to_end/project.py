@@ -32,6 +32,7 @@ SOURCES: Final = (
     "report",
     "schema",
     "serving",
+    "tables",
     "trainer",
     "transform",
 )

@@ -67,7 +67,7 @@ def test_a_malformed_csv_record_does_not_affect_the_next(tmp_path):
     assert read(write(tmp_path, "p.csv", text)) == [
         Plot(2, 1, "", 1990, "One"),
         Reject("p.csv", 3, "expected 3 columns, got 2", "tt0000002,1991"),
-        Reject("p.csv", 4, "invalid quoting", 'tt0000003,1992,"never closed'),
+        Reject("p.csv", 4, "unclosed quote", 'tt0000003,1992,"never closed'),
         Plot(5, 4, "", 1993, "Four"),
         Reject("p.csv", 6, "invalid quoting", 'tt0000005,1994,"closed" badly'),
         Reject("p.csv", 8, "expected 3 columns, got 4", "tt0000006,1995,Six,seven"),
@@ -79,7 +79,7 @@ def test_an_unclosed_quote_costs_one_record(tmp_path):
     rows = [f"tt{n:07},Story {n}" for n in range(1, 3001)]
     rows[4] = 'tt0000005,"Story 5'
     found = read(write(tmp_path, "p.csv", "\n".join(["imdb_id,plot", *rows])))
-    assert found[4] == Reject("p.csv", 6, "invalid quoting", 'tt0000005,"Story 5')
+    assert found[4] == Reject("p.csv", 6, "unclosed quote", 'tt0000005,"Story 5')
     assert [plot.title_id for plot in found if isinstance(plot, Plot)] == [
         n for n in range(1, 3001) if n != 5
     ]

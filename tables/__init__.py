@@ -1,0 +1,1 @@
+"""Tables of movies as people have them: formats, encodings, and malformed records."""
