@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from schema.config import Config, Fraction, PositiveInt
+from schema.genres import GenreSet, check_genre
 
 
 def option_and_setting(name: str) -> str:
@@ -35,6 +36,10 @@ def _check_size(text: str) -> str:
     return text
 
 
+def _check_mapped(name: str) -> str:
+    return name and check_genre(name)
+
+
 _TitleTypes = Annotated[
     tuple[Annotated[str, AfterValidator(_check_title_type)], ...], AfterValidator(_check_not_empty)
 ]
@@ -46,6 +51,11 @@ class IngestConfig(Config):
     Attributes:
         title_types: IMDb's `titleType` values to keep, at least one.
         include_adult: Whether to keep titles that IMDb marks as adult.
+        genres: Genres that the model predicts, 2 to 200, in the order of its probabilities; others
+            are left out. By default IMDb's 22 genres of feature films for dumps, and all that occur
+            for a single table.
+        genre_map: Names to use in place of given ones, such as `{Science Fiction: Sci-Fi}`. Several
+            genres with one name are merged; an empty name drops a genre.
         plots: File or directory of plots; if not set, the directory of the dumps is searched.
         corrections: File of corrected genres; if not set, `corrections.csv` in the directory of the
             dumps is used if it exists.
@@ -58,6 +68,8 @@ class IngestConfig(Config):
 
     title_types: _TitleTypes = Field(default=("movie",), strict=False)
     include_adult: bool = False
+    genres: GenreSet | None = Field(default=None, strict=False)
+    genre_map: dict[str, Annotated[str, AfterValidator(_check_mapped)]] = {}
     plots: Path | None = Field(default=None, strict=False)
     corrections: Path | None = Field(default=None, strict=False)
     max_reject_share: Fraction = 0.01

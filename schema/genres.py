@@ -1,6 +1,13 @@
-"""Genres that the model predicts, in the order of labels, probabilities and reports."""
+"""Sets of genres: the default set, and the rules for the names of any other set.
 
-from typing import Final
+A run has its own set of genres, in the order of its labels, probabilities and reports.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from schema.features import LIST_SEPARATOR
 
 GENRES: Final[tuple[str, ...]] = (
     "Action",
@@ -26,6 +33,40 @@ GENRES: Final[tuple[str, ...]] = (
     "War",
     "Western",
 )
-"""IMDb's genres of feature films, except News (59 of 56,503 movies)."""
+"""Default set: IMDb's genres of feature films, except News (59 of 56,503 movies)."""
 
 NUM_GENRES: Final[int] = len(GENRES)
+
+MIN_GENRES: Final = 2
+"""Smallest number of genres of a run."""
+
+MAX_GENRES: Final = 200
+"""Largest number of genres of a run."""
+
+
+def check_genre(name: str) -> str:
+    """Return the name of a genre unchanged.
+
+    Raises:
+        ValueError: The name is empty, begins or ends with a space, or contains a line break or
+            `LIST_SEPARATOR`.
+    """
+    if not name or name != name.strip() or LIST_SEPARATOR in name or len(name.splitlines()) > 1:
+        raise ValueError(
+            f"should be a name without {LIST_SEPARATOR}, line breaks, and spaces at its ends"
+        )
+    return name
+
+
+def _check_genres(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("should not name a genre twice")
+    if not MIN_GENRES <= len(names) <= MAX_GENRES:
+        raise ValueError(f"should have {MIN_GENRES} to {MAX_GENRES} genres")
+    return names
+
+
+GenreSet = Annotated[
+    tuple[Annotated[str, AfterValidator(check_genre)], ...], AfterValidator(_check_genres)
+]
+"""Type of a setting: `MIN_GENRES` to `MAX_GENRES` distinct names, each as `check_genre` demands."""

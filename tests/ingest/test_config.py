@@ -27,6 +27,27 @@ from schema.config import setting_name, validation_message
             "item 2 of title_types should be one of IMDb's title types, such as movie or tvMovie. "
             'Received: "movie\'--"',
         ),
+        ({"genres": ["Noir"]}, 'genres should have 2 to 200 genres. Received: ["Noir"]'),
+        (
+            {"genres": [f"g{number}" for number in range(201)]},
+            f"genres should have 2 to 200 genres. Received: {[f'g{n}' for n in range(201)]}".replace(
+                "'", '"'
+            ),
+        ),
+        (
+            {"genres": ["Noir", "War", "Noir"]},
+            'genres should not name a genre twice. Received: ["Noir", "War", "Noir"]',
+        ),
+        (
+            {"genres": ["Noir", "War|Crime"]},
+            "item 2 of genres should be a name without |, line breaks, and spaces at its ends. "
+            'Received: "War|Crime"',
+        ),
+        (
+            {"genre_map": {"Noir": "Crime\n"}},
+            "genre_map.Noir should be a name without |, line breaks, and spaces at its ends. "
+            'Received: "Crime\\n"',
+        ),
         ({"include_adult": "no"}, 'include_adult should be true or false. Received: "no"'),
         ({"plots": 5}, "plots should be a path. Received: 5"),
         ({"max_reject_share": 1.5}, "max_reject_share should be at most 1. Received: 1.5"),
@@ -54,5 +75,7 @@ def test_output_settings() -> None:
     assert config.output_settings() == {
         "title_types": ["movie", "tvMovie"],
         "include_adult": False,
+        "genres": None,
+        "genre_map": {},
         "rows_per_shard": 25_000,
     }
