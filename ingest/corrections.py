@@ -1,7 +1,6 @@
 """Read corrections: genres that a person gave to titles, in place of those of the dumps."""
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +10,10 @@ import duckdb
 
 from ingest.config import option_and_setting
 from ingest.lines import OnBytes, Reject
-from ingest.plots import _csv_rows, _text_lines
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
+from tables.formats import open_table
+from tables.values import parse_genres, parse_title_id
 
 CORRECTIONS_FILE: Final = "corrections.csv"
 """Name of the file of corrections in the directory of the dumps."""
@@ -24,8 +24,6 @@ USED_RESULTS: Final = ("applied", "unchanged")
 COLUMNS: Final = ("tconst", "genres", "when")
 """Columns that are read. The column `who` is for the people who share the file."""
 
-_TITLE_ID: Final = re.compile(r"(?:tt)?0*([1-9]\d{0,9})", re.ASCII)
-
 
 class Correction(NamedTuple):
     """Genres that a person gave to a title.
@@ -34,7 +32,7 @@ class Correction(NamedTuple):
         line: Line number in the file, from 1.
         title_id: Number in the title's tconst.
         genres: Genres, in the order of the labels.
-        when: Time of the correction.
+        when: Time of the correction, in UTC if the file gives no time zone.
         text: Row of the file, for messages.
     """
 
@@ -72,7 +70,7 @@ def read_corrections(
     """Read corrections in the order of the file.
 
     Args:
-        path: File with the columns `COLUMNS`, in any order.
+        path: Table of any format that `tables` reads, with the columns `COLUMNS`.
         genres: Genres that a correction may name, in the order of the labels.
         on_bytes: Function that is called with the number of bytes read so far.
 
@@ -80,23 +78,28 @@ def read_corrections(
         The next correction, or a reject for a row that cannot be used.
 
     Raises:
-        UserError: The file cannot be read, or it lacks a column.
+        UserError: The file cannot be read, is no table, or lacks a column.
     """
     labels = {name.casefold(): name for name in genres}
-    names: dict[str, str] = {}
-    for number, cells in _csv_rows(_text_lines(path, on_bytes)):
-        if isinstance(cells, tuple):
-            yield Reject(path.name, number, *cells)
-        elif not names:
-            names = _columns(path, cells)
-            header = cells
-        else:
-            record = dict(zip(header, cells, strict=True))
-            text = ",".join(cells)
+    with open_table(path) as table:
+        columns = _columns(path, table.columns)
+        for record in table.records():
+            on_bytes(table.bytes_read())
+            if record.reason:
+                yield Reject(path.name, record.line, record.reason, record.text)
+                continue
+            cells = {name: record.values.get(column) for name, column in columns.items()}
+            text = ",".join("" if cell is None else str(cell) for cell in record.values.values())
             try:
-                yield _parse(number, {name: record[names[name]] for name in COLUMNS}, labels, text)
+                yield Correction(
+                    record.line,
+                    _parse_title_id(cells["tconst"]),
+                    _parse_genres(cells["genres"], labels),
+                    _parse_time(cells["when"]),
+                    text,
+                )
             except ValueError as error:
-                yield Reject(path.name, number, str(error), text)
+                yield Reject(path.name, record.line, str(error), text)
 
 
 def create_table(
@@ -157,42 +160,24 @@ def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: found[name] for name in COLUMNS}
 
 
-def _parse(
-    line: int, record: Mapping[str, Any], labels: Mapping[str, str], text: str
-) -> Correction:
-    """Parse the cells of a row, by column.
+def _parse_title_id(value: Any) -> int:
+    if title_id := parse_title_id(value):
+        return int(title_id.removeprefix("tt"))
+    raise ValueError("no title id")
 
-    Raises:
-        ValueError: The row cannot be used. The message is the reason.
-    """
-    title_id = _TITLE_ID.fullmatch(_text(record["tconst"]))
-    if not title_id:
-        raise ValueError("expected a title id such as tt0111161")
-    names = _genre_names(record["genres"])
+
+def _parse_genres(value: Any, labels: Mapping[str, str]) -> tuple[str, ...]:
+    names = {name.casefold() for name in parse_genres(value)}
     if not names:
         raise ValueError("no genre")
-    if not labels.keys() >= names:
+    if not names <= labels.keys():
         raise ValueError("unknown genre")
+    return tuple(label for name, label in labels.items() if name in names)
+
+
+def _parse_time(value: Any) -> datetime:
     try:
-        when = datetime.fromisoformat(_text(record["when"]))
+        time = datetime.fromisoformat(str(value).strip())
     except ValueError:
         raise ValueError("expected a time such as 2026-11-30 or 2026-11-30T18:05") from None
-    return Correction(
-        line,
-        int(title_id[1]),
-        tuple(name for key, name in labels.items() if key in names),
-        when if when.tzinfo else when.replace(tzinfo=UTC),
-        text,
-    )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _genre_names(value: Any) -> set[str]:
-    """Return the genres of a cell, in lower case. JSON lines may have a list."""
-    if not isinstance(value, list):
-        value = _text(value)
-        value = value.split(LIST_SEPARATOR if LIST_SEPARATOR in value else ",")
-    return {name for part in value if (name := _text(part).casefold())}
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -183,7 +183,7 @@ class Join:
             else:
                 self.reject_log.add([Reject(path.name, line, result, text)])
         # Any share of corrections may be rejected, so they are not among the malformed lines.
-        rejected = self.reject_log.counts.pop(path.name, {})
+        rejected: dict[str, int] = self.reject_log.counts.pop(path.name, {})
         self.corrections = used | self.corrections
         self.corrections |= {f"rejected: {name}": rejected[name] for name in sorted(rejected)}
 
@@ -194,7 +194,8 @@ class Join:
         classified = f"""(
             SELECT *, string_split(genres, ',') AS given,
                 coalesce(string_split(correction, '{LIST_SEPARATOR}'), given) AS labels,
-                coalesce(correction <> {_written_genres("given")}, false) AS corrected,
+                if(correction IS NULL, false, correction <> {_written_genres("given")})
+                    AS corrected,
                 CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN '{_ANOTHER_TYPE}'
                     WHEN coalesce({adult}, false) THEN 'adult'

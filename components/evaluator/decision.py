@@ -143,7 +143,7 @@ def apply_gate(
         aggregates=candidate.aggregates,
         ignore_blessed_model=ignore_blessed_model,
         config=config.model_dump(),
-        with_corrected=all_movies and _with_corrected(candidate, all_movies),
+        with_corrected=None if all_movies is None else _with_corrected(candidate, all_movies),
     )
 
 

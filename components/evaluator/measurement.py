@@ -123,17 +123,19 @@ def evaluate_models(
         )
         for spec, path in zip(config.model_specs, models, strict=True)
     ]
+    slice_keys = tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False)
+    if separate_corrected:
+        # In the same stage, since TFMA reads the keys after the stage of this name.
+        separate = "SeparateCorrected" >> beam.Map(_separate_corrected)
+        slice_keys = slice_keys._replace(ptransform=slice_keys.ptransform | separate)
     # The signature also returns the label and the slice keys, so that examples are decoded only
     # once, by the model.
     extractors = [
         tfma.extractors.PredictionsExtractor(config, shared),
         tfma.extractors.Extractor("PickLabelsAndSlices", beam.Map(_pick_labels_and_slices)),
         tfma.extractors.UnbatchExtractor(),
-        tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
+        slice_keys,
     ]
-    if separate_corrected:
-        separate = beam.Map(_separate_corrected)
-        extractors.append(tfma.extractors.Extractor("SeparateCorrected", separate))
     with pipeline:
         (
             pipeline

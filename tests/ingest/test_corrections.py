@@ -1,12 +1,13 @@
 """Tests of corrected genres: which rows are used, and what a build makes of them."""
 
 import csv
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ingest import IngestConfig, build, rebuild_reasons
-from ingest.corrections import find_corrections, read_corrections
+from ingest.corrections import Correction, find_corrections, read_corrections
 from ingest.dumps import BASICS
 from ingest.lines import Reject
 from schema.errors import UserError
@@ -29,6 +30,13 @@ def write(directory: Path, *rows: str) -> Path:
     path = directory / "corrections.csv"
     path.write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
     return path
+
+
+def read_one(path: Path) -> Correction:
+    """Return the only row of a file, which must be a correction."""
+    [correction] = read_corrections(path, GENRES)
+    assert isinstance(correction, Correction)
+    return correction
 
 
 def read_movies(output: Path) -> dict[str, dict[str, str]]:
@@ -54,7 +62,7 @@ def test_genres_are_joined_by_bars_or_commas(
     tmp_path: Path, cell: str, genres: tuple[str, ...]
 ) -> None:
     path = write(tmp_path, f"tt0000012,{cell},ada,2026-02-03")
-    [correction] = read_corrections(path, GENRES)
+    correction = read_one(path)
     assert (correction.title_id, correction.genres) == (12, genres)
 
 
@@ -63,7 +71,7 @@ def test_genres_are_joined_by_bars_or_commas(
     [
         ("12,Drama,ada,2026-02-03,more", "expected 4 columns, got 5"),
         ("nm0000012,Drama,ada,2026-02-03", "expected a title id such as tt0111161"),
-        (",Drama,ada,2026-02-03", "expected a title id such as tt0111161"),
+        (",Drama,ada,2026-02-03", "no title id"),
         ("tt0000012, |,ada,2026-02-03", "no genre"),
         ("tt0000012,,ada,2026-02-03", "no genre"),
         ("tt0000012,Drama|Dramedy,ada,2026-02-03", "unknown genre"),
@@ -82,6 +90,22 @@ def test_a_row_that_cannot_be_used_is_rejected_with_its_line(
     assert isinstance(reject, Reject)
     assert (reject.file, reject.line, reject.reason) == ("corrections.csv", 3, reason)
     assert (before.line, after.line) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "when;who;genres;tconst\n2026-02-03;Zoë;Drama|Comedy;tt0000012\n".encode("cp1252"),
+        "tconst\tgenres\twho\twhen\n12\tdrama,comedy\tZoë\t2026-02-03\n".encode("utf-16"),
+        b'{"tconst": "tt0000012", "genres": ["Comedy", "Drama"], "when": "2026-02-03"}\n',
+    ],
+)
+def test_the_file_may_be_any_table(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "corrections.csv"
+    path.write_bytes(content)
+    correction = read_one(path)
+    assert (correction.title_id, correction.genres) == (12, ("Comedy", "Drama"))
+    assert correction.when == datetime(2026, 2, 3, tzinfo=UTC)
 
 
 def test_a_file_without_a_column_is_an_error(tmp_path: Path) -> None:
@@ -132,11 +156,7 @@ def test_only_corrected_movies_change(data: Path, tmp_path: Path) -> None:
     }
     assert uncorrected == before
     assert summary.movies == 4
-    assert (summary.genres["Crime"], summary.genres["Horror"], summary.genres["Comedy"]) == (
-        1,
-        1,
-        0,
-    )
+    assert [summary.genres[name] for name in ("Crime", "Horror", "Comedy")] == [1, 1, 0]
 
     # A week later a new movie gets its first genres, and no other movie changes its split.
     write(data, *rows, "tt0000008,Drama,bo,2026-02-10")

@@ -53,7 +53,8 @@ def test_genres_that_the_plot_names_are_predicted(tmp_path: Path) -> None:
 
 def test_corrected_test_movies_are_left_out(tmp_path: Path) -> None:
     splits = {"train": make_movies(90, 1), "eval": make_movies(30, 2), "test": make_movies(40, 3)}
-    wrong = with_values(make_movies(25, 4), genres="Sport", corrected=1)
+    # Plots of all genres that are listed under Sport.
+    wrong = with_values(make_movies(60, 4), genres="Sport", corrected=1)
 
     def metrics(name: str, more: dict[str, list[Row]]) -> dict[str, Any]:
         (tmp_path / name).mkdir()
