@@ -89,6 +89,22 @@ def build(
     include_adult: Annotated[bool, typer.Option("--include-adult", help="Keep adult titles.")] = (
         _DEFAULTS.include_adult
     ),
+    genres: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Genres that the model predicts, separated by commas.",
+            show_default="IMDb's 22 genres of feature films",
+        ),
+    ] = None,
+    genre_map: Annotated[
+        list[str],
+        typer.Option(
+            metavar="GIVEN=NAME",
+            help="Rename a genre, such as `Biography=History`, or merge it with another one; "
+            "`Adult=` drops it. Repeat it for several genres.",
+        ),
+    ] = [],  # noqa: B006 (Typer makes a new list for each call)
     max_reject_share: Annotated[
         float,
         typer.Option(
@@ -113,11 +129,17 @@ def build(
     from ingest.builder import build as build_movies
     from ingest.summary import summary_tables
 
+    if mistakes := [pair for pair in genre_map if "=" not in pair]:
+        raise UserError(
+            f"--genre-map {mistakes[0]}: expected GIVEN=NAME, such as Biography=History"
+        )
     values = {
         "plots": plots,
         "corrections": corrections,
         "title_types": title_types.split(","),
         "include_adult": include_adult,
+        "genres": None if genres is None else genres.split(","),
+        "genre_map": dict(pair.split("=", 1) for pair in genre_map),
         "max_reject_share": max_reject_share,
         "rows_per_shard": rows_per_shard,
         "memory_limit": memory_limit,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -65,13 +66,17 @@ def find_corrections(directory: Path, configured: Path | None) -> Path | None:
 
 
 def read_corrections(
-    path: Path, genres: Sequence[str], on_bytes: OnBytes = lambda _: None
+    path: Path,
+    genres: Sequence[str],
+    genre_map: Mapping[str, str] = MappingProxyType({}),
+    on_bytes: OnBytes = lambda _: None,
 ) -> Iterator[Correction | Reject]:
     """Read corrections in the order of the file.
 
     Args:
         path: Table of any format that `tables` reads, with the columns `COLUMNS`.
         genres: Genres that a correction may name, in the order of the labels.
+        genre_map: Names to use in place of others, as in `ingest.genres.map_genres`.
         on_bytes: Function that is called with the number of bytes read so far.
 
     Yields:
@@ -80,7 +85,8 @@ def read_corrections(
     Raises:
         UserError: The file cannot be read, is no table, or lacks a column.
     """
-    labels = {name.casefold(): name for name in genres}
+    labels = {name.casefold(): label for name, label in genre_map.items()}
+    labels |= {name.casefold(): name for name in genres}
     with open_table(path) as table:
         columns = _columns(path, table.columns)
         for record in table.records():
@@ -94,7 +100,7 @@ def read_corrections(
                 yield Correction(
                     record.line,
                     _parse_title_id(cells["tconst"]),
-                    _parse_genres(cells["genres"], labels),
+                    _parse_genres(cells["genres"], genres, labels),
                     _parse_time(cells["when"]),
                     text,
                 )
@@ -166,13 +172,13 @@ def _parse_title_id(value: Any) -> int:
     raise ValueError("no title id")
 
 
-def _parse_genres(value: Any, labels: Mapping[str, str]) -> tuple[str, ...]:
-    names = {name.casefold() for name in parse_genres(value)}
+def _parse_genres(value: Any, genres: Sequence[str], labels: Mapping[str, str]) -> tuple[str, ...]:
+    names = {labels.get(name.casefold(), name) for name in parse_genres(value)} - {""}
     if not names:
         raise ValueError("no genre")
-    if not names <= labels.keys():
+    if not names <= set(genres):
         raise ValueError("unknown genre")
-    return tuple(label for name, label in labels.items() if name in names)
+    return tuple(genre for genre in genres if genre in names)
 
 
 def _parse_time(value: Any) -> datetime:

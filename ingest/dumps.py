@@ -189,6 +189,6 @@ def write_blocks(
         raise UserError(f"{path}: the file is empty. Download or copy it again.")
 
 
-def escape_sql(path: Path) -> str:
-    """Return a path with its quotes escaped, for a string literal in SQL."""
-    return str(path).replace("'", "''")
+def escape_sql(text: Path | str) -> str:
+    """Return a path or text with its quotes escaped, for a string literal in SQL."""
+    return str(text).replace("'", "''")

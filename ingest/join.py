@@ -4,6 +4,7 @@ The titles to keep are selected first. The millions of lines about other titles 
 not stored. Tables are joined on the number in the id: 111161 for tt0111161.
 """
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from ingest.corrections import (
     read_corrections,
 )
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
+from ingest.genres import label_set, map_genres
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
 from ingest.plots import MAX_PLOT_CHARACTERS, plot_files, read_plots
 from schema.errors import UserError
@@ -66,6 +68,13 @@ class Join:
         """Create the functions and the table that the SQL of the methods uses."""
         for name in ("normalize", "normalized_words"):
             self.connection.create_function(name, getattr(clean, name), [VARCHAR], VARCHAR)
+        if self.config.genre_map:
+            # Millions of titles have a few thousand lists of genres.
+            mapped = functools.cache(
+                lambda genres: list(map_genres(genres.split(","), self.config.genre_map))
+            )
+            names = duckdb.list_type(VARCHAR)
+            self.connection.create_function("map_genres", mapped, [VARCHAR], names)
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
 
@@ -81,6 +90,23 @@ class Join:
         self._read_names(dumps[NAMES])
         self._compute_split_keys()
         self._assemble_movies()
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Genres that are written; by default IMDb's with the names of `genre_map`."""
+        return self.config.genres or map_genres(GENRES, self.config.genre_map)
+
+    @property
+    def _sql_genres(self) -> str:
+        """`genres` as a list in SQL."""
+        return "[" + ", ".join(f"'{escape_sql(name)}'" for name in self.genres) + "]"
+
+    def _sql_joined(self, labels: str) -> str:
+        """Return SQL for the cell `genres` of the CSV, from SQL for a list of labels."""
+        return (
+            f"array_to_string(list_filter({self._sql_genres}, "
+            f"lambda g: list_contains({labels}, g)), '{LIST_SEPARATOR}')"
+        )
 
     def _count(self, sql: str) -> dict[str, int]:
         """Return the rows of a query with the columns name and count."""
@@ -162,7 +188,9 @@ class Join:
         newest: dict[int, Correction] = {}
         if path:
             self.corrections = {"superseded": 0}
-            for row in read_corrections(path, GENRES, self._on_bytes(path)):
+            for row in read_corrections(
+                path, self.genres, self.config.genre_map, self._on_bytes(path)
+            ):
                 if isinstance(row, Reject):
                     self.reject_log.add([row])
                     continue
@@ -189,18 +217,20 @@ class Join:
 
     def _read_titles(self, path: Path) -> None:
         """Create the table `titles` of the titles that have a wanted type and a known genre."""
-        adult = "false" if self.config.include_adult else "isAdult = '1' OR 'Adult' IN given"
+        given = "string_split(genres, ',')"
+        mapped = "map_genres(genres)" if self.config.genre_map else given
+        adult = "false" if self.config.include_adult else f"isAdult = '1' OR 'Adult' IN {given}"
         types = list(self.config.title_types)
         classified = f"""(
-            SELECT *, string_split(genres, ',') AS given,
-                coalesce(string_split(correction, '{LIST_SEPARATOR}'), given) AS labels,
-                if(correction IS NULL, false, correction <> {_written_genres("given")})
+            SELECT *, {mapped} AS uncorrected,
+                coalesce(string_split(correction, '{LIST_SEPARATOR}'), uncorrected) AS labels,
+                if(correction IS NULL, false, correction <> {self._sql_joined("uncorrected")})
                     AS corrected,
                 CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN '{_ANOTHER_TYPE}'
                     WHEN coalesce({adult}, false) THEN 'adult'
                     WHEN labels IS NULL THEN 'no genre'
-                    WHEN NOT list_has_any(labels, {list(GENRES)})
+                    WHEN NOT list_has_any(labels, {self._sql_genres})
                         THEN 'only genres outside the list'
                 END AS reason
             FROM rows LEFT JOIN (SELECT id, genres AS correction FROM corrections) USING (id)
@@ -428,7 +458,7 @@ class Join:
             SELECT number, tconst,
                 nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
                 text AS plot,
-                {_written_genres("labels")} AS genres,
+                {self._sql_joined("labels")} AS genres,
                 year, runtime AS runtime_minutes, rating AS average_rating, votes AS num_votes,
                 directors, writers, "cast", split_key,
                 CASE WHEN corrected THEN 1 END AS corrected
@@ -462,6 +492,9 @@ class Join:
             FROM (SELECT unnest(labels) AS label FROM movie_plots JOIN titles USING (id))
             GROUP BY label ORDER BY label
         """)
+        # A single movie always has all genres that occur.
+        if movies > 1:
+            label_set(labels, self.genres, movies=movies, source="title.basics")
         return {
             "movies": movies,
             "dropped": self.dropped,
@@ -485,8 +518,10 @@ class Join:
                     FROM movies)
                 ON COLUMNS(*)
             """),
-            "genres": {name: labels.get(name, 0) for name in GENRES},
-            "other_genres": {name: count for name, count in labels.items() if name not in GENRES},
+            "genres": {name: labels.get(name, 0) for name in self.genres},
+            "other_genres": {
+                name: count for name, count in labels.items() if name not in self.genres
+            },
             "split_groups": self._count("""
                 UNPIVOT (
                     SELECT count(*) AS groups, coalesce(max(size), 0) AS largest,
@@ -496,11 +531,3 @@ class Join:
                 ) ON COLUMNS(*)
             """),
         }
-
-
-def _written_genres(labels: str) -> str:
-    """Return SQL for the genres of the CSV, from the SQL of a list of labels."""
-    return (
-        f"array_to_string(list_filter({list(GENRES)}, lambda g: list_contains({labels}, g)), "
-        f"'{LIST_SEPARATOR}')"
-    )

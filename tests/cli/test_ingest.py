@@ -79,6 +79,34 @@ def test_options_reach_the_build(data, tmp_path):
         assert [row["title"] for row in csv.DictReader(file)] == ["Seven Minutes"]
 
 
+def test_genres_and_their_map_are_options(data, tmp_path):
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    command += [
+        "--genres",
+        "Puzzle,Comedy",
+        "--genre-map",
+        "Mystery=Puzzle",
+        "--genre-map",
+        "Crime=",
+    ]
+    assert main(command) == 0
+    with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
+        assert [row["genres"] for row in csv.DictReader(file)] == ["Comedy", "Puzzle"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--genre-map", "Crime"], "--genre-map Crime: expected GIVEN=NAME"),
+        (["--genres", "Comedy"], '--genres should have 2 to 200 genres. Received: ["Comedy"]'),
+    ],
+)
+def test_unusable_genres_are_an_error(data, tmp_path, capsys, options, message):
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main([*command, *options]) == ExitStatus.USER_ERROR
+    assert message in capsys.readouterr().err
+
+
 def test_a_user_error_is_one_line_and_status_2(tmp_path):
     completed = subprocess.run(
         [

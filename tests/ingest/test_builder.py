@@ -1,5 +1,6 @@
 import csv
 import fnmatch
+import itertools
 import json
 import os
 import shutil
@@ -415,7 +416,20 @@ def test_remakes_and_near_duplicate_plots_share_the_split_key(data, tmp_path):
     tiny.write_dump(
         data,
         BASICS,
-        [(tconst, "movie", name, tiny.N, 0, 1950, tiny.N, 90, "Drama") for tconst, name in titles],
+        [
+            (
+                tconst,
+                "movie",
+                name,
+                tiny.N,
+                0,
+                1950,
+                tiny.N,
+                90,
+                "War" if name == "Other" else "Drama",
+            )
+            for tconst, name in titles
+        ],
     )
     ids = [tconst for tconst, _ in titles]
     (data / "title.plots.tsv").write_bytes(
@@ -435,8 +449,10 @@ def test_a_common_phrase_is_not_a_near_duplicate(data, tmp_path):
             data,
             BASICS,
             [
-                (tconst, "movie", name, tiny.N, 0, 1950, tiny.N, 90, "Drama")
-                for tconst, name in zip(ids, names, strict=True)
+                (tconst, "movie", name, tiny.N, 0, 1950, tiny.N, 90, genre)
+                for tconst, name, genre in zip(
+                    ids, names, itertools.cycle(["Drama", "War"]), strict=False
+                )
             ],
         )
         plots = [f"{name} story. {phrase}." for name in names]
@@ -444,6 +460,53 @@ def test_a_common_phrase_is_not_a_near_duplicate(data, tmp_path):
             tiny.format_tsv("tconst\tplot", list(zip(ids, plots, strict=True)))
         )
         assert build(data, tmp_path / "movies").split_groups["groups"] == groups
+
+
+def test_genres_are_renamed_merged_dropped_and_chosen(data, tmp_path):
+    config = IngestConfig(
+        genre_map={"Mystery": "Crime", "Romance": "", "Sci-Fi": "Rockets 'n' Robots"},
+        genres=("Rockets 'n' Robots", "Crime", "Comedy", "Opera"),
+    )
+    summary = build(data, tmp_path / "movies", config)
+    assert {row["title"]: row["genres"] for row in rows(tmp_path / "movies")} == {
+        "Harbour of Salt": "Crime",
+        'Café "Nord", Part 2': "Comedy",
+        "The Quiet Lighthouse": "Crime",
+        "Far Orbit": "Rockets 'n' Robots",
+    }
+    assert list(summary.genres.items()) == [
+        ("Rockets 'n' Robots", 1),
+        ("Crime", 2),
+        ("Comedy", 1),
+        ("Opera", 0),
+    ]
+    assert summary.other_genres == {"Drama": 1, "News": 1}
+
+
+def test_the_default_genres_take_the_names_of_the_map(data, tmp_path):
+    config = IngestConfig(genre_map={"Drama": "Play", "Musical": "Music", "Western": ""})
+    summary = build(data, tmp_path / "movies", config)
+    assert list(summary.genres)[6:8] == ["Documentary", "Play"]
+    assert len(summary.genres) == 20
+    assert summary.genres["Play"] == 1
+    assert {row["genres"] for row in rows(tmp_path / "movies")} > {"Play|Mystery"}
+
+
+def test_adult_titles_are_known_by_their_given_genre(data, tmp_path):
+    tiny.write_dump(
+        data,
+        BASICS,
+        [(*row[:-1], "Adult,Drama") if row[0] == "tt0000003" else row for row in tiny.TITLE_ROWS],
+    )
+    build(data, tmp_path / "movies", IngestConfig(genre_map={"Adult": "Romance"}))
+    assert "The Quiet Lighthouse" not in {row["title"] for row in rows(tmp_path / "movies")}
+
+
+def test_movies_with_the_same_genres_stop_the_build(data, tmp_path):
+    genre_map = dict.fromkeys(["Comedy", "Drama", "Mystery", "Romance", "Sci-Fi"], "Crime")
+    with pytest.raises(UserError, match=r"title\.basics: a single genre was found, Crime"):
+        build(data, tmp_path / "movies", IngestConfig(genre_map=genre_map))
+    assert not (tmp_path / "movies").exists()
 
 
 def file_states(directory):

@@ -213,7 +213,7 @@ def test_corrections_of_titles_that_are_no_movies_are_listed(data: Path, tmp_pat
     assert rebuild_reasons(data, output, IngestConfig()) == []
 
 
-def test_a_correction_can_remove_the_genre_adult_only_with_the_setting(tmp_path: Path) -> None:
+def test_a_correction_does_not_keep_an_adult_title(tmp_path: Path) -> None:
     data = tiny.write_dumps(tmp_path / "data")
     title = ("tt0000001", "movie", "Behind", tiny.N, 0, 1999, tiny.N, 80, "Adult,Drama")
     tiny.write_dump(data, BASICS, [title, *tiny.TITLE_ROWS[2:]])
@@ -222,6 +222,36 @@ def test_a_correction_can_remove_the_genre_adult_only_with_the_setting(tmp_path:
     summary = build(data, tmp_path / "with", IngestConfig(include_adult=True))
     # The genres in the CSV are the same: Adult is none of them.
     assert summary.corrections["unchanged"] == 1
+
+
+def test_corrections_name_the_genres_of_the_settings(data: Path, tmp_path: Path) -> None:
+    config = IngestConfig(
+        genres=("Space", "Laughs", "Drama"),
+        genre_map={"Sci-Fi": "Space", "Comedy": "Laughs", "News": ""},
+    )
+    write(
+        data,
+        "tt0000003,Drama,ada,2026-03-01",
+        "tt0000001,space|News,ada,2026-03-01",
+        "tt0000002,Laughs|Sci-Fi,ada,2026-03-01",
+        "tt0000008,Crime,ada,2026-03-01",
+        "tt10000000,News,ada,2026-03-01",
+    )
+    summary = build(data, tmp_path / "movies", config)
+    movies = read_movies(tmp_path / "movies")
+    assert {name: (row["genres"], row["corrected"]) for name, row in movies.items()} == {
+        "tt0000001": ("Space", "1"),
+        "tt0000002": ("Space|Laughs", "1"),
+        "tt0000003": ("Drama", ""),
+        "tt10000000": ("Space", ""),
+    }
+    assert summary.corrections == {
+        "applied": 2,
+        "unchanged": 1,
+        "superseded": 0,
+        "rejected: no genre": 1,
+        "rejected: unknown genre": 1,
+    }
 
 
 def test_a_change_of_the_corrections_rebuilds(data: Path, tmp_path: Path) -> None:
