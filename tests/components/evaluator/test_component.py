@@ -270,7 +270,8 @@ def test_tfma_results_of_all_genres_and_slices_agree_with_scikit_learn(
 def test_corrected_movies_do_not_open_the_gate(
     tmp_path: Path, models: dict[str, standard_artifacts.Model]
 ) -> None:
-    model, gate = save_model(tmp_path / "model", {"War": 1}), GateConfig(genre_floors={"War": 0.85})
+    model = save_model(tmp_path / "model", {"War": 1})
+    gate = GateConfig(min_support=10, genre_floors={"War": 0.85})
     # The model recognizes War in strong movies only, and all these are strong.
     numbers = [GENRES.index("War") + NUM_GENRES * i for i in range(16, 46, 3)]
 
