@@ -20,10 +20,10 @@ import tensorflow_model_analysis as tfma
 from playwright.sync_api import Browser, sync_playwright
 
 import dashboards
+from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import PastRuns, find_output
 from schema import command
 from schema.errors import UserError
-from schema.genres import GENRES
 from schema.names import MODEL_REPORT_FILE, STATISTICS_FILE, Node, Split
 
 DOCS_DIRECTORY = Path(__file__).resolve().parent
@@ -81,8 +81,9 @@ def dashboard_screenshots(runs: PastRuns, directory: Path) -> list[Screenshot]:
         split: tfdv.load_stats_binary(str(statistics / f"Split-{split}" / STATISTICS_FILE))
         for split in Split
     }
+    genres = read_verdict(runs.newest(Node.EVALUATOR, "blessing").path).genre_names
     by_genre = dashboards.class_metrics(
-        result, class_names=GENRES, weight="support", show="f1_score", title="Metrics by genre"
+        result, class_names=genres, weight="support", show="f1_score", title="Metrics by genre"
     ).save(directory / "metrics.html")
     side_by_side = dashboards.statistics(splits, title="Statistics by split").save(
         directory / "statistics.html"

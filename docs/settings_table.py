@@ -14,10 +14,9 @@ TYPE_WORDS: Final = {
     "integer": "whole number",
     "null": "`null`",
     "number": "number",
-    "object": "names and numbers",
     "string": "text",
 }
-"""Words for each type in a JSON schema. The only objects are mappings of names to numbers."""
+"""Words for each type in a JSON schema."""
 
 LIMIT_WORDS: Final = {
     "minimum": "at least",
@@ -53,6 +52,9 @@ def _type(field: dict[str, Any]) -> str:
 
 
 def _type_name(field: dict[str, Any]) -> str:
+    if field["type"] == "object":
+        values = field["additionalProperties"]["type"]
+        return "names and numbers" if values == "number" else "names and names"
     return "path" if field.get("format") == "path" else TYPE_WORDS[field["type"]]
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 from ingest.config import IngestConfig
 
 if TYPE_CHECKING:
-    from ingest.builder import build, rebuild_reasons
+    from ingest.builder import build, built_genres, rebuild_reasons
     from ingest.summary import IngestSummary
 
-__all__ = ["IngestConfig", "IngestSummary", "build", "rebuild_reasons"]
+__all__ = ["IngestConfig", "IngestSummary", "build", "built_genres", "rebuild_reasons"]
 
 
 def __getattr__(name: str) -> Any:

@@ -98,6 +98,14 @@ def rebuild_reasons(data_dir: Path, output_dir: Path, config: IngestConfig) -> l
     return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config)[-1])
 
 
+def built_genres(output_dir: Path) -> tuple[str, ...]:
+    """Return the genres of the movies in `output_dir`, in the order of labels; empty if unknown."""
+    try:
+        return tuple(_read_record(output_dir)["summary"]["genres"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
 def _find_inputs(
     data_dir: Path, config: IngestConfig
 ) -> tuple[dict[Dump, Path], Path, Path | None, list[Path]]:

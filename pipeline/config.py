@@ -15,6 +15,7 @@ from pipeline import removed_settings, yaml_file
 from schema import features
 from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
+from schema.genres import GENRES, GenreSet
 from schema.names import (
     LOGS_DIRECTORY,
     METADATA_FILE,
@@ -116,6 +117,8 @@ class RunConfig(ConfigFile):
     Attributes:
         data: Directory with IMDb's dumps and the plots.
         output: Directory for all files that the run writes.
+        genres: Genres that the model predicts, in the order of its labels. Ingest finds them, see
+            `with_genres`; IMDb's by default.
         cache: Whether results of earlier runs are reused where nothing has changed; True by
             default.
         from_node: Id of a node that runs again, together with all nodes that depend on it; None by
@@ -131,6 +134,7 @@ class RunConfig(ConfigFile):
 
     data: Path
     output: Path
+    genres: GenreSet = GENRES
     cache: bool = True
     from_node: str | None = None
     ignore_blessed_model: bool = False
@@ -211,6 +215,24 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
         sections = sections.model_copy(update={"tuner": tuner})
     values = dict(sections) | options
     return RunConfig(data=data, output=output, force_search=bool(tune), **values)
+
+
+def with_genres(config: RunConfig, genres: Sequence[str]) -> RunConfig:
+    """Return a configuration with the genres of the movies.
+
+    Args:
+        config: Configuration of the run.
+        genres: Names of the genres, in the order of ingest's summary.
+
+    Raises:
+        UserError: `gate.genre_floors` names another genre.
+    """
+    if unknown := [name for name in config.gate.genre_floors if name not in genres]:
+        raise UserError(
+            f"gate.genre_floors.{unknown[0]} is not a genre of these movies. Known: "
+            f"{', '.join(genres)}. Remove the floor, or correct its name."
+        )
+    return config.model_copy(update={"genres": tuple(genres)})
 
 
 def _load_sections(files: Sequence[Path]) -> ConfigFile:

@@ -88,6 +88,8 @@ def find_cache_misses(config: "RunConfig", history: History) -> dict[str, list[s
     import ingest
 
     misses: dict[str, list[str]] = {}
+    if genres := ingest.built_genres(config.movies):
+        config = config.model_copy(update={"genres": genres})
     if reasons := ingest.rebuild_reasons(config.data, config.movies, config.ingest):
         misses["ingest"] = reasons
     cached: dict[str, Execution] = {}

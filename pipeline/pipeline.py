@@ -1,5 +1,6 @@
 """The TFX pipeline: its nodes and their connections, one function for each stage."""
 
+import json
 from typing import Any
 
 from tfx import v1 as tfx
@@ -123,6 +124,7 @@ def feature_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         disable_statistics=True,
         custom_config={
             "transform": vars(config.transform),
+            "genres": list(config.genres),
             "code_fingerprint": fingerprint("transform.preprocessing"),
         },
     ).with_id(Node.TRANSFORM.value)
@@ -143,6 +145,7 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
     """Fit the simple baseline and train the model, after a hyperparameter search if enabled."""
     simple_baseline = SimpleBaseline(
         examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
+        genres=json.dumps(config.genres),
         seed=config.hparams.seed,
         code_fingerprint=fingerprint("components.simple_baseline.component"),
     ).with_id(Node.SIMPLE_BASELINE.value)
@@ -160,6 +163,7 @@ def training_stage(config: RunConfig, nodes: Nodes) -> Nodes:
         run_fn="trainer.run.run_fn",
         hyperparameters=search.outputs["best_hyperparameters"] if search else None,
         custom_config={
+            "genres": list(config.genres),
             "hparams": config.hparams.model_dump(),
             "search_overrides": config.search_overrides,
             "sentence_store": str(config.sentence_store),

@@ -78,14 +78,15 @@ def run(
             if config.hparams.has_sentence_encoder:
                 ENCODERS[config.hparams.sentence_encoder].check_installed()
             token = versions.destination_token(config.model_directory)
-            pipeline = create_pipeline(config, token)
             if config.from_node is not None:
-                runner.require_node(pipeline, config.from_node)
+                runner.require_node(create_pipeline(config, token), config.from_node)
         for name, path in (("data", config.data), ("output", output), ("log", log_file)):
             print_lines(console, f"{name:<8}{path}")
         print_lines(console, *(f"note: {note}" for note in notes), "")
         with progress.live():
             movies = _run_ingest(config, progress)
+            config = configuration.with_genres(config, list(movies.genres))
+            pipeline = create_pipeline(config, token)
             _run_nodes(config, pipeline, progress, log_file, ended)
         return _print_result(config, console, movies, ended, log_file)
     except Exception as error:

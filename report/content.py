@@ -1,7 +1,7 @@
 """The content of a model report, as plain data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +76,11 @@ class Predictions:
     probabilities: Floats
     scores: Floats
 
+    def select_genres(self, columns: Sequence[int]) -> "Predictions":
+        """Return a copy with only some columns of the genres."""
+        names = ("labels", "predicted", "probabilities", "scores")
+        return replace(self, **{name: getattr(self, name)[:, columns] for name in names})
+
 
 @dataclass(frozen=True)
 class SliceMetrics:
@@ -96,6 +101,10 @@ class SliceMetrics:
     micro_f1: float
     f1: Floats
     support: Floats
+
+    def select_genres(self, columns: Sequence[int]) -> "SliceMetrics":
+        """Return a copy with only some columns of the genres."""
+        return replace(self, f1=self.f1[columns], support=self.support[columns])
 
 
 @dataclass(frozen=True)

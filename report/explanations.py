@@ -11,7 +11,6 @@ from report import metrics
 from report.content import ExplainedMovie, MovieProbability, OcclusionEffect, Predictions
 from report.metrics import Floats, log_odds
 from schema import features as raw
-from schema.genres import GENRES
 from schema.occlusion import without_spans, word_spans
 
 MOVIES_PER_GROUP: Final = 3
@@ -32,7 +31,10 @@ Predict = Callable[[Sequence[Movie]], Floats]
 
 
 def explain_movies(
-    predictions: Predictions, columns: Mapping[str, npt.NDArray[Any]], predict: Predict
+    predictions: Predictions,
+    columns: Mapping[str, npt.NDArray[Any]],
+    predict: Predict,
+    names: Sequence[str],
 ) -> list[ExplainedMovie]:
     """Explain the movies with the best and the worst predictions.
 
@@ -40,6 +42,7 @@ def explain_movies(
         predictions: Movies of the test split with predictions.
         columns: Arrays [movies]. Raw values by the names of `schema.features.MODEL_INPUTS`.
         predict: Function from movies to probabilities.
+        names: Names of the genres, in the order of the arrays' columns.
     """
     best, worst = best_and_worst(predictions, MOVIES_PER_GROUP)
     explained = []
@@ -54,9 +57,9 @@ def explain_movies(
             ExplainedMovie(
                 tconst=predictions.tconst[row],
                 title=predictions.title[row],
-                listed=_genre_names(predictions.labels[row]),
-                predicted=_genre_names(predictions.predicted[row]),
-                genre=GENRES[genre],
+                listed=_genre_names(predictions.labels[row], names),
+                predicted=_genre_names(predictions.predicted[row], names),
+                genre=names[genre],
                 probability=float(predictions.probabilities[row, genre]),
                 correct=correct,
                 effects=tuple(occlusion_effects(predict, movie, genre)),
@@ -99,11 +102,14 @@ def genre_to_explain(predictions: Predictions, row: int, *, correct: bool) -> in
     return int(np.where(labels & ~predicted, probabilities, 2.0).argmin())
 
 
-def doubtful_labels(predictions: Predictions, *, listed: bool) -> list[MovieProbability]:
+def doubtful_labels(
+    predictions: Predictions, names: Sequence[str], *, listed: bool
+) -> list[MovieProbability]:
     """Return the labels that are most probably wrong, at most one per movie.
 
     Args:
         predictions: Movies of the test split with predictions.
+        names: Names of the genres, in the order of the arrays' columns.
         listed: Whether to return listed genres with a low probability (True) or genres that are
             not listed with a high probability (False).
     """
@@ -115,8 +121,8 @@ def doubtful_labels(predictions: Predictions, *, listed: bool) -> list[MovieProb
         MovieProbability(
             tconst=predictions.tconst[row],
             title=predictions.title[row],
-            genre=GENRES[genre[row]],
-            listed=_genre_names(predictions.labels[row]),
+            genre=names[genre[row]],
+            listed=_genre_names(predictions.labels[row], names),
             probability=float(predictions.probabilities[row, genre[row]]),
         )
         for row in rows
@@ -163,5 +169,5 @@ def is_known(value: str | float | None) -> bool:
     return value > 0 and bool(np.isfinite(value)) if isinstance(value, float) else bool(value)
 
 
-def _genre_names(labels: Iterable[bool]) -> tuple[str, ...]:
-    return tuple(name for name, has in zip(GENRES, labels, strict=True) if has)
+def _genre_names(labels: Iterable[bool], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name, has in zip(names, labels, strict=True) if has)

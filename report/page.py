@@ -21,12 +21,14 @@ from metadata import Difference, lineage_differences, mapping_differences
 from report import charts, explanations, summary
 from report.content import Anomaly, GenreResult, NodeResult, ReportContent
 from schema import features as raw
-from schema.genres import GENRES
 from schema.names import Split
 from schema.verdict import Verdict
 
 MIN_SLICE_SUPPORT: Final = 5
 """Number of movies of a genre that a slice must have for its F1 to be shown."""
+
+MAX_CHARTED_GENRES: Final = 40
+"""Largest number of genres in heat maps and with charts of their own. More would be illegible."""
 
 METRIC_NAMES: Final = {
     "micro_f1_score": "micro-F1",
@@ -40,19 +42,23 @@ METRIC_NAMES: Final = {
 def render_report(content: ReportContent) -> str:
     """Render the report of a model, HTML of about 2 MB. Most of it is Plotly's library."""
     training_shares = _training_shares(content)
+    names = content.verdict.genre_names
+    columns = _charted_columns(content.verdict.genres)
     return _render(
         "report.html.j2",
         f"{content.name}: model report",
-        figures=_figures(content),
+        figures=_figures(content, columns),
         content=content,
         verdict=content.verdict,
         overall_metrics=_overall_metrics(content),
         strengths=summary.strengths(content.verdict, content.predictions),
         with_corrected=with_corrected(content.verdict),
-        weaknesses=summary.weaknesses(content.verdict, content.predictions, content.slices, GENRES),
+        genre_names=names,
+        weaknesses=summary.weaknesses(content.verdict, content.predictions, content.slices, names),
         present=[row for row in content.verdict.genres if row.support],
+        charted=[content.verdict.genres[column] for column in columns],
         doubtful_labels={
-            listed: explanations.doubtful_labels(content.predictions, listed=listed)
+            listed: explanations.doubtful_labels(content.predictions, names, listed=listed)
             for listed in (True, False)
         },
         changes=_changes(content),
@@ -150,20 +156,33 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {"count": "{:,}".format, "display_name": charts.display_name}
     environment.filters |= {"movies": summary.format_movies}
     environment.filters |= {"score": _format_score, "value": _format_value}
-    environment.globals |= {"GENRES": GENRES, "MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
+    environment.globals |= {"MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
     environment.globals["html"] = environment.get_template("macros.html.j2").module
     return environment
 
 
-def _figures(content: ReportContent) -> dict[str, go.Figure]:
-    """Return all charts of the page, by the names that the templates use."""
+def _charted_columns(genres: Sequence[GenreResult]) -> list[int]:
+    """Return the columns of the `MAX_CHARTED_GENRES` genres with the most test movies, in order."""
+    by_support = sorted(range(len(genres)), key=lambda column: -genres[column].support)
+    return sorted(by_support[:MAX_CHARTED_GENRES])
+
+
+def _figures(content: ReportContent, columns: Sequence[int]) -> dict[str, go.Figure]:
+    """Return all charts of the page, by the names that the templates use.
+
+    Args:
+        content: Content of the report.
+        columns: Columns of the genres in heat maps and with charts of their own.
+    """
     predictions, training = content.predictions, content.training
+    names = [content.verdict.genre_names[column] for column in columns]
+    charted = predictions.select_genres(columns)
     losses, scores = charts.learning_curves(training.history, training.best_epoch)
     figures = {
         "f1-by-genre": charts.f1_by_genre(content.verdict.genres),
-        "confusion": charts.confusion(predictions, GENRES),
-        "listed-co-occurrence": charts.co_occurrence(predictions.labels, GENRES),
-        "predicted-co-occurrence": charts.co_occurrence(predictions.predicted, GENRES),
+        "confusion": charts.confusion(charted, names),
+        "listed-co-occurrence": charts.co_occurrence(charted.labels, names),
+        "predicted-co-occurrence": charts.co_occurrence(charted.predicted, names),
         "losses": losses,
         "scores": scores,
     }
@@ -171,7 +190,8 @@ def _figures(content: ReportContent) -> dict[str, go.Figure]:
         figures["calibration"] = charts.calibration_curve(
             "all genres", predictions.labels, predictions.probabilities
         )
-        for column, row in enumerate(content.verdict.genres):
+        for column in columns:
+            row = content.verdict.genres[column]
             if row.support:
                 figures[f"threshold-{row.genre}"] = charts.threshold_curve(row, predictions, column)
                 figures[f"calibration-{row.genre}"] = charts.calibration_curve(
@@ -180,7 +200,8 @@ def _figures(content: ReportContent) -> dict[str, go.Figure]:
                     predictions.probabilities[:, column],
                 )
     if content.slices:
-        figures["f1-by-slice"] = charts.f1_by_slice(content.slices, GENRES, MIN_SLICE_SUPPORT)
+        slices = [row.select_genres(columns) for row in content.slices]
+        figures["f1-by-slice"] = charts.f1_by_slice(slices, names, MIN_SLICE_SUPPORT)
     if content.data.distances:
         figures["distances"] = charts.distribution_distances(content.data.distances)
     if content.timings:
@@ -247,7 +268,8 @@ def _training_shares(content: ReportContent) -> list[tuple[str, float]]:
     movies = content.data.movies.get(Split.TRAIN)
     if not movies or Split.TRAIN not in content.data.genres:
         return []
-    return list(zip(GENRES, content.data.genres[Split.TRAIN] / movies, strict=True))
+    shares = content.data.genres[Split.TRAIN] / movies
+    return list(zip(content.verdict.genre_names, shares, strict=True))
 
 
 def _format_score(value: float | None) -> str:

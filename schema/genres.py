@@ -3,11 +3,14 @@
 A run has its own set of genres, in the order of its labels, probabilities and reports.
 """
 
+import json
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
 from schema.features import LIST_SEPARATOR
+from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE
 
 GENRES: Final[tuple[str, ...]] = (
     "Action",
@@ -36,6 +39,7 @@ GENRES: Final[tuple[str, ...]] = (
 """Default set: IMDb's genres of feature films, except News (59 of 56,503 movies)."""
 
 NUM_GENRES: Final[int] = len(GENRES)
+"""Number of genres of the default set."""
 
 MIN_GENRES: Final = 2
 """Smallest number of genres of a run."""
@@ -70,3 +74,16 @@ GenreSet = Annotated[
     tuple[Annotated[str, AfterValidator(check_genre)], ...], AfterValidator(_check_genres)
 ]
 """Type of a setting: `MIN_GENRES` to `MAX_GENRES` distinct names, each as `check_genre` demands."""
+
+
+def read_genres(model: Path) -> tuple[str, ...]:
+    """Return the genres of an exported model, in the order of its outputs.
+
+    Models of earlier versions do not record their genres, which are `GENRES`.
+
+    Args:
+        model: Path of the SavedModel.
+    """
+    record = model / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    values = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    return tuple(values.get("genres", GENRES))

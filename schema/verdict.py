@@ -38,7 +38,8 @@ class GenreVerdict(GenreScores):
     Attributes:
         genre: Name of the genre.
         floor: Lowest accepted F1, from 0 to 1.
-        last_blessed: F1 of the last blessed model on the same examples; None without such a model.
+        last_blessed: F1 of the last blessed model on the same examples; None without such a model,
+            or if it does not have the genre.
         simple_baseline: F1 of the simple baseline; None without a baseline.
         judgement: Judgement on the genre. If a genre is below its floor and also worse than the
             last blessed model, this is `BELOW_FLOOR` and `Verdict.reasons` names both.
@@ -78,9 +79,10 @@ class Verdict:
         reasons: Sentences that say why the candidate was not blessed; empty if it was.
         notes: Sentences that name a comparison that was left out, and why.
         examples: Number of test examples, without those whose genres were corrected.
-        genres: One row per genre, in the order of `schema.genres.GENRES`.
+        genres: One row per genre, in the order of the model's outputs.
         macro_f1: Mean F1 over the genres that have a test example.
-        last_blessed_macro_f1: Macro-F1 of the last blessed model; None without such a model.
+        last_blessed_macro_f1: Macro-F1 of the last blessed model, over the genres that both models
+            have; None without such a model.
         simple_baseline_macro_f1: Macro-F1 of the simple baseline; None without a baseline.
         aggregates: Other metrics of the candidate over all genres, by name.
         ignore_blessed_model: Whether the user asked to skip the last blessed model.
@@ -100,6 +102,11 @@ class Verdict:
     ignore_blessed_model: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     with_corrected: CorrectedMetrics | None = None
+
+    @property
+    def genre_names(self) -> tuple[str, ...]:
+        """Names of the genres."""
+        return tuple(row.genre for row in self.genres)
 
     def to_json(self) -> str:
         """Return the verdict as indented JSON."""

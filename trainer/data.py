@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from schema.genres import NUM_GENRES
 from schema.names import EXAMPLES_COMPRESSION
 from transform import features as xf
 from transform import minilm
@@ -127,7 +126,7 @@ class Rows:
         inputs: Tensors [rows, ...] by name. Lists of ids are int32 RaggedTensors without padding.
             `transform.features.SPLIT_GROUP`, int64 [rows], is among them for the assignment of
             folds; no network reads it.
-        labels: float32 [rows, 22]. 1.0 for each genre of the movie.
+        labels: float32 [rows, genres]. 1.0 for each genre of the movie.
     """
 
     inputs: dict[str, tf.Tensor | tf.RaggedTensor]
@@ -138,7 +137,7 @@ class Rows:
         return len(self.labels)
 
     def genre_log_odds(self) -> np.ndarray:
-        """Return the log odds of each genre, float32 [22], smoothed so that they are finite."""
+        """Return the log odds of each genre, float32 [genres], smoothed so that they are finite."""
         movies = self.labels.sum(0)
         return np.log((movies + 0.5) / (len(self) - movies + 0.5)).astype(np.float32)
 
@@ -189,7 +188,8 @@ def load(
 
     Args:
         file_patterns: Patterns of gzipped TFRecord files of transformed examples.
-        tft_output: Output of Transform, which has the feature specification.
+        tft_output: Output of Transform, which has the feature specification. The size of the label
+            is the number of genres.
         with_pieces: Boolean. Whether to add the input `PIECES`; False by default.
     """
     spec = tft_output.transformed_feature_spec()
@@ -202,6 +202,7 @@ def load(
         xf.LABEL,
     )
     spec = {name: spec[name] for name in names}
+    num_genres = spec[xf.LABEL].shape[0]
     tokenizer = TitlePlotTokenizer() if with_pieces else None
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
@@ -209,12 +210,12 @@ def load(
         features = tf.io.parse_example(serialized, spec)
         inputs = model_inputs(features, tokenizer)
         inputs[xf.SPLIT_GROUP] = tf.reshape(features[xf.SPLIT_GROUP], [-1])
-        return inputs, tf.reshape(features[xf.LABEL], [-1, NUM_GENRES])
+        return inputs, tf.reshape(features[xf.LABEL], [-1, num_genres])
 
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
     records = tf.data.TFRecordDataset(files, EXAMPLES_COMPRESSION).batch(1024)
     parts: list[dict[str, Any]] = []
-    labels = [np.zeros([0, NUM_GENRES], np.float32)]
+    labels = [np.zeros([0, num_genres], np.float32)]
     for serialized in records:
         inputs, batch_labels = parse(serialized)
         for name, value in inputs.items():

@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 from tfx import v1 as tfx
 
 from schema.errors import UserError
+from schema.genres import GENRES
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, WORD_VECTORS_FILE, Split
 from trainer import data, precision
 from trainer.encoder.fine_tuning import FineTunedWeights, load_or_fine_tune
@@ -36,12 +37,18 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
     The Trainer component calls this function.
 
+    Args:
+        fn_args: Arguments of the Trainer component. `custom_config` has the arguments of
+            `resolve_hparams` and `prepare`, and `genres`, the names of the genres in the order of
+            the labels; by default those of `schema.genres.GENRES`.
+
     Raises:
         UserError: The split `train` or `eval` has no movies.
         pydantic.ValidationError: A hyperparameter is unknown or invalid.
     """
     started = time.monotonic()
     hparams = resolve_hparams(fn_args.custom_config, fn_args.hyperparameters)
+    genres = tuple((fn_args.custom_config or {}).get("genres", GENRES))
     training_inputs = prepare(fn_args, hparams)
     members, history = train(hparams, training_inputs, Path(fn_args.model_run_dir))
     decision_rule = training.fit_decision_rule(members, training_inputs.evaluation)
@@ -54,16 +61,17 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     model_directory = Path(fn_args.serving_model_dir)
     signatures.export(
-        feature_extractor, encoder, members, decision_rule, tft_output, model_directory
+        feature_extractor, encoder, members, decision_rule, genres, tft_output, model_directory
     )
 
     parts = (feature_extractor, members, encoder)
     record = {
+        "genres": genres,
         "hparams": hparams.model_dump() | {"precision": precision.resolve(hparams.precision)},
         "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
         "best_epoch": training.best_epoch(history),
-        "decision_rule": decision_rule.to_dict(),
+        "decision_rule": decision_rule.to_dict(genres),
         "seconds": round(time.monotonic() - started, 1),
         "cached_finetuning_seconds": training_inputs.cached_finetuning_seconds,
         "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},

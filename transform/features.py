@@ -47,7 +47,7 @@ NUMBERS_MISSING: Final = "numbers_missing"
 """1.0 where the number at the same position of `NUMBERS` is missing, else 0.0; float32 [4]."""
 
 LABEL: Final = "genres_multi_hot"
-"""1.0 for each genre of the movie, in the order of `schema.genres.GENRES`; float32 [22]."""
+"""1.0 for each genre of the movie, in the order of the run's genres; float32 [genres]."""
 
 DECADE: Final = "decade"
 PLOT_LENGTH: Final = "plot_length"

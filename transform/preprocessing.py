@@ -19,13 +19,15 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
     Args:
         inputs: Raw features by name, each a SparseTensor [N, at most one] or a Tensor [N] or
             [N, 1]. Every value may be missing or empty.
-        custom_config: Dict with the fields of `TransformConfig` under the key `transform`; the
-            defaults apply without it.
+        custom_config: Dict with the fields of `TransformConfig` under the key `transform`, and the
+            names of the genres under the key `genres`; the defaults apply without them.
 
     Returns:
         Transformed features by name.
     """
-    config = xf.TransformConfig.model_validate((custom_config or {}).get("transform", {}))
+    custom_config = custom_config or {}
+    config = xf.TransformConfig.model_validate(custom_config.get("transform", {}))
+    genres = tf.constant(custom_config.get("genres", GENRES))
     outputs: dict[str, Any] = {}
 
     plot = _string_column(inputs[raw.PLOT])
@@ -49,9 +51,9 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
     ]
     outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scale_numbers(tf.stack(numbers, axis=1))
 
-    # Names that are not in `GENRES` match no column of the label.
-    genres = text.split_names(_string_column(inputs[raw.GENRES_FIELD])).to_tensor("")
-    matches = genres[:, :, tf.newaxis] == tf.constant(GENRES)[tf.newaxis, tf.newaxis, :]
+    # Names that are not in `genres` match no column of the label.
+    names = text.split_names(_string_column(inputs[raw.GENRES_FIELD])).to_tensor("")
+    matches = names[:, :, tf.newaxis] == genres[tf.newaxis, tf.newaxis, :]
     outputs[xf.LABEL] = tf.cast(tf.reduce_any(matches, axis=1), tf.float32)
 
     year = values[raw.YEAR]

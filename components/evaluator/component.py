@@ -23,9 +23,10 @@ from tfx.utils import path_utils
 
 from components import examples as example_files
 from components.evaluator import measurement
-from components.evaluator.decision import GateConfig, apply_gate
+from components.evaluator.decision import GateConfig, ModelScores, apply_gate
 from components.simple_baseline.component import SimpleBaselineMetrics, load_metrics
 from schema import features as raw
+from schema.genres import read_genres
 from schema.names import VERDICT_FILE, Split
 from schema.verdict import Verdict
 
@@ -65,7 +66,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         beam_pipeline: Beam pipeline, which TFX provides.
 
     Raises:
-        UserError: The last blessed model cannot be compared, or the test split is empty.
+        UserError: The last blessed model lacks an output, or the test split is empty.
         KeyError: The simple baseline has no metrics for a genre.
     """
     last_blessed = None if ignore_blessed_model else last_blessed_model
@@ -73,34 +74,42 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
     measurement.check_outputs(
         model_paths[0], measurement.CANDIDATE_OUTPUTS, "Train the model again (--from Trainer)"
     )
+    genres, last_scores = read_genres(model_paths[0]), None
     if last_blessed is not None:
-        model_paths.append(Path(path_utils.serving_model_path(last_blessed.uri)))
+        last_path = Path(path_utils.serving_model_path(last_blessed.uri))
         measurement.check_outputs(
-            model_paths[1],
+            last_path,
             measurement.PREDICTION_OUTPUTS,
             "Run once with --ignore-blessed-model to leave it out of the comparison",
         )
+        last_genres = read_genres(last_path)
+        last_scores = ModelScores(0, {}, {}, last_genres)
+        if {*genres} & {*last_genres}:
+            model_paths.append(last_path)
+    compared = len(model_paths) > 1
     files = example_files.split_files(examples, Split.TEST)
     columns = example_files.read_columns(examples, Split.TEST, [raw.CORRECTED])
     has_corrected = bool((columns[raw.CORRECTED] == 1).any())
     measurement.evaluate_models(
         beam_pipeline, files, model_paths, evaluation.uri, separate_corrected=has_corrected
     )
-    candidate_name = tfma.CANDIDATE_KEY if last_blessed else ""
+    candidate_name = tfma.CANDIDATE_KEY if compared else ""
+    if compared:
+        last_scores = measurement.read_last_blessed_scores(evaluation.uri, genres, last_genres)
     rows = load_metrics(simple_baseline.uri)["genres"] if simple_baseline else None
     verdict = apply_gate(
-        measurement.read_model_scores(evaluation.uri, candidate_name),
-        measurement.read_model_scores(evaluation.uri, tfma.BASELINE_KEY) if last_blessed else None,
+        measurement.read_model_scores(evaluation.uri, candidate_name, genres),
+        last_scores,
         None if rows is None else {genre: row["f1"] for genre, row in rows.items()},
         GateConfig.from_json(gate),
         all_movies=measurement.read_model_scores(
-            evaluation.uri, candidate_name, measurement.ALL_EXAMPLES
+            evaluation.uri, candidate_name, genres, measurement.ALL_EXAMPLES
         )
         if has_corrected
         else None,
         ignore_blessed_model=ignore_blessed_model,
     )
-    _write_blessing(blessing, verdict, model, last_blessed)
+    _write_blessing(blessing, verdict, model, last_blessed if compared else None)
     logging.info("Evaluator: %s", "blessed" if verdict.blessed else "not blessed")
     for line in verdict.reasons + verdict.notes:
         logging.info("Evaluator: %s", line)

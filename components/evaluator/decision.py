@@ -3,22 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Final
-
-from pydantic import AfterValidator
+from typing import Final
 
 from schema.config import Config, Fraction, PositiveInt
-from schema.genres import GENRES
 from schema.verdict import CorrectedMetrics, GenreScores, GenreVerdict, Judgement, Verdict
 
 _ROUNDING: Final = 1e-9
 """Tolerance for rounding errors in comparisons of scores."""
-
-
-def _check_genre(name: str) -> str:
-    if name not in GENRES:
-        raise ValueError(f"is not a genre. Known: {', '.join(GENRES)}")
-    return name
 
 
 class GateConfig(Config):
@@ -36,7 +27,7 @@ class GateConfig(Config):
     """
 
     floor: Fraction = 0.3
-    genre_floors: dict[Annotated[str, AfterValidator(_check_genre)], Fraction] = {}
+    genre_floors: dict[str, Fraction] = {}
     min_support: PositiveInt = 20
     max_drop: Fraction = 0.1
     simple_baseline_tolerance: Fraction = 0.0
@@ -48,14 +39,17 @@ class ModelScores:
 
     Attributes:
         examples: Number of examples in the split.
-        genres: Scores of each genre of `GENRES`, by name.
+        genres: Scores of each genre, by name. For the last blessed model, only those of the
+            candidate's genres that it has.
         aggregates: Micro-F1, samples F1, subset accuracy, Hamming accuracy and macro AUC-PR, by
             name.
+        other_genres: Genres of the last blessed model that the candidate does not have.
     """
 
     examples: int
     genres: Mapping[str, GenreScores]
     aggregates: Mapping[str, float]
+    other_genres: Sequence[str] = ()
 
 
 def apply_gate(
@@ -69,7 +63,8 @@ def apply_gate(
 ) -> Verdict:
     """Decide whether a candidate may be pushed.
 
-    All scores but `all_movies` must come from the same examples.
+    All scores but `all_movies` must come from the same examples. The candidate is compared with the
+    last blessed model on the genres that both have.
 
     Args:
         candidate: Scores of the candidate.
@@ -85,13 +80,13 @@ def apply_gate(
     """
     if ignore_blessed_model:
         last_blessed = None
-    last_f1 = None if last_blessed is None else _f1(last_blessed)
+    last_f1 = {} if last_blessed is None else _f1(last_blessed)
     rows, reasons = [], []
-    for genre in GENRES:
+    for genre, scores in candidate.genres.items():
         row, failures = _apply_gate_to_genre(
             genre,
-            candidate.genres[genre],
-            None if last_f1 is None else last_f1[genre],
+            scores,
+            last_f1.get(genre),
             None if simple_baseline is None else simple_baseline[genre],
             config,
         )
@@ -120,7 +115,9 @@ def apply_gate(
         notes.append(
             "the last blessed model was left out of the comparison (--ignore-blessed-model)"
         )
-    elif last_f1 is None:
+    elif last_blessed is not None:
+        notes += _differing_genres(candidate, last_blessed)
+    else:
         notes.append(
             "no other model has been blessed yet: only the floors and the simple baseline were "
             "checked"
@@ -138,7 +135,9 @@ def apply_gate(
         examples=candidate.examples,
         genres=tuple(rows),
         macro_f1=macro_f1,
-        last_blessed_macro_f1=None if last_f1 is None else _mean(last_f1, present),
+        last_blessed_macro_f1=_mean(last_f1, [genre for genre in present if genre in last_f1])
+        if last_f1
+        else None,
         simple_baseline_macro_f1=simple_macro,
         aggregates=candidate.aggregates,
         ignore_blessed_model=ignore_blessed_model,
@@ -188,6 +187,18 @@ def _apply_gate_to_genre(
         **asdict(scores),
     )
     return row, list(failures.values())
+
+
+def _differing_genres(candidate: ModelScores, last_blessed: ModelScores) -> list[str]:
+    """Return a note if the two models do not have the same genres."""
+    if not last_blessed.genres:
+        return ["the last blessed model predicts none of these genres: it was not compared"]
+    new = [genre for genre in candidate.genres if genre not in last_blessed.genres]
+    kinds = {"new": new, "no longer predicted": last_blessed.other_genres}
+    listed = "; ".join(f"{', '.join(names)} ({kind})" for kind, names in kinds.items() if names)
+    if not listed:
+        return []
+    return [f"not compared with the last blessed model, which has other genres: {listed}"]
 
 
 def _f1(scores: ModelScores) -> dict[str, float]:

@@ -7,7 +7,8 @@ dashboards can read the results.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from components.evaluator.decision import ModelScores
 from schema import features as raw
 from schema import names
 from schema.errors import UserError
-from schema.genres import GENRES, NUM_GENRES
+from schema.genres import read_genres
 from schema.verdict import GenreScores
 from transform import features as xf
 
@@ -71,11 +72,12 @@ def check_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
     # Subscripting a map of a proto would create the missing entry.
     signature = saved.meta_graphs[0].signature_def.get(names.EVALUATE_SIGNATURE)
     declared = {} if signature is None else dict(signature.outputs)
+    num_genres = len(read_genres(model))
     for name in outputs:
         has_genres = name not in xf.SLICE_KEYS
         shape = [dim.size for dim in declared[name].tensor_shape.dim] if name in declared else []
-        if name not in declared or (has_genres and shape[-1:] != [NUM_GENRES]):
-            expected = f"{name!r} for {NUM_GENRES} genres" if has_genres else repr(name)
+        if name not in declared or (has_genres and shape[-1:] != [num_genres]):
+            expected = f"{name!r} for {num_genres} genres" if has_genres else repr(name)
             raise UserError(
                 f"the signature {names.EVALUATE_SIGNATURE!r} of the model {model} has no output "
                 f"{expected}. {remedy}"
@@ -96,11 +98,14 @@ def evaluate_models(
         pipeline: Beam pipeline, which this function runs.
         files: Paths of TFRecord files with raw examples.
         models: Paths of SavedModels: the candidate, then the last blessed model if there is one.
+            Scores and probabilities of a genre that only the candidate has are 0 for the latter.
         output: Path of the directory for the results.
         separate_corrected: Boolean. Whether to leave examples with corrected genres out of all
             slices but `ALL_EXAMPLES`. By default, they are not told apart, and there is no such
             slice.
     """
+    genres, last_genres = read_genres(models[0]), read_genres(models[-1])
+    last_columns = [last_genres.index(name) if name in last_genres else -1 for name in genres]
     spec = config_pb2.ModelSpec(
         signature_name=names.EVALUATE_SIGNATURE,
         label_key=xf.LABEL,
@@ -114,7 +119,7 @@ def evaluate_models(
     config.metrics_specs.add().metrics.add(
         class_name=metrics.GenreMetrics.__name__,
         module=metrics.__name__,
-        config=json.dumps({"num_genres": NUM_GENRES}),
+        config=json.dumps({"num_genres": len(genres)}),
     )
     config = tfma.utils.update_eval_config_with_defaults(config, has_baseline=len(models) > 1)
     shared = [
@@ -132,7 +137,9 @@ def evaluate_models(
     # once, by the model.
     extractors = [
         tfma.extractors.PredictionsExtractor(config, shared),
-        tfma.extractors.Extractor("PickLabelsAndSlices", beam.Map(_pick_labels_and_slices)),
+        tfma.extractors.Extractor(
+            "PickLabelsAndSlices", beam.Map(_pick_labels_and_slices, last_columns)
+        ),
         tfma.extractors.UnbatchExtractor(),
         slice_keys,
     ]
@@ -158,10 +165,15 @@ def _to_extracts(batch: list[bytes]) -> tfma.Extracts:
     return {tfma.INPUT_KEY: np.array(batch, object)}
 
 
-def _pick_labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
+def _pick_labels_and_slices(extracts: tfma.Extracts, last_columns: list[int]) -> tfma.Extracts:
     """Move labels, slice keys and predictions from the models' outputs to TFMA's keys for them.
 
     The labels and slice keys of the candidate are used for both models.
+
+    Args:
+        extracts: Outputs of both models.
+        last_columns: Column of each of the candidate's genres in the outputs of the last blessed
+            model; -1 for a genre that it does not have.
     """
     outputs = extracts[tfma.PREDICTIONS_KEY]
     candidate = outputs.get(tfma.CANDIDATE_KEY, outputs)
@@ -173,6 +185,9 @@ def _pick_labels_and_slices(extracts: tfma.Extracts) -> tfma.Extracts:
         model: {name: model_outputs[name] for name in PREDICTION_OUTPUTS}
         for model, model_outputs in models.items()
     }
+    for name, values in predictions.get(tfma.BASELINE_KEY, {}).items():
+        # The last column, with the index -1, is 0.
+        predictions[tfma.BASELINE_KEY][name] = np.pad(values, [(0, 0), (0, 1)])[:, last_columns]
     return {
         tfma.LABELS_KEY: candidate[xf.LABEL],
         tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS}
@@ -206,12 +221,15 @@ def read_metrics(evaluation: str, model_name: str) -> dict[SliceKey, SliceMetric
     }
 
 
-def read_model_scores(evaluation: str, model_name: str, key: SliceKey = ()) -> ModelScores:
+def read_model_scores(
+    evaluation: str, model_name: str, genres: Sequence[str], key: SliceKey = ()
+) -> ModelScores:
     """Read the scores of one model over a slice of the test split.
 
     Args:
         evaluation: Path of the directory with TFMA's results.
         model_name: TFMA's name of the model; empty if only one model was evaluated.
+        genres: Names of the candidate's genres, in the order of the class ids.
         key: Slice to read; by default all examples except those with corrected genres.
 
     Raises:
@@ -225,10 +243,10 @@ def read_model_scores(evaluation: str, model_name: str, key: SliceKey = ()) -> M
             f"the split '{names.Split.TEST}' has no examples{uncorrected}, so the model cannot be "
             "evaluated. Add more movies"
         )
-    genres = {}
-    for i, genre in enumerate(GENRES):
+    scores = {}
+    for i, genre in enumerate(genres):
         genre_metrics = slice_metrics[f"classId:{i}"]
-        genres[genre] = GenreScores(
+        scores[genre] = GenreScores(
             support=round(genre_metrics[metrics.SUPPORT]),
             f1=genre_metrics[metrics.F1],
             precision=genre_metrics[metrics.PRECISION],
@@ -244,4 +262,22 @@ def read_model_scores(evaluation: str, model_name: str, key: SliceKey = ()) -> M
     )
     overall = slice_metrics[""]
     examples = round(overall[metrics.EXAMPLE_COUNT])
-    return ModelScores(examples, genres, {name: overall[name] for name in aggregates})
+    return ModelScores(examples, scores, {name: overall[name] for name in aggregates})
+
+
+def read_last_blessed_scores(
+    evaluation: str, genres: Sequence[str], last_genres: Sequence[str]
+) -> ModelScores:
+    """Read the scores of the last blessed model, on the genres that both models have.
+
+    Args:
+        evaluation: Path of the directory with TFMA's results.
+        genres: Names of the candidate's genres, in the order of the class ids.
+        last_genres: Names of the genres of the last blessed model.
+    """
+    scores = read_model_scores(evaluation, tfma.BASELINE_KEY, genres)
+    return replace(
+        scores,
+        genres={name: scores.genres[name] for name in genres if name in last_genres},
+        other_genres=tuple(name for name in last_genres if name not in genres),
+    )

@@ -29,7 +29,6 @@ from schema import features as raw
 from schema import names
 from schema.errors import UserError
 from schema.examples import serialize
-from schema.genres import NUM_GENRES
 from schema.verdict import Verdict
 from transform import features as xf
 
@@ -53,6 +52,7 @@ def collect_content(
     """
     model_path = Path(path_utils.serving_model_path(artifacts["model"].uri))
     verdict = read_verdict(Path(artifacts["blessing"].uri))
+    genres = verdict.genre_names
     compared = verdict.last_blessed_macro_f1 is not None
     last = artifacts.get("last_blessed") if compared else None
     training = _read_training_record(model_path)
@@ -95,11 +95,15 @@ def collect_content(
         verdict=_with_counts(verdict, movies),
         push=_push_outcome(artifacts.get("infra_blessing"), artifacts.get("pushed_model")),
         predictions=movies,
-        slices=tuple(_read_slices(artifacts["evaluation"].uri, tfma.CANDIDATE_KEY if last else "")),
-        examples=tuple(explain_movies(movies, columns, predict)),
+        slices=tuple(
+            _read_slices(
+                artifacts["evaluation"].uri, tfma.CANDIDATE_KEY if last else "", len(genres)
+            )
+        ),
+        examples=tuple(explain_movies(movies, columns, predict, genres)),
         training=training,
         last_training=last_training,
-        data=_read_data(artifacts, Path(movies_directory) if movies_directory else None),
+        data=_read_data(artifacts, Path(movies_directory) if movies_directory else None, genres),
         lineage=metadata.model_lineage(history, model_id),
         last_lineage=metadata.model_lineage(history, last.id) if last else None,
         models_on_same_data=tuple(metadata.trained_on_same_data(history, model_id)),
@@ -151,17 +155,18 @@ def _push_outcome(
     return content.PushResult(reasons=(outcome or "no reason is given",))
 
 
-def _read_slices(evaluation: str, model_name: str) -> list[content.SliceMetrics]:
+def _read_slices(evaluation: str, model_name: str, num_genres: int) -> list[content.SliceMetrics]:
     """Read the metrics of each slice by `SLICE_KEYS` from TFMA's results.
 
     Args:
         evaluation: Path of the directory with TFMA's results.
         model_name: TFMA's name of the model; empty if only one model was evaluated.
+        num_genres: Number of genres.
     """
     slices = []
     for key, by_sub_key in read_metrics(evaluation, model_name).items():
         for kind, name in () if key == ALL_EXAMPLES else key:
-            genres = [by_sub_key[f"classId:{column}"] for column in range(NUM_GENRES)]
+            genres = [by_sub_key[f"classId:{column}"] for column in range(num_genres)]
             slices.append(
                 content.SliceMetrics(
                     feature=kind,
@@ -191,7 +196,7 @@ def _read_training_record(model_path: Path) -> content.TrainingRecord:
 
 
 def _read_data(
-    artifacts: Mapping[str, types.Artifact], movies_directory: Path | None
+    artifacts: Mapping[str, types.Artifact], movies_directory: Path | None, genres: Sequence[str]
 ) -> content.DataSummary:
     """Describe the data of a run from its examples, anomalies, comparisons and ingest summary."""
     examples = artifacts["examples"]
@@ -199,7 +204,7 @@ def _read_data(
     labels = {}
     for split in artifact_utils.decode_split_names(examples.split_names):
         columns = example_files.read_columns(examples, split, [raw.GENRES_FIELD])
-        labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist())
+        labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist(), genres)
     ingest = movies_directory and movies_directory / names.INGEST_SUMMARY_FILE
     return content.DataSummary(
         span=examples.get_int_custom_property("span"),

@@ -6,7 +6,7 @@ TFX has no such component.
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from absl import logging
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -24,7 +24,10 @@ from components.simple_baseline.model import (
 )
 from schema import features as raw
 from schema.errors import UserError
+from schema.genres import GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Split
+
+_DEFAULT_GENRES: Final = json.dumps(GENRES)
 
 
 class SimpleBaselineMetrics(Artifact):
@@ -43,6 +46,7 @@ class SimpleBaselineMetrics(Artifact):
 def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     examples: InputArtifact[standard_artifacts.Examples],
     metrics: OutputArtifact[SimpleBaselineMetrics],
+    genres: Parameter[str] = _DEFAULT_GENRES,
     seed: Parameter[int] = 1,
     code_fingerprint: Parameter[str] = "",  # noqa: ARG001
 ) -> None:
@@ -53,6 +57,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     Args:
         examples: Raw examples with these splits.
         metrics: Output with the metrics on the test split.
+        genres: Names of the genres as a JSON list, in the order of the labels.
         seed: Seed of the solver.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
 
@@ -60,6 +65,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
         UserError: A split has no movies, or no two plots have a word in common.
     """
     started = time.monotonic()
+    genre_names = json.loads(genres)
     texts, labels = {}, {}
     for split in Split:
         columns = example_files.read_columns(
@@ -71,7 +77,7 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
             f"{plot}\n{title}"
             for plot, title in zip(columns[raw.PLOT], columns[raw.TITLE], strict=True)
         ]
-        labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist())
+        labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist(), genre_names)
         if not texts[split]:
             uncorrected = " with uncorrected genres" if len(used) else ""
             raise UserError(f"The {split} split has no movies{uncorrected}. Add more movies.")
@@ -79,7 +85,8 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
         texts[Split.TRAIN], labels[Split.TRAIN], [texts[Split.EVAL], texts[Split.TEST]], seed
     )
     thresholds = best_thresholds(eval_probabilities, labels[Split.EVAL])
-    results = evaluate(labels[Split.TEST], predict_genres(test_probabilities, thresholds))
+    predicted = predict_genres(test_probabilities, thresholds)
+    results = evaluate(labels[Split.TEST], predicted, genre_names)
     results["seconds"] = round(time.monotonic() - started, 1)
 
     directory = Path(metrics.uri)

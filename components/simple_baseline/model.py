@@ -14,7 +14,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from schema import features as raw
 from schema.errors import UserError
-from schema.genres import GENRES, NUM_GENRES
+from schema.genres import GENRES
 from schema.names import Split
 
 MAX_FEATURES: Final = 50_000
@@ -36,20 +36,22 @@ Labels = npt.NDArray[np.bool_]
 Probabilities = npt.NDArray[np.float64]
 
 
-def binarize_genres(genres: Sequence[str]) -> Labels:
+def binarize_genres(genres: Sequence[str], names: Sequence[str] = GENRES) -> Labels:
     """Convert the genres of movies to multi-hot labels.
 
     Args:
-        genres: Joined names of genres, one string per movie; names not in `GENRES` are ignored.
+        genres: Joined names of genres, one string per movie; names that are not in `names` are
+            ignored.
+        names: Names of the genres in the order of the labels; IMDb's by default.
 
     Returns:
-        bool [movies, 22]. Labels in the order of `GENRES`.
+        bool [movies, genres]. Labels in the order of `names`.
     """
     known = [
-        {name.strip() for name in joined.split(raw.LIST_SEPARATOR)} & set(GENRES)
+        {name.strip() for name in joined.split(raw.LIST_SEPARATOR)} & set(names)
         for joined in genres
     ]
-    result: Labels = MultiLabelBinarizer(classes=GENRES).fit_transform(known).astype(np.bool_)
+    result: Labels = MultiLabelBinarizer(classes=names).fit_transform(known).astype(np.bool_)
     return result
 
 
@@ -60,13 +62,13 @@ def fit_predict(
 
     Args:
         texts: Texts to fit on, one per movie.
-        labels: bool [movies, 22]. Labels of these movies.
+        labels: bool [movies, genres]. Labels of these movies.
         predict_texts: Sets of texts to predict.
         seed: Seed of the solver.
 
     Returns:
-        float64 [movies, 22] for each set of texts. Probabilities of the genres; constant 0 or 1 for
-        a genre that none or all of the movies to fit on have.
+        float64 [movies, genres] for each set of texts. Probabilities of the genres; constant 0 or 1
+        for a genre that none or all of the movies to fit on have.
 
     Raises:
         UserError: No word occurs in two of the texts.
@@ -108,13 +110,13 @@ def best_thresholds(probabilities: Probabilities, labels: Labels) -> npt.NDArray
     """Return the threshold with the highest F1 of each genre.
 
     Args:
-        probabilities: float64 [movies, 22]. Probabilities of the genres.
-        labels: bool [movies, 22]. Labels of the movies.
+        probabilities: float64 [movies, genres]. Probabilities of the genres.
+        labels: bool [movies, genres]. Labels of the movies.
 
     Returns:
-        float64 [22]. Thresholds above 0; 0.5 for a genre that no movie has.
+        float64 [genres]. Thresholds above 0; 0.5 for a genre that no movie has.
     """
-    thresholds = np.full(NUM_GENRES, 0.5)
+    thresholds = np.full(labels.shape[1], 0.5)
     for genre in np.flatnonzero(labels.any(axis=0)):
         # The distinct probabilities, in ascending order, are the candidates. The highest of those
         # with the same F1 is chosen.
@@ -134,11 +136,11 @@ def predict_genres(probabilities: Probabilities, thresholds: npt.NDArray[np.floa
     If no probability of a movie reaches its threshold, the genre that is nearest is predicted.
 
     Args:
-        probabilities: float64 [movies, 22]. Probabilities of the genres.
-        thresholds: float64 [22]. Thresholds above 0.
+        probabilities: float64 [movies, genres]. Probabilities of the genres.
+        thresholds: float64 [genres]. Thresholds above 0.
 
     Returns:
-        bool [movies, 22]. Predicted genres.
+        bool [movies, genres]. Predicted genres.
     """
     predicted = probabilities >= thresholds
     nearest = (probabilities / thresholds).argmax(axis=1)
@@ -147,12 +149,13 @@ def predict_genres(probabilities: Probabilities, thresholds: npt.NDArray[np.floa
     return predicted
 
 
-def evaluate(labels: Labels, predicted: Labels) -> dict[str, Any]:
+def evaluate(labels: Labels, predicted: Labels, names: Sequence[str] = GENRES) -> dict[str, Any]:
     """Evaluate predicted genres.
 
     Args:
-        labels: bool [movies, 22]. Labels of the movies.
-        predicted: bool [movies, 22]. Predicted genres.
+        labels: bool [movies, genres]. Labels of the movies.
+        predicted: bool [movies, genres]. Predicted genres.
+        names: Names of the genres in the order of the labels; IMDb's by default.
 
     Returns:
         `movies`, `macro_f1`, `micro_f1`, `samples_f1`, `subset_accuracy`, `hamming_accuracy`, and
@@ -162,9 +165,9 @@ def evaluate(labels: Labels, predicted: Labels) -> dict[str, Any]:
     by_genre = metrics.precision_recall_fscore_support(
         labels, predicted, average=None, zero_division=0
     )
-    names = ("precision", "recall", "f1", "support")
+    columns = ("precision", "recall", "f1", "support")
     rows = zip(*(values.tolist() for values in by_genre), strict=True)
-    genres = [dict(zip(names, row, strict=True)) for row in rows]
+    genres = [dict(zip(columns, row, strict=True)) for row in rows]
     present = [row["f1"] for row in genres if row["support"]]
     return {
         "movies": len(labels),
@@ -175,5 +178,5 @@ def evaluate(labels: Labels, predicted: Labels) -> dict[str, Any]:
         ),
         "subset_accuracy": float(metrics.accuracy_score(labels, predicted)),
         "hamming_accuracy": 1.0 - float(metrics.hamming_loss(labels, predicted)),
-        "genres": dict(zip(GENRES, genres, strict=True)),
+        "genres": dict(zip(names, genres, strict=True)),
     }

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from schema.genres import GENRES
 from schema.names import (
     EVALUATE_SIGNATURE,
     GENRES_OUTPUT,
@@ -33,18 +32,21 @@ _MIN_DISTANCE: Final = 1e-7
 """Probabilities and scores are clipped to this distance from 0 and 1."""
 
 
-def check_outputs(call: str, outputs: Outputs, rows: Sequence[str]) -> list[str]:
+def check_outputs(
+    call: str, outputs: Outputs, rows: Sequence[str], genres: Sequence[str]
+) -> list[str]:
     """Check shapes and values of the outputs of `serving_default` or `examples`.
 
     Args:
         call: Name of the call, for messages.
         outputs: Genres, probabilities and predicted genres.
         rows: Names of the rows.
+        genres: Names of the genres with which the model was trained.
 
     Returns:
         One sentence for each kind of fault, which names the first row that has it.
     """
-    expected_shape = (len(rows), len(GENRES))
+    expected_shape = (len(rows), len(genres))
     wrong = {key: array.shape for key, array in outputs.items() if array.shape != expected_shape}
     if wrong:
         return [
@@ -54,16 +56,14 @@ def check_outputs(call: str, outputs: Outputs, rows: Sequence[str]) -> list[str]
     probabilities = outputs[PROBABILITIES_OUTPUT]
     finite = np.isfinite(probabilities)
     outside = (probabilities < 0) | (probabilities > 1)
-    names = np.array([name.encode() for name in GENRES], object)
+    names = np.array([name.encode() for name in genres], object)
     faults = {
-        "genres are not those of schema.genres.GENRES in the same order": (
-            outputs[GENRES_OUTPUT] != names
-        ),
+        "genres are not those of the training in the same order": outputs[GENRES_OUTPUT] != names,
         "probabilities are not finite": ~finite,
         "probabilities are not between 0 and 1": finite & outside,
         "no genre is predicted": ~outputs[PREDICTED_OUTPUT].any(axis=1, keepdims=True),
     }
-    return _describe_faults(call, faults, rows)
+    return _describe_faults(call, faults, rows, names)
 
 
 def check_probabilities(
@@ -87,7 +87,8 @@ def check_probabilities(
         f"probabilities differ by up to {largest:.2g} from those of {SERVING_SIGNATURE} for all "
         f"rows in one batch (allowed: {tolerance:g})"
     )
-    return _describe_faults(call, {fault: ~(difference <= tolerance)}, rows), largest
+    faults = {fault: ~(difference <= tolerance)}
+    return _describe_faults(call, faults, rows, expected[GENRES_OUTPUT][0]), largest
 
 
 def check_predicted_genres(
@@ -126,11 +127,14 @@ def check_predicted_genres(
         "predicted genres do not follow from the probabilities and the thresholds of "
         f"{EVALUATE_SIGNATURE}"
     )
-    return _describe_faults(call, {fault: wrong}, rows)
+    return _describe_faults(call, {fault: wrong}, rows, outputs[GENRES_OUTPUT][0])
 
 
 def _describe_faults(
-    call: str, faults: Mapping[str, npt.NDArray[Any]], rows: Sequence[str]
+    call: str,
+    faults: Mapping[str, npt.NDArray[Any]],
+    rows: Sequence[str],
+    genres: npt.NDArray[Any],
 ) -> list[str]:
     """Describe each fault that any row has, with the first row and genre.
 
@@ -138,12 +142,13 @@ def _describe_faults(
         call: Name of the call.
         faults: bool [rows, genres], or [rows, 1] for faults of whole rows, by description.
         rows: Names of the rows.
+        genres: bytes objects [genres]. Names of the genres.
     """
     sentences = []
     for fault, faulty in faults.items():
         for row, column in np.argwhere(faulty)[:1]:
             count = faulty.any(axis=1).sum()
-            genre = f", {GENRES[column]}" if faulty.shape[1] > 1 else ""
+            genre = f", {genres[column].decode()}" if faulty.shape[1] > 1 else ""
             sentences.append(
                 f"{call}: {fault} in {count} of {len(rows)} rows, first {rows[row]}{genre}"
             )

@@ -38,6 +38,7 @@ from components.smoke_test.cases import (
 )
 from schema import features as raw
 from schema import names
+from schema.genres import read_genres
 
 Types = dict[str, tf.DType]
 """Types of tensors, by name."""
@@ -173,7 +174,8 @@ def _check_model(
 
     rows = [case.name for case in cases]
     served = call(names.SERVING_SIGNATURE, named_inputs(cases))
-    if reasons := decision.check_outputs(names.SERVING_SIGNATURE, served, rows):
+    genres = read_genres(model)
+    if reasons := decision.check_outputs(names.SERVING_SIGNATURE, served, rows, genres):
         return reasons
     evaluated = call(names.EVALUATE_SIGNATURE, example_inputs(cases))
     reasons, differences[names.EVALUATE_SIGNATURE] = decision.check_probabilities(
@@ -185,7 +187,7 @@ def _check_model(
     def check(name: str, outputs: decision.Outputs, positions: Sequence[int]) -> None:
         """Compare the outputs of a call with those for the same cases in one batch."""
         called_rows = [rows[position] for position in positions]
-        faults = decision.check_outputs(name, outputs, called_rows)
+        faults = decision.check_outputs(name, outputs, called_rows, genres)
         if not faults:
             expected, thresholds_from = (
                 {key: array[positions] for key, array in batch.items()}

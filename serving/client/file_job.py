@@ -9,7 +9,7 @@ these lengths and continues.
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -58,13 +58,15 @@ class FileJob:
         if self.output.suffix.lower() not in files.SUFFIXES:
             suffixes = ", ".join(files.SUFFIXES)
             raise UserError(f"{self.output}: expected a file name that ends in {suffixes}")
-        reserved = {"row", "probabilities", *lines.PREDICTION_COLUMNS}
-        if conflicts := reserved.intersection(self.keep):
-            raise UserError(
-                f"--keep {min(conflicts)}: the output already has a column of this name"
-            )
+        self.check_kept_columns({"row", "probabilities", "predicted"})
         if len({self.source.resolve(), self.output.resolve(), self.rejects.resolve()}) < 3:
             raise UserError("input, output and rejects must be three different files")
+
+    def check_kept_columns(self, reserved: Collection[str]) -> None:
+        """Raise a `UserError` if a column of `keep` has a reserved name."""
+        for name in self.keep:
+            if name in reserved:
+                raise UserError(f"--keep {name}: the output already has a column of this name")
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ OnProgress = Callable[[JobProgress, int, int], None]
 def run_job(job: FileJob, client: Client, on_progress: OnProgress) -> JobProgress:
     """Predict a whole file.
 
-    An empty movie is sent first, so that a wrong server or model is not reported as an invalid row.
+    An empty movie is sent first. Its prediction has the names of the genres, and a wrong server or
+    model is not reported as an invalid row.
 
     Args:
         job: Files and options.
@@ -103,13 +106,15 @@ def run_job(job: FileJob, client: Client, on_progress: OnProgress) -> JobProgres
 
     Raises:
         TryAgainError: The disk is full.
-        UserError: A file cannot be read or written, or the header of the input is invalid.
+        UserError: A file cannot be read or written, the header of the input is invalid, a column of
+            `keep` has the name of a genre, or the genres change during the job.
         ServerError: The server failed. The job can be resumed.
     """
-    client.predict([{}])
+    [empty] = client.predict([{}])
+    job.check_kept_columns(empty.names)
     try:
         with files.open_rows(job.source, job.keep) as (rows, bytes_read):
-            return _predict_file(job, client, rows, bytes_read, on_progress)
+            return _predict_file(job, client, empty.names, rows, bytes_read, on_progress)
     except OSError as error:
         message = f"{error.filename or job.output}: {error.strerror}"
         raise from_os_error(error, message) from error
@@ -123,6 +128,7 @@ def can_resume(output: Path) -> bool:
 def _predict_file(
     job: FileJob,
     client: Client,
+    genres: tuple[str, ...],
     rows: Iterable[files.Row],
     bytes_read: Callable[[], int],
     on_progress: OnProgress,
@@ -134,12 +140,13 @@ def _predict_file(
         "bytes": stat.st_size,
         "modified": stat.st_mtime_ns,
         "keep": list(job.keep),
+        "genres": list(genres),
     }
     header, to_line = "", lines.json_prediction
     if job.output.suffix.lower() == ".csv":
         copied = (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
-        header = lines.csv_line(["row", *copied, *lines.PREDICTION_COLUMNS])
-        to_line = partial(lines.csv_prediction, copied)
+        header = lines.csv_line(["row", *copied, *lines.prediction_columns(genres)])
+        to_line = partial(lines.csv_prediction, copied, genres)
     progress_path = _progress_path(job.output)
     if job.resume:
         progress = _load_progress(job, identity)
@@ -207,8 +214,8 @@ def _load_progress(job: FileJob, identity: dict[str, Any]) -> JobProgress:
         raise UserError(f"{path}: the file is damaged. {_START_AGAIN}") from None
     if saved_identity != identity:
         raise UserError(
-            f"{job.source}: the file or the columns of --keep have changed since the interrupted "
-            f"job. {_START_AGAIN}"
+            f"{job.source}: the file, the columns of --keep, or the genres of the model have "
+            f"changed since the interrupted job. {_START_AGAIN}"
         )
     return progress
 

@@ -7,18 +7,33 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from schema import features as raw
-from schema.genres import GENRES
+from schema.errors import UserError
 from serving.client.files import Row
 from serving.client.transport import Prediction
 
-PREDICTION_COLUMNS = ("predicted", *GENRES)
+
+def prediction_columns(genres: Sequence[str]) -> list[str]:
+    """Return the names of the columns of `prediction_cells`, one for each genre and `predicted`."""
+    return ["predicted", *genres]
 
 
-def prediction_cells(prediction: Prediction) -> list[str]:
-    """Return the cells for `PREDICTION_COLUMNS`: predicted genres joined by `|`, probabilities."""
+def prediction_cells(prediction: Prediction, genres: Sequence[str]) -> list[str]:
+    """Return the cells of a prediction: its predicted genres joined by `|`, and probabilities.
+
+    Args:
+        prediction: Prediction of the server.
+        genres: Names of the genres, in the order of the columns.
+
+    Raises:
+        UserError: The prediction has other genres.
+    """
     by_name = {genre.name: f"{genre.probability:.6f}" for genre in prediction.genres}
+    if by_name.keys() != set(genres):
+        raise UserError(
+            "the server has changed to a model with other genres. Predict all movies again."
+        )
     predicted = raw.LIST_SEPARATOR.join(prediction.predicted_genres)
-    return [predicted, *(by_name.get(name, "") for name in GENRES)]
+    return [predicted, *(by_name[name] for name in genres)]
 
 
 def csv_line(cells: Iterable[str]) -> str:
@@ -28,10 +43,16 @@ def csv_line(cells: Iterable[str]) -> str:
     return text.getvalue()
 
 
-def csv_prediction(copied_columns: Sequence[str], row: Row, prediction: Prediction) -> str:
-    """Return a line of CSV with the number of the row, the copied columns and the prediction."""
+def csv_prediction(
+    copied_columns: Sequence[str], genres: Sequence[str], row: Row, prediction: Prediction
+) -> str:
+    """Return a line of CSV with the number of the row, the copied columns and the prediction.
+
+    Raises:
+        UserError: The prediction has other genres than `genres`.
+    """
     cells = [row.copied.get(name, "") for name in copied_columns]
-    return csv_line([str(row.number), *cells, *prediction_cells(prediction)])
+    return csv_line([str(row.number), *cells, *prediction_cells(prediction, genres)])
 
 
 def json_prediction(row: Row, prediction: Prediction) -> str:

@@ -81,6 +81,11 @@ class Prediction:
     genres: tuple[Genre, ...]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all genres."""
+        return tuple(genre.name for genre in self.genres)
+
+    @property
     def predicted_genres(self) -> tuple[str, ...]:
         """Names of the genres that the model predicts."""
         return tuple(genre.name for genre in self.genres if genre.predicted)

@@ -16,7 +16,7 @@ from schema import features as raw
 from schema.errors import UserError
 from serving.client import Client, FieldError, ServerError
 from serving.client.files import read_csv
-from serving.client.lines import PREDICTION_COLUMNS, csv_line, prediction_cells
+from serving.client.lines import csv_line, prediction_cells, prediction_columns
 from serving.client.stream import predict_rows
 from serving.client.transport import ErrorKind
 from serving.web.explain import explain
@@ -197,16 +197,19 @@ def predict_table(client: Client, text: str) -> dict[str, Any]:
             f"the table has more than {MAX_TABLE_ROWS:,} movies. "
             "Use the command `ordained predict` for larger files."
         )
-    table, lines = [], [csv_line(["row", raw.TITLE, *PREDICTION_COLUMNS, "error"])]
-    for group in predict_rows(client, rows, ROWS_PER_REQUEST, PARALLEL_REQUESTS):
-        for answer in group:
-            row, prediction = answer.row, answer.prediction
-            title = str((row.movie or {}).get(raw.TITLE) or row.copied.get(raw.TCONST, ""))
-            genres = prediction.ranked if prediction else ()
-            predicted = [asdict(genre) for genre in genres if genre.predicted]
-            table.append(
-                {"row": row.number, "title": title, "predicted": predicted, "error": row.error}
-            )
-            cells = prediction_cells(prediction) if prediction else [""] * len(PREDICTION_COLUMNS)
-            lines.append(csv_line([str(row.number), title, *cells, row.error]))
+    groups = predict_rows(client, rows, ROWS_PER_REQUEST, PARALLEL_REQUESTS)
+    results = [result for group in groups for result in group]
+    genres = next((result.prediction.names for result in results if result.prediction), ())
+    columns = prediction_columns(genres)
+    table, lines = [], [csv_line(["row", raw.TITLE, *columns, "error"])]
+    for result in results:
+        row, prediction = result.row, result.prediction
+        title = str((row.movie or {}).get(raw.TITLE) or row.copied.get(raw.TCONST, ""))
+        ranked = prediction.ranked if prediction else ()
+        predicted = [asdict(genre) for genre in ranked if genre.predicted]
+        table.append(
+            {"row": row.number, "title": title, "predicted": predicted, "error": row.error}
+        )
+        cells = prediction_cells(prediction, genres) if prediction else [""] * len(columns)
+        lines.append(csv_line([str(row.number), title, *cells, row.error]))
     return {"rows": table, "csv": "".join(lines)}

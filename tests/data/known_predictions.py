@@ -8,6 +8,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from schema import features as raw
 from schema.genres import GENRES, NUM_GENRES
+from tests.data.tiny_model import write_genres
 from transform import features as xf
 
 NUM_MOVIES = 330
@@ -68,33 +69,34 @@ class KnownPredictionsModel(tf.Module):
     """Model that predicts the genre that a plot names.
 
     Attributes:
-        weakness: int32 [22]. 0 for genres that are always predicted, 1 for genres that are not
+        genres: string [genres]. Names of the genres.
+        weakness: int32 [genres]. 0 for genres that are always predicted, 1 for genres that are not
             predicted for weak movies, 2 for genres that are never predicted.
-        strength: float32 [22]. Probabilities of the genres where they are predicted.
+        strength: float32 [genres]. Probabilities of the genres where they are predicted.
     """
 
-    def __init__(self, weakness: Mapping[str, int]) -> None:
+    def __init__(self, weakness: Mapping[str, int], genres: Sequence[str]) -> None:
         super().__init__()
-        self.weakness = tf.constant([weakness.get(genre, 0) for genre in GENRES])
-        self.strength = tf.linspace(0.9, 0.6, NUM_GENRES)
+        self.genres = tf.constant(genres)
+        self.weakness = tf.constant([weakness.get(genre, 0) for genre in genres])
+        self.strength = tf.linspace(0.9, 0.6, len(genres))
 
     def evaluate(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = {name: tf.io.FixedLenFeature([], tf.string, "") for name in TEXT_FEATURES}
         spec[raw.YEAR] = tf.io.FixedLenFeature([], tf.int64, 0)
         rows = tf.io.parse_example(serialized, spec)
-        genres = tf.constant(GENRES)
         first_word = tf.ensure_shape(
             tf.strings.split(rows[raw.PLOT])[:, :1].to_tensor(""), [None, 1]
         )
-        strong = tf.cast(first_word == "strong_" + genres, tf.int32)
-        weak = tf.cast(first_word == "weak_" + genres, tf.int32)
+        strong = tf.cast(first_word == "strong_" + self.genres, tf.int32)
+        weak = tf.cast(first_word == "weak_" + self.genres, tf.int32)
         predicted = 2 * strong + weak > self.weakness
         probabilities = tf.where(predicted, self.strength, 0.1)
         decade = tf.strings.as_string(rows[raw.YEAR] // 10 * 10) + "s"
         return {
             "decision_scores": tf.where(predicted, 0.75, 0.25) * tf.ones_like(probabilities),
             "probabilities": probabilities,
-            xf.LABEL: tf.cast(rows[raw.GENRES_FIELD][:, tf.newaxis] == genres, tf.float32),
+            xf.LABEL: tf.cast(rows[raw.GENRES_FIELD][:, tf.newaxis] == self.genres, tf.float32),
             xf.DECADE: decade,
             xf.PLOT_LENGTH: tf.where(tf.strings.length(rows[raw.PLOT]) < 20, "short", "medium"),
             xf.METADATA: tf.where(rows[raw.DIRECTORS] == "", "no credits", "complete"),
@@ -102,7 +104,10 @@ class KnownPredictionsModel(tf.Module):
 
 
 def save_model(
-    directory: Path, weakness: Mapping[str, int] | None = None, leave_out: str = ""
+    directory: Path,
+    weakness: Mapping[str, int] | None = None,
+    leave_out: str = "",
+    genres: Sequence[str] = GENRES,
 ) -> standard_artifacts.Model:
     """Save a model as a Model artifact.
 
@@ -111,8 +116,9 @@ def save_model(
         weakness: Weakness of genres, by name, as in `KnownPredictionsModel`; 0 by default. A
             weakness of 0, 1 or 2 gives a genre with 15 movies an F1 of 1.0, 0.8 or 0.0.
         leave_out: Name of an output that the signature lacks.
+        genres: Names of the genres.
     """
-    module = KnownPredictionsModel(weakness or {})
+    module = KnownPredictionsModel(weakness or {}, genres)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -120,7 +126,9 @@ def save_model(
         outputs.pop(leave_out, None)
         return outputs
 
-    tf.saved_model.save(module, str(directory / "Format-Serving"), {"evaluate": evaluate})
+    path = directory / "Format-Serving"
+    tf.saved_model.save(module, str(path), {"evaluate": evaluate})
+    write_genres(path, genres)
     model = standard_artifacts.Model()
     model.uri = str(directory)
     return model

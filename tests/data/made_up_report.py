@@ -1,5 +1,6 @@
 """The content of a report on a made-up model, small enough to be counted by hand."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,15 +44,15 @@ def make_genre_result(name: str, **changes: Any) -> GenreResult:
     return GenreResult(genre=name, **{**values, **changes})
 
 
-def make_predictions(count: int = 60, seed: int = 4) -> Predictions:
+def make_predictions(count: int = 60, seed: int = 4, num_genres: int = NUM_GENRES) -> Predictions:
     """Return movies with one to three genres, most of which the model predicts.
 
     The title of the first movie is `HTML_TITLE`.
     """
     random = np.random.default_rng(seed)
-    labels = np.zeros((count, NUM_GENRES), np.bool_)
+    labels = np.zeros((count, num_genres), np.bool_)
     for row in range(count):
-        labels[row, random.choice(NUM_GENRES, 1 + row % 3, replace=False)] = True
+        labels[row, random.choice(num_genres, 1 + row % 3, replace=False)] = True
     probabilities = np.clip(random.normal(0.15 + 0.6 * labels, 0.15), 0.01, 0.99)
     scores = np.where(probabilities >= 0.5, 0.6, 0.4)
     odds = probabilities / (1 - probabilities)
@@ -65,8 +66,9 @@ def make_predictions(count: int = 60, seed: int = 4) -> Predictions:
     )
 
 
-def make_report_content(**changes: Any) -> ReportContent:
+def make_report_content(genres: Sequence[str] = GENRES, **changes: Any) -> ReportContent:
     """Return the content of a report on a model that was blessed and pushed."""
+    num_genres = len(genres)
     lineage = ModelLineage(
         model="output/artifacts/Trainer/model/12",
         trained=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
@@ -91,7 +93,7 @@ def make_report_content(**changes: Any) -> ReportContent:
         best_epoch=1,
     )
     few = {"support": 3, "true_positives": 2, "predicted_positives": 3, "judgement": "not judged"}
-    rows = tuple(make_genre_result(name, **(few if name == "Music" else {})) for name in GENRES)
+    rows = tuple(make_genre_result(name, **(few if name == "Music" else {})) for name in genres)
     values: dict[str, Any] = {
         "name": "movie_genres",
         "written": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
@@ -110,13 +112,13 @@ def make_report_content(**changes: Any) -> ReportContent:
             aggregates={"micro_f1_score": 0.7, "samples_f1": 0.69},
         ),
         "push": PushResult(version="1700000000", destination="output/serving/1700000000"),
-        "predictions": make_predictions(),
+        "predictions": make_predictions(num_genres=num_genres),
         "slices": (
             SliceMetrics(
-                "decade", "1950s", 20, 0.55, np.full(NUM_GENRES, 0.5), np.full(NUM_GENRES, 6)
+                "decade", "1950s", 20, 0.55, np.full(num_genres, 0.5), np.full(num_genres, 6)
             ),
             SliceMetrics(
-                "decade", "1960s", 40, 0.75, np.full(NUM_GENRES, 0.8), np.full(NUM_GENRES, 2)
+                "decade", "1960s", 40, 0.75, np.full(num_genres, 0.8), np.full(num_genres, 2)
             ),
         ),
         "examples": (
@@ -143,7 +145,7 @@ def make_report_content(**changes: Any) -> ReportContent:
             checksum="split:movies,num_files:1",
             directory="output/movies",
             movies={"train": 480, "eval": 60, "test": 60},
-            genres={split: np.arange(NUM_GENRES) + 1 for split in ("train", "eval", "test")},
+            genres={split: np.arange(num_genres) + 1 for split in ("train", "eval", "test")},
             anomalies=(f"train: title: {HTML_TITLE}",),
             distances=(
                 DistributionDistance(

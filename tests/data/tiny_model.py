@@ -1,6 +1,7 @@
 """Small SavedModel with the signatures of the exported model, whose outputs tests can change."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from schema import features as raw
 from schema.genres import GENRES
+from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE
 
 Tensors = dict[str, tf.Tensor]
 
@@ -27,8 +29,9 @@ PARSED = {
 class TinyModel(tf.Module):
     """Model that computes probabilities from the lengths of texts, numbers and a known title."""
 
-    def __init__(self, words: Path) -> None:
+    def __init__(self, words: Path, genres: Sequence[str]) -> None:
         super().__init__()
+        self.genres = tuple(genres)
         self.words = tf.lookup.StaticVocabularyTable(
             tf.lookup.TextFileInitializer(
                 str(words),
@@ -39,7 +42,7 @@ class TinyModel(tf.Module):
             ),
             num_oov_buckets=1,
         )
-        size = (len(raw.MODEL_INPUTS) + 1, len(GENRES))
+        size = (len(raw.MODEL_INPUTS) + 1, len(genres))
         self.weights = tf.Variable(np.random.default_rng(5).normal(size=size), dtype=tf.float32)
 
     def probabilities(self, features: Tensors) -> tf.Tensor:
@@ -58,7 +61,7 @@ class TinyModel(tf.Module):
         probabilities = self.probabilities(features)
         threshold = tf.minimum(0.5, tf.reduce_max(probabilities, axis=1, keepdims=True))
         return {
-            "genres": tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1]),
+            "genres": tf.tile(tf.constant([self.genres]), [tf.shape(probabilities)[0], 1]),
             "probabilities": probabilities,
             "predicted": probabilities >= threshold,
         }
@@ -82,6 +85,7 @@ def unchanged(features: Tensors, outputs: Tensors) -> Tensors:
 def save_tiny_model(
     directory: Path,
     *,
+    genres: Sequence[str] = GENRES,
     serving_default: OutputChange = unchanged,
     examples: OutputChange = unchanged,
     evaluate: OutputChange = unchanged,
@@ -93,6 +97,7 @@ def save_tiny_model(
 
     Args:
         directory: Path of the SavedModel. The vocabulary is written next to it.
+        genres: Names of the genres, which the training record has too.
         serving_default: Change to the outputs of the signature `serving_default`.
         examples: Change to the outputs of the signature `examples`.
         evaluate: Change to the outputs of the signature `evaluate`.
@@ -106,7 +111,7 @@ def save_tiny_model(
     directory.parent.mkdir(parents=True, exist_ok=True)
     words = directory.with_suffix(".words")
     words.write_text("The Lighthouse\n")
-    model = TinyModel(words)
+    model = TinyModel(words, genres)
     text = tf.constant([""]) if has_defaults else tf.TensorSpec([None])
     number = tf.constant([number_default]) if has_defaults else tf.TensorSpec([None])
 
@@ -161,7 +166,15 @@ def save_tiny_model(
     }
     signatures.pop(leave_out, None)
     tf.saved_model.save(model, str(directory), signatures)
+    write_genres(directory, genres)
     return directory
+
+
+def write_genres(model: Path, genres: Sequence[str]) -> None:
+    """Write the training record of a SavedModel, with only its genres."""
+    record = model / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    record.parent.mkdir(exist_ok=True)
+    record.write_text(json.dumps({"genres": list(genres)}), encoding="utf-8")
 
 
 def make_movie(number: int) -> tf.train.Example:

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from schema.genres import GENRES
 from schema.names import MODEL_NAME
 from serving.server import BatchingConfig, Server, ServerConfig
 from tests.data.model_server import run_server
@@ -35,12 +36,15 @@ class TinyServer:
 
 @contextmanager
 def serve_tiny_model(
-    directory: Path, max_request_bytes: int = 16 << 20, rest_port: int = 0
+    directory: Path,
+    max_request_bytes: int = 16 << 20,
+    rest_port: int = 0,
+    genres: Sequence[str] = GENRES,
 ) -> Iterator[TinyServer]:
     """Serve version 3 of a tiny model, and save the model first if it does not exist."""
     model_directory = directory / MODEL_NAME
     if not model_directory.exists():
-        save_tiny_model(model_directory / "3")
+        save_tiny_model(model_directory / "3", genres=genres)
     config = ServerConfig(
         model_name=MODEL_NAME,
         model_base_path=model_directory,

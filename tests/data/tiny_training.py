@@ -12,6 +12,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 from tfx import v1 as tfx
 
 from schema import features as raw
+from schema.genres import GENRES
 from tests.data.tiny_movies import Row, make_movies
 from transform import features as xf
 from transform.preprocessing import preprocessing_fn
@@ -42,16 +43,20 @@ TINY_HPARAMS: dict[str, Any] = {
 
 
 def trainer_arguments(
-    directory: Path, movies: Mapping[str, Sequence[Row]] = MOVIES, **hparams: Any
+    directory: Path,
+    movies: Mapping[str, Sequence[Row]] = MOVIES,
+    genres: Sequence[str] = GENRES,
+    **hparams: Any,
 ) -> tfx.components.FnArgs:
     """Transform movies, write random word vectors, and return the arguments of `run_fn`.
 
     Args:
         directory: Path of the directory for all files.
         movies: Rows of the splits `train` and `eval`.
+        genres: Names of the genres.
         **hparams: Hyperparameters.
     """
-    graph = write_transformed(directory, movies)
+    graph = write_transformed(directory, movies, genres)
     vocabulary_size = tft.TFTransformOutput(str(graph)).vocabulary_size_by_name(xf.PLOT_WORDS)
     vectors = np.random.default_rng(0).normal(size=(vocabulary_size + xf.NUM_OOV_BUCKETS, 6))
     np.save(directory / "vectors.npy", vectors.astype(np.float32))
@@ -62,13 +67,20 @@ def trainer_arguments(
         base_model=str(directory),
         serving_model_dir=str(directory / "model"),
         model_run_dir=str(directory / "run"),
-        custom_config={"hparams": hparams, "sentence_store": str(directory / "sentences")},
+        custom_config={
+            "genres": list(genres),
+            "hparams": hparams,
+            "sentence_store": str(directory / "sentences"),
+        },
     )
 
 
-def write_transformed(directory: Path, movies: Mapping[str, Sequence[Row]]) -> Path:
+def write_transformed(
+    directory: Path, movies: Mapping[str, Sequence[Row]], genres: Sequence[str] = GENRES
+) -> Path:
     """Write the transformed movies of each split, and return the path of the transform graph."""
     graph = directory / "graph"
+    config = {"transform": {"min_word_count": 2}, "genres": list(genres)}
     schema = schema_utils.schema_from_feature_spec(SPEC)
     with tft_beam.Context(temp_dir=str(directory / "beam")):
         metadata = dataset_metadata.DatasetMetadata(schema)
@@ -79,7 +91,7 @@ def write_transformed(directory: Path, movies: Mapping[str, Sequence[Row]]) -> P
             ]
             if fitted is None:
                 fitted = (inputs, metadata) | tft_beam.AnalyzeDataset(
-                    lambda tensors: preprocessing_fn(tensors, {"transform": {"min_word_count": 2}})
+                    lambda tensors: preprocessing_fn(tensors, config)
                 )
                 fitted | tft_beam.WriteTransformFn(str(graph))
                 metadata_io.write_metadata(metadata, str(graph / "metadata"))

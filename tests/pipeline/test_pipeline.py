@@ -202,6 +202,7 @@ def test_a_changed_schema(
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
+        ("genres", ("Heist", "Noir"), {"SimpleBaseline"} | TRANSFORMED),
         ("ignore_blessed_model", True, EVALUATED),
         ("republish", True, PUSHED),
         ("from_node", "Trainer", set()),

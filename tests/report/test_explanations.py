@@ -9,10 +9,12 @@ from report.explanations import (
     Movie,
     best_and_worst,
     doubtful_labels,
+    explain_movies,
     genre_to_explain,
     occlusion_effects,
 )
 from schema import features as raw
+from schema.genres import GENRES
 from tests.data.made_up_report import make_predictions
 
 MOVIE: Movie = {
@@ -53,14 +55,35 @@ def test_best_and_worst_predictions_are_selected() -> None:
 def test_doubtful_labels_are_the_most_improbable() -> None:
     predictions = make_predictions()
     for listed in (True, False):
-        found = doubtful_labels(predictions, listed=listed)
+        found = doubtful_labels(predictions, GENRES, listed=listed)
         sure = [1 - label.probability if listed else label.probability for label in found]
         assert sure == sorted(sure, reverse=True)
         assert min(sure) > 0.5
         assert all((label.genre in label.listed) is listed for label in found)
         assert len({label.tconst for label in found}) == len(found)
     empty = Predictions(*(getattr(predictions, name)[:0] for name in vars(predictions)))
-    assert doubtful_labels(empty, listed=True) == []
+    assert doubtful_labels(empty, GENRES, listed=True) == []
+
+
+def test_movies_are_explained_with_the_names_of_the_genres() -> None:
+    names = ("Heist", "Noir", "Space")
+    predictions = make_predictions(num_genres=3)
+    columns = {
+        name: np.full(60, 7.0 if name in raw.NUMBERS else "a word", object)
+        for name in raw.MODEL_INPUTS
+    }
+    found = explain_movies(
+        predictions, columns, lambda movies: np.full((len(movies), 3), 0.5), names
+    )
+    assert len(found) == 6
+    for movie in found:
+        row = int(movie.tconst.removeprefix("tt"))
+        listed = [name for name, has in zip(names, predictions.labels[row], strict=True) if has]
+        assert list(movie.listed) == listed
+        column = names.index(movie.genre)
+        assert movie.probability == predictions.probabilities[row, column]
+    labels = doubtful_labels(predictions, names, listed=False)
+    assert {label.genre for label in labels} <= {*names}
 
 
 def predict_sheriffs(movies: Sequence[Movie]) -> np.ndarray:

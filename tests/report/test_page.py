@@ -2,11 +2,13 @@
 
 import base64
 import gzip
+import html
 import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import plotly.offline
@@ -126,16 +128,58 @@ def test_corrected_movies_are_counted_and_shown_with_their_metrics() -> None:
         "7 movies of the test split with corrected genres are left out. With them: macro-F1 0.712, "
         "micro-F1 0.750, subset accuracy 0.250."
     )
-    html = page.render_report(corrected)
+    rendered = page.render_report(corrected)
     for section in ("summary", "gate", "model_card"):
-        text = html.partition(f'<section id="{section}">')[2].partition("</section>")[0]
+        text = rendered.partition(f'<section id="{section}">')[2].partition("</section>")[0]
         assert sentence in text, section
-    data = Reader(html.partition('<section id="data">')[2].partition("</section>")[0]).text
+    data = Reader(rendered.partition('<section id="data">')[2].partition("</section>")[0]).text
     assert "corrections applied: 61\ncorrections unchanged: 2\n" in data
     assert "corrections rejected: unknown genre: 1" in data
     without = Reader(page.render_report(content)).text
     assert "corrected genres" not in without
     assert "Corrections" not in without
+
+
+def figures_of(rendered: str) -> dict[str, Any]:
+    """Return the charts of a page, and assert that it has a place for each."""
+    found = re.search(r'<script type="text/plain" id="figures">(.*?)</script>', rendered)
+    assert found
+    figures: dict[str, Any] = json.loads(found[1])
+    places = re.findall(r'data-figure="([^"]+)"', rendered)
+    assert sorted(figures) == sorted(map(html.unescape, places))
+    return figures
+
+
+def test_the_genres_are_those_of_the_model() -> None:
+    genres = ("Heist & Co.", "Children's", "Космос")
+    rendered = page.render_report(make_report_content(genres))
+    assert "movies into 3 genres: Heist & Co., Children's, Космос." in Reader(rendered).text
+    figures = figures_of(rendered)
+    assert len(figures) == 2 * 3 + 10
+    assert figures["confusion"]["data"][0]["x"] == list(genres)
+    assert "Action" not in Reader(rendered).text
+    assert "the charts show" not in rendered
+
+
+def test_charts_of_many_genres_show_the_most_frequent() -> None:
+    genres = tuple(f"Genre {number}" for number in range(200))
+    content = make_report_content(genres)
+    support = [5 + (number % 5 == 0) for number in range(200)]
+    rows = tuple(
+        replace(row, support=count)
+        for row, count in zip(content.verdict.genres, support, strict=True)
+    )
+    rendered = page.render_report(replace(content, verdict=replace(content.verdict, genres=rows)))
+    figures = figures_of(rendered)
+    assert len(figures) == 2 * page.MAX_CHARTED_GENRES + 10
+    assert len(figures["f1-by-genre"]["data"][-1]["y"]) == 200
+    shown = list(genres[::5])
+    assert figures["confusion"]["data"][0]["x"] == shown
+    assert figures["f1-by-slice"]["data"][0]["x"] == ["all genres (micro)", *shown]
+    assert {f"threshold-{name}" for name in shown} < set(figures)
+    text = "Of the 200 genres, the charts show the 40 with the most test movies."
+    assert rendered.count(text) == 3
+    assert len(rendered.encode()) < 5_000_000
 
 
 def test_all_sections_have_their_contents(rendered: str) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from schema.genres import NUM_GENRES
 from trainer.data import MAX_PIECES, MAX_TITLE_PIECES, Rows, TitlePlotTokenizer, mask_titles
 from transform import minilm
+
+NUM_GENRES = 5
 
 
 def rows(count: int = 5) -> Rows:

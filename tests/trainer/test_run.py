@@ -13,6 +13,7 @@ from tfx import v1 as tfx
 
 from schema import features as raw
 from schema.errors import UserError
+from schema.genres import GENRES
 from schema.names import SERVING_SIGNATURE
 from tests.data.tiny_training import MOVIES, TINY_HPARAMS, trainer_arguments
 from trainer import data, run
@@ -58,6 +59,7 @@ def test_training_record(trained: Trained) -> None:
         "val_macro_f1": 2,
     }
     assert all(math.isfinite(value) for values in history.values() for value in values)
+    assert record["genres"] == list(GENRES)
     assert record["best_epoch"] == int(np.argmax(history["val_map"]))
     assert set(record["decision_rule"]) == {
         "plot and title only",
@@ -89,7 +91,7 @@ def test_the_served_model_predicts_as_the_trained_one(
     decision_rule = training.fit_decision_rule(members, training_inputs.evaluation)
     inputs = training_inputs.evaluation.select(data.input_names(members))
     logits, _ = training.predict_logits(
-        data.inference_function(members), inputs.batches(len(movies))
+        data.inference_function(members), inputs.batches(len(movies)), len(GENRES)
     )
     probabilities, margins = decision_rule.apply(tf.constant(logits), tf.fill([len(movies)], 3))
     # In training, features have half precision.

@@ -73,7 +73,7 @@ def row(movie: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def transform(
-    movies: list[dict[str, list[Any]]], directory: Path
+    movies: list[dict[str, list[Any]]], directory: Path, config: dict[str, Any] = CONFIG
 ) -> tuple[list[dict[str, Any]], Path]:
     """Fit the graph on movies; return the transformed movies and the directory of the graph."""
     graph = directory / "graph"
@@ -81,7 +81,7 @@ def transform(
     with tft_beam.Context(temp_dir=str(directory / "beam")):
         data = ([row(movie) for movie in movies], metadata)
         (rows, _), transform_fn = data | tft_beam.AnalyzeAndTransformDataset(
-            lambda inputs: preprocessing_fn(inputs, CONFIG)
+            lambda inputs: preprocessing_fn(inputs, config)
         )
         transform_fn | tft_beam.WriteTransformFn(str(graph))
     return rows, graph
@@ -183,6 +183,15 @@ def test_labels_are_multi_hot_in_the_fixed_order(transformed: Any) -> None:
     assert [GENRES[i] for i in np.flatnonzero(second[xf.LABEL])] == ["Comedy"]
     assert not empty[xf.LABEL].any()
     assert first[xf.LABEL].shape == (22,)
+
+
+def test_the_genres_of_a_run_are_its_own(tmp_path: Path) -> None:
+    genres = ["Talk-Show", "été", "War"]
+    movies = [*MOVIES, {"plot": [""], "genres": [" été |War|Comedy"]}]
+    rows, graph = transform(movies, tmp_path, CONFIG | {"genres": genres})
+    expected = [[0, 0, 1], [0, 0, 0], [1, 0, 0], [0, 1, 1]]
+    np.testing.assert_array_equal([row[xf.LABEL] for row in rows], expected)
+    np.testing.assert_array_equal(serve(movies[3], graph)[xf.LABEL], expected[3:])
 
 
 def test_slices(transformed: Any) -> None:

@@ -22,7 +22,6 @@ from safetensors.numpy import load_file, save_file
 
 from schema.files import atomic_write
 from schema.fingerprint import fingerprint
-from schema.genres import NUM_GENRES
 from trainer import precision
 from trainer.data import PIECES, Rows
 from trainer.encoder.sentence import PackedTokens, SentenceEncoder, Weights, mean_pool
@@ -132,7 +131,7 @@ class GenreClassifier(keras.Model):
 
     Args:
         hparams: Hyperparameters of the encoder.
-        log_odds: float [22]. Initial biases of the head, the log odds of each genre.
+        log_odds: float [genres]. Initial biases of the head, the log odds of each genre.
     """
 
     def __init__(self, hparams: HParams, log_odds: np.ndarray) -> None:
@@ -142,11 +141,11 @@ class GenreClassifier(keras.Model):
         self.dropout = keras.layers.Dropout(0.3, seed=hparams.seed)
         bias = keras.initializers.Constant(log_odds)
         self.head = keras.layers.Dense(
-            NUM_GENRES, kernel_initializer="zeros", bias_initializer=bias
+            len(log_odds), kernel_initializer="zeros", bias_initializer=bias
         )
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
-        """Compute logits, float32 [N, 22].
+        """Compute logits, float32 [N, genres].
 
         Args:
             inputs: Pair of lengths, int32 [N], and output of the lower layers, float16 [tokens,
@@ -205,7 +204,7 @@ def fine_tune(rows: Rows, hparams: HParams) -> FineTuned:
                     texts = [drop_tokens(states.read(row), rng) for row in batch]
                     yield _pack(texts), labels[batch]
 
-        label_spec = tf.TensorSpec([None, NUM_GENRES], tf.float32)
+        label_spec = tf.TensorSpec([None, labels.shape[1]], tf.float32)
         signature = _packed_spec(states.dimensions), label_spec
         classifier.fit(
             tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2),

@@ -6,6 +6,7 @@ missingness patterns has its own stacking weights and thresholds, which are fitt
 with the other fields masked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ from scipy.special import expit, logit
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from schema import features as raw
-from schema.genres import GENRES
 from trainer.features import fields
 from transform import features as xf
 
@@ -51,17 +51,21 @@ class DecisionRule:
     highest margin in logits is always predicted.
 
     Attributes:
-        weights: float32 [4, members, 22]. Stacking weights by missingness pattern.
-        intercepts: float32 [4, 22].
-        thresholds: float32 [4, 22]. Probabilities.
+        weights: float32 [4, members, genres]. Stacking weights by missingness pattern.
+        intercepts: float32 [4, genres].
+        thresholds: float32 [4, genres]. Probabilities.
     """
 
     weights: np.ndarray
     intercepts: np.ndarray
     thresholds: np.ndarray
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the values as JSON, by missingness pattern and genre."""
+    def to_dict(self, genres: Sequence[str]) -> dict[str, Any]:
+        """Return the values as JSON, by missingness pattern and genre.
+
+        Args:
+            genres: Names of the genres, in the order of the arrays' last axis.
+        """
         return {
             pattern: {
                 genre: {
@@ -69,7 +73,7 @@ class DecisionRule:
                     "intercept": float(self.intercepts[p, g]),
                     "threshold": float(self.thresholds[p, g]),
                 }
-                for g, genre in enumerate(GENRES)
+                for g, genre in enumerate(genres)
             }
             for p, pattern in enumerate(MISSINGNESS_PATTERNS)
         }
@@ -80,11 +84,11 @@ class DecisionRule:
         A genre is predicted if its margin is at least 0. Each row has at least one such genre.
 
         Args:
-            member_logits: float32 [N, members, 22].
+            member_logits: float32 [N, members, genres].
             patterns: int32 [N]. Indices of `MISSINGNESS_PATTERNS`.
 
         Returns:
-            Two float32 tensors [N, 22].
+            Two float32 tensors [N, genres].
         """
         weights, intercepts = (
             tf.gather(self.weights, patterns),
@@ -121,8 +125,8 @@ def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> Decisio
     A pattern without rows gets the values of all rows together.
 
     Args:
-        logits: float32 [rows, members, 22] by pattern. Logits of the members.
-        labels: float32 [rows, 22] by pattern.
+        logits: float32 [rows, members, genres] by pattern. Logits of the members.
+        labels: float32 [rows, genres] by pattern.
     """
     all_rows = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
     weights, intercepts, thresholds = [], [], []
@@ -144,11 +148,11 @@ def fit_stacking(member_logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndar
     towards the mean of the members.
 
     Args:
-        member_logits: float [N, members, 22].
-        labels: float [N, 22].
+        member_logits: float [N, members, genres].
+        labels: float [N, genres].
 
     Returns:
-        Weights, float32 [members, 22], and intercepts, float32 [22].
+        Weights, float32 [members, genres], and intercepts, float32 [genres].
     """
     num_members = member_logits.shape[1]
     mean_of_members = np.append(np.full(num_members, 1 / num_members), 0.0)
@@ -167,12 +171,12 @@ def fit_stacking(member_logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndar
 def stack_logits(
     member_logits: np.ndarray, weights: np.ndarray, intercepts: np.ndarray
 ) -> np.ndarray:
-    """Return the logits of the model, float [N, 22].
+    """Return the logits of the model, float [N, genres].
 
     Args:
-        member_logits: float [N, members, 22].
-        weights: float32 [members, 22]. Weights of `fit_stacking`.
-        intercepts: float32 [22]. Intercepts of `fit_stacking`.
+        member_logits: float [N, members, genres].
+        weights: float32 [members, genres]. Weights of `fit_stacking`.
+        intercepts: float32 [genres]. Intercepts of `fit_stacking`.
     """
     return (member_logits * weights).sum(axis=1) + intercepts
 
@@ -186,11 +190,11 @@ def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     `n / (n + THRESHOLD_SHRINKAGE)` for n positives.
 
     Args:
-        probabilities: float [N, 22]. Calibrated probabilities.
-        labels: float [N, 22].
+        probabilities: float [N, genres]. Calibrated probabilities.
+        labels: float [N, genres].
 
     Returns:
-        float32 [22], each value between 0.02 and 0.95.
+        float32 [genres], each value between 0.02 and 0.95.
     """
     thresholds = np.empty(labels.shape[1], np.float32)
     for g in range(labels.shape[1]):
@@ -203,11 +207,11 @@ def choose_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
 
 
 def predict_genres(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Return which genres are predicted, at least one per row; bool [N, 22].
+    """Return which genres are predicted, at least one per row; bool [N, genres].
 
     Args:
-        probabilities: float [N, 22].
-        thresholds: float [22] or [N, 22]. Probabilities.
+        probabilities: float [N, genres].
+        thresholds: float [genres] or [N, genres]. Probabilities.
     """
     margins = _logit(probabilities) - _logit(thresholds)
     return (margins >= 0) | (margins >= margins.max(axis=1, keepdims=True))
@@ -217,8 +221,8 @@ def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean F1 of the genres that occur in `labels`; 0 if none occurs.
 
     Args:
-        predicted: bool [N, 22].
-        labels: float [N, 22].
+        predicted: bool [N, genres].
+        labels: float [N, genres].
     """
     present = np.flatnonzero(labels.any(0))
     if not len(present):

@@ -12,7 +12,6 @@ import numpy as np
 from keras import ops
 
 from schema import features as raw
-from schema.genres import NUM_GENRES
 from trainer.ensemble import trees
 from trainer.ensemble.word_encoder import encode_words
 from trainer.features import fields
@@ -51,12 +50,12 @@ def feature_moments(features: Mapping[str, np.ndarray]) -> Moments:
 def build(
     hparams: HParams, word_vectors: np.ndarray, log_odds: np.ndarray, moments: Moments
 ) -> keras.Model:
-    """Build the deep network, not compiled, from model inputs and features to logits [N, 22].
+    """Build the deep network, not compiled, from model inputs and features to logits [N, genres].
 
     Args:
         hparams: Hyperparameters of the training.
         word_vectors: float32 [vocabulary, dimensions]. Initial word vectors.
-        log_odds: float32 [22]. Log odds of each genre among the training movies, the initial
+        log_odds: float32 [genres]. Log odds of each genre among the training movies, the initial
             biases.
         moments: Mean and variance of each feature. `SENTENCE_VECTORS` is ignored without a
             sentence encoder.
@@ -90,7 +89,7 @@ def build(
     x = keras.layers.Dense(hparams.hidden_units, activation="gelu", name="hidden")(x)
     x = keras.layers.Dropout(hparams.dropout, seed=hparams.seed + 1)(x)
     bias = keras.initializers.Constant(log_odds)
-    logits = keras.layers.Dense(NUM_GENRES, bias_initializer=bias, name="logits")(x)
+    logits = keras.layers.Dense(len(log_odds), bias_initializer=bias, name="logits")(x)
     return keras.Model(inputs, logits, name="deep")
 
 
@@ -125,11 +124,12 @@ def build_members(network: keras.Model, forest: trees.Forest) -> keras.Model:
     """Join the deep network and the trees in one model.
 
     Its inputs are those of both members, its output the logits of each of `MEMBERS`, float32
-    [N, 2, 22].
+    [N, 2, genres].
     """
     inputs = {tensor.name: tensor for tensor in network.inputs}
-    for name, size in trees.INPUT_SIZES.items():
+    sizes = trees.input_sizes(len(forest.biases))
+    for name, size in sizes.items():
         inputs.setdefault(name, keras.Input((size,), dtype="float32", name=name))
-    columns = keras.layers.Concatenate(name="columns")([inputs[name] for name in trees.INPUT_SIZES])
+    columns = keras.layers.Concatenate(name="columns")([inputs[name] for name in sizes])
     logits = [network.output, trees.ForestLayer(forest, name="trees")(columns)]
     return keras.Model(inputs, ops.stack(logits, axis=1), name="members")

@@ -12,7 +12,6 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score
 from tensorboard.plugins.hparams import api as tensorboard
 
-from schema.genres import NUM_GENRES
 from trainer.data import Inputs, Rows, inference_function, input_names
 from trainer.ensemble import decision_rule, network
 from trainer.hparams import HParams
@@ -93,12 +92,13 @@ class GenreScores(keras.callbacks.Callback):
     def __init__(self, members: keras.Model, evaluation: Rows) -> None:
         super().__init__()
         self.infer = inference_function(members)
+        self.num_genres = evaluation.labels.shape[1]
         self.batches = evaluation.select(input_names(members)).batches(EVAL_BATCH_SIZE)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compute and log the scores of an epoch."""
         logs = {} if logs is None else logs
-        member_logits, labels = predict_logits(self.infer, self.batches)
+        member_logits, labels = predict_logits(self.infer, self.batches, self.num_genres)
         stacking = decision_rule.fit_stacking(member_logits, labels)
         logits = decision_rule.stack_logits(member_logits, *stacking)
         probabilities = expit(logits)
@@ -124,7 +124,9 @@ def fit_decision_rule(members: keras.Model, evaluation: Rows) -> decision_rule.D
     infer = inference_function(members)
     logits, labels = {}, {}
     for pattern in range(len(decision_rule.MISSINGNESS_PATTERNS)):
-        logits[pattern], labels[pattern] = predict_logits(infer, _mask_batches(batches, pattern))
+        logits[pattern], labels[pattern] = predict_logits(
+            infer, _mask_batches(batches, pattern), evaluation.labels.shape[1]
+        )
     return decision_rule.fit(logits, labels)
 
 
@@ -141,19 +143,20 @@ def _mask_batches(batches: tf.data.Dataset, pattern: int) -> tf.data.Dataset:
 
 
 def predict_logits(
-    infer: Callable[[Inputs], Any], batches: Iterable[tuple[Inputs, Any]]
+    infer: Callable[[Inputs], Any], batches: Iterable[tuple[Inputs, Any]], num_genres: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the logits of the members.
 
     Args:
         infer: Members as a function, from `trainer.data.inference_function`.
-        batches: Pairs of model inputs and labels.
+        batches: Pairs of model inputs and labels; there may be none.
+        num_genres: Integer. Number of genres.
 
     Returns:
-        Logits, float32 [rows, members, 22], and labels, float32 [rows, 22], of all batches.
+        Logits, float32 [rows, members, genres], and labels, float32 [rows, genres], of all batches.
     """
-    logits = [np.zeros((0, len(network.MEMBERS), NUM_GENRES), np.float32)]
-    labels = [np.zeros((0, NUM_GENRES), np.float32)]
+    logits = [np.zeros((0, len(network.MEMBERS), num_genres), np.float32)]
+    labels = [np.zeros((0, num_genres), np.float32)]
     for inputs, batch_labels in batches:
         logits.append(infer(inputs).numpy())
         labels.append(np.asarray(batch_labels))
@@ -164,8 +167,8 @@ def mean_average_precision(probabilities: np.ndarray, labels: np.ndarray) -> flo
     """Return the mean average precision of the genres that occur in `labels`; 0 if none occurs.
 
     Args:
-        probabilities: float [N, 22].
-        labels: float [N, 22].
+        probabilities: float [N, genres].
+        labels: float [N, genres].
     """
     present = labels.any(0)
     if not present.any():

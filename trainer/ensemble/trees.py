@@ -17,25 +17,11 @@ import tensorflow as tf
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from schema import features as raw
-from schema.genres import GENRES, NUM_GENRES
 from trainer.data import Rows
 from trainer.features import fields
 from trainer.features.vocabulary import add_constant_weight
 from trainer.hparams import HParams
 from transform import features as xf
-
-INPUT_SIZES: Final = {
-    fields.PEOPLE_TARGET_ENCODING: 4 * fields.TARGET_ENCODING_SIZE,
-    fields.CREDIT_COUNTS: len(raw.PEOPLE),
-    xf.NUMBERS: len(raw.NUMBERS),
-    xf.NUMBERS_MISSING: len(raw.NUMBERS),
-    fields.PLOT_LOGITS: NUM_GENRES,
-    fields.TITLE_LOGITS: NUM_GENRES,
-}
-"""Number of columns of each input of the trees, in the order of the columns.
-
-All of these inputs are computed out of fold or without labels.
-"""
 
 MAX_DEPTH: Final = 5
 NUM_SPLITS: Final = 2**MAX_DEPTH - 1
@@ -44,16 +30,32 @@ NUM_SPLITS: Final = 2**MAX_DEPTH - 1
 log = logging.getLogger(__name__)
 
 
+def input_sizes(num_genres: int) -> dict[str, int]:
+    """Return the number of columns of each input of the trees, in the order of the columns.
+
+    All of these inputs are computed out of fold or without labels.
+    """
+    return {
+        fields.PEOPLE_TARGET_ENCODING: fields.NUM_ENCODED_FIELDS
+        * fields.target_encoding_size(num_genres),
+        fields.CREDIT_COUNTS: len(raw.PEOPLE),
+        xf.NUMBERS: len(raw.NUMBERS),
+        xf.NUMBERS_MISSING: len(raw.NUMBERS),
+        fields.PLOT_LOGITS: num_genres,
+        fields.TITLE_LOGITS: num_genres,
+    }
+
+
 @dataclass(frozen=True)
 class Forest:
     """Complete binary trees. All paths below an early leaf of the grown tree lead to its value.
 
     Attributes:
-        split_columns: int32 [22, trees, NUM_SPLITS]. Input column that a split node tests.
-        split_thresholds: float32 [22, trees, NUM_SPLITS]. A row whose value is above it goes to the
-            second child.
-        leaf_values: float32 [22, trees, 2 ** MAX_DEPTH]. Contributions to the logit.
-        biases: float32 [22]. Initial logits.
+        split_columns: int32 [genres, trees, NUM_SPLITS]. Input column that a split node tests.
+        split_thresholds: float32 [genres, trees, NUM_SPLITS]. A row whose value is above it goes to
+            the second child.
+        leaf_values: float32 [genres, trees, 2 ** MAX_DEPTH]. Contributions to the logit.
+        biases: float32 [genres]. Initial logits.
     """
 
     split_columns: np.ndarray
@@ -68,15 +70,17 @@ def fit(train: Rows, hparams: HParams) -> Forest:
     Fields are masked at the same rates as for the deep network.
 
     Args:
-        train: Training split with the inputs of `INPUT_SIZES`, computed out of fold.
+        train: Training split with the inputs of `input_sizes`, computed out of
+            fold.
         hparams: Hyperparameters of the training.
     """
     field_dropout = fields.FieldDropout(hparams.field_dropout, hparams.seed)
-    inputs = {name: tf.cast(train.inputs[name], tf.float32) for name in INPUT_SIZES}
+    labels, num_genres = train.labels, train.labels.shape[1]
+    names = input_sizes(num_genres)
+    inputs = {name: tf.cast(train.inputs[name], tf.float32) for name in names}
     masked = field_dropout(inputs, training=True)
-    rows = np.concatenate([masked[name] for name in INPUT_SIZES], axis=1)
-    labels = train.labels
-    shape = NUM_GENRES, hparams.trees
+    rows = np.concatenate([masked[name] for name in names], axis=1)
+    shape = num_genres, hparams.trees
     split_columns = np.zeros((*shape, NUM_SPLITS), np.int32)
     split_thresholds = np.zeros((*shape, NUM_SPLITS), np.float32)
     leaf_values = np.zeros((*shape, NUM_SPLITS + 1), np.float32)
@@ -100,7 +104,7 @@ def fit(train: Rows, hparams: HParams) -> Forest:
             split_columns[index], split_thresholds[index], leaf_values[index] = _complete_tree(
                 tree.nodes
             )
-        log.info("%s: grew %d trees", GENRES[genre], len(classifier._predictors))
+        log.info("trees: fitted genre %d of %d", genre + 1, num_genres)
     return Forest(split_columns, split_thresholds, leaf_values, biases)
 
 
@@ -148,10 +152,10 @@ class ForestLayer(keras.layers.Layer):
         self.biases = add_constant_weight(self, "biases", forest.biases)
 
     def call(self, rows: Any) -> Any:
-        """Return the logits, float32 [N, 22].
+        """Return the logits, float32 [N, genres].
 
         Args:
-            rows: float32 [N, columns]. The inputs of `INPUT_SIZES`, concatenated.
+            rows: float32 [N, columns]. The inputs of `input_sizes`, concatenated.
         """
         trees = tf.range(self.num_genres * self.num_trees)
         split_columns = tf.convert_to_tensor(self.split_columns)

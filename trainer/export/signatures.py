@@ -1,6 +1,6 @@
 """The signatures of the SavedModel, and its export."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import tensorflow_transform as tft
 
 from schema import features as raw
 from schema import names
-from schema.genres import GENRES
 from trainer.data import PIECES, TitlePlotTokenizer, input_names, model_inputs
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble.decision_rule import DecisionRule, missingness_patterns
@@ -27,6 +26,7 @@ def export(
     encoder: SentenceEncoder | None,
     members: keras.Model,
     decision_rule: DecisionRule,
+    genres: Sequence[str],
     tft_output: tft.TFTransformOutput,
     directory: Path,
 ) -> None:
@@ -40,6 +40,7 @@ def export(
         encoder: Sentence encoder; None if the model has none.
         members: Model with both members.
         decision_rule: Decision rule of the members.
+        genres: Names of the genres, in the order of the labels.
         tft_output: Output of Transform.
         directory: Directory of the SavedModel.
     """
@@ -61,7 +62,7 @@ def export(
     def serve(raw_features: dict[str, Any]) -> Tensors:
         probabilities, margins = predict(transform(raw_features))
         return {
-            names.GENRES_OUTPUT: tf.tile(tf.constant([GENRES]), [tf.shape(probabilities)[0], 1]),
+            names.GENRES_OUTPUT: tf.tile(tf.constant([genres]), [tf.shape(probabilities)[0], 1]),
             names.PROBABILITIES_OUTPUT: probabilities,
             names.PREDICTED_OUTPUT: margins >= 0,
         }

@@ -36,7 +36,7 @@ class FittedFeatures:
     Attributes:
         regressions: Regressions on text by feature.
         people: Genre counts by field of `people.ENCODED_FIELDS`.
-        genre_rates: float32 [22]. Share of each genre among the training movies.
+        genre_rates: float32 [genres]. Share of each genre among the training movies.
     """
 
     regressions: dict[str, TextRegression]

@@ -11,20 +11,19 @@ import numpy as np
 from keras import ops
 
 from schema import features as raw
-from schema.genres import NUM_GENRES
 from transform import features as xf
 
 PLOT_LOGITS: Final = "plot_logits"
-"""Contribution of the plot's n-grams to the log odds of each genre; float32 [N, 22].
+"""Contribution of the plot's n-grams to the log odds of each genre; float32 [N, genres].
 
 Computed by regressions that were not fitted on the movie, see `trainer.features.texts`.
 """
 
 TITLE_LOGITS: Final = "title_logits"
-"""Contribution of the title's words to the log odds of each genre; float32 [N, 22]."""
+"""Contribution of the title's words to the log odds of each genre; float32 [N, genres]."""
 
 PEOPLE_TARGET_ENCODING: Final = "people_target_encoding"
-"""Genres of the other movies of a movie's people; float32 [N, 4 * 46].
+"""Genres of the other movies of a movie's people; float32 [N, 4 * (2 * genres + 2)].
 
 The columns are those of directors, writers, cast and lead actors, see `trainer.features.people`.
 """
@@ -32,10 +31,15 @@ The columns are those of directors, writers, cast and lead actors, see `trainer.
 CREDIT_COUNTS: Final = "credit_counts"
 """Number n of names in each people field, as log(1 + n); float32 [N, 3]."""
 
-TARGET_ENCODING_SIZE: Final = 2 * NUM_GENRES + 2
-"""Number of columns of one people field in `PEOPLE_TARGET_ENCODING`."""
+NUM_ENCODED_FIELDS: Final = len(raw.PEOPLE) + 1
+"""Number of people fields in `PEOPLE_TARGET_ENCODING`: the lead actors are a field of their own."""
 
 _CAST: Final = raw.PEOPLE.index(raw.CAST)
+
+
+def target_encoding_size(num_genres: int) -> int:
+    """Return the number of columns of one people field in `PEOPLE_TARGET_ENCODING`."""
+    return 2 * num_genres + 2
 
 
 def mask_fields(
@@ -83,14 +87,16 @@ def mask_people_fields(inputs: Mapping[str, Any], mask: Any) -> dict[str, Any]:
     if PEOPLE_TARGET_ENCODING in masked:
         # The lead actors, in the last columns, are masked with the cast.
         fields = ops.concatenate([mask, mask[:, _CAST : _CAST + 1]], axis=1)
-        masked[PEOPLE_TARGET_ENCODING] *= ops.repeat(fields, TARGET_ENCODING_SIZE, axis=1)
+        size = masked[PEOPLE_TARGET_ENCODING].shape[1] // NUM_ENCODED_FIELDS
+        masked[PEOPLE_TARGET_ENCODING] *= ops.repeat(fields, size, axis=1)
     return masked
 
 
 def has_known_people(inputs: Mapping[str, Any]) -> Any:
     """Return whether each movie has people with other movies; bool [N]."""
     encoding = inputs[PEOPLE_TARGET_ENCODING]
-    return ops.sum(encoding[:, TARGET_ENCODING_SIZE - 1 :: TARGET_ENCODING_SIZE], axis=1) > 0
+    size = encoding.shape[1] // NUM_ENCODED_FIELDS
+    return ops.sum(encoding[:, size - 1 :: size], axis=1) > 0
 
 
 class FieldDropout(keras.layers.Layer):

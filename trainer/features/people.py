@@ -33,9 +33,9 @@ class GenreCounts:
 
     Attributes:
         vocabulary: int32 [people]. Ascending hashes of the names.
-        counts: float32 [1 + folds, people + 1, 22 + 1]. Number of a person's movies of each genre,
-            and of all genres. Table 0 counts all training movies, table f those outside of fold f.
-            Row 0 is zero.
+        counts: float32 [1 + folds, people + 1, genres + 1]. Number of a person's movies of each
+            genre, and of all genres. Table 0 counts all training movies, table f those outside of
+            fold f. Row 0 is zero.
     """
 
     vocabulary: np.ndarray
@@ -70,11 +70,11 @@ def count_genres(incidence: sparse.csr_matrix, labels: np.ndarray, folds: np.nda
 
     Args:
         incidence: float32 [movies, people]. 1.0 where a movie has a person.
-        labels: float32 [movies, 22].
+        labels: float32 [movies, genres].
         folds: int32 [movies]. Fold of each movie, counted from 1.
 
     Returns:
-        float32 [1 + folds, people, 22 + 1], the counts of `GenreCounts`.
+        float32 [1 + folds, people, genres + 1], the counts of `GenreCounts`.
     """
     counted = np.concatenate([labels, np.ones((len(labels), 1), np.float32)], axis=1)
     all_movies = incidence.T @ counted
@@ -93,8 +93,8 @@ class PeopleTargetEncoding(keras.layers.Layer):
     people gets zeros.
 
     Args:
-        counts: float32 [1 + folds, people + 1, 22 + 1]. Counts of `GenreCounts`.
-        genre_rates: float32 [22]. Share of each genre among the training movies.
+        counts: float32 [1 + folds, people + 1, genres + 1]. Counts of `GenreCounts`.
+        genre_rates: float32 [genres]. Share of each genre among the training movies.
         smoothing: Float. Number of average movies added to the movies of each person.
         **kwargs: Arguments of `keras.layers.Layer`.
     """
@@ -116,7 +116,7 @@ class PeopleTargetEncoding(keras.layers.Layer):
             folds: int32 [N, 1]. Fold whose movies are excluded; 0 excludes none.
 
         Returns:
-            float32 [N, `fields.TARGET_ENCODING_SIZE`].
+            float32 [N, `fields.target_encoding_size(genres)`].
         """
         counts = ops.take(self.counts, indices + folds * self.table_size, axis=0)
         by_genre, movies = counts[..., :-1], counts[..., -1:]

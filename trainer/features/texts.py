@@ -41,8 +41,8 @@ class TextRegression:
     Attributes:
         vocabulary: int32 [terms]. Ascending hashes of the terms.
         idf: float32 [terms + 1]. Inverse document frequencies; index 0, the unknown term, has 0.
-        coefficients: float32 [1 + folds, terms + 1, 22]. Table 0 is fitted on all movies, table f
-            on the movies outside of fold f.
+        coefficients: float32 [1 + folds, terms + 1, genres]. Table 0 is fitted on all movies, table
+            f on the movies outside of fold f.
     """
 
     vocabulary: np.ndarray
@@ -94,13 +94,13 @@ def fit_out_of_fold(
 
     Args:
         tfidf: float32 [rows, terms + 1] matrices by feature.
-        labels: float32 [rows, 22].
+        labels: float32 [rows, genres].
         folds: int32 [rows]. Fold of each row, counted from 1.
         seed: Integer. Seed of the solver.
 
     Returns:
-        float32 [1 + folds, terms + 1, 22] by feature, the coefficients of `TextRegression`. They
-        are zero for a genre that all rows have or none.
+        float32 [1 + folds, terms + 1, genres] by feature, the coefficients of `TextRegression`.
+        They are zero for a genre that all rows have or none.
     """
     rows = sparse.hstack([*tfidf.values()], format="csr")
     num_folds = folds.max(initial=0)
@@ -141,7 +141,7 @@ class TextLogits(keras.layers.Layer):
         self.coefficients = add_constant_weight(self, "coefficients", coefficients)
 
     def call(self, indices: Any, folds: Any) -> Any:
-        """Return the logits of each genre, float32 [N, 22].
+        """Return the logits of each genre, float32 [N, genres].
 
         Args:
             indices: int32 [N, L]. Vocabulary indices of the terms, padded with 0.

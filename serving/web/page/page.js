@@ -185,6 +185,7 @@ async function predictMovie() {
     const predicted = genres.filter((genre) => genre.predicted).map((genre) => genre.name).join(", ");
     $("predicted-genres").textContent = predicted;
     $("announcement").textContent = `Predicted: ${predicted}.`;
+    $("toggle-genres").hidden = genres.length <= GENRES_SHOWN_FIRST;
     $("result-hint").hidden = true;
     $("prediction").hidden = false;
     if (matchMedia("(max-width: 56rem)").matches) $("result").scrollIntoView();

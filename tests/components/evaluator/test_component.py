@@ -320,6 +320,47 @@ def test_a_test_split_of_corrected_movies_only_is_a_user_error(
     )
 
 
+def test_models_with_other_genres_are_compared_on_those_that_both_have(
+    tmp_path: Path, movies: standard_artifacts.Examples
+) -> None:
+    genres = ("War", "Puzzle", "Horror", "Drama")
+    candidate = save_model(tmp_path / "own", {"Horror": 1}, genres=genres)
+    last = save_model(tmp_path / "last", {"War": 1}, genres=("Opera", "Horror", "Western", "War"))
+    outputs = evaluate(tmp_path, movies, candidate, last_blessed=last)
+    by_genre = {row.genre: row for row in outputs.verdict.genres}
+    assert list(by_genre) == list(genres)
+    assert [round(row.f1, 3) for row in by_genre.values()] == [1.0, 0.0, 0.8, 1.0]
+    assert [row.support for row in by_genre.values()] == [15, 0, 15, 27]
+    before = [row.last_blessed for row in by_genre.values()]
+    assert before == [pytest.approx(0.8), None, 1.0, None]
+    assert outputs.failed_genres() == {"Horror": Judgement.WORSE, "Puzzle": Judgement.NOT_JUDGED}
+    assert outputs.verdict.last_blessed_macro_f1 == pytest.approx(0.9)
+    assert outputs.verdict.notes[0] == (
+        "not compared with the last blessed model, which has other genres: Puzzle, Drama (new); "
+        "Opera, Western (no longer predicted)"
+    )
+    results = tfma.load_eval_result(outputs.evaluation, model_name=tfma.CANDIDATE_KEY)
+    values = dict(results.slicing_metrics)[()][""]
+    assert all(
+        np.isfinite(value["doubleValue"]) for named in values.values() for value in named.values()
+    )
+
+
+def test_a_last_blessed_model_without_a_common_genre_is_left_out(
+    tmp_path: Path, movies: standard_artifacts.Examples
+) -> None:
+    candidate = save_model(tmp_path / "own", genres=("War", "Drama"))
+    last = save_model(tmp_path / "last", genres=("Opera", "Western", "Horror"))
+    outputs = evaluate(tmp_path, movies, candidate, last_blessed=last)
+    assert outputs.verdict.blessed
+    assert [row.last_blessed for row in outputs.verdict.genres] == [None, None]
+    assert outputs.verdict.notes == (
+        "the last blessed model predicts none of these genres: it was not compared",
+        "there is no simple baseline: macro-F1 was not compared",
+    )
+    assert len(tfma.load_eval_result(outputs.evaluation).config.model_specs) == 1
+
+
 def test_a_last_blessed_model_that_cannot_be_compared_is_a_user_error(
     tmp_path: Path,
     movies: standard_artifacts.Examples,

@@ -12,13 +12,15 @@ from schema.errors import UserError
 from tests.data.tiny_movies import Row, make_movies, serialize, with_values, write_examples
 
 
-def run_component(directory: Path, splits: dict[str, list[Row]]) -> SimpleBaselineMetrics:
+def run_component(
+    directory: Path, splits: dict[str, list[Row]], **parameters: str
+) -> SimpleBaselineMetrics:
     metrics = SimpleBaselineMetrics()
     metrics.uri = str(directory / "metrics")
     examples = write_examples(
         directory / "examples", {split: serialize(rows) for split, rows in splits.items()}
     )
-    SimpleBaseline.test_call(examples=examples, metrics=metrics, seed=4)
+    SimpleBaseline.test_call(examples=examples, metrics=metrics, seed=4, **parameters)
     return metrics
 
 
@@ -71,6 +73,15 @@ def test_corrected_test_movies_are_left_out(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match=r"test split has no movies with uncorrected genres\. Add"):
         run_component(tmp_path, splits | {"test": wrong})
+
+
+def test_the_genres_are_those_of_the_run(tmp_path: Path) -> None:
+    splits = {"train": make_movies(150, 1), "eval": make_movies(50, 2), "test": make_movies(50, 3)}
+    genres = ["Western", "Children's", "Horror"]
+    metrics = load_metrics(run_component(tmp_path, splits, genres=json.dumps(genres)).uri)
+    assert list(metrics["genres"]) == genres
+    assert [row["support"] > 0 for row in metrics["genres"].values()] == [True, False, True]
+    assert metrics["genres"]["Western"]["recall"] == 1.0
 
 
 def test_a_split_without_movies(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ def matrix(rows: list[dict[int, float]], rest: float = 0.0) -> np.ndarray:
 def test_labels_are_in_the_order_of_the_genres() -> None:
     labels = binarize_genres(["Western|Action", "", "News|Adventure"])
     assert labels.shape == (3, 22)
+    own = binarize_genres(["Western|Heist", "", "News|Adventure"], ["Heist", "News"])
+    assert own.tolist() == [[True, False], [False, False], [False, True]]
     assert [np.flatnonzero(row).tolist() for row in labels] == [[ACTION, WESTERN], [], [ADVENTURE]]
 
 

@@ -38,7 +38,7 @@ def evaluated(probability: float, threshold: float) -> Outputs:
 
 
 def test_good_outputs_pass() -> None:
-    assert check_outputs("other", served(0.4, False), ROWS) == []
+    assert check_outputs("other", served(0.4, False), ROWS, GENRES) == []
 
 
 def test_probabilities_may_differ_within_the_tolerance() -> None:

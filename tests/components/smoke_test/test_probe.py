@@ -13,7 +13,13 @@ import tensorflow as tf
 
 from components.smoke_test.probe import ProbeReport, probe
 from schema.genres import GENRES
-from tests.data.tiny_model import OutputChange, Tensors, save_tiny_model, write_examples
+from tests.data.tiny_model import (
+    OutputChange,
+    Tensors,
+    save_tiny_model,
+    write_examples,
+    write_genres,
+)
 
 EDGE_CASES = [
     "edge case 'all empty'",
@@ -80,6 +86,22 @@ def test_a_good_model_passes(tmp_path: Path, examples: Path) -> None:
     ]
 
 
+def test_the_genres_are_those_of_the_training(tmp_path: Path, examples: Path) -> None:
+    genres = ("Космос", "Cowboys & Co.", "Gespenster")
+    model = save_tiny_model(tmp_path / "model", genres=genres)
+    assert probe(model, examples, rows=2).reasons == []
+    write_genres(model, (genres[0], "Ghosts", genres[2]))
+    assert probe(model, examples, rows=2).reasons == [
+        "serving_default: genres are not those of the training in the same order in 14 of 14 rows, "
+        "first row 0 (tt0000001), Ghosts"
+    ]
+    write_genres(model, genres[:2])
+    assert probe(model, examples, rows=2).reasons == [
+        f"serving_default: '{name}' has the shape [14, 3]. Expected: [14, 2]"
+        for name in ("genres", "probabilities", "predicted")
+    ]
+
+
 FAULTY_OUTPUTS: dict[str, tuple[OutputChange, str]] = {
     "nan": (
         with_output("probabilities", lambda f, p: tf.where(empty_plot(f), math.nan, p)),
@@ -93,8 +115,8 @@ FAULTY_OUTPUTS: dict[str, tuple[OutputChange, str]] = {
     ),
     "order": (
         with_output("genres", lambda f, g: tf.gather(g, [1, 0, *range(2, len(GENRES))], axis=1)),
-        "serving_default: genres are not those of schema.genres.GENRES in the same order in 18 "
-        "of 18 rows, first row 0 (tt0000001), Action",
+        "serving_default: genres are not those of the training in the same order in 18 of 18 rows, "
+        "first row 0 (tt0000001), Action",
     ),
     "nothing predicted": (
         with_output("predicted", lambda f, p: p & ~empty_plot(f)),

@@ -15,6 +15,8 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from serving.client import Client, ModelSpec, ServerError, predict
 from serving.client.file_job import FileJob, JobProgress, can_resume, run_job
+from serving.client.lines import prediction_cells
+from serving.client.transport import Genre, Prediction
 from tests.data.tiny_server import TinyServer, serve_tiny_model
 
 
@@ -178,6 +180,50 @@ def test_a_job_is_resumed_only_with_the_same_input(tiny_server: TinyServer, tmp_
             UserError, match=r"movies\.csv: .* have changed since the interrupted job"
         ):
             run_job(job, client, ignore_progress)
+
+
+def test_the_columns_are_the_genres_of_the_server(tmp_path: Path) -> None:
+    genres = ("Космос", "Cowboys, etc.", "Heist")
+    job = new_job(tmp_path, 12)
+    with (
+        serve_tiny_model(tmp_path / "first", genres=genres) as server,
+        Client(server.grpc_address) as client,
+    ):
+        run_job(job, client, ignore_progress)
+        rows = read_csv(job.output)
+        assert list(rows[0]) == ["row", "tconst", "predicted", *genres]
+        assert all(0 < float(row[name]) < 1 for row in rows for name in genres)
+        assert {name for row in rows for name in row["predicted"].split("|")} <= {*genres}
+        with pytest.raises(UserError, match="--keep Heist: the output already has a column"):
+            run_job(replace(job, keep=("title", "Heist")), client, ignore_progress)
+
+
+def test_a_job_is_not_continued_with_other_genres(tmp_path: Path) -> None:
+    job = new_job(tmp_path, 40)
+    with (
+        serve_tiny_model(tmp_path / "first", genres=("Heist", "Noir")) as server,
+        Client(server.grpc_address) as client,
+    ):
+
+        def interrupt(progress: JobProgress, bytes_read: int, size: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_job(job, client, interrupt)
+    assert can_resume(job.output)
+    with (
+        serve_tiny_model(tmp_path / "second", genres=("Heist", "Space")) as server,
+        Client(server.grpc_address) as client,
+        pytest.raises(UserError, match="the genres of the model have changed"),
+    ):
+        run_job(replace(job, resume=True), client, ignore_progress)
+
+
+def test_cells_of_a_prediction_with_other_genres_are_refused() -> None:
+    prediction = Prediction((Genre("Noir", 0.25, False), Genre("Heist", 0.75, True)))
+    assert prediction_cells(prediction, ["Heist", "Noir"]) == ["Heist", "0.750000", "0.250000"]
+    with pytest.raises(UserError, match="a model with other genres"):
+        prediction_cells(prediction, ["Heist"])
 
 
 def test_a_wrong_model_is_not_reported_as_an_invalid_row(

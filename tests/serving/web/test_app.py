@@ -15,8 +15,8 @@ import pytest
 from cli.app import main
 from schema import features as raw
 from schema.genres import GENRES
-from serving.client import predict
-from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY
+from serving.client import Client, predict
+from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY, predict_table
 from tests.data.tiny_server import TinyServer, run_web_page, serve_tiny_model
 
 MOVIE = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "cast": ["A", "B"]}
@@ -81,6 +81,21 @@ def test_table_returns_rows_and_csv(page: httpx.Client) -> None:
         assert sorted(names) == sorted(filter(None, row["predicted"].split("|")))
         for genre in shown["predicted"]:
             assert float(row[genre["name"]]) == pytest.approx(genre["probability"], abs=1e-6)
+
+
+def test_the_columns_of_the_table_are_the_genres_of_the_server(tmp_path: Path) -> None:
+    genres = ("Космос", "Cowboys, etc.", "Heist")
+    with (
+        serve_tiny_model(tmp_path, genres=genres) as server,
+        Client(server.grpc_address) as client,
+    ):
+        result = predict_table(client, "title,year\nA,last\nB,1927\n")
+        first, second = csv.DictReader(io.StringIO(result["csv"]))
+        assert list(second) == ["row", "title", "predicted", *genres, "error"]
+        assert {first[name] for name in genres} == {""}
+        assert all(0 < float(second[name]) < 1 for name in genres)
+        invalid = predict_table(client, "title,year\nA,last\n")["csv"]
+        assert invalid.startswith("row,title,predicted,error\n1,")
 
 
 def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:

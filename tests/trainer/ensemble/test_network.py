@@ -6,13 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from schema.genres import NUM_GENRES
 from trainer.data import input_names
 from trainer.ensemble import network as deep_network
-from trainer.ensemble.trees import INPUT_SIZES, NUM_SPLITS, Forest, ForestLayer
+from trainer.ensemble.trees import NUM_SPLITS, Forest, ForestLayer, input_sizes
 from trainer.features import fields
 from trainer.hparams import HParams
 from transform import features as xf
+
+NUM_GENRES = 5
+SIZE = fields.target_encoding_size(NUM_GENRES)
 
 SMALL = HParams(filters=4, rnn_units=3, hidden_units=8)
 IDS = 30
@@ -21,12 +23,12 @@ VECTORS = RNG.normal(size=(IDS, 6)).astype(np.float32)
 LOG_ODDS = np.linspace(-2, 2, NUM_GENRES).astype(np.float32)
 FEATURE_SIZES = {
     deep_network.SENTENCE_VECTORS: 5,
-    fields.PEOPLE_TARGET_ENCODING: 4 * fields.TARGET_ENCODING_SIZE,
+    fields.PEOPLE_TARGET_ENCODING: 4 * SIZE,
     fields.CREDIT_COUNTS: 3,
     fields.PLOT_LOGITS: NUM_GENRES,
     fields.TITLE_LOGITS: NUM_GENRES,
 }
-COLUMNS = sum(INPUT_SIZES.values())
+COLUMNS = sum(input_sizes(NUM_GENRES).values())
 FOREST = Forest(
     RNG.integers(0, COLUMNS, (NUM_GENRES, 2, NUM_SPLITS)).astype(np.int32),
     RNG.normal(size=(NUM_GENRES, 2, NUM_SPLITS)).astype(np.float32),
@@ -64,7 +66,7 @@ def test_inputs_depend_on_the_encoders(words: str, sentences: str) -> None:
     names = set(input_names(network))
     assert (xf.PLOT_WORDS in names) == (words != "none")
     assert (deep_network.SENTENCE_VECTORS in names) == (sentences != "none")
-    assert names >= set(INPUT_SIZES)
+    assert names >= set(input_sizes(NUM_GENRES))
 
 
 @pytest.mark.parametrize("words", ["cnn", "rnn", "cnn_rnn"])
@@ -128,7 +130,7 @@ def test_the_members_are_the_deep_network_and_the_trees() -> None:
     np.testing.assert_allclose(
         logits[:, 0], network(select(network, inputs), training=False), atol=1e-5
     )
-    columns = np.concatenate([inputs[name] for name in INPUT_SIZES], axis=1)
+    columns = np.concatenate([inputs[name] for name in input_sizes(NUM_GENRES)], axis=1)
     np.testing.assert_allclose(logits[:, 1], ForestLayer(FOREST)(columns), atol=1e-5)
     assert len(members.trainable_weights) == len(network.trainable_weights)
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from schema.genres import NUM_GENRES
 from tests.trainer.ensemble.test_network import FOREST, LOG_ODDS, MOMENTS, VECTORS, rows
 from trainer.data import Rows, inference_function, input_names
 from trainer.ensemble import decision_rule, network, training
 from trainer.features import fields
 from trainer.hparams import HParams
 from transform import features as xf
+
+NUM_GENRES = 5
 
 HPARAMS = HParams(
     filters=4, rnn_units=3, hidden_units=8, batch_size=16, epochs=4, patience=4, learning_rate=0.05
@@ -64,6 +65,7 @@ def test_the_decision_rule_has_weights_for_each_pattern() -> None:
     logits, labels = training.predict_logits(
         inference_function(members),
         [({name: masked[name] for name in input_names(members)}, evaluation.labels)],
+        NUM_GENRES,
     )
     weights, intercepts = decision_rule.fit_stacking(logits, labels)
     np.testing.assert_allclose(rule.weights[0], weights, atol=1e-3)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from schema.genres import NUM_GENRES
 from trainer.data import Rows
 from trainer.ensemble import trees
 from trainer.features import fields
 from trainer.hparams import HParams
 from transform import features as xf
+
+NUM_GENRES = 5
+SIZE = fields.target_encoding_size(NUM_GENRES)
 
 HPARAMS = HParams(trees=12, field_dropout=0.0)
 ROWS = 600
@@ -21,9 +23,7 @@ def movies(rows: int = ROWS, seed: int = 1) -> Rows:
     """Return movies whose first genre depends on both the year and the lead actor."""
     rng = np.random.default_rng(seed)
     inputs = {
-        fields.PEOPLE_TARGET_ENCODING: rng.normal(
-            size=(rows, 4 * fields.TARGET_ENCODING_SIZE)
-        ).astype(np.float16),
+        fields.PEOPLE_TARGET_ENCODING: rng.normal(size=(rows, 4 * SIZE)).astype(np.float16),
         fields.CREDIT_COUNTS: rng.uniform(size=(rows, 3)).astype(np.float16),
         xf.NUMBERS: rng.normal(size=(rows, 4)).astype(np.float32),
         xf.NUMBERS_MISSING: np.zeros((rows, 4), np.float32),
@@ -40,7 +40,9 @@ def movies(rows: int = ROWS, seed: int = 1) -> Rows:
 
 
 def columns(inputs: dict[str, np.ndarray]) -> np.ndarray:
-    return np.concatenate([inputs[name].astype(np.float32) for name in trees.INPUT_SIZES], axis=1)
+    return np.concatenate(
+        [inputs[name].astype(np.float32) for name in trees.input_sizes(NUM_GENRES)], axis=1
+    )
 
 
 @pytest.fixture

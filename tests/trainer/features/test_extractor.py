@@ -4,11 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from schema import features as raw
-from schema.genres import NUM_GENRES
 from trainer.data import Rows
 from trainer.features import extractor, fields, people, texts
 from trainer.hparams import HParams
 from transform import features as xf
+
+NUM_GENRES = 5
+SIZE = fields.target_encoding_size(NUM_GENRES)
 
 HPARAMS = HParams(folds=2, people_smoothing=2.0)
 ROWS = 60
@@ -69,7 +71,7 @@ def test_features_have_exact_values() -> None:
     assert {name: (value.dtype, value.shape) for name, value in features.items()} == {
         fields.PLOT_LOGITS: (np.float16, (ROWS, NUM_GENRES)),
         fields.TITLE_LOGITS: (np.float16, (ROWS, NUM_GENRES)),
-        fields.PEOPLE_TARGET_ENCODING: (np.float16, (ROWS, 4 * fields.TARGET_ENCODING_SIZE)),
+        fields.PEOPLE_TARGET_ENCODING: (np.float16, (ROWS, 4 * SIZE)),
         fields.CREDIT_COUNTS: (np.float16, (ROWS, 3)),
     }
     np.testing.assert_allclose(features[fields.CREDIT_COUNTS], np.log(5), rtol=1e-3)

@@ -5,10 +5,12 @@ import pytest
 from keras import ops
 
 from schema import features as raw
-from schema.genres import NUM_GENRES
 from trainer.features import fields
 from trainer.features.fields import FieldDropout
 from transform import features as xf
+
+NUM_GENRES = 5
+SIZE = fields.target_encoding_size(NUM_GENRES)
 
 
 def complete_movies(rows: int) -> dict[str, np.ndarray]:
@@ -16,7 +18,7 @@ def complete_movies(rows: int) -> dict[str, np.ndarray]:
         xf.PLOT_WORDS: np.ones((rows, 3), np.int32),
         fields.PLOT_LOGITS: np.ones((rows, NUM_GENRES), np.float32),
         fields.TITLE_LOGITS: np.ones((rows, NUM_GENRES), np.float32),
-        fields.PEOPLE_TARGET_ENCODING: np.ones((rows, 4 * fields.TARGET_ENCODING_SIZE), np.float32),
+        fields.PEOPLE_TARGET_ENCODING: np.ones((rows, 4 * SIZE), np.float32),
         fields.CREDIT_COUNTS: np.ones((rows, 3), np.float32),
         xf.NUMBERS: np.ones((rows, 4), np.float32),
         xf.NUMBERS_MISSING: np.zeros((rows, 4), np.float32),
@@ -24,7 +26,7 @@ def complete_movies(rows: int) -> dict[str, np.ndarray]:
 
 
 def test_a_masked_people_field_leaves_the_others() -> None:
-    encoding = np.ones((2, 4 * fields.TARGET_ENCODING_SIZE), np.float32)
+    encoding = np.ones((2, 4 * SIZE), np.float32)
     counts = np.ones((2, 3), np.float32)
     mask = np.ones((2, len(raw.PEOPLE)), np.float32)
     writers = raw.PEOPLE.index(raw.WRITERS)
@@ -33,8 +35,8 @@ def test_a_masked_people_field_leaves_the_others() -> None:
     masked = fields.mask_people_fields(inputs, ops.convert_to_tensor(mask))
     np.testing.assert_array_equal(masked[fields.CREDIT_COUNTS], mask)
     is_masked = np.asarray(masked[fields.PEOPLE_TARGET_ENCODING]) == 0
-    assert is_masked.sum() == fields.TARGET_ENCODING_SIZE
-    columns = is_masked.reshape(2, 4, fields.TARGET_ENCODING_SIZE)
+    assert is_masked.sum() == SIZE
+    columns = is_masked.reshape(2, 4, SIZE)
     assert columns[0, writers].all()
 
 
@@ -60,7 +62,7 @@ def test_field_dropout_masks_single_fields() -> None:
     inputs = complete_movies(3000)
     layer = FieldDropout(0.3, seed=3)
     masked = {name: np.asarray(value) for name, value in layer(inputs, training=True).items()}
-    encoding = masked[fields.PEOPLE_TARGET_ENCODING].reshape(3000, 4, fields.TARGET_ENCODING_SIZE)
+    encoding = masked[fields.PEOPLE_TARGET_ENCODING].reshape(3000, 4, SIZE)
     known = encoding[encoding.any((1, 2))]
     # A tenth each of directors, writers and cast; the lead actors are masked with the cast.
     for field in range(3):
