@@ -103,6 +103,7 @@ DEV = [
     # Tests
     "coverage>=7.10",
     "cryptography",
+    "hypothesis",
     "nbclient",
     "nbconvert",
     "nbformat",

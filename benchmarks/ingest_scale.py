@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 import duckdb
 
@@ -29,6 +30,43 @@ FULL_SIZE_TITLES = 12_000_000
 PRINCIPALS_PER_TITLE = 7.5
 FULL_SIZE_NAMES = 13_000_000
 VIEWS_FILE = Path(__file__).with_name("dumps.sql")
+
+
+class Build(NamedTuple):
+    """End and cost of a build."""
+
+    exit_status: int
+    errors: str
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+
+
+def run_build(dumps: Path, output: Path, *options: str) -> Build:
+    """Run `ordained ingest build` in a process of its own; return its end and cost."""
+    build = [sys.executable, "-m", "cli", "ingest", "build", "--data", str(dumps)]
+    start = time.monotonic()
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [*build, "--output", str(output), *options],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            cwd=PROJECT,
+        ) as process,
+    ):
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - start
+        errors.seek(0)
+        message = errors.read()
+    return Build(
+        process.returncode,
+        message,
+        seconds,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10)),
+    )
 
 
 def generate_dumps(directory: Path, scale: float) -> tuple[int, int, int]:
@@ -61,30 +99,18 @@ def measure(scale: float, directory: Path) -> list[str]:
     dumps = directory / "dumps"
     dumps.mkdir()
     titles, principals, names = generate_dumps(dumps, scale)
-    build = [sys.executable, "-m", "cli", "ingest", "build", "--data", str(dumps)]
-    start = time.monotonic()
-    with subprocess.Popen(
-        [*build, "--output", str(directory / "movies")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=PROJECT,
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - start
-    if process.returncode:
-        raise UserError(f"scale {scale:g}: the build failed with exit status {process.returncode}")
+    build = run_build(dumps, directory / "movies")
+    if build.exit_status:
+        raise UserError(f"scale {scale:g}: the build failed with exit status {build.exit_status}")
     shards = directory / "movies" / MOVIES_PATTERN
     movies = len(duckdb.read_csv(str(shards), all_varchar=True))
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    cpu_seconds = usage.ru_utime + usage.ru_stime
     return [
         f"{scale:g}",
         *(f"{rows:,}" for rows in (titles, principals, names, movies)),
-        f"{seconds:.1f}",
-        f"{cpu_seconds:.1f}",
-        f"{cpu_seconds / principals * 1e6:.2f}",
-        f"{kilobytes / 1024:,.0f}",
+        f"{build.seconds:.1f}",
+        f"{build.cpu_seconds:.1f}",
+        f"{build.cpu_seconds / principals * 1e6:.2f}",
+        f"{build.megabytes:,.0f}",
     ]
 
 

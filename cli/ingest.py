@@ -1,5 +1,6 @@
 """`ordained ingest`: join IMDb's dumps and plots into the movies CSV, or download them."""
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ BUILD_EPILOG: Final = exit_statuses(
     {
         ExitStatus.OK: "The movies CSV is complete.",
         ExitStatus.USER_ERROR: "The input or an option is wrong.",
+        ExitStatus.NOTHING_JOINED: "No plot, or almost none, joined a title.",
         ExitStatus.TRY_AGAIN: "Another command is writing there, or the disk is full. Try again "
         "later.",
         ExitStatus.INTERRUPTED: "You interrupted the command; nothing half-written is left.",
@@ -151,7 +153,7 @@ def build(
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise UserError(validation_message(first, f"--{option}")) from error
-    with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show:
+    with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show, _log_messages():
         report = build_movies(data, output, config, show)
     Console().print(summary_tables(report))
     if report.reused:
@@ -240,3 +242,15 @@ def _progress_bars(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int
 
         yield show
         finish_last()
+
+
+@contextmanager
+def _log_messages() -> Iterator[None]:
+    """Print what ingest logs, such as the format of the plots, above the progress bars."""
+    logger, handler = logging.getLogger("ingest"), logging.StreamHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -18,6 +18,7 @@ EPILOG: Final = exit_statuses(
         ExitStatus.REFUSED: "The model was not pushed: the gate did not bless it, the smoke "
         "test refused it, or it was rolled back before.",
         ExitStatus.ANOMALIES: "The data have anomalies.",
+        ExitStatus.NOTHING_JOINED: "No plot, or almost none, joined a title.",
         ExitStatus.TRY_AGAIN: "Another run is working there, or the disk is full. Try again later.",
         ExitStatus.INTERRUPTED: "You interrupted the run; the same command continues it.",
     }

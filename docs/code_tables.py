@@ -1,4 +1,4 @@
-"""Lists of what the code defines: exit statuses and code fingerprints."""
+"""Lists of what the code defines: exit statuses, columns and code fingerprints."""
 
 import ast
 from collections import defaultdict
@@ -10,6 +10,7 @@ import generated_markdown
 from schema.errors import ExitStatus
 from schema.fingerprint import PROJECT_ROOT, SOURCE_SUFFIXES, source_files
 from schema.names import Node
+from tables.columns import COLUMN_NAMES
 
 
 def exit_statuses() -> list[str]:
@@ -20,6 +21,15 @@ def exit_statuses() -> list[str]:
     }
     rows = [[f"{status:d}", f"`{status.name}`", meanings[status.name]] for status in ExitStatus]
     return generated_markdown.table(["status", "name", "meaning"], rows)
+
+
+def column_names() -> list[str]:
+    """Return the lines of the table of accepted column names by field."""
+    rows = [
+        [f"`{field}`", ", ".join(f"`{name}`" for name in names)]
+        for field, names in COLUMN_NAMES.items()
+    ]
+    return generated_markdown.table(["field", "names of columns"], rows)
 
 
 def fingerprint_list() -> list[str]:

@@ -1,4 +1,4 @@
-"""Write settings, exit statuses and code fingerprints into the documents.
+"""Write settings, exit statuses, columns and code fingerprints into the documents.
 
 `make docs` runs this script. The tables are committed, so that they can be read without the site.
 """
@@ -25,6 +25,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         "settings.md": settings,
         "exit-statuses.md": {"exit-statuses": code_tables.exit_statuses()},
         "cache.md": {"fingerprints": code_tables.fingerprint_list()},
+        "tables.md": {"columns": code_tables.column_names()},
     }.items():
         path = DOCS / name
         yield path, generated_markdown.insert(path.read_text(encoding="utf-8"), texts)

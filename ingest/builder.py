@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+import tables
 from ingest.config import IngestConfig, option_and_setting
 from ingest.corrections import find_corrections
 from ingest.dumps import DUMPS, Dump
@@ -59,9 +60,10 @@ def build(
     """
     config = config or IngestConfig()
     if not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such directory. Name a directory with IMDb's dumps.")
-    dumps, plots, corrections, inputs = _find_inputs(data_dir, config)
+        problem = "not a directory" if os.path.lexists(data_dir) else "no such directory"
+        raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     try:
+        dumps, plots, corrections, inputs = _find_inputs(data_dir, config)
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs):
                 earlier = _read_record(staged.output)["summary"]
@@ -197,8 +199,9 @@ def _restore_keyboard_interrupt() -> Iterator[None]:
 def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
     """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(path.read_bytes())
+    for package in (Path(__file__).parent, Path(tables.__file__).parent):
+        for path in sorted(package.glob("*.py")):
+            code.update(path.read_bytes())
     return {"code": code.hexdigest(), "settings": config.output_settings()}
 
 

@@ -1,5 +1,6 @@
 """IMDb's dumps: their columns, the format of each column, and reading in blocks of lines."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Final
 
 from ingest.lines import Block, OnBytes, blocks
 from schema.errors import UserError
+from tables.record import printable
+from tables.source import check_kind
 
 _TITLE_ID: Final = r"tt(\d{7}|[1-9]\d{7,9})"
 _PERSON_ID: Final = r"nm(\d{7}|[1-9]\d{7,9})"
@@ -78,11 +81,13 @@ class Dump:
         """Return the path of the dump in a directory, compressed or not.
 
         Raises:
-            UserError: Neither or both of the files exist.
+            UserError: Neither or both of the files exist, or something else has their name.
         """
         paths = [directory / (self.name + extension) for extension in (".tsv.gz", ".tsv")]
         found = [path for path in paths if path.is_file()]
         if not found:
+            for path in filter(os.path.lexists, paths):
+                check_kind(path)
             raise UserError(
                 f"{directory}: expected {self.name}.tsv.gz or {self.name}.tsv, found neither. "
                 "Download IMDb's dumps with `ordained ingest fetch`, or write the file yourself "
@@ -171,13 +176,14 @@ def write_blocks(
     Raises:
         UserError: The file is corrupt, empty or has another header.
     """
-    block = None
     for number, block in enumerate(blocks(path, on_bytes)):
         if block.first == 1:
             header, _, block.data = block.data.partition(b"\n")
             block.first = 2
             if header != dump.header.encode():
-                got = header[:200].decode("utf-8", "replace").replace("\t", " | ")
+                got = printable(header[:200].decode("utf-8", "replace").replace("\t", " | "))
+                if block.rejects and block.rejects[0].line == 1:
+                    got = f"a malformed line ({block.rejects[0].reason})"
                 raise UserError(
                     f"{path}: line 1: expected the header of {dump.name} "
                     f"({dump.header.replace(chr(9), ' | ')}), got {got}. Download the dump again."
@@ -185,8 +191,6 @@ def write_blocks(
         part = directory / f"{dump.name}-{number}.txt"
         part.write_bytes(block.data)
         yield block, part
-    if block is None:
-        raise UserError(f"{path}: the file is empty. Download or copy it again.")
 
 
 def escape_sql(text: Path | str) -> str:

@@ -6,6 +6,7 @@ not stored. Tables are joined on the number in the id: 111161 for tt0111161.
 
 import functools
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import duckdb
 import numpy as np  # noqa: F401 - DuckDB needs NumPy to call Python functions
 from duckdb.sqltypes import VARCHAR
 
-from ingest import clean, lines, split_key
+from ingest import clean, lines, matching, split_key
 from ingest.config import IngestConfig, option_and_setting
 from ingest.corrections import (
     USED_RESULTS,
@@ -51,6 +52,7 @@ class Join:
         reject_log: Writer of rejected lines.
         progress: Function that is called with the progress of the build.
         lines: Lines or records read, by file.
+        blank_lines: Blank lines, which are not among `lines`, by file.
         dropped: Titles dropped, by reason.
         corrections: Rows of the file of corrections, by result.
     """
@@ -61,6 +63,7 @@ class Join:
     reject_log: RejectLog
     progress: Progress
     lines: dict[str, int] = field(default_factory=dict)
+    blank_lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     corrections: dict[str, int] = field(default_factory=dict)
 
@@ -83,11 +86,18 @@ class Join:
         self._read_corrections(corrections)
         self._read_titles(dumps[BASICS])
         self._read_plots(plots)
+        self.progress("joining plots", 0, 0)
+        matching.find_candidates(self.connection)
+        self._read_credits(dumps[CREW], dumps[PRINCIPALS])
+        self._read_names(dumps[NAMES])
+        matching.match_plots(self.connection)
+        malformed = self.reject_log.counts[plot_files(plots)[0].name].total()
+        matching.check_joined(
+            self.connection, plot_files(plots)[0].name, self._plot_results(), malformed
+        )
         self._select_movies()
         self._count_corrections(corrections)
         self._read_ratings(dumps[RATINGS])
-        self._read_credits(dumps[CREW], dumps[PRINCIPALS])
-        self._read_names(dumps[NAMES])
         self._compute_split_keys()
         self._assemble_movies()
 
@@ -112,10 +122,21 @@ class Join:
         """Return the rows of a query with the columns name and count."""
         return dict(self.connection.execute(sql).fetchall())
 
+    def _plot_results(self) -> dict[str, int]:
+        """Return the number of records of plots by result."""
+        return self._count(
+            "SELECT result, count(*) FROM plot_results GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+
     def _on_bytes(self, path: Path) -> OnBytes:
         """Return a function that reports how much of a file is read."""
         size = path.stat().st_size
         return lambda done: self.progress(f"reading {path.name}", done, size)
+
+    def _add_blank_lines(self, path: Path, count: int) -> None:
+        """Count blank lines of a file, if there are any."""
+        if count:
+            self.blank_lines[path.name] = self.blank_lines.get(path.name, 0) + count
 
     def _load(self, dump: Dump, path: Path, **tables: str) -> None:
         """Create tables from a dump, one block of lines at a time, and reject malformed lines.
@@ -137,6 +158,7 @@ class Join:
             write_blocks(dump, path, self.scratch, self._on_bytes(path))
         ):
             self.lines[path.name] += block.count
+            self._add_blank_lines(path, block.blank_lines)
             self.connection.execute(f"""
                 CREATE OR REPLACE TEMP TABLE lines AS
                 SELECT row_number() OVER () + {block.first - 1} AS line, text,
@@ -150,11 +172,18 @@ class Join:
             for name, query in tables.items():
                 self.connection.execute(verb.format(name) + query)
             verb = "INSERT INTO {}"
-            malformed = self.connection.execute(
-                f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
-            ).fetchall()
-            self.reject_log.add(block.rejects + [Reject(path.name, *row) for row in malformed])
+            malformed = f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
+            self._reject(path, malformed, block.rejects)
+
+    def _reject(self, path: Path, query: str, rejects: list[Reject]) -> None:
+        """Reject the rows (line, reason, text) of a query and `rejects`, some at a time."""
+        rows = self.connection.execute(query)
+        while rejects := rejects + [
+            Reject(path.name, *row) for row in rows.fetchmany(EARLY_STOP_REJECTS)
+        ]:
+            self.reject_log.add(rejects)
             self._check_reject_share(path, allowed_lines=EARLY_STOP_REJECTS)
+            rejects = []
 
     def _check_reject_share(self, path: Path, allowed_lines: int = 0) -> None:
         """Stop the build if malformed lines exceed both `allowed_lines` and `max_reject_share`."""
@@ -171,16 +200,13 @@ class Join:
     def _reject_duplicates(self, table: str, dump: Dump, path: Path) -> None:
         """Reject all lines of an id but the first in a table (id, line); check the reject share."""
         prefix, name = ("nm", "nconst") if dump is NAMES else ("tt", "tconst")
-        duplicates = self.connection.execute(f"""
+        duplicates = f"""
             DELETE FROM {table} WHERE line IN (
                 SELECT line FROM {table}
                 QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1
-            ) RETURNING line, id
-        """).fetchall()
-        self.reject_log.add(
-            Reject(path.name, line, f"duplicate {name}", f"{prefix}{id_:07}")
-            for line, id_ in duplicates
-        )
+            ) RETURNING line, 'duplicate {name}', format('{prefix}{{:07}}', id)
+        """
+        self._reject(path, duplicates, [])
         self._check_reject_share(path)
 
     def _read_corrections(self, path: Path | None) -> None:
@@ -267,13 +293,22 @@ class Join:
             )
 
     def _read_plots(self, source: Path) -> None:
-        """Create the table `plots` with the fields of `ingest.plots.Plot`."""
+        """Create the table `plots`: the fields of `ingest.plots.Plot`, `record`, `title_words`.
+
+        `record` counts the rows; a line can have several. `title_words` are the normalized words of
+        the title if the record has no id.
+        """
         path = plot_files(source)[0]
         part = self.scratch / "plots.tsv"
         records = 0
         with part.open("w", encoding="utf-8", newline="\n") as file:
-            for record in read_plots(source, self._on_bytes(path)):
-                records += 1
+            for record in read_plots(
+                source,
+                self._on_bytes(path),
+                self.config.title_types,
+                partial(self._add_blank_lines, path),
+            ):
+                records += not isinstance(record, lines.UnknownValue)
                 if isinstance(record, Reject):
                     self.reject_log.add([record])
                 else:
@@ -283,11 +318,14 @@ class Join:
         self._check_reject_share(path)
         self.connection.execute(f"""
             CREATE TABLE plots AS
+            SELECT *, row_number() OVER () AS record,
+                CASE WHEN title_id IS NULL THEN nullif(normalized_words(title), '') END
+                    AS title_words
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {8 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
-                'title_id': 'BIGINT', 'title_words': 'VARCHAR', 'year': 'INTEGER',
-                'text': 'VARCHAR'}})
+                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
+                'title_id': 'BIGINT', 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR',
+                'people': 'VARCHAR', 'is_another_kind': 'BOOLEAN'}})
         """)
         part.unlink()
 
@@ -297,38 +335,10 @@ class Join:
         `number` counts them from 0 in the order of tconst. `text` is the plot and `words` are its
         normalized words.
         """
-        self.progress("joining plots", 0, 0)
         self.connection.execute("""
-            CREATE TABLE title_years AS
-            SELECT title_words, year, min(id) AS id, count(DISTINCT id) AS titles
-            FROM (SELECT id, year, normalized_words(primary_title) AS title_words FROM titles
-                UNION ALL SELECT id, year, normalized_words(original_title) FROM titles)
-            WHERE (title_words, year) IN (
-                SELECT (title_words, year) FROM plots WHERE title_id IS NULL)
-            GROUP BY ALL;
-
-            CREATE TABLE plot_results AS
-            SELECT plots.line, plots.text, coalesce(by_id.id, title_years.id) AS id,
-                CASE WHEN plots.title_id IS NULL
-                        AND (plots.title_words IS NULL OR plots.year IS NULL)
-                        THEN 'record identifies no title'
-                    WHEN plots.text IS NULL THEN 'empty'
-                    WHEN title_years.titles > 1 THEN 'several titles match'
-                    WHEN by_id.id IS NULL AND title_years.id IS NULL THEN 'title was not kept'
-                    WHEN row_number() OVER (
-                        PARTITION BY coalesce(by_id.id, title_years.id),
-                            coalesce(title_years.titles, 1) > 1, plots.text IS NULL
-                        ORDER BY plots.line) > 1 THEN 'title already has a plot'
-                    ELSE 'joined' END AS result
-            FROM plots
-            LEFT JOIN titles AS by_id ON plots.title_id = by_id.id
-            LEFT JOIN title_years
-                ON plots.title_id IS NULL AND title_years.title_words = plots.title_words
-                    AND title_years.year = plots.year;
-
             CREATE TABLE titles_with_plot AS
             SELECT id, text, normalized_words(text) AS words
-            FROM plot_results WHERE result = 'joined';
+            FROM plot_results WHERE starts_with(result, 'joined');
 
             CREATE TABLE movie_plots AS
             SELECT row_number() OVER (ORDER BY id) - 1 AS number, id, text, words
@@ -358,7 +368,7 @@ class Join:
         self._reject_duplicates("ratings", RATINGS, path)
 
     def _read_credits(self, crew: Path, principals: Path) -> None:
-        """Create the table `credits` of the movies.
+        """Create the table `credits` of the candidates.
 
         Directors and writers come from title.crew; if it has none for a movie, from
         title.principals.
@@ -368,7 +378,7 @@ class Join:
             crew,
             crew="""
                 SELECT id, line, directors, writers
-                FROM rows WHERE id IN (SELECT id FROM movie_plots)
+                FROM rows WHERE id IN (FROM candidates)
             """,
         )
         self._reject_duplicates("crew", CREW, crew)
@@ -381,7 +391,7 @@ class Join:
                     CASE WHEN category IN {CAST_CATEGORIES} THEN 'cast'
                         WHEN category = 'director' THEN 'directors'
                         WHEN category = 'writer' THEN 'writers' END AS role
-                FROM rows WHERE role IS NOT NULL AND id IN (SELECT id FROM movie_plots)
+                FROM rows WHERE role IS NOT NULL AND id IN (FROM candidates)
             """,
         )
         self._check_reject_share(principals)
@@ -499,19 +509,23 @@ class Join:
             "movies": movies,
             "dropped": self.dropped,
             "lines": self.lines,
+            "blank_lines": self.blank_lines,
             "rejected": {
                 file: dict(sorted(reasons.items()))
                 for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
-            "plots": self._count(
-                "SELECT result, count(*) FROM plot_results GROUP BY 1 ORDER BY 2 DESC"
-            ),
+            "unknown_values": {
+                file: dict(sorted(reasons.items()))
+                for file, reasons in sorted(self.reject_log.unknown_values.items())
+            },
+            "plots": self._plot_results(),
             "corrections": self.corrections,
             "credits": self._count("""
                 SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
                     count(*)
-                FROM credits LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
+                FROM credits SEMI JOIN movie_plots USING (id)
+                LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
             """),
             "filled": self._count("""
                 UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key, corrected)))

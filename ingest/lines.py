@@ -4,17 +4,22 @@ Lines that no table could hold (invalid UTF-8, control characters) are rejected 
 corrupt gzip file raises an error.
 """
 
-import gzip
 import hashlib
-import zlib
+import io
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from schema.errors import UserError
+from tables.record import printable
+from tables.source import open_source
+from tables.text import Decoder, find_encoding
+
+_log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 OnBytes = Callable[[int], None]
@@ -31,8 +36,9 @@ REJECTED_LINE: Final = "\x1f"
 UNUSED_CHARACTER: Final = "\x1e"
 """Character that no line of a block contains; serves as delimiter for lines without columns."""
 
-_READ_BYTES: Final = 1 << 18
 _BLOCK_BYTES: Final = 1 << 26
+_PIECE_LINES: Final = 100_000
+"""Maximum number of lines of a block that contains an invalid line."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _CONTROL: Final = (b"\0", UNUSED_CHARACTER.encode(), REJECTED_LINE.encode())
 
@@ -46,29 +52,37 @@ class Reject(NamedTuple):
     text: str
 
 
+class UnknownValue(Reject):
+    """Value that was not understood, in a record that is kept without it."""
+
+
 class RejectLog:
     """Writer of the rejects file.
 
-    The columns, separated by tabs, are `file`, `line`, `reason` and `text`, the start of the line.
+    The columns, separated by tabs, are `file`, `line`, `reason` and `text`: the start of the line,
+    or the value that was not understood.
 
     Attributes:
         final_path: Path of the file after the build, for messages.
         counts: Number of rejects so far, by file and reason.
+        unknown_values: Number of values that were not understood so far, by file and reason.
     """
 
     def __init__(self, path: Path, final_path: Path) -> None:
         """Create the file at `path`."""
         self.final_path = final_path
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.unknown_values: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._file = path.open("w", encoding="utf-8", newline="\n")
         self._file.write("file\tline\treason\ttext\n")
 
     def add(self, rejects: Iterable[Reject]) -> None:
         """Write the rejects of one block, in the order of their lines."""
-        for file, line, reason, text in sorted(rejects):
-            start = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:200])
-            self._file.write(f"{file}\t{line}\t{reason}\t{start}\n")
-            self.counts[file][reason] += 1
+        for reject in sorted(rejects):
+            file, line, reason, text = reject
+            self._file.write(f"{file}\t{line}\t{reason}\t{printable(text[:200])}\n")
+            is_kept = isinstance(reject, UnknownValue)
+            (self.unknown_values if is_kept else self.counts)[file][reason] += 1
 
     def close(self) -> None:
         """Close the file."""
@@ -76,35 +90,23 @@ class RejectLog:
 
 
 def decompressed_bytes(path: Path, on_bytes: OnBytes = lambda _: None) -> Iterator[bytes]:
-    """Read a file, which is decompressed if it starts like a gzip file.
+    """Read a file, which is decompressed if it starts like a gzip or zip file.
 
     Args:
         path: File to read.
         on_bytes: Function that is called with the number of bytes read so far.
 
     Yields:
-        The next bytes of the content.
+        The next bytes of the content, at most 1 MiB.
 
     Raises:
-        UserError: The file cannot be read, or its gzip data are corrupt or truncated.
+        UserError: The file cannot be read, is empty or no table, or its compressed data are corrupt
+            or truncated.
     """
-    try:
-        with path.open("rb") as file:
-            is_compressed = file.peek(2).startswith(_GZIP_MAGIC)
-            content = gzip.GzipFile(fileobj=file) if is_compressed else file
-            while data := content.read(_READ_BYTES):
-                on_bytes(file.tell())
-                yield data
-    except EOFError as error:
-        raise UserError(
-            f"{path}: the gzip file is truncated. Download or copy it again."
-        ) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(
-            f"{path}: the gzip file is corrupt ({error}). Download or copy it again."
-        ) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with open_source(path) as source:
+        for data in source.chunks():
+            on_bytes(source.on_disk.tell())
+            yield data
 
 
 @dataclass
@@ -115,16 +117,29 @@ class Block:
         first: Number of the first line, from 1.
         data: Valid UTF-8. Every line ends with a line feed and none is empty.
         rejects: Rejected lines, each replaced by `REJECTED_LINE` in `data`.
+        blank_lines: Number of blank lines at the end of the file, which `data` does not contain.
     """
 
     first: int
     data: bytes
     rejects: list[Reject] = field(default_factory=list)
+    blank_lines: int = 0
 
     @property
     def count(self) -> int:
         """Number of lines."""
         return self.data.count(b"\n")
+
+
+def text_bytes(path: Path, on_bytes: OnBytes) -> Iterator[bytes]:
+    """Read a file like `decompressed_bytes`; UTF-16 is converted to UTF-8."""
+    chunks = decompressed_bytes(path, on_bytes)
+    head = next(chunks)
+    chunks = chain([head], chunks)
+    if not find_encoding(head).startswith("utf-16"):
+        return chunks
+    _log.info("%s: UTF-16", path.name)
+    return (text.encode("utf-8", "surrogatepass") for text in Decoder().decode(chunks))
 
 
 def blocks(path: Path, on_bytes: OnBytes, size: int = _BLOCK_BYTES) -> Iterator[Block]:
@@ -138,48 +153,93 @@ def blocks(path: Path, on_bytes: OnBytes, size: int = _BLOCK_BYTES) -> Iterator[
         size: Integer, in bytes. Approximate size of a block; 64 MiB by default.
 
     Yields:
-        The next block.
+        The next block. If the file ends with blank lines, the last block has no line but their
+        number.
 
     Raises:
-        UserError: The file cannot be read, or a line is too long for a text file.
+        UserError: The file cannot be read, is empty or no table, or its compressed data are corrupt
+            or truncated.
     """
-    first, chunks, buffered = 1, [b""], 0
-    for chunk in decompressed_bytes(path, on_bytes):
-        chunks.append(chunk)
+    first, blank_lines = 1, 0
+    for data in _whole_lines(_shorten_lines(text_bytes(path, on_bytes)), size):
+        kept, blank_after = _split_off_blank_lines(data)
+        if kept:
+            blank_before = (
+                b"\n" * min(_PIECE_LINES, blank_lines - start)
+                for start in range(0, blank_lines, _PIECE_LINES)
+            )
+            for part in chain(blank_before, [kept]):
+                for block in _validated_blocks(path.name, first, part):
+                    first += block.count
+                    yield block
+            blank_lines = 0
+        blank_lines += blank_after
+    if blank_lines:
+        yield Block(first, b"", blank_lines=blank_lines)
+
+
+def _shorten_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks without the part of each line that exceeds the maximum by two bytes or more.
+
+    The rest of such a line is still too long, so that it is rejected later.
+    """
+    length = 0
+    for chunk in chunks:
+        end = chunk.find(b"\n")
+        added = len(chunk) if end < 0 else end
+        room = max(0, MAX_LINE_BYTES + 1 - length)
+        yield chunk if added <= room else chunk[:room] + chunk[added:]
+        length = length + added if end < 0 else len(chunk) - 1 - chunk.rfind(b"\n")
+
+
+def _whole_lines(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Join chunks to about `size` bytes that end with a line feed."""
+    buffer, buffered = [b""], 0
+    for chunk in chunks:
+        buffer.append(chunk)
         buffered += len(chunk)
         if buffered < size:
             continue
-        data, _, rest = b"".join(chunks).rpartition(b"\n")
-        if len(rest) > 16 * MAX_LINE_BYTES:
-            number = first + data.count(b"\n") + bool(data)
-            raise UserError(
-                f"{path}: line {number}: expected one record per line, got a line of more than "
-                f"{16 * MAX_LINE_BYTES:,} bytes. Check that this is a text file."
-            )
-        chunks, buffered = [rest], len(rest)
-        if data:
-            block = _validated_block(path.name, first, data + b"\n")
-            first += block.count
-            yield block
-    if last := b"".join(chunks):
-        yield _validated_block(path.name, first, last if last.endswith(b"\n") else last + b"\n")
+        data, newline, rest = b"".join(buffer).rpartition(b"\n")
+        buffer, buffered = [rest], len(rest)
+        if newline:
+            yield data + newline
+    if last := b"".join(buffer):
+        yield last if last.endswith(b"\n") else last + b"\n"
 
 
-def _validated_block(file: str, first: int, data: bytes) -> Block:
-    """Return the lines of `data`, from line number `first`, as a block without invalid lines."""
+def _split_off_blank_lines(data: bytes) -> tuple[bytes, int]:
+    """Return lines without the blank ones at their end, and the number of these."""
+    if not data.endswith((b"\n\n", b"\n\r\n")) and data not in (b"\n", b"\r\n"):
+        return data, 0
+    text = data.rstrip(b"\r\n")
+    end = data.find(b"\n", len(text)) + 1 if text else 0
+    return data[:end], data.count(b"\n", end)
+
+
+def _validated_blocks(file: str, first: int, data: bytes) -> Iterator[Block]:
+    """Yield the lines of `data`, from line number `first`, as blocks without invalid lines.
+
+    Lines among which some are invalid are divided into small blocks, because the list of rejects
+    takes more memory than the lines.
+    """
     if first == 1:
         data = data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     if _has_no_invalid_line(data):
-        return Block(first, data)
-    lines, rejects = [], []
-    for number, line in enumerate(data[:-1].split(b"\n"), first):
-        if reason := _reject_reason(line):
-            rejects.append(Reject(file, number, reason, line[:800].decode("utf-8", "replace")))
-            line = REJECTED_LINE.encode()
-        lines.append(line)
-    return Block(first, b"\n".join(lines) + b"\n", rejects)
+        yield Block(first, data)
+        return
+    remaining = io.BytesIO(data)
+    while piece := [line.removesuffix(b"\n") for line in islice(remaining, _PIECE_LINES)]:
+        lines, rejects = [], []
+        for number, line in enumerate(piece, first):
+            if reason := _reject_reason(line):
+                rejects.append(Reject(file, number, reason, line[:800].decode("utf-8", "replace")))
+                line = REJECTED_LINE.encode()
+            lines.append(line)
+        yield Block(first, b"\n".join(lines) + b"\n", rejects)
+        first += len(lines)
 
 
 def _has_no_invalid_line(data: bytes) -> bool:

@@ -18,8 +18,10 @@ class IngestSummary:
         dropped: Number of well-formed titles left out, by reason. A title with several reasons
             counts for the first.
         lines: Lines read, by file; for plots, records.
+        blank_lines: Blank lines that are not among `lines`, by file: those at the end of a dump,
+            and all of a file of plots.
         rejected: Malformed lines, by file and reason.
-        plots: Plots, by result of the join.
+        plots: Records of plots, by result of the join.
         credits: Credits, by role; those of unknown people are counted separately.
         filled: Movies that have a value, by column.
         genres: Movies by genre.
@@ -31,6 +33,8 @@ class IngestSummary:
         corrections: Rows of the file of corrections, by result: "applied"; "unchanged" if the dump
             has the same genres; "superseded" by a newer row of the same title; "rejected" with the
             reason. Empty without such a file.
+        unknown_values: Values that were not understood in records that were kept, by file and
+            reason.
         reused: Whether the files of an earlier build were kept because nothing had changed.
     """
 
@@ -38,6 +42,7 @@ class IngestSummary:
     movies: int
     dropped: dict[str, int]
     lines: dict[str, int]
+    blank_lines: dict[str, int]
     rejected: dict[str, dict[str, int]]
     plots: dict[str, int]
     credits: dict[str, int]
@@ -48,6 +53,7 @@ class IngestSummary:
     shards: list[str]
     seconds: float
     corrections: dict[str, int] = field(default_factory=dict)
+    unknown_values: dict[str, dict[str, int]] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -61,14 +67,22 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         "movies written": summary.movies,
     }
     read, rejected = (Column(header, justify="right") for header in ("read", "rejected"))
-    files = Table("", read, rejected, "reasons", title="Files", title_justify="left")
+    files = Table("", read, rejected, "notes", title="Files", title_justify="left")
     for name, count in summary.lines.items():
         counts = summary.rejected.get(name, {})
-        reasons = ", ".join(f"{reason} ({times:,})" for reason, times in counts.items())
-        files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", reasons)
+        notes = [f"{reason} ({times:,})" for reason, times in counts.items()]
+        if blank_lines := summary.blank_lines.get(name):
+            notes.append(f"not read: blank lines ({blank_lines:,})")
+        files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", ", ".join(notes))
+    unknown = {
+        f"{file}: {reason}": count
+        for file, reasons in summary.unknown_values.items()
+        for reason, count in reasons.items()
+    }
     return Group(
         _count_table("Titles", titles),
         files,
+        *([_count_table("Values that were not understood", unknown)] if unknown else []),
         _count_table("Plots", summary.plots),
         *([_count_table("Corrections", summary.corrections)] if summary.corrections else []),
         _count_table("Credits", summary.credits),

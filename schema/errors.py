@@ -16,6 +16,7 @@ class ExitStatus(IntEnum):
             fail again.
         REFUSED: The model was not pushed, or some rows have no prediction.
         ANOMALIES: The data have anomalies.
+        NOTHING_JOINED: No plot, or almost none, joined a title.
         TRY_AGAIN: A resource is unavailable: another process holds a lock or a port, the disk is
             full, or a server does not answer. The same command may succeed later. The number is
             `EX_TEMPFAIL` of `sysexits.h`.
@@ -27,6 +28,7 @@ class ExitStatus(IntEnum):
     USER_ERROR = 2
     REFUSED = 3
     ANOMALIES = 4
+    NOTHING_JOINED = 5
     TRY_AGAIN = 75
     INTERRUPTED = 130
 
@@ -49,6 +51,12 @@ class UserError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython, which calls this method, shows for the exception."""
         return [f"error: {self}"]
+
+
+class NothingJoinedError(UserError):
+    """Error of a join in which no plot, or almost none, found its title."""
+
+    exit_status: ClassVar[ExitStatus] = ExitStatus.NOTHING_JOINED
 
 
 class TryAgainError(UserError):

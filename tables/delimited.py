@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from tables.record import MAX_RECORD_CHARACTERS, TOO_LONG, invalid_characters
+from tables.record import BLANK, MAX_RECORD_CHARACTERS, TOO_LONG, invalid_characters
 from tables.text import Line
 
 TRIPLE_COLON: Final = ":::"
@@ -38,8 +38,6 @@ _SAMPLE_LINES: Final = 50
 """Number of lines in which the delimiter is looked for."""
 
 _UNCLOSED: Final = "unclosed quote"
-
-BLANK: Final = "blank line"
 
 
 class Row(NamedTuple):

@@ -22,8 +22,8 @@ from typing import IO, Final
 
 from schema.errors import UserError
 from tables import delimited, json_records, parquet
-from tables.record import MAX_RECORD_CHARACTERS, Record, is_binary, malformed
-from tables.source import Source, open_source, source_of
+from tables.record import BLANK, MAX_RECORD_CHARACTERS, Record, is_binary, malformed
+from tables.source import Source, empty_file, open_source, source_of
 from tables.text import Decoder, Line, split_lines
 
 __all__ = ["Record", "Table", "open_table", "read_table"]
@@ -49,7 +49,8 @@ class Table:
         columns: Names of the columns as in the header, without spaces around them; of JSON, the
             keys of the first 1,000 objects in the order of their appearance.
         bytes_read: Function that returns how many bytes of the file on disk have been read.
-        blank_lines: Int. Number of blank lines of delimited text so far. They are not records.
+        blank_lines: Int. Number of blank lines so far, which are not records, of delimited text and
+            of JSON lines.
     """
 
     name: str
@@ -117,6 +118,8 @@ def _table(source: Source, spool: IO[bytes], columns: Sequence[str] | None) -> T
     decoder = Decoder()
     texts = decoder.decode(source.chunks())
     start = next(texts)
+    if not start.strip():
+        raise empty_file(source.name)
     sample = start[:_SAMPLE_CHARACTERS]
     if is_binary(sample):
         raise UserError(
@@ -128,10 +131,10 @@ def _table(source: Source, spool: IO[bytes], columns: Sequence[str] | None) -> T
     def describe(form: str) -> str:
         return ", ".join(filter(None, [form, decoder.encoding, source.compression]))
 
-    if json_records.is_array(sample):
+    if columns is None and json_records.is_array(sample):
         return _json_table(source, json_records.read_array(texts), partial(describe, "JSON array"))
     lines = split_lines(texts)
-    if json_records.is_lines(sample):
+    if columns is None and json_records.is_lines(sample):
         return _json_table(source, json_records.read_lines(lines), partial(describe, "JSON lines"))
     return _delimited_table(source, lines, _sample_lines(sample), columns, describe)
 
@@ -171,7 +174,17 @@ def _json_table(source: Source, records: Iterator[Record], describe: Callable[[]
             break
     columns = tuple(dict.fromkeys(name for record in first for name in record.values))
     records = itertools.chain(first, records)
-    return Table(source.name, columns, source.on_disk.tell, describe, records)
+    table = Table(source.name, columns, source.on_disk.tell, describe, iter(()))
+    table._records = _without_blank_lines(table, records)
+    return table
+
+
+def _without_blank_lines(table: Table, records: Iterator[Record]) -> Iterator[Record]:
+    for record in records:
+        if record.reason == BLANK:
+            table.blank_lines += 1
+        else:
+            yield record
 
 
 def _delimited_table(
@@ -201,12 +214,17 @@ def _delimited_table(
 def _header(
     name: str, rows: Iterator[delimited.Row], delimiter: str
 ) -> tuple[Sequence[str], Iterator[delimited.Row]]:
-    """Return the columns, and the rows without the header."""
-    row = next((row for row in rows if row.reason != delimited.BLANK), None)
+    """Return the columns, and the rows without the header, in which blank lines come first."""
+    blank_lines = 0
+    row = next(rows, None)
+    while row and row.reason == BLANK:
+        blank_lines += 1
+        row = next(rows, None)
     if row is None:
         raise UserError(f"{name}: expected a header and rows, got blank lines. Replace the file.")
     if row.reason:
         raise UserError(f"{name}: line {row.line}: {row.reason} in the header. Correct the header.")
+    blank = itertools.repeat(delimited.Row(1, [], BLANK, ""), blank_lines)
     if delimiter == delimited.TRIPLE_COLON and row.cells[0].isdecimal():
         columns = delimited.triple_colon_columns(len(row.cells))
         if not columns:
@@ -214,15 +232,15 @@ def _header(
                 f"{name}: line {row.line}: expected id, title, genre and description, got "
                 f"{len(row.cells):,} cells. Put a line with the names of the columns first."
             )
-        return columns, itertools.chain([row], rows)
-    return [cell.strip() for cell in row.cells], rows
+        return columns, itertools.chain(blank, [row], rows)
+    return [cell.strip() for cell in row.cells], itertools.chain(blank, rows)
 
 
 def _row_records(table: Table, rows: Iterator[delimited.Row]) -> Iterator[Record]:
     number = 0
     columns = table.columns
     for line, cells, reason, text in rows:
-        if reason == delimited.BLANK:
+        if reason == BLANK:
             table.blank_lines += 1
             continue
         number += 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tables.record import (
+    BLANK,
     MAX_RECORD_CHARACTERS,
     TOO_LONG,
     Record,
@@ -17,7 +18,7 @@ from tables.text import Line
 
 _ARRAY: Final = re.compile(r"\[\s*(?:[{\[\]]|\Z)")
 _OBJECT: Final = re.compile(r'\{\s*(?:["}]|\Z)')
-_OBJECT_LINE: Final = re.compile(r'[^\S\n]*\{[^\S\n]*["}]', re.MULTILINE)
+_OBJECT_LINE: Final = re.compile(r'^[^\S\n]*\{[^\S\n]*["}]', re.MULTILINE)
 _BETWEEN_VALUES: Final = re.compile(r"[\s,\[\]]*")
 _END: Final = re.compile(r"\s*(?:[,\]{]|\Z)")
 _FIRST_KEY: Final = re.compile(r'\{\s*"[^"\n]*"')
@@ -48,12 +49,14 @@ def is_lines(start: str) -> bool:
 
 
 def read_lines(lines: Iterator[Line]) -> Iterator[Record]:
-    """Yield a record for each line that is not blank."""
+    """Yield a record for each line; that of a blank line has the reason `BLANK`."""
     number = 0
     for line, text in lines:
         if text and not text.isspace():
             number += 1
             yield _record(number, line, text)
+        else:
+            yield malformed(number, line, BLANK, text)
 
 
 def _record(number: int, line: int, text: str) -> Record:

@@ -1,5 +1,6 @@
 """Kinds of titles, as the columns of tables name them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 _TITLE_TYPES: Final[dict[str, tuple[str, ...]]] = {
@@ -27,7 +28,7 @@ _TITLE_TYPES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def is_another_kind(kind: str, title_types: tuple[str, ...]) -> bool:
+def is_another_kind(kind: str, title_types: Sequence[str]) -> bool:
     """Return whether the kind of a row says that it is about none of the wanted titles.
 
     A kind that is not known, such as Color, says nothing, and neither do those of movies, since
@@ -43,4 +44,4 @@ def is_another_kind(kind: str, title_types: tuple[str, ...]) -> bool:
         title_types: Wanted values of IMDb's `titleType`.
     """
     meanings = _TITLE_TYPES.get("".join(filter(str.isalnum, kind.casefold())))
-    return meanings is not None and not set(meanings) & set(title_types)
+    return meanings is not None and set(meanings).isdisjoint(title_types)

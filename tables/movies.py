@@ -3,10 +3,10 @@
 import itertools
 import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schema import features as raw
 from tables import values
@@ -43,8 +43,7 @@ _PARSERS: Final[dict[Field, Callable[[Any], Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """Cell whose value was not understood.
 
     Attributes:
@@ -101,13 +100,19 @@ def read_movies(
         any_id: Bool. Whether tconst may be an id of any form; by default, an id that is not IMDb's
             makes the record unreadable.
 
-    Yields:
-        The next movie. It has a reason if the record is malformed, or if id, plot or genres are not
-        understood.
+    Returns:
+        The movies, one by one. A movie has a reason if its record is malformed, or if id, plot or
+        genres are not understood.
     """
-    plan = _plan(columns or match_columns(table.columns), any_id)
-    for record in table.records():
-        yield _read_movie(record, plan, any_id)
+    return read_records(table.records(), columns or match_columns(table.columns), any_id=any_id)
+
+
+def read_records(
+    records: Iterable["Record"], columns: Columns, *, any_id: bool = False
+) -> Iterator[MovieRecord]:
+    """Read the movies of some records, as `read_movies` does."""
+    plan = _plan(columns, any_id)
+    return (_read_movie(record, plan, any_id) for record in records)
 
 
 def _plan(columns: Columns, any_id: bool) -> _Plan:
@@ -158,7 +163,7 @@ def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
                 )
                 break
         if name in REQUIRED and name not in found and len(unreadable) > before:
-            column, value, why = astuple(unreadable[before])
+            column, value, why = unreadable[before]
             return MovieRecord(number, line, {}, cells, (), f"{column}: {why}", value)
     for title in (Field.TITLE, Field.ORIGINAL_TITLE):
         if title in found:

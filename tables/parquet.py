@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from typing import IO, Any, Final
 
 from schema.errors import UserError
-from tables.record import MAX_RECORD_CHARACTERS, TOO_LONG, Record, invalid_characters, malformed
+from tables.record import (
+    MAX_RECORD_CHARACTERS,
+    TOO_LONG,
+    Record,
+    invalid_characters,
+    malformed,
+    printable,
+)
 
 MAGIC: Final = b"PAR1"
 
@@ -84,7 +91,7 @@ class ParquetFile:
         ]
 
     def _corrupt(self, error: Exception) -> UserError:
-        message = str(error).partition("\n")[0]
+        message = printable(str(error).partition("\n")[0])
         return UserError(
             f"{self._name}: the Parquet file is corrupt ({message}). Download or copy it again."
         )

@@ -7,6 +7,9 @@ from typing import Any, Final, NamedTuple
 MAX_RECORD_CHARACTERS: Final = 1 << 24
 """Maximum length of a record, in characters. A longer record is malformed."""
 
+BLANK: Final = "blank line"
+"""Reason of a blank line, which is no record of a table."""
+
 _MAX_INVALID_SHARE: Final = 0.1
 """Share of invalid characters at the start of a file from which on the file is binary."""
 
@@ -42,6 +45,13 @@ def malformed(number: int, line: int, reason: str, text: str) -> Record:
     """Return a malformed record with the start of its text, in which all characters are valid."""
     start = text[:200].encode("utf-8", "replace").decode()
     return Record(number, line, {}, reason, start)
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with escapes in place of characters that cannot be printed."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def invalid_characters(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from schema.errors import UserError
+from tables.record import printable
 
 READ_BYTES: Final = 1 << 20
 """Number of bytes that are read and decoded at a time."""
@@ -25,6 +26,9 @@ _NO_TABLES: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"GIF8", "an image", "Choose another file."),
     (b"SQLite format 3\0", "an SQLite database", _EXPORT),
     (b"ARROW1", "an Arrow file", _EXPORT),
+    (b"\x1f\x8b", "data compressed twice", _DECOMPRESS),
+    (b"PK\x03\x04", "a zip file within compressed data", _DECOMPRESS),
+    (b"PK\x05\x06", "an empty zip file", "Choose another file."),
     (b"BZh", "a file compressed by bzip2", _DECOMPRESS),
     (b"\xfd7zXZ\0", "a file compressed by xz", _DECOMPRESS),
     (b"\x28\xb5\x2f\xfd", "a file compressed by zstd", _DECOMPRESS),
@@ -110,7 +114,7 @@ def open_source(path: Path) -> Iterator[Source]:
         UserError: The file cannot be read, is empty, or is of a kind that is no table.
     """
     with _read_errors(str(path)):
-        _check_kind(path)
+        check_kind(path)
         on_disk = path.open("rb")
     with on_disk:
         yield _decompressed(str(path), on_disk)
@@ -125,7 +129,12 @@ def source_of(name: str, file: IO[bytes]) -> Source:
     return _checked(name, file, file, "")
 
 
-def _check_kind(path: Path) -> None:
+def check_kind(path: Path) -> None:
+    """Check that a path is a regular file, without opening it, so that a FIFO does not block.
+
+    Raises:
+        UserError: There is nothing, or something else.
+    """
     if path.is_symlink() and not path.exists():
         raise UserError(
             f"{path}: a link to {path.readlink()}, which does not exist. Mend the link."
@@ -167,16 +176,21 @@ def _only_member(name: str, archive: zipfile.ZipFile) -> str:
     if len(members) != 1:
         raise UserError(
             f"{name}: expected a zip file with one table, got {len(members):,} files "
-            f"({', '.join(members)[:300]}). Extract the table that you need."
+            f"({printable(', '.join(members)[:300])}). Extract the table that you need."
         )
     return members[0]
+
+
+def empty_file(name: str) -> UserError:
+    """Return the error of a file without content."""
+    return UserError(f"{name}: expected a header and rows, got an empty file. Replace the file.")
 
 
 def _checked(name: str, file: IO[bytes], on_disk: IO[bytes], compression: str) -> Source:
     with _read_errors(name):
         start = file.read(READ_BYTES)
     if not start.strip():
-        raise UserError(f"{name}: expected a header and rows, got an empty file. Replace the file.")
+        raise empty_file(name)
     for magic, kind, remedy in _NO_TABLES:
         if start.startswith(magic):
             raise UserError(f"{name}: expected a table, got {kind}. {remedy}")

@@ -39,7 +39,7 @@ class Decoder:
         """Yield the text of each chunk of bytes."""
         decoder: codecs.IncrementalDecoder | None = None
         for chunk in chunks:
-            if decoder is None and (encoding := _find_encoding(chunk)):
+            if decoder is None and (encoding := find_encoding(chunk)):
                 self._encoding = encoding
                 errors = "surrogatepass" if encoding.startswith("utf-16") else "surrogateescape"
                 decoder = codecs.getincrementaldecoder(encoding)(errors)
@@ -52,7 +52,7 @@ class Decoder:
                 yield "\udcff"
 
 
-def _find_encoding(data: bytes) -> str:
+def find_encoding(data: bytes) -> str:
     """Return the encoding of the first bytes of a file; "" if all of them are ASCII."""
     if data.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"

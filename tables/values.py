@@ -70,7 +70,8 @@ def parse_text(value: Any) -> str | None:
         return parse_text(items) if isinstance(items, list) else _checked(value)
     if isinstance(value, list | tuple) and all(isinstance(item, str | None) for item in value):
         return next((text for item in value if (text := parse_text(item))), None)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if is_number and not isinstance(value, bool):
         return str(value).removesuffix(".0")
     raise ValueError("expected text")
 

@@ -26,7 +26,7 @@ COMMON_STATUSES = [0, 2, 75, 130]
     ("command", "statuses"),
     [
         ("run", list(ExitStatus)),
-        ("ingest build", COMMON_STATUSES),
+        ("ingest build", [0, 2, 5, 75, 130]),
         ("ingest fetch", COMMON_STATUSES),
         ("predict", [0, 1, 2, 3, 75, 130]),
         ("serve", [0, 1, 2, 75]),

@@ -34,7 +34,8 @@ def data(tmp_path):
 
 def test_build_prints_the_summary(data, tmp_path, capsys):
     assert main(["build", "--data", str(data), "--output", str(tmp_path / "movies")]) == 0
-    printed = capsys.readouterr().out
+    printed, messages = capsys.readouterr()
+    assert "title.plots.tsv: text with tabs, UTF-8\n" in messages
     table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
     for row in (
         ["read from title.basics", "10"],
@@ -65,6 +66,14 @@ def test_build_counts_corrections(data, tmp_path, capsys):
         assert row in table
     assert main(command) == 0
     assert "rejected: unknown genre" not in capsys.readouterr().out
+
+
+def test_a_build_without_a_match_has_a_status_of_its_own(data, tmp_path, capsys):
+    (data / "title.plots.tsv").write_text("title\tyear\tplot\nElsewhere\t1990\tA night.\n")
+    arguments = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main(arguments) == ExitStatus.NOTHING_JOINED
+    assert "title.plots.tsv: 0 of 1 records joined one of the 6" in capsys.readouterr().err
+    assert not (tmp_path / "movies").exists()
 
 
 def test_options_reach_the_build(data, tmp_path):

@@ -17,6 +17,7 @@ from components.pusher import versions
 from pipeline.config import RunConfig
 from schema import files
 from schema.errors import ExitStatus
+from tests.data import tiny_dumps
 from tests.end_to_end.project import (
     COMPONENTS,
     INGEST,
@@ -110,6 +111,18 @@ class TestUserErrors:
         assert run.errors.count("\n") == 1
         assert "Traceback" not in run.output
         assert partial_outputs(project.output) == []
+
+    def test_plots_of_other_movies(self, tmp_path: Path) -> None:
+        project = Project(tmp_path)
+        tiny_dumps.write_dumps(project.data)
+        plots = "title\tyear\tplot\nElsewhere\t1990\tA night.\n"
+        (project.data / "title.plots.tsv").write_text(plots)
+        project.settings.write_text("")
+        run = project.run_in_process()
+        assert run.status == ExitStatus.NOTHING_JOINED
+        assert run.errors.startswith("error: title.plots.tsv: 0 of 1 records joined one of the 6 ")
+        assert run.errors.count("\n") == 1
+        assert not (project.output / "movies").exists()
 
     def test_an_encoder_that_is_not_installed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,7 @@
 import csv
 import fnmatch
+import gzip
+import io
 import itertools
 import json
 import os
@@ -13,10 +15,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from ingest import IngestConfig, build, lines, rebuild_reasons
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
-from schema.errors import UserError
+from ingest.summary import summary_tables
+from schema.errors import ExitStatus, NothingJoinedError, UserError
 from schema.features import CSV_COLUMNS
 from schema.names import MOVIES_PATTERN
 from tests.data import tiny_dumps as tiny
@@ -83,7 +87,7 @@ def test_summary(data, tmp_path):
         "name.basics.tsv": 6,
     }
     assert summary.rejected == {}
-    assert summary.plots == {"joined": 5, "title was not kept": 1, "empty": 1}
+    assert summary.plots == {"joined by id": 5, "title was not kept": 1, "empty": 1}
     assert summary.credits == {
         "directors": 3,
         "writers": 2,
@@ -298,9 +302,10 @@ def test_another_file_stops_the_build_early(data, tmp_path):
     line_count = 300_000
     bad = b"tt0000001\tnobody\t1\n" * line_count
     tiny.write_file(data / "title.ratings.tsv.gz", RATINGS.header.encode() + b"\n" + bad)
-    with pytest.raises(UserError, match=r"300,000 of 300,000 lines are malformed"):
+    with pytest.raises(UserError, match=r"200,000 of 300,000 lines are malformed"):
         build(data, tmp_path / "movies")
-    assert len(rejects(tmp_path / "movies.rejects.tsv")) == line_count
+    found = rejects(tmp_path / "movies.rejects.tsv")
+    assert [int(line) for _, line, _, _ in found] == list(range(2, 200_002))
 
 
 @pytest.mark.parametrize(
@@ -312,12 +317,30 @@ def test_another_file_stops_the_build_early(data, tmp_path):
             r"title.crew.tsv.gz: line 1: expected the header of title.crew "
             r"\(tconst \| directors \| writers\), got tconst \| director \| tt0000001\.",
         ),
-        ("title.crew.tsv.gz", b"", "title.crew.tsv.gz: the file is empty"),
-        ("title.crew.tsv.gz", b"\xff\xfe\n", "expected the header of title.crew"),
+        (
+            "title.crew.tsv.gz",
+            b"",
+            "title.crew.tsv.gz: expected a header and rows, got an empty file",
+        ),
+        (
+            "title.crew.tsv.gz",
+            b"\r\n\n",
+            r"title.crew.tsv.gz: .* got an empty file\. Replace the file",
+        ),
+        (
+            "title.crew.tsv.gz",
+            b"\n" + CREW.header.encode() + b"\n",
+            r"expected the header of title.crew .*, got a malformed line \(empty line\)\. Down",
+        ),
+        (
+            "title.crew.tsv.gz",
+            b"\n<!DOCTYPE HTML>\n<p>Not found",
+            "title.crew.tsv.gz: expected a table, got an HTML page. Download",
+        ),
         (
             "title.plots.tsv",
             b"id\tstory\n",
-            "title.plots.tsv: line 1: expected columns for the plot",
+            "title.plots.tsv: expected columns for the plot",
         ),
     ],
 )
@@ -328,6 +351,51 @@ def test_a_file_of_another_format_raises(data, tmp_path, name, content, message)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (Path.mkdir, "expected a file, got a directory"),
+        (os.mkfifo, "expected a file, got a FIFO"),
+        (lambda path: path.symlink_to("gone"), "a link to gone, which does not exist"),
+    ],
+)
+@pytest.mark.parametrize("name", ["title.ratings.tsv.gz", "title.plots.tsv"])
+def test_something_else_in_place_of_a_file_is_named(data, tmp_path, name, make, found):
+    (data / name).unlink()
+    make(data / name)
+    with pytest.raises(UserError, match=f"{name}: {found}"):
+        build(data, tmp_path / "movies")
+
+
+def test_chosen_plots_that_are_no_file_are_named(data, tmp_path):
+    os.mkfifo(tmp_path / "story.csv")
+    with pytest.raises(UserError, match=r"story.csv: expected a file, got a FIFO"):
+        build(data, tmp_path / "movies", IngestConfig(plots=tmp_path / "story.csv"))
+
+
+def test_blank_lines_at_the_end_are_no_malformed_lines(data, tmp_path):
+    expected = build(data, tmp_path / "good")
+    for dump in (BASICS, NAMES):
+        path = dump.find(data)
+        whole = path.read_bytes()
+        path.write_bytes(whole + (gzip.compress(b"\n\r\n") if path.suffix == ".gz" else b"\n"))
+    summary = build(data, tmp_path / "movies")
+    assert summary.blank_lines == {"title.basics.tsv.gz": 2, "name.basics.tsv": 1}
+    assert (summary.lines, summary.rejected) == (expected.lines, {})
+    assert rows(tmp_path / "movies") == rows(tmp_path / "good")
+
+
+def test_a_title_of_megabytes_costs_its_plot_only(data, tmp_path):
+    record = {"title": "x" * (9 << 20), "year": 1950, "plot": "A long name."}
+    (data / "title.plots.tsv").unlink()
+    (data / "plots.jsonl").write_text(
+        json.dumps(record) + '\n{"tconst": "tt0000009", "plot": "Short."}\n'
+    )
+    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["Short."]
+    assert summary.rejected == {"plots.jsonl": {"title longer than 10,000 characters": 1}}
+
+
 @pytest.mark.parametrize("cut", [True, False])
 @pytest.mark.parametrize("dump", [BASICS, PRINCIPALS])
 def test_a_corrupt_gzip_file_stops_the_build(data, tmp_path, dump, cut):
@@ -335,7 +403,7 @@ def test_a_corrupt_gzip_file_stops_the_build(data, tmp_path, dump, cut):
     whole = path.read_bytes()
     path.write_bytes(whole[:-10] if cut else whole[:-6] + b"xxxxxx")
     problem = "truncated" if cut else "corrupt"
-    with pytest.raises(UserError, match=f"{path.name}: the gzip file is {problem}"):
+    with pytest.raises(UserError, match=f"{path.name}: the compressed file is {problem}"):
         build(data, tmp_path / "movies")
     assert not (tmp_path / "movies").exists()
 
@@ -376,7 +444,7 @@ def test_plots_by_title_and_year(data, tmp_path):
         ("tt0000009", "By its year."),
     ]
     assert summary.plots == {
-        "joined": 2,
+        "joined by title and year": 2,
         "title already has a plot": 1,
         "title was not kept": 1,
         "several titles match": 1,
@@ -386,17 +454,197 @@ def test_plots_by_title_and_year(data, tmp_path):
     assert summary.dropped["no plot"] == 5
 
 
-def test_the_first_plot_of_a_movie_is_kept(data, tmp_path):
-    (data / "title.plots.tsv").unlink()
-    records = [
+def write_plots(data, *records):
+    """Replace the plots by JSON lines."""
+    (data / "title.plots.tsv").unlink(missing_ok=True)
+    (data / "plots.jsonl").write_text("\n".join(map(json.dumps, records)))
+
+
+def test_the_surest_match_joins_and_then_the_first(data, tmp_path):
+    write_plots(
+        data,
+        {"title": "Far Orbit", "year": 2020, "plot": "One year off."},
         {"title": "Far Orbit", "year": 2021, "plot": ""},
         {"title": "Far Orbit", "year": 2021, "plot": "By title."},
-        {"tconst": "tt10000000", "plot": "By id."},
-    ]
-    (data / "plots.jsonl").write_text("\n".join(map(json.dumps, records)))
+        {"title": "Far Orbit", "year": 2021, "plot": "By title again."},
+        {"title": "Untold", "year": 1998, "plot": "One year off."},
+    )
     summary = build(data, tmp_path / "movies")
-    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["By title."]
-    assert summary.plots == {"empty": 1, "joined": 1, "title already has a plot": 1}
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["One year off.", "By title."]
+    assert summary.plots == {
+        "title already has a plot": 2,
+        "empty": 1,
+        "joined by title and year": 1,
+        "joined by title, one year off": 1,
+    }
+    with (data / "plots.jsonl").open("a") as file:
+        file.write('\n{"tconst": "tt10000000", "plot": "By id."}')
+    build(data, tmp_path / "movies")
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["One year off.", "By id."]
+
+
+def test_a_title_one_year_off_joins_if_it_is_unique_or_a_person_agrees(data, tmp_path):
+    twins = [
+        ("tt0000031", "movie", "The Salt Road", tiny.N, 0, year, tiny.N, 99, "Crime")
+        for year in (1937, 1939)
+    ]
+    twins[1] = ("tt0000032", *twins[1][1:])
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, *twins])
+    tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, ("tt0000032", "nm0000003", tiny.N)])
+    road = {"title": "The Salt Road", "year": 1938}
+    write_plots(
+        data,
+        {"title": "Untold", "year": 2000, "director": "Somebody Else", "plot": "A unique title."},
+        {"title": "Untold", "year": 2001, "plot": "Two years off."},
+        {**road, "plot": "Without people."},
+        {**road, "director": "Ada Lind", "plot": "With a person of neither title."},
+        {**road, "Star1": "Ada Lind", "Star2": "CY X MOE", "plot": "With the director."},
+    )
+    summary = build(data, tmp_path / "movies")
+    assert [(row["tconst"], row["plot"]) for row in rows(tmp_path / "movies")] == [
+        ("tt0000007", "A unique title."),
+        ("tt0000032", "With the director."),
+    ]
+    assert summary.plots == {
+        "several titles match": 2,
+        "joined by title, one year off": 2,
+        "title was not kept": 1,
+    }
+    assert summary.credits == {"directors": 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "result"), [(10, "joined by title, one year off"), (11, "several")]
+)
+def test_of_many_titles_one_year_off_none_matches(data, tmp_path, count, result):
+    namesakes = [
+        (f"tt00000{31 + i}", "movie", "The Salt Road", tiny.N, 0, 1937, tiny.N, 99, "Crime")
+        for i in range(count)
+    ]
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, *namesakes])
+    tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, ("tt0000036", "nm0000003", tiny.N)])
+    road = {"title": "The Salt Road", "year": 1938, "director": "Cy X Moe", "plot": "A road."}
+    write_plots(data, road, {"tconst": "tt0000007", "plot": "A night."})
+    summary = build(data, tmp_path / "movies")
+    assert summary.plots.pop("joined by id") == 1
+    assert [name[: len(result)] for name in summary.plots] == [result]
+    assert [row["tconst"] for row in rows(tmp_path / "movies")][1:] == ["tt0000036"] * (count == 10)
+
+
+def test_a_title_of_the_same_year_is_no_title_one_year_off(data, tmp_path):
+    twin = ("tt0000031", "movie", "Untold", tiny.N, 0, 2000, tiny.N, 99, "Crime")
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, twin])
+    write_plots(data, {"title": "Untold", "year": 2000, "plot": "A night."})
+    assert build(data, tmp_path / "movies").plots == {"joined by title and year": 1}
+    assert [row["tconst"] for row in rows(tmp_path / "movies")] == ["tt0000031"]
+
+
+def test_the_id_of_a_title_that_was_not_kept_does_not_fall_back_on_the_title(data, tmp_path):
+    untold = {"title": "Untold", "year": 1999, "plot": "A night."}
+    far = {"tconst": "tt10000000", "plot": "Another night."}
+    write_plots(data, {**untold, "tconst": "tt0000099"}, far)
+    assert build(data, tmp_path / "movies").plots == {"title was not kept": 1, "joined by id": 1}
+    write_plots(data, {**untold, "tconst": "N/A"}, far)
+    assert build(data, tmp_path / "movies").plots == {
+        "joined by title and year": 1,
+        "joined by id": 1,
+    }
+
+
+def test_the_text_of_a_tv_show_joins_no_movie(data, tmp_path):
+    untold = {"title": "Untold", "year": 1999}
+    write_plots(
+        data,
+        {**untold, "type": "TV Show", "description": "Ten episodes."},
+        {**untold, "type": "Movie", "description": "A night."},
+    )
+    summary = build(data, tmp_path / "movies")
+    assert summary.plots == {"another kind of title": 1, "joined by title and year": 1}
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["A night."]
+
+
+def test_records_on_one_line_are_different_records(data, tmp_path):
+    (data / "title.plots.tsv").unlink()
+    records = [
+        {"title": "Untold", "year": 1998, "plot": "One year off."},
+        {"title": "Far Orbit", "year": 2021, "plot": "By title."},
+        {"title": "Elsewhere", "year": 2021, "plot": "Of no title."},
+    ]
+    (data / "plots.json").write_text(json.dumps(records))
+    assert sum(build(data, tmp_path / "movies").plots.values()) == 3
+    assert [row["plot"] for row in rows(tmp_path / "movies")] == ["One year off.", "By title."]
+
+
+def test_values_that_are_not_understood_are_listed_but_no_rejects(data, tmp_path):
+    write_plots(
+        data,
+        {"tconst": "tt0000007", "year": 57, "plot": "A night."},
+        {"tconst": "tt0000009", "year": "57", "director": [3], "plot": "Another night."},
+    )
+    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0))
+    assert summary.plots == {"joined by id": 2}
+    assert summary.rejected == {}
+    director, year = summary.unknown_values["plots.jsonl"].items()
+    assert (year[0].partition(" from")[0], year[1]) == ("year: expected a year", 2)
+    assert director == ("director: expected names", 1)
+    assert [
+        (file, line, text) for file, line, _, text in rejects(tmp_path / "movies/rejects.tsv")
+    ] == [
+        ("plots.jsonl", "1", "57"),
+        ("plots.jsonl", "2", "57"),
+        ("plots.jsonl", "2", "[3]"),
+    ]
+    assert "director: expected names" in printed(summary)
+
+
+def printed(summary):
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(summary_tables(summary))
+    return console.export_text()
+
+
+def test_no_plot_joins(data, tmp_path):
+    build(data, tmp_path / "movies")
+    before = file_states(tmp_path / "movies")
+    write_plots(
+        data,
+        {"title": "Elsewhere", "year": 1990, "plot": "A night."},
+        {"title": "Nowhere", "plot": "Another night."},
+        {"tconst": "nm0000001", "plot": "A third night."},
+    )
+    with pytest.raises(NothingJoinedError) as error:
+        build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
+    assert str(error.value) == (
+        "plots.jsonl: 0 of 3 records joined one of the 6 kept titles (record identifies no title: "
+        "1, title was not kept: 1, malformed: 1). For example, a record has Elsewhere, 1990, and a "
+        "title has The Quiet Lighthouse, 1931, tt0000003. Correct ids, titles and years, or choose "
+        "other plots with `--plots`, or the setting `ingest.plots`."
+    )
+    assert error.value.exit_status == ExitStatus.NOTHING_JOINED == 5
+    assert file_states(tmp_path / "movies") == before
+
+
+def test_a_table_without_rows_joins_nothing(data, tmp_path):
+    (data / "title.plots.tsv").write_text("tconst\tplot\n")
+    with pytest.raises(NothingJoinedError, match=r"0 of 0 records .*\(there are no records\)\. C"):
+        build(data, tmp_path / "movies")
+
+
+@pytest.mark.parametrize(("titles", "joins"), [(20, True), (300, False)])
+def test_almost_no_plot_joins(data, tmp_path, titles, joins):
+    """Few records of many may join if these are many of few titles, but not few of many."""
+    extra = [
+        (f"tt{n:07}", "movie", f"Title {n}", tiny.N, 0, 1990, tiny.N, 90, "Drama")
+        for n in range(1000, 1000 + titles)
+    ]
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, *extra])
+    others = [{"tconst": f"tt{n:07}", "plot": f"Night {n}."} for n in range(2000, 2300)]
+    write_plots(data, {"tconst": "tt0000007", "plot": "A night."}, *others)
+    if joins:
+        assert build(data, tmp_path / "movies").movies == 1
+    else:
+        with pytest.raises(NothingJoinedError, match="1 of 301 records joined one of the 306 kept"):
+            build(data, tmp_path / "movies")
 
 
 def test_remakes_and_near_duplicate_plots_share_the_split_key(data, tmp_path):

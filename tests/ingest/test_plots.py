@@ -1,12 +1,15 @@
+import datetime
 import gzip
 import json
 
 import pytest
 
 from ingest import plots
-from ingest.lines import Reject
+from ingest.lines import Reject, UnknownValue
 from ingest.plots import Plot, find_plots, plot_files, read_plots
 from schema.errors import UserError
+
+THIS_YEAR = datetime.datetime.now(datetime.UTC).year
 
 
 def read(path):
@@ -87,15 +90,15 @@ def test_an_unclosed_quote_costs_one_record(tmp_path):
 
 def test_malformed_records_are_rejected_with_line_numbers(tmp_path):
     text = (
-        b"tconst\tplot\ntt0000001\tfine\nnm0000002\tstory\ntt3\n\ntt0000004\tfaded\xe9\n"
+        b"tconst\tplot\ntt0000001\tf\xc3\xafne\nnm0000002\tstory\ntt3\n\ntt0000004\tfaded\xe9\n"
         b"tt0000005\ta\tb\n" + b"tt0000006\t" + b"x" * (1 << 20) + b"y\n"
     )
     assert read(write(tmp_path, "p.tsv", text)) == [
-        Plot(2, 1, "", None, "fine"),
-        Reject("p.tsv", 3, "expected a title id such as tt0111161", "nm0000002"),
+        Plot(2, 1, "", None, "fïne"),
+        Reject("p.tsv", 3, "tconst: expected a title id such as tt0111161", "nm0000002"),
         Reject("p.tsv", 4, "expected 2 columns, got 1", "tt3"),
-        Reject("p.tsv", 6, "invalid UTF-8", "faded?"),
-        Reject("p.tsv", 7, "expected 2 columns, got 3", "tt0000005 a b"),
+        Reject("p.tsv", 6, "invalid bytes", "tt0000004\tfaded?"),
+        Reject("p.tsv", 7, "expected 2 columns, got 3", "tt0000005\ta\tb"),
         Reject("p.tsv", 8, "longer than 1,048,576 characters", "x" * (1 << 20) + "y"),
     ]
 
@@ -113,18 +116,18 @@ def test_json_lines(tmp_path):
     assert read(write(tmp_path, "p.jsonl", "\n".join(records))) == [
         Plot(1, 114709, "", None, "Toys & boys"),
         Plot(2, 2, "", None, "Second"),
-        Plot(4, None, "under", 1950, "Third"),
+        Plot(4, None, "Ünder", 1950, "Third"),
         Reject("p.jsonl", 5, "invalid JSON", "{broken"),
         Reject("p.jsonl", 6, "expected a JSON object", "[1, 2]"),
-        Reject("p.jsonl", 7, "invalid UTF-8", "half ? pair"),
+        Reject("p.jsonl", 7, "invalid bytes", records[6]),
     ]
 
 
 def test_records_with_title_and_year(tmp_path):
     text = "Release Year,Title,Director,Plot\n1931,The Lighthouse!,X,One\n,Untimed,X,Two\n"
     assert read(write(tmp_path, "wiki_plots.csv", text)) == [
-        Plot(2, None, "the lighthouse", 1931, "One"),
-        Plot(3, None, "untimed", None, "Two"),
+        Plot(2, None, "The Lighthouse!", 1931, "One", "X"),
+        Plot(3, None, "Untimed", None, "Two", "X"),
     ]
 
 
@@ -134,7 +137,7 @@ def test_mpst(tmp_path):
         'tt0000001,Salt,"Note: this\n is long.","murder, cult",train,imdb\n'
     )
     assert read(write(tmp_path, "mpst_full_data.csv", text)) == [
-        Plot(2, 1, "salt", None, "Note: this is long.")
+        Plot(2, 1, "Salt", None, "Note: this is long.")
     ]
 
 
@@ -149,9 +152,9 @@ def test_the_movies_dataset(tmp_path):
         "False,[]\n"
     )
     assert read(write(tmp_path, "movies_metadata.csv", text)) == [
-        Plot(2, 1, "salt", 1995, "Led by W."),
-        Plot(5, None, "false", None, "Released"),
-        Plot(6, None, "only", None, ""),
+        Plot(2, 1, "Salt", 1995, "Led by W."),
+        Plot(5, None, "False", None, "Released"),
+        Plot(6, None, "Only", None, ""),
         Reject("movies_metadata.csv", 7, "expected 8 columns, got 2", "False,[]"),
     ]
 
@@ -172,10 +175,10 @@ def test_cmu(tmp_path):
     )
     path = write_cmu(tmp_path / "MovieSummaries", metadata, summaries)
     expected = [
-        Plot(1, None, "undated", None, "Second"),
-        Plot(2, None, "ghosts", 2001, "Mars, in the year 2176."),
+        Plot(1, None, "Undated", None, "Second"),
+        Plot(2, None, "Ghosts", 2001, "Mars, in the year 2176."),
         Plot(3, None, "", None, "Nobody knows."),
-        Reject("plot_summaries.txt", 4, "expected a Wikipedia id, a tab and the plot", "xyz"),
+        Reject("plot_summaries.txt", 4, "expected 2 columns, got 1", "xyz"),
     ]
     assert read(path) == expected
     assert read(path.parent) == expected
@@ -196,23 +199,18 @@ def test_cmu_metadata_of_another_format_raises(tmp_path):
     [
         (
             "p.csv",
-            "movie,story\n1,2\n",
-            "line 1: expected columns for the plot and the movie, got movie, story. Name",
+            "moovie_title,storylines\n1,2\n",
+            r"got moovie_title, storylines. moovie_title is similar to movie_title. storylines is "
+            r"similar to storyline. Name the column of the plot plot, .* or summary, .* id tconst",
         ),
         (
             "p.csv",
-            "title,plot\n1,2\n",
-            "got title, plot. Name the column of the plot plot, .* or description, and the column",
+            "year,plot\n1,2\n",
+            "expected columns for the plot and the movie, got year, plot",
         ),
-        ("p.jsonl", '\n{"tconst": "tt0000001"}\n', "line 2: expected columns .* got tconst. "),
-        ("p.tsv", "", "p.tsv: expected a header and plots, got an empty file"),
-        ("p.csv", "", "p.csv: expected a header and plots, got an empty file"),
-        (
-            "p.xlsx",
-            "tconst",
-            "p.xlsx: expected a file name that ends in .csv, .tsv, .txt, .jsonl or",
-        ),
-        ("p.csv.gz", "tconst,plot\ntt0000001,x\n", "the gzip file is truncated"),
+        ("p.jsonl", '\n{"tconst": "tt0000001"}\n', "expected columns .* got tconst. "),
+        ("p.tsv", "", "p.tsv: expected a header and rows, got an empty file"),
+        ("p.csv.gz", "tconst,plot\ntt0000001,x\n", "the compressed file is truncated"),
     ],
 )
 def test_a_file_of_another_format_raises(tmp_path, name, text, message):
@@ -221,6 +219,89 @@ def test_a_file_of_another_format_raises(tmp_path, name, text, message):
         path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UserError, match=message):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "year"),
+    [
+        ("release_date", "11/30/1938", 1938),
+        ("release_date", '"November 30, 1938"', 1938),
+        ("year", "(1938)", 1938),
+        ("year", "1938.0", 1938),
+        ("Release Timestamp", "708307200", 1992),
+    ],
+)
+def test_years_in_many_forms(tmp_path, column, value, year):
+    path = write(tmp_path, "p.csv", f"title,{column},plot\nSalt Road,{value},A night\n")
+    assert read(path) == [Plot(2, None, "Salt Road", year, "A night")]
+
+
+def test_json_numbers_with_a_fraction_of_zero(tmp_path):
+    records = [{"title": "Salt Road", "year": 1938.0, "plot": "One"}, {"id": 7, "imdb_id": 42876.0}]
+    assert read(write(tmp_path, "p.jsonl", "\n".join(map(json.dumps, records)))) == [
+        Plot(1, None, "Salt Road", 1938, "One"),
+        Plot(2, 42876, "", None, ""),
+    ]
+
+
+def test_the_first_text_of_a_list_is_the_plot(tmp_path):
+    text = json.dumps([{"imdb_id": "tt0000007", "plot": ["", "A night.", "Another."]}])
+    assert read(write(tmp_path, "p.json", text)) == [Plot(1, 7, "", None, "A night.")]
+
+
+def test_titles_with_the_year_or_the_article_at_their_end(tmp_path):
+    text = 'title,plot\nSalt Road (1938),One\n"Ferry, The (1951)",Two\n'
+    assert read(write(tmp_path, "p.csv", text)) == [
+        Plot(2, None, "Salt Road", 1938, "One"),
+        Plot(3, None, "The Ferry", 1951, "Two"),
+    ]
+
+
+@pytest.mark.parametrize("value", ["NaN", "null", r"\N", "N/A", "0", "unknown", ""])
+def test_an_unknown_id_is_none(tmp_path, value):
+    path = write(tmp_path, "p.csv", f"imdb_id,title,year,plot\n{value},Salt Road,1938,A night\n")
+    assert read(path) == [Plot(2, None, "Salt Road", 1938, "A night")]
+
+
+@pytest.mark.parametrize("value", ["http://imdb.com/title/tt0042876", "Tt0042876", " 42876 "])
+def test_ids_in_many_forms(tmp_path, value):
+    assert read(write(tmp_path, "p.csv", f"imdb_id,plot\n{value},A night\n"))[0].title_id == 42876
+
+
+def test_rows_about_another_kind_of_title(tmp_path):
+    text = (
+        "type,title,year,plot\nTV Series,Salt,1938,One\nMovie,Salt,1938,Two\nB/W,Salt,1938,Three\n"
+    )
+    path = write(tmp_path, "p.csv", text)
+    assert [plot.is_another_kind for plot in read(path)] == [True, False, False]
+    wanted = read_plots(path, lambda done: None, ("movie", "tvSeries"))
+    assert [plot.is_another_kind for plot in wanted] == [False, False, False]
+
+
+def test_people_are_read_where_there_is_no_id(tmp_path):
+    text = (
+        "imdb_id;title;director;Star1;Star2;plot\n"
+        ";Salt;Ada Lind;Bo Sund, Jr.;Ada Lind;One\ntt0000007;Salt;Ada Lind;;;Two\n"
+    )
+    assert [plot.people for plot in read(write(tmp_path, "p.csv", text))] == [
+        "Ada Lind|Bo Sund, Jr.",
+        "",
+    ]
+
+
+def test_values_that_are_not_understood_keep_their_record(tmp_path):
+    text = "title,year,director,genres,plot\nSalt,57,[1],[1],One\n"
+    assert read(write(tmp_path, "p.csv", text)) == [
+        UnknownValue("p.csv", 2, f"year: expected a year from 1870 to {THIS_YEAR + 10}", "57"),
+        UnknownValue("p.csv", 2, "director: expected names", "[1]"),
+        Plot(2, None, "Salt", None, "One"),
+    ]
+
+
+def test_the_format_is_logged(tmp_path, caplog):
+    caplog.set_level("INFO", "ingest.plots")
+    read(write(tmp_path, "p.txt", "title;year;plot\nCafé;1938;Naïve\n".encode("cp1252")))
+    assert caplog.messages == ["p.txt: CSV with semicolons, cp1252"]
 
 
 def test_find_plots(tmp_path):
@@ -236,6 +317,9 @@ def test_find_plots(tmp_path):
     ):
         find_plots(tmp_path)
     metadata.unlink()
+    for name in ("._plots.csv", ".plots.csv", "~$plots.csv"):
+        write(tmp_path, name, "x")
+    assert find_plots(tmp_path) == corpus
     (corpus / "plot_summaries.txt").unlink()
     assert find_plots(tmp_path.parent / write(tmp_path, "My_Plots.jsonl", "").parent) == (
         tmp_path / "My_Plots.jsonl"

@@ -26,6 +26,7 @@ MOVIES = IngestSummary(
     movies=12,
     dropped={"no genre": 2},
     lines={"title.basics.tsv": 14},
+    blank_lines={},
     rejected={},
     plots={},
     credits={},

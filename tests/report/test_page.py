@@ -192,6 +192,8 @@ def test_all_sections_have_their_contents(rendered: str) -> None:
         "ordained lineage --output output",
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
+        "plots.csv: 7 values not understood: year: expected a year",
+        "records of plots\nnumber\njoined by id\n590\njoined by title, one year off\n10",
         "titles with the genre News, which the model does not predict: 1",
         "12,345 parameters and was trained in 61 s. Before that, an earlier training fine-tuned "
         "MPNet in 754 s.",
@@ -265,9 +267,10 @@ def test_a_run_stopped_by_anomalies() -> None:
         datetime(2026, 3, 1, tzinfo=UTC),
         [anomaly],
         [NodeResult("StatisticsGen", "done", 3.25), NodeResult("AnomalyGate", "failed", 0.5)],
-        {"movies": 12, "titles": 14},
+        {"movies": 12, "titles": 14, "plots": {"joined by id": 13}},
     )
     reader = Reader(text)
+    assert "joined by id\n13" in reader.text
     assert "Stopped: the data have anomalies\naverage_rating: values above 10" in reader.text
     assert "train, eval\naverage_rating" in reader.text
     assert "12 movies from 14 titles." in reader.text

@@ -224,7 +224,7 @@ def test_blank_lines_are_counted(tmp_path):
         records = list(table.records())
     assert cells(records) == [("Tide", "1990"), ("", "")]
     assert [r.line for r in records] == [5, 7]
-    assert table.blank_lines == 3
+    assert table.blank_lines == 5
 
 
 def test_control_characters_and_invalid_bytes_cost_their_record(tmp_path):
@@ -539,7 +539,11 @@ def test_an_open_file():
         (b"BZh91AY", "compressed by bzip2. Decompress it"),
         (bytes(range(256)) * 9, "got a binary file"),
         (zipped({"a": "title", "b": "title"}), r"one table, got 2 files \(a, b\)"),
-        (zipped({}), "got a binary file"),
+        (zipped({}), "got an empty zip file"),
+        (b"\xff\xfe", "got an empty file"),
+        (b"\xef\xbb\xbf\n", "got an empty file"),
+        (gzip.compress(gzip.compress(b"title")), "got data compressed twice. Decompress"),
+        (gzip.compress(zipped({"a": "title"})), "got a zip file within compressed data"),
         (b"PK\x03\x04 and so on", "the compressed file is corrupt"),
         (gzip.compress(b"title,year\n" * 99)[:-9], "the compressed file is truncated"),
         (gzip.compress(b"")[:4] + b"x" * 99, "the compressed file is corrupt"),

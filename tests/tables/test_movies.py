@@ -1,12 +1,9 @@
-from collections import namedtuple
-
 import pytest
 
 from tables.columns import Field, match_columns
+from tables.formats import Record
 from tables.kinds import is_another_kind
 from tables.movies import Cell, MovieRecord, read_movies
-
-Record = namedtuple("Record", "number line values reason text", defaults=("", ""))
 
 
 class Rows:

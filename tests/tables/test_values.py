@@ -1,4 +1,7 @@
+import contextlib
 import json
+import math
+import random
 import time
 
 import pytest
@@ -7,9 +10,13 @@ from tables.values import (
     is_null,
     parse_genres,
     parse_people,
+    parse_rating,
+    parse_runtime,
     parse_text,
     parse_title,
     parse_title_id,
+    parse_votes,
+    parse_year,
 )
 
 
@@ -32,6 +39,7 @@ def test_other_values_are_not_null(value):
         ("Unknown", "Unknown"),
         (1917, "1917"),
         (1917.0, "1917"),
+        (10**400, f"1{'0' * 400}"),
         (["", None, "Second.", "Third."], "Second."),
         ('["First.", "Second."]', "First."),
         ('["Quoted," she says.', '["Quoted," she says.'),
@@ -197,3 +205,51 @@ def test_long_literals_take_little_time():
     assert parse_title("(" * 1_000_000 + " " * 1_000_000 + ")")
     assert parse_title("a, " * 300_000 + "the") == ("the " + "a, " * 299_999 + "a", None)
     assert time.process_time() - start < 5
+
+
+PARSERS = (
+    *(parse_genres, parse_people, parse_rating, parse_runtime, parse_text, parse_title),
+    *(parse_title_id, parse_votes, parse_year),
+)
+PIECES = [
+    *("tt0042876", "1938", "-", "|", ",", ";", "[", "]", "{", "}", "'", '"', "\\N", " ", "(", ")"),
+    *(
+        ", The",
+        "Jr.",
+        "min",
+        "h",
+        "PT",
+        "K",
+        "/10",
+        ".",
+        ":",
+        "\ud800",
+        "é",
+        "दिल",
+        "१९",
+        "²",
+        "\0",
+    ),
+]
+
+
+def test_any_cell_is_a_value_unknown_or_not_understood():
+    choose = random.Random(7)
+
+    def cell(depth=0):
+        kind = choose.random()
+        if kind < 0.7 or depth == 3:
+            return "".join(choose.choices(PIECES, k=choose.randrange(8)))
+        if kind < 0.8:
+            return choose.choice([0, -1, 10**400, 1e308, math.inf, math.nan, True, None, b"x"])
+        if kind < 0.9:
+            return [cell(depth + 1) for _ in range(choose.randrange(4))]
+        return {choose.choice(["name", "id"]): cell(depth + 1) for _ in range(choose.randrange(3))}
+
+    understood = 0
+    for _ in range(10_000):
+        value = cell()
+        for parse in PARSERS:
+            with contextlib.suppress(ValueError):
+                understood += bool(parse(value))
+    assert understood > 1_000

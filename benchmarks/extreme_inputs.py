@@ -1,0 +1,202 @@
+"""How `ingest` ends on extreme inputs, and what time and memory it takes.
+
+    python -m benchmarks.extreme_inputs --rows 100000
+
+Each case is a directory of dumps and plots, which is built in a process of its own. The first case
+has the given number of ordinary movies. Time and memory of the others are ratios to it.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import Final
+
+from benchmarks.ingest_scale import Build, run_build
+from benchmarks.provenance import provenance
+from benchmarks.tables import command_parser, publish, table
+from ingest.dumps import BASICS, DUMPS
+from schema import command
+from schema.genres import GENRES
+from schema.names import INGEST_SUMMARY_FILE
+
+MARKER: Final = "extreme-inputs"
+_WORDS: Final = ("harbour", "clerk", "ledger", "night", "salt", "winter", "train", "letter")
+_LONG: Final = 1_000_000
+
+Lines = Iterator[str]
+Case = Callable[[Path, int], None]
+
+
+def words(number: int, count: int) -> str:
+    """Return words that differ from those of other numbers."""
+    return " ".join(f"{_WORDS[i % 8]}{(number * 31 + i * i) % 999_983}" for i in range(count))
+
+
+def titles(count: int, genres: str = "Drama,Crime", year: int = 1950, name: str = "") -> Lines:
+    """Yield the lines of title.basics."""
+    for i in range(1, count + 1):
+        title = name or words(i, 3)
+        yield rf"tt{i:07}	movie	{title}	\N	0	{year}	\N	90	{genres}"
+
+
+def plots(count: int, length: int = 20, text: str = "") -> Lines:
+    """Yield the lines of a table of plots, separated by tabs."""
+    yield "tconst\tplot"
+    for i in range(1, count + 1):
+        yield f"tt{i:07}\t{text or words(i, length)}"
+
+
+def write(directory: Path, basics: Lines, plots: Lines, name: str = "plots.tsv") -> None:
+    """Write title.basics, the plots, and the other dumps without rows."""
+    for dump in DUMPS:
+        rows = basics if dump is BASICS else iter(())
+        write_lines(directory / f"{dump.name}.tsv", dump.header, rows)
+    write_lines(directory / name, next(plots), plots)
+
+
+def write_lines(path: Path, first: str, lines: Lines) -> None:
+    """Write lines to a file."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(f"{first}\n")
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def many_columns(directory: Path, rows: int) -> None:
+    """Write plots with 10,000 columns."""
+    columns = 10_000
+
+    def lines() -> Lines:
+        yield ",".join(["tconst", "plot", *(f"column {i}" for i in range(columns - 2))])
+        for i in range(1, rows // 100 + 1):
+            yield f"tt{i:07},{words(i, 20)}{',x' * (columns - 2)}"
+
+    write(directory, titles(rows // 100), lines(), "plots.csv")
+
+
+def title_and_year(count: int, name: str, year: int) -> Lines:
+    """Yield the lines of plots without ids, all about one title."""
+    yield "title\tyear\tplot"
+    for i in range(1, count + 1):
+        yield f"{name}\t{year}\t{words(i, 20)}"
+
+
+def json_plots(records: Iterator[object]) -> Lines:
+    """Yield JSON lines, after one good record."""
+    yield json.dumps({"tconst": "tt0000001", "plot": words(1, 20)})
+    yield from map(json.dumps, records)
+
+
+def open_quotes(count: int) -> Lines:
+    """Yield CSV in which every row opens a quote that is never closed."""
+    yield "tconst,plot"
+    for i in range(1, count + 1):
+        yield f'tt{i:07},"{words(i, 20)}'
+
+
+def nested(count: int) -> Lines:
+    """Yield JSON lines of which one is a hundred thousand brackets."""
+    yield from json_plots({"tconst": f"tt{i:07}", "plot": words(i, 9)} for i in range(2, count + 1))
+    yield "[" * 100_000
+
+
+CASES: Final[dict[str, Case]] = {
+    "ordinary movies": lambda d, n: write(d, titles(n), plots(n)),
+    "10 times as many rows": lambda d, n: write(d, titles(10 * n), plots(10 * n)),
+    "one row": lambda d, _: write(d, titles(1), plots(1)),
+    "one genre only": lambda d, n: write(d, titles(n, "Drama"), plots(n)),
+    "all genres in every row": lambda d, n: write(d, titles(n, ",".join(GENRES)), plots(n)),
+    "every plot equal": lambda d, n: write(d, titles(n), plots(n, text=words(0, 30))),
+    "every title equal": lambda d, n: write(d, titles(n, name="Night"), plots(n)),
+    "every title and year equal, no ids": lambda d, n: write(
+        d, titles(n, name="Night"), title_and_year(n, "Night", 1950)
+    ),
+    "every title equal and one year off, no ids": lambda d, n: write(
+        d, titles(n, name="Night"), title_and_year(n, "Night", 1951)
+    ),
+    "10,000 columns, 1 in 100 rows": many_columns,
+    "100 plots of 0.9 MB": lambda d, n: write(d, titles(n), plots(100, 75_000)),
+    "20 plots of 10 MB": lambda d, n: write(d, titles(n), plots(20, 830_000)),
+    "20 plots of 10 MB in JSON": lambda d, n: write(
+        d,
+        titles(n),
+        json_plots({"tconst": f"tt{i:07}", "plot": words(i, 830_000)} for i in range(2, 22)),
+        "plots.jsonl",
+    ),
+    "20 lines of 20 MB in plots": lambda d, n: write(
+        d, titles(n), plots(20, text="x" * 20 * _LONG)
+    ),
+    "a JSON line of 100,000 brackets": lambda d, n: write(d, titles(n), nested(n), "plots.jsonl"),
+    "a quote opened in every row": lambda d, n: write(d, titles(n), open_quotes(n), "plots.csv"),
+    "20 titles of 1 MB": lambda d, _: write(d, titles(20, name="Nacht " * 170_000), plots(20)),
+    "5 lines of 100 MB in a dump": lambda d, n: write(
+        d, iter([*titles(n), *repeat("x" * 100 * _LONG, 5)]), plots(n)
+    ),
+    "100 times as many blank lines": lambda d, n: write(
+        d, iter([*titles(n), *repeat("", 100 * n)]), plots(n)
+    ),
+    "100 times as many malformed lines": lambda d, n: write(
+        d, iter([*titles(n), *repeat("x", 100 * n)]), plots(n)
+    ),
+}
+
+
+def end_of(build: Build, output: Path) -> str:
+    """Return how a build ended, in a few words."""
+    if build.exit_status:
+        last = (build.errors.strip().splitlines() or ["no message"])[-1]
+        kind = "" if last.startswith("error: ") else "CRASH: "
+        return f"{kind}status {build.exit_status}: {last.replace('|', '/')[:160]}"
+    summary = json.loads((output / INGEST_SUMMARY_FILE).read_text("utf-8"))["summary"]
+    rejected = sum(sum(reasons.values()) for reasons in summary["rejected"].values())
+    blank_lines = sum(summary["blank_lines"].values())
+    return f"{summary['movies']:,} movies, {rejected:,} rejects, {blank_lines:,} blank lines"
+
+
+def measure(names: list[str], rows: int, directory: Path | None) -> list[list[str]]:
+    """Build each case; return the rows of the table."""
+    found: list[list[str]] = []
+    ordinary: Build | None = None
+    for name in names:
+        with tempfile.TemporaryDirectory(dir=directory) as temporary:
+            data, output = Path(temporary, "data"), Path(temporary, "movies")
+            data.mkdir()
+            CASES[name](data, rows)
+            build = run_build(data, output, "--max-reject-share", "0.5")
+            end = end_of(build, output).replace(f"{temporary}/", "")
+        ordinary = ordinary or build
+        found.append(
+            [
+                name,
+                end,
+                f"{build.cpu_seconds / ordinary.cpu_seconds:.2f}",
+                f"{build.megabytes / ordinary.megabytes:.2f}",
+                f"{build.seconds:.1f}",
+                f"{build.megabytes:,.0f}",
+            ]
+        )
+        print(*found[-1], sep=" | ", file=sys.stderr)
+    return found
+
+
+def main() -> int:
+    """Measure the cases and print a Markdown table; return the exit status."""
+    parser = command_parser("benchmarks.extreme_inputs", (__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of the first case")
+    parser.add_argument("--cases", nargs="+", choices=[*CASES], default=[*CASES], metavar="CASE")
+    parser.add_argument("--directory", type=Path, help="directory for the temporary files")
+    options = parser.parse_args()
+
+    def run() -> None:
+        rows = measure(options.cases, options.rows, options.directory)
+        head = ["case", "end", "CPU time, ratio", "memory, ratio", "s", "MB"]
+        text = f"{provenance('benchmarks.extreme_inputs')}:\n\n{table(head, rows, text_columns=2)}"
+        publish({MARKER: text}, options.report)
+
+    return command.run(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
