@@ -24,8 +24,8 @@ class IngestSummary:
         plots: Records of plots, by result of the join.
         credits: Credits, by role; those of unknown people are counted separately.
         filled: Movies that have a value, by column.
-        genres: Movies by genre.
-        other_genres: Movies by genre outside `schema.genres.GENRES`; these genres are not written.
+        genres: Movies by genre, in the order of the labels. A genre may have none.
+        other_genres: Movies by genre that is not among the labels; these genres are not written.
         split_groups: Number of split groups ("groups"), number of movies in the largest group
             ("largest"), and number of movies in groups of two or more.
         shards: File names of the CSV shards.
