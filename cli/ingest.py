@@ -89,6 +89,15 @@ def build(
             callback=expand_home,
         ),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File of corrected genres.",
+            show_default="corrections.csv beside the dumps, if it exists",
+            callback=expand_home,
+        ),
+    ] = None,
     title_types: Annotated[
         str,
         typer.Option(metavar="LIST", help="IMDb's title types to keep, separated by commas."),
@@ -150,6 +159,7 @@ def build(
         "table": table,
         "columns": parse_columns(column),
         "plots": plots,
+        "corrections": corrections,
         "title_types": title_types.split(","),
         "include_adult": include_adult,
         "genres": None if genres is None else genres.split(","),

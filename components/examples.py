@@ -19,7 +19,7 @@ _BATCH_SIZE: Final = 4096
 _FEATURE_TYPES: Final = (
     dict.fromkeys(raw.CSV_COLUMNS, tf.string)
     | dict.fromkeys(raw.NUMBERS, tf.int64)
-    | {raw.RATING: tf.float32}
+    | {raw.RATING: tf.float32, raw.CORRECTED: tf.int64}
 )
 """Types of raw features in examples, by name."""
 
@@ -60,7 +60,7 @@ def read_columns(
     for name in names:
         present = parsed[name].row_lengths().numpy() > 0
         values = parsed[name].flat_values.numpy()
-        if name in raw.NUMBERS:
+        if _FEATURE_TYPES[name] is not tf.string:
             columns[name] = np.full(len(present), np.nan, np.float32)
         else:
             columns[name] = np.full(len(present), "", object)

@@ -15,6 +15,7 @@ import duckdb
 
 import tables
 from ingest.config import IngestConfig, option_and_setting
+from ingest.corrections import find_corrections
 from ingest.dumps import DUMPS
 from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
@@ -44,8 +45,8 @@ def build(
 
     Args:
         data_dir: Directory with title.basics, title.ratings, title.crew, title.principals and
-            name.basics, each as .tsv or .tsv.gz, and the plots unless `config.plots` names them. It
-            is not read if `config.table` is set.
+            name.basics, each as .tsv or .tsv.gz, the plots unless `config.plots` names them, and
+            `corrections.csv` if genres were corrected. It is not read if `config.table` is set.
         output_dir: Output directory, which is created if necessary.
         config: Settings; None uses the defaults.
         progress: Function that is called with the progress of the build.
@@ -109,6 +110,11 @@ def built_genres(output_dir: Path) -> tuple[str, ...]:
 def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
     """Return the files that a build reads; the first has the titles."""
     if config.table is not None:
+        if config.corrections is not None:
+            raise UserError(
+                f"{config.corrections}: corrections are only read with dumps. Correct the genres in "
+                f"{config.table}."
+            )
         files = table_files(config.table)
         for file in files:
             if not file.is_file():
@@ -121,7 +127,9 @@ def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
         problem = "not a directory" if is_there else "no such directory"
         raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     plots = config.plots or find_plots(data_dir)
-    return [*(dump.find(data_dir) for dump in DUMPS), *plot_files(plots)]
+    corrections = find_corrections(data_dir, config.corrections)
+    dumps = [dump.find(data_dir) for dump in DUMPS]
+    return [*dumps, *plot_files(plots), *([corrections] if corrections else [])]
 
 
 def _build(
@@ -201,7 +209,11 @@ def _join(
         return from_table
     assert data_dir is not None
     join = Join(connection, config, *arguments)
-    join.run({dump: dump.find(data_dir) for dump in DUMPS}, config.plots or find_plots(data_dir))
+    join.run(
+        {dump: dump.find(data_dir) for dump in DUMPS},
+        config.plots or find_plots(data_dir),
+        find_corrections(data_dir, config.corrections),
+    )
     return join
 
 

@@ -75,6 +75,8 @@ class IngestConfig(Config):
         columns: Columns of the table by field, such as `{plot: My Column}`, where the names of the
             columns do not tell. An empty name leaves a field out.
         plots: File or directory of plots; if not set, the directory of the dumps is searched.
+        corrections: File of corrected genres; if not set, `corrections.csv` in the directory of the
+            dumps is used if it exists.
         max_reject_share: Highest accepted fraction of malformed lines in a file, from 0 to 1. The
             build stops above it.
         rows_per_shard: Maximum number of movies per CSV shard.
@@ -90,6 +92,7 @@ class IngestConfig(Config):
     table: Path | None = Field(default=None, strict=False)
     columns: dict[Annotated[str, AfterValidator(_check_field)], str] = {}
     plots: Path | None = Field(default=None, strict=False)
+    corrections: Path | None = Field(default=None, strict=False)
     max_reject_share: Fraction = 0.01
     rows_per_shard: PositiveInt = 25_000
     memory_limit: Annotated[str, AfterValidator(_check_size)] = "2GB"
@@ -97,5 +100,5 @@ class IngestConfig(Config):
 
     def output_settings(self) -> dict[str, Any]:
         """Return the settings that the written files depend on, as values for JSON."""
-        excluded = {"plots", "table", "memory_limit", "threads", "max_reject_share"}
+        excluded = {"plots", "corrections", "table", "memory_limit", "threads", "max_reject_share"}
         return self.model_dump(exclude=excluded) | {"title_types": sorted(self.title_types)}

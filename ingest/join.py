@@ -17,6 +17,13 @@ from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, lines, matching, split_key
 from ingest.config import IngestConfig, option_and_setting
+from ingest.corrections import (
+    USED_RESULTS,
+    Correction,
+    correction_results,
+    create_table,
+    read_corrections,
+)
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
 from ingest.genres import label_set, map_genres
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
@@ -50,6 +57,7 @@ class Join:
         blank_lines: Blank lines, which are not among `lines`, by file.
         dropped: Titles dropped, by reason.
         unreadable: Cells that were not understood, by column.
+        corrections: Rows of the file of corrections, by result.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -61,6 +69,7 @@ class Join:
     blank_lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     unreadable: Counter[str] = field(default_factory=Counter)
+    corrections: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Create the functions and the table that the SQL of the methods uses."""
@@ -76,8 +85,9 @@ class Join:
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
 
-    def run(self, dumps: dict[Dump, Path], plots: Path) -> None:
+    def run(self, dumps: dict[Dump, Path], plots: Path, corrections: Path | None) -> None:
         """Create the table `movies`: the columns of the CSV and `number`, the order of tconst."""
+        self._read_corrections(corrections)
         self._read_titles(dumps[BASICS])
         self._read_plots(plots)
         self.progress("joining plots", 0, 0)
@@ -90,6 +100,7 @@ class Join:
             self.connection, plot_files(plots)[0].name, self._plot_results(), malformed
         )
         self._select_movies()
+        self._count_corrections(corrections)
         self._read_ratings(dumps[RATINGS])
         self._collect_people()
         self._compute_split_keys()
@@ -105,6 +116,13 @@ class Join:
     def _sql_genres(self) -> str:
         """`genres` as a list in SQL."""
         return "[" + ", ".join(f"'{escape_sql(name)}'" for name in self.genres) + "]"
+
+    def _sql_joined(self, labels: str) -> str:
+        """Return SQL for the cell `genres` of the CSV, from SQL for a list of labels."""
+        return (
+            f"array_to_string(list_filter({self._sql_genres}, "
+            f"lambda g: list_contains({labels}, g)), '{LIST_SEPARATOR}')"
+        )
 
     def _count(self, sql: str) -> dict[str, int]:
         """Return the rows of a query with the columns name and count."""
@@ -203,14 +221,49 @@ class Join:
         self._reject(path, duplicates, [])
         self._check_reject_share(path)
 
+    def _read_corrections(self, path: Path | None) -> None:
+        """Create the table `corrections` of the newest correction of each title."""
+        newest: dict[int, Correction] = {}
+        if path:
+            self.corrections = {"superseded": 0}
+            for row in read_corrections(
+                path, self.genres, self.config.genre_map, self._on_bytes(path)
+            ):
+                if isinstance(row, Reject):
+                    self.reject_log.add([row])
+                    continue
+                earlier = newest.setdefault(row.title_id, row)
+                if earlier is not row:
+                    self.corrections["superseded"] += 1
+                    newest[row.title_id] = row if row.when >= earlier.when else earlier
+        create_table(self.connection, newest.values())
+
+    def _count_corrections(self, path: Path | None) -> None:
+        """Count the corrections by result, and reject those of titles that are no movies."""
+        if not path:
+            return
+        used = dict.fromkeys(USED_RESULTS, 0)
+        for line, text, result in correction_results(self.connection):
+            if result in used:
+                used[result] += 1
+            else:
+                self.reject_log.add([Reject(path.name, line, result, text)])
+        # Any share of corrections may be rejected, so they are not among the malformed lines.
+        rejected: dict[str, int] = self.reject_log.counts.pop(path.name, {})
+        self.corrections = used | self.corrections
+        self.corrections |= {f"rejected: {name}": rejected[name] for name in sorted(rejected)}
+
     def _read_titles(self, path: Path) -> None:
         """Create the table `titles` of the titles that have a wanted type and a known genre."""
         given = "string_split(genres, ',')"
-        labels = "map_genres(genres)" if self.config.genre_map else given
+        mapped = "map_genres(genres)" if self.config.genre_map else given
         adult = "false" if self.config.include_adult else f"isAdult = '1' OR 'Adult' IN {given}"
         types = list(self.config.title_types)
         classified = f"""(
-            SELECT *, {labels} AS labels,
+            SELECT *, {mapped} AS uncorrected,
+                coalesce(string_split(correction, '{LIST_SEPARATOR}'), uncorrected) AS labels,
+                if(correction IS NULL, false, correction <> {self._sql_joined("uncorrected")})
+                    AS corrected,
                 CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN '{_ANOTHER_TYPE}'
                     WHEN coalesce({adult}, false) THEN 'adult'
@@ -218,21 +271,25 @@ class Join:
                     WHEN NOT list_has_any(labels, {self._sql_genres})
                         THEN 'only genres outside the list'
                 END AS reason
-            FROM rows
+            FROM rows LEFT JOIN (SELECT id, genres AS correction FROM corrections) USING (id)
         )"""
+        corrected_but_dropped = f"""
+            SELECT id, reason FROM {classified} WHERE correction IS NOT NULL AND reason IS NOT NULL
+        """
         self._load(
             BASICS,
             path,
             titles=f"""
                 SELECT id, line, tconst, primaryTitle AS primary_title,
                     originalTitle AS original_title, startYear::INTEGER AS year,
-                    nullif(runtimeMinutes::INTEGER, 0) AS runtime, labels
+                    nullif(runtimeMinutes::INTEGER, 0) AS runtime, labels, corrected
                 FROM {classified} WHERE reason IS NULL
             """,
             dropped=f"""
                 SELECT reason, titleType AS type, count(*) AS count FROM {classified}
                 WHERE reason IS NOT NULL GROUP BY ALL
             """,
+            **({"corrected_but_dropped": corrected_but_dropped} if self.corrections else {}),
         )
         self._reject_duplicates("titles", BASICS, path)
         self.dropped = self._count(
@@ -431,11 +488,10 @@ class Join:
             SELECT number, tconst,
                 nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
                 text AS plot,
-                array_to_string(
-                    list_filter({self._sql_genres}, lambda g: list_contains(labels, g)),
-                    '{LIST_SEPARATOR}') AS genres,
+                {self._sql_joined("labels")} AS genres,
                 year, runtime AS runtime_minutes, rating AS average_rating, votes AS num_votes,
-                directors, writers, "cast", split_key
+                directors, writers, "cast", split_key,
+                CASE WHEN corrected THEN 1 END AS corrected
             FROM movie_plots JOIN titles USING (id) JOIN split_keys USING (number)
                 LEFT JOIN ratings USING (id) LEFT JOIN people USING (id)
             ORDER BY number
@@ -489,7 +545,8 @@ class Join:
             },
             "unreadable": dict(self.unreadable.most_common()),
             "filled": self._count("""
-                UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key))) FROM movies)
+                UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key, corrected)))
+                    FROM movies)
                 ON COLUMNS(*)
             """),
             "genres": {name: labels.get(name, 0) for name in self.genres},
@@ -511,6 +568,7 @@ class Join:
         """Return the counts that only a build from this kind of input has."""
         return {
             "plots": self._plot_results(),
+            "corrections": self.corrections,
             "credits": self._count("""
                 SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
                     count(*)

@@ -42,6 +42,9 @@ class IngestSummary:
             are kept.
         shards: File names of the CSV shards.
         seconds: Duration of the build, in seconds.
+        corrections: Rows of the file of corrections, by result: "applied"; "unchanged" if the dump
+            has the same genres; "superseded" by a newer row of the same title; "rejected" with the
+            reason. Empty without such a file.
         reused: Whether the files of an earlier build were kept because nothing had changed.
     """
 
@@ -63,6 +66,7 @@ class IngestSummary:
     columns: dict[str, str] = field(default_factory=dict)
     unknown_columns: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
+    corrections: dict[str, int] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -94,6 +98,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         columns,
         _count_table("Cells that were not understood", summary.unreadable),
         _count_table("Plots", summary.plots),
+        _count_table("Corrections", summary.corrections),
         _count_table("Credits", summary.credits),
         _count_table("Movies with a value", summary.filled, summary.movies),
         _count_table("Genres", summary.genres, summary.movies),

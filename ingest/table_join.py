@@ -224,7 +224,9 @@ class TableJoin(Join):
             FROM rows JOIN results USING (id)
             WHERE result = 'kept' AND list_has_any(labels, {self._sql_genres});
             CREATE VIEW titles AS
-            SELECT id, tconst, primary_title, original_title, year, runtime, labels FROM rows;
+            SELECT id, tconst, primary_title, original_title, year, runtime, labels,
+                false AS corrected
+            FROM rows;
             CREATE VIEW ratings AS SELECT id, rating, votes FROM rows;
             CREATE VIEW people AS SELECT id, directors, writers, "cast" FROM rows;
         """)

@@ -265,7 +265,7 @@ def _load_sections(files: Sequence[Path], ingest_options: Mapping[str, Any]) -> 
             if isinstance(settings, dict):
                 named = {str(name): value for name, value in settings.items()}
                 # A relative path is relative to the directory of its configuration file.
-                for name in ("plots", "table") if section == "ingest" else ():
+                for name in ("plots", "corrections", "table") if section == "ingest" else ():
                     if isinstance(path := named.get(name), str):
                         named[name] = (Path(origin).parent / Path(path).expanduser()).resolve()
                 values[section] = values.get(section, {}) | named

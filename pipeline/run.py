@@ -23,7 +23,7 @@ from pipeline.console import ProgressTable, print_lines
 from pipeline.node_summary import summarize
 from pipeline.pipeline import create_pipeline
 from pipeline.runner import NodeResult, NodeStatus
-from report.page import METRIC_NAMES
+from report.page import format_aggregates, with_corrected
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import (
@@ -134,9 +134,17 @@ def _run_ingest(config: RunConfig, progress: ProgressTable) -> IngestSummary:
     progress.end_step(
         "cached" if report.reused else "done",
         f"{report.movies:,} movies of {report.titles:,} titles "
-        f"({dropped:,} dropped, {rejected:,} lines rejected)",
+        f"({dropped:,} dropped, {rejected:,} lines rejected{_corrections(report)})",
     )
     return report
+
+
+def _corrections(report: IngestSummary) -> str:
+    counts = report.corrections
+    if not counts:
+        return ""
+    rejected = sum(count for result, count in counts.items() if result.startswith("rejected"))
+    return f"; {counts['applied']:,} corrections applied, {rejected:,} rejected"
 
 
 def _run_nodes(
@@ -188,13 +196,10 @@ def _print_result(
     verdict = read_verdict(blessing)
     console.print()
     console.print(verdict_table(verdict))
-    aggregates = ", ".join(
-        f"{METRIC_NAMES.get(name, name.replace('_', ' '))} {value:.3f}"
-        for name, value in verdict.aggregates.items()
-    )
     print_lines(
         console,
-        f"on the test split: {aggregates}",
+        f"on the test split: {format_aggregates(verdict.aggregates)}",
+        *filter(None, [with_corrected(verdict)]),
         *(f"note: {note}" for note in verdict.notes),
         f"movies  {movies.movies:,} in {config.movies}",
         f"verdict {blessing / VERDICT_FILE}",

@@ -58,7 +58,7 @@ class PushResult:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The movies of the test split and the model's predictions.
+    """The movies of the test split with uncorrected genres, and the model's predictions.
 
     Attributes:
         tconst: str objects [movies]. IMDb's ids.

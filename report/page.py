@@ -22,6 +22,7 @@ from report import charts, explanations, summary
 from report.content import Anomaly, GenreResult, NodeResult, ReportContent
 from schema import features as raw
 from schema.names import Split
+from schema.verdict import Verdict
 
 MIN_SLICE_SUPPORT: Final = 5
 """Number of movies of a genre that a slice must have for its F1 to be shown."""
@@ -51,6 +52,7 @@ def render_report(content: ReportContent) -> str:
         verdict=content.verdict,
         overall_metrics=_overall_metrics(content),
         strengths=summary.strengths(content.verdict, content.predictions),
+        with_corrected=with_corrected(content.verdict),
         genre_names=names,
         weaknesses=summary.weaknesses(content.verdict, content.predictions, content.slices, names),
         present=[row for row in content.verdict.genres if row.support],
@@ -207,6 +209,27 @@ def _figures(content: ReportContent, columns: Sequence[int]) -> dict[str, go.Fig
     return figures
 
 
+def format_aggregates(aggregates: Mapping[str, float]) -> str:
+    """Return metrics over all genres as text: `micro-F1 0.612, subset accuracy 0.300`."""
+    return ", ".join(f"{_metric_name(name)} {value:.3f}" for name, value in aggregates.items())
+
+
+def with_corrected(verdict: Verdict) -> str:
+    """Return the metrics with the corrected test movies in words; empty if there are none."""
+    if not (metrics := verdict.with_corrected):
+        return ""
+    return (
+        f"{summary.format_movies(metrics.movies)} of the {Split.TEST} split with corrected genres "
+        f"{'is' if metrics.movies == 1 else 'are'} left out. With "
+        f"{'it' if metrics.movies == 1 else 'them'}: macro-F1 {metrics.macro_f1:.3f}, "
+        f"{format_aggregates(metrics.aggregates)}."
+    )
+
+
+def _metric_name(name: str) -> str:
+    return METRIC_NAMES.get(name, charts.display_name(name))
+
+
 def _overall_metrics(content: ReportContent) -> dict[str, float]:
     """Return the metrics over all genres by display name."""
     verdict = content.verdict
@@ -216,7 +239,7 @@ def _overall_metrics(content: ReportContent) -> dict[str, float]:
         "macro-F1 of the simple baseline": verdict.simple_baseline_macro_f1,
     }
     for name, value in verdict.aggregates.items():
-        values[METRIC_NAMES.get(name, charts.display_name(name))] = value
+        values[_metric_name(name)] = value
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -15,6 +15,8 @@ DIRECTORS: Final = "directors"
 WRITERS: Final = "writers"
 CAST: Final = "cast"
 SPLIT_KEY: Final = "split_key"
+CORRECTED: Final = "corrected"
+"""1 if a person corrected the genres of the movie, otherwise missing. Not an input of the model."""
 
 TEXTS: Final[tuple[str, ...]] = (PLOT, TITLE)
 """Free text; one string per movie."""
@@ -41,6 +43,7 @@ CSV_COLUMNS: Final[tuple[str, ...]] = (
     WRITERS,
     CAST,
     SPLIT_KEY,
+    CORRECTED,
 )
 """Columns of the movies CSV shards, in order."""
 

@@ -53,6 +53,24 @@ class GenreVerdict(GenreScores):
 
 
 @dataclass(frozen=True)
+class CorrectedMetrics:
+    """Metrics of the candidate on all test movies, those with corrected genres included.
+
+    Corrections that were chosen from a model's own doubts favour the model, so that the gate judges
+    by the other test movies only.
+
+    Attributes:
+        movies: Number of test movies with corrected genres.
+        macro_f1: Mean F1 over the genres that have a test example.
+        aggregates: Other metrics over all genres, by name.
+    """
+
+    movies: int
+    macro_f1: float
+    aggregates: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Decision of the gate on a candidate model, with the metrics it was based on.
 
@@ -60,7 +78,7 @@ class Verdict:
         blessed: Whether the candidate may be pushed.
         reasons: Sentences that say why the candidate was not blessed; empty if it was.
         notes: Sentences that name a comparison that was left out, and why.
-        examples: Number of test examples.
+        examples: Number of test examples, without those whose genres were corrected.
         genres: One row per genre, in the order of the model's outputs.
         macro_f1: Mean F1 over the genres that have a test example.
         last_blessed_macro_f1: Macro-F1 of the last blessed model, over the genres that both models
@@ -69,6 +87,7 @@ class Verdict:
         aggregates: Other metrics of the candidate over all genres, by name.
         ignore_blessed_model: Whether the user asked to skip the last blessed model.
         config: Settings of the section `gate` by which the candidate was judged.
+        with_corrected: Metrics of the candidate with the corrected movies; None if there are none.
     """
 
     blessed: bool
@@ -82,6 +101,7 @@ class Verdict:
     aggregates: Mapping[str, float]
     ignore_blessed_model: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
+    with_corrected: CorrectedMetrics | None = None
 
     @property
     def genre_names(self) -> tuple[str, ...]:

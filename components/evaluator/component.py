@@ -25,6 +25,7 @@ from components import examples as example_files
 from components.evaluator import measurement
 from components.evaluator.decision import GateConfig, ModelScores, apply_gate
 from components.simple_baseline.component import SimpleBaselineMetrics, load_metrics
+from schema import features as raw
 from schema.genres import read_genres
 from schema.names import VERDICT_FILE, Split
 from schema.verdict import Verdict
@@ -44,6 +45,9 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Evaluate a model on the test split, which training does not use, and bless it or not.
+
+    Movies with corrected genres are left out, because corrections that were chosen from a model's
+    own doubts favour it. The verdict has the metrics with them as well.
 
     A model that does not pass the gate is not an error. Its blessing records the refusal.
 
@@ -84,7 +88,11 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
             model_paths.append(last_path)
     compared = len(model_paths) > 1
     files = example_files.split_files(examples, Split.TEST)
-    measurement.evaluate_models(beam_pipeline, files, model_paths, evaluation.uri)
+    columns = example_files.read_columns(examples, Split.TEST, [raw.CORRECTED])
+    has_corrected = bool((columns[raw.CORRECTED] == 1).any())
+    measurement.evaluate_models(
+        beam_pipeline, files, model_paths, evaluation.uri, separate_corrected=has_corrected
+    )
     candidate_name = tfma.CANDIDATE_KEY if compared else ""
     if compared:
         last_scores = measurement.read_last_blessed_scores(evaluation.uri, genres, last_genres)
@@ -94,6 +102,11 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         last_scores,
         None if rows is None else {genre: row["f1"] for genre, row in rows.items()},
         GateConfig.from_json(gate),
+        all_movies=measurement.read_model_scores(
+            evaluation.uri, candidate_name, genres, measurement.ALL_EXAMPLES
+        )
+        if has_corrected
+        else None,
         ignore_blessed_model=ignore_blessed_model,
     )
     _write_blessing(blessing, verdict, model, last_blessed if compared else None)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from schema.config import Config, Fraction, PositiveInt
-from schema.verdict import GenreScores, GenreVerdict, Judgement, Verdict
+from schema.verdict import CorrectedMetrics, GenreScores, GenreVerdict, Judgement, Verdict
 
 _ROUNDING: Final = 1e-9
 """Tolerance for rounding errors in comparisons of scores."""
@@ -58,18 +58,21 @@ def apply_gate(
     simple_baseline: Mapping[str, float] | None,
     config: GateConfig,
     *,
+    all_movies: ModelScores | None = None,
     ignore_blessed_model: bool = False,
 ) -> Verdict:
     """Decide whether a candidate may be pushed.
 
-    All scores must come from the same examples. The candidate is compared with the last blessed
-    model on the genres that both have.
+    All scores but `all_movies` must come from the same examples. The candidate is compared with the
+    last blessed model on the genres that both have.
 
     Args:
         candidate: Scores of the candidate.
         last_blessed: Scores of the last blessed model; None if there is none.
         simple_baseline: F1 of the simple baseline, by genre; None if there is no simple baseline.
         config: Requirements that the candidate must meet.
+        all_movies: Scores of the candidate on all test movies, if some of them have corrected
+            genres, which the other scores leave out. The decision does not depend on them.
         ignore_blessed_model: Whether to leave the last blessed model out of the comparison.
 
     Raises:
@@ -139,6 +142,16 @@ def apply_gate(
         aggregates=candidate.aggregates,
         ignore_blessed_model=ignore_blessed_model,
         config=config.model_dump(),
+        with_corrected=None if all_movies is None else _with_corrected(candidate, all_movies),
+    )
+
+
+def _with_corrected(candidate: ModelScores, all_movies: ModelScores) -> CorrectedMetrics:
+    present = [genre for genre, scores in all_movies.genres.items() if scores.support]
+    return CorrectedMetrics(
+        movies=all_movies.examples - candidate.examples,
+        macro_f1=_mean(_f1(all_movies), present),
+        aggregates=all_movies.aggregates,
     )
 
 

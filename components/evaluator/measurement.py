@@ -14,12 +14,15 @@ from typing import Any, Final
 
 import apache_beam as beam
 import numpy as np
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.slicer import slicer_lib as slicer
 
 from components.evaluator import metrics
 from components.evaluator.decision import ModelScores
+from schema import features as raw
 from schema import names
 from schema.errors import UserError
 from schema.genres import read_genres
@@ -40,6 +43,9 @@ BATCH_SIZE: Final = 256
 
 SliceKey = tuple[tuple[str, str], ...]
 """Pairs of a feature and its value; empty for the whole split."""
+
+ALL_EXAMPLES: Final[SliceKey] = (("corrected_movies", "included"),)
+"""Slice with all examples; the others lack those with corrected genres."""
 
 SliceMetrics = dict[str, dict[str, float]]
 """Metrics of one slice by sub key, then by name.
@@ -79,7 +85,12 @@ def check_outputs(model: Path, outputs: Iterable[str], remedy: str) -> None:
 
 
 def evaluate_models(
-    pipeline: beam.Pipeline, files: list[str], models: list[Path], output: str
+    pipeline: beam.Pipeline,
+    files: list[str],
+    models: list[Path],
+    output: str,
+    *,
+    separate_corrected: bool = False,
 ) -> None:
     """Evaluate models with TFMA, over all examples and by each of `SLICE_KEYS`.
 
@@ -89,6 +100,9 @@ def evaluate_models(
         models: Paths of SavedModels: the candidate, then the last blessed model if there is one.
             Scores and probabilities of a genre that only the candidate has are 0 for the latter.
         output: Path of the directory for the results.
+        separate_corrected: Boolean. Whether to leave examples with corrected genres out of all
+            slices but `ALL_EXAMPLES`. By default, they are not told apart, and there is no such
+            slice.
     """
     genres, last_genres = read_genres(models[0]), read_genres(models[-1])
     last_columns = [last_genres.index(name) if name in last_genres else -1 for name in genres]
@@ -114,6 +128,11 @@ def evaluate_models(
         )
         for spec, path in zip(config.model_specs, models, strict=True)
     ]
+    slice_keys = tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False)
+    if separate_corrected:
+        # In the same stage, since TFMA reads the keys after the stage of this name.
+        separate = "SeparateCorrected" >> beam.Map(_separate_corrected)
+        slice_keys = slice_keys._replace(ptransform=slice_keys.ptransform | separate)
     # The signature also returns the label and the slice keys, so that examples are decoded only
     # once, by the model.
     extractors = [
@@ -122,7 +141,7 @@ def evaluate_models(
             "PickLabelsAndSlices", beam.Map(_pick_labels_and_slices, last_columns)
         ),
         tfma.extractors.UnbatchExtractor(),
-        tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
+        slice_keys,
     ]
     with pipeline:
         (
@@ -159,6 +178,9 @@ def _pick_labels_and_slices(extracts: tfma.Extracts, last_columns: list[int]) ->
     outputs = extracts[tfma.PREDICTIONS_KEY]
     candidate = outputs.get(tfma.CANDIDATE_KEY, outputs)
     models = {"": outputs} if candidate is outputs else outputs
+    marks = tf.io.parse_example(
+        extracts[tfma.INPUT_KEY], {raw.CORRECTED: tf.io.RaggedFeature(tf.int64)}
+    )
     predictions: Any = {
         model: {name: model_outputs[name] for name in PREDICTION_OUTPUTS}
         for model, model_outputs in models.items()
@@ -168,9 +190,18 @@ def _pick_labels_and_slices(extracts: tfma.Extracts, last_columns: list[int]) ->
         predictions[tfma.BASELINE_KEY][name] = np.pad(values, [(0, 0), (0, 1)])[:, last_columns]
     return {
         tfma.LABELS_KEY: candidate[xf.LABEL],
-        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS},
+        tfma.FEATURES_KEY: {key: candidate[key] for key in xf.SLICE_KEYS}
+        | {raw.CORRECTED: tf.reduce_sum(marks[raw.CORRECTED], axis=1).numpy()},
         tfma.PREDICTIONS_KEY: predictions.get("", predictions),
     }
+
+
+def _separate_corrected(extracts: tfma.Extracts) -> tfma.Extracts:
+    """Leave an example with corrected genres out of all slices but `ALL_EXAMPLES`."""
+    is_corrected = bool(np.any(extracts[tfma.FEATURES_KEY][raw.CORRECTED]))
+    keys = [] if is_corrected else list(extracts[tfma.SLICE_KEY_TYPES_KEY])
+    slices = slicer.slice_keys_to_numpy_array([*keys, ALL_EXAMPLES])
+    return extracts | {tfma.SLICE_KEY_TYPES_KEY: slices}
 
 
 def read_metrics(evaluation: str, model_name: str) -> dict[SliceKey, SliceMetrics]:
@@ -190,22 +221,27 @@ def read_metrics(evaluation: str, model_name: str) -> dict[SliceKey, SliceMetric
     }
 
 
-def read_model_scores(evaluation: str, model_name: str, genres: Sequence[str]) -> ModelScores:
-    """Read the scores of one model over the whole test split.
+def read_model_scores(
+    evaluation: str, model_name: str, genres: Sequence[str], key: SliceKey = ()
+) -> ModelScores:
+    """Read the scores of one model over a slice of the test split.
 
     Args:
         evaluation: Path of the directory with TFMA's results.
         model_name: TFMA's name of the model; empty if only one model was evaluated.
         genres: Names of the candidate's genres, in the order of the class ids.
+        key: Slice to read; by default all examples except those with corrected genres.
 
     Raises:
-        UserError: The split has no examples.
+        UserError: The slice has no examples.
     """
-    slice_metrics = read_metrics(evaluation, model_name).get(())
+    slices = read_metrics(evaluation, model_name)
+    slice_metrics = slices.get(key)
     if slice_metrics is None:
+        uncorrected = " with uncorrected genres" if slices else ""
         raise UserError(
-            f"the split '{names.Split.TEST}' has no examples, so the model cannot be evaluated. "
-            "Add more movies"
+            f"the split '{names.Split.TEST}' has no examples{uncorrected}, so the model cannot be "
+            "evaluated. Add more movies"
         )
     scores = {}
     for i, genre in enumerate(genres):

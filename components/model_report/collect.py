@@ -18,7 +18,7 @@ import metadata
 from components import examples as example_files
 from components.anomaly_gate.tfdv_adapter import load_anomalies
 from components.evaluator import metrics
-from components.evaluator.measurement import read_metrics
+from components.evaluator.measurement import ALL_EXAMPLES, read_metrics
 from components.evaluator.verdict import read_verdict
 from components.pusher import versions
 from components.simple_baseline.model import binarize_genres
@@ -61,11 +61,15 @@ def collect_content(
         last_training = _read_training_record(Path(path_utils.serving_model_path(last.uri)))
     model = tf.saved_model.load(str(model_path))
     columns = example_files.read_columns(
-        artifacts["examples"], names.Split.TEST, [raw.TCONST, *raw.MODEL_INPUTS]
+        artifacts["examples"], names.Split.TEST, [raw.TCONST, *raw.MODEL_INPUTS, raw.CORRECTED]
     )
     outputs = _evaluate(
         model, example_files.serialized_examples(artifacts["examples"], names.Split.TEST)
     )
+    # The verdict leaves these movies out as well.
+    uncorrected = columns.pop(raw.CORRECTED) != 1
+    columns = {name: values[uncorrected] for name, values in columns.items()}
+    outputs = {name: values[uncorrected] for name, values in outputs.items()}
     movies = content.Predictions(
         tconst=columns[raw.TCONST],
         title=columns[raw.TITLE],
@@ -152,7 +156,7 @@ def _push_outcome(
 
 
 def _read_slices(evaluation: str, model_name: str, num_genres: int) -> list[content.SliceMetrics]:
-    """Read the metrics of each slice from TFMA's results, without those of the whole split.
+    """Read the metrics of each slice by `SLICE_KEYS` from TFMA's results.
 
     Args:
         evaluation: Path of the directory with TFMA's results.
@@ -161,7 +165,7 @@ def _read_slices(evaluation: str, model_name: str, num_genres: int) -> list[cont
     """
     slices = []
     for key, by_sub_key in read_metrics(evaluation, model_name).items():
-        for kind, name in key:
+        for kind, name in () if key == ALL_EXAMPLES else key:
             genres = [by_sub_key[f"classId:{column}"] for column in range(num_genres)]
             slices.append(
                 content.SliceMetrics(

@@ -53,6 +53,8 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
 ) -> None:
     """Fit the baseline on `train`, choose thresholds on `eval`, and evaluate on `test`.
 
+    Test movies with corrected genres are left out, as in the Evaluator.
+
     Args:
         examples: Raw examples with these splits.
         metrics: Output with the metrics on the test split.
@@ -68,15 +70,18 @@ def SimpleBaseline(  # noqa: N802 (TFX names the node after the function)
     texts, labels = {}, {}
     for split in Split:
         columns = example_files.read_columns(
-            examples, split, [raw.PLOT, raw.TITLE, raw.GENRES_FIELD]
+            examples, split, [raw.PLOT, raw.TITLE, raw.GENRES_FIELD, raw.CORRECTED]
         )
+        used = (columns[raw.CORRECTED] != 1) | (split is not Split.TEST)
+        columns = {name: values[used] for name, values in columns.items()}
         texts[split] = [
             f"{clean_plot(plot)}\n{clean_text(title)}"
             for plot, title in zip(columns[raw.PLOT], columns[raw.TITLE], strict=True)
         ]
         labels[split] = binarize_genres(columns[raw.GENRES_FIELD].tolist(), genre_names)
         if not texts[split]:
-            raise UserError(f"The {split} split has no movies. Add more movies.")
+            uncorrected = " with uncorrected genres" if len(used) else ""
+            raise UserError(f"The {split} split has no movies{uncorrected}. Add more movies.")
     eval_probabilities, test_probabilities = fit_predict(
         texts[Split.TRAIN], labels[Split.TRAIN], [texts[Split.EVAL], texts[Split.TEST]], seed
     )

@@ -53,6 +53,21 @@ def test_build_prints_the_summary(data, tmp_path, capsys):
     assert "unchanged since the last build" in capsys.readouterr().out
 
 
+def test_build_counts_corrections(data, tmp_path, capsys):
+    fixes = tmp_path / "fixes.csv"
+    fixes.write_text(
+        "tconst,genres,who,when\ntt0000001,Drama,bo,2026-04-01\ntt0000001,Dram,bo,2026-04-02\n"
+    )
+    command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
+    assert main([*command, "--corrections", str(fixes)]) == 0
+    printed = capsys.readouterr().out
+    table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
+    for row in (["applied", "1"], ["superseded", "0"], ["rejected: unknown genre", "1"]):
+        assert row in table
+    assert main(command) == 0
+    assert "rejected: unknown genre" not in capsys.readouterr().out
+
+
 def test_a_build_without_a_match_has_a_status_of_its_own(data, tmp_path, capsys):
     (data / "title.plots.tsv").write_text("title\tyear\tplot\nElsewhere\t1990\tA night.\n")
     arguments = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]

@@ -26,7 +26,7 @@ def genre_of(number: int) -> str:
     return "Drama" if genre == RARE_GENRE and number >= 3 * NUM_GENRES else genre
 
 
-def make_movie(number: int) -> tf.train.Example:
+def make_movie(number: int, *, corrected: bool = False) -> tf.train.Example:
     """Create a movie whose plot begins with `strong_` or `weak_` and the name of its genre.
 
     Five of the 15 movies of each genre are weak. Every second movie has no director. The years are
@@ -41,11 +41,15 @@ def make_movie(number: int) -> tf.train.Example:
     for name, text in texts.items():
         example.features.feature[name].bytes_list.value.append(text.encode())
     example.features.feature[raw.YEAR].int64_list.value.append(1950 + number % 50)
+    # CsvExampleGen writes an empty cell as a feature without values.
+    example.features.feature[raw.CORRECTED].int64_list.value.extend([1] if corrected else [])
     return example
 
 
-def write_movies(directory: Path, movies: int = NUM_MOVIES) -> standard_artifacts.Examples:
-    """Write movies to the split `test` of an Examples artifact, in two shards."""
+def write_movies(
+    directory: Path, movies: int = NUM_MOVIES, more: Sequence[tf.train.Example] = ()
+) -> standard_artifacts.Examples:
+    """Write movies to the split `test` of an Examples artifact, in two shards; `more` to both."""
     split = directory / "Split-test"
     split.mkdir(parents=True)
     for shard in range(2):
@@ -53,6 +57,8 @@ def write_movies(directory: Path, movies: int = NUM_MOVIES) -> standard_artifact
         with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
             for number in range(shard, movies, 2):
                 writer.write(make_movie(number).SerializeToString())
+            for movie in more:
+                writer.write(movie.SerializeToString())
     examples = standard_artifacts.Examples()
     examples.uri = str(directory)
     examples.split_names = artifact_utils.encode_split_names(["test"])

@@ -49,6 +49,7 @@ def make_movies(count: int, seed: int = 0) -> list[Row]:
                 raw.WRITERS: f"Writer {generator.randint(1, 40)}",
                 raw.CAST: f"Player {generator.randint(1, 40)}|Player {generator.randint(41, 80)}",
                 raw.SPLIT_KEY: f"movie {seed} {number}",
+                raw.CORRECTED: 0,
             }
         )
     return rows

@@ -18,9 +18,9 @@ from transform import features as xf
 from transform.preprocessing import preprocessing_fn
 
 TYPES = {
-    name: tf.float32 if name == raw.RATING else tf.int64 if name in raw.NUMBERS else tf.string
+    name: tf.int64 if name in (*raw.NUMBERS, raw.CORRECTED) else tf.string
     for name in raw.CSV_COLUMNS
-}
+} | {raw.RATING: tf.float32}
 SPEC = {name: tf.io.VarLenFeature(dtype) for name, dtype in TYPES.items()}
 
 MOVIES = {"train": make_movies(160, seed=1), "eval": make_movies(60, seed=2)}

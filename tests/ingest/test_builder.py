@@ -54,15 +54,15 @@ def test_contents_of_the_csv(data, tmp_path):
     build(data, tmp_path / "movies")
     assert (tmp_path / "movies" / "movies-00000-of-00001.csv").read_text("utf-8") == (
         "tconst,title,plot,genres,year,runtime_minutes,average_rating,num_votes,directors,writers,"
-        "cast,split_key\n"
+        "cast,split_key,corrected\n"
         'tt0000001,Harbour  of\u00a0Salt,"The ""salt"" baron\'s clerk finds two ledgers, one of '
-        'them false",Crime,1948,,6.0,120,Bo Sund,Ada  Lind,Eli Rask|Dora Hjelm,harbour of salt\n'
+        'them false",Crime,1948,,6.0,120,Bo Sund,Ada  Lind,Eli Rask|Dora Hjelm,harbour of salt,\n'
         'tt0000002,"Cafe\u0301 ""Nord"", Part 2",Two cooks fall out over a recipe &amp; a waiter. '
-        "—Ola Norman,Comedy|Romance,,,,,,,Ada  Lind,cafe nord\n"
+        "—Ola Norman,Comedy|Romance,,,,,,,Ada  Lind,cafe nord,\n"
         "tt0000003,The Quiet Lighthouse,A keeper <i>waits</i> for ships that never come.... See "
         "full summary\u00a0»,Drama|Mystery,"
-        '1931,95,7.4,2000000,"Cy \'X"" Moe|Ada  Lind",Ada  Lind,,quiet lighthouse\n'
-        "tt10000000,Far Orbit,A crew drifts beyond the last relay.,Sci-Fi,2021,101,,,,,,far orbit\n"
+        '1931,95,7.4,2000000,"Cy \'X"" Moe|Ada  Lind",Ada  Lind,,quiet lighthouse,\n'
+        "tt10000000,Far Orbit,A crew drifts beyond the last relay.,Sci-Fi,2021,101,,,,,,far orbit,\n"
     )
 
 

@@ -33,12 +33,13 @@ def test_a_file_changes_only_the_values_that_it_sets(tmp_path: Path) -> None:
     loaded = load(
         tmp_path,
         "transform:\n  max_cast: 3\nhparams:\n  learning_rate: 1\n"
-        "ingest:\n  title_types: [movie, tvMovie]\n  plots: mine.csv\n",
+        "ingest:\n  title_types: [movie, tvMovie]\n  plots: mine.csv\n  corrections: fixes.csv\n",
     )
     assert loaded.transform == TransformConfig(max_cast=3)
     assert loaded.hparams.learning_rate == 1.0
     assert loaded.ingest.title_types == ("movie", "tvMovie")
     assert loaded.ingest.plots == tmp_path / "mine.csv"
+    assert loaded.ingest.corrections == tmp_path / "fixes.csv"
     assert loaded.gate == config.GateConfig()
 
 
@@ -130,8 +131,9 @@ def test_a_home_directory_in_a_path_is_expanded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    loaded = load(tmp_path, "ingest: {plots: ~/plots.csv}")
+    loaded = load(tmp_path, "ingest: {plots: ~/plots.csv, corrections: ~/fixes.csv}")
     assert loaded.ingest.plots == Path("/home/ada/plots.csv")
+    assert loaded.ingest.corrections == Path("/home/ada/fixes.csv")
 
 
 @pytest.mark.parametrize(

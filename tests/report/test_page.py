@@ -17,6 +17,7 @@ import pytest
 from report import page
 from report.content import Anomaly, NodeResult, PushResult, ReportContent
 from schema.genres import GENRES, NUM_GENRES
+from schema.verdict import CorrectedMetrics
 from tests.data.made_up_report import HTML_TITLE, make_report_content
 
 
@@ -111,6 +112,32 @@ def test_genres_without_movies_have_no_scores_and_no_share() -> None:
     assert "Western\npass\n0\n–\n–\n0.300\n–\n–\n–\n–\n–" in text
     assert f"and less than 0.1% have the genre {GENRES[2]}. No training movie has" in text
     assert f"for {GENRES[0]} (1 movie)" in text
+
+
+def test_corrected_movies_are_counted_and_shown_with_their_metrics() -> None:
+    content = make_two_genre_content()
+    assert page.with_corrected(content.verdict) == ""
+    metrics = CorrectedMetrics(7, 0.7123, {"micro_f1_score": 0.75, "subset_accuracy": 0.25})
+    counts = {"applied": 61, "unchanged": 2, "rejected: unknown genre": 1}
+    corrected = replace(
+        content,
+        verdict=replace(content.verdict, with_corrected=metrics),
+        data=replace(content.data, ingest=content.data.ingest | {"corrections": counts}),
+    )
+    sentence = (
+        "7 movies of the test split with corrected genres are left out. With them: macro-F1 0.712, "
+        "micro-F1 0.750, subset accuracy 0.250."
+    )
+    rendered = page.render_report(corrected)
+    for section in ("summary", "gate", "model_card"):
+        text = rendered.partition(f'<section id="{section}">')[2].partition("</section>")[0]
+        assert sentence in text, section
+    data = Reader(rendered.partition('<section id="data">')[2].partition("</section>")[0]).text
+    assert "corrections applied: 61\ncorrections unchanged: 2\n" in data
+    assert "corrections rejected: unknown genre: 1" in data
+    without = Reader(page.render_report(content)).text
+    assert "corrected genres" not in without
+    assert "Corrections" not in without
 
 
 def figures_of(rendered: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def test_the_features_are_the_columns_of_the_csv() -> None:
         "writers",
         "cast",
         "split_key",
+        "corrected",
     )
     assert tuple(FEATURES) == raw.CSV_COLUMNS
 
@@ -47,6 +48,7 @@ def test_transform_reads_every_feature_as_sparse() -> None:
     spec = schema_utils.schema_as_feature_spec(SCHEMA).feature_spec
     kinds = dict.fromkeys(raw.CSV_COLUMNS, tf.string)
     kinds |= dict.fromkeys(raw.NUMBERS, tf.int64)
+    kinds[raw.CORRECTED] = tf.int64
     kinds[raw.RATING] = tf.float32
     assert spec == {name: tf.io.VarLenFeature(kind) for name, kind in kinds.items()}
 
@@ -67,7 +69,7 @@ def test_limits_of_skew_and_drift() -> None:
 
 def test_requests_need_no_features_of_training() -> None:
     rows = make_movies(50)
-    for name in (raw.GENRES_FIELD, raw.TCONST, raw.SPLIT_KEY):
+    for name in (raw.GENRES_FIELD, raw.TCONST, raw.SPLIT_KEY, raw.CORRECTED):
         rows = without_column(rows, name)
     requests = compute_statistics(rows)
 

@@ -22,14 +22,21 @@ from tfx.types import standard_artifacts
 
 from components.evaluator.component import GenreEvaluator
 from components.evaluator.decision import GateConfig
+from components.evaluator.measurement import read_metrics
 from components.evaluator.verdict import read_verdict
 from components.resolvers import LatestOtherBlessedModelStrategy
 from components.simple_baseline.component import SimpleBaselineMetrics
 from schema.errors import UserError
-from schema.genres import GENRES
+from schema.genres import GENRES, NUM_GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Node
-from schema.verdict import Judgement, Verdict
-from tests.data.known_predictions import NUM_MOVIES, RARE_GENRE, save_model, write_movies
+from schema.verdict import CorrectedMetrics, Judgement, Verdict
+from tests.data.known_predictions import (
+    NUM_MOVIES,
+    RARE_GENRE,
+    make_movie,
+    save_model,
+    write_movies,
+)
 
 GATE = GateConfig(floor=0.5, min_support=10, max_drop=0.1)
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
@@ -94,11 +101,10 @@ def evaluate(
         model=model,
         evaluation=evaluation,
         blessing=blessing,
-        gate=GATE.to_json(),
         last_blessed_model=last_blessed,
         simple_baseline=baseline,
         beam_pipeline=beam.Pipeline(argv=BEAM),
-        **parameters,
+        **{"gate": GATE.to_json()} | parameters,
     )
     return EvaluatorOutputs(evaluation.uri, blessing, read_verdict(Path(blessing.uri)))
 
@@ -261,6 +267,59 @@ def test_tfma_results_of_all_genres_and_slices_agree_with_scikit_learn(
     assert set(by_slice) == {"metadata:complete", "metadata:no credits"}
     complete = slices[(("metadata", "complete"),)][""][f"classId:{horror}"]
     assert by_slice["metadata:complete"]["f1_score"] == complete["f1_score"]
+
+
+def test_corrected_movies_do_not_open_the_gate(
+    tmp_path: Path, models: dict[str, standard_artifacts.Model]
+) -> None:
+    model = save_model(tmp_path / "model", {"War": 1})
+    gate = GateConfig(min_support=10, genre_floors={"War": 0.85})
+    # The model recognizes War in strong movies only, and all these are strong.
+    numbers = [GENRES.index("War") + NUM_GENRES * i for i in range(16, 46, 3)]
+
+    def verdict(name: str, *, corrected: bool) -> Verdict:
+        more = [make_movie(number, corrected=corrected) for number in numbers]
+        examples = write_movies(tmp_path / f"{name} examples", more=more)
+        return evaluate(
+            tmp_path / name, examples, model, last_blessed=models["good"], gate=gate.to_json()
+        ).verdict
+
+    opened = verdict("as given", corrected=False)
+    assert opened.blessed
+    assert opened.with_corrected is None
+    war = opened.genres[GENRES.index("War")]
+    assert (war.support, war.f1) == (35, pytest.approx(60 / 65))
+
+    shut = verdict("corrected", corrected=True)
+    assert shut.reasons == (
+        "War: F1 0.800 is below its floor 0.850 (15 test movies)",
+        "War: F1 0.800 is below the last blessed model's 1.000 (allowed difference: 0.1; "
+        "15 test movies)",
+    )
+    assert shut.examples == NUM_MOVIES
+    assert shut.with_corrected == CorrectedMetrics(
+        movies=20, macro_f1=opened.macro_f1, aggregates=opened.aggregates
+    )
+    assert shut.macro_f1 == pytest.approx((21 + 0.8) / 22)
+    assert shut.aggregates["micro_f1_score"] < opened.aggregates["micro_f1_score"]
+    metrics = read_metrics(str(tmp_path / "corrected" / "evaluation"), tfma.CANDIDATE_KEY)
+    counts = {key: values[""]["example_count"] for key, values in metrics.items()}
+    assert counts[()] == NUM_MOVIES
+    assert counts[(("corrected_movies", "included"),)] == NUM_MOVIES + 20
+    assert sum(count for key, count in counts.items() if "decade" in dict(key)) == NUM_MOVIES
+
+
+def test_a_test_split_of_corrected_movies_only_is_a_user_error(
+    tmp_path: Path, models: dict[str, standard_artifacts.Model]
+) -> None:
+    more = [make_movie(number, corrected=True) for number in range(4)]
+    examples = write_movies(tmp_path / "examples", movies=0, more=more)
+    with pytest.raises(UserError) as error:
+        evaluate(tmp_path, examples, models["good"])
+    assert str(error.value) == (
+        "the split 'test' has no examples with uncorrected genres, so the model cannot be "
+        "evaluated. Add more movies"
+    )
 
 
 def test_models_with_other_genres_are_compared_on_those_that_both_have(

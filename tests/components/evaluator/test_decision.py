@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from components.evaluator.decision import GateConfig, ModelScores, apply_gate
 from schema.config import setting_name, validation_message
 from schema.genres import GENRES
-from schema.verdict import GenreScores, Judgement, Verdict
+from schema.verdict import CorrectedMetrics, GenreScores, Judgement, Verdict
 
 CONFIG = GateConfig(floor=0.3, min_support=10, max_drop=0.05)
 FIRST_RUN = (
@@ -61,6 +62,26 @@ def test_a_good_model_is_blessed() -> None:
     assert (war.floor, war.last_blessed, war.simple_baseline) == (0.3, 0.55, 0.45)
     assert verdict.aggregates == {"micro_f1_score": 0.52}
     assert verdict.examples == 880
+
+
+def test_corrected_movies_are_reported_but_not_judged() -> None:
+    flattered = ModelScores(912, scores(dict.fromkeys(GENRES, 0.9)).genres, {"micro_f1_score": 0.9})
+    weak = scores({"War": 0.2})
+    alone = apply_gate(weak, None, None, CONFIG)
+    assert alone.with_corrected is None
+    verdict = apply_gate(weak, None, None, CONFIG, all_movies=flattered)
+    assert verdict.reasons == ("War: F1 0.200 is below its floor 0.300 (40 test movies)",)
+    assert verdict.with_corrected == CorrectedMetrics(
+        movies=32, macro_f1=pytest.approx(0.9), aggregates={"micro_f1_score": 0.9}
+    )
+    assert replace(verdict, with_corrected=None) == alone
+    assert Verdict.from_json(verdict.to_json()).with_corrected == verdict.with_corrected
+
+
+def test_verdicts_of_earlier_versions_have_no_corrected_movies() -> None:
+    earlier = json.loads(apply_gate(scores(), None, None, CONFIG).to_json())
+    del earlier["with_corrected"]
+    assert Verdict.from_json(json.dumps(earlier)).with_corrected is None
 
 
 def own_scores(f1: Mapping[str, float], other_genres: Sequence[str] = ()) -> ModelScores:

@@ -28,7 +28,13 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.verdict import Verdict
-from tests.data.known_predictions import NUM_MOVIES, RARE_GENRE, save_model, write_movies
+from tests.data.known_predictions import (
+    NUM_MOVIES,
+    RARE_GENRE,
+    make_movie,
+    save_model,
+    write_movies,
+)
 
 BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
@@ -127,6 +133,37 @@ def test_predictions_without_a_hit_are_counted(content: ReportContent, verdict: 
     assert (row.support, row.true_positives, row.predicted_positives) == (15, 0, 40)
     # 0 of 55 movies: Wilson's interval of J ends at z²/(55 + z²) = .0653, and F1 at 2J/(1 + J).
     assert row.interval == pytest.approx((0.0, 0.1225), abs=1e-4)
+
+
+def test_corrected_movies_are_left_out(tmp_path: Path) -> None:
+    examples = write_movies(
+        tmp_path / "examples", more=[make_movie(number, corrected=True) for number in range(9)]
+    )
+    model = save_model(tmp_path / "model", {"War": 2})
+    extra = Path(model.uri, "Format-Serving", "assets.extra")
+    extra.mkdir(exist_ok=True)
+    (extra / "training.json").write_text(json.dumps(TRAINING))
+    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    evaluation.uri, blessing.uri = str(tmp_path / "evaluation"), str(tmp_path / "blessing")
+    GenreEvaluator.test_call(
+        examples=examples,
+        model=model,
+        evaluation=evaluation,
+        blessing=blessing,
+        gate=GateConfig().to_json(),
+        beam_pipeline=beam.Pipeline(argv=BEAM),
+    )
+    content = collect_content(
+        {"examples": examples, "model": model, "evaluation": evaluation, "blessing": blessing},
+        "",
+        "",
+    )
+    assert len(content.predictions.labels) == content.verdict.examples == NUM_MOVIES
+    assert content.verdict.with_corrected
+    assert content.verdict.with_corrected.movies == 18
+    assert {one.feature for one in content.slices} == {"decade", "plot_length", "metadata"}
+    assert sum(one.movies for one in content.slices if one.feature == "decade") == NUM_MOVIES
+    assert content.data.movies == {"test": NUM_MOVIES + 18}
 
 
 def test_slices_are_those_of_the_evaluation(content: ReportContent) -> None:

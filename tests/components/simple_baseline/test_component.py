@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,28 @@ def test_genres_that_the_plot_names_are_predicted(tmp_path: Path) -> None:
     repeated = load_metrics(run_component(again, written_otherwise).uri)
     del repeated["seconds"]
     assert json.dumps(repeated) == json.dumps(metrics)
+
+
+def test_corrected_test_movies_are_left_out(tmp_path: Path) -> None:
+    splits = {"train": make_movies(90, 1), "eval": make_movies(30, 2), "test": make_movies(40, 3)}
+    # Plots of all genres that are listed under Sport.
+    wrong = with_values(make_movies(60, 4), genres="Sport", corrected=1)
+
+    def metrics(name: str, more: dict[str, list[Row]]) -> dict[str, Any]:
+        (tmp_path / name).mkdir()
+        added = {split: rows + more.get(split, []) for split, rows in splits.items()}
+        found = load_metrics(run_component(tmp_path / name, added).uri)
+        del found["seconds"]
+        return found
+
+    without = metrics("without", {})
+    assert without["movies"] == 40
+    assert metrics("test", {"test": wrong}) == without
+    # Corrections are genres like any other in the splits that the model is fitted on.
+    assert metrics("train", {"train": wrong}) != without
+
+    with pytest.raises(UserError, match=r"test split has no movies with uncorrected genres\. Add"):
+        run_component(tmp_path, splits | {"test": wrong})
 
 
 def test_the_genres_are_those_of_the_run(tmp_path: Path) -> None:
