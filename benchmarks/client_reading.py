@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    origin = provenance("benchmarks.client_reading")
+    source_line = provenance("benchmarks.client_reading")
     with tempfile.TemporaryDirectory() as name:
         other = Path(name) / "other"
         other.mkdir()
@@ -123,7 +123,7 @@ def main() -> None:
                     f"{new[2] / 1024:,.0f}",
                 ]
             )
-    print(origin)
+    print(source_line)
     columns = ["file", "rows/s before", "rows/s", "ratio", "MiB before", "MiB"]
     print(table(columns, lines))
 

@@ -147,8 +147,9 @@ def end_of(build: Build, output: Path) -> str:
     """Return how a build ended, in a few words."""
     if build.exit_status:
         last = (build.errors.strip().splitlines() or ["no message"])[-1]
-        kind = "" if last.startswith("error: ") else "CRASH: "
-        return f"{kind}status {build.exit_status}: {last.replace('|', '/')[:160]}"
+        last = last.replace(f"{output.parent}/", "").replace("|", "/")
+        kind = "" if last.startswith("error: ") else "crash: "
+        return f"{kind}status {build.exit_status}, {last.partition('. ')[0]}"
     summary = json.loads((output / INGEST_SUMMARY_FILE).read_text("utf-8"))["summary"]
     rejected = sum(sum(reasons.values()) for reasons in summary["rejected"].values())
     blank_lines = sum(summary["blank_lines"].values())
@@ -165,7 +166,7 @@ def measure(names: list[str], rows: int, directory: Path | None) -> list[list[st
             data.mkdir()
             CASES[name](data, rows)
             build = run_build(data, output, "--max-reject-share", "0.5")
-            end = end_of(build, output).replace(f"{temporary}/", "")
+            end = end_of(build, output)
         ordinary = ordinary or build
         found.append(
             [

@@ -1,4 +1,4 @@
-"""`ordained ingest`: join IMDb's dumps and plots into the movies CSV, or download them."""
+"""`ordained ingest`: build the movies CSV from dumps and plots or a table, or download data."""
 
 import logging
 import re
@@ -25,7 +25,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from cli.options import exit_statuses, expand_home
+from cli.options import (
+    ColumnOption,
+    TableOption,
+    exit_statuses,
+    expand_home,
+    parse_columns,
+    parse_pairs,
+)
 from ingest.config import IngestConfig
 from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS
 from ingest.fetch import fetch as download
@@ -58,14 +65,21 @@ _DEFAULTS: Final = IngestConfig()
 
 
 def build(
-    data: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Directory with IMDb's dumps.", callback=expand_home),
-    ],
     output: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Directory for the movies CSV.", callback=expand_home),
     ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory with IMDb's dumps.",
+            show_default=False,
+            callback=expand_home,
+        ),
+    ] = None,
+    table: TableOption = None,
+    column: ColumnOption = [],  # noqa: B006 (Typer makes a new list for each call)
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -87,7 +101,7 @@ def build(
         typer.Option(
             metavar="LIST",
             help="Genres that the model predicts, separated by commas.",
-            show_default="IMDb's 22 genres of feature films",
+            show_default="IMDb's 22 genres of feature films, or all frequent ones of a table",
         ),
     ] = None,
     genre_map: Annotated[
@@ -98,6 +112,12 @@ def build(
             "`Adult=` drops it. Repeat it for several genres.",
         ),
     ] = [],  # noqa: B006 (Typer makes a new list for each call)
+    min_genre_movies: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Smallest number of movies of a genre that is found in a table."
+        ),
+    ] = _DEFAULTS.min_genre_movies,
     max_reject_share: Annotated[
         float,
         typer.Option(
@@ -118,20 +138,23 @@ def build(
         int, typer.Option(metavar="N", help="Number of threads; 0 uses all cores.")
     ] = _DEFAULTS.threads,
 ) -> None:
-    """Join dumps and plots into the movies CSV."""
+    """Build the movies CSV from dumps and plots, or from a single table."""
     from ingest.builder import build as build_movies
     from ingest.summary import summary_tables
 
-    if mistakes := [pair for pair in genre_map if "=" not in pair]:
+    if (data is None) == (table is None):
         raise UserError(
-            f"--genre-map {mistakes[0]}: expected GIVEN=NAME, such as Biography=History"
+            "--data and --table: expected one of them, the directory of IMDb's dumps or a table"
         )
     values = {
+        "table": table,
+        "columns": parse_columns(column),
         "plots": plots,
         "title_types": title_types.split(","),
         "include_adult": include_adult,
         "genres": None if genres is None else genres.split(","),
-        "genre_map": dict(pair.split("=", 1) for pair in genre_map),
+        "genre_map": parse_pairs("--genre-map", genre_map, "GIVEN=NAME, such as Biography=History"),
+        "min_genre_movies": min_genre_movies,
         "max_reject_share": max_reject_share,
         "rows_per_shard": rows_per_shard,
         "memory_limit": memory_limit,
@@ -141,7 +164,7 @@ def build(
         config = IngestConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
+        option = str(first["loc"][0]).replace("_", "-").replace("columns", "column")
         raise UserError(validation_message(first, f"--{option}")) from error
     with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show, _log_messages():
         report = build_movies(data, output, config, show)

@@ -12,27 +12,32 @@ from rich.table import Table
 from cli.options import (
     COMMON_STATUSES,
     OUTPUT,
+    ColumnOption,
     ConfigOption,
     DataOption,
     OutputOption,
+    TableOption,
+    data_directory,
     exit_statuses,
+    parse_columns,
 )
-from cli.run import SAMPLE
 
 EPILOG: Final = exit_statuses(COMMON_STATUSES)
 
 
 def lineage(
     output: OutputOption = OUTPUT,
-    data: DataOption = SAMPLE,
+    data: DataOption = None,
+    table: TableOption = None,
+    column: ColumnOption = [],  # noqa: B006 (Typer makes a new list for each call)
     config: ConfigOption = [],  # noqa: B006 (Typer makes a new list for each call)
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show how the served model was made.
 
     The command prints, from ML Metadata, which data, code, schema and settings made the model,
-    which other models were trained on the same data, and which nodes a run with `--data` and
-    `--config` would execute again.
+    which other models were trained on the same data, and which nodes a run with the same options
+    would execute again.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from pipeline.console import import_tensorflow
@@ -40,7 +45,13 @@ def lineage(
     import_tensorflow()
     from pipeline.lineage import collect
 
-    found = collect(data.resolve(), output.resolve(), config)
+    found = collect(
+        data_directory(data, table).resolve(),
+        output.resolve(),
+        config,
+        table=table,
+        columns=parse_columns(column),
+    )
     if as_json:
         print(json.dumps(found, indent=2, default=str))
     else:

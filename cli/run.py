@@ -1,14 +1,21 @@
 """`ordained run` and `python pipeline/run_local.py`: run the whole pipeline on this machine."""
 
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from cli.options import OUTPUT, ConfigOption, DataOption, OutputOption, exit_statuses
+from cli.options import (
+    OUTPUT,
+    ColumnOption,
+    ConfigOption,
+    DataOption,
+    OutputOption,
+    TableOption,
+    data_directory,
+    exit_statuses,
+    parse_columns,
+)
 from schema.errors import ExitStatus
-
-SAMPLE: Final = Path(__file__).resolve().parent.parent / "data" / "sample"
 
 EPILOG: Final = exit_statuses(
     {
@@ -31,7 +38,9 @@ def _refuse_reset_baseline(value: bool) -> None:
 
 
 def run(
-    data: DataOption = SAMPLE,
+    data: DataOption = None,
+    table: TableOption = None,
+    column: ColumnOption = [],  # noqa: B006 (Typer makes a new list for each call)
     output: OutputOption = OUTPUT,
     config: ConfigOption = [],  # noqa: B006 (Typer makes a new list for each call)
     tune: Annotated[
@@ -89,15 +98,18 @@ def run(
 
     Examples:
     - `ordained run`
+    - `ordained run --table movies.csv`
     - `ordained run --data imdb/ --output runs/imdb --tune`
     - `ordained run --from Trainer`
     """
     from pipeline import launch
 
     return launch.run(
-        data,
+        data_directory(data, table),
         output,
         config,
+        table=table,
+        columns=parse_columns(column),
         tune=tune,
         ignore_search=ignore_search,
         cache=not no_cache,

@@ -1,4 +1,4 @@
-"""Build the movies CSV shards from dumps and plots."""
+"""Build the movies CSV shards from dumps and plots, or from a single table."""
 
 import errno
 import hashlib
@@ -15,25 +15,27 @@ import duckdb
 
 import tables
 from ingest.config import IngestConfig, option_and_setting
-from ingest.dumps import DUMPS, Dump
+from ingest.dumps import DUMPS
 from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
 from ingest.staging import StagedOutput, staged_output
 from ingest.summary import IngestSummary
+from ingest.table_join import TableJoin, table_files
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
 from schema.names import INGEST_SUMMARY_FILE, REJECTS_FILE
+from tables.formats import open_table
 
 
 def build(
-    data_dir: Path,
+    data_dir: Path | None,
     output_dir: Path,
     config: IngestConfig | None = None,
     progress: Progress = lambda *_: None,
 ) -> IngestSummary:
-    """Build the movies CSV shards from IMDb's dumps and plots.
+    """Build the movies CSV shards from IMDb's dumps and plots, or from `config.table`.
 
     The output directory then contains the shards `movies-00000-of-000NN.csv`, in the order of
     tconst, `summary.json` and `rejects.tsv`. Its contents are replaced at the end of the build, and
@@ -42,7 +44,8 @@ def build(
 
     Args:
         data_dir: Directory with title.basics, title.ratings, title.crew, title.principals and
-            name.basics, each as .tsv or .tsv.gz, and the plots unless `config.plots` names them.
+            name.basics, each as .tsv or .tsv.gz, and the plots unless `config.plots` names them. It
+            is not read if `config.table` is set.
         output_dir: Output directory, which is created if necessary.
         config: Settings; None uses the defaults.
         progress: Function that is called with the progress of the build.
@@ -57,16 +60,13 @@ def build(
         TryAgainError: Another build is writing to the directory, or the disk is full.
     """
     config = config or IngestConfig()
-    if not data_dir.is_dir():
-        problem = "not a directory" if os.path.lexists(data_dir) else "no such directory"
-        raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     try:
-        dumps, plots, inputs = _find_inputs(data_dir, config)
+        inputs = _find_inputs(data_dir, config)
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs):
                 earlier = _read_record(staged.output)["summary"]
                 return IngestSummary(**{**earlier, "reused": True})
-            return _build(staged, config, dumps, plots, inputs, progress)
+            return _build(staged, config, data_dir, inputs, progress)
     except OSError as error:
         message = f"{error.filename or output_dir}: {error.strerror or error}"
         raise from_os_error(error, message) from error
@@ -89,13 +89,13 @@ def build(
         ) from error
 
 
-def rebuild_reasons(data_dir: Path, output_dir: Path, config: IngestConfig) -> list[str]:
+def rebuild_reasons(data_dir: Path | None, output_dir: Path, config: IngestConfig) -> list[str]:
     """Return why `build` would not keep the contents of `output_dir`; empty if it would.
 
     Raises:
-        UserError: A dump or the plots are missing.
+        UserError: An input is missing.
     """
-    return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config)[2])
+    return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config))
 
 
 def built_genres(output_dir: Path) -> tuple[str, ...]:
@@ -106,18 +106,28 @@ def built_genres(output_dir: Path) -> tuple[str, ...]:
         return ()
 
 
-def _find_inputs(data_dir: Path, config: IngestConfig) -> tuple[dict[Dump, Path], Path, list[Path]]:
-    """Return the paths of the dumps, the source of plots, and all files of both."""
-    dumps = {dump: dump.find(data_dir) for dump in DUMPS}
+def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
+    """Return the files that a build reads; the first has the titles."""
+    if config.table is not None:
+        files = table_files(config.table)
+        for file in files:
+            if not file.is_file():
+                # This raises an error that says what is there.
+                with open_table(file):
+                    pass
+        return files
+    if data_dir is None or not data_dir.is_dir():
+        is_there = data_dir is not None and os.path.lexists(data_dir)
+        problem = "not a directory" if is_there else "no such directory"
+        raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
     plots = config.plots or find_plots(data_dir)
-    return dumps, plots, [*dumps.values(), *plot_files(plots)]
+    return [*(dump.find(data_dir) for dump in DUMPS), *plot_files(plots)]
 
 
 def _build(
     staged: StagedOutput,
     config: IngestConfig,
-    dumps: dict[Dump, Path],
-    plots: Path,
+    data_dir: Path | None,
     inputs: list[Path],
     progress: Progress,
 ) -> IngestSummary:
@@ -148,8 +158,7 @@ def _build(
                 }
             ) as connection,
         ):
-            join = Join(connection, config, staged.scratch, reject_log, progress)
-            join.run(dumps, plots)
+            join = _join(data_dir, connection, config, staged.scratch, reject_log, progress)
             shards = join.write(staged.staging)
             counts = join.counts()
     except UserError:
@@ -159,14 +168,15 @@ def _build(
         raise
     finally:
         reject_log.close()
-    basics = inputs[0].name
+    source = inputs[0].name
     summary = IngestSummary(
-        titles=join.lines[basics],
+        source=source,
+        titles=join.lines[source],
         **counts,
         shards=shards,
         seconds=round(time.monotonic() - start, 1),
     )
-    rejected = reject_log.counts[basics].total()
+    rejected = reject_log.counts[source].total()
     if summary.titles != summary.movies + sum(summary.dropped.values()) + rejected:
         raise RuntimeError(f"the counts of titles do not add up: {summary}")
     sizes = {path.name: path.stat().st_size for path in staged.staging.iterdir()}
@@ -176,6 +186,23 @@ def _build(
     )
     staged.publish()
     return summary
+
+
+def _join(
+    data_dir: Path | None,
+    connection: duckdb.DuckDBPyConnection,
+    config: IngestConfig,
+    *arguments: Any,
+) -> Join:
+    """Make the table `movies` from the table of the settings, or else from dumps."""
+    if config.table is not None:
+        from_table = TableJoin(connection, config, *arguments)
+        from_table.run_table(config.table)
+        return from_table
+    assert data_dir is not None
+    join = Join(connection, config, *arguments)
+    join.run({dump: dump.find(data_dir) for dump in DUMPS}, config.plots or find_plots(data_dir))
+    return join
 
 
 @contextmanager

@@ -2,12 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
 from schema.config import Config, Fraction, PositiveInt
+from schema.features import GENRES_FIELD, MODEL_INPUTS, TCONST
 from schema.genres import GenreSet, check_genre
+
+COLUMN_FIELDS: Final = (TCONST, "id", *MODEL_INPUTS, GENRES_FIELD, "original_title", "kind")
+"""Fields to which the setting `columns` can assign a column of a table."""
 
 
 def option_and_setting(name: str) -> str:
@@ -30,6 +34,12 @@ def _check_not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _check_field(name: str) -> str:
+    if name not in COLUMN_FIELDS:
+        raise ValueError(f"should be one of {', '.join(COLUMN_FIELDS)}")
+    return name
+
+
 def _check_size(text: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?)?B", text, re.IGNORECASE):
         raise ValueError("should be a size such as 2GB")
@@ -49,13 +59,21 @@ class IngestConfig(Config):
     """Settings of ingest. By default only feature films are kept.
 
     Attributes:
-        title_types: IMDb's `titleType` values to keep, at least one.
+        title_types: IMDb's `titleType` values to keep, at least one. In a single table, they are
+            compared with the column of types, if there is one.
         include_adult: Whether to keep titles that IMDb marks as adult.
         genres: Genres that the model predicts, 2 to 200, in the order of its probabilities; others
-            are left out. By default IMDb's 22 genres of feature films for dumps, and all that occur
-            for a single table.
+            are left out. By default IMDb's 22 genres of feature films for dumps, and all frequent
+            ones for a single table.
         genre_map: Names to use in place of given ones, such as `{Science Fiction: Sci-Fi}`. Several
             genres with one name are merged; an empty name drops a genre.
+        min_genre_movies: Smallest number of movies that a genre of a single table needs, unless
+            `genres` names it. With fewer than 10, the eval and test splits, each a tenth of the
+            movies, have on average less than one movie of the genre.
+        table: Single table with plots and genres, or directory of the CMU Movie Summary Corpus. If
+            it is set, no dumps are read.
+        columns: Columns of the table by field, such as `{plot: My Column}`, where the names of the
+            columns do not tell. An empty name leaves a field out.
         plots: File or directory of plots; if not set, the directory of the dumps is searched.
         max_reject_share: Highest accepted fraction of malformed lines in a file, from 0 to 1. The
             build stops above it.
@@ -68,6 +86,9 @@ class IngestConfig(Config):
     include_adult: bool = False
     genres: GenreSet | None = Field(default=None, strict=False)
     genre_map: dict[str, Annotated[str, AfterValidator(_check_mapped)]] = {}
+    min_genre_movies: PositiveInt = 10
+    table: Path | None = Field(default=None, strict=False)
+    columns: dict[Annotated[str, AfterValidator(_check_field)], str] = {}
     plots: Path | None = Field(default=None, strict=False)
     max_reject_share: Fraction = 0.01
     rows_per_shard: PositiveInt = 25_000
@@ -76,5 +97,5 @@ class IngestConfig(Config):
 
     def output_settings(self) -> dict[str, Any]:
         """Return the settings that the written files depend on, as values for JSON."""
-        excluded = {"plots", "memory_limit", "threads", "max_reject_share"}
+        excluded = {"plots", "table", "memory_limit", "threads", "max_reject_share"}
         return self.model_dump(exclude=excluded) | {"title_types": sorted(self.title_types)}

@@ -20,9 +20,9 @@ from email.message import Message
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ingest.corpus import CMU_METADATA, CMU_PLOTS
 from ingest.dumps import DUMPS
 from ingest.lines import Progress, decompressed_bytes, is_gzip, sha256
-from ingest.plots import CMU_METADATA, CMU_PLOTS
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.files import atomic_write_text, durable_rename, fsync, lock
 

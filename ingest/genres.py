@@ -54,9 +54,9 @@ def label_set(
         by_count = sorted(present, key=lambda name: -counts[name])
         raise UserError(
             f"{source}: {len(genres):,} genres were found, more than the {MAX_GENRES} that a model "
-            f"can have. The most frequent are {', '.join(by_count[:_MAX_LISTED])}. Name those to "
-            f"use with {option_and_setting('genres')}, or merge some with "
-            f"{option_and_setting('genre_map')}."
+            f"can have. The most frequent are {', '.join(by_count[:_MAX_LISTED])}. Leave rare ones "
+            f"out with {option_and_setting('min_genre_movies')}, name those to use with "
+            f"{option_and_setting('genres')}, or merge some with {option_and_setting('genre_map')}."
         )
     if len(present) < MIN_GENRES:
         found = f"a single genre was found, {present[0]}" if present else "no genre was found"

@@ -5,6 +5,7 @@ not stored. Tables are joined on the number in the id: 111161 for tt0111161.
 """
 
 import functools
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,12 @@ from ingest.config import IngestConfig, option_and_setting
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
 from ingest.genres import label_set, map_genres
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
-from ingest.plots import MAX_PLOT_CHARACTERS, plot_files, read_plots
+from ingest.plots import MAX_PLOT_CHARACTERS, UnreadableCell, plot_files, read_plots
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.genres import GENRES
 from schema.names import MOVIES_SHARD
+from tables.movies import Cell
 
 CAST_CATEGORIES: Final = ("actor", "actress", "self")
 """Categories of title.principals that count as cast. "self" is a person in a documentary."""
@@ -47,6 +49,7 @@ class Join:
         lines: Lines or records read, by file.
         blank_lines: Blank lines, which are not among `lines`, by file.
         dropped: Titles dropped, by reason.
+        unreadable: Cells that were not understood, by column.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -57,6 +60,7 @@ class Join:
     lines: dict[str, int] = field(default_factory=dict)
     blank_lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
+    unreadable: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Create the functions and the table that the SQL of the methods uses."""
@@ -87,8 +91,10 @@ class Join:
         )
         self._select_movies()
         self._read_ratings(dumps[RATINGS])
+        self._collect_people()
         self._compute_split_keys()
         self._assemble_movies()
+        self._check_genres()
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -119,6 +125,12 @@ class Join:
         """Count blank lines of a file, if there are any."""
         if count:
             self.blank_lines[path.name] = self.blank_lines.get(path.name, 0) + count
+
+    def _note_unreadable(self, path: Path, line: int, cell: Cell) -> None:
+        """List and count a cell that was not understood, in a record that is kept."""
+        column, value, reason = cell
+        self.reject_log.note(Reject(path.name, line, f"kept without {column}: {reason}", value))
+        self.unreadable[column] += 1
 
     def _load(self, dump: Dump, path: Path, **tables: str) -> None:
         """Create tables from a dump, one block of lines at a time, and reject malformed lines.
@@ -251,7 +263,10 @@ class Join:
                 self.config.title_types,
                 partial(self._add_blank_lines, path),
             ):
-                records += not isinstance(record, lines.UnknownValue)
+                if isinstance(record, UnreadableCell):
+                    self._note_unreadable(path, record.line, record.cell)
+                    continue
+                records += 1
                 if isinstance(record, Reject):
                     self.reject_log.add([record])
                 else:
@@ -365,6 +380,18 @@ class Join:
         )
         self._reject_duplicates("names", NAMES, path)
 
+    def _collect_people(self) -> None:
+        """Create the table `people` with the names of the credited people of each movie."""
+        self.connection.execute(f"""
+            CREATE TABLE people AS
+            WITH named AS (
+                SELECT credits.id, role, name, min(position) AS position
+                FROM credits JOIN names ON person = names.id WHERE name IS NOT NULL GROUP BY ALL
+            )
+            PIVOT named ON role IN ('directors', 'writers', 'cast')
+            USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
+        """)
+
     def _compute_split_keys(self) -> None:
         """Create the table `split_keys` with `number` and split key of each movie."""
         self.progress("grouping remakes and sequels", 0, 0)
@@ -401,13 +428,6 @@ class Join:
         self.progress("joining", 0, 0)
         self.connection.execute(f"""
             CREATE TABLE movies AS
-            WITH named AS (
-                SELECT credits.id, role, name, min(position) AS position
-                FROM credits JOIN names ON person = names.id WHERE name IS NOT NULL GROUP BY ALL
-            ), people AS (
-                PIVOT named ON role IN ('directors', 'writers', 'cast')
-                USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
-            )
             SELECT number, tconst,
                 nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
                 text AS plot,
@@ -438,17 +458,25 @@ class Join:
             """)
         return names
 
-    def counts(self) -> dict[str, Any]:
-        """Return the counts of the build by field of `IngestSummary`."""
+    def _check_genres(self) -> None:
+        """Stop the build if there is nothing to learn from the genres of the movies."""
         (movies,) = self.connection.execute("SELECT count(*) FROM movies").fetchone() or (0,)
-        labels = self._count("""
+        # A single movie always has all genres that occur.
+        if movies > 1:
+            label_set(self._label_counts(), self.genres, movies=movies, source="title.basics")
+
+    def _label_counts(self) -> dict[str, int]:
+        """Return the number of movies by genre, also of genres that are not written."""
+        return self._count("""
             SELECT label, count(*)
             FROM (SELECT unnest(labels) AS label FROM movie_plots JOIN titles USING (id))
             GROUP BY label ORDER BY label
         """)
-        # A single movie always has all genres that occur.
-        if movies > 1:
-            label_set(labels, self.genres, movies=movies, source="title.basics")
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts of the build by field of `IngestSummary`."""
+        (movies,) = self.connection.execute("SELECT count(*) FROM movies").fetchone() or (0,)
+        labels = self._label_counts()
         return {
             "movies": movies,
             "dropped": self.dropped,
@@ -459,17 +487,7 @@ class Join:
                 for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
-            "unknown_values": {
-                file: dict(sorted(reasons.items()))
-                for file, reasons in sorted(self.reject_log.unknown_values.items())
-            },
-            "plots": self._plot_results(),
-            "credits": self._count("""
-                SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
-                    count(*)
-                FROM credits SEMI JOIN movie_plots USING (id)
-                LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
-            """),
+            "unreadable": dict(self.unreadable.most_common()),
             "filled": self._count("""
                 UNPIVOT (SELECT count(COLUMNS(* EXCLUDE (number, tconst, split_key))) FROM movies)
                 ON COLUMNS(*)
@@ -485,5 +503,18 @@ class Join:
                             AS "movies in groups of two or more"
                     FROM (SELECT count(*) AS size FROM movies GROUP BY split_key)
                 ) ON COLUMNS(*)
+            """),
+            **self._source_counts(),
+        }
+
+    def _source_counts(self) -> dict[str, Any]:
+        """Return the counts that only a build from this kind of input has."""
+        return {
+            "plots": self._plot_results(),
+            "credits": self._count("""
+                SELECT CASE WHEN names.id IS NULL THEN 'person not in name.basics' ELSE role END,
+                    count(*)
+                FROM credits SEMI JOIN movie_plots USING (id)
+                LEFT JOIN names ON person = names.id GROUP BY 1 ORDER BY 2 DESC
             """),
         }

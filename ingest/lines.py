@@ -52,37 +52,34 @@ class Reject(NamedTuple):
     text: str
 
 
-class UnknownValue(Reject):
-    """Value that was not understood, in a record that is kept without it."""
-
-
 class RejectLog:
     """Writer of the rejects file.
 
     The columns, separated by tabs, are `file`, `line`, `reason` and `text`: the start of the line,
-    or the value that was not understood.
+    or the cell that was not understood.
 
     Attributes:
         final_path: Path of the file after the build, for messages.
         counts: Number of rejects so far, by file and reason.
-        unknown_values: Number of values that were not understood so far, by file and reason.
     """
 
     def __init__(self, path: Path, final_path: Path) -> None:
         """Create the file at `path`."""
         self.final_path = final_path
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self.unknown_values: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._file = path.open("w", encoding="utf-8", newline="\n")
         self._file.write("file\tline\treason\ttext\n")
 
     def add(self, rejects: Iterable[Reject]) -> None:
         """Write the rejects of one block, in the order of their lines."""
         for reject in sorted(rejects):
-            file, line, reason, text = reject
-            self._file.write(f"{file}\t{line}\t{reason}\t{printable(text[:200])}\n")
-            is_kept = isinstance(reject, UnknownValue)
-            (self.unknown_values if is_kept else self.counts)[file][reason] += 1
+            self.note(reject)
+            self.counts[reject.file][reject.reason] += 1
+
+    def note(self, reject: Reject) -> None:
+        """Write a row that is not counted: it says what is wrong with a row that is kept."""
+        file, line, reason, text = reject
+        self._file.write(f"{file}\t{line}\t{printable(reason)}\t{printable(text[:200])}\n")
 
     def close(self) -> None:
         """Close the file."""

@@ -6,29 +6,22 @@ of MPST and The Movies Dataset are such tables.
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.lines import OnBytes, Reject, UnknownValue
+from ingest.corpus import CMU_METADATA, CMU_PLOTS, open_corpus
+from ingest.lines import OnBytes, Reject
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from tables.columns import COLUMN_NAMES, Columns, Field, match_columns
-from tables.formats import Record, open_table
+from tables.formats import open_table
 from tables.kinds import is_another_kind
-from tables.movies import MovieRecord, read_records
+from tables.movies import Cell, MovieRecord, read_movies
 from tables.record import printable
 from tables.source import check_kind
-
-CMU_PLOTS: Final = "plot_summaries.txt"
-CMU_METADATA: Final = "movie.metadata.tsv"
-_CMU_PLOT_COLUMNS: Final = ("wikipedia_id", "plot")
-_CMU_METADATA_COLUMNS: Final = (
-    *("wikipedia_id", "freebase_id", "title", "release_date", "revenue", "runtime"),
-    *("languages", "countries", "genres"),
-)
 
 MAX_PLOT_CHARACTERS: Final = 1 << 20
 """Maximum length of a plot, in characters. A longer plot is rejected."""
@@ -70,6 +63,13 @@ class Plot(NamedTuple):
     text: str
     people: str = ""
     is_another_kind: bool = False
+
+
+class UnreadableCell(NamedTuple):
+    """Cell that was not understood, in a record that is kept."""
+
+    line: int
+    cell: Cell
 
 
 def find_plots(directory: Path) -> Path:
@@ -131,7 +131,7 @@ def read_plots(
     on_bytes: OnBytes,
     title_types: Sequence[str] = ("movie",),
     on_blank_lines: Callable[[int], None] = lambda _: None,
-) -> Iterator[Plot | Reject]:
+) -> Iterator[Plot | Reject | UnreadableCell]:
     """Read plots in the order of the file.
 
     Args:
@@ -141,50 +141,23 @@ def read_plots(
         on_blank_lines: Function that is called at the end with the number of blank lines.
 
     Yields:
-        The next plot, or a reject for a malformed record. Values of a record that are not
-        understood come before its plot.
+        The next plot, or a reject for a malformed record. Cells of a record that are not understood
+        come before its plot.
 
     Raises:
         UserError: A file is missing or corrupt, or its format is not accepted.
     """
     path, *metadata = plot_files(source)
-    columns = _CMU_PLOT_COLUMNS if metadata else None
-    with open_table(path, columns=columns) as table:
-        if metadata:
-            movies = _cmu_movies(metadata[0])
-            records: Iterable[Record] = (_with_movie(record, movies) for record in table.records())
-            matched = match_columns([*_CMU_PLOT_COLUMNS, *_CMU_METADATA_COLUMNS])
-        else:
-            records, matched = table.records(), match_columns(table.columns)
-            _check_columns(path, table.columns, matched)
-        for movie in read_records(records, matched.only(*_FIELDS)):
+    with open_corpus(path, *metadata) if metadata else open_table(path) as table:
+        columns = match_columns(table.columns)
+        _check_columns(path, table.columns, columns)
+        for movie in read_movies(table, columns.only(*_FIELDS)):
             yield from _parse_plot(path.name, movie, title_types)
             if movie.number % _RECORDS_PER_UPDATE == 0:
                 on_bytes(table.bytes_read())
         on_bytes(table.bytes_read())
         on_blank_lines(table.blank_lines)
         _log.info("%s: %s", path.name, table.description)
-
-
-def _cmu_movies(path: Path) -> dict[str, dict[str, Any]]:
-    """Return title and release date by Wikipedia id."""
-    movies = {}
-    with open_table(path, columns=_CMU_METADATA_COLUMNS) as table:
-        for record in table.records():
-            if record.reason:
-                raise UserError(
-                    f"{path}: line {record.line}: {record.reason}. Download the corpus again."
-                )
-            values = record.values
-            movies[values["wikipedia_id"]] = {
-                name: values[name] for name in ("title", "release_date")
-            }
-    return movies
-
-
-def _with_movie(record: Record, movies: dict[str, dict[str, Any]]) -> Record:
-    movie = movies.get(record.values.get("wikipedia_id", ""), {})
-    return record._replace(values=record.values | movie)
 
 
 def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
@@ -211,7 +184,7 @@ def _choices(field: Field) -> str:
 
 def _parse_plot(
     file: str, movie: MovieRecord, title_types: Sequence[str]
-) -> Iterator[Plot | Reject]:
+) -> Iterator[Plot | Reject | UnreadableCell]:
     if movie.reason:
         yield Reject(file, movie.line, movie.reason, movie.text)
         return
@@ -230,8 +203,7 @@ def _parse_plot(
             reason = f"{what}longer than {limit:,} characters"
             yield Reject(file, movie.line, reason, title or text)
             return
-    for column, value, reason in movie.unreadable:
-        yield UnknownValue(file, movie.line, f"{column}: {reason}", value)
+    yield from (UnreadableCell(movie.line, cell) for cell in movie.unreadable)
     yield Plot(
         movie.line,
         int(tconst[2:]) if tconst else None,

@@ -1,19 +1,24 @@
 """Summary of a build: counts that are printed as tables and saved as JSON."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
+_MAX_COLUMNS: Final = 30
+"""Number of columns that are not used and are printed."""
+
 
 @dataclass(frozen=True)
 class IngestSummary:
-    """Counts of one build.
+    """Counts of one build, from dumps or from a single table.
 
-    `titles` equals `movies` plus all of `dropped` plus the rejected lines of title.basics.
+    `titles` equals `movies` plus all of `dropped` plus the rejected lines of `source`.
 
     Attributes:
-        titles: Lines of title.basics, without the header.
+        source: Name of the file with the titles: title.basics, or the table.
+        titles: Lines of this file, without the header; for a table, rows.
         movies: Rows written to the shards.
         dropped: Number of well-formed titles left out, by reason. A title with several reasons
             counts for the first.
@@ -21,20 +26,26 @@ class IngestSummary:
         blank_lines: Blank lines that are not among `lines`, by file: those at the end of a dump,
             and all of a file of plots.
         rejected: Malformed lines, by file and reason.
-        plots: Records of plots, by result of the join.
-        credits: Credits, by role; those of unknown people are counted separately.
+        plots: Plots, by result of the join; empty for a table.
+        credits: Credits, by role; those of unknown people are counted separately. Empty for a
+            table.
         filled: Movies that have a value, by column.
-        genres: Movies by genre.
-        other_genres: Movies by genre outside `schema.genres.GENRES`; these genres are not written.
+        genres: Movies by genre, in the order of the labels. A genre may have none.
+        other_genres: Movies by genre that is not among the labels and not written. Of a table, also
+            movies that were dropped because they have no other genre.
         split_groups: Number of split groups ("groups"), number of movies in the largest group
             ("largest"), and number of movies in groups of two or more.
+        columns: Columns of the table, by field; empty for dumps.
+        unknown_columns: Most similar known name by column of the table that is not used; "" if
+            there is none.
+        unreadable: Cells of the table or the plots that were not understood, by column. Their rows
+            are kept.
         shards: File names of the CSV shards.
         seconds: Duration of the build, in seconds.
-        unknown_values: Values that were not understood in records that were kept, by file and
-            reason.
         reused: Whether the files of an earlier build were kept because nothing had changed.
     """
 
+    source: str
     titles: int
     movies: int
     dropped: dict[str, int]
@@ -49,7 +60,9 @@ class IngestSummary:
     split_groups: dict[str, int]
     shards: list[str]
     seconds: float
-    unknown_values: dict[str, dict[str, int]] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    unknown_columns: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, int] = field(default_factory=dict)
     reused: bool = False
 
 
@@ -57,7 +70,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
     """Return the summary as tables for a terminal."""
     dropped = {f"dropped: {reason}": count for reason, count in summary.dropped.items()}
     titles = {
-        "read from title.basics": summary.titles,
+        f"read from {summary.source}": summary.titles,
         **dropped,
         "rejected: malformed line": summary.titles - summary.movies - sum(dropped.values()),
         "movies written": summary.movies,
@@ -70,26 +83,31 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         if blank_lines := summary.blank_lines.get(name):
             notes.append(f"not read: blank lines ({blank_lines:,})")
         files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", ", ".join(notes))
-    unknown = {
-        f"{file}: {reason}": count
-        for file, reasons in summary.unknown_values.items()
-        for reason, count in reasons.items()
-    }
-    return Group(
+    columns = Table("", "", title="Columns", title_justify="left", show_header=False)
+    for name, column in summary.columns.items():
+        columns.add_row(name, column)
+    for column, similar in list(summary.unknown_columns.items())[:_MAX_COLUMNS]:
+        columns.add_row("not used", column + (f" (similar to {similar})" if similar else ""))
+    tables = [
         _count_table("Titles", titles),
         files,
-        *([_count_table("Values that were not understood", unknown)] if unknown else []),
+        columns,
+        _count_table("Cells that were not understood", summary.unreadable),
         _count_table("Plots", summary.plots),
         _count_table("Credits", summary.credits),
         _count_table("Movies with a value", summary.filled, summary.movies),
         _count_table("Genres", summary.genres, summary.movies),
+        _count_table("Genres left out", summary.other_genres, summary.movies),
         _count_table("Split groups", summary.split_groups),
-    )
+    ]
+    return Group(*(table for table in tables if table.row_count))
 
 
 def _count_table(title: str, counts: dict[str, int], total: int = 0) -> Table:
     """Return a table of counts, with percentages of `total` unless it is 0."""
     table = Table("", Column(justify="right"), title=title, title_justify="left", show_header=False)
+    # The title of a narrow table would be divided into several lines.
+    table.min_width = len(title)
     for name, count in counts.items():
         table.add_row(name, f"{count:,}", *([f"{count / total:.1%}"] if total else []))
     return table

@@ -1,7 +1,7 @@
 """Configuration of a run: an immutable object made from defaults, YAML files and options."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from components.anomaly_gate.decision import AnomalyGateConfig
 from components.evaluator.decision import GateConfig
 from ingest.config import IngestConfig
-from pipeline import removed_settings, yaml_file
+from pipeline import removed_settings, table_schema, yaml_file
 from schema import features
 from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
@@ -115,7 +115,7 @@ class RunConfig(ConfigFile):
     """Complete configuration of a run: the sections of the files and the command-line options.
 
     Attributes:
-        data: Directory with IMDb's dumps and the plots.
+        data: Directory with IMDb's dumps and the plots, or with the table.
         output: Directory for all files that the run writes.
         genres: Genres that the model predicts, in the order of its labels. Ingest finds them, see
             `with_genres`; IMDb's by default.
@@ -155,13 +155,19 @@ class RunConfig(ConfigFile):
         return features.SCHEMA_FILE
 
     @property
+    def schema_text(self) -> str:
+        """Schema of this run: the curated schema, or what a single table has to meet of it."""
+        text = self.curated_schema.read_text(encoding="utf-8")
+        return text if self.ingest.table is None else table_schema.relax(text)
+
+    @property
     def schema_file(self) -> Path:
-        """Path of this run's copy of the curated schema.
+        """Path of this run's copy of its schema.
 
         The path contains a hash of the content, since TFX's cache identifies an imported schema
         only by its path.
         """
-        digest = hashlib.sha256(self.curated_schema.read_bytes()).hexdigest()
+        digest = hashlib.sha256(self.schema_text.encode()).hexdigest()
         return self.output / "schema" / digest[:16] / "schema.pbtxt"
 
     @property
@@ -190,14 +196,24 @@ class RunConfig(ConfigFile):
         return self.output / LOGS_DIRECTORY
 
 
-def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -> RunConfig:
+def load(
+    data: Path,
+    output: Path,
+    files: Sequence[Path] = (),
+    *,
+    table: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    **options: Any,
+) -> RunConfig:
     """Load the configuration of a run.
 
     Args:
-        data: Directory with IMDb's dumps and the plots.
+        data: Directory with IMDb's dumps and the plots, or with the table.
         output: Directory for all files that the run writes.
         files: YAML files. If several set the same value, the last file takes precedence. If there
             are none, `ordained.yaml` in `data` is read if it exists.
+        table: Single table, which overrides `ingest.table`.
+        columns: Columns by field, which override those of `ingest.columns`.
         **options: Fields of `RunConfig`, and `tune`, which overrides `tuner.enabled`: True starts a
             new search, False runs without a search. None keeps the default.
 
@@ -207,7 +223,7 @@ def load(data: Path, output: Path, files: Sequence[Path] = (), **options: Any) -
     """
     if not files and (data / DEFAULT_CONFIG_FILE).is_file():
         files = [data / DEFAULT_CONFIG_FILE]
-    sections = _load_sections(files)
+    sections = _load_sections(files, {"table": table, "columns": columns})
     options = {name: value for name, value in options.items() if value is not None}
     tune = options.pop("tune", None)
     if tune is not None:
@@ -235,20 +251,25 @@ def with_genres(config: RunConfig, genres: Sequence[str]) -> RunConfig:
     return config.model_copy(update={"genres": tuple(genres)})
 
 
-def _load_sections(files: Sequence[Path]) -> ConfigFile:
-    """Merge the sections of all files and validate the result."""
+def _load_sections(files: Sequence[Path], ingest_options: Mapping[str, Any]) -> ConfigFile:
+    """Merge the sections of all files and the options of ingest, and validate the result."""
     values: dict[str, Any] = {}
-    origins: dict[tuple[str, ...], list[Path]] = {}
-    for file in files:
-        for section, settings in yaml_file.read(file).items():
-            origins.setdefault((section,), []).append(file)
+    origins: dict[tuple[str, ...], list[Path | str]] = {}
+    given: list[tuple[Path | str, dict[str, Any]]] = [
+        (file, yaml_file.read(file)) for file in files
+    ]
+    options = {name: value for name, value in ingest_options.items() if value}
+    for origin, sections in [*given, *([("--column", {"ingest": options})] if options else [])]:
+        for section, settings in sections.items():
+            origins.setdefault((section,), []).append(origin)
             if isinstance(settings, dict):
                 named = {str(name): value for name, value in settings.items()}
                 # A relative path is relative to the directory of its configuration file.
-                if section == "ingest" and isinstance(plots := named.get("plots"), str):
-                    named["plots"] = (file.parent / Path(plots).expanduser()).resolve()
+                for name in ("plots", "table") if section == "ingest" else ():
+                    if isinstance(path := named.get(name), str):
+                        named[name] = (Path(origin).parent / Path(path).expanduser()).resolve()
                 values[section] = values.get(section, {}) | named
-                origins |= {(section, name): [file] for name in named}
+                origins |= {(section, name): [origin] for name in named}
             elif settings is not None:
                 values[section] = settings
     try:

@@ -23,7 +23,7 @@ def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) 
     """Run the pipeline with a console, a log file, a lock on the output and signal handlers.
 
     Args:
-        data: Path. Directory with IMDb's dumps and plots.
+        data: Path. Directory with IMDb's dumps and plots, or with the table.
         output: Path. Directory for everything that the run makes; created if needed.
         config_files: Sequence of Path. YAML files with settings.
         **options: Options of `pipeline.config.load`.
@@ -33,7 +33,7 @@ def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) 
         TryAgainError: Another run holds the lock, or the disk is full.
     """
     output = output.resolve()
-    _require_directories(data, output)
+    _require_paths(data, output, options.get("table"))
     output.mkdir(parents=True, exist_ok=True)
     locked = f"{output}: another run is working here. Wait for it, or choose another --output."
     log_file = output / LOGS_DIRECTORY / f"run-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
@@ -62,12 +62,14 @@ def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) 
             return ExitStatus.INTERRUPTED
 
 
-def _require_directories(data: Path, output: Path) -> None:
-    """Refuse directories that would make a run fail later.
+def _require_paths(data: Path, output: Path, table: Path | None) -> None:
+    """Refuse paths that would make a run fail later.
 
     Raises:
         UserError: The data are missing, or TFX would read the output's path as a pattern.
     """
+    if table is not None and not table.exists():
+        raise UserError(f"{table}: no such file. --table needs a table with plots and genres.")
     if not data.is_dir():
         raise UserError(f"{data}: no such directory. --data needs a directory with IMDb's dumps.")
     if found := [character for character in "*?[]\\" if character in str(output)]:

@@ -25,13 +25,16 @@ _RESOLVER: Final = "tfx.dsl.components.common.resolver.Resolver"
 _DESTINATION_PARAMETER: Final = "destination_token"
 
 
-def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str, Any]:
+def collect(
+    data: Path, output: Path, config_files: Sequence[Path], **options: Any
+) -> dict[str, Any]:
     """Collect how the served model was made, and what the next run would execute again.
 
     Args:
         data: Directory with the data of the next run.
         output: Output directory of the runs.
         config_files: YAML files with the settings of the next run.
+        **options: Further options of `pipeline.config.load`.
 
     Returns:
         Dict that can be written as JSON. `version` and `directory` of the served model, its
@@ -47,7 +50,7 @@ def collect(data: Path, output: Path, config_files: Sequence[Path]) -> dict[str,
     from pipeline import config as configuration
     from pipeline import previous_search
 
-    loaded = configuration.load(data, output, config_files)
+    loaded = configuration.load(data, output, config_files, **options)
     config, _ = previous_search.apply_latest_search(loaded)
     version = versions.current(config.model_directory)
     directory = config.model_directory / str(version)

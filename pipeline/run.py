@@ -80,7 +80,8 @@ def run(
             token = versions.destination_token(config.model_directory)
             if config.from_node is not None:
                 runner.require_node(create_pipeline(config, token), config.from_node)
-        for name, path in (("data", config.data), ("output", output), ("log", log_file)):
+        source = ("table", config.ingest.table) if config.ingest.table else ("data", config.data)
+        for name, path in (source, ("output", output), ("log", log_file)):
             print_lines(console, f"{name:<8}{path}")
         print_lines(console, *(f"note: {note}" for note in notes), "")
         with progress.live():
@@ -164,9 +165,7 @@ def _run_nodes(
 
     if not config.schema_file.exists():
         config.schema_file.parent.mkdir(parents=True, exist_ok=True)
-        files.atomic_write_text(
-            config.schema_file, config.curated_schema.read_text(encoding="utf-8")
-        )
+        files.atomic_write_text(config.schema_file, config.schema_text)
     runner.run(
         pipeline,
         progress.start_step,

@@ -32,7 +32,13 @@ def test_git_ignores_data(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["data/sample/title.basics.tsv", "data/sample/title.basics.tsv.gz", "data/imdb.yaml"]
+    "path",
+    [
+        "data/sample/title.basics.tsv",
+        "data/sample/title.basics.tsv.gz",
+        "data/table_sample/movies.csv",
+        "data/imdb.yaml",
+    ],
 )
 def test_git_does_not_ignore_the_sample_and_the_settings(path: str) -> None:
     assert not is_ignored(path)
@@ -61,6 +67,7 @@ def test_docker_ignores_what_git_ignores() -> None:
         "/imdb": "imdb",
         "/data/*/": "data/*",
         "!/data/sample/": "!data/sample",
+        "!/data/table_sample/": "!data/table_sample",
         "*.tsv.gz": "**/*.tsv.gz",
         "!/data/sample/*.tsv.gz": "!data/sample/*.tsv.gz",
         "MovieSummaries/": "**/MovieSummaries",

@@ -47,7 +47,7 @@ def verdict_table(verdict: Verdict) -> Table:
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("genre", no_wrap=True)
+    table.add_column("genre", no_wrap=True, max_width=24)
     for heading in ("movies", "F1", "floor", "last\nblessed", "simple\nbaseline"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)

@@ -73,6 +73,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("runn", "Did you mean 'run'? See `ordained --help`."),
         ("schema --yes", "Add --write."),
         ("ingest build --data x", "Missing option '--output'"),
+        ("run --data x --table y.csv", "--data and --table: expected one of them."),
+        ("lineage --data x --table y.csv", "--data and --table: expected one of them."),
+        ("run --table y.csv --column plot", "--column plot: expected FIELD=NAME"),
+        ("run --table nowhere.csv", "nowhere.csv: no such file. --table needs a table"),
         ("run --reset-baseline", "this option is now called --ignore-blessed-model"),
     ],
 )
@@ -103,7 +107,10 @@ def test_options_of_a_run(program: Any, monkeypatch: pytest.MonkeyPatch) -> None
         "Trainer --ignore-blessed-model --accept-drift --republish --ignore-search"
     )
     assert program(shlex.split(line)) == ExitStatus.REFUSED
+    assert program(shlex.split("--table=~/new/movies.csv --column 'plot=My Text'")) == 3
     defaults = {
+        "table": None,
+        "columns": {},
         "tune": None,
         "ignore_search": False,
         "cache": True,
@@ -119,7 +126,15 @@ def test_options_of_a_run(program: Any, monkeypatch: pytest.MonkeyPatch) -> None
             home / "imdb",
             Path("out"),
             [Path("a.yaml"), home / "b.yaml"],
-            dict.fromkeys(defaults, True) | {"tune": False, "cache": False, "from_node": "Trainer"},
+            dict.fromkeys(defaults, True)
+            | {"table": None, "columns": {}}
+            | {"tune": False, "cache": False, "from_node": "Trainer"},
+        ),
+        (
+            home / "new",
+            Path("output"),
+            [],
+            defaults | {"table": home / "new" / "movies.csv", "columns": {"plot": "My Text"}},
         ),
     ]
 

@@ -38,7 +38,7 @@ def test_build_prints_the_summary(data, tmp_path, capsys):
     assert "title.plots.tsv: text with tabs, UTF-8\n" in messages
     table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
     for row in (
-        ["read from title.basics", "10"],
+        ["read from title.basics.tsv.gz", "10"],
         ["dropped: another title type", "1"],
         ["dropped: no plot", "1"],
         ["rejected: malformed line", "0"],
@@ -86,6 +86,49 @@ def test_genres_and_their_map_are_options(data, tmp_path):
     assert main(command) == 0
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
         assert [row["genres"] for row in csv.DictReader(file)] == ["Comedy", "Puzzle"]
+
+
+def test_a_table_is_built_and_its_columns_are_printed(tmp_path, capsys):
+    table = tmp_path / "movies.csv"
+    table.write_text(
+        "Title,Blurb,Genre,Shelf,Year\n"
+        "Salt,A clerk finds two ledgers.,Drama,A1,1948\n"
+        "Orbit,A crew drifts beyond the last relay.,Opera,B2,57\n"
+    )
+    command = ["build", "--table", str(table), "--output", str(tmp_path / "movies")]
+    assert main([*command, "--min-genre-movies", "1"]) == ExitStatus.USER_ERROR
+    assert '`--column "plot=NAME"`' in capsys.readouterr().err
+    assert main([*command, "--min-genre-movies", "1", "--column", "plot=Blurb"]) == 0
+    printed = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
+    for row in (
+        ["read from movies.csv", "2"],
+        ["plot", "Blurb"],
+        ["not used", "Shelf"],
+        ["Year", "1"],
+        ["Opera", "1", "50.0%"],
+    ):
+        assert row in rows
+    assert "Credits" not in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "error: --data and --table: expected one of them, "),
+        (["--data", "x", "--table", "y"], "error: --data and --table: expected one of them, "),
+        (
+            ["--table", "y", "--column", "plot"],
+            "error: --column plot: expected FIELD=NAME, such as ",
+        ),
+        (["--table", "y", "--column", "polt=A"], "error: --column should be one of tconst, "),
+        (["--table", "nowhere.csv"], "error: nowhere.csv: no such file"),
+    ],
+)
+def test_unusable_options_of_a_table_are_an_error(tmp_path, capsys, options, message):
+    command = ["build", "--output", str(tmp_path / "movies"), *options]
+    assert main(command) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err.lstrip().startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def make_report_content(genres: Sequence[str] = GENRES, **changes: Any) -> Repor
                 "movies": 600,
                 "dropped": {"no plot": 50, "plot of an earlier movie": 0},
                 "rejected": {"title.basics.tsv": {"wrong number of fields": 2}},
-                "unknown_values": {"plots.csv": {"year: expected a year": 7}},
+                "unreadable": {"Release year": 7},
                 "plots": {"joined by id": 590, "joined by title, one year off": 10},
                 "other_genres": {"News": 1},
             },

@@ -121,12 +121,14 @@ def test_settings_are_accepted(block: Block, tmp_path: Path) -> None:
     config.load(tmp_path, tmp_path / "output", [file])
 
 
-def test_the_script_writes_a_catalogue_that_ingest_reads(
+def test_the_script_writes_a_table_that_ingest_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(block_with('Path("data/catalogue")'), {})
-    report = ingest.build(tmp_path / "data" / "catalogue", tmp_path / "movies")
+    exec(block_with('Path("data/catalogue/movies.csv")'), {})
+    table = tmp_path / "data" / "catalogue" / "movies.csv"
+    settings = ingest.IngestConfig(table=table, min_genre_movies=1)
+    report = ingest.build(None, tmp_path / "movies", settings)
     assert (report.movies, report.rejected) == (2, {})
     [shard] = report.shards
     header, *rows = (tmp_path / "movies" / shard).read_text("utf-8").splitlines()
@@ -134,7 +136,7 @@ def test_the_script_writes_a_catalogue_that_ingest_reads(
     assert f"\n{header}\n" in page
     # The page shortens the plots.
     assert [re.sub(r"(,A \w+ \w+) [^,]*", r"\1 ...", row) for row in rows] == [
-        line for line in page.splitlines() if re.match(r"tt\d+,", line)
+        line for line in page.splitlines() if re.match(r"a-\d+,", line)
     ]
 
 

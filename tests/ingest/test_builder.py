@@ -68,7 +68,7 @@ def test_contents_of_the_csv(data, tmp_path):
 
 def test_summary(data, tmp_path):
     summary = build(data, tmp_path / "movies")
-    assert summary.titles == 10
+    assert (summary.source, summary.titles) == ("title.basics.tsv.gz", 10)
     assert summary.movies == 4
     assert summary.dropped == {
         "another title type": 1,
@@ -379,8 +379,14 @@ def test_blank_lines_at_the_end_are_no_malformed_lines(data, tmp_path):
         path = dump.find(data)
         whole = path.read_bytes()
         path.write_bytes(whole + (gzip.compress(b"\n\r\n") if path.suffix == ".gz" else b"\n"))
+    with (data / "title.plots.tsv").open("a") as file:
+        file.write("\n\n\n")
     summary = build(data, tmp_path / "movies")
-    assert summary.blank_lines == {"title.basics.tsv.gz": 2, "name.basics.tsv": 1}
+    assert summary.blank_lines == {
+        "title.basics.tsv.gz": 2,
+        "name.basics.tsv": 1,
+        "title.plots.tsv": 3,
+    }
     assert (summary.lines, summary.rejected) == (expected.lines, {})
     assert rows(tmp_path / "movies") == rows(tmp_path / "good")
 
@@ -411,6 +417,8 @@ def test_a_corrupt_gzip_file_stops_the_build(data, tmp_path, dump, cut):
 def test_a_missing_or_ambiguous_input_raises(data, tmp_path):
     with pytest.raises(UserError, match="nowhere: no such directory"):
         build(tmp_path / "nowhere", tmp_path / "movies")
+    with pytest.raises(UserError, match=r"name.basics.tsv: not a directory"):
+        build(data / "name.basics.tsv", tmp_path / "movies")
     shutil.copy(data / "name.basics.tsv", data / "name.basics.tsv.gz")
     with pytest.raises(UserError, match=r"found both name.basics.tsv.gz and name.basics.tsv"):
         build(data, tmp_path / "movies")
@@ -584,17 +592,11 @@ def test_values_that_are_not_understood_are_listed_but_no_rejects(data, tmp_path
     summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0))
     assert summary.plots == {"joined by id": 2}
     assert summary.rejected == {}
-    director, year = summary.unknown_values["plots.jsonl"].items()
-    assert (year[0].partition(" from")[0], year[1]) == ("year: expected a year", 2)
-    assert director == ("director: expected names", 1)
-    assert [
-        (file, line, text) for file, line, _, text in rejects(tmp_path / "movies/rejects.tsv")
-    ] == [
-        ("plots.jsonl", "1", "57"),
-        ("plots.jsonl", "2", "57"),
-        ("plots.jsonl", "2", "[3]"),
-    ]
-    assert "director: expected names" in printed(summary)
+    assert summary.unreadable == {"year": 2, "director": 1}
+    listed = rejects(tmp_path / "movies" / "rejects.tsv")
+    assert [(line, text) for _, line, _, text in listed] == [("1", "57"), ("2", "57"), ("2", "[3]")]
+    assert listed[2][2] == "kept without director: expected names"
+    assert "Cells that were not understood" in printed(summary)
 
 
 def printed(summary):

@@ -50,6 +50,14 @@ TOO_MANY_GENRES = [f"g{number}" for number in range(201)]
             'Received: "Crime\\n"',
         ),
         ({"include_adult": "no"}, 'include_adult should be true or false. Received: "no"'),
+        (
+            {"columns": {"storyline": "Story"}},
+            "columns.storyline should be one of tconst, id, plot, title, year, runtime_minutes, "
+            "average_rating, num_votes, directors, writers, cast, genres, original_title, kind. "
+            'Received: "storyline"',
+        ),
+        ({"columns": {"plot": 7}}, "columns.plot should be text. Received: 7"),
+        ({"min_genre_movies": 0}, "min_genre_movies should be at least 1. Received: 0"),
         ({"plots": 5}, "plots should be a path. Received: 5"),
         ({"max_reject_share": 1.5}, "max_reject_share should be at most 1. Received: 1.5"),
         (
@@ -72,11 +80,19 @@ def test_an_invalid_value_is_rejected(values: dict[str, object], message: str) -
 
 
 def test_output_settings() -> None:
-    config = IngestConfig(title_types=("tvMovie", "movie"), plots=Path("mine.csv"), threads=3)
+    config = IngestConfig(
+        title_types=("tvMovie", "movie"),
+        plots=Path("mine.csv"),
+        table=Path("films.csv"),
+        columns={"plot": "Story"},
+        threads=3,
+    )
     assert config.output_settings() == {
         "title_types": ["movie", "tvMovie"],
         "include_adult": False,
         "genres": None,
         "genre_map": {},
+        "min_genre_movies": 10,
+        "columns": {"plot": "Story"},
         "rows_per_shard": 25_000,
     }

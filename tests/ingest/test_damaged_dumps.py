@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from ingest import IngestConfig, build
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS
 from schema.errors import UserError
 from tests.data import tiny_dumps as tiny
-from tests.data.damage import DAMAGE, damaged
+from tests.data.damage import DAMAGE, PIECES, cut, damaged, insert
 
 EXAMPLES = int(os.environ.get("ORDAINED_FUZZ_EXAMPLES", "0"))
 """Number of random examples; 0 takes a few that are always the same."""
@@ -127,12 +127,16 @@ def check_counts(summary, data, output, plots):
     rejects = [
         line.split("\t") for line in (output / "rejects.tsv").read_text("utf-8").split("\n")[1:-1]
     ]
-    listed = Counter((file, reason) for file, _, reason, _ in rejects)
-    rejected, unknown = (
-        {(file, reason): count for file in by_file for reason, count in by_file[file].items()}
-        for by_file in (summary.rejected, summary.unknown_values)
-    )
-    assert listed == Counter(rejected) + Counter(unknown)
+    kept = [reason for _, _, reason, _ in rejects if reason.startswith("kept without ")]
+    listed = Counter((file, reason) for file, _, reason, _ in rejects if reason not in kept)
+    rejected = {
+        (file, reason): count
+        for file, reasons in summary.rejected.items()
+        for reason, count in reasons.items()
+    }
+    assert listed == rejected
+    columns = (reason.removeprefix("kept without ").rpartition(": ")[0] for reason in kept)
+    assert Counter(columns) == summary.unreadable
     by_file = {file: sum(reasons.values()) for file, reasons in summary.rejected.items()}
     # A plot can have several values that are not understood.
     lines = [(file, line) for file, line, *_ in rejects if file != plots.name]
@@ -187,6 +191,9 @@ def summary_or_error(data, output, config):
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# Messages contained control characters of a column's name, and of the file.
+@example("plots.csv", [("plots", False, (insert, 0.01, 0, PIECES.index(b"\x1f")))], 1, False)
+@example("plots.parquet", [("plots", False, (cut, 0.5, 17, 0))], 1, False)
 @given(
     st.sampled_from(sorted(PLOTS)),
     st.lists(DAMAGES, min_size=1, max_size=4),

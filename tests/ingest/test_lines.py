@@ -178,3 +178,15 @@ def test_prefetch_yields_the_same_items_and_errors():
     with pytest.raises(UserError, match="at the end"):
         seen.extend(prefetch(items()))
     assert list(prefetch(iter([1, 2, 3]))) == [1, 2, 3]
+
+
+def test_a_row_that_is_kept_is_listed_but_not_counted(tmp_path):
+    log = RejectLog(tmp_path / "rejects.tsv", tmp_path / "final.tsv")
+    log.note(Reject("p.csv", 2, "kept without ye\n\tar: expected a year", "5\t7"))
+    log.add([Reject("p.csv", 3, "invalid JSON", "{")])
+    log.close()
+    assert (tmp_path / "rejects.tsv").read_text().splitlines()[1:] == [
+        "p.csv\t2\tkept without ye\\n\\tar: expected a year\t5\\t7",
+        "p.csv\t3\tinvalid JSON\t{",
+    ]
+    assert log.counts == {"p.csv": {"invalid JSON": 1}}

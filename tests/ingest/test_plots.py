@@ -5,9 +5,10 @@ import json
 import pytest
 
 from ingest import plots
-from ingest.lines import Reject, UnknownValue
-from ingest.plots import Plot, find_plots, plot_files, read_plots
+from ingest.lines import Reject
+from ingest.plots import Plot, UnreadableCell, find_plots, plot_files, read_plots
 from schema.errors import UserError
+from tables.movies import Cell
 
 THIS_YEAR = datetime.datetime.now(datetime.UTC).year
 
@@ -292,8 +293,8 @@ def test_people_are_read_where_there_is_no_id(tmp_path):
 def test_values_that_are_not_understood_keep_their_record(tmp_path):
     text = "title,year,director,genres,plot\nSalt,57,[1],[1],One\n"
     assert read(write(tmp_path, "p.csv", text)) == [
-        UnknownValue("p.csv", 2, f"year: expected a year from 1870 to {THIS_YEAR + 10}", "57"),
-        UnknownValue("p.csv", 2, "director: expected names", "[1]"),
+        UnreadableCell(2, Cell("year", "57", f"expected a year from 1870 to {THIS_YEAR + 10}")),
+        UnreadableCell(2, Cell("director", "[1]", "expected names")),
         Plot(2, None, "Salt", None, "One"),
     ]
 

@@ -7,6 +7,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.options import pipeline_options
 from apache_beam.testing import util as testing_util
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.utils import dependency_utils
 
 from pipeline import config
@@ -59,6 +61,38 @@ def test_the_last_file_takes_precedence(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         config.load(tmp_path, tmp_path / "out", [first, second])
     assert str(caught.value) == f"{second}: hparams.trees should be at least 1. Received: -1"
+
+
+def test_a_table_in_a_file_and_in_the_options(tmp_path: Path) -> None:
+    text = "ingest: {table: mine.csv, columns: {plot: Story, genres: Shelf}}\n"
+    loaded = load(tmp_path, text)
+    assert loaded.ingest.table == tmp_path / "mine.csv"
+    assert loaded.ingest.columns == {"plot": "Story", "genres": "Shelf"}
+
+    other = tmp_path / "other" / "movies.csv"
+    loaded = load(tmp_path, text, table=other, columns={"plot": "Text"})
+    assert loaded.ingest.table == other
+    assert loaded.ingest.columns == {"plot": "Text"}
+
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, text, columns={"story": "Text"})
+    assert str(caught.value).startswith("--column: ingest.columns.story should be one of tconst, ")
+
+
+def test_a_table_may_lack_titles_and_years(tmp_path: Path) -> None:
+    dumps, table = load(tmp_path, ""), load(tmp_path, "ingest: {table: mine.csv}\n")
+    assert dumps.schema_text == dumps.curated_schema.read_text(encoding="utf-8")
+    assert dumps.schema_file != table.schema_file
+    required = {}
+    for name, loaded in (("dumps", dumps), ("table", table)):
+        schema = text_format.Parse(loaded.schema_text, schema_pb2.Schema())
+        required[name] = {
+            feature.name for feature in schema.feature if feature.presence.min_fraction > 0
+        }
+        lowest = {feature.name: feature.float_domain.min for feature in schema.feature}
+        assert lowest["average_rating"] == (1.0 if name == "dumps" else 0.0)
+    assert required["dumps"] - required["table"] == {"title", "year"}
+    assert required["table"] == {"tconst", "plot", "genres", "split_key"}
 
 
 def test_files_are_validated_together(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 MOVIES = IngestSummary(
+    source="title.basics.tsv",
     titles=14,
     movies=12,
     dropped={"no genre": 2},

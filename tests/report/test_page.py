@@ -165,7 +165,7 @@ def test_all_sections_have_their_contents(rendered: str) -> None:
         "ordained lineage --output output",
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
-        "plots.csv: 7 values not understood: year: expected a year",
+        "column Release year: 7 cells were not understood",
         "records of plots\nnumber\njoined by id\n590\njoined by title, one year off\n10",
         "titles with the genre News, which the model does not predict: 1",
         "12,345 parameters and was trained in 61 s. Before that, an earlier training fine-tuned "

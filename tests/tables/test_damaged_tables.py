@@ -6,14 +6,14 @@ import os
 import re
 from contextlib import suppress
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from schema.errors import UserError
 from tables.formats import read_table
 from tables.movies import read_movies
 from tables.text import Decoder, split_lines
-from tests.data.damage import DAMAGE, damaged
+from tests.data.damage import DAMAGE, cut_off, damaged, recode
 
 EXAMPLES = int(os.environ.get("ORDAINED_FUZZ_EXAMPLES", "0"))
 """Number of random examples; 0 takes some that are always the same."""
@@ -115,6 +115,7 @@ DAMAGES = st.lists(DAMAGE, min_size=1, max_size=4)
 
 
 @FUZZ
+@example("csv", [(cut_off, 0.0, 0, 0), (recode, 0.0, 0, 0)])  # only a byte order mark
 @given(st.sampled_from(sorted(TABLES)), DAMAGES)
 def test_damaged_tables_end_in_movies_or_in_one_line(name, damages):
     event(check(damaged(TABLES[name], damages)))

@@ -227,6 +227,14 @@ def test_blank_lines_are_counted(tmp_path):
     assert table.blank_lines == 5
 
 
+def test_blank_lines_of_json_lines_are_counted(tmp_path):
+    path = tmp_path / "movies.jsonl"
+    path.write_text('\n{"title": "Tide"}\n\n  \n{"title": "Reef"}\n\n')
+    with open_table(path) as table:
+        assert [(r.number, r.line) for r in table.records()] == [(1, 2), (2, 5)]
+    assert table.blank_lines == 4
+
+
 def test_control_characters_and_invalid_bytes_cost_their_record(tmp_path):
     rows = [
         "Café,1990".encode(),

@@ -1,0 +1,72 @@
+"""Choose the columns of a table: by their names, and as the settings say."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ingest.config import COLUMN_FIELDS
+from schema.errors import UserError
+from tables.columns import Columns, Field, match_columns
+
+_MAX_LISTED: Final = 30
+"""Number of columns that a message lists."""
+
+USED_FIELDS: Final = tuple(Field(name) for name in COLUMN_FIELDS)
+"""Fields that a build reads from a table."""
+
+
+def choose_columns(file: str, names: Sequence[str], chosen: Mapping[str, str]) -> Columns:
+    """Return the columns of a table by field.
+
+    Args:
+        file: Name of the file, for messages.
+        names: Names of the columns as written.
+        chosen: Names of columns by field, which override what the names of the columns say. "" is
+            for a field that is not read.
+
+    Raises:
+        UserError: A chosen column does not exist, or there is no column for plots or genres.
+    """
+    matched = match_columns(names)
+    fields = {field: matched.fields[field] for field in USED_FIELDS if field in matched.fields}
+    unknown = dict(matched.unknown)
+    for field, name in chosen.items():
+        column = _find(name, names)
+        if name and column is None:
+            raise UserError(
+                f"{file}: found no column {name}, which `ingest.columns` or `--column` names for "
+                f"{field}. Columns: {list_columns(names)}."
+            )
+        fields.pop(Field(field), None)
+        if column is not None:
+            unknown.pop(column, None)
+            fields = {
+                other: rest
+                for other, given in fields.items()
+                if (rest := tuple(given_name for given_name in given if given_name != column))
+            }
+            fields[Field(field)] = (column,)
+    missing = [field for field in (Field.PLOT, Field.GENRES) if field not in fields]
+    if missing:
+        similar = "".join(
+            f" {name} looks like {known}." for name, known in list(unknown.items())[:3] if known
+        )
+        raise UserError(
+            f"{file}: found no column for {' and '.join(missing)}. Columns: "
+            f"{list_columns(names)}.{similar} Name the column with "
+            f'`--column "{missing[0]}=NAME"`, or the setting '
+            f"`ingest.columns: {{{missing[0]}: NAME}}`."
+        )
+    return Columns(fields, unknown)
+
+
+def list_columns(names: Sequence[str]) -> str:
+    """Return names of columns for a message."""
+    more = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(name[:60] for name in names[:_MAX_LISTED]) + more
+
+
+def _find(name: str, names: Sequence[str]) -> str | None:
+    """Return the column with a name; if there is none, one that differs in case only."""
+    folded = name.strip().casefold()
+    same = (column for column in names if column.casefold() == folded)
+    return name if name in names else next(same, None)

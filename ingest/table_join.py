@@ -1,0 +1,250 @@
+"""Make the table of movies from a single table with plots and genres, with DuckDB."""
+
+import logging
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ingest.config import option_and_setting
+from ingest.corpus import corpus_files, open_corpus
+from ingest.dumps import escape_sql
+from ingest.genres import label_set
+from ingest.join import EARLY_STOP_REJECTS, Join
+from ingest.lines import Reject
+from ingest.plots import MAX_PLOT_CHARACTERS
+from ingest.table_columns import choose_columns
+from ingest.table_rows import COLUMN_TYPES, movie_cells
+from schema.errors import UserError
+from schema.features import LIST_SEPARATOR
+from tables.columns import Columns
+from tables.formats import Table, open_table
+from tables.kinds import is_another_kind
+from tables.movies import read_movies
+
+_PROGRESS_ROWS: Final = 1_000
+"""Number of rows after which the progress is shown and the rejects are counted."""
+
+_MAX_LISTED: Final = 5
+"""Number of genres or kinds that a message lists."""
+
+log = logging.getLogger(__name__)
+
+
+def table_files(path: Path) -> list[Path]:
+    """Return the files that a build from a table reads; the file with the plots is the first."""
+    return list(corpus_files(path) or [path])
+
+
+@dataclass
+class TableJoin(Join):
+    """Database and counts of a build from a single table.
+
+    Attributes:
+        columns: Columns of the table by field.
+        labels: Genres of the movies.
+        other_genres: Complete rows by genre that is left out, also of rows that are dropped for it.
+    """
+
+    columns: Columns = field(default_factory=lambda: Columns({}, {}))
+    labels: tuple[str, ...] = ()
+    other_genres: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Genres that are written: those of the settings, or all frequent ones of the table."""
+        return self.labels
+
+    def run_table(self, source: Path) -> None:
+        """Create the table `movies`: the columns of the CSV and `number`, the order of tconst."""
+        path = table_files(source)[0]
+        self._read_rows(source, path)
+        self._unify_spellings()
+        self._sort_out_rows(path)
+        self._choose_genres(path)
+        self._create_shared_tables()
+        self._compute_split_keys()
+        self._assemble_movies()
+
+    def _read_rows(self, source: Path, path: Path) -> None:
+        """Create the table `rows` of all readable rows."""
+        part = self.scratch / "rows.tsv"
+        on_bytes = self._on_bytes(path)
+        self.lines[path.name] = 0
+        with _open(source) as table, part.open("w", encoding="utf-8", newline="\n") as file:
+            self.columns = choose_columns(path.name, table.columns, self.config.columns)
+            for movie in read_movies(table, self.columns, any_id=True):
+                self.lines[path.name] += 1
+                for cell in movie.unreadable:
+                    self._note_unreadable(path, movie.line, cell)
+                cells = movie_cells(movie, self.config.genre_map)
+                if isinstance(cells, str):
+                    reject = Reject(path.name, movie.line, cells, movie.text)
+                    self.reject_log.add([reject])
+                else:
+                    file.write("\t".join(cells) + "\n")
+                if self.lines[path.name] % _PROGRESS_ROWS == 0:
+                    on_bytes(table.bytes_read())
+                    self._check_reject_share(path, allowed_lines=EARLY_STOP_REJECTS)
+            self._add_blank_lines(path, table.blank_lines)
+            log.info("%s: %s", source, table.description)
+        self._check_reject_share(path)
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMN_TYPES.items())
+        self.connection.create_function("is_another_kind", self._is_another_kind)
+        self.connection.execute(f"""
+            CREATE TABLE rows AS
+            SELECT row_number() OVER (ORDER BY tconst, line) AS id,
+                string_split(labels, '{LIST_SEPARATOR}') AS labels,
+                normalized_words(text) AS words, * EXCLUDE (labels)
+            FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
+                delim = '\\t', quote = '', escape = '', new_line = '\\n',
+                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{{columns}}})
+        """)
+        part.unlink()
+
+    def _is_another_kind(self, kind: str) -> bool:
+        return is_another_kind(kind, self.config.title_types)
+
+    def _unify_spellings(self) -> None:
+        """Give genres that differ only in case the name in the settings, or the most frequent."""
+        counts = self._count("""
+            SELECT label, count(*) FROM (SELECT unnest(labels) AS label FROM rows) GROUP BY label
+        """)
+        by_count = sorted(counts, key=lambda name: (-counts[name], name))
+        spellings: dict[str, str] = {}
+        for name in (*(self.config.genres or ()), *self.config.genre_map.values(), *by_count):
+            spellings.setdefault(name.casefold(), name)
+        used = [spellings[name.casefold()] for name in by_count]
+        if used != by_count:
+            self.connection.execute(
+                """
+                UPDATE rows SET labels =
+                    list_distinct(list_transform(labels, lambda name: map($given, $used)[name]))
+                """,
+                {"given": by_count, "used": used},
+            )
+
+    def _sort_out_rows(self, path: Path) -> None:
+        """Create the table `results` with `id` and result of each row; reject duplicate ids.
+
+        Rows with the same plot are counted as copies, also if they have the same id.
+        """
+        self.connection.execute("""
+            CREATE TABLE results AS
+            WITH complete AS (
+                SELECT id, tconst, line,
+                    row_number() OVER (PARTITION BY words ORDER BY id) > 1 AS is_copy
+                FROM rows
+                WHERE NOT coalesce(is_another_kind(kind), false)
+                    AND text IS NOT NULL AND labels IS NOT NULL
+            ), duplicates AS (
+                SELECT id, row_number() OVER (PARTITION BY tconst ORDER BY line) > 1 AS is_duplicate
+                FROM complete WHERE NOT is_copy
+            )
+            SELECT id,
+                CASE WHEN is_another_kind(kind) THEN 'another title type'
+                    WHEN labels IS NULL THEN 'no genre'
+                    WHEN text IS NULL THEN 'no plot'
+                    WHEN is_copy THEN 'plot of an earlier movie'
+                    WHEN is_duplicate THEN 'duplicate id'
+                    ELSE 'kept' END AS result
+            FROM rows LEFT JOIN complete USING (id) LEFT JOIN duplicates USING (id)
+        """)
+        duplicates = self.connection.execute("""
+            SELECT line, tconst FROM rows JOIN results USING (id) WHERE result = 'duplicate id'
+        """)
+        while rows := duplicates.fetchmany(EARLY_STOP_REJECTS):
+            self.reject_log.add(Reject(path.name, line, "duplicate id", id_) for line, id_ in rows)
+        self._check_reject_share(path)
+        self.dropped = self._count("""
+            SELECT result, count(*) FROM results WHERE result NOT IN ('kept', 'duplicate id')
+            GROUP BY 1 ORDER BY 2 DESC, 1
+        """)
+        (kept,) = self.connection.execute(
+            "SELECT count(*) FROM results WHERE result = 'kept'"
+        ).fetchone() or (0,)
+        if kept < 2:
+            raise UserError(self._too_few_movies(path, kept))
+
+    def _too_few_movies(self, path: Path, kept: int) -> str:
+        """Return the message of a table of which at most one row is a movie."""
+        reasons = [f"{reason} ({count:,})" for reason, count in self.dropped.items()]
+        if rejected := self.reject_log.counts[path.name].total():
+            reasons.append(f"malformed ({rejected:,})")
+        message = (
+            f"{path.name}: expected several hundred movies with plot and genre, found {kept} in "
+            f"{self.lines[path.name]:,} rows."
+        )
+        if reasons:
+            message += f" The other rows: {', '.join(reasons)}."
+        if "another title type" in self.dropped:
+            kinds = self._count("""
+                SELECT kind, count(*) FROM rows WHERE kind IS NOT NULL GROUP BY 1 ORDER BY 2 DESC
+            """)
+            message += (
+                f" Types in the table: {', '.join(list(kinds)[:_MAX_LISTED])}. Choose other types "
+                f"with {option_and_setting('title_types')}."
+            )
+        read = [f"{name} from {', '.join(found)}" for name, found in self.columns.fields.items()]
+        return f"{message} Read were {', '.join(read)}."
+
+    def _choose_genres(self, path: Path) -> None:
+        """Set `labels` and `other_genres`."""
+        counts = self._count("""
+            SELECT label, count(*)
+            FROM (SELECT unnest(labels) AS label FROM rows JOIN results USING (id)
+                WHERE result = 'kept')
+            GROUP BY label ORDER BY count(*) DESC, label
+        """)
+        wanted, smallest = self.config.genres, self.config.min_genre_movies
+        used = counts
+        if wanted is None:
+            used = {name: count for name, count in counts.items() if count >= smallest}
+            if len(used) < 2 <= len(counts):
+                found = [f"{name} ({count:,})" for name, count in counts.items()][:_MAX_LISTED]
+                raise UserError(
+                    f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
+                    f"most frequent are {', '.join(found)}. Add movies, merge genres with "
+                    f"{option_and_setting('genre_map')}, or lower "
+                    f"{option_and_setting('min_genre_movies')}."
+                )
+        self.labels = wanted or tuple(used)
+        (movies,) = self.connection.execute(f"""
+            SELECT count(*) FROM rows JOIN results USING (id)
+            WHERE result = 'kept' AND list_has_any(labels, {self._sql_genres})
+        """).fetchone() or (0,)
+        self.labels = label_set(used, wanted, movies=movies, source=path.name)
+        self.other_genres = {name: counts[name] for name in counts if name not in self.labels}
+
+    def _create_shared_tables(self) -> None:
+        """Create the tables from which those of dumps are joined, too."""
+        self.connection.execute(f"""
+            CREATE TABLE movie_plots AS
+            SELECT row_number() OVER (ORDER BY id) - 1 AS number, id, text, words
+            FROM rows JOIN results USING (id)
+            WHERE result = 'kept' AND list_has_any(labels, {self._sql_genres});
+            CREATE VIEW titles AS
+            SELECT id, tconst, primary_title, original_title, year, runtime, labels FROM rows;
+            CREATE VIEW ratings AS SELECT id, rating, votes FROM rows;
+            CREATE VIEW people AS SELECT id, directors, writers, "cast" FROM rows;
+        """)
+        outside = self._count("""
+            SELECT 'only genres outside the list',
+                count(*) FILTER (result = 'kept') - (SELECT count(*) FROM movie_plots)
+            FROM results
+        """)
+        self.dropped |= {reason: count for reason, count in outside.items() if count}
+
+    def _source_counts(self) -> dict[str, Any]:
+        return {
+            "other_genres": self.other_genres,
+            "plots": {},
+            "credits": {},
+            "columns": {str(name): ", ".join(found) for name, found in self.columns.fields.items()},
+            "unknown_columns": self.columns.unknown,
+        }
+
+
+def _open(source: Path) -> AbstractContextManager[Table]:
+    files = corpus_files(source)
+    return open_corpus(*files) if files else open_table(source)

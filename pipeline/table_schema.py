@@ -1,0 +1,28 @@
+"""The schema of runs from a single table, in which columns of the dumps may be missing."""
+
+from typing import Final
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema import features as raw
+
+OPTIONAL: Final = (raw.TITLE, raw.YEAR)
+"""Features that every catalogue of IMDb has, but not every table."""
+
+
+def relax(schema: str) -> str:
+    """Return the curated schema with fewer demands.
+
+    Title and year may be missing, and an average rating may be below 1, the lowest of IMDb's.
+
+    Args:
+        schema: Curated schema in text format.
+    """
+    relaxed = text_format.Parse(schema, schema_pb2.Schema())
+    for feature in relaxed.feature:
+        if feature.name in OPTIONAL:
+            feature.ClearField("presence")
+        if feature.name == raw.RATING:
+            feature.float_domain.min = 0.0
+    return text_format.MessageToString(relaxed)
