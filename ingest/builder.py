@@ -112,8 +112,8 @@ def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
     if config.table is not None:
         if config.corrections is not None:
             raise UserError(
-                f"{config.corrections}: corrections are only read with dumps. Correct the genres in "
-                f"{config.table}."
+                f"{config.corrections}: corrections are only read with dumps. Correct the genres "
+                f"in {config.table}."
             )
         files = table_files(config.table)
         for file in files:

@@ -62,7 +62,8 @@ def test_contents_of_the_csv(data, tmp_path):
         "tt0000003,The Quiet Lighthouse,A keeper <i>waits</i> for ships that never come.... See "
         "full summary\u00a0»,Drama|Mystery,"
         '1931,95,7.4,2000000,"Cy \'X"" Moe|Ada  Lind",Ada  Lind,,quiet lighthouse,\n'
-        "tt10000000,Far Orbit,A crew drifts beyond the last relay.,Sci-Fi,2021,101,,,,,,far orbit,\n"
+        "tt10000000,Far Orbit,A crew drifts beyond the last relay.,Sci-Fi,2021,101,,,,,,far orbit,"
+        "\n"
     )
 
 
