@@ -126,9 +126,9 @@ def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
         is_there = data_dir is not None and os.path.lexists(data_dir)
         problem = "not a directory" if is_there else "no such directory"
         raise UserError(f"{data_dir}: {problem}. Name a directory with IMDb's dumps.")
+    dumps = [dump.find(data_dir) for dump in DUMPS]
     plots = config.plots or find_plots(data_dir)
     corrections = find_corrections(data_dir, config.corrections)
-    dumps = [dump.find(data_dir) for dump in DUMPS]
     return [*dumps, *plot_files(plots), *([corrections] if corrections else [])]
 
 

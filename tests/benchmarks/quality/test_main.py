@@ -56,7 +56,6 @@ def output(tmp_path: Path) -> Path:
     )
     trained = config.artifacts / "Trainer" / "model" / "7"
     directory = save_tiny_model(trained / "Format-Serving")
-    (directory / "assets.extra").mkdir()
     (directory / "assets.extra" / TRAINING_RECORD_FILE).write_text(
         json.dumps({"seconds": 30.0, "cached_finetuning_seconds": 60.0})
     )

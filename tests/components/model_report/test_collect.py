@@ -201,6 +201,8 @@ def test_counts_by_split_and_genre(content: ReportContent) -> None:
 
 def test_a_model_without_a_training_record(refused: Artifacts, tmp_path: Path) -> None:
     bare = save_model(tmp_path / "model")
+    [record] = Path(bare.uri).rglob("training.json")
+    record.unlink()
     artifacts = {key: one[0] for key, one in refused.items()} | {"model": bare}
     with pytest.raises(UserError, match=r"training\.json does not exist\. Train the model again"):
         collect_content(artifacts, "", "")
