@@ -80,6 +80,13 @@ def build(
     include_adult: Annotated[bool, typer.Option("--include-adult", help="Keep adult titles.")] = (
         _DEFAULTS.include_adult
     ),
+    unlabelled_without_plot: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled-without-plot",
+            help="Write movies without genres even if they have no plot, but a title and people.",
+        ),
+    ] = _DEFAULTS.unlabelled_without_plot,
     max_reject_share: Annotated[
         float,
         typer.Option(
@@ -108,6 +115,7 @@ def build(
         "plots": plots,
         "title_types": title_types.split(","),
         "include_adult": include_adult,
+        "unlabelled_without_plot": unlabelled_without_plot,
         "max_reject_share": max_reject_share,
         "rows_per_shard": rows_per_shard,
         "memory_limit": memory_limit,

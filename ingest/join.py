@@ -20,7 +20,7 @@ from ingest.plots import MAX_PLOT_CHARACTERS, plot_files, read_plots
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.genres import GENRES
-from schema.names import MOVIES_SHARD
+from schema.names import MOVIES_SHARD, UNLABELLED_SHARD
 
 CAST_CATEGORIES: Final = ("actor", "actress", "self")
 """Categories of title.principals that count as cast. "self" is a person in a documentary."""
@@ -29,6 +29,8 @@ EARLY_STOP_REJECTS: Final = 100_000
 """Number of rejected lines above which a file may stop the build before it is read to its end."""
 
 _ANOTHER_TYPE: Final = "another title type"
+_NO_GENRE: Final = "no genre"
+_OTHER_GENRES: Final = "only genres outside the list"
 
 
 @dataclass
@@ -61,10 +63,14 @@ class Join:
         self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
 
     def run(self, dumps: dict[Dump, Path], plots: Path) -> None:
-        """Create the table `movies`: the columns of the CSV and `number`, the order of tconst."""
+        """Create the tables `movies` and `unlabelled`.
+
+        Both have the columns of the CSV and `number`, the order of tconst.
+        """
         self._read_titles(dumps[BASICS])
         self._read_plots(plots)
         self._select_movies()
+        self._select_unlabelled()
         self._read_ratings(dumps[RATINGS])
         self._read_credits(dumps[CREW], dumps[PRINCIPALS])
         self._read_names(dumps[NAMES])
@@ -111,7 +117,7 @@ class Join:
             """)
             part.unlink()
             for name, query in tables.items():
-                self.connection.execute(verb.format(name) + query)
+                self.connection.execute(f"{verb.format(name)} {query}")
             verb = "INSERT INTO {}"
             malformed = self.connection.execute(
                 f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
@@ -147,7 +153,10 @@ class Join:
         self._check_reject_share(path)
 
     def _read_titles(self, path: Path) -> None:
-        """Create the table `titles` of the titles that have a wanted type and a known genre."""
+        """Create the table `titles` of the titles that have a wanted type and a known genre.
+
+        `unlabelled_titles` has those of a wanted type without a known genre.
+        """
         adult = "false" if self.config.include_adult else "isAdult = '1' OR 'Adult' IN labels"
         types = list(self.config.title_types)
         classified = f"""(
@@ -155,20 +164,22 @@ class Join:
                 CASE WHEN coalesce(NOT list_contains({types}, titleType), true)
                         THEN '{_ANOTHER_TYPE}'
                     WHEN coalesce({adult}, false) THEN 'adult'
-                    WHEN labels IS NULL THEN 'no genre'
+                    WHEN labels IS NULL THEN '{_NO_GENRE}'
                     WHEN NOT list_has_any(labels, {list(GENRES)})
-                        THEN 'only genres outside the list'
+                        THEN '{_OTHER_GENRES}'
                 END AS reason
             FROM rows
         )"""
+        columns = """id, line, tconst, primaryTitle AS primary_title,
+            originalTitle AS original_title, startYear::INTEGER AS year,
+            nullif(runtimeMinutes::INTEGER, 0) AS runtime, labels"""
         self._load(
             BASICS,
             path,
-            titles=f"""
-                SELECT id, line, tconst, primaryTitle AS primary_title,
-                    originalTitle AS original_title, startYear::INTEGER AS year,
-                    nullif(runtimeMinutes::INTEGER, 0) AS runtime, labels
-                FROM {classified} WHERE reason IS NULL
+            titles=f"SELECT {columns} FROM {classified} WHERE reason IS NULL",
+            unlabelled_titles=f"""
+                SELECT {columns} FROM {classified}
+                WHERE reason IN ('{_NO_GENRE}', '{_OTHER_GENRES}')
             """,
             dropped=f"""
                 SELECT reason, titleType AS type, count(*) AS count FROM {classified}
@@ -266,6 +277,45 @@ class Join:
             "plot of an earlier movie": with_plot - movies,
         }
 
+    def _select_unlabelled(self) -> None:
+        """Create the table `unlabelled_plots` of the titles without a known genre, by id.
+
+        `text` is the plot; titles without one are included only if the settings say so. The view
+        `wanted` has the ids of all titles that are written. A title and year that name several
+        titles without genres join none of them.
+        """
+        self.connection.execute(f"""
+            DELETE FROM unlabelled_titles WHERE id IN (SELECT id FROM titles);
+
+            CREATE TABLE unlabelled_plots AS
+            WITH names AS (
+                SELECT title_words, year, min(id) AS id
+                FROM (SELECT id, year, normalized_words(primary_title) AS title_words
+                    FROM unlabelled_titles
+                    UNION ALL SELECT id, year, normalized_words(original_title)
+                    FROM unlabelled_titles)
+                WHERE (title_words, year) IN (
+                    SELECT (title_words, year) FROM plots WHERE title_id IS NULL)
+                GROUP BY ALL HAVING count(DISTINCT id) = 1
+            ), joined AS (
+                SELECT plots.line, plots.text, coalesce(by_id.id, names.id) AS id
+                FROM plots JOIN plot_results USING (line)
+                LEFT JOIN unlabelled_titles AS by_id ON plots.title_id = by_id.id
+                LEFT JOIN names
+                    ON plots.title_id IS NULL AND names.title_words = plots.title_words
+                        AND names.year = plots.year
+                WHERE result = 'title was not kept'
+            )
+            SELECT DISTINCT unlabelled_titles.id, text
+            FROM unlabelled_titles LEFT JOIN (
+                SELECT id, arg_min(text, line) AS text FROM joined GROUP BY id
+            ) USING (id)
+            WHERE text IS NOT NULL OR {self.config.unlabelled_without_plot};
+
+            CREATE VIEW wanted AS
+            SELECT id FROM movie_plots UNION ALL SELECT id FROM unlabelled_plots;
+        """)
+
     def _read_ratings(self, path: Path) -> None:
         """Create the table `ratings` of the movies."""
         self._load(
@@ -274,7 +324,7 @@ class Join:
             ratings="""
                 SELECT id, line, nullif(try_cast(averageRating AS DECIMAL(3, 1)), 0) AS rating,
                     nullif(try_cast(numVotes AS BIGINT), 0) AS votes
-                FROM rows WHERE id IN (SELECT id FROM movie_plots)
+                FROM rows WHERE id IN (SELECT id FROM wanted)
             """,
         )
         self._reject_duplicates("ratings", RATINGS, path)
@@ -290,7 +340,7 @@ class Join:
             crew,
             crew="""
                 SELECT id, line, directors, writers
-                FROM rows WHERE id IN (SELECT id FROM movie_plots)
+                FROM rows WHERE id IN (SELECT id FROM wanted)
             """,
         )
         self._reject_duplicates("crew", CREW, crew)
@@ -303,7 +353,7 @@ class Join:
                     CASE WHEN category IN {CAST_CATEGORIES} THEN 'cast'
                         WHEN category = 'director' THEN 'directors'
                         WHEN category = 'writer' THEN 'writers' END AS role
-                FROM rows WHERE role IS NOT NULL AND id IN (SELECT id FROM movie_plots)
+                FROM rows WHERE role IS NOT NULL AND id IN (SELECT id FROM wanted)
             """,
         )
         self._check_reject_share(principals)
@@ -366,41 +416,62 @@ class Join:
         )
 
     def _assemble_movies(self) -> None:
-        """Create the table `movies` from all others."""
+        """Create the tables `movies` and `unlabelled` from all others."""
         self.progress("joining", 0, 0)
         self.connection.execute(f"""
-            CREATE TABLE movies AS
+            CREATE TABLE people AS
             WITH named AS (
                 SELECT credits.id, role, name, min(position) AS position
                 FROM credits JOIN names ON person = names.id WHERE name IS NOT NULL GROUP BY ALL
-            ), people AS (
-                PIVOT named ON role IN ('directors', 'writers', 'cast')
-                USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
             )
-            SELECT number, tconst,
-                nullif(normalize(coalesce(primary_title, original_title)), '') AS title,
-                text AS plot,
+            PIVOT named ON role IN ('directors', 'writers', 'cast')
+            USING string_agg(name, '{LIST_SEPARATOR}' ORDER BY position, name) GROUP BY id
+        """)
+        # Columns of the CSV in its order, without the first, from titles, ratings and people.
+        title = "nullif(normalize(coalesce(primary_title, original_title)), '') AS title"
+        numbers = """year, runtime AS runtime_minutes, rating AS average_rating,
+            votes AS num_votes, directors, writers, "cast\""""
+        self.connection.execute(f"""
+            CREATE TABLE movies AS
+            SELECT number, tconst, {title}, text AS plot,
                 array_to_string(list_filter({list(GENRES)}, lambda g: list_contains(labels, g)),
                     '{LIST_SEPARATOR}') AS genres,
-                year, runtime AS runtime_minutes, rating AS average_rating, votes AS num_votes,
-                directors, writers, "cast", split_key
+                {numbers}, split_key
             FROM movie_plots JOIN titles USING (id) JOIN split_keys USING (number)
                 LEFT JOIN ratings USING (id) LEFT JOIN people USING (id)
-            ORDER BY number
+            ORDER BY number;
+
+            CREATE TABLE unlabelled AS
+            SELECT row_number() OVER (ORDER BY id) - 1 AS number, tconst, {title}, text AS plot,
+                NULL AS genres, {numbers}, NULL AS split_key
+            FROM unlabelled_plots
+                JOIN (FROM unlabelled_titles
+                    QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) = 1) USING (id)
+                LEFT JOIN ratings USING (id) LEFT JOIN people USING (id)
+            WHERE text IS NOT NULL
+                OR title IS NOT NULL AND coalesce(directors, writers, "cast") IS NOT NULL
+            ORDER BY number;
         """)
 
     def write(self, directory: Path) -> list[str]:
-        """Write the CSV shards to a directory and return their file names."""
+        """Write the CSV shards to a directory and return the file names of those with genres."""
         self.progress("writing", 0, 0)
-        (count,) = self.connection.execute("SELECT count(*) FROM movies").fetchone() or (0,)
+        self._write_shards("unlabelled", UNLABELLED_SHARD, directory)
+        return self._write_shards("movies", MOVIES_SHARD, directory, at_least=1)
+
+    def _write_shards(
+        self, table: str, shard: str, directory: Path, at_least: int = 0
+    ) -> list[str]:
+        """Write a table to CSV shards, at least a certain number, and return their file names."""
+        count = self._count(f"SELECT 'rows', count(*) FROM {table}")["rows"]
         size = self.config.rows_per_shard
-        shards = max(1, -(-count // size))
+        shards = max(at_least, -(-count // size))
         columns = ", ".join(f'"{name}"' for name in CSV_COLUMNS)
-        names = [MOVIES_SHARD.format(shard, shards) for shard in range(shards)]
-        for shard, name in enumerate(names):
+        names = [shard.format(number, shards) for number in range(shards)]
+        for number, name in enumerate(names):
             self.connection.execute(f"""
-                COPY (SELECT {columns} FROM movies
-                    WHERE number >= {shard * size} AND number < {(shard + 1) * size}
+                COPY (SELECT {columns} FROM {table}
+                    WHERE number >= {number * size} AND number < {(number + 1) * size}
                     ORDER BY number)
                 TO '{escape_sql(directory / name)}' (FORMAT csv, HEADER, DELIMITER ',')
             """)
@@ -423,6 +494,10 @@ class Join:
                 for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
+            "unlabelled": self._count("""
+                SELECT if(plot IS NULL, 'title and people', 'plot'), count(*) FROM unlabelled
+                GROUP BY 1 ORDER BY 1
+            """),
             "plots": self._count(
                 "SELECT result, count(*) FROM plot_results GROUP BY 1 ORDER BY 2 DESC"
             ),

@@ -1,6 +1,6 @@
 """Summary of a build: counts that are printed as tables and saved as JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
@@ -29,6 +29,8 @@ class IngestSummary:
         shards: File names of the CSV shards.
         seconds: Duration of the build, in seconds.
         reused: Whether the files of an earlier build were kept because nothing had changed.
+        unlabelled: Movies written without genres, by what is known of them: a plot, or title and
+            people. Each is also counted in `dropped`.
     """
 
     titles: int
@@ -45,6 +47,7 @@ class IngestSummary:
     shards: list[str]
     seconds: float
     reused: bool = False
+    unlabelled: dict[str, int] = field(default_factory=dict)
 
 
 def summary_tables(summary: IngestSummary) -> RenderableType:
@@ -55,6 +58,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         **dropped,
         "rejected: malformed line": summary.titles - summary.movies - sum(dropped.values()),
         "movies written": summary.movies,
+        **{f"written without genres: {kind}": count for kind, count in summary.unlabelled.items()},
     }
     read, rejected = (Column(header, justify="right") for header in ("read", "rejected"))
     files = Table("", read, rejected, "reasons", title="Files", title_justify="left")

@@ -101,6 +101,11 @@ MOVIES_SHARD: Final = "movies-{:05}-of-{:05}.csv"
 """Name of a movies CSV shard, with its number (from 0) and the number of shards."""
 MOVIES_PATTERN: Final = MOVIES_SHARD.replace("{:05}-of-{:05}", "*")
 """Pattern that matches all movies CSV shards; ingest writes them, CsvExampleGen reads them."""
+UNLABELLED_SHARD: Final = "unlabelled-{:05}-of-{:05}.csv"
+"""Name of a CSV shard of movies without genres, which has the columns of a movies CSV shard."""
+UNLABELLED_PATTERN: Final = UNLABELLED_SHARD.replace("{:05}-of-{:05}", "*")
+"""Pattern that matches all shards of movies without genres; ingest writes them, Labeller reads
+them."""
 MOVIES_SPLIT: Final = "movies"
 """Only input split of CsvExampleGen."""
 EXAMPLES_COMPRESSION: Final = "GZIP"

@@ -54,5 +54,6 @@ def test_output_settings() -> None:
     assert config.output_settings() == {
         "title_types": ["movie", "tvMovie"],
         "include_adult": False,
+        "unlabelled_without_plot": False,
         "rows_per_shard": 25_000,
     }
