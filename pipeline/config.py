@@ -70,6 +70,16 @@ class ServingConfig(Config):
     keep_old: PositiveInt = 3
 
 
+class LabelConfig(Config):
+    """Configuration of the labels of movies without genres.
+
+    Attributes:
+        enabled: Whether a run that pushes a model also writes the tables of `ordained label`.
+    """
+
+    enabled: bool = False
+
+
 class BeamConfig(Config):
     """Configuration of Apache Beam's DirectRunner.
 
@@ -107,6 +117,7 @@ class ConfigFile(Config):
     tuner: TunerConfig = TunerConfig()
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    label: LabelConfig = LabelConfig()
     beam: BeamConfig = BeamConfig()
 
 

@@ -9,6 +9,8 @@ from tfx.types import standard_artifacts
 
 from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
 from components.evaluator.component import GenreEvaluator
+from components.labeller.component import Labeller
+from components.labeller.job import unlabelled_digest
 from components.model_report.component import ModelReport
 from components.pusher.component import AtomicPusher
 from components.resolvers import (
@@ -32,7 +34,8 @@ InteractiveContext does not accept subclasses of `str`."""
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
     """Create the pipeline of a configuration, with its nodes in the order in which they run.
 
-    Only the source code and the schema are read, to compute their hashes.
+    Only the source code and the schema are read, to compute their hashes, and the movies without
+    genres if the run labels them.
 
     Args:
         config: Configuration of the run.
@@ -222,7 +225,7 @@ def evaluation_stage(config: RunConfig, nodes: Nodes) -> Nodes:
 
 
 def push_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes:
-    """Push the model if it is blessed, and write the model report."""
+    """Push the model if it is blessed, write the model report, and label movies if enabled."""
     model = nodes[Node.TRAINER].outputs["model"]
     blessing = nodes[Node.EVALUATOR].outputs["blessing"]
     infra_blessing = nodes[Node.SMOKE_TEST].outputs["blessing"]
@@ -249,7 +252,18 @@ def push_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes
         metadata=str(config.metadata),
         code_fingerprint=fingerprint("components.model_report.component", "report"),
     ).with_id(Node.MODEL_REPORT.value)
-    return _by_id(pusher, report)
+    if not config.label.enabled:
+        return _by_id(pusher, report)
+    labeller = Labeller(
+        pushed_model=pusher.outputs["pushed_model"],
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
+        movies=str(config.movies),
+        movies_digest=unlabelled_digest(config.movies),
+        code_fingerprint=fingerprint("components.labeller.component"),
+    ).with_id(Node.LABELLER.value)
+    # The report is written even if the labels cannot be.
+    labeller.add_upstream_node(report)
+    return _by_id(pusher, report, labeller)
 
 
 def _by_id(*nodes: BaseNode) -> Nodes:

@@ -86,6 +86,9 @@ def run(
         print_lines(console, *(f"note: {note}" for note in notes), "")
         with progress.live():
             movies = _run_ingest(config, progress)
+            if config.label.enabled:
+                # The cache key of Labeller depends on the movies that ingest has just written.
+                pipeline = create_pipeline(config, token)
             _run_nodes(config, pipeline, progress, log_file, ended)
         return _print_result(config, console, movies, ended, log_file)
     except Exception as error:
@@ -201,6 +204,8 @@ def _print_result(
         f"report  {nodes[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
         f"log     {log_file}",
     )
+    if Node.LABELLER in nodes:
+        print_lines(console, f"labels  {nodes[Node.LABELLER].outputs['labels']}")
     pushed = nodes[Node.PUSHER].properties["pushed_model"]
     if pushed.get(PUSHED_PROPERTY):
         print_lines(console, f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}")

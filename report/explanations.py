@@ -107,7 +107,7 @@ def doubtful_labels(predictions: Predictions, *, listed: bool) -> list[MovieProb
         listed: Whether to return listed genres with a low probability (True) or genres that are
             not listed with a high probability (False).
     """
-    doubt = np.where(listed, 1 - predictions.probabilities, predictions.probabilities)
+    doubt = metrics.label_doubts(predictions.labels, predictions.probabilities)
     doubt = np.where(predictions.labels == listed, doubt, -1.0)
     genre = doubt.argmax(axis=1)
     rows = np.argsort(-doubt.max(axis=1), kind="stable")[:MAX_DOUBTFUL_LABELS]
@@ -120,7 +120,7 @@ def doubtful_labels(predictions: Predictions, *, listed: bool) -> list[MovieProb
             probability=float(predictions.probabilities[row, genre[row]]),
         )
         for row in rows
-        if doubt[row, genre[row]] > 0.5
+        if doubt[row, genre[row]] > metrics.DOUBT_ABOVE
     ]
 
 

@@ -636,10 +636,10 @@ def test_movies_with_a_plot_and_no_known_genre_are_written_apart(data, tmp_path)
         [*tiny.CREW_ROWS, ("tt0000008", "nm0000003", tiny.N)],
     )
     summary = build(data, tmp_path / "movies")
+    moe = "Cy 'X\" Moe"
     assert [tuple(row.values()) for row in unlabelled(tmp_path / "movies")] == [
         ("tt0000006", "Night Bulletin", "A newsreader & a strike.", "", "1999", "80", *[""] * 6),
-        ("tt0000008", "Unlabelled", "A ship is late.", "", "1999", "80", "", "", "Cy 'X\" Moe")
-        + ("", "", ""),
+        ("tt0000008", "Unlabelled", "A ship is late.", "", "1999", "80", "", "", moe, "", "", ""),
     ]
     assert tuple(unlabelled(tmp_path / "movies")[0]) == CSV_COLUMNS
     assert summary.unlabelled == {"plot": 2}
@@ -668,14 +668,13 @@ def test_movies_without_plot_and_genre_are_written_only_on_request(data, tmp_pat
 
 
 def test_a_movie_without_genres_is_found_by_title_and_year(data, tmp_path):
-    N = tiny.N
     titles = [
         *tiny.TITLE_ROWS,
-        ("tt0000011", "movie", "Twins", N, 0, 2005, N, 80, N),
-        ("tt0000012", "movie", "Twins", N, 0, 2005, N, 90, N),
-        ("tt0000013", "movie", "Far Orbit", N, 0, 2021, N, 90, N),
-        ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, N, 90, N),
-        ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, N, 90, N),
+        ("tt0000011", "movie", "Twins", tiny.N, 0, 2005, tiny.N, 80, tiny.N),
+        ("tt0000012", "movie", "Twins", tiny.N, 0, 2005, tiny.N, 90, tiny.N),
+        ("tt0000013", "movie", "Far Orbit", tiny.N, 0, 2021, tiny.N, 90, tiny.N),
+        ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, tiny.N, 90, tiny.N),
+        ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, tiny.N, 90, tiny.N),
     ]
     tiny.write_dump(data, BASICS, titles)
     (data / "title.plots.tsv").write_text(
