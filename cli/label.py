@@ -1,5 +1,6 @@
 """`ordained label`: genres for the movies that have none."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -8,6 +9,7 @@ import typer
 from cli.options import OUTPUT, ConfigOption, DataOption, exit_statuses, expand_home
 from cli.run import SAMPLE
 from schema.errors import ExitStatus, UserError
+from schema.names import MODEL_NAME, SERVING_DIRECTORY
 
 EPILOG: Final = exit_statuses(
     {
@@ -63,6 +65,19 @@ def label(
             "--without-plot", help="Also label movies without plot that have a title and people."
         ),
     ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="K",
+            help="Doubt the genres of all movies: train K models, each on the movies of all other "
+            "folds.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Train the models of `--folds` without being asked.")
+    ] = False,
     config: ConfigOption = [],  # noqa: B006 (Typer makes a new list for each call)
 ) -> ExitStatus:
     """Label the movies that have a plot and no genre.
@@ -78,6 +93,8 @@ def label(
         raise UserError("expected --output FILE, --doubts FILE or both.")
     if output is not None and doubts is not None and output.resolve() == doubts.resolve():
         raise UserError("--output and --doubts must be different files.")
+    if folds is not None and doubts is None:
+        raise UserError("--folds needs --doubts FILE.")
     for name, directory in (("--data", data), ("--run", run), ("--model", model)):
         if directory is not None and not directory.is_dir():
             raise UserError(f"{name} {directory}: no such directory.{_REMEDIES.get(name, '')}")
@@ -86,6 +103,8 @@ def label(
 
     for table in filter(None, (output, doubts)):
         check_table(table)
+    if folds is not None:
+        _confirm(folds, run, model, yes=yes)
     return launch.label(
         run.resolve(),
         data=data.resolve(),
@@ -94,4 +113,23 @@ def label(
         output=output,
         doubts=doubts,
         without_plot=without_plot,
+        folds=folds or 0,
     )
+
+
+def _confirm(folds: int, run: Path, model: Path | None, *, yes: bool) -> None:
+    """Say what the trainings of all folds cost, and ask whether to go on unless `yes` is given."""
+    from pipeline.served_model import find_model, training_seconds
+
+    seconds = training_seconds(find_model(run / SERVING_DIRECTORY / MODEL_NAME, model))
+    print(
+        f"--folds {folds} trains {folds} models. The training of the pushed model took "
+        f"{seconds:,.0f} s, so these take about {folds * seconds / 60:,.0f} minutes, and the nodes "
+        "before each training take their time as well."
+    )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("nothing was trained: agree with --yes")
+    if not typer.confirm("Do you want to train them?"):
+        raise UserError("nothing was trained: you did not agree")

@@ -15,6 +15,7 @@ from pipeline import removed_settings, yaml_file
 from schema import features
 from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
+from schema.files import atomic_write_text
 from schema.names import (
     LOGS_DIRECTORY,
     METADATA_FILE,
@@ -170,6 +171,12 @@ class RunConfig(ConfigFile):
         """
         digest = hashlib.sha256(self.curated_schema.read_bytes()).hexdigest()
         return self.output / "schema" / digest[:16] / "schema.pbtxt"
+
+    def copy_schema(self) -> None:
+        """Write `schema_file` if it does not exist."""
+        if not self.schema_file.exists():
+            self.schema_file.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_text(self.schema_file, self.curated_schema.read_text(encoding="utf-8"))
 
     @property
     def artifacts(self) -> Path:

@@ -1,6 +1,7 @@
 """`ordained label`: find the model and the movies, label them, and say what was written."""
 
 import logging
+import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +12,20 @@ from rich.console import Console
 
 import ingest
 import metadata
-from components.labeller.inference import Source
-from components.labeller.job import LabelJob, Progress, unlabelled_sources
-from components.pusher import versions
+from components.labeller.inference import Model, Source
+from components.labeller.job import LabelJob, Progress, unlabelled_shards
 from pipeline import config as configuration
 from pipeline import failure_report
 from pipeline.config import RunConfig
 from pipeline.console import ProgressTable, print_lines
+from pipeline.folds import folds_directory, train_folds
+from pipeline.served_model import find_model, trained_hparams
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import (
     INGEST_SUMMARY_FILE,
     LABEL_DIRECTORY,
     METADATA_FILE,
     MOVIES_DIRECTORY,
-    SAVED_MODEL_FILE,
     Split,
 )
 from schema.versions import parse_version
@@ -44,6 +45,8 @@ class LabelRequest:
         output: Table of the movies without genres; None writes none.
         doubts: Table of the movies whose genres the model doubts; None writes none.
         without_plot: Whether to label movies without plot that have a title and people.
+        folds: Number of folds of all movies whose genres are doubted; 0 doubts only those of the
+            eval and test splits, and trains no model.
     """
 
     data: Path
@@ -53,6 +56,7 @@ class LabelRequest:
     output: Path | None = None
     doubts: Path | None = None
     without_plot: bool = False
+    folds: int = 0
 
 
 def run(
@@ -73,7 +77,11 @@ def run(
     progress = ProgressTable(console)
     try:
         with progress.live():
-            lines = _label(request, progress)
+            try:
+                lines = _label(request, progress)
+            except BaseException:
+                progress.fail_step()
+                raise
     except Exception as error:
         if interrupted.is_set() or isinstance(error, UserError):
             raise
@@ -91,54 +99,58 @@ def run(
 def _label(request: LabelRequest, progress: ProgressTable) -> list[str]:
     """Write the tables and return lines that say what was written."""
     config = configuration.load(request.data, request.runs, request.config_files)
-    model = find_model(config.model_directory, request.model)
+    path = find_model(config.model_directory, request.model)
+    model = Model(path, path.name)
     # The examples are looked up before the first table is written, since they may be missing.
-    judged = judged_sources(request.runs, config.model_directory, model) if request.doubts else []
-    job = LabelJob(
-        model, model.name, PipelineOptions(config.beam.arguments()), _StepPerFile(progress)
-    )
+    judged = []
+    if request.doubts and not request.folds:
+        judged = judged_sources(request.runs, config.model_directory, model)
+    movies = request.data
+    if request.output or request.folds:
+        movies = _find_movies(request, config, progress)
+    job = LabelJob(PipelineOptions(config.beam.arguments()), _StepPerFile(progress))
     lines = []
     if request.output:
-        movies = _find_movies(request, config, progress)
-        count = job.write_labels(unlabelled_sources(movies), request.output)
+        shards = unlabelled_shards(movies)
+        count = job.write_labels([Source(shard, model) for shard in shards], request.output)
         lines.append(
             f"{request.output}: {count.movies:,} movies, {count.unsure:,} of them unsure; model "
-            f"version {model.name}"
+            f"version {model.version}"
         )
     if request.doubts:
+        if request.folds:
+            used = config.model_copy(update={"hparams": trained_hparams(path)})
+            judged = _train_folds(request, used, movies, progress)
         doubted = job.write_doubts(judged, request.doubts)
+        judged_movies = "in all folds" if request.folds else "of the eval and test splits"
         lines.append(
-            f"{request.doubts}: {doubted:,} movies of the eval and test splits whose genres the "
-            "model doubts"
+            f"{request.doubts}: {doubted:,} movies {judged_movies} whose genres the model doubts"
         )
+        shutil.rmtree(folds_directory(config), ignore_errors=True)
     return lines
 
 
-def find_model(served: Path, given: Path | None) -> Path:
-    """Return the directory of the SavedModel to use.
+def _train_folds(
+    request: LabelRequest, config: RunConfig, movies: Path, progress: ProgressTable
+) -> list[Source]:
+    """Train a model for each fold and show each training as one step."""
+    running = -1
 
-    Args:
-        served: Model directory of the runs, with one subdirectory per version.
-        given: SavedModel or model directory that the user named; None uses `served`.
+    def on_start(fold: int, node: str) -> None:
+        nonlocal running
+        if fold != running:
+            if running >= 0:
+                progress.end_step("done", "")
+            progress.start_step(f"training {fold + 1} of {request.folds}")
+            running = fold
+        progress.update_step(node)
 
-    Raises:
-        UserError: There is no model.
-    """
-    base = given or served
-    if (base / SAVED_MODEL_FILE).is_file():
-        return base
-    version = versions.current(base)
-    if version is None:
-        remedy = "name the output directory of its run with --run, or a model with --model"
-        raise UserError(
-            f"{base} holds no model. Push one first with `ordained run`, or {remedy}."
-            if given is None
-            else f"--model {base}: expected a SavedModel, or a directory of its versions."
-        )
-    return base / str(version)
+    sources = train_folds(config, movies, request.folds, on_start)
+    progress.end_step("done", "")
+    return sources
 
 
-def judged_sources(output: Path, served: Path, model: Path) -> list[Source]:
+def judged_sources(output: Path, served: Path, model: Model) -> list[Source]:
     """Return the files of examples on which a model was not fitted: its eval and test splits.
 
     They are those of the run that trained the model. So a movie is never judged by a model that was
@@ -147,23 +159,24 @@ def judged_sources(output: Path, served: Path, model: Path) -> list[Source]:
     Args:
         output: Output directory of the runs.
         served: Model directory of the runs.
-        model: Directory of a version of the model.
+        model: A version in `served`.
 
     Raises:
         UserError: No run in the output directory has pushed the model, or its examples are gone.
     """
-    version = parse_version(model.name)
-    if version is None or model.parent.resolve() != served.resolve():
+    version = parse_version(model.version)
+    if version is None or model.path.parent.resolve() != served.resolve():
         raise UserError(
-            f"--doubts: {model} is not a version in {served}. Only the run that trained a model "
-            "knows the movies on which it was not fitted: leave --model out, or name another --run."
+            f"--doubts: {model.path} is not a version in {served}. Only the run that trained a "
+            "model knows the movies on which it was not fitted: leave --model out, or name another "
+            "--run."
         )
     history = metadata.read_history(output / METADATA_FILE)
     trained = metadata.pushed_model_id(history, version)
     examples = None if trained is None else metadata.examples_of_model(history, trained)
     splits = (Split.EVAL, Split.TEST)
     found = [
-        Source(path, split)
+        Source(path, model, split)
         for split in splits
         for path in sorted(Path(examples or "", f"Split-{split}").glob("*.gz"))
     ]
@@ -186,7 +199,8 @@ class _StepPerFile:
         source, done, total = progress.source, progress.done, progress.total
         if source != self._running:
             self._running = source
-            self._table.start_step(f"{source.split} split" if source.split else source.path.stem)
+            shard = source.path.stem.partition("-of-")[0]
+            self._table.start_step(f"{source.split} split" if source.split else shard)
         kept = f", {progress.kept:,} from an interrupted command" if progress.kept else ""
         message = f"{done:,} of {total:,} movies{kept}"
         self._table.update_step(message)

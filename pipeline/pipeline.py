@@ -47,6 +47,19 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     nodes |= training_stage(config, nodes)
     nodes |= evaluation_stage(config, nodes)
     nodes |= push_stage(config, nodes, destination_token)
+    return _pipeline(config, nodes)
+
+
+def create_training_pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
+    """Create the part of the pipeline that trains a model, without its evaluation and push."""
+    nodes = data_stage(config)
+    nodes |= feature_stage(config, nodes)
+    nodes |= training_stage(config, nodes)
+    del nodes[Node.SIMPLE_BASELINE]
+    return _pipeline(config, nodes)
+
+
+def _pipeline(config: RunConfig, nodes: Nodes) -> tfx.dsl.Pipeline:
     return tfx.dsl.Pipeline(
         pipeline_name=MODEL_NAME,
         pipeline_root=str(config.artifacts),

@@ -164,11 +164,7 @@ def _run_nodes(
         )
         files.atomic_write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
 
-    if not config.schema_file.exists():
-        config.schema_file.parent.mkdir(parents=True, exist_ok=True)
-        files.atomic_write_text(
-            config.schema_file, config.curated_schema.read_text(encoding="utf-8")
-        )
+    config.copy_schema()
     runner.run(
         pipeline,
         progress.start_step,

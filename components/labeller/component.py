@@ -20,8 +20,8 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
 from components import examples as example_files
-from components.labeller.inference import Source
-from components.labeller.job import LabelJob, unlabelled_sources
+from components.labeller.inference import Model, Source
+from components.labeller.job import LabelJob, unlabelled_shards
 from schema.names import (
     DOUBTS_FILE,
     LABELS_FILE,
@@ -68,17 +68,16 @@ def Labeller(  # noqa: N802 (TFX names the node after the function)
     if not pushed_model.get_int_custom_property(PUSHED_PROPERTY):
         logging.info("Labeller: no model was pushed")
         return
-    job = LabelJob(
-        Path(pushed_model.uri),
-        pushed_model.get_string_custom_property(PUSHED_VERSION_PROPERTY),
-        beam_pipeline.options,
-    )
+    version = pushed_model.get_string_custom_property(PUSHED_VERSION_PROPERTY)
+    model = Model(Path(pushed_model.uri), version)
+    job = LabelJob(beam_pipeline.options)
+    unlabelled = [Source(path, model) for path in unlabelled_shards(Path(movies))]
     judged = [
-        Source(Path(path), split)
+        Source(Path(path), model, split)
         for split in (Split.EVAL, Split.TEST)
         for path in example_files.split_files(examples, split)
     ]
-    counts = job.write_labels(unlabelled_sources(Path(movies)), directory / LABELS_FILE)
+    counts = job.write_labels(unlabelled, directory / LABELS_FILE)
     doubts = job.write_doubts(judged, directory / DOUBTS_FILE)
     for name, count in {"labels": counts.movies, "unsure": counts.unsure, "doubts": doubts}.items():
         labels.set_int_custom_property(name, count)

@@ -47,6 +47,7 @@ PART_SCHEMA: Final = pa.schema(
         ("title", pa.string()),
         ("listed", pa.string()),
         ("split", pa.string()),
+        ("model_version", pa.string()),
         ("names", pa.list_(pa.string())),
         ("probabilities", pa.list_(pa.float32())),
         ("genres", pa.string()),
@@ -61,16 +62,30 @@ PART_SCHEMA: Final = pa.schema(
 probabilities, and the fields of `MovieLabels`. Lists of genres are joined by `LIST_SEPARATOR`."""
 
 
+class Model(NamedTuple):
+    """SavedModel that labels movies.
+
+    Attributes:
+        path: Path of its directory.
+        version: Its version, as text.
+    """
+
+    path: Path
+    version: str
+
+
 @dataclass(frozen=True)
 class Source:
     """File of movies.
 
     Attributes:
-        path: CSV shard of ingest, or gzipped TFRecord file of raw examples.
-        split: Name of the split of the examples; empty for a CSV shard.
+        path: CSV shard of ingest (`.csv`), or gzipped TFRecord file of raw examples.
+        model: Model that labels the movies.
+        split: Name of the split of the movies; empty if they are in none.
     """
 
     path: Path
+    model: Model
     split: str = ""
 
 
@@ -92,6 +107,7 @@ class Movie(NamedTuple):
         title: Title; empty if it is unknown.
         listed: Genres under which the movie is listed, joined by `LIST_SEPARATOR`.
         split: Name of the split; empty if it is in none.
+        model_version: Version of the model that labels the movie.
     """
 
     row: int
@@ -99,6 +115,7 @@ class Movie(NamedTuple):
     title: str
     listed: str
     split: str
+    model_version: str
 
 
 def check_model(model: Path) -> None:
@@ -125,18 +142,17 @@ def count_rows(source: Source) -> int:
     return sum(1 for _ in _raw_rows(source))
 
 
-def label_part(part: Part, model: Path, target: Path, options: PipelineOptions) -> None:
+def label_part(part: Part, target: Path, options: PipelineOptions) -> None:
     """Label one part and write the file that `PART_SCHEMA` describes.
 
     Args:
         part: Part with at least one row.
-        model: Path of the SavedModel.
         target: Path of the Parquet file, which appears when it is complete.
         options: Options of the Beam pipeline.
     """
     spec = model_spec_pb2.InferenceSpecType(
         saved_model_spec=model_spec_pb2.SavedModelSpec(
-            model_path=str(model), signature_name=[EXAMPLES_SIGNATURE]
+            model_path=str(part.source.model.path), signature_name=[EXAMPLES_SIGNATURE]
         ),
         batch_parameters=model_spec_pb2.BatchParameters(
             min_batch_size=BATCH_SIZE, max_batch_size=BATCH_SIZE
@@ -157,11 +173,11 @@ def label_part(part: Part, model: Path, target: Path, options: PipelineOptions) 
 
 def read_part(part: Part) -> Iterator[tuple[Movie, bytes]]:
     """Iterate over the movies of a part and their serialized examples."""
-    is_csv = not part.source.split
-    rows = islice(_raw_rows(part.source), part.start, part.stop)
-    for number, row in enumerate(rows, part.start):
-        tconst, title, listed, example = _from_csv(row) if is_csv else _from_example(row)
-        yield Movie(number, tconst, title, listed, part.source.split), example
+    source = part.source
+    parse = _from_csv if _is_csv(source) else _from_example
+    for number, row in enumerate(islice(_raw_rows(source), part.start, part.stop), part.start):
+        tconst, title, listed, example = parse(row)
+        yield Movie(number, tconst, title, listed, source.split, source.model.version), example
 
 
 def load_model(path: str, tags: list[str]) -> Any:
@@ -178,7 +194,7 @@ def _load_session(path: str, tags: tuple[str, ...]) -> Any:
 
 def _raw_rows(source: Source) -> Iterator[Any]:
     """Iterate over the rows of a file: values by column of a CSV file, or serialized examples."""
-    if source.split:
+    if not _is_csv(source):
         records = tf.data.TFRecordDataset(str(source.path), EXAMPLES_COMPRESSION)
         yield from records.as_numpy_iterator()
         return
@@ -186,6 +202,10 @@ def _raw_rows(source: Source) -> Iterator[Any]:
     csv.field_size_limit(1 << 24)
     with source.path.open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
+
+
+def _is_csv(source: Source) -> bool:
+    return source.path.suffix == ".csv"
 
 
 def _from_csv(row: dict[str, str]) -> tuple[str, str, str, bytes]:

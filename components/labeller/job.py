@@ -55,18 +55,14 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class LabelJob:
-    """Model and options of the labels in one or more tables.
+    """Options of the labels in one or more tables.
 
     Attributes:
-        model: Path of the SavedModel.
-        version: Version of the model.
         options: Options of the Beam pipelines.
         on_progress: Function that is called with the progress.
         rows_per_part: Largest number of movies in one part.
     """
 
-    model: Path
-    version: str
     options: PipelineOptions
     on_progress: OnProgress = lambda _: None
     rows_per_part: int = ROWS_PER_PART
@@ -75,15 +71,15 @@ class LabelJob:
         """Write the predicted genres of all movies to a table, as `tables.write_labels` does.
 
         Args:
-            sources: Files of movies.
+            sources: Files of movies, with the models that label them.
             table: CSV or Parquet file to write.
 
         Raises:
-            UserError: The table has another suffix or no directory, or the model is not readable.
+            UserError: The table has another suffix or no directory, or a model is not readable.
             TryAgainError: Another job is writing this table.
         """
         with self._labelled_parts(sources, table) as (parts, scratch):
-            return tables.write_labels(parts, self.version, table, scratch)
+            return tables.write_labels(parts, table, scratch)
 
     def write_doubts(self, sources: Sequence[Source], table: Path) -> int:
         """Write the movies whose listed genres the model doubts, as `tables.write_doubts` does.
@@ -91,7 +87,7 @@ class LabelJob:
         Arguments and errors are those of `write_labels`.
         """
         with self._labelled_parts(sources, table) as (parts, scratch):
-            return tables.write_doubts(parts, self.version, table, scratch)
+            return tables.write_doubts(parts, table, scratch)
 
     @contextmanager
     def _labelled_parts(
@@ -104,7 +100,8 @@ class LabelJob:
             the block, unless it raises an exception.
         """
         tables.check_table(table)
-        check_model(self.model)
+        for model in {source.model.path for source in sources}:
+            check_model(model)
         directory = table.with_name(f"{table.name}.parts")
         directory.mkdir(exist_ok=True)
         busy = f"{table}: another command is writing this file. Wait until it has finished."
@@ -114,11 +111,15 @@ class LabelJob:
 
     def _label_parts(self, sources: Sequence[Source], directory: Path) -> list[Path]:
         """Label the parts that are not in a directory, and delete all other files there."""
-        model = f"{content_digest(self.model)} {fingerprint('components.labeller.inference')}"
         # A table without movies has the columns of an empty part.
         empty = directory / "empty.parquet"
         write_part([], empty)
-        plans = {source: self._plan(source, directory, model) for source in sources}
+        code = fingerprint("components.labeller.inference")
+        models = {path: content_digest(path) for path in {source.model.path for source in sources}}
+        plans = {
+            source: self._plan(source, directory, f"{code} {models[source.model.path]}")
+            for source in sources
+        }
         files = [empty, *(file for plan in plans.values() for file in plan)]
         for other in set(directory.iterdir()) - set(files):
             shutil.rmtree(other) if other.is_dir() else other.unlink()
@@ -128,7 +129,7 @@ class LabelJob:
             self.on_progress(Progress(source, done, sum(sizes.values()), kept))
             for file, part in plan.items():
                 if not file.exists():
-                    label_part(part, self.model, file, self.options)
+                    label_part(part, file, self.options)
                     done += sizes[file]
                     self.on_progress(Progress(source, done, sum(sizes.values()), kept))
         return files
@@ -136,7 +137,8 @@ class LabelJob:
     def _plan(self, source: Source, directory: Path, model: str) -> dict[Path, Part]:
         """Divide a file into parts, by the file that will hold the labels of each."""
         total = count_rows(source)
-        identity = f"{model} {_file_digest(source.path)} {source.split}"
+        version, split = source.model.version, source.split
+        identity = f"{model} {version} {_file_digest(source.path)} {split}"
         plan = {}
         for start in range(0, total, self.rows_per_part):
             part = Part(source, start, min(start + self.rows_per_part, total))
@@ -145,14 +147,14 @@ class LabelJob:
         return plan
 
 
-def unlabelled_sources(movies: Path) -> list[Source]:
+def unlabelled_shards(movies: Path) -> list[Path]:
     """Return the shards of movies without genres in a directory that ingest has written."""
-    return [Source(path) for path in sorted(movies.glob(UNLABELLED_PATTERN))]
+    return sorted(movies.glob(UNLABELLED_PATTERN))
 
 
 def unlabelled_digest(movies: Path) -> str:
     """Return a digest of these shards, which is part of the cache key of `Labeller`."""
-    digests = "".join(_file_digest(source.path) for source in unlabelled_sources(movies))
+    digests = "".join(map(_file_digest, unlabelled_shards(movies)))
     return hashlib.sha256(digests.encode()).hexdigest()
 
 

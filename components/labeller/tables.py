@@ -43,7 +43,7 @@ def check_table(table: Path) -> None:
         raise UserError(f"{table}: is a directory. Choose another file name.")
 
 
-def write_labels(parts: Sequence[Path], version: str, table: Path, scratch: Path) -> LabelCounts:
+def write_labels(parts: Sequence[Path], table: Path, scratch: Path) -> LabelCounts:
     """Write the predicted genres of all movies, in the order of the parts.
 
     The columns are tconst, title, genres, confidence, unsure (see `decision.MovieLabels`),
@@ -51,7 +51,6 @@ def write_labels(parts: Sequence[Path], version: str, table: Path, scratch: Path
 
     Args:
         parts: Files that `inference.label_part` has written, at least one.
-        version: Version of the model.
         table: CSV or Parquet file.
         scratch: Directory for temporary files.
     """
@@ -60,13 +59,13 @@ def write_labels(parts: Sequence[Path], version: str, table: Path, scratch: Path
         is_csv = table.suffix.lower() == ".csv"
         value = "printf('%.6f', probabilities[{}])" if is_csv else "probabilities[{}]"
         probabilities = [f"{value.format(i)} AS {_name(name)}" for i, name in enumerate(names, 1)]
-        columns = ["tconst", "title", "genres", "confidence", "unsure", _version_column(version)]
+        columns = ["tconst", "title", "genres", "confidence", "unsure", "model_version"]
         movies = _write(database, f"SELECT {', '.join(columns + probabilities)} FROM parts", table)
         [unsure] = database.execute("SELECT count(*) FROM parts WHERE unsure").fetchone() or [0]
     return LabelCounts(movies, unsure)
 
 
-def write_doubts(parts: Sequence[Path], version: str, table: Path, scratch: Path) -> int:
+def write_doubts(parts: Sequence[Path], table: Path, scratch: Path) -> int:
     """Write the movies whose listed genres the model doubts, the surest doubt first.
 
     The columns are tconst, title, listed, predicted, add, remove, doubt (see
@@ -77,7 +76,7 @@ def write_doubts(parts: Sequence[Path], version: str, table: Path, scratch: Path
     """
     query = f"""
         SELECT tconst, title, listed, genres AS predicted, "add", "remove", doubt, split,
-            {_version_column(version)}
+            model_version
         FROM parts WHERE doubt > {DOUBT_ABOVE} ORDER BY doubt DESC, tconst
     """
     with _open(parts, scratch) as database:
@@ -102,10 +101,6 @@ def _write(database: duckdb.DuckDBPyConnection, query: str, table: Path) -> int:
         copy = f"COPY ({query}) TO {_text(str(file))} (FORMAT {format_})"
         [count] = database.execute(copy).fetchone() or [0]
     return int(count)
-
-
-def _version_column(version: str) -> str:
-    return f"{_text(version)} AS model_version"
 
 
 def _text(value: str) -> str:
