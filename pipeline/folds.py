@@ -73,7 +73,7 @@ def train_folds(
     Raises:
         UserError: A training failed because of its data.
     """
-    paths = _prepare(movies, folds, folds_directory(config))
+    paths = prepare_folds(movies, folds, folds_directory(config))
     tuner = config.tuner.model_copy(update={"enabled": False})
     same = {"tuner": tuner, "ignore_search": True, "search_overrides": {}}
     sources = []
@@ -98,10 +98,18 @@ def folds_directory(config: RunConfig) -> Path:
     return config.output / LABEL_DIRECTORY / "folds"
 
 
-def _prepare(movies: Path, folds: int, directory: Path) -> list[Path]:
+def prepare_folds(movies: Path, folds: int, directory: Path) -> list[Path]:
     """Write the folds, unless an interrupted command did, and delete those of other movies.
 
     TFX identifies its input files by size and time, so files of unchanged movies must stay.
+
+    Args:
+        movies: Directory with the movies CSV shards.
+        folds: Number of folds.
+        directory: Directory of the folds. It is created, and everything else in it is deleted.
+
+    Returns:
+        Files of the folds, in order.
     """
     digest = hashlib.sha256(str(folds).encode())
     for shard in sorted(movies.glob(MOVIES_PATTERN)):

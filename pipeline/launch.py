@@ -67,6 +67,8 @@ def label(runs: Path, **values: Any) -> ExitStatus:
         UserError: The data, the model, a setting or an option is wrong.
         TryAgainError: A run holds the lock, or the disk is full.
     """
+    if values.get("folds"):
+        _refuse_pattern(runs, "--run")
 
     def work(console: Console, log_file: Path, interrupted: threading.Event) -> ExitStatus:
         from pipeline import label
@@ -127,8 +129,17 @@ def _require_directories(data: Path, output: Path) -> None:
     """
     if not data.is_dir():
         raise UserError(f"{data}: no such directory. --data needs a directory with IMDb's dumps.")
+    _refuse_pattern(output, "--output")
+
+
+def _refuse_pattern(output: Path, option: str) -> None:
+    """Refuse an output directory whose path TFX would read as a pattern.
+
+    Raises:
+        UserError: The path contains a character of patterns.
+    """
     if found := [character for character in "*?[]\\" if character in str(output)]:
         raise UserError(
             f"{output}: the path contains {' and '.join(found)}, which TFX would read as a "
-            "pattern. Choose another --output."
+            f"pattern. Choose another {option}."
         )

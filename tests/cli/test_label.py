@@ -1,5 +1,6 @@
 """`ordained label` explains errors, and an interrupted command continues."""
 
+import io
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ TIMEOUT_SECONDS = 600.0
         ("--output o.json", "error: o.json: expected a file name that ends in .csv or .parquet.\n"),
         ("--doubts none/o.csv", "error: none: no such directory. Create it, or choose another "),
         ("", "error: expected --output FILE, --doubts FILE or both.\n"),
+        ("--output o.csv --folds 3", "error: --folds needs --doubts FILE.\n"),
+        ("--doubts o.csv --folds 3", "error: serving/movie_genres holds no model. Push one first"),
         ("--output o.csv --doubts ./o.csv", "error: --output and --doubts must be different"),
     ],
 )
@@ -42,23 +45,6 @@ def test_a_wrong_option_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_is_found(tmp_path: Path) -> None:
-    from pipeline.served_model import find_model
-
-    served = tmp_path / "serving"
-    with pytest.raises(UserError, match=r"serving holds no model. Push one first with `ordained"):
-        find_model(served, None)
-    for version in ("7", "20"):
-        (served / version).mkdir(parents=True)
-        (served / version / "saved_model.pb").touch()
-    assert find_model(served, None) == served / "20"
-    assert find_model(tmp_path / "none", served) == served / "20"
-    assert find_model(tmp_path / "none", served / "7") == served / "7"
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"--model .*empty: expected a SavedModel, or a directory"):
-        find_model(served, tmp_path / "empty")
-
-
 def test_only_a_pushed_model_has_doubts(tmp_path: Path) -> None:
     from components.labeller.inference import Model
     from pipeline.label import judged_sources
@@ -69,6 +55,40 @@ def test_only_a_pushed_model_has_doubts(tmp_path: Path) -> None:
             judged_sources(tmp_path, served, Model(model, model.name))
     with pytest.raises(UserError, match=r"metadata.sqlite does not exist"):
         judged_sources(tmp_path, served, Model(served / "7", "7"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "error: nothing was trained: agree with --yes\n"),
+        ("n\n", "error: nothing was trained: you did not agree\n"),
+    ],
+)
+def test_the_cost_of_the_folds_is_said_first(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str | None,
+    message: str,
+) -> None:
+    record = tmp_path / "serving" / "movie_genres" / "7" / "assets.extra" / "training.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"seconds": 200.4, "cached_finetuning_seconds": 100}')
+    (record.parents[1] / "saved_model.pb").touch()
+    if answer is not None:
+        stdin = io.StringIO(answer)
+        monkeypatch.setattr(stdin, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", stdin)
+    options = ["--data", str(tmp_path), "--run", str(tmp_path), "--folds", "4"]
+    doubts = ["--doubts", str(tmp_path / "doubts.csv")]
+    assert main(["label", *options, *doubts]) == ExitStatus.USER_ERROR
+    printed = capsys.readouterr()
+    assert printed.out.startswith(
+        "--folds 4 trains 4 models. The training of the pushed model took 300 s, so these take "
+        "about 20 minutes, "
+    )
+    assert printed.err == message
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["serving"]
 
 
 def command(run: Path, movies: Path, model: Path) -> list[str]:
