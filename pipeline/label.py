@@ -1,5 +1,6 @@
 """`ordained label`: find the model and the movies, label them, and say what was written."""
 
+import json
 import logging
 import shutil
 import threading
@@ -13,7 +14,7 @@ from rich.console import Console
 import ingest
 import metadata
 from components.labeller.inference import Model, Source
-from components.labeller.job import LabelJob, Progress, unlabelled_shards
+from components.labeller.job import LabelJob, Progress, delete_parts, unlabelled_shards
 from pipeline import config as configuration
 from pipeline import failure_report
 from pipeline.config import RunConfig
@@ -126,6 +127,10 @@ def _label(request: LabelRequest, progress: ProgressTable) -> list[str]:
         lines.append(
             f"{request.doubts}: {doubted:,} movies {judged_movies} whose genres the model doubts"
         )
+    # Only now is everything complete that an interruption would have to continue.
+    for table in filter(None, (request.output, request.doubts)):
+        delete_parts(table)
+    if request.folds:
         shutil.rmtree(folds_directory(config), ignore_errors=True)
     return lines
 
@@ -188,6 +193,15 @@ def judged_sources(output: Path, served: Path, model: Model) -> list[Source]:
     return found
 
 
+def _has_movies_without_plot(summary_file: Path) -> bool:
+    """Return whether ingest has written movies without genres even if they have no plot."""
+    try:
+        built_from = json.loads(summary_file.read_text(encoding="utf-8"))["built_from"]
+        return bool(built_from["settings"]["unlabelled_without_plot"])
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 class _StepPerFile:
     """Shows the progress of each file as one step."""
 
@@ -207,12 +221,19 @@ class _StepPerFile:
         if 0 < done < total:
             log.info("%s: %s", source.path.name, message)
         if done == total:
-            self._table.end_step("cached" if progress.kept == total else "done", message)
+            self._table.end_step("cached" if progress.kept == total > 0 else "done", message)
 
 
 def _find_movies(request: LabelRequest, config: RunConfig, progress: ProgressTable) -> Path:
     """Return the directory with the movies, which are built if the runs have not built the same."""
-    if (request.data / INGEST_SUMMARY_FILE).is_file():
+    summary_file = request.data / INGEST_SUMMARY_FILE
+    if summary_file.is_file():
+        if request.without_plot and not _has_movies_without_plot(summary_file):
+            raise UserError(
+                f"{request.data}: these movies were built without those that have no plot. Build "
+                "them with `ordained ingest build --unlabelled-without-plot`, or leave "
+                "--without-plot out."
+            )
         return request.data
     settings = config.ingest
     if request.without_plot:

@@ -21,7 +21,7 @@ from tfx.types.artifact import Artifact
 
 from components import examples as example_files
 from components.labeller.inference import Model, Source
-from components.labeller.job import LabelJob, unlabelled_shards
+from components.labeller.job import LabelJob, delete_parts, unlabelled_shards
 from schema.names import (
     DOUBTS_FILE,
     LABELS_FILE,
@@ -79,6 +79,8 @@ def Labeller(  # noqa: N802 (TFX names the node after the function)
     ]
     counts = job.write_labels(unlabelled, directory / LABELS_FILE)
     doubts = job.write_doubts(judged, directory / DOUBTS_FILE)
+    for table in (LABELS_FILE, DOUBTS_FILE):
+        delete_parts(directory / table)
     for name, count in {"labels": counts.movies, "unsure": counts.unsure, "doubts": doubts}.items():
         labels.set_int_custom_property(name, count)
         logging.info("Labeller: %d %s", count, name)

@@ -1,6 +1,6 @@
 """Label files of movies into one table, part by part, so that an interrupted job can be resumed.
 
-Until the table is complete, its parts are in `<table>.parts/`. The name of a part is a digest of
+The parts are in `<table>.parts/` until the caller deletes them. The name of a part is a digest of
 all that it depends on, so a later job keeps those that are still right.
 """
 
@@ -57,6 +57,9 @@ OnProgress = Callable[[Progress], None]
 class LabelJob:
     """Options of the labels in one or more tables.
 
+    The parts of a table stay until `delete_parts` is called, so that a caller can write several
+    tables and continue with all of them after an interruption.
+
     Attributes:
         options: Options of the Beam pipelines.
         on_progress: Function that is called with the progress.
@@ -96,18 +99,16 @@ class LabelJob:
         """Label all parts that an interrupted job has not left.
 
         Yields:
-            Files of the parts, and a directory for temporary files. Both are deleted at the end of
-            the block, unless it raises an exception.
+            Files of the parts, and a directory for temporary files.
         """
         tables.check_table(table)
         for model in {source.model.path for source in sources}:
             check_model(model)
-        directory = table.with_name(f"{table.name}.parts")
+        directory = parts_directory(table)
         directory.mkdir(exist_ok=True)
         busy = f"{table}: another command is writing this file. Wait until it has finished."
         with lock(directory, busy):
             yield self._label_parts(sources, directory), directory / "scratch"
-            shutil.rmtree(directory)
 
     def _label_parts(self, sources: Sequence[Source], directory: Path) -> list[Path]:
         """Label the parts that are not in a directory, and delete all other files there."""
@@ -145,6 +146,16 @@ class LabelJob:
             digest = hashlib.sha256(f"{identity} {start} {part.stop}".encode()).hexdigest()
             plan[directory / f"{digest[:32]}.parquet"] = part
         return plan
+
+
+def parts_directory(table: Path) -> Path:
+    """Return the directory of the parts of a table."""
+    return table.with_name(f"{table.name}.parts")
+
+
+def delete_parts(table: Path) -> None:
+    """Delete the parts of a table that is complete, so that a later job labels all movies again."""
+    shutil.rmtree(parts_directory(table))
 
 
 def unlabelled_shards(movies: Path) -> list[Path]:

@@ -15,7 +15,14 @@ from tfx.types import standard_artifacts
 
 from components.labeller.component import Labeller, LabelTables
 from components.labeller.inference import Model, Source, check_model, read_part
-from components.labeller.job import LabelJob, Part, Progress, unlabelled_digest, unlabelled_shards
+from components.labeller.job import (
+    LabelJob,
+    Part,
+    Progress,
+    delete_parts,
+    unlabelled_digest,
+    unlabelled_shards,
+)
 from pipeline.config import BeamConfig
 from schema.errors import TryAgainError, UserError
 from schema.files import lock
@@ -115,6 +122,7 @@ def test_every_movie_is_labelled_in_the_order_of_the_shards(
         ("unlabelled-00001", 0, 2, 0),
         ("unlabelled-00001", 2, 2, 0),
     ]
+    delete_parts(table)
     assert not table.with_name(f"{name}.parts").exists()
 
 
@@ -147,6 +155,12 @@ def test_an_interrupted_job_continues_after_its_last_part(model: Path, movies: P
     make_job().write_labels(sources, table)
     make_job().write_labels(sources, whole)
     assert table.read_text() == whole.read_text()
+
+    seen = Interruption()
+    make_job(seen).write_labels(sources, table)
+    assert [kept for _, _, _, kept in seen.seen] == [5, 2]
+    assert table.read_text() == whole.read_text()
+    delete_parts(table)
     assert not parts.exists()
 
 
