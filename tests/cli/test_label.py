@@ -57,6 +57,25 @@ def test_only_a_pushed_model_has_doubts(tmp_path: Path) -> None:
         judged_sources(tmp_path, served, Model(served / "7", "7"))
 
 
+def test_movies_that_were_built_without_those_that_have_no_plot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "7"
+    model.mkdir()
+    (model / "saved_model.pb").touch()
+    (tmp_path / "summary.json").write_text(
+        '{"built_from": {"settings": {"unlabelled_without_plot": false}}}'
+    )
+    options = {"--data": tmp_path, "--run": tmp_path, "--model": model}
+    options |= {"--output": tmp_path / "genres.csv"}
+    given = [part for name, path in options.items() for part in (name, str(path))]
+    assert main(["label", *given, "--without-plot"]) == ExitStatus.USER_ERROR
+    assert capsys.readouterr().err.startswith(
+        f"error: {tmp_path}: these movies were built without those that have no plot. Build them "
+        "with `ordained ingest build --unlabelled-without-plot`"
+    )
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
