@@ -55,7 +55,6 @@ def create_training_pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
     nodes = data_stage(config)
     nodes |= feature_stage(config, nodes)
     nodes |= training_stage(config, nodes)
-    del nodes[Node.SIMPLE_BASELINE]
     return _pipeline(config, nodes)
 
 

@@ -122,6 +122,15 @@ def test_labels_are_made_only_if_enabled(config: RunConfig) -> None:
     assert run_again(compiled(config), nodes) == {"Labeller"}
 
 
+def test_the_pipeline_of_a_fold_ends_with_the_training(config: RunConfig) -> None:
+    training = pipeline_module.create_training_pipeline(config)
+    nodes = [
+        node.pipeline_node.node_info.id for node in compiler.Compiler().compile(training).nodes
+    ]
+    assert nodes == list(compiled(config))[: len(nodes)]
+    assert nodes[-1] == "Trainer"
+
+
 def test_other_movies_without_genres(config: RunConfig, tmp_path: Path) -> None:
     labelling = changed(config, "label", enabled=True).model_copy(update={"output": tmp_path})
     before = compiled(labelling)
