@@ -2,7 +2,7 @@
 
 A file is labelled in parts of consecutive rows. A Beam pipeline labels one part and writes it as
 one Parquet file, so memory is needed for one part only. Beam may spread the rows of a part over its
-workers.
+workers, and finds by measuring how many rows the model should read at once.
 """
 
 import csv
@@ -36,9 +36,6 @@ from schema.names import (
     PROBABILITIES_OUTPUT,
     SAVED_MODEL_FILE,
 )
-
-BATCH_SIZE: Final = 128
-"""Number of movies that the model reads at once."""
 
 PART_SCHEMA: Final = pa.schema(
     [
@@ -153,10 +150,7 @@ def label_part(part: Part, target: Path, options: PipelineOptions) -> None:
     spec = model_spec_pb2.InferenceSpecType(
         saved_model_spec=model_spec_pb2.SavedModelSpec(
             model_path=str(part.source.model.path), signature_name=[EXAMPLES_SIGNATURE]
-        ),
-        batch_parameters=model_spec_pb2.BatchParameters(
-            min_batch_size=BATCH_SIZE, max_batch_size=BATCH_SIZE
-        ),
+        )
     )
     with beam.Pipeline(options=options) as pipeline:
         _ = (
