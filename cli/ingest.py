@@ -127,6 +127,13 @@ def build(
             metavar="N", help="Smallest number of movies of a genre that is found in a table."
         ),
     ] = _DEFAULTS.min_genre_movies,
+    unlabelled_without_plot: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled-without-plot",
+            help="Write movies without genres even if they have no plot, but a title and people.",
+        ),
+    ] = _DEFAULTS.unlabelled_without_plot,
     max_reject_share: Annotated[
         float,
         typer.Option(
@@ -165,6 +172,7 @@ def build(
         "genres": None if genres is None else genres.split(","),
         "genre_map": parse_pairs("--genre-map", genre_map, "GIVEN=NAME, such as Biography=History"),
         "min_genre_movies": min_genre_movies,
+        "unlabelled_without_plot": unlabelled_without_plot,
         "max_reject_share": max_reject_share,
         "rows_per_shard": rows_per_shard,
         "memory_limit": memory_limit,

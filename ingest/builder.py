@@ -16,6 +16,7 @@ import duckdb
 import tables
 from ingest.config import IngestConfig, option_and_setting
 from ingest.corrections import find_corrections
+from ingest.dump_join import DumpJoin
 from ingest.dumps import DUMPS
 from ingest.join import Join
 from ingest.lines import Progress, RejectLog, sha256
@@ -208,7 +209,7 @@ def _join(
         from_table.run_table(config.table)
         return from_table
     assert data_dir is not None
-    join = Join(connection, config, *arguments)
+    join = DumpJoin(connection, config, *arguments)
     join.run(
         {dump: dump.find(data_dir) for dump in DUMPS},
         config.plots or find_plots(data_dir),

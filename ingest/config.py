@@ -79,6 +79,8 @@ class IngestConfig(Config):
             dumps is used if it exists.
         max_reject_share: Highest accepted fraction of malformed lines in a file, from 0 to 1. The
             build stops above it.
+        unlabelled_without_plot: Whether movies without genres are written for `ordained label` even
+            if they have no plot, but a title and people.
         rows_per_shard: Maximum number of movies per CSV shard.
         memory_limit: Memory that DuckDB may use before it writes temporary files, such as "2GB".
         threads: Number of DuckDB's threads; 0 uses one per core.
@@ -94,6 +96,7 @@ class IngestConfig(Config):
     plots: Path | None = Field(default=None, strict=False)
     corrections: Path | None = Field(default=None, strict=False)
     max_reject_share: Fraction = 0.01
+    unlabelled_without_plot: bool = False
     rows_per_shard: PositiveInt = 25_000
     memory_limit: Annotated[str, AfterValidator(_check_size)] = "2GB"
     threads: int = Field(default=0, ge=0)

@@ -136,8 +136,8 @@ def correction_results(connection: duckdb.DuckDBPyConnection) -> list[tuple[int,
     """Return line, row and result of each correction in the table `corrections`.
 
     The result is one of `USED_RESULTS`, or the reason why the title is no movie. The tables
-    `titles`, `titles_with_plot`, `movie_plots` and `corrected_but_dropped` of `ingest.join` must
-    exist.
+    `titles`, `titles_with_plot`, `movie_plots` and `corrected_but_dropped` of `ingest.dump_join`
+    must exist.
     """
     return connection.execute("""
         SELECT corrections.line, record, CASE

@@ -48,6 +48,71 @@ def find_candidates(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def find_unlabelled(connection: duckdb.DuckDBPyConnection, *, without_plot: bool) -> None:
+    """Create the table `unlabelled_matches` of records about titles without a known genre.
+
+    A record matches by id, or by title and year if these name only one such title. The titles are
+    added to `candidates`.
+
+    Args:
+        connection: Connection to the database of the build.
+        without_plot: Bool. Whether titles that no record matches are candidates, too.
+    """
+    connection.execute(f"""
+        DELETE FROM unlabelled_titles WHERE id IN (SELECT id FROM titles) OR line IN (
+            SELECT line FROM unlabelled_titles
+            QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1);
+
+        CREATE TABLE unlabelled_matches AS
+        WITH title_names AS (
+            SELECT title_words, year, min(id) AS id
+            FROM (SELECT id, year, normalized_words(primary_title) AS title_words
+                FROM unlabelled_titles
+                UNION ALL SELECT id, year, normalized_words(original_title)
+                FROM unlabelled_titles)
+            WHERE title_words IN (SELECT title_words FROM plots)
+            GROUP BY ALL HAVING count(DISTINCT id) = 1
+        )
+        SELECT record, text, coalesce(by_id.id, title_names.id) AS id
+        FROM plots
+        LEFT JOIN unlabelled_titles AS by_id ON plots.title_id = by_id.id
+        LEFT JOIN title_names ON plots.title_words = title_names.title_words
+            AND plots.year = title_names.year
+        WHERE coalesce(by_id.id, title_names.id) IS NOT NULL;
+
+        INSERT INTO candidates
+        SELECT id FROM unlabelled_titles
+        WHERE {without_plot} OR id IN (SELECT id FROM unlabelled_matches);
+    """)
+
+
+def match_unlabelled(connection: duckdb.DuckDBPyConnection, *, without_plot: bool) -> None:
+    """Create the table `unlabelled_plots` of the titles without a known genre that are written.
+
+    A record that joined no title with genres, and matches one without, has the result "title has no
+    genre" afterwards. The first such record of a title is its plot.
+
+    Args:
+        connection: Connection to the database with the tables of `match_plots`.
+        without_plot: Bool. Whether titles without a plot are written, too.
+    """
+    connection.execute(f"""
+        UPDATE plot_results SET result = 'title has no genre'
+        WHERE result = 'title was not kept'
+            AND record IN (SELECT record FROM unlabelled_matches);
+
+        CREATE TABLE unlabelled_plots AS
+        SELECT unlabelled_titles.id, text
+        FROM unlabelled_titles LEFT JOIN (
+            SELECT id, arg_min(text, record) AS text
+            FROM (SELECT unlabelled_matches.* FROM unlabelled_matches
+                JOIN plot_results USING (record) WHERE result = 'title has no genre')
+            GROUP BY id
+        ) USING (id)
+        WHERE text IS NOT NULL OR {without_plot};
+    """)
+
+
 def match_plots(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the table `plot_results` with the title and the result of each record.
 

@@ -12,13 +12,13 @@ from typing import Final
 
 from schema.errors import UserError
 from schema.files import durable_rename, fsync, lock
-from schema.names import INGEST_SUMMARY_FILE, MOVIES_SHARD, REJECTS_FILE
+from schema.names import INGEST_SUMMARY_FILE, MOVIES_SHARD, REJECTS_FILE, UNLABELLED_SHARD
 
 _OUTPUT_FILES: Final = (
     INGEST_SUMMARY_FILE,
     "report.json",  # the summary of earlier versions
     REJECTS_FILE,
-    MOVIES_SHARD.replace("{:05}", "[0-9]" * 5),
+    *(shard.replace("{:05}", "[0-9]" * 5) for shard in (MOVIES_SHARD, UNLABELLED_SHARD)),
 )
 
 

@@ -46,6 +46,8 @@ class IngestSummary:
             has the same genres; "superseded" by a newer row of the same title; "rejected" with the
             reason. Empty without such a file.
         reused: Whether the files of an earlier build were kept because nothing had changed.
+        unlabelled: Movies written without genres, by what is known of them: a plot, or title and
+            people. Each is also counted in `dropped`.
     """
 
     source: str
@@ -68,6 +70,7 @@ class IngestSummary:
     unreadable: dict[str, int] = field(default_factory=dict)
     corrections: dict[str, int] = field(default_factory=dict)
     reused: bool = False
+    unlabelled: dict[str, int] = field(default_factory=dict)
 
 
 def summary_tables(summary: IngestSummary) -> RenderableType:
@@ -78,6 +81,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         **dropped,
         "rejected: malformed line": summary.titles - summary.movies - sum(dropped.values()),
         "movies written": summary.movies,
+        **{f"written without genres: {kind}": count for kind, count in summary.unlabelled.items()},
     }
     read, rejected = (Column(header, justify="right") for header in ("read", "rejected"))
     files = Table("", read, rejected, "notes", title="Files", title_justify="left")

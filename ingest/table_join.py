@@ -56,7 +56,7 @@ class TableJoin(Join):
         return self.labels
 
     def run_table(self, source: Path) -> None:
-        """Create the table `movies`: the columns of the CSV and `number`, the order of tconst."""
+        """Create the tables `movies` and `unlabelled`."""
         path = table_files(source)[0]
         self._read_rows(source, path)
         self._unify_spellings()
@@ -227,6 +227,12 @@ class TableJoin(Join):
             SELECT id, tconst, primary_title, original_title, year, runtime, labels,
                 false AS corrected
             FROM rows;
+            CREATE VIEW unlabelled_titles AS FROM titles;
+            CREATE TABLE unlabelled_plots AS
+            SELECT id, text FROM rows JOIN results USING (id)
+            WHERE (result = 'kept' AND NOT list_has_any(labels, {self._sql_genres}))
+                OR (result = 'no genre'
+                    AND (text IS NOT NULL OR {self.config.unlabelled_without_plot}));
             CREATE VIEW ratings AS SELECT id, rating, votes FROM rows;
             CREATE VIEW people AS SELECT id, directors, writers, "cast" FROM rows;
         """)

@@ -126,6 +126,14 @@ def mapping_differences(
     ]
 
 
+def examples_of_model(history: History, model_id: int) -> str | None:
+    """Return the directory of the raw examples of a Model artifact, or None if it is unknown."""
+    for execution in history.upstream_executions(model_id):
+        if _reads_data(execution):
+            return next((artifact.uri for artifact in history.outputs(execution).values()), None)
+    return None
+
+
 def trained_on_same_data(history: History, model_id: int) -> list[str]:
     """Describe the other models trained on a model's data, one line each, the newest first."""
 

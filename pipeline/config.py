@@ -15,6 +15,7 @@ from pipeline import removed_settings, table_schema, yaml_file
 from schema import features
 from schema.config import Config, PositiveInt, setting_name, validation_message
 from schema.errors import UserError
+from schema.files import atomic_write_text
 from schema.genres import GENRES, GenreSet
 from schema.names import (
     LOGS_DIRECTORY,
@@ -71,6 +72,16 @@ class ServingConfig(Config):
     keep_old: PositiveInt = 3
 
 
+class LabelConfig(Config):
+    """Configuration of the labels of movies without genres.
+
+    Attributes:
+        enabled: Whether a run that pushes a model also writes the tables of `ordained label`.
+    """
+
+    enabled: bool = False
+
+
 class BeamConfig(Config):
     """Configuration of Apache Beam's DirectRunner.
 
@@ -108,6 +119,7 @@ class ConfigFile(Config):
     tuner: TunerConfig = TunerConfig()
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    label: LabelConfig = LabelConfig()
     beam: BeamConfig = BeamConfig()
 
 
@@ -169,6 +181,12 @@ class RunConfig(ConfigFile):
         """
         digest = hashlib.sha256(self.schema_text.encode()).hexdigest()
         return self.output / "schema" / digest[:16] / "schema.pbtxt"
+
+    def copy_schema(self) -> None:
+        """Write `schema_file` if it does not exist."""
+        if not self.schema_file.exists():
+            self.schema_file.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_text(self.schema_file, self.schema_text)
 
     @property
     def artifacts(self) -> Path:

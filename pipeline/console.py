@@ -167,6 +167,11 @@ class ProgressTable(logging.Handler):
         if not self.console.is_terminal:
             self._print_line(step.name, step.status, step.seconds, step.message)
 
+    def fail_step(self) -> None:
+        """Record that the running step, if there is one, has failed."""
+        if self.steps and self.steps[-1].status == "running":
+            self.end_step("failed", self.steps[-1].message)
+
     def update_step(self, message: str) -> None:
         """Show the progress of the running step; only a terminal displays it."""
         with self._steps_lock:

@@ -59,6 +59,14 @@ def summarize(result: NodeResult) -> str:
             # The test writes its log first. Without a log, the test was left out.
             tested = (outputs["blessing"] / SMOKE_TEST_LOG_FILE).exists()
             return "not blessed" if tested else "not run: the gate did not bless the model"
+        case Node.LABELLER:
+            counts = result.properties["labels"]
+            if "labels" not in counts:
+                return "not run: no model was pushed"
+            return (
+                f"{counts['labels']:,} movies labelled ({counts['unsure']:,} unsure), "
+                f"{counts['doubts']:,} doubted"
+            )
     return ""
 
 

@@ -10,6 +10,8 @@ from tfx.types import standard_artifacts
 
 from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
 from components.evaluator.component import GenreEvaluator
+from components.labeller.component import Labeller
+from components.labeller.job import unlabelled_digest
 from components.model_report.component import ModelReport
 from components.pusher.component import AtomicPusher
 from components.resolvers import (
@@ -33,7 +35,8 @@ InteractiveContext does not accept subclasses of `str`."""
 def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.Pipeline:
     """Create the pipeline of a configuration, with its nodes in the order in which they run.
 
-    Only the source code and the schema are read, to compute their hashes.
+    Only the source code and the schema are read, to compute their hashes, and the movies without
+    genres if the run labels them.
 
     Args:
         config: Configuration of the run.
@@ -45,6 +48,18 @@ def create_pipeline(config: RunConfig, destination_token: str = "") -> tfx.dsl.P
     nodes |= training_stage(config, nodes)
     nodes |= evaluation_stage(config, nodes)
     nodes |= push_stage(config, nodes, destination_token)
+    return _pipeline(config, nodes)
+
+
+def create_training_pipeline(config: RunConfig) -> tfx.dsl.Pipeline:
+    """Create the part of the pipeline that trains a model, without its evaluation and push."""
+    nodes = data_stage(config)
+    nodes |= feature_stage(config, nodes)
+    nodes |= training_stage(config, nodes)
+    return _pipeline(config, nodes)
+
+
+def _pipeline(config: RunConfig, nodes: Nodes) -> tfx.dsl.Pipeline:
     return tfx.dsl.Pipeline(
         pipeline_name=MODEL_NAME,
         pipeline_root=str(config.artifacts),
@@ -226,7 +241,7 @@ def evaluation_stage(config: RunConfig, nodes: Nodes) -> Nodes:
 
 
 def push_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes:
-    """Push the model if it is blessed, and write the model report."""
+    """Push the model if it is blessed, write the model report, and label movies if enabled."""
     model = nodes[Node.TRAINER].outputs["model"]
     blessing = nodes[Node.EVALUATOR].outputs["blessing"]
     infra_blessing = nodes[Node.SMOKE_TEST].outputs["blessing"]
@@ -253,7 +268,18 @@ def push_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes
         metadata=str(config.metadata),
         code_fingerprint=fingerprint("components.model_report.component", "report"),
     ).with_id(Node.MODEL_REPORT.value)
-    return _by_id(pusher, report)
+    if not config.label.enabled:
+        return _by_id(pusher, report)
+    labeller = Labeller(
+        pushed_model=pusher.outputs["pushed_model"],
+        examples=nodes[Node.EXAMPLE_GEN].outputs["examples"],
+        movies=str(config.movies),
+        movies_digest=unlabelled_digest(config.movies),
+        code_fingerprint=fingerprint("components.labeller.component"),
+    ).with_id(Node.LABELLER.value)
+    # The report is written even if the labels cannot be.
+    labeller.add_upstream_node(report)
+    return _by_id(pusher, report, labeller)
 
 
 def _by_id(*nodes: BaseNode) -> Nodes:

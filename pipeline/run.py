@@ -171,9 +171,7 @@ def _run_nodes(
         )
         files.atomic_write_text(log_file.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
 
-    if not config.schema_file.exists():
-        config.schema_file.parent.mkdir(parents=True, exist_ok=True)
-        files.atomic_write_text(config.schema_file, config.schema_text)
+    config.copy_schema()
     runner.run(
         pipeline,
         progress.start_step,
@@ -206,6 +204,8 @@ def _print_result(
         f"report  {nodes[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
         f"log     {log_file}",
     )
+    if Node.LABELLER in nodes:
+        print_lines(console, f"labels  {nodes[Node.LABELLER].outputs['labels']}")
     pushed = nodes[Node.PUSHER].properties["pushed_model"]
     if pushed.get(PUSHED_PROPERTY):
         print_lines(console, f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}")

@@ -113,7 +113,7 @@ def doubtful_labels(
         listed: Whether to return listed genres with a low probability (True) or genres that are
             not listed with a high probability (False).
     """
-    doubt = np.where(listed, 1 - predictions.probabilities, predictions.probabilities)
+    doubt = metrics.label_doubts(predictions.labels, predictions.probabilities)
     doubt = np.where(predictions.labels == listed, doubt, -1.0)
     genre = doubt.argmax(axis=1)
     rows = np.argsort(-doubt.max(axis=1), kind="stable")[:MAX_DOUBTFUL_LABELS]
@@ -126,7 +126,7 @@ def doubtful_labels(
             probability=float(predictions.probabilities[row, genre[row]]),
         )
         for row in rows
-        if doubt[row, genre[row]] > 0.5
+        if doubt[row, genre[row]] > metrics.DOUBT_ABOVE
     ]
 
 

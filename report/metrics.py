@@ -19,6 +19,9 @@ THRESHOLDS: Final = np.linspace(0.01, 0.99, 99)
 
 CALIBRATION_BINS: Final = 8
 
+DOUBT_ABOVE: Final = 0.5
+"""Probability of being wrong above which a label is doubtful."""
+
 Labels = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating[Any]]
 Counts = npt.NDArray[np.int64]
@@ -170,6 +173,11 @@ def log_losses(labels: Labels, probabilities: Floats) -> Floats:
 def movie_f1(labels: Labels, predicted: Labels) -> Floats:
     """Return the F1 of each movie over the genres, float64 [movies]; 0 without any genre."""
     return ratio(2 * (labels & predicted).sum(axis=1), labels.sum(axis=1) + predicted.sum(axis=1))
+
+
+def label_doubts(labels: Labels, probabilities: Floats) -> Floats:
+    """Return the probability, by the model, that each label is wrong; float, shaped as `labels`."""
+    return np.where(labels, 1 - probabilities, probabilities)
 
 
 def log_odds(probabilities: Floats) -> Floats:

@@ -20,6 +20,9 @@ METADATA_FILE: Final = "metadata.sqlite"
 MOVIES_DIRECTORY: Final = "movies"
 """Directory in an output directory to which ingest writes the movies CSV shards."""
 
+LABEL_DIRECTORY: Final = Path("label")
+"""Directory in an output directory with the movies that `ordained label` built for itself."""
+
 LOGS_DIRECTORY: Final = "logs"
 """Directory in an output directory with the logs of runs, servers and TensorBoard."""
 
@@ -81,6 +84,7 @@ class Node(StrEnum):
     SMOKE_TEST = "SmokeTest"
     PUSHER = "Pusher"
     MODEL_REPORT = "ModelReport"
+    LABELLER = "Labeller"
 
 
 # Custom properties of artifacts.
@@ -101,6 +105,11 @@ MOVIES_SHARD: Final = "movies-{:05}-of-{:05}.csv"
 """Name of a movies CSV shard, with its number (from 0) and the number of shards."""
 MOVIES_PATTERN: Final = MOVIES_SHARD.replace("{:05}-of-{:05}", "*")
 """Pattern that matches all movies CSV shards; ingest writes them, CsvExampleGen reads them."""
+UNLABELLED_SHARD: Final = "unlabelled-{:05}-of-{:05}.csv"
+"""Name of a CSV shard of movies without genres, which has the columns of a movies CSV shard."""
+UNLABELLED_PATTERN: Final = UNLABELLED_SHARD.replace("{:05}-of-{:05}", "*")
+"""Pattern that matches all shards of movies without genres; ingest writes them, Labeller reads
+them."""
 MOVIES_SPLIT: Final = "movies"
 """Only input split of CsvExampleGen."""
 EXAMPLES_COMPRESSION: Final = "GZIP"
@@ -130,3 +139,7 @@ NOT_PASSED_FILE: Final = "INFRA_NOT_BLESSED"
 SMOKE_TEST_REPORT_FILE: Final = "report.json"
 SMOKE_TEST_LOG_FILE: Final = "probe.log"
 MODEL_REPORT_FILE: Final = "report.html"
+LABELS_FILE: Final = "genres.parquet"
+"""Predicted genres of the movies that have none."""
+DOUBTS_FILE: Final = "doubts.parquet"
+"""Movies whose listed genres the model doubts."""

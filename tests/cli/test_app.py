@@ -28,6 +28,7 @@ COMMON_STATUSES = [0, 2, 75, 130]
         ("run", list(ExitStatus)),
         ("ingest build", [0, 2, 5, 75, 130]),
         ("ingest fetch", COMMON_STATUSES),
+        ("label", [0, 1, 2, 75, 130]),
         ("predict", [0, 1, 2, 3, 75, 130]),
         ("serve", [0, 1, 2, 75]),
         ("web", [0, 2, 75]),
@@ -53,7 +54,7 @@ def test_the_program_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == printed
     names = typer.main.get_command(app.app).commands  # type: ignore[attr-defined]
     assert all(f"│ {name} " in printed for name in names)
-    commands = "run ingest predict serve web report lineage rollback schema"
+    commands = "run ingest label predict serve web report lineage rollback schema"
     assert set(names) == set(commands.split(" "))
 
 

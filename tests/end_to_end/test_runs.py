@@ -1,9 +1,13 @@
 """The whole pipeline on a few hundred movies: nodes that run again after each change."""
 
+import csv
 import json
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
+from pyarrow import parquet
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from benchmarks.quality import trials
@@ -18,6 +22,7 @@ from tests.end_to_end.project import (
     Project,
     Run,
     edit,
+    environment,
     partial_outputs,
     read_metadata,
 )
@@ -205,6 +210,69 @@ def test_from_a_node(project: Project) -> None:
     assert (run.status, run.executed) == (0, EVALUATED)
     assert run.lines[-1] == f"unchanged: version {version}"
     assert list(project.served) == [version]
+
+
+def test_a_run_that_labels_movies(project: Project) -> None:
+    edit(project.settings, lambda text: f"{text}label: {{enabled: true}}\n")
+    run = project.run_in_process()
+    assert (run.status, run.executed) == (0, {"Labeller"})
+    [labels] = project.artifacts("Labeller", "labels")
+    assert f"labels  {labels}" in run.lines
+    assert parquet.read_table(labels / "genres.parquet").num_rows == 0
+    doubts = parquet.read_table(labels / "doubts.parquet")
+    assert f"0 movies labelled (0 unsure), {doubts.num_rows} doubted" in run.output
+    again = project.run_in_process()
+    assert (again.status, again.executed) == (0, set())
+
+
+def test_labels_by_the_command(project: Project) -> None:
+    """Label titles without genres, then doubt the genres of all movies by one model for each fold.
+
+    The movies of the run stay, although the data have changed.
+    """
+    basics = (project.data / "title.basics.tsv").read_text().splitlines()
+    without = {number: basics[number].rpartition("\t")[0] for number in (5, 50, 77)}
+    changed = [
+        f"{without[number]}\t{NULL}" if number in without else line
+        for number, line in enumerate(basics)
+    ]
+    (project.data / "title.basics.tsv").write_text("\n".join([*changed, ""]))
+    output = project.output
+    before = [(path, path.stat().st_mtime_ns) for path in sorted((output / "movies").iterdir())]
+    tables = [project.directory / "genres.csv", project.directory / "doubts.csv"]
+    arguments = ["--data", project.data, "--run", output, "--output", tables[0]]
+    command = [sys.executable, "-m", "cli", "label", *map(str, arguments), "--doubts"]
+
+    def label(*options: str) -> list[dict[str, str]]:
+        done = subprocess.run(
+            [*command, str(tables[1]), *options],
+            cwd=project.checkout,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        with tables[1].open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    doubts = label()
+    with tables[0].open(newline="") as file:
+        labels = list(csv.DictReader(file))
+    assert [row["tconst"] for row in labels] == [
+        line.partition("\t")[0] for line in without.values()
+    ]
+    [version] = project.served
+    assert {row["model_version"] for row in (*labels, *doubts)} == {str(version)}
+    assert {row["split"] for row in doubts} <= {"eval", "test"}
+
+    doubts = label("--folds", "2", "--yes")
+    assert {row["split"] for row in doubts} == {"fold 1 of 2", "fold 2 of 2"}
+    assert len({row["tconst"] for row in doubts}) == len(doubts) > MOVIES // 3
+    assert not (output / "label" / "folds").exists()
+    assert before == [
+        (path, path.stat().st_mtime_ns) for path in sorted((output / "movies").iterdir())
+    ]
 
 
 def test_an_emptied_model_directory(project: Project) -> None:

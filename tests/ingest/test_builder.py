@@ -926,3 +926,92 @@ def test_real_dumps(tmp_path):
     assert summary.other_genres == {"News": 59}
     assert summary.split_groups["largest"] < 0.005 * summary.movies
     assert len(rows(tmp_path / "movies")) == 54428
+
+
+def unlabelled(output):
+    """Return the rows of all movies without genres, in order of the shards."""
+    found = []
+    for path in sorted(output.glob("unlabelled-*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            found += csv.DictReader(file)
+    return found
+
+
+def add_plots(data, *plots):
+    with (data / "title.plots.tsv").open("a") as file:
+        file.writelines(f"{tconst}\t{text}\n" for tconst, text in plots)
+
+
+def test_movies_with_a_plot_and_no_known_genre_are_written_apart(data, tmp_path):
+    plain = build(data, tmp_path / "plain")
+    add_plots(data, ("tt0000006", "A newsreader &amp; a strike."), ("tt0000008", "A ship is late."))
+    tiny.write_dump(
+        data,
+        CREW,
+        [*tiny.CREW_ROWS, ("tt0000008", "nm0000003", tiny.N)],
+    )
+    summary = build(data, tmp_path / "movies")
+    moe = "Cy 'X\" Moe"
+    assert [tuple(row.values()) for row in unlabelled(tmp_path / "movies")] == [
+        ("tt0000006", "Night Bulletin", "A newsreader & a strike.", "", "1999", "80", *[""] * 6),
+        ("tt0000008", "Unlabelled", "A ship is late.", "", "1999", "80", "", "", moe, "", "", ""),
+    ]
+    assert tuple(unlabelled(tmp_path / "movies")[0]) == CSV_COLUMNS
+    assert summary.unlabelled == {"plot": 2}
+    assert (summary.movies, summary.dropped) == (plain.movies, plain.dropped)
+    assert summary.shards == plain.shards
+    assert rows(tmp_path / "movies") == rows(tmp_path / "plain")
+    assert plain.unlabelled == {}
+    assert not list((tmp_path / "plain").glob("unlabelled-*"))
+
+
+def test_movies_without_plot_and_genre_are_written_only_on_request(data, tmp_path):
+    nobody = ("tt0000010", "movie", "Nobody's", tiny.N, 0, 2001, tiny.N, 9, tiny.N)
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, nobody])
+    tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, ("tt0000008", "nm0000001", tiny.N)])
+    add_plots(data, ("tt0000006", "A newsreader and a strike."))
+    config = IngestConfig(unlabelled_without_plot=True)
+    summary = build(data, tmp_path / "movies", config)
+    assert [(row["tconst"], row["plot"]) for row in unlabelled(tmp_path / "movies")] == [
+        ("tt0000006", "A newsreader and a strike."),
+        ("tt0000008", ""),
+    ]
+    assert summary.unlabelled == {"plot": 1, "title and people": 1}
+
+    build(data, tmp_path / "movies")
+    assert [row["tconst"] for row in unlabelled(tmp_path / "movies")] == ["tt0000006"]
+
+
+def test_a_movie_without_genres_is_found_by_title_and_year(data, tmp_path):
+    titles = [
+        *tiny.TITLE_ROWS,
+        ("tt0000011", "movie", "Twins", tiny.N, 0, 2005, tiny.N, 80, tiny.N),
+        ("tt0000012", "movie", "Twins", tiny.N, 0, 2005, tiny.N, 90, tiny.N),
+        ("tt0000013", "movie", "Far Orbit", tiny.N, 0, 2021, tiny.N, 90, tiny.N),
+        ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, tiny.N, 90, tiny.N),
+        ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, tiny.N, 90, tiny.N),
+    ]
+    tiny.write_dump(data, BASICS, titles)
+    (data / "title.plots.tsv").write_text(
+        "title\tyear\tplot\nTwins\t2005\tTwo of a kind.\nFar Orbit\t2021\tA relay is lost.\n"
+        "Ensam\t2006\tA lamp goes out.\nEnsam\t2006\tA second plot.\n"
+    )
+    summary = build(data, tmp_path / "movies")
+    assert [(row["title"], row["plot"]) for row in unlabelled(tmp_path / "movies")] == [
+        ("Lone Light", "A lamp goes out.")
+    ]
+    assert [row["tconst"] for row in rows(tmp_path / "movies")] == ["tt10000000"]
+    assert summary.plots["title was not kept"] == 3
+
+
+def test_shards_of_movies_without_genres_have_a_largest_size(data, tmp_path):
+    add_plots(data, ("tt0000006", "A newsreader and a strike."), ("tt0000008", "A ship is late."))
+    build(data, tmp_path / "movies", IngestConfig(rows_per_shard=1))
+    names = sorted(path.name for path in (tmp_path / "movies").glob("unlabelled-*"))
+    assert names == ["unlabelled-00000-of-00002.csv", "unlabelled-00001-of-00002.csv"]
+    assert [row["tconst"] for row in unlabelled(tmp_path / "movies")] == ["tt0000006", "tt0000008"]
+    assert not fnmatch.filter(names, MOVIES_PATTERN)
+    # A later build without them replaces the directory.
+    (data / "title.plots.tsv").write_text("tconst\tplot\ntt0000003\tA keeper waits.\n")
+    build(data, tmp_path / "movies")
+    assert not list((tmp_path / "movies").glob("unlabelled-*"))

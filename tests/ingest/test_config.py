@@ -94,5 +94,6 @@ def test_output_settings() -> None:
         "genre_map": {},
         "min_genre_movies": 10,
         "columns": {"plot": "Story"},
+        "unlabelled_without_plot": False,
         "rows_per_shard": 25_000,
     }

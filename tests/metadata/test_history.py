@@ -129,6 +129,11 @@ def test_lineage_of_the_pushed_model(history: History) -> None:
     assert lineage.settings["Trainer.hparams.epochs"] == 3
 
 
+def test_examples_of_a_model(history: History) -> None:
+    assert metadata.examples_of_model(history, 5) == "/out/examples/1"
+    assert metadata.examples_of_model(history, 99) is None
+
+
 def test_how_two_models_differ(history: History) -> None:
     old, new = metadata.model_lineage(history, 3), metadata.model_lineage(history, 5)
     assert old is not None

@@ -85,6 +85,22 @@ def test_the_smoke_test(tmp_path: Path) -> None:
     assert summary("SmokeTest", blessing=tmp_path) == "blessed"
 
 
+def test_labels(tmp_path: Path) -> None:
+    counts = {"labels": 1207, "unsure": 130, "doubts": 14}
+    found = [
+        summarize(
+            NodeResult(
+                "Labeller", NodeStatus.DONE, 1.0, {"labels": tmp_path}, {"labels": properties}
+            )
+        )
+        for properties in (counts, {})
+    ]
+    assert found == [
+        "1,207 movies labelled (130 unsure), 14 doubted",
+        "not run: no model was pushed",
+    ]
+
+
 def test_nodes_without_a_summary(tmp_path: Path) -> None:
     assert summary("SchemaGen", schema=tmp_path) == ""
     assert summarize(NodeResult("Trainer", NodeStatus.FAILED, 1.0)) == ""

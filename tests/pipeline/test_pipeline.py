@@ -96,7 +96,7 @@ def producers(node: pipeline_pb2.PipelineNode) -> set[str]:
 def test_nodes_and_their_order(config: RunConfig) -> None:
     nodes = compiled(config)
     assert set(nodes) == (ALL | RESOLVERS) - {"BestHyperparameters"}
-    assert set(nodes) | {"BestHyperparameters"} == set(Node)
+    assert set(nodes) | {"BestHyperparameters", "Labeller"} == set(Node)
     order = list(nodes)
     for earlier, later in [
         ("AnomalyGate", "Transform"),
@@ -110,6 +110,33 @@ def test_nodes_and_their_order(config: RunConfig) -> None:
 
     without_search = compiled(changed(config, "tuner", enabled=False))
     assert set(without_search) == (ALL | RESOLVERS) - {"Tuner"}
+
+
+def test_labels_are_made_only_if_enabled(config: RunConfig) -> None:
+    labelling = changed(config, "label", enabled=True)
+    nodes = compiled(labelling)
+    assert list(nodes)[:-1] == list(compiled(config))
+    assert list(nodes)[-1] == "Labeller"
+    assert producers(nodes["Labeller"]) == {"CsvExampleGen", "Pusher"}
+    assert set(nodes["Labeller"].upstream_nodes) >= {"ModelReport"}
+    assert run_again(compiled(config), nodes) == {"Labeller"}
+
+
+def test_the_pipeline_of_a_fold_ends_with_the_training(config: RunConfig) -> None:
+    training = pipeline_module.create_training_pipeline(config)
+    nodes = [
+        node.pipeline_node.node_info.id for node in compiler.Compiler().compile(training).nodes
+    ]
+    assert nodes == list(compiled(config))[: len(nodes)]
+    assert nodes[-1] == "Trainer"
+
+
+def test_other_movies_without_genres(config: RunConfig, tmp_path: Path) -> None:
+    labelling = changed(config, "label", enabled=True).model_copy(update={"output": tmp_path})
+    before = compiled(labelling)
+    labelling.movies.mkdir()
+    (labelling.movies / "unlabelled-00000-of-00001.csv").write_text("tconst\n")
+    assert run_again(before, compiled(labelling)) == {"Labeller"}
 
 
 def test_an_unchanged_configuration(config: RunConfig) -> None:
@@ -156,7 +183,7 @@ def test_a_changed_setting(
         ("components.pusher.versions", {"ModelReport"}),
         ("components.resolvers", set()),
         ("components.word_vectors.vectors", {"WordVectors"} | TRAINED),
-        ("ingest.join", set()),
+        ("ingest.dump_join", set()),
         ("pipeline.console", set()),
         ("report.charts", {"ModelReport"}),
         ("schema.features", {"AnomalyGate", "SimpleBaseline"} | TRANSFORMED),
