@@ -6,8 +6,17 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.options import OUTPUT, ConfigOption, DataOption, exit_statuses, expand_home
-from cli.run import SAMPLE
+from cli.options import (
+    OUTPUT,
+    ColumnOption,
+    ConfigOption,
+    DataOption,
+    TableOption,
+    data_directory,
+    exit_statuses,
+    expand_home,
+    parse_columns,
+)
 from schema.errors import ExitStatus, UserError
 from schema.names import MODEL_NAME, SERVING_DIRECTORY
 
@@ -33,7 +42,9 @@ def _table(text: str) -> typer.models.OptionInfo:
 
 
 def label(
-    data: DataOption = SAMPLE,
+    data: DataOption = None,
+    table: TableOption = None,
+    column: ColumnOption = [],  # noqa: B006 (Typer makes a new list for each call)
     run: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Output directory of the runs.", callback=expand_home),
@@ -87,6 +98,7 @@ def label(
 
     Examples:
     - `ordained label --data imdb/ --output genres.csv`
+    - `ordained label --table movies.csv --output genres.csv`
     - `ordained label --data imdb/ --run runs/imdb --output genres.parquet --doubts doubts.csv`
     """
     if output is None and doubts is None:
@@ -95,19 +107,22 @@ def label(
         raise UserError("--output and --doubts must be different files.")
     if folds is not None and doubts is None:
         raise UserError("--folds needs --doubts FILE.")
-    for name, directory in (("--data", data), ("--run", run), ("--model", model)):
+    source = data_directory(data, table)
+    for name, directory in (("--data", source), ("--run", run), ("--model", model)):
         if directory is not None and not directory.is_dir():
             raise UserError(f"{name} {directory}: no such directory.{_REMEDIES.get(name, '')}")
     from components.labeller.tables import check_table
     from pipeline import launch
 
-    for table in filter(None, (output, doubts)):
-        check_table(table)
+    for file in filter(None, (output, doubts)):
+        check_table(file)
     if folds is not None:
         _confirm(folds, run, model, yes=yes)
     return launch.label(
         run.resolve(),
-        data=data.resolve(),
+        data=source.resolve(),
+        table=table,
+        columns=parse_columns(column),
         config_files=config,
         model=model,
         output=output,

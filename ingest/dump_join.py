@@ -122,7 +122,7 @@ class DumpJoin(Join):
             """)
             part.unlink()
             for name, query in tables.items():
-                self.connection.execute(verb.format(name) + query)
+                self.connection.execute(f"{verb.format(name)} {query}")
             verb = "INSERT INTO {}"
             malformed = f"SELECT line, {dump.sql_reason()}, left(text, 200) FROM lines WHERE NOT ok"
             self._reject(path, malformed, block.rejects)

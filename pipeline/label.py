@@ -4,8 +4,8 @@ import json
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -22,6 +22,7 @@ from pipeline.console import ProgressTable, print_lines
 from pipeline.folds import folds_directory, train_folds
 from pipeline.served_model import find_model, trained_hparams
 from schema.errors import ExitStatus, TryAgainError, UserError
+from schema.genres import read_genres
 from schema.names import (
     INGEST_SUMMARY_FILE,
     LABEL_DIRECTORY,
@@ -39,9 +40,12 @@ class LabelRequest:
     """What to label, and where to write it.
 
     Attributes:
-        data: Directory with IMDb's dumps and plots, or with the movies that ingest built from them.
+        data: Directory with IMDb's dumps and plots, with the table, or with the movies that ingest
+            has built.
         runs: Output directory of the runs.
         config_files: YAML files with settings.
+        table: Single table, which overrides `ingest.table`.
+        columns: Columns of the table by field, which override those of `ingest.columns`.
         model: SavedModel, or directory of its versions; None is the served model of `runs`.
         output: Table of the movies without genres; None writes none.
         doubts: Table of the movies whose genres the model doubts; None writes none.
@@ -53,6 +57,8 @@ class LabelRequest:
     data: Path
     runs: Path
     config_files: Sequence[Path] = ()
+    table: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     model: Path | None = None
     output: Path | None = None
     doubts: Path | None = None
@@ -99,7 +105,13 @@ def run(
 
 def _label(request: LabelRequest, progress: ProgressTable) -> list[str]:
     """Write the tables and return lines that say what was written."""
-    config = configuration.load(request.data, request.runs, request.config_files)
+    config = configuration.load(
+        request.data,
+        request.runs,
+        request.config_files,
+        table=request.table,
+        columns=request.columns,
+    )
     path = find_model(config.model_directory, request.model)
     model = Model(path, path.name)
     # The examples are looked up before the first table is written, since they may be missing.
@@ -121,6 +133,7 @@ def _label(request: LabelRequest, progress: ProgressTable) -> list[str]:
     if request.doubts:
         if request.folds:
             used = config.model_copy(update={"hparams": trained_hparams(path)})
+            used = configuration.with_genres(used, read_genres(path))
             judged = _train_folds(request, used, movies, progress)
         doubted = job.write_doubts(judged, request.doubts)
         judged_movies = "in all folds" if request.folds else "of the eval and test splits"
@@ -215,19 +228,19 @@ class _StepPerFile:
             self._running = source
             shard = source.path.stem.partition("-of-")[0]
             self._table.start_step(f"{source.split} split" if source.split else shard)
-        kept = f", {progress.kept:,} from an interrupted command" if progress.kept else ""
+        kept = f", {progress.resumed:,} from an interrupted command" if progress.resumed else ""
         message = f"{done:,} of {total:,} movies{kept}"
         self._table.update_step(message)
         if 0 < done < total:
             log.info("%s: %s", source.path.name, message)
         if done == total:
-            self._table.end_step("cached" if progress.kept == total > 0 else "done", message)
+            self._table.end_step("cached" if progress.resumed == total > 0 else "done", message)
 
 
 def _find_movies(request: LabelRequest, config: RunConfig, progress: ProgressTable) -> Path:
     """Return the directory with the movies, which are built if the runs have not built the same."""
     summary_file = request.data / INGEST_SUMMARY_FILE
-    if summary_file.is_file():
+    if config.ingest.table is None and summary_file.is_file():
         if request.without_plot and not _has_movies_without_plot(summary_file):
             raise UserError(
                 f"{request.data}: these movies were built without those that have no plot. Build "

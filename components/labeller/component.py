@@ -72,13 +72,13 @@ def Labeller(  # noqa: N802 (TFX names the node after the function)
     model = Model(Path(pushed_model.uri), version)
     job = LabelJob(beam_pipeline.options)
     unlabelled = [Source(path, model) for path in unlabelled_shards(Path(movies))]
-    judged = [
+    doubt_sources = [
         Source(Path(path), model, split)
         for split in (Split.EVAL, Split.TEST)
         for path in example_files.split_files(examples, split)
     ]
     counts = job.write_labels(unlabelled, directory / LABELS_FILE)
-    doubts = job.write_doubts(judged, directory / DOUBTS_FILE)
+    doubts = job.write_doubts(doubt_sources, directory / DOUBTS_FILE)
     for table in (LABELS_FILE, DOUBTS_FILE):
         delete_parts(directory / table)
     for name, count in {"labels": counts.movies, "unsure": counts.unsure, "doubts": doubts}.items():

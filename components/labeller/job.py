@@ -40,13 +40,13 @@ class Progress:
         source: The file.
         done: Movies of the file that have labels.
         total: Movies in the file.
-        kept: Movies whose labels an interrupted job left.
+        resumed: Movies whose labels an interrupted job left.
     """
 
     source: Source
     done: int
     total: int
-    kept: int
+    resumed: int
 
 
 OnProgress = Callable[[Progress], None]
@@ -126,13 +126,13 @@ class LabelJob:
             shutil.rmtree(other) if other.is_dir() else other.unlink()
         for source, plan in plans.items():
             sizes = {file: part.stop - part.start for file, part in plan.items()}
-            done = kept = sum(size for file, size in sizes.items() if file.exists())
-            self.on_progress(Progress(source, done, sum(sizes.values()), kept))
+            done = resumed = sum(size for file, size in sizes.items() if file.exists())
+            self.on_progress(Progress(source, done, sum(sizes.values()), resumed))
             for file, part in plan.items():
                 if not file.exists():
                     label_part(part, file, self.options)
                     done += sizes[file]
-                    self.on_progress(Progress(source, done, sum(sizes.values()), kept))
+                    self.on_progress(Progress(source, done, sum(sizes.values()), resumed))
         return files
 
     def _plan(self, source: Source, directory: Path, model: str) -> dict[Path, Part]:

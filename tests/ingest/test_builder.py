@@ -953,8 +953,16 @@ def test_movies_with_a_plot_and_no_known_genre_are_written_apart(data, tmp_path)
     summary = build(data, tmp_path / "movies")
     moe = "Cy 'X\" Moe"
     assert [tuple(row.values()) for row in unlabelled(tmp_path / "movies")] == [
-        ("tt0000006", "Night Bulletin", "A newsreader & a strike.", "", "1999", "80", *[""] * 6),
-        ("tt0000008", "Unlabelled", "A ship is late.", "", "1999", "80", "", "", moe, "", "", ""),
+        (
+            "tt0000006",
+            "Night Bulletin",
+            "A newsreader &amp; a strike.",
+            "",
+            "1999",
+            "80",
+            *[""] * 7,
+        ),
+        ("tt0000008", "Unlabelled", "A ship is late.", "", "1999", "80", "", "", moe, *[""] * 4),
     ]
     assert tuple(unlabelled(tmp_path / "movies")[0]) == CSV_COLUMNS
     assert summary.unlabelled == {"plot": 2}
@@ -1001,7 +1009,8 @@ def test_a_movie_without_genres_is_found_by_title_and_year(data, tmp_path):
         ("Lone Light", "A lamp goes out.")
     ]
     assert [row["tconst"] for row in rows(tmp_path / "movies")] == ["tt10000000"]
-    assert summary.plots["title was not kept"] == 3
+    assert summary.plots["title was not kept"] == 1
+    assert summary.plots["title has no genre"] == 2
 
 
 def test_shards_of_movies_without_genres_have_a_largest_size(data, tmp_path):

@@ -67,9 +67,9 @@ class Interruption:
         self.seen: list[tuple[str, int, int, int]] = []
 
     def __call__(self, progress: Progress) -> None:
-        values = (progress.done, progress.total, progress.kept)
+        values = (progress.done, progress.total, progress.resumed)
         self.seen.append((progress.source.path.name[:16], *values))
-        self.after -= progress.done > progress.kept
+        self.after -= progress.done > progress.resumed
         if self.after <= 0:
             raise KeyboardInterrupt
 
