@@ -5,6 +5,7 @@ import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schema import features as raw
@@ -26,7 +27,10 @@ _REPEATED: Final = (*raw.NUMBERS, Field.GENRES, Field.DIRECTORS, Field.KIND, Fie
 """Fields in which many rows have the same value."""
 
 _MAX_REMEMBERED: Final = 10_000
-"""Maximum number of texts whose values are remembered for a column."""
+"""Maximum number of cells whose values are remembered for a column."""
+
+_MAX_REMEMBERED_BYTES: Final = 2_000
+"""Size of a cell from which on its value is not remembered, so that memory is bounded."""
 
 _SIMPLE: Final = frozenset({str, int, float})
 """Types of cells whose values are remembered."""
@@ -98,7 +102,7 @@ class _Remembered(dict[Any, Any]):
 
     def __missing__(self, cell: Any) -> Any:
         value = self._parse(cell)
-        if len(self) < _MAX_REMEMBERED:
+        if len(self) < _MAX_REMEMBERED and getsizeof(cell) < _MAX_REMEMBERED_BYTES:
             self[cell] = value
         return value
 
