@@ -51,11 +51,11 @@ def label_set(
     genres = tuple(sorted(name for name in counts if counts[name]) if wanted is None else wanted)
     present = [name for name in genres if counts.get(name)]
     if len(genres) > MAX_GENRES:
-        by_count = sorted(present, key=lambda name: -counts[name])
+        by_count = sorted(present, key=lambda name: -counts[name])[:_MAX_LISTED]
         raise UserError(
             f"{source}: {len(genres):,} genres were found, more than the {MAX_GENRES} that a model "
-            f"can have. The most frequent are {', '.join(by_count[:_MAX_LISTED])}. Leave rare ones "
-            f"out with {option_and_setting('min_genre_movies')}, name those to use with "
+            f"can have. The most frequent are {', '.join(name[:60] for name in by_count)}. Leave "
+            f"rare ones out with {option_and_setting('min_genre_movies')}, name those to use with "
             f"{option_and_setting('genres')}, or merge some with {option_and_setting('genre_map')}."
         )
     if len(present) < MIN_GENRES:

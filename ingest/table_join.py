@@ -17,7 +17,7 @@ from ingest.table_columns import choose_columns
 from ingest.table_rows import COLUMN_TYPES, movie_cells
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
-from tables.columns import Columns
+from tables.columns import Columns, Field
 from tables.formats import Table, open_table
 from tables.kinds import is_another_kind
 from tables.movies import read_movies
@@ -79,7 +79,8 @@ class TableJoin(Join):
                     self._note_unreadable(path, movie.line, cell)
                 cells = movie_cells(movie, self.config.genre_map)
                 if isinstance(cells, str):
-                    reject = Reject(path.name, movie.line, cells, movie.text)
+                    title = str(movie.values.get(Field.TITLE, ""))
+                    reject = Reject(path.name, movie.line, cells, movie.text or title)
                     self.reject_log.add([reject])
                 else:
                     file.write("\t".join(cells) + "\n")
@@ -95,7 +96,7 @@ class TableJoin(Join):
             CREATE TABLE rows AS
             SELECT row_number() OVER (ORDER BY tconst, line) AS id,
                 string_split(labels, '{LIST_SEPARATOR}') AS labels,
-                normalized_words(text) AS words, * EXCLUDE (labels)
+                plot_words(text) AS words, * EXCLUDE (labels)
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
                 max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{{columns}}})
@@ -201,7 +202,8 @@ class TableJoin(Join):
         if wanted is None:
             used = {name: count for name, count in counts.items() if count >= smallest}
             if len(used) < 2 <= len(counts):
-                found = [f"{name} ({count:,})" for name, count in counts.items()][:_MAX_LISTED]
+                most = list(counts.items())[:_MAX_LISTED]
+                found = [f"{name[:60]} ({count:,})" for name, count in most]
                 raise UserError(
                     f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
                     f"most frequent are {', '.join(found)}. Add movies, merge genres with "
