@@ -6,8 +6,11 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
-_MAX_COLUMNS: Final = 30
-"""Number of columns that are not used and are printed."""
+_MAX_LISTED: Final = 30
+"""Number of unused columns, and of genres that are left out, that are printed."""
+
+_MAX_CELL: Final = 60
+"""Number of characters of a name that are printed."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
     columns = Table("", "", title="Columns", title_justify="left", show_header=False)
     for name, column in summary.columns.items():
         columns.add_row(name, column)
-    for column, similar in list(summary.unknown_columns.items())[:_MAX_COLUMNS]:
+    for column, similar in list(summary.unknown_columns.items())[:_MAX_LISTED]:
         columns.add_row("not used", column + (f" (similar to {similar})" if similar else ""))
     tables = [
         _count_table("Titles", titles),
@@ -106,10 +109,18 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         _count_table("Credits", summary.credits),
         _count_table("Movies with a value", summary.filled, summary.movies),
         _count_table("Genres", summary.genres, summary.movies),
-        _count_table("Genres left out", summary.other_genres, summary.movies),
+        _count_table("Genres left out", _most_frequent(summary.other_genres), summary.movies),
         _count_table("Split groups", summary.split_groups),
     ]
     return Group(*(table for table in tables if table.row_count))
+
+
+def _most_frequent(counts: dict[str, int]) -> dict[str, int]:
+    """Return the largest counts, largest first, and last the sum of all others."""
+    by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = {name[:_MAX_CELL]: count for name, count in by_count[:_MAX_LISTED]}
+    others = [count for _, count in by_count[_MAX_LISTED:]]
+    return shown | ({f"{len(others):,} others": sum(others)} if others else {})
 
 
 def _count_table(title: str, counts: dict[str, int], total: int = 0) -> Table:
