@@ -4,6 +4,7 @@ A run has its own set of genres, in the order of its labels, probabilities and r
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -63,7 +64,7 @@ def check_genre(name: str) -> str:
 
 
 def _check_genres(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
+    if len(set(map(str.casefold, names))) < len(names):
         raise ValueError("should not name a genre twice")
     if not MIN_GENRES <= len(names) <= MAX_GENRES:
         raise ValueError(f"should have {MIN_GENRES} to {MAX_GENRES} genres")
@@ -74,6 +75,18 @@ GenreSet = Annotated[
     tuple[Annotated[str, AfterValidator(check_genre)], ...], AfterValidator(_check_genres)
 ]
 """Type of a setting: `MIN_GENRES` to `MAX_GENRES` distinct names, each as `check_genre` demands."""
+
+
+def genre_columns(genres: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Return a name for the column of each genre, in a table that has other columns, too.
+
+    A genre with the name of another column is marked. Case makes no difference, as in DuckDB.
+
+    >>> genre_columns(["Drama", "Title"], ["row", "title"])
+    ['Drama', 'Title (genre)']
+    """
+    taken = {name.casefold() for name in others}
+    return [f"{name} (genre)" if name.casefold() in taken else name for name in genres]
 
 
 def read_genres(model: Path) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import duckdb
 from report.metrics import DOUBT_ABOVE
 from schema.errors import UserError
 from schema.files import atomic_write
+from schema.genres import genre_columns
 
 MEMORY_LIMIT: Final = "1GB"
 """Memory that DuckDB may use before it writes temporary files."""
@@ -47,7 +48,7 @@ def write_labels(parts: Sequence[Path], table: Path, scratch: Path) -> LabelCoun
     """Write the predicted genres of all movies, in the order of the parts.
 
     The columns are tconst, title, genres, confidence, unsure (see `decision.MovieLabels`),
-    model_version, and the probability of each genre by its name.
+    model_version, and the probability of each genre (see `schema.genres.genre_columns`).
 
     Args:
         parts: Files that `inference.label_part` has written, at least one.
@@ -58,8 +59,11 @@ def write_labels(parts: Sequence[Path], table: Path, scratch: Path) -> LabelCoun
         [names] = database.execute("SELECT names FROM parts LIMIT 1").fetchone() or [[]]
         is_csv = table.suffix.lower() == ".csv"
         value = "printf('%.6f', probabilities[{}])" if is_csv else "probabilities[{}]"
-        probabilities = [f"{value.format(i)} AS {_name(name)}" for i, name in enumerate(names, 1)]
         columns = ["tconst", "title", "genres", "confidence", "unsure", "model_version"]
+        probabilities = [
+            f"{value.format(i)} AS {_name(name)}"
+            for i, name in enumerate(genre_columns(names, columns), 1)
+        ]
         movies = _write(database, f"SELECT {', '.join(columns + probabilities)} FROM parts", table)
         [unsure] = database.execute("SELECT count(*) FROM parts WHERE unsure").fetchone() or [0]
     return LabelCounts(movies, unsure)

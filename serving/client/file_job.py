@@ -198,7 +198,8 @@ def _predict_file(
     header, to_line = "", lines.json_prediction
     if job.output.suffix.lower() == ".csv":
         copied = (raw.TCONST, *(name for name in job.keep if name != raw.TCONST))
-        header = lines.csv_line(["row", *copied, *lines.prediction_columns(genres)])
+        others = ("row", *copied)
+        header = lines.csv_line([*others, *lines.prediction_columns(genres, others)])
         to_line = partial(lines.csv_prediction, copied, genres)
     progress_path = _progress_path(job.output)
     if job.resume:

@@ -8,13 +8,19 @@ from typing import Any
 
 from schema import features as raw
 from schema.errors import UserError
+from schema.genres import genre_columns
 from serving.client.files import Row
 from serving.client.transport import Prediction
 
 
-def prediction_columns(genres: Sequence[str]) -> list[str]:
-    """Return the names of the columns of `prediction_cells`, one for each genre and `predicted`."""
-    return ["predicted", *genres]
+def prediction_columns(genres: Sequence[str], others: Iterable[str] = ()) -> list[str]:
+    """Return the names of the columns of `prediction_cells`, `predicted` and one for each genre.
+
+    Args:
+        genres: Names of the genres, in the order of the columns.
+        others: Names of the other columns, see `schema.genres.genre_columns`.
+    """
+    return ["predicted", *genre_columns(genres, ["predicted", *others])]
 
 
 def prediction_cells(prediction: Prediction, genres: Sequence[str]) -> list[str]:

@@ -209,7 +209,7 @@ def predict_table(client: Client, text: str) -> dict[str, Any]:
     groups = predict_rows(client, rows, ROWS_PER_REQUEST, PARALLEL_REQUESTS)
     results = [result for group in groups for result in group]
     genres = next((result.prediction.names for result in results if result.prediction), ())
-    columns = prediction_columns(genres)
+    columns = prediction_columns(genres, ["row", raw.TITLE, "error", "note"])
     table, lines = [], [csv_line(["row", raw.TITLE, *columns, "error", "note"])]
     for result in results:
         row, prediction = result.row, result.prediction

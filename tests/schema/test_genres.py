@@ -22,6 +22,7 @@ def test_sets_of_genres(names: tuple[str, ...]) -> None:
         (("Heist",), "2 to 200 genres"),
         (tuple(f"g{number}" for number in range(201)), "2 to 200 genres"),
         (("Heist", "Noir", "Heist"), "twice"),
+        (("Heist", "Noir", "heist"), "twice"),
         (("Heist", ""), "should be a name"),
         (("Heist", "Noir "), "should be a name"),
         (("Heist", "Noir|War"), "should be a name"),

@@ -20,7 +20,7 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from serving.client import Client, ModelSpec, ServerError, predict
 from serving.client.file_job import FileJob, JobProgress, can_resume, run_job
-from serving.client.lines import prediction_cells
+from serving.client.lines import prediction_cells, prediction_columns
 from serving.client.transport import Genre, Prediction
 from tests.data.tiny_server import TinyServer, serve_tiny_model
 
@@ -307,6 +307,12 @@ def test_a_job_is_not_continued_with_other_genres(tmp_path: Path) -> None:
         pytest.raises(UserError, match="the genres of the model have changed"),
     ):
         run_job(replace(job, resume=True), client, ignore_progress)
+
+
+def test_genres_with_the_names_of_other_columns_are_marked() -> None:
+    assert prediction_columns(["Noir", "Row", "Predicted"], ["row", "tconst"]) == [
+        *("predicted", "Noir", "Row (genre)", "Predicted (genre)")
+    ]
 
 
 def test_cells_of_a_prediction_with_other_genres_are_refused() -> None:
