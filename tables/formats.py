@@ -13,6 +13,7 @@ import itertools
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import IO, Final
 
 from schema.errors import UserError
 from tables import delimited, json_records, parquet
-from tables.record import BLANK, MAX_RECORD_CHARACTERS, Record, is_binary, malformed
+from tables.record import BLANK, MAX_RECORD_CHARACTERS, Record, is_binary, malformed, printable
 from tables.source import Source, empty_file, open_source, source_of
 from tables.text import Decoder, Line, split_lines
 
@@ -92,7 +93,8 @@ def open_table(path: Path, *, columns: Sequence[str] | None = None) -> Iterator[
         The table, open until the end of the `with` block.
 
     Raises:
-        UserError: The file cannot be read, is no table, or has a malformed header.
+        UserError: The file cannot be read, is no table, or has a malformed header, such as one with
+            a repeated name.
     """
     with open_source(path) as source, tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
         yield _table(source, spool, columns)
@@ -154,6 +156,7 @@ def _parquet_table(source: Source, spool: IO[bytes]) -> Table:
         spool.writelines(source.chunks())
         file = spool
     parquet_file = parquet.ParquetFile(source.name, file)
+    _check_names(source.name, parquet_file.columns)
     description = ", ".join(filter(None, ["Parquet", source.compression]))
     return Table(
         source.name,
@@ -203,6 +206,7 @@ def _delimited_table(
     rows = delimited.read_rows(lines, delimiter, len(columns or ()))
     if columns is None:
         columns, rows = _header(source.name, rows, delimiter)
+        _check_names(source.name, columns)
     form = delimited.DELIMITERS[delimiter] if len(columns) > 1 else "text with one column"
     table = Table(
         source.name, tuple(columns), source.on_disk.tell, partial(describe, form), iter(())
@@ -235,6 +239,16 @@ def _header(
             )
         return columns, itertools.chain(blank, [row], rows)
     return [cell.strip() for cell in cells], itertools.chain(blank, rows)
+
+
+def _check_names(table: str, columns: Sequence[str]) -> None:
+    """Check that no two columns have the same name, since one of them would not be read."""
+    for name, count in Counter(columns).items():
+        if name and count > 1:
+            raise UserError(
+                f"{table}: column '{printable(name[:60])}' appears {count:,} times. Rename or "
+                "remove all but one of them."
+            )
 
 
 def _row_records(table: Table, rows: Iterator[delimited.Row]) -> Iterator[Record]:

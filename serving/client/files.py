@@ -81,8 +81,7 @@ def open_movies(path: Path, keep: Sequence[str] = ()) -> Iterator[MovieTable]:
         keep: Further columns that are copied to the output.
 
     Raises:
-        UserError: The file cannot be read, has no column of a movie or a repeated column, or lacks
-            a column of `keep`.
+        UserError: The file cannot be read, has no column of a movie, or lacks a column of `keep`.
     """
     with open_table(path) as table:
         yield movies_of(table, keep)
@@ -119,9 +118,6 @@ def _row(keep: Sequence[str], record: MovieRecord) -> Row:
 
 def _check_columns(table: Table, columns: Columns, keep: Sequence[str]) -> None:
     names = [name for name in table.columns if name]
-    if len(set(names)) < len(names):
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{table.name}: column {repeated!r} appears twice. Remove one of them.")
     for name in keep:
         if name not in names:
             raise UserError(

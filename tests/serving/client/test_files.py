@@ -163,7 +163,7 @@ def test_unknown_columns_are_named_once(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "expected a header and rows, got an empty file"),
-        ("title,title\n", "column 'title' appears twice. Remove one of them."),
+        ("title,title\n", "column 'title' appears 2 times. Rename or remove"),
         ("titel\n", "expected at least one of the columns plot, "),
         ("titel,shelf\n", "expected at least one of the columns plot, "),
         ("tconst,genres\n", "expected at least one of the columns plot, "),
