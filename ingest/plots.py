@@ -14,6 +14,7 @@ from ingest import clean
 from ingest.config import option_and_setting
 from ingest.corpus import CMU_METADATA, CMU_PLOTS, open_corpus
 from ingest.lines import OnBytes, Reject
+from ingest.table_columns import list_columns
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from tables.columns import COLUMN_NAMES, Columns, Field, match_columns
@@ -151,6 +152,13 @@ def read_plots(
     with open_corpus(path, *metadata) if metadata else open_table(path) as table:
         columns = match_columns(table.columns)
         _check_columns(path, table.columns, columns)
+        unknown = [
+            name + (f" (similar to {known})" if known else "")
+            for name, known in columns.unknown.items()
+            if name
+        ]
+        if unknown:
+            _log.info("%s: columns that are not read: %s", path.name, list_columns(unknown))
         for movie in read_movies(table, columns.only(*_FIELDS)):
             yield from _parse_plot(path.name, movie, title_types)
             if movie.number % _RECORDS_PER_UPDATE == 0:

@@ -6,6 +6,7 @@ from typing import Final
 from ingest.config import COLUMN_FIELDS
 from schema.errors import UserError
 from tables.columns import Columns, Field, match_columns
+from tables.record import printable
 
 _MAX_LISTED: Final = 30
 """Number of columns that a message lists."""
@@ -62,7 +63,7 @@ def choose_columns(file: str, names: Sequence[str], chosen: Mapping[str, str]) -
 def list_columns(names: Sequence[str]) -> str:
     """Return names of columns for a message."""
     more = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(name[:60] for name in names[:_MAX_LISTED]) + more
+    return ", ".join(printable(name[:60]) for name in names[:_MAX_LISTED]) + more
 
 
 def _find(name: str, names: Sequence[str]) -> str | None:

@@ -305,6 +305,15 @@ def test_the_format_is_logged(tmp_path, caplog):
     assert caplog.messages == ["p.txt: CSV with semicolons, cp1252"]
 
 
+def test_columns_that_are_not_read_are_logged(tmp_path, caplog):
+    caplog.set_level("INFO", "ingest.plots")
+    read(write(tmp_path, "p.csv", "titel,title,year,plot,,shelf\na,Tide,1938,Foam.,1,x\n"))
+    assert caplog.messages == [
+        "p.csv: columns that are not read: titel (similar to title), shelf",
+        "p.csv: CSV with commas, ASCII",
+    ]
+
+
 def test_find_plots(tmp_path):
     write(tmp_path, "title.basics.tsv", "")
     with pytest.raises(UserError, match=r"found no plots.*`--plots`"):
