@@ -18,6 +18,8 @@ USED_FIELDS: Final = tuple(Field(name) for name in COLUMN_FIELDS)
 def choose_columns(file: str, names: Sequence[str], chosen: Mapping[str, str]) -> Columns:
     """Return the columns of a table by field.
 
+    Genres come from one column, or from numbered ones; of several, the name that is preferred.
+
     Args:
         file: Name of the file, for messages.
         names: Names of the columns as written.
@@ -30,6 +32,10 @@ def choose_columns(file: str, names: Sequence[str], chosen: Mapping[str, str]) -
     matched = match_columns(names)
     fields = {field: matched.fields[field] for field in USED_FIELDS if field in matched.fields}
     unknown = dict(matched.unknown)
+    # A movie without genres does not get the words of a column such as tags in their place.
+    for others in matched.series(Field.GENRES)[1:]:
+        fields[Field.GENRES] = matched.series(Field.GENRES)[0]
+        unknown |= dict.fromkeys(others, "")
     for field, name in chosen.items():
         column = _find(name, names)
         if name and column is None:

@@ -615,6 +615,21 @@ def test_chosen_columns(tmp_path: Path) -> None:
     assert summary.columns == {"title": "Name", "plot": "Blurb", "genres": "Shelf"}
 
 
+def test_genres_come_from_one_column(tmp_path: Path) -> None:
+    content = rows_of(
+        ("A", PLOTS[0], "sea", "Drama"),
+        ("B", PLOTS[1], "coast", "Opera"),
+        ("C", PLOTS[2], "hills", ""),
+        header="Title,Plot,Tags,Genre",
+    )
+    summary, _ = build_table(tmp_path, "movies.csv", content)
+    assert (summary.genres, summary.dropped) == ({"Drama": 1, "Opera": 1}, {"no genre": 1})
+    assert summary.unknown_columns == {"Tags": ""}
+    columns = {"genres": "tags"}
+    summary, _ = build_table(tmp_path, "movies.csv", content, columns=columns)
+    assert summary.genres == {"coast": 1, "hills": 1, "sea": 1}
+
+
 @pytest.mark.parametrize(
     ("content", "settings", "words"),
     [
