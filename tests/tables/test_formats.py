@@ -96,10 +96,15 @@ def test_one_column(tmp_path):
     assert cells(records) == [("A man, a dog.",), ('Rain, "again"',)]
 
 
-def test_columns_are_stripped_and_may_be_empty_or_repeated(tmp_path):
-    columns, records, _ = read(tmp_path, ", title ,a,a\n0,Tide,1,2\n")
-    assert columns == ("", "title", "a", "a")
-    assert records[0].values == {"": "0", "title": "Tide", "a": "2"}
+def test_columns_are_stripped_and_may_have_no_name(tmp_path):
+    columns, records, _ = read(tmp_path, ", title ,a,\n0,Tide,1,2\n")
+    assert columns == ("", "title", "a", "")
+    assert records[0].values == {"": "2", "title": "Tide", "a": "1"}
+
+
+def test_a_repeated_column_is_refused(tmp_path):
+    with pytest.raises(UserError, match="column 'a' appears 2 times"):
+        read(tmp_path, "title, a,a\nTide,1,2\n")
 
 
 def test_given_columns_mean_that_there_is_no_header(tmp_path):

@@ -176,7 +176,6 @@ def test_parts_of_other_movies_or_another_model_are_not_kept(
         write_csv(movies / "unlabelled-00000-of-00002.csv", first)
     else:
         model = Path(shutil.copytree(model, tmp_path / "8"))
-        (model / "assets.extra").mkdir()
         (model / "assets.extra" / "training.json").write_text("{}")
     seen = Interruption()
     make_job(seen).write_labels(unlabelled(movies, model), table)
