@@ -161,7 +161,12 @@ def test_corrected_movies_are_left_out(tmp_path: Path) -> None:
     assert len(content.predictions.labels) == content.verdict.examples == NUM_MOVIES
     assert content.verdict.with_corrected
     assert content.verdict.with_corrected.movies == 18
-    assert {one.feature for one in content.slices} == {"decade", "plot_length", "metadata"}
+    assert {one.feature for one in content.slices} == {
+        "decade",
+        "plot_length",
+        "metadata",
+        "language",
+    }
     assert sum(one.movies for one in content.slices if one.feature == "decade") == NUM_MOVIES
     assert content.data.movies == {"test": NUM_MOVIES + 18}
 
