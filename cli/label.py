@@ -25,6 +25,7 @@ EPILOG: Final = exit_statuses(
         ExitStatus.OK: "The tables are complete.",
         ExitStatus.FAILED: "The model failed; the log has the details.",
         ExitStatus.USER_ERROR: "No model has been pushed, or the data or an option is wrong.",
+        ExitStatus.NOTHING_JOINED: "No plot, or almost none, joined a title.",
         ExitStatus.TRY_AGAIN: "A run is working there, or the disk is full. Try again later.",
         ExitStatus.INTERRUPTED: "You interrupted the command; the same command continues it.",
     }

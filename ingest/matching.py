@@ -7,7 +7,7 @@ import duckdb
 from ingest.config import option_and_setting
 from schema.errors import NothingJoinedError
 
-MIN_JOINED_SHARE = 0.01
+MIN_JOINED_SHARE: Final = 0.01
 """Share of the records, or of the kept titles if these are fewer, that must join."""
 
 MAX_NAMESAKES: Final = 10
