@@ -28,7 +28,7 @@ COMMON_STATUSES = [0, 2, 75, 130]
         ("run", list(ExitStatus)),
         ("ingest build", [0, 2, 5, 75, 130]),
         ("ingest fetch", COMMON_STATUSES),
-        ("label", [0, 1, 2, 75, 130]),
+        ("label", [0, 1, 2, 5, 75, 130]),
         ("predict", [0, 1, 2, 3, 75, 130]),
         ("serve", [0, 1, 2, 75]),
         ("web", [0, 2, 75]),
