@@ -22,6 +22,7 @@ from ingest.plots import find_plots, plot_files
 from ingest.staging import StagedOutput, staged_output
 from ingest.summary import IngestSummary
 from ingest.table_join import TableJoin, table_files
+from schema import text, text_rules
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
 from schema.genres import GENRES
@@ -219,9 +220,11 @@ def _restore_keyboard_interrupt() -> Iterator[None]:
 def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
     """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
-    for package in (Path(__file__).parent, Path(tables.__file__).parent):
-        for path in sorted(package.glob("*.py")):
-            code.update(path.read_bytes())
+    packages = (Path(__file__).parent, Path(tables.__file__).parent)
+    files = [path for package in packages for path in sorted(package.glob("*.py"))]
+    # Which texts are empty, placeholders or copies depends on the rules that clean texts.
+    for path in (*files, Path(text.__file__), Path(text_rules.__file__)):
+        code.update(path.read_bytes())
     return {"code": code.hexdigest(), "settings": config.output_settings()}
 
 
