@@ -166,6 +166,9 @@ class _Buffer:
                 )
                 if not (is_cut and self._extend()):
                     return None, len(self.text), "invalid JSON"
+            except ValueError:
+                # Python reads no integer of more than 4,300 digits.
+                return None, len(self.text), "invalid JSON"
             else:
                 # A number at the end of the buffer may have further digits.
                 if end < len(self.text) or not self._extend():

@@ -415,6 +415,7 @@ def test_json_arrays(tmp_path, monkeypatch, form, size):
         ('"Movie 7"', '{"Movie 7"'),
         ('"Movie 7"', '["Movie 7"'),
         ('"Movie 7"', "[" * 100_000),
+        ('"Movie 7"', "7" * 5_000),
         ('"Movie 7"', '"NUL \\u0000"'),
     ],
     ids=lambda text: text[:20],
