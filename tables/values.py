@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from schema.features import LIST_SEPARATOR
+from schema.text import clean_text
 from tables.nulls import MAX_LENGTH, is_null, is_unknown
 from tables.numbers import parse_rating, parse_runtime, parse_votes, parse_year
 
@@ -176,6 +177,7 @@ def _parse_list(
         if value is None and (unquoted := _UNQUOTED_LIST.fullmatch(text)):
             value = unquoted[1]
     if isinstance(value, str):
+        value = _decoded(value)
         separator = LIST_SEPARATOR if LIST_SEPARATOR in value else ";"
         is_separated = separator in value
         parts = value.split(separator) if is_separated else split_at_commas(value)
@@ -193,10 +195,15 @@ def _parse_list(
     for item in items:
         name = item.get("name") if isinstance(item, dict) else item
         if isinstance(name, str):
-            names.append(normalize(_name(name)))
+            names.append(normalize(_name(_decoded(name))))
         elif not is_unknown(name):
             raise ValueError(expected)
     return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _decoded(text: str) -> str:
+    """Return a text without HTML entities, whose semicolons separate nothing."""
+    return clean_text(text) if "&" in text and ";" in text else text
 
 
 def _name(text: str) -> str:

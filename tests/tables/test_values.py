@@ -140,6 +140,7 @@ def test_ids_of_any_form(value, tconst):
         ("Ada Lind,Bo Sund, Ada Lind", ("Ada Lind", "Bo Sund")),
         ("Ada Lind|Bo Sund, Jr.", ("Ada Lind", "Bo Sund, Jr.")),
         ("Ada Lind; Bo Sund", ("Ada Lind", "Bo Sund")),
+        ("Ada O&#039;Lind, Bo Sund", ("Ada O'Lind", "Bo Sund")),
         ("Bo Sund, Jr., Ada Lind", ("Bo Sund, Jr.", "Ada Lind")),
         ("Ada Lind, Cy Moe, Sr.", ("Ada Lind", "Cy Moe, Sr.")),
         ("Cy Moe, III,Ada Lind, M.D.", ("Cy Moe, III", "Ada Lind, M.D.")),
@@ -169,6 +170,8 @@ def test_people(value, names):
         ("comedy, drama", ("comedy", "drama")),
         ("Action|Sci-Fi", ("Action", "Sci-Fi")),
         ("War; Drama, Romance", ("War", "Drama, Romance")),
+        ("Sci-Fi &amp; Fantasy, Drama", ("Sci-Fi & Fantasy", "Drama")),
+        (["Sci-Fi &amp; Fantasy", "Drama"], ("Sci-Fi & Fantasy", "Drama")),
         (
             '[{"id": 28, "name": "Action"}, {"id": 12, "name": "Adventure"}]',
             ("Action", "Adventure"),
