@@ -6,6 +6,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema import features as raw
+from tables.numbers import FIRST_YEAR
 
 OPTIONAL: Final = (raw.TITLE, raw.YEAR)
 """Features that every catalogue of IMDb has, but not every table."""
@@ -14,7 +15,8 @@ OPTIONAL: Final = (raw.TITLE, raw.YEAR)
 def relax(schema: str) -> str:
     """Return the curated schema with fewer demands.
 
-    Title and year may be missing, and an average rating may be below 1, the lowest of IMDb's.
+    Title and year may be missing, an average rating may be below 1, the lowest of IMDb's, and a
+    year may be any that `tables` understands.
 
     Args:
         schema: Curated schema in text format.
@@ -25,4 +27,6 @@ def relax(schema: str) -> str:
             feature.ClearField("presence")
         if feature.name == raw.RATING:
             feature.float_domain.min = 0.0
+        if feature.name == raw.YEAR:
+            feature.int_domain.min = FIRST_YEAR
     return text_format.MessageToString(relaxed)
