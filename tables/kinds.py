@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+_MOVIES: Final = ("movie", "tvMovie", "tvSpecial", "video", "short", "tvShort")
+"""What tables call a movie."""
+
 _TITLE_TYPES: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("movie", "film", "featurefilm"), _MOVIES),
     "tv": ("tvSeries", "tvMiniSeries"),
     "tvshow": ("tvSeries", "tvMiniSeries"),
     "tvseries": ("tvSeries", "tvMiniSeries"),
@@ -31,8 +35,8 @@ _TITLE_TYPES: Final[dict[str, tuple[str, ...]]] = {
 def is_another_kind(kind: str, title_types: Sequence[str]) -> bool:
     """Return whether the kind of a row says that it is about none of the wanted titles.
 
-    A kind that is not known, such as Color, says nothing, and neither do those of movies, since
-    tables call feature films, television movies and videos alike.
+    A kind that is not known, such as Color, says nothing. Tables call feature films, television
+    movies and videos alike, so a movie is another kind only if none of these is wanted.
 
     >>> is_another_kind("TV Show", ("movie",)), is_another_kind("Movie", ("movie",))
     (True, False)

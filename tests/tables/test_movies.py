@@ -158,6 +158,8 @@ def test_only_the_columns_that_are_given_are_read():
         ("Episode", ("movie",), True),
         ("short", ("short",), False),
         ("Movie", ("movie",), False),
+        ("Movie", ("tvSeries", "tvMiniSeries"), True),
+        ("Film", ("tvMovie",), False),
         ("TV Movie", ("movie",), False),
         ("Colour", ("movie",), False),
     ],
