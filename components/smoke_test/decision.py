@@ -22,10 +22,11 @@ Outputs = Mapping[str, npt.NDArray[Any]]
 TOLERANCE: Final = 1e-5
 """Largest allowed difference of two probabilities for the same row."""
 
-BFLOAT16_TOLERANCE: Final = 5e-3
+BFLOAT16_TOLERANCE: Final = 2e-2
 """Largest allowed difference if the model multiplies in bfloat16.
 
-The rounding of such products depends on the other rows of the batch.
+The rounding of such products depends on the other rows of the batch. In runs on the sample, it
+changed probabilities by up to 0.0055.
 """
 
 _MIN_DISTANCE: Final = 1e-7

@@ -147,7 +147,7 @@ def test_a_signature_with_other_probabilities_is_refused(tmp_path: Path, example
     assert report.largest_difference["examples"] == pytest.approx(0.001, abs=1e-6)
 
 
-@pytest.mark.parametrize(("shift", "passed"), [(0.001, True), (0.01, False)])
+@pytest.mark.parametrize(("shift", "passed"), [(0.001, True), (0.03, False)])
 def test_bfloat16_has_a_larger_tolerance(
     shift: float, passed: bool, tmp_path: Path, examples: Path
 ) -> None:
@@ -159,7 +159,7 @@ def test_bfloat16_has_a_larger_tolerance(
     report = probe(model, examples, rows=6)
     assert report.passed == passed
     if not passed:
-        assert "(allowed: 0.005)" in report.reasons[0]
+        assert "(allowed: 0.02)" in report.reasons[0]
 
 
 def in_bfloat16(probabilities: tf.Tensor) -> tf.Tensor:
