@@ -14,11 +14,11 @@ from rich.progress import Progress, TextColumn
 from cli.options import exit_statuses, expand_home
 from schema import features as raw
 from schema.errors import ExitStatus, UserError
-from schema.language import UNFAMILIAR_WARNING, is_unfamiliar
 from serving.client import Client, ModelSpec, file_job, lines, render
 from serving.client.client import DEFAULT_TIMEOUT_SECONDS, ROWS_PER_REQUEST
 from serving.client.files import open_movies
 from serving.client.stream import predict_rows
+from serving.client.transport import UNFAMILIAR_WARNING
 
 EPILOG: Final = exit_statuses(
     {
@@ -224,7 +224,7 @@ def predict(
 
 def _print_movie(client: Client, movie: dict[str, str], as_json: bool) -> None:
     [prediction] = client.predict([movie])
-    if is_unfamiliar(movie.get(raw.PLOT, "")):
+    if prediction.unfamiliar_language:
         print(UNFAMILIAR_WARNING, file=sys.stderr)
     if as_json:
         print(json.dumps(prediction.as_json(), ensure_ascii=False))

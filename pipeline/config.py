@@ -242,6 +242,10 @@ def load(
     if not files and (data / DEFAULT_CONFIG_FILE).is_file():
         files = [data / DEFAULT_CONFIG_FILE]
     sections = _load_sections(files, {"table": table, "columns": columns})
+    if sections.ingest.table and "floor" not in sections.gate.model_fields_set:
+        # How well the genres of a table can be predicted is not known in advance.
+        gate = sections.gate.model_copy(update={"floor": None})
+        sections = sections.model_copy(update={"gate": gate})
     options = {name: value for name, value in options.items() if value is not None}
     tune = options.pop("tune", None)
     if tune is not None:

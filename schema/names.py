@@ -45,6 +45,8 @@ PROBABILITIES_OUTPUT: Final = "probabilities"
 """float32 [N, genres]. Calibrated probability of each genre."""
 PREDICTED_OUTPUT: Final = "predicted"
 """bool [N, genres]. Whether the genre is predicted."""
+UNFAMILIAR_OUTPUT: Final = "unfamiliar_language"
+"""bool [N]. Whether few training plots have the language of the plot."""
 SCORES_OUTPUT: Final = "decision_scores"
 """float32 [N, genres]. Distance of each genre's logit from its threshold, scaled so that predicted
 genres have at least 0.5. Only `EVALUATE_SIGNATURE` returns it."""

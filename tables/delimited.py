@@ -1,8 +1,7 @@
 """Read rows of delimited text, and go on after a malformed row.
 
-Rows are parsed by Python's csv module. The CSV readers of pyarrow 18 and DuckDB 2 take a quote that
-is opened in one row and closed in a later one for one cell, without an error, and reject everything
-that follows a quote that is never closed.
+Rows are parsed by Python's csv module, because the CSV readers of DuckDB and pyarrow lose or merge
+rows without an error where a quote is not closed (docs/adr/0013-csv-reader.md).
 """
 
 import csv

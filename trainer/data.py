@@ -1,5 +1,6 @@
 """Transformed examples as rows in memory and as batches of model inputs."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -212,11 +213,9 @@ def load(
         inputs[xf.SPLIT_GROUP] = tf.reshape(features[xf.SPLIT_GROUP], [-1])
         return inputs, tf.reshape(features[xf.LABEL], [-1, num_genres])
 
-    files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
-    records = tf.data.TFRecordDataset(files, EXAMPLES_COMPRESSION).batch(1024)
     parts: list[dict[str, Any]] = []
     labels = [np.zeros([0, num_genres], np.float32)]
-    for serialized in records:
+    for serialized in _read_records(file_patterns):
         inputs, batch_labels = parse(serialized)
         for name, value in inputs.items():
             if value.dtype == tf.int32:
@@ -226,6 +225,30 @@ def load(
     input_keys = parts[0] if parts else ()
     inputs = {name: tf.concat([part[name] for part in parts], 0) for name in input_keys}
     return Rows(inputs, np.concatenate(labels))
+
+
+def count_values(
+    file_patterns: Sequence[str], tft_output: tft.TFTransformOutput, feature: str
+) -> dict[str, int]:
+    """Return the number of rows of a split by value of a text feature, most frequent first.
+
+    Args:
+        file_patterns: Patterns of gzipped TFRecord files of transformed examples.
+        tft_output: Output of Transform, which has the feature specification.
+        feature: Name of a transformed feature with one string per row.
+    """
+    spec = {feature: tft_output.transformed_feature_spec()[feature]}
+    counts: Counter[str] = Counter()
+    for serialized in _read_records(file_patterns):
+        values = tf.io.parse_example(serialized, spec)[feature].numpy().ravel()
+        counts.update(value.decode() for value in values)
+    return dict(counts.most_common())
+
+
+def _read_records(file_patterns: Sequence[str]) -> tf.data.Dataset:
+    """Return batches of serialized examples in the order of the sorted files."""
+    files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
+    return tf.data.TFRecordDataset(files, EXAMPLES_COMPRESSION).batch(1024)
 
 
 def input_names(network: keras.Model) -> list[str]:

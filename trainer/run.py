@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,9 +25,14 @@ from trainer.ensemble import network, training, trees
 from trainer.export import signatures
 from trainer.features import extractor
 from trainer.hparams import HParams
+from transform import features as xf
+from transform.language import Language
 
 TITLE_DROPOUT: Final = 0.1
 """Share of the training movies that the sentence encoder reads without their title."""
+
+MIN_LANGUAGE_SHARE: Final = 0.05
+"""Smallest share of the training plots of a language with which a model is familiar."""
 
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
 """Packages whose versions are part of the training record."""
@@ -60,13 +66,22 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
         )
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     model_directory = Path(fn_args.serving_model_dir)
+    languages = data.count_values(fn_args.train_files, tft_output, xf.LANGUAGE)
     signatures.export(
-        feature_extractor, encoder, members, decision_rule, genres, tft_output, model_directory
+        feature_extractor,
+        encoder,
+        members,
+        decision_rule,
+        genres,
+        familiar_languages(languages),
+        tft_output,
+        model_directory,
     )
 
     parts = (feature_extractor, members, encoder)
     record = {
         "genres": genres,
+        "languages": languages,
         "hparams": hparams.model_dump() | {"precision": precision.resolve(hparams.precision)},
         "parameters": sum(int(part.count_params()) for part in parts if part is not None),
         "history": history,
@@ -78,6 +93,25 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     }
     for directory in (Path(fn_args.model_run_dir), model_directory / EXTRA_ASSETS):
         (directory / TRAINING_RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def familiar_languages(counts: Mapping[str, int]) -> tuple[Language, ...]:
+    """Return the languages of at least `MIN_LANGUAGE_SHARE` of the training plots.
+
+    `Language.NONE` is among them, since nobody need be warned of a plot without letters.
+
+    Args:
+        counts: Number of training plots by language.
+
+    >>> familiar_languages({"English": 900, "Cyrillic": 60, "other Latin": 9, "none": 31})
+    (<Language.ENGLISH: 'English'>, <Language.CYRILLIC: 'Cyrillic'>, <Language.NONE: 'none'>)
+    """
+    total = sum(counts.values()) - counts.get(Language.NONE, 0)
+    return tuple(
+        language
+        for language in Language
+        if language is Language.NONE or counts.get(language, 0) > MIN_LANGUAGE_SHARE * total
+    )
 
 
 def resolve_hparams(

@@ -9,6 +9,7 @@ from schema import features as raw
 from schema.genres import GENRES
 from transform import features as xf
 from transform import text
+from transform.language import language
 
 RawFeatures = dict[str, tf.Tensor | tf.SparseTensor]
 
@@ -72,7 +73,7 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
         tf.where(ratings_known, "complete", "no rating"),
         tf.where(ratings_known, "no credits", "plot and title only"),
     )
-    outputs[xf.LANGUAGE] = text.language(plot_words)
+    outputs[xf.LANGUAGE] = language(plot_words)
     return outputs
 
 

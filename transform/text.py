@@ -6,10 +6,8 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
-from schema import language as languages
 from schema import text_rules
 from schema.features import LIST_SEPARATOR
-from schema.language import Language
 from schema.text_rules import Rule
 
 _MARK: Final = b"\xff"
@@ -166,37 +164,3 @@ def split_names(joined: tf.Tensor) -> tf.RaggedTensor:
     parts = tf.strings.split(joined, LIST_SEPARATOR)
     stripped = tf.ragged.map_flat_values(tf.strings.strip, parts)
     return tf.ragged.boolean_mask(stripped, tf.strings.length(stripped) > 0)
-
-
-def language(words: tf.RaggedTensor) -> tf.Tensor:
-    """Return the `schema.language.Language` of each plot, as `schema.language.language` does.
-
-    Args:
-        words: string [N, (words)]. Normalized words of clean plots.
-
-    Returns:
-        string [N].
-
-    >>> language(tokenize(tf.constant(["Das Haus am See", "The house"]))).numpy()
-    array([b'other Latin', b'English'], dtype=object)
-    """
-    words = words[:, : languages.MAX_WORDS]
-    distinct, index = tf.unique(words.flat_values)
-    num_characters = tf.strings.length(distinct, unit="UTF8_CHAR")
-
-    def matches(pattern: str) -> tf.Tensor:
-        return tf.cast(tf.strings.regex_full_match(distinct, pattern), tf.int32)
-
-    is_latin, is_cyrillic = matches(f"[{languages.LATIN}].*"), matches(f"[{languages.CYRILLIC}].*")
-    is_other_script = matches(r"\pL.*") - is_latin - is_cyrillic
-    scripts = [is_latin, is_cyrillic, is_other_script]
-    frequent = [matches(languages.ENGLISH_WORDS), matches(languages.OTHER_LATIN_WORDS)]
-    counts = tf.stack([*(num_characters * group for group in scripts), is_latin, *frequent], axis=1)
-    totals = tf.reduce_sum(words.with_flat_values(tf.gather(counts, index)), axis=1)
-    characters, (num_latin, english, other) = totals[:, :3], tf.unstack(totals[:, 3:], 3, axis=1)
-    names = [Language.OTHER_LATIN, Language.CYRILLIC, Language.OTHER_SCRIPT]
-    script = tf.gather(names, tf.argmax(characters, axis=1))
-    is_long = num_latin >= languages.LONG_TEXT_WORDS
-    is_english = (languages.ENGLISH_WEIGHT * english >= other) & ((english > 0) | ~is_long)
-    script = tf.where((script == Language.OTHER_LATIN) & is_english, Language.ENGLISH, script)
-    return tf.where(tf.reduce_sum(characters, axis=1) > 0, script, Language.NONE)

@@ -14,6 +14,7 @@ from schema.names import (
     PROBABILITIES_OUTPUT,
     SCORES_OUTPUT,
     SERVING_SIGNATURE,
+    UNFAMILIAR_OUTPUT,
 )
 
 Outputs = Mapping[str, npt.NDArray[Any]]
@@ -40,20 +41,22 @@ def check_outputs(
 
     Args:
         call: Name of the call, for messages.
-        outputs: Genres, probabilities and predicted genres.
+        outputs: Genres, probabilities, predicted genres, and whether the language is unfamiliar.
         rows: Names of the rows.
         genres: Names of the genres with which the model was trained.
 
     Returns:
         One sentence for each kind of fault, which names the first row that has it.
     """
-    expected_shape = (len(rows), len(genres))
-    wrong = {key: array.shape for key, array in outputs.items() if array.shape != expected_shape}
-    if wrong:
-        return [
-            f"{call}: '{key}' has the shape {list(shape)}. Expected: {list(expected_shape)}"
-            for key, shape in wrong.items()
-        ]
+    wrong_shapes = []
+    for key, array in outputs.items():
+        expected = (len(rows),) if key == UNFAMILIAR_OUTPUT else (len(rows), len(genres))
+        if array.shape != expected:
+            wrong_shapes.append(
+                f"{call}: '{key}' has the shape {list(array.shape)}. Expected: {list(expected)}"
+            )
+    if wrong_shapes:
+        return wrong_shapes
     probabilities = outputs[PROBABILITIES_OUTPUT]
     finite = np.isfinite(probabilities)
     outside = (probabilities < 0) | (probabilities > 1)

@@ -18,7 +18,6 @@ from typing import IO, Any, Final
 from schema import features as raw
 from schema.errors import UserError, from_os_error
 from schema.files import atomic_write_text, durable_rename
-from schema.language import is_unfamiliar
 from serving.client import lines
 from serving.client.client import ROWS_PER_REQUEST, Client
 from serving.client.files import MovieTable, open_movies
@@ -82,7 +81,7 @@ class JobProgress:
         rows: Number of rows that are done.
         rejected: Number of these rows without a prediction.
         unreadable: Number of values that were not understood.
-        unfamiliar: Number of rows with a plot in another language than English.
+        unfamiliar: Number of rows with a plot in a language that is new to the model.
         output: Size of the output, in bytes.
         rejects: Size of the file of rejected rows, in bytes.
     """
@@ -106,7 +105,8 @@ class JobProgress:
             rows=self.rows + len(results),
             rejected=self.rejected + sum(not result.prediction for result in results),
             unreadable=self.unreadable + sum(len(result.row.unreadable) for result in results),
-            unfamiliar=self.unfamiliar + sum(map(_is_unfamiliar, results)),
+            unfamiliar=self.unfamiliar
+            + sum(result.prediction.unfamiliar_language for result in results if result.prediction),
         )
 
 
@@ -166,12 +166,6 @@ def run_job(
     except OSError as error:
         message = f"{error.filename or job.output}: {error.strerror}"
         raise from_os_error(error, message) from error
-
-
-def _is_unfamiliar(result: RowResult) -> bool:
-    return bool(result.prediction) and is_unfamiliar(
-        str((result.row.movie or {}).get(raw.PLOT, ""))
-    )
 
 
 def can_resume(output: Path) -> bool:

@@ -1,5 +1,6 @@
 """The gRPC transport."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -43,7 +44,9 @@ class GrpcTransport(Transport):
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """Predict all movies by one Predict call."""
         response = self._call(self._predict, predict_request(movies, self.model), timeout)
-        return self.parse_predictions(lambda name: _tensor_rows(response.outputs[name]))
+        # A copy, because the map of the message adds the names that are looked up in it.
+        outputs = dict(response.outputs)
+        return self.parse_predictions(lambda name: _tensor_values(outputs[name]))
 
     def status(self, timeout: float) -> list[VersionStatus]:
         """Return the versions of the model, newest first, by one GetModelStatus call."""
@@ -102,8 +105,8 @@ def predict_request(movies: Sequence[Movie], model: ModelSpec) -> Any:
     return request
 
 
-def _tensor_rows(tensor: Any) -> list[list[Any]]:
-    """Return the rows of a two-dimensional TensorProto of strings, float32 or bool.
+def _tensor_values(tensor: Any) -> list[Any]:
+    """Return the values, or rows of values, of a TensorProto of strings, float32 or bool.
 
     Raises:
         TypeError, ValueError: The tensor has another type or shape, or its values do not fit.
@@ -111,17 +114,20 @@ def _tensor_rows(tensor: Any) -> list[list[Any]]:
     shape = [dim.size for dim in tensor.tensor_shape.dim]
     # Name of the field with the values, and format character of `tensor_content`.
     encodings: Any = {_STRING: ("string", ""), _FLOAT: ("float", "f"), _BOOL: ("bool", "?")}
-    if len(shape) != 2 or tensor.dtype not in encodings:
+    if len(shape) not in (1, 2) or tensor.dtype not in encodings:
         raise ValueError(f"a tensor of type {tensor.dtype} and shape {shape}")
     field, format_character = encodings[tensor.dtype]
-    rows, columns = shape
+    size = math.prod(shape)
     if tensor.tensor_content and format_character:
         values = list(memoryview(tensor.tensor_content).cast(format_character))
     else:
         encoded = getattr(tensor, f"{field}_val")
         values = list(encoded) if format_character else [value.decode() for value in encoded]
         # A TensorProto may omit repeated values at the end: the last value fills the rest.
-        values += values[-1:] * (rows * columns - len(values))
-    if len(values) != rows * columns:
+        values += values[-1:] * (size - len(values))
+    if len(values) != size:
         raise ValueError(f"{len(values)} values for shape {shape}")
-    return [values[start : start + columns] for start in range(0, len(values), columns or 1)]
+    if len(shape) == 1:
+        return values
+    columns = shape[1]
+    return [values[start : start + columns] for start in range(0, size, columns or 1)]

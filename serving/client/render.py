@@ -54,7 +54,7 @@ def counts_text(done: JobProgress, form: str, blank_lines: int) -> str:
         f"{done.predicted:,} predicted",
         f"{done.rejected:,} rejected",
         f"{done.unreadable:,} values not understood" if done.unreadable else "",
-        f"{done.unfamiliar:,} with a plot that is not in English" if done.unfamiliar else "",
+        f"{done.unfamiliar:,} in a language that is new to the model" if done.unfamiliar else "",
         f"{blank_lines:,} blank lines skipped" if blank_lines else "",
     ]
     return ", ".join(filter(None, parts))

@@ -7,11 +7,23 @@ from enum import Enum
 from typing import Any, ClassVar, Final
 
 from schema.errors import ExitStatus, TryAgainError, UserError
-from schema.names import GENRES_OUTPUT, MODEL_NAME, PREDICTED_OUTPUT, PROBABILITIES_OUTPUT
+from schema.names import (
+    GENRES_OUTPUT,
+    MODEL_NAME,
+    PREDICTED_OUTPUT,
+    PROBABILITIES_OUTPUT,
+    UNFAMILIAR_OUTPUT,
+)
 from serving.client.movies import Movie
 
 OUTPUT_NAMES: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
 """Outputs of the model that the client reads, in the order of the fields of `Genre`."""
+
+
+UNFAMILIAR_WARNING: Final = (
+    "The model has learned from few plots in the language of this one, so its genres are less "
+    "reliable."
+)
 
 
 class ErrorKind(Enum):
@@ -76,9 +88,16 @@ class Genre:
 
 @dataclass(frozen=True)
 class Prediction:
-    """All genres for one movie, in the order of the model."""
+    """Prediction for one movie.
+
+    Attributes:
+        genres: All genres, in the order of the model.
+        unfamiliar_language: Whether the model has learned from few plots in the language of this
+            one. False if the model, of an earlier version of the project, does not tell.
+    """
 
     genres: tuple[Genre, ...]
+    unfamiliar_language: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -198,22 +217,26 @@ class Transport(ABC):
         first_line = detail.strip().partition("\n")[0]
         return error_class(kind, f"{message}: {first_line}" if first_line else message)
 
-    def parse_predictions(
-        self, read_output: Callable[[str], Sequence[Sequence[Any]]]
-    ) -> list[Prediction]:
+    def parse_predictions(self, read_output: Callable[[str], Sequence[Any]]) -> list[Prediction]:
         """Convert the outputs of the model to predictions.
 
         Args:
-            read_output: Function that returns an output by name, as [movies, genres].
+            read_output: Function that returns an output by name, as [movies, genres] or [movies].
+                It raises a KeyError if there is no such output.
 
         Raises:
             ServerError: The outputs are not those of a genre model.
         """
         try:
-            rows = zip(*map(read_output, OUTPUT_NAMES), strict=True)
+            columns = [read_output(name) for name in OUTPUT_NAMES]
+            unfamiliar: Sequence[bool]
+            try:
+                unfamiliar = read_output(UNFAMILIAR_OUTPUT)
+            except KeyError:
+                unfamiliar = [False] * len(columns[0])
             return [
-                Prediction(tuple(Genre(*values) for values in zip(*row, strict=True)))
-                for row in rows
+                Prediction(tuple(Genre(*values) for values in zip(*row, strict=True)), language)
+                for *row, language in zip(*columns, unfamiliar, strict=True)
             ]
         except (KeyError, TypeError, ValueError) as error:
             detail = f"the response is not that of a genre model ({error})"

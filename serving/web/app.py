@@ -14,12 +14,11 @@ from fastapi.staticfiles import StaticFiles
 
 from schema import features as raw
 from schema.errors import UserError
-from schema.language import UNFAMILIAR_WARNING, is_unfamiliar
 from serving.client import Client, FieldError, ServerError
 from serving.client.files import movies_of
 from serving.client.lines import csv_line, prediction_cells, prediction_columns
 from serving.client.stream import predict_rows
-from serving.client.transport import ErrorKind
+from serving.client.transport import UNFAMILIAR_WARNING, ErrorKind
 from serving.web.explain import explain
 from tables.formats import read_table
 
@@ -93,10 +92,9 @@ def create_app(client: Client, model_name: str) -> FastAPI:
     def predict(movie: Movie) -> dict[str, Any]:
         """Return the probabilities of all genres of a movie, the highest first, and a warning."""
         [prediction] = client.predict([movie])
-        is_warned = is_unfamiliar(str(movie.get(raw.PLOT) or ""))
         return {
             "genres": [asdict(genre) for genre in prediction.ranked],
-            "warning": UNFAMILIAR_WARNING if is_warned else "",
+            "warning": UNFAMILIAR_WARNING if prediction.unfamiliar_language else "",
         }
 
     @app.post("/api/explain")

@@ -43,24 +43,24 @@ def test_a_movie_from_flags(
     assert len(lines) >= len(GENRES) + 2
 
 
-def test_a_plot_that_is_not_in_english_is_named(
+def test_a_plot_in_an_unfamiliar_language_is_named(
     tiny_server: TinyServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plots = [
-        "Un gardien compte les bateaux qui passent.",
+        "Un gardien compte les bateaux et les étoiles.",
         "A keeper counts the ships.",
         "守望者數船",
     ]
     server = ["--server", tiny_server.addresses[0]]
     for plot, warnings in zip(plots, (1, 0, 1), strict=True):
         assert main(["--plot", plot, *server]) == 0
-        assert capsys.readouterr().err.count("not in English") == warnings
+        assert capsys.readouterr().err.count("few plots in the language") == warnings
     file = tmp_path / "movies.jsonl"
     file.write_text("".join(json.dumps({"plot": plot}) + "\n" for plot in plots))
     assert main([str(file), *server]) == 0
-    assert "2 with a plot that is not in English" in capsys.readouterr().err
+    assert "2 in a language that is new to the model" in capsys.readouterr().err
     assert main([str(file), "--output", str(tmp_path / "genres.csv"), *server]) == 0
-    assert "2 with a plot that is not in English" in capsys.readouterr().out
+    assert "2 in a language that is new to the model" in capsys.readouterr().out
 
 
 def test_both_protocols_agree(tiny_server: TinyServer) -> None:

@@ -80,6 +80,12 @@ def test_a_table_in_a_file_and_in_the_options(tmp_path: Path) -> None:
     assert str(caught.value).startswith("--column: ingest.columns.story should be one of tconst, ")
 
 
+def test_only_the_gate_of_a_table_has_no_floor_by_default(tmp_path: Path) -> None:
+    assert load(tmp_path, "").gate.floor == 0.3
+    assert load(tmp_path, "gate: {min_support: 5}", table=tmp_path / "mine.csv").gate.floor is None
+    assert load(tmp_path, "gate: {floor: .4}", table=tmp_path / "mine.csv").gate.floor == 0.4
+
+
 def test_a_table_may_lack_titles_and_years(tmp_path: Path) -> None:
     dumps, table = load(tmp_path, ""), load(tmp_path, "ingest: {table: mine.csv}\n")
     assert dumps.schema_text == dumps.curated_schema.read_text(encoding="utf-8")
@@ -155,7 +161,7 @@ def test_a_home_directory_in_a_path_is_expanded(
         ("hparams: {1: 2}", "hparams.1 is not a setting. Known settings: word_encoder, "),
         ("gate: {floor: high}", 'gate.floor should be a number. Received: "high"'),
         ("gate: {floor: 1.5}", "gate.floor should be at most 1. Received: 1.5"),
-        ("gate: {floor: }", "gate.floor should be a number. Received: nothing"),
+        ("gate: {max_drop: }", "gate.max_drop should be a number. Received: nothing"),
         ("gate: {min_support: true}", "gate.min_support should be a whole number. Received: true"),
         ("gate: {genre_floors: {1: .2}}", "gate.genre_floors.1 should be text. Received: 1"),
         (
@@ -323,4 +329,5 @@ def test_the_settings_of_the_whole_of_imdb_have_a_floor_for_every_genre(tmp_path
     file = Path(__file__).parents[2] / "data" / "imdb.yaml"
     loaded = config.load(tmp_path, tmp_path / "out", [file])
     assert set(loaded.gate.genre_floors) == set(GENRES)
-    assert min(loaded.gate.genre_floors.values()) > config.GateConfig().floor
+    assert loaded.gate.floor == 0.3
+    assert min(loaded.gate.genre_floors.values()) > loaded.gate.floor

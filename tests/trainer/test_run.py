@@ -60,6 +60,7 @@ def test_training_record(trained: Trained) -> None:
     }
     assert all(math.isfinite(value) for values in history.values() for value in values)
     assert record["genres"] == list(GENRES)
+    assert record["languages"] == {"English": len(MOVIES["train"])}
     assert record["best_epoch"] == int(np.argmax(history["val_map"]))
     assert set(record["decision_rule"]) == {
         "plot and title only",
@@ -69,6 +70,31 @@ def test_training_record(trained: Trained) -> None:
     }
     copy = Path(arguments.serving_model_dir, "assets.extra", "training.json")
     assert json.loads(copy.read_text()) == record
+
+
+def test_the_served_model_tells_languages_that_it_has_hardly_seen(trained: Trained) -> None:
+    serve = tf.saved_model.load(trained[0].serving_model_dir).signatures[SERVING_SIGNATURE]
+    plots = [
+        "A keeper counts the ships.",
+        "Смотритель считает корабли.",
+        "",
+        "Der Wärter und das Meer",
+    ]
+    unfamiliar = serve(plot=tf.constant(plots))["unfamiliar_language"]
+    assert unfamiliar.numpy().tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"English": 950, "other Latin": 50, "none": 9_000}, ["English", "none"]),
+        ({"English": 949, "other Latin": 51}, ["English", "other Latin", "none"]),
+        ({"Cyrillic": 7}, ["Cyrillic", "none"]),
+        ({}, ["none"]),
+    ],
+)
+def test_familiar_languages(counts: dict[str, int], expected: list[str]) -> None:
+    assert list(run.familiar_languages(counts)) == expected
 
 
 def test_the_served_model_predicts_as_the_trained_one(

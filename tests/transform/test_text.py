@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 
 import schema.text
-from schema.language import Language, language
 from transform import text
+from transform.language import language
 
 MAX_CHARACTERS = 500
 
@@ -144,7 +144,7 @@ def test_invalid_utf8_is_replaced() -> None:
 def test_a_stock_server_has_all_ops() -> None:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def transform(rows: tf.Tensor) -> tf.Tensor:
-        return text.language(text.tokenize(text.clean_plot(text.clean_text(rows, 100))))
+        return language(text.tokenize(text.clean_plot(text.clean_text(rows, 100))))
 
     graph = transform.get_concrete_function().graph
     ops = {operation.type for operation in graph.get_operations()}
@@ -176,44 +176,3 @@ def test_ngrams_are_words_followed_by_pairs() -> None:
 def test_split_names_drops_spaces_and_empty_names() -> None:
     names = text.split_names(tf.constant(["Ann Lee| Bo Dahl ||", "", "|"]))
     assert names.to_list() == [[b"Ann Lee", b"Bo Dahl"], [], []]
-
-
-PLOTS = {
-    "A tailor sews his last coat for the mayor.": Language.ENGLISH,
-    "Tailor sews coat.": Language.ENGLISH,
-    "Tailor in love": Language.ENGLISH,
-    "Le tailleur coud un manteau pour le maire.": Language.OTHER_LATIN,
-    "Krawiec szyje płaszcz i nie wie, że burmistrz ma psa.": Language.OTHER_LATIN,
-    "Terzi belediye başkanı için bir palto diker.": Language.OTHER_LATIN,
-    "Jahitan " * 20: Language.OTHER_LATIN,
-    "Портной шьёт пальто для мэра.": Language.CYRILLIC,
-    "दर्ज़ी महापौर के लिए कोट सिलता है।": Language.OTHER_SCRIPT,
-    "The Coat: 裁縫師傅為市長縫製最後一件外套": Language.OTHER_SCRIPT,
-    "Ο ράφτης ράβει ένα παλτό.": Language.OTHER_SCRIPT,
-    "1914 - 1918": Language.NONE,
-    "Add a Plot": Language.NONE,
-    "": Language.NONE,
-}
-
-
-def graph_languages(plots: list[str]) -> list[str]:
-    """Return the languages of plots by the functions that Transform calls."""
-    clean = text.clean_plot(text.clean_text(tf.constant(plots), 20_000))
-    return [value.decode() for value in text.language(text.tokenize(clean)).numpy()]
-
-
-def test_languages() -> None:
-    assert graph_languages(list(PLOTS)) == list(PLOTS.values())
-    assert [language(plot) for plot in PLOTS] == list(PLOTS.values())
-
-
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
-@given(
-    parts=st.lists(
-        st.sampled_from([*" ".join(PLOTS).split(), "and", "der", "que", "İ", "don't", "_"]),
-        max_size=120,
-    )
-)
-def test_the_graph_finds_the_language_of_the_plain_form(parts: list[str]) -> None:
-    plots = [" ".join(parts[start:]) for start in range(0, len(parts), 10)]
-    assert graph_languages([*plots, ""]) == [*map(language, plots), Language.NONE]

@@ -17,6 +17,7 @@ from trainer.ensemble.network import SENTENCE_VECTORS
 from trainer.export import warmup
 from trainer.features.extractor import FOLD
 from transform import features as xf
+from transform.language import Language
 
 Tensors = dict[str, tf.Tensor]
 
@@ -27,6 +28,7 @@ def export(
     members: keras.Model,
     decision_rule: DecisionRule,
     genres: Sequence[str],
+    familiar_languages: Sequence[Language],
     tft_output: tft.TFTransformOutput,
     directory: Path,
 ) -> None:
@@ -41,6 +43,7 @@ def export(
         members: Model with both members.
         decision_rule: Decision rule of the members.
         genres: Names of the genres, in the order of the labels.
+        familiar_languages: Languages of which the model has seen many plots.
         tft_output: Output of Transform.
         directory: Directory of the SavedModel.
     """
@@ -60,11 +63,14 @@ def export(
         return decision_rule.apply(logits, missingness_patterns(inputs))
 
     def serve(raw_features: dict[str, Any]) -> Tensors:
-        probabilities, margins = predict(transform(raw_features))
+        transformed = transform(raw_features)
+        probabilities, margins = predict(transformed)
+        language = tf.reshape(transformed[xf.LANGUAGE], [-1, 1])
         return {
             names.GENRES_OUTPUT: tf.tile(tf.constant([genres]), [tf.shape(probabilities)[0], 1]),
             names.PROBABILITIES_OUTPUT: probabilities,
             names.PREDICTED_OUTPUT: margins >= 0,
+            names.UNFAMILIAR_OUTPUT: tf.reduce_all(language != familiar_languages, axis=1),
         }
 
     def evaluate(raw_features: dict[str, Any]) -> Tensors:

@@ -127,6 +127,20 @@ def test_a_genre_that_got_worse_is_a_reason_to_refuse() -> None:
     )
 
 
+def test_without_a_floor_a_genre_must_exceed_the_constant_prediction() -> None:
+    # Of 120 test movies, each genre has 40, so predicting it for all has the F1 2 * 40 / 160.
+    candidate = own_scores({"Heist": 0.5, "Noir": 0.501, "Space": 0.3})
+    config = GateConfig(floor=None, genre_floors={"Space": 0.2})
+    verdict = apply_gate(candidate, None, None, config)
+    assert failed_genres(verdict) == {"Heist": Judgement.BELOW_FLOOR}
+    assert [row.floor for row in verdict.genres] == [0.5, 0.5, 0.2]
+    assert verdict.reasons == (
+        "Heist: F1 0.500 does not exceed 0.500, that of predicting it for every movie (40 test "
+        "movies)",
+    )
+    assert Verdict.from_json(verdict.to_json()) == verdict
+
+
 def test_a_genre_below_its_floor_is_a_reason_to_refuse() -> None:
     config = GateConfig(floor=0.3, genre_floors={"Drama": 0.51}, min_support=10)
     verdict = apply_gate(scores(), scores(), baseline_f1(0.45), config)

@@ -25,6 +25,7 @@ def served(probability: float, predicted: bool) -> dict[str, np.ndarray]:
         "genres": np.tile(np.array([name.encode() for name in GENRES], object), (2, 1)),
         "probabilities": np.full(shape, probability, np.float32),
         "predicted": np.full(shape, predicted),
+        "unfamiliar_language": np.array([False, True]),
     }
     outputs["probabilities"][:, 0], outputs["predicted"][:, 0] = 0.99, True
     return outputs

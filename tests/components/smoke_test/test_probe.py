@@ -282,7 +282,8 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="examples")])
     def predict_examples(serialized: tf.Tensor) -> Tensors:
-        return {"probabilities": tf.zeros([1, 22]), "genres": serialized, "predicted": serialized}
+        others = dict.fromkeys(("genres", "predicted", "unfamiliar_language"), serialized)
+        return {"probabilities": tf.zeros([1, 22])} | others
 
     tf.saved_model.save(
         module, str(tmp_path), {"serving_default": predict, "examples": predict_examples}
@@ -291,18 +292,17 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
     assert report.reasons[:5] == [
         f"signature 'serving_default' has the inputs overview. Expected: {NAMED_INPUTS}",
         "signature 'serving_default' has the outputs probabilities. "
-        "Expected: genres, predicted, probabilities",
+        "Expected: genres, predicted, probabilities, unfamiliar_language",
         "output 'probabilities' of signature 'serving_default' is float64. Expected: float32",
         "input 'plot' of signature 'serving_default' has no default: a request cannot leave it out",
         "input 'title' of signature 'serving_default' has no default: a request cannot leave it "
         "out",
     ]
-    *_, genres, predicted, missing = report.reasons[-4:]
-    assert (
-        report.reasons[-4] == "input 'examples' of signature 'examples' is int64. Expected: string"
-    )
+    examples_input, genres, predicted, unfamiliar, missing = report.reasons[-5:]
+    assert examples_input == "input 'examples' of signature 'examples' is int64. Expected: string"
     assert genres == "output 'genres' of signature 'examples' is int64. Expected: string"
-    assert predicted == "output 'predicted' of signature 'examples' is int64. Expected: bool"
+    for name, reason in (("predicted", predicted), ("unfamiliar_language", unfamiliar)):
+        assert reason == f"output '{name}' of signature 'examples' is int64. Expected: bool"
     assert missing.startswith("the model has no signature 'evaluate' (found: ")
 
 

@@ -119,7 +119,14 @@ def test_a_single_input_and_output_need_no_names(server: Server) -> None:
 def test_a_request_without_rows(server: Server) -> None:
     assert predict(server, {"signature_name": "number", "inputs": []}).json() == {"outputs": []}
     movies = predict(server, {"inputs": {name: [] for name in MOVIE}}, "movies")
-    assert movies.json() == {"outputs": {"genres": [], "probabilities": [], "predicted": []}}
+    assert movies.json() == {
+        "outputs": {
+            "genres": [],
+            "probabilities": [],
+            "predicted": [],
+            "unfamiliar_language": [],
+        }
+    }
 
 
 def test_bytes_are_base64(server: Server) -> None:

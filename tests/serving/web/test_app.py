@@ -60,11 +60,11 @@ def test_predict_returns_all_genres(page: httpx.Client, tiny_server: TinyServer)
         (None, False),
     ],
 )
-def test_predict_warns_of_a_plot_that_is_not_in_english(
+def test_predict_warns_of_a_plot_in_an_unfamiliar_language(
     page: httpx.Client, plot: str | None, is_warned: bool
 ) -> None:
     warning = page.post("/api/predict", json={"title": "Der Turm", "plot": plot}).json()["warning"]
-    assert ("not in English" in warning) is is_warned
+    assert ("few plots in the language" in warning) is is_warned
 
 
 def test_explain_returns_the_effect_of_each_part(page: httpx.Client) -> None:

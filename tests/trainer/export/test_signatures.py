@@ -110,12 +110,22 @@ def example(**values: str | int | float) -> bytes:
 
 def assert_same(outputs: dict[str, tf.Tensor], expected: dict[str, tf.Tensor]) -> None:
     """Assert that two outputs agree in all rows."""
-    assert set(outputs) == set(expected) == {"genres", "probabilities", "predicted"}
+    assert (
+        set(outputs)
+        == set(expected)
+        == {
+            "genres",
+            "probabilities",
+            "predicted",
+            "unfamiliar_language",
+        }
+    )
     np.testing.assert_array_equal(outputs["genres"], expected["genres"])
     np.testing.assert_allclose(
         outputs["probabilities"], expected["probabilities"], atol=1e-5, rtol=0
     )
-    np.testing.assert_array_equal(outputs["predicted"], expected["predicted"])
+    for name in ("predicted", "unfamiliar_language"):
+        np.testing.assert_array_equal(outputs[name], expected[name])
 
 
 def assert_valid(outputs: dict[str, tf.Tensor], rows: int) -> None:
@@ -124,6 +134,7 @@ def assert_valid(outputs: dict[str, tf.Tensor], rows: int) -> None:
         "genres": (tf.string, (rows, NUM_GENRES)),
         "probabilities": (tf.float32, (rows, NUM_GENRES)),
         "predicted": (tf.bool, (rows, NUM_GENRES)),
+        "unfamiliar_language": (tf.bool, (rows,)),
     }
     assert outputs["genres"].numpy().tolist() == [[name.encode() for name in GENRES]] * rows
     probabilities = outputs["probabilities"].numpy()
