@@ -10,7 +10,8 @@ import pytest
 from pyarrow import parquet
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
-from benchmarks.quality import trials
+from benchmarks import movies
+from benchmarks.quality import dataset, trials
 from components.evaluator.verdict import read_verdict
 from pipeline import pipeline as pipeline_module
 from tests.end_to_end.project import (
@@ -89,6 +90,14 @@ def test_first_unchanged_and_refused_run(project: Project, first_run: tuple[Proj
     assert content.executions == executions(COMPONENTS | RESOLVERS, set())
     assert content.artifacts == ARTIFACTS
     assert partial_outputs(project.output) == []
+
+    [examples] = project.artifacts("CsvExampleGen", "examples")
+    splits = movies.read_splits(project.output / "movies")
+    assert splits == {
+        tconst: split
+        for split, rows in dataset.load_splits(examples).items()
+        for tconst in rows["tconst"]
+    }
 
     unchanged = project.run()
     assert (unchanged.status, unchanged.errors) == (0, "")

@@ -80,7 +80,11 @@ def test_the_served_model_tells_languages_that_it_has_hardly_seen(trained: Train
         "",
         "Der Wärter und das Meer",
     ]
-    unfamiliar = serve(plot=tf.constant(plots))["unfamiliar_language"]
+    unknown = {
+        name: tf.constant([float("nan") if name in raw.NUMBERS else ""])
+        for name in raw.MODEL_INPUTS
+    }
+    unfamiliar = serve(**unknown | {"plot": tf.constant(plots)})["unfamiliar_language"]
     assert unfamiliar.numpy().tolist() == [False, True, False, True]
 
 
