@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli.app import main
+from ingest.dumps import BASICS
 from schema.errors import ExitStatus, UserError
+from tests.data import tiny_dumps
 from tests.data.tiny_movies import make_movies, write_csv
 
 PROJECT = Path(__file__).parents[2]
@@ -158,6 +160,23 @@ def test_a_table_without_enough_genres_is_labelled(
             rows = list(csv.DictReader(file))
         assert [row["tconst"] for row in rows] == labelled
         assert all(list(row)[-2:] == genres for row in rows)
+
+
+def test_dumps_without_genres_are_labelled(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from tests.data.tiny_model import save_tiny_model
+
+    model = save_tiny_model(tmp_path / "model" / "7")
+    data, run = tiny_dumps.write_dumps(tmp_path / "data"), tmp_path / "run"
+    titles = [(*row[:-1], tiny_dumps.N) for row in tiny_dumps.TITLE_ROWS]
+    tiny_dumps.write_dump(data, BASICS, titles)
+    run.mkdir()
+    options = {"--data": data, "--run": run, "--model": model, "--output": run / "genres.csv"}
+    given = [part for name, path in options.items() for part in (name, str(path))]
+    assert main(["label", *given]) == ExitStatus.OK
+    assert "5 movies without genres of 10 titles" in capfd.readouterr().out
+    assert len((run / "genres.csv").read_text().splitlines()) == 1 + 5
 
 
 @pytest.mark.slow

@@ -1015,9 +1015,11 @@ def test_a_movie_without_genres_is_found_by_title_and_year(data, tmp_path):
     }
 
 
-@pytest.mark.parametrize(("year", "genres"), [(1999, tiny.N), (1999, "News"), (2001, tiny.N)])
+@pytest.mark.parametrize(
+    ("year", "genres"), [(1999, tiny.N), (1999, "News"), (1999, "Crime"), (2001, tiny.N)]
+)
 def test_a_plot_of_namesakes_joins_none_unless_a_person_agrees(data, tmp_path, year, genres):
-    """One of two titles with the same name has no genre of the model, or one year is off."""
+    """One of the two has no genre at all, or only another one, or both are one year off."""
     twin = ("tt0000041", "movie", "Untold", tiny.N, 0, year, tiny.N, 90, genres)
     tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, twin])
     tiny.write_dump(
@@ -1042,6 +1044,7 @@ def test_a_plot_of_namesakes_joins_none_unless_a_person_agrees(data, tmp_path, y
     assert summary.plots["several titles match"] == 1
     assert [(row["tconst"], row["plot"]) for row in rows(tmp_path / "movies")] == [
         ("tt0000007", "A secret."),
+        *[("tt0000041", "Another secret.")] * (genres == "Crime"),
         ("tt10000000", "A night."),
     ]
     assert [(row["tconst"], row["plot"]) for row in unlabelled(tmp_path / "movies")] == [
