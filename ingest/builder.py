@@ -74,12 +74,14 @@ def build(
     try:
         inputs = _find_inputs(data_dir, config)
         _note_unused_corrections(config.table)
-        current = _code_and_settings(config) | {"for_training": for_training}
+        current = _code_and_settings(config, for_training=for_training)
         with staged_output(output_dir) as staged:
             if not _rebuild_reasons(staged.output, config, inputs, current):
                 earlier = _read_record(staged.output)["summary"]
                 return IngestSummary(**{**earlier, "reused": True})
-            return _build(staged, config, data_dir, inputs, current, progress)
+            return _build(
+                staged, config, data_dir, inputs, current, progress, for_training=for_training
+            )
     except OSError as error:
         message = f"{error.filename or output_dir}: {error.strerror or error}"
         raise from_os_error(error, message) from error
@@ -108,7 +110,7 @@ def rebuild_reasons(data_dir: Path | None, output_dir: Path, config: IngestConfi
     Raises:
         UserError: An input is missing.
     """
-    current = _code_and_settings(config) | {"for_training": True}
+    current = _code_and_settings(config, for_training=True)
     return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config), current)
 
 
@@ -165,6 +167,8 @@ def _build(
     inputs: list[Path],
     current: dict[str, Any],
     progress: Progress,
+    *,
+    for_training: bool,
 ) -> IngestSummary:
     start = time.monotonic()
     # Read before the build, so that a later change of an input leads to a new build.
@@ -200,7 +204,7 @@ def _build(
                 staged.scratch,
                 reject_log,
                 progress,
-                current["for_training"],
+                for_training,
             )
             shards = join.write(staged.staging)
             counts = join.counts()
@@ -263,7 +267,7 @@ def _restore_keyboard_interrupt() -> Iterator[None]:
         raise
 
 
-def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
+def _code_and_settings(config: IngestConfig, *, for_training: bool) -> dict[str, Any]:
     """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
     packages = (Path(__file__).parent, Path(tables.__file__).parent)
@@ -271,7 +275,11 @@ def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
     # Which texts are empty, placeholders or copies depends on the rules that clean texts.
     for path in (*files, Path(text.__file__), Path(text_rules.__file__)):
         code.update(path.read_bytes())
-    return {"code": code.hexdigest(), "settings": config.output_settings()}
+    return {
+        "code": code.hexdigest(),
+        # What was built for labels only has not been checked for a training.
+        "settings": config.output_settings() | {"for_training": for_training},
+    }
 
 
 def _read_record(output: Path) -> Any:

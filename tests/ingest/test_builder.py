@@ -1062,7 +1062,7 @@ def test_dumps_without_genres_can_only_be_labelled(data, tmp_path):
     assert [row["tconst"] for row in unlabelled(tmp_path / "movies")][-1] == "tt10000000"
     assert build(data, tmp_path / "movies", for_training=False).reused
     # A model is not trained on what such a build has left.
-    assert rebuild_reasons(data, tmp_path / "movies", IngestConfig()) == ["for_training changed"]
+    assert rebuild_reasons(data, tmp_path / "movies", IngestConfig()) == ["settings changed"]
 
     (data / "title.plots.tsv").write_text("tconst\tplot\ntt0000099\tA keeper waits.\n")
     with pytest.raises(NothingJoinedError, match=r"0 of 1 records joined one of the 8 kept titles"):
