@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import duckdb
 
 import tables
 from ingest.config import IngestConfig, option_and_setting
-from ingest.corrections import find_corrections
+from ingest.corrections import CORRECTIONS_FILE, find_corrections
 from ingest.dump_join import DumpJoin
 from ingest.dumps import DUMPS
 from ingest.join import Join
@@ -31,12 +32,16 @@ from schema.genres import GENRES
 from schema.names import INGEST_SUMMARY_FILE, REJECTS_FILE
 from tables.formats import open_table
 
+log = logging.getLogger(__name__)
+
 
 def build(
     data_dir: Path | None,
     output_dir: Path,
     config: IngestConfig | None = None,
     progress: Progress = lambda *_: None,
+    *,
+    for_training: bool = True,
 ) -> IngestSummary:
     """Build the movies CSV shards from IMDb's dumps and plots, or from `config.table`.
 
@@ -52,6 +57,9 @@ def build(
         output_dir: Output directory, which is created if necessary.
         config: Settings; None uses the defaults.
         progress: Function that is called with the progress of the build.
+        for_training: Whether a model is trained on the movies: the build stops if nothing can be
+            learned from their genres. False is for data whose movies are only labelled, which may
+            have no genres at all.
 
     Returns:
         Summary of the build.
@@ -65,11 +73,15 @@ def build(
     config = config or IngestConfig()
     try:
         inputs = _find_inputs(data_dir, config)
+        _note_unused_corrections(config.table)
+        current = _code_and_settings(config, for_training=for_training)
         with staged_output(output_dir) as staged:
-            if not _rebuild_reasons(staged.output, config, inputs):
+            if not _rebuild_reasons(staged.output, config, inputs, current):
                 earlier = _read_record(staged.output)["summary"]
                 return IngestSummary(**{**earlier, "reused": True})
-            return _build(staged, config, data_dir, inputs, progress)
+            return _build(
+                staged, config, data_dir, inputs, current, progress, for_training=for_training
+            )
     except OSError as error:
         message = f"{error.filename or output_dir}: {error.strerror or error}"
         raise from_os_error(error, message) from error
@@ -98,7 +110,8 @@ def rebuild_reasons(data_dir: Path | None, output_dir: Path, config: IngestConfi
     Raises:
         UserError: An input is missing.
     """
-    return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config))
+    current = _code_and_settings(config, for_training=True)
+    return _rebuild_reasons(output_dir, config, _find_inputs(data_dir, config), current)
 
 
 def built_genres(output_dir: Path) -> tuple[str, ...]:
@@ -134,16 +147,32 @@ def _find_inputs(data_dir: Path | None, config: IngestConfig) -> list[Path]:
     return [*dumps, *plot_files(plots), *([corrections] if corrections else [])]
 
 
+def _note_unused_corrections(table: Path | None) -> None:
+    """Log that corrections beside a single table, or in the directory of a corpus, are not read."""
+    if table is None:
+        return
+    corrections = (table if table.is_dir() else table.parent) / CORRECTIONS_FILE
+    if corrections.is_file() and not corrections.samefile(table):
+        log.warning(
+            "%s is not read: corrections are only read with dumps. Correct the genres in %s.",
+            corrections,
+            table,
+        )
+
+
 def _build(
     staged: StagedOutput,
     config: IngestConfig,
     data_dir: Path | None,
     inputs: list[Path],
+    current: dict[str, Any],
     progress: Progress,
+    *,
+    for_training: bool,
 ) -> IngestSummary:
     start = time.monotonic()
     # Read before the build, so that a later change of an input leads to a new build.
-    built_from = _code_and_settings(config) | {
+    built_from = current | {
         "inputs": [
             {
                 "name": path.name,
@@ -168,7 +197,15 @@ def _build(
                 }
             ) as connection,
         ):
-            join = _join(data_dir, connection, config, staged.scratch, reject_log, progress)
+            join = _join(
+                data_dir,
+                connection,
+                config,
+                staged.scratch,
+                reject_log,
+                progress,
+                for_training,
+            )
             shards = join.write(staged.staging)
             counts = join.counts()
     except UserError:
@@ -230,7 +267,7 @@ def _restore_keyboard_interrupt() -> Iterator[None]:
         raise
 
 
-def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
+def _code_and_settings(config: IngestConfig, *, for_training: bool) -> dict[str, Any]:
     """Return what the written files depend on besides the inputs."""
     code = hashlib.sha256(repr((CSV_COLUMNS, GENRES, duckdb.__version__)).encode())
     packages = (Path(__file__).parent, Path(tables.__file__).parent)
@@ -238,7 +275,11 @@ def _code_and_settings(config: IngestConfig) -> dict[str, Any]:
     # Which texts are empty, placeholders or copies depends on the rules that clean texts.
     for path in (*files, Path(text.__file__), Path(text_rules.__file__)):
         code.update(path.read_bytes())
-    return {"code": code.hexdigest(), "settings": config.output_settings()}
+    return {
+        "code": code.hexdigest(),
+        # What was built for labels only has not been checked for a training.
+        "settings": config.output_settings() | {"for_training": for_training},
+    }
 
 
 def _read_record(output: Path) -> Any:
@@ -246,11 +287,13 @@ def _read_record(output: Path) -> Any:
     return json.loads((output / INGEST_SUMMARY_FILE).read_text("utf-8"))
 
 
-def _rebuild_reasons(output: Path, config: IngestConfig, inputs: list[Path]) -> list[str]:
+def _rebuild_reasons(
+    output: Path, config: IngestConfig, inputs: list[Path], current: dict[str, Any]
+) -> list[str]:
     try:
         record = _read_record(output)
         summary = IngestSummary(**record["summary"])
-        built_from, current = record["built_from"], _code_and_settings(config)
+        built_from = record["built_from"]
         recorded = {entry["name"]: entry for entry in built_from["inputs"]}
         names = {path.name for path in inputs}
         return [

@@ -173,7 +173,10 @@ def _parse_title_id(value: Any) -> int:
 
 
 def _parse_genres(value: Any, genres: Sequence[str], labels: Mapping[str, str]) -> tuple[str, ...]:
-    names = {labels.get(name.casefold(), name) for name in parse_genres(value)} - {""}
+    # The name of a genre may have a comma, which separates genres otherwise.
+    whole = labels.get(" ".join(value.split()).casefold()) if isinstance(value, str) else None
+    given = parse_genres(value) if whole is None else (whole,)
+    names = {labels.get(name.casefold(), name) for name in given} - {""}
     if not names:
         raise ValueError("no genre")
     if not names <= set(genres):

@@ -66,23 +66,27 @@ class DumpJoin(Join):
         self._read_titles(dumps[BASICS])
         self._read_plots(plots)
         self.progress("joining plots", 0, 0)
-        matching.find_candidates(self.connection)
-        matching.find_unlabelled(self.connection, without_plot=self.config.unlabelled_without_plot)
+        without_plot = self.config.unlabelled_without_plot
+        matching.find_candidates(self.connection, without_plot=without_plot)
         self._read_credits(dumps[CREW], dumps[PRINCIPALS])
         self._read_names(dumps[NAMES])
-        matching.match_plots(self.connection)
+        matching.match_plots(self.connection, without_plot=without_plot)
         malformed = self.reject_log.counts[plot_files(plots)[0].name].total()
         matching.check_joined(
-            self.connection, plot_files(plots)[0].name, self._plot_results(), malformed
+            self.connection,
+            plot_files(plots)[0].name,
+            self._plot_results(),
+            malformed,
+            for_training=self.for_training,
         )
-        matching.match_unlabelled(self.connection, without_plot=self.config.unlabelled_without_plot)
         self._select_movies()
         self._count_corrections(corrections)
         self._read_ratings(dumps[RATINGS])
         self._collect_people()
         self._compute_split_keys()
         self._assemble_movies()
-        self._check_genres()
+        if self.for_training:
+            self._check_genres()
 
     def _plot_results(self) -> dict[str, int]:
         """Return the number of records of plots by result."""
@@ -184,7 +188,8 @@ class DumpJoin(Join):
     def _read_titles(self, path: Path) -> None:
         """Create the table `titles` of the titles that have a wanted type and a known genre.
 
-        `unlabelled_titles` has those of a wanted type without a known genre.
+        `unlabelled_titles` has those of a wanted type without a known genre. Its `labels` are NULL
+        if a title has no genre at all.
         """
         given = "string_split(genres, ',')"
         mapped = "map_genres(genres)" if self.config.genre_map else given
@@ -225,6 +230,12 @@ class DumpJoin(Join):
             **({"corrected_but_dropped": corrected_but_dropped} if self.corrections else {}),
         )
         self._reject_duplicates("titles", BASICS, path)
+        # Each of these lines is counted as dropped, so a duplicate is not rejected as well.
+        self.connection.execute("""
+            DELETE FROM unlabelled_titles WHERE id IN (SELECT id FROM titles) OR line IN (
+                SELECT line FROM unlabelled_titles
+                QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1)
+        """)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
         )

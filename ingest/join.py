@@ -34,9 +34,10 @@ class Join(ABC):
     A subclass makes these tables, with the number in a title's id, or of its row, as `id`:
 
     - `titles` and `unlabelled_titles` (id, tconst, primary_title, original_title, year, runtime,
-      labels, corrected), of which the second are those without a known genre;
+      labels, corrected), of which the second are those without a known genre. A title has no
+      genre at all if its `labels` are NULL;
     - `movie_plots` (number, id, text, words) of the movies, numbered from 0 in the order of tconst;
-    - `unlabelled_plots` (id, text) of the titles without a known genre that are written;
+    - `unlabelled_plots` (id, text) of the titles without any genre that are written;
     - `ratings` (id, rating, votes) and `people` (id, directors, writers, cast).
 
     Attributes:
@@ -45,6 +46,7 @@ class Join(ABC):
         scratch: Directory for temporary files.
         reject_log: Writer of rejected lines.
         progress: Function that is called with the progress of the build.
+        for_training: Whether the build stops if nothing can be learned from the genres.
         lines: Lines or records read, by file.
         blank_lines: Blank lines, which are not among `lines`, by file.
         dropped: Titles dropped, by reason.
@@ -57,6 +59,7 @@ class Join(ABC):
     scratch: Path
     reject_log: RejectLog
     progress: Progress
+    for_training: bool = True
     lines: dict[str, int] = field(default_factory=dict)
     blank_lines: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)

@@ -15,7 +15,13 @@ USED_FIELDS: Final = tuple(Field(name) for name in COLUMN_FIELDS)
 """Fields that a build reads from a table."""
 
 
-def choose_columns(file: str, names: Sequence[str], chosen: Mapping[str, str]) -> Columns:
+def choose_columns(
+    file: str,
+    names: Sequence[str],
+    chosen: Mapping[str, str],
+    *,
+    required: Sequence[Field] = (Field.PLOT, Field.GENRES),
+) -> Columns:
     """Return the columns of a table by field.
 
     Genres come from one column, or from numbered ones; of several, the name that is preferred.
@@ -25,9 +31,10 @@ def choose_columns(file: str, names: Sequence[str], chosen: Mapping[str, str]) -
         names: Names of the columns as written.
         chosen: Names of columns by field, which override what the names of the columns say. "" is
             for a field that is not read.
+        required: Sequence of fields that must have a column.
 
     Raises:
-        UserError: A chosen column does not exist, or there is no column for plots or genres.
+        UserError: A chosen column does not exist, or a required field has none.
     """
     matched = match_columns(names)
     fields = {field: matched.fields[field] for field in USED_FIELDS if field in matched.fields}
@@ -52,7 +59,7 @@ def choose_columns(file: str, names: Sequence[str], chosen: Mapping[str, str]) -
                 if (rest := tuple(given_name for given_name in given if given_name != column))
             }
             fields[Field(field)] = (column,)
-    missing = [field for field in (Field.PLOT, Field.GENRES) if field not in fields]
+    missing = [field for field in required if field not in fields]
     if missing:
         similar = "".join(
             f" {name} looks like {known}." for name, known in list(unknown.items())[:3] if known

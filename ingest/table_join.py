@@ -28,6 +28,9 @@ _PROGRESS_ROWS: Final = 1_000
 _MAX_LISTED: Final = 5
 """Number of genres or kinds that a message lists."""
 
+_NO_GENRE: Final = "no genre"
+_OTHER_GENRES: Final = "only genres outside the list"
+
 log = logging.getLogger(__name__)
 
 
@@ -60,8 +63,10 @@ class TableJoin(Join):
         path = table_files(source)[0]
         self._read_rows(source, path)
         self._unify_spellings()
-        self._sort_out_rows(path)
-        self._choose_genres(path)
+        self._choose_genres()
+        self._sort_out_rows(f"list_has_any(labels, {self._sql_genres})")
+        self._count_rows(path)
+        self._check_movies(path)
         self._create_shared_tables()
         self._compute_split_keys()
         self._assemble_movies()
@@ -72,7 +77,10 @@ class TableJoin(Join):
         on_bytes = self._on_bytes(path)
         self.lines[path.name] = 0
         with _open(source) as table, part.open("w", encoding="utf-8", newline="\n") as file:
-            self.columns = choose_columns(path.name, table.columns, self.config.columns)
+            required = (Field.PLOT, Field.GENRES) if self.for_training else (Field.PLOT,)
+            self.columns = choose_columns(
+                path.name, table.columns, self.config.columns, required=required
+            )
             for movie in read_movies(table, self.columns, any_id=True):
                 self.lines[path.name] += 1
                 for cell in movie.unreadable:
@@ -125,34 +133,73 @@ class TableJoin(Join):
                 {"given": by_count, "used": used},
             )
 
-    def _sort_out_rows(self, path: Path) -> None:
-        """Create the table `results` with `id` and result of each row; reject duplicate ids.
+    def _choose_genres(self) -> None:
+        """Set `labels` to the genres of the settings, or else to all that enough movies have."""
+        if self.config.genres is not None:
+            self.labels = self.config.genres
+            return
+        self._sort_out_rows("true")
+        counts, smallest = self._genre_counts(), self.config.min_genre_movies
+        self.labels = tuple(sorted(name for name in counts if counts[name] >= smallest))
 
-        Rows with the same plot are counted as copies, also if they have the same id.
+    def _genre_counts(self) -> dict[str, int]:
+        """Return the number of rows by genre, also of rows that have only other genres."""
+        return self._count(f"""
+            SELECT label, count(*)
+            FROM (SELECT unnest(labels) AS label FROM rows JOIN results USING (id)
+                WHERE result IN ('kept', '{_OTHER_GENRES}'))
+            GROUP BY label ORDER BY count(*) DESC, label
+        """)
+
+    def _sort_out_rows(self, has_genre: str) -> None:
+        """Create the table `results` with `id` and result of each row.
+
+        A movie with the plot of an earlier movie is a copy, and so is any row with the id and the
+        plot of another. Of the rows that have only the id in common, one is used: preferably a
+        movie, then one that has other genres, then one without genres that has a plot.
+
+        Args:
+            has_genre: Condition in SQL that a row with genres is a movie.
         """
-        self.connection.execute("""
-            CREATE TABLE results AS
-            WITH complete AS (
-                SELECT id, tconst, line,
-                    row_number() OVER (PARTITION BY words ORDER BY id) > 1 AS is_copy
+        self.connection.execute(f"""
+            CREATE OR REPLACE TABLE results AS
+            WITH sorted AS (
+                SELECT id, tconst, line, words, labels,
+                    CASE WHEN is_another_kind(kind) THEN 'another title type'
+                        WHEN labels IS NULL THEN '{_NO_GENRE}'
+                        WHEN text IS NULL THEN 'no plot'
+                        WHEN {has_genre} THEN 'kept'
+                        ELSE '{_OTHER_GENRES}' END AS result,
+                    CASE result WHEN 'kept' THEN 1 WHEN '{_OTHER_GENRES}' THEN 2
+                        WHEN '{_NO_GENRE}' THEN 3 END AS rank
                 FROM rows
-                WHERE NOT coalesce(is_another_kind(kind), false)
-                    AND text IS NOT NULL AND labels IS NOT NULL
+            ), used AS (
+                SELECT *, words IS NOT NULL AND (
+                    row_number() OVER (PARTITION BY tconst, words ORDER BY rank, id) > 1
+                    OR (labels IS NOT NULL
+                        AND row_number() OVER (PARTITION BY rank, words ORDER BY id) > 1)
+                    ) AS is_copy
+                FROM sorted
+                WHERE rank IS NOT NULL
+                    AND (words IS NOT NULL OR {self.config.unlabelled_without_plot})
             ), duplicates AS (
-                SELECT id, row_number() OVER (PARTITION BY tconst ORDER BY line) > 1 AS is_duplicate
-                FROM complete WHERE NOT is_copy
+                SELECT id,
+                    row_number() OVER (PARTITION BY tconst ORDER BY rank, words IS NULL, line) > 1
+                        AS is_duplicate
+                FROM used WHERE NOT is_copy
             )
             SELECT id,
-                CASE WHEN is_another_kind(kind) THEN 'another title type'
-                    WHEN labels IS NULL THEN 'no genre'
-                    WHEN text IS NULL THEN 'no plot'
-                    WHEN is_copy THEN 'plot of an earlier movie'
+                CASE WHEN is_copy THEN 'plot of an earlier movie'
                     WHEN is_duplicate THEN 'duplicate id'
-                    ELSE 'kept' END AS result
-            FROM rows LEFT JOIN complete USING (id) LEFT JOIN duplicates USING (id)
+                    ELSE sorted.result END AS result
+            FROM sorted LEFT JOIN used USING (id) LEFT JOIN duplicates USING (id)
         """)
+
+    def _count_rows(self, path: Path) -> None:
+        """Set `dropped`, and reject duplicate ids."""
         duplicates = self.connection.execute("""
             SELECT line, tconst FROM rows JOIN results USING (id) WHERE result = 'duplicate id'
+            ORDER BY line
         """)
         while rows := duplicates.fetchmany(EARLY_STOP_REJECTS):
             self.reject_log.add(Reject(path.name, line, "duplicate id", id_) for line, id_ in rows)
@@ -161,20 +208,51 @@ class TableJoin(Join):
             SELECT result, count(*) FROM results WHERE result NOT IN ('kept', 'duplicate id')
             GROUP BY 1 ORDER BY 2 DESC, 1
         """)
-        (kept,) = self.connection.execute(
+
+    def _check_movies(self, path: Path) -> None:
+        """Set `other_genres`, and stop the build if its movies are of no use."""
+        counts = self._genre_counts()
+        (movies,) = self.connection.execute(
             "SELECT count(*) FROM results WHERE result = 'kept'"
         ).fetchone() or (0,)
-        if kept < 2:
-            raise UserError(self._too_few_movies(path, kept))
+        with_genres = movies + self.dropped.get(_OTHER_GENRES, 0)
+        if self.for_training:
+            if with_genres < 2:
+                expected = "several hundred movies with plot and genre"
+                raise UserError(self._too_few_movies(path, expected, with_genres))
+            wanted, smallest = self.config.genres, self.config.min_genre_movies
+            if wanted is None and len(self.labels) < 2 <= len(counts):
+                most = list(counts.items())[:_MAX_LISTED]
+                found = [f"{name[:60]} ({count:,})" for name, count in most]
+                raise UserError(
+                    f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
+                    f"most frequent are {', '.join(found)}. Add movies, merge genres with "
+                    f"{option_and_setting('genre_map')}, or lower "
+                    f"{option_and_setting('min_genre_movies')}."
+                )
+            used = {name: counts.get(name, 0) for name in self.labels}
+            self.labels = label_set(used, wanted, movies=movies, source=path.name)
+        elif not with_genres + self._count_unlabelled():
+            raise UserError(self._too_few_movies(path, "movies with plot", 0))
+        self.other_genres = {name: counts[name] for name in counts if name not in self.labels}
 
-    def _too_few_movies(self, path: Path, kept: int) -> str:
-        """Return the message of a table of which at most one row is a movie."""
+    def _count_unlabelled(self) -> int:
+        """Return the number of rows without a genre that are written."""
+        return self._count(f"SELECT 'rows', count(*) {self._sql_unlabelled}")["rows"]
+
+    @property
+    def _sql_unlabelled(self) -> str:
+        """Rows without a genre that are written, as the end of a query in SQL."""
+        return f"""FROM rows JOIN results USING (id) WHERE result = '{_NO_GENRE}'
+            AND (text IS NOT NULL OR {self.config.unlabelled_without_plot})"""
+
+    def _too_few_movies(self, path: Path, expected: str, found: int) -> str:
+        """Return the message of a table of which at most one row can be used."""
         reasons = [f"{reason} ({count:,})" for reason, count in self.dropped.items()]
         if rejected := self.reject_log.counts[path.name].total():
             reasons.append(f"malformed ({rejected:,})")
         message = (
-            f"{path.name}: expected several hundred movies with plot and genre, found {kept} in "
-            f"{self.lines[path.name]:,} rows."
+            f"{path.name}: expected {expected}, found {found} in {self.lines[path.name]:,} rows."
         )
         if reasons:
             message += f" The other rows: {', '.join(reasons)}."
@@ -189,61 +267,21 @@ class TableJoin(Join):
         read = [f"{name} from {', '.join(found)}" for name, found in self.columns.fields.items()]
         return f"{message} Read were {', '.join(read)}."
 
-    def _choose_genres(self, path: Path) -> None:
-        """Set `labels` and `other_genres`."""
-        counts = self._count("""
-            SELECT label, count(*)
-            FROM (SELECT unnest(labels) AS label FROM rows JOIN results USING (id)
-                WHERE result = 'kept')
-            GROUP BY label ORDER BY count(*) DESC, label
-        """)
-        wanted, smallest = self.config.genres, self.config.min_genre_movies
-        used = counts
-        if wanted is None:
-            used = {name: count for name, count in counts.items() if count >= smallest}
-            if len(used) < 2 <= len(counts):
-                most = list(counts.items())[:_MAX_LISTED]
-                found = [f"{name[:60]} ({count:,})" for name, count in most]
-                raise UserError(
-                    f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
-                    f"most frequent are {', '.join(found)}. Add movies, merge genres with "
-                    f"{option_and_setting('genre_map')}, or lower "
-                    f"{option_and_setting('min_genre_movies')}."
-                )
-        self.labels = wanted or tuple(used)
-        (movies,) = self.connection.execute(f"""
-            SELECT count(*) FROM rows JOIN results USING (id)
-            WHERE result = 'kept' AND list_has_any(labels, {self._sql_genres})
-        """).fetchone() or (0,)
-        self.labels = label_set(used, wanted, movies=movies, source=path.name)
-        self.other_genres = {name: counts[name] for name in counts if name not in self.labels}
-
     def _create_shared_tables(self) -> None:
         """Create the tables from which those of dumps are joined, too."""
         self.connection.execute(f"""
             CREATE TABLE movie_plots AS
             SELECT row_number() OVER (ORDER BY id) - 1 AS number, id, text, words
-            FROM rows JOIN results USING (id)
-            WHERE result = 'kept' AND list_has_any(labels, {self._sql_genres});
+            FROM rows JOIN results USING (id) WHERE result = 'kept';
             CREATE VIEW titles AS
             SELECT id, tconst, primary_title, original_title, year, runtime, labels,
                 false AS corrected
             FROM rows;
             CREATE VIEW unlabelled_titles AS FROM titles;
-            CREATE TABLE unlabelled_plots AS
-            SELECT id, text FROM rows JOIN results USING (id)
-            WHERE (result = 'kept' AND NOT list_has_any(labels, {self._sql_genres}))
-                OR (result = 'no genre'
-                    AND (text IS NOT NULL OR {self.config.unlabelled_without_plot}));
+            CREATE TABLE unlabelled_plots AS SELECT id, text {self._sql_unlabelled};
             CREATE VIEW ratings AS SELECT id, rating, votes FROM rows;
             CREATE VIEW people AS SELECT id, directors, writers, "cast" FROM rows;
         """)
-        outside = self._count("""
-            SELECT 'only genres outside the list',
-                count(*) FILTER (result = 'kept') - (SELECT count(*) FROM movie_plots)
-            FROM results
-        """)
-        self.dropped |= {reason: count for reason, count in outside.items() if count}
 
     def _source_counts(self) -> dict[str, Any]:
         return {

@@ -21,6 +21,7 @@ from pipeline.config import RunConfig
 from pipeline.console import ProgressTable, print_lines
 from pipeline.folds import folds_directory, train_folds
 from pipeline.served_model import find_model, trained_hparams
+from schema import features as raw
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.genres import read_genres
 from schema.names import (
@@ -261,9 +262,13 @@ def _find_movies(request: LabelRequest, config: RunConfig, progress: ProgressTab
     def update(name: str, done: int, total: int) -> None:
         progress.update_step(f"{name} {done / total:.0%}" if total else name)
 
-    summary = ingest.build(request.data, movies, settings, update)
+    # The models of the folds are trained on these movies; otherwise they need no genres.
+    summary = ingest.build(request.data, movies, settings, update, for_training=request.folds > 0)
+    unlabelled = sum(summary.unlabelled.values())
+    no_column = config.ingest.table and raw.GENRES_FIELD not in summary.columns
     progress.end_step(
         "cached" if summary.reused else "done",
-        f"{sum(summary.unlabelled.values()):,} movies without genres of {summary.titles:,} titles",
+        f"{unlabelled:,} movies without genres of {summary.titles:,} titles"
+        + (" (the table has no column of genres)" if no_column else ""),
     )
     return movies

@@ -1,5 +1,6 @@
 """`ordained label` explains errors, and an interrupted command continues."""
 
+import csv
 import io
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli.app import main
+from ingest.dumps import BASICS
 from schema.errors import ExitStatus, UserError
+from tests.data import tiny_dumps
 from tests.data.tiny_movies import make_movies, write_csv
 
 PROJECT = Path(__file__).parents[2]
@@ -114,6 +117,66 @@ def command(run: Path, movies: Path, model: Path) -> list[str]:
     options = {"--data": movies, "--run": run, "--model": model, "--output": run / "genres.csv"}
     named = [part for name, path in options.items() for part in (name, str(path))]
     return [sys.executable, "-m", "cli", "label", *named]
+
+
+@pytest.mark.parametrize(
+    ("table", "labelled", "step"),
+    [
+        (
+            "id,Title,Plot\na1,Low,A ferry sinks.\na2,Two,Two cooks fall out.\n",
+            ["a1", "a2"],
+            "2 movies without genres of 2 titles (the table has no column of genres)",
+        ),
+        ("id,Plot,Genre\na1,A ferry sinks.,\n", ["a1"], "1 movies without genres of 1 titles"),
+        (
+            "id,Plot,Genre\na1,A ferry sinks.,\na2,Two cooks fall out.,Opera\n",
+            ["a1"],
+            "1 movies without genres of 2 titles",
+        ),
+    ],
+)
+def test_a_table_without_enough_genres_is_labelled(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    table: str,
+    labelled: list[str],
+    step: str,
+) -> None:
+    from tests.data.tiny_model import save_tiny_model
+
+    genres = ["Drama", "Spy, retired"]
+    model = save_tiny_model(tmp_path / "model" / "7", genres=genres)
+    movies, run = tmp_path / "movies.csv", tmp_path / "run"
+    movies.write_text(table)
+    run.mkdir()
+    options = {"--table": movies, "--run": run, "--model": model, "--output": run / "genres.csv"}
+    given = [part for name, path in options.items() for part in (name, str(path))]
+    for state in ("done", "cached"):
+        assert main(["label", *given]) == ExitStatus.OK
+        printed = " ".join(capfd.readouterr().out.split())
+        assert f"ingest {state}" in printed
+        assert step in printed
+        with (run / "genres.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["tconst"] for row in rows] == labelled
+        assert all(list(row)[-2:] == genres for row in rows)
+
+
+def test_dumps_without_genres_are_labelled(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from tests.data.tiny_model import save_tiny_model
+
+    model = save_tiny_model(tmp_path / "model" / "7")
+    data, run = tiny_dumps.write_dumps(tmp_path / "data"), tmp_path / "run"
+    titles = [(*row[:-1], tiny_dumps.N) for row in tiny_dumps.TITLE_ROWS]
+    tiny_dumps.write_dump(data, BASICS, titles)
+    run.mkdir()
+    options = {"--data": data, "--run": run, "--model": model, "--output": run / "genres.csv"}
+    given = [part for name, path in options.items() for part in (name, str(path))]
+    assert main(["label", *given]) == ExitStatus.OK
+    assert "5 movies without genres of 10 titles" in capfd.readouterr().out
+    assert len((run / "genres.csv").read_text().splitlines()) == 1 + 5
 
 
 @pytest.mark.slow

@@ -942,9 +942,9 @@ def add_plots(data, *plots):
         file.writelines(f"{tconst}\t{text}\n" for tconst, text in plots)
 
 
-def test_movies_with_a_plot_and_no_known_genre_are_written_apart(data, tmp_path):
+def test_movies_with_a_plot_and_no_genre_are_written_apart(data, tmp_path):
     plain = build(data, tmp_path / "plain")
-    add_plots(data, ("tt0000006", "A newsreader &amp; a strike."), ("tt0000008", "A ship is late."))
+    add_plots(data, ("tt0000006", "A newsreader."), ("tt0000008", "A ship &amp; a strike."))
     tiny.write_dump(
         data,
         CREW,
@@ -953,19 +953,13 @@ def test_movies_with_a_plot_and_no_known_genre_are_written_apart(data, tmp_path)
     summary = build(data, tmp_path / "movies")
     moe = "Cy 'X\" Moe"
     assert [tuple(row.values()) for row in unlabelled(tmp_path / "movies")] == [
-        (
-            "tt0000006",
-            "Night Bulletin",
-            "A newsreader &amp; a strike.",
-            "",
-            "1999",
-            "80",
-            *[""] * 7,
-        ),
-        ("tt0000008", "Unlabelled", "A ship is late.", "", "1999", "80", "", "", moe, *[""] * 4),
+        ("tt0000008", "Unlabelled", "A ship &amp; a strike.", "", "1999", "80", "", "", moe)
+        + ("",) * 4
     ]
     assert tuple(unlabelled(tmp_path / "movies")[0]) == CSV_COLUMNS
-    assert summary.unlabelled == {"plot": 2}
+    assert summary.unlabelled == {"plot": 1}
+    # The genre of tt0000006 is not among those of the model.
+    assert (summary.plots["title has no genre"], summary.plots["title was not kept"]) == (1, 2)
     assert (summary.movies, summary.dropped) == (plain.movies, plain.dropped)
     assert summary.shards == plain.shards
     assert rows(tmp_path / "movies") == rows(tmp_path / "plain")
@@ -974,20 +968,25 @@ def test_movies_with_a_plot_and_no_known_genre_are_written_apart(data, tmp_path)
 
 
 def test_movies_without_plot_and_genre_are_written_only_on_request(data, tmp_path):
-    nobody = ("tt0000010", "movie", "Nobody's", tiny.N, 0, 2001, tiny.N, 9, tiny.N)
-    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, nobody])
-    tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, ("tt0000008", "nm0000001", tiny.N)])
-    add_plots(data, ("tt0000006", "A newsreader and a strike."))
+    more = [
+        ("tt0000010", "movie", "Nobody's", tiny.N, 0, 2001, tiny.N, 9, tiny.N),
+        ("tt0000011", "movie", "Low Tide", tiny.N, 0, 2002, tiny.N, 9, tiny.N),
+        ("tt0000012", "movie", "Only News", tiny.N, 0, 2002, tiny.N, 9, "News"),
+    ]
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, *more])
+    people = [(tconst, "nm0000001", tiny.N) for tconst in ("tt0000008", "tt0000012")]
+    tiny.write_dump(data, CREW, [*tiny.CREW_ROWS, *people])
+    add_plots(data, ("tt0000011", "A pilot and a strike."))
     config = IngestConfig(unlabelled_without_plot=True)
     summary = build(data, tmp_path / "movies", config)
     assert [(row["tconst"], row["plot"]) for row in unlabelled(tmp_path / "movies")] == [
-        ("tt0000006", "A newsreader and a strike."),
         ("tt0000008", ""),
+        ("tt0000011", "A pilot and a strike."),
     ]
     assert summary.unlabelled == {"plot": 1, "title and people": 1}
 
     build(data, tmp_path / "movies")
-    assert [row["tconst"] for row in unlabelled(tmp_path / "movies")] == ["tt0000006"]
+    assert [row["tconst"] for row in unlabelled(tmp_path / "movies")] == ["tt0000011"]
 
 
 def test_a_movie_without_genres_is_found_by_title_and_year(data, tmp_path):
@@ -995,13 +994,13 @@ def test_a_movie_without_genres_is_found_by_title_and_year(data, tmp_path):
         *tiny.TITLE_ROWS,
         ("tt0000011", "movie", "Twins", tiny.N, 0, 2005, tiny.N, 80, tiny.N),
         ("tt0000012", "movie", "Twins", tiny.N, 0, 2005, tiny.N, 90, tiny.N),
-        ("tt0000013", "movie", "Far Orbit", tiny.N, 0, 2021, tiny.N, 90, tiny.N),
         ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, tiny.N, 90, tiny.N),
         ("tt0000014", "movie", "Lone Light", "Ensam", 0, 2006, tiny.N, 90, tiny.N),
     ]
     tiny.write_dump(data, BASICS, titles)
     (data / "title.plots.tsv").write_text(
         "title\tyear\tplot\nTwins\t2005\tTwo of a kind.\nFar Orbit\t2021\tA relay is lost.\n"
+        "Ensam\t2007\tA lamp one year off.\n"
         "Ensam\t2006\tA lamp goes out.\nEnsam\t2006\tA second plot.\n"
     )
     summary = build(data, tmp_path / "movies")
@@ -1009,16 +1008,86 @@ def test_a_movie_without_genres_is_found_by_title_and_year(data, tmp_path):
         ("Lone Light", "A lamp goes out.")
     ]
     assert [row["tconst"] for row in rows(tmp_path / "movies")] == ["tt10000000"]
-    assert summary.plots["title was not kept"] == 1
-    assert summary.plots["title has no genre"] == 2
+    assert summary.plots == {
+        "title has no genre": 3,
+        "several titles match": 1,
+        "joined by title and year": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("year", "genres"), [(1999, tiny.N), (1999, "News"), (1999, "Crime"), (2001, tiny.N)]
+)
+def test_a_plot_of_namesakes_joins_none_unless_a_person_agrees(data, tmp_path, year, genres):
+    """One of the two has no genre at all, or only another one, or both are one year off."""
+    twin = ("tt0000041", "movie", "Untold", tiny.N, 0, year, tiny.N, 90, genres)
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, twin])
+    tiny.write_dump(
+        data, CREW, [("tt0000007", "nm0000003", tiny.N), ("tt0000041", "nm0000001", tiny.N)]
+    )
+    untold = {"title": "Untold", "year": (1999 + year) // 2}
+    far = {"title": "Far Orbit", "year": 2021, "plot": "A night."}
+    write_plots(data, {**untold, "plot": "A secret."}, far)
+    summary = build(data, tmp_path / "movies")
+    assert summary.plots == {"several titles match": 1, "joined by title and year": 1}
+    assert [row["tconst"] for row in rows(tmp_path / "movies")] == ["tt10000000"]
+    assert unlabelled(tmp_path / "movies") == []
+
+    write_plots(
+        data,
+        {**untold, "director": "Cy X Moe", "plot": "A secret."},
+        {**untold, "director": "Ada Lind", "plot": "Another secret."},
+        {**untold, "director": "Somebody Else", "plot": "A third secret."},
+        far,
+    )
+    summary = build(data, tmp_path / "movies")
+    assert summary.plots["several titles match"] == 1
+    assert [(row["tconst"], row["plot"]) for row in rows(tmp_path / "movies")] == [
+        ("tt0000007", "A secret."),
+        *[("tt0000041", "Another secret.")] * (genres == "Crime"),
+        ("tt10000000", "A night."),
+    ]
+    assert [(row["tconst"], row["plot"]) for row in unlabelled(tmp_path / "movies")] == [
+        ("tt0000041", "Another secret.")
+    ] * (genres == tiny.N)
+
+
+def test_dumps_without_genres_can_only_be_labelled(data, tmp_path):
+    titles = [(*row[:-1], tiny.N) for row in tiny.TITLE_ROWS]
+    tiny.write_dump(data, BASICS, titles)
+    with pytest.raises(NothingJoinedError, match="title has no genre: 5"):
+        build(data, tmp_path / "movies")
+    summary = build(data, tmp_path / "movies", for_training=False)
+    assert (summary.movies, summary.unlabelled) == (0, {"plot": 5})
+    assert [row["tconst"] for row in unlabelled(tmp_path / "movies")][-1] == "tt10000000"
+    assert build(data, tmp_path / "movies", for_training=False).reused
+    # A model is not trained on what such a build has left.
+    assert rebuild_reasons(data, tmp_path / "movies", IngestConfig()) == ["settings changed"]
+
+    (data / "title.plots.tsv").write_text("tconst\tplot\ntt0000099\tA keeper waits.\n")
+    with pytest.raises(NothingJoinedError, match=r"0 of 1 records joined one of the 8 kept titles"):
+        build(data, tmp_path / "movies", for_training=False)
+
+
+def test_dumps_with_one_genre_can_only_be_labelled(data, tmp_path):
+    titles = [*((*row[:-1], "Drama") for row in tiny.TITLE_ROWS), tiny.TITLE_ROWS[7]]
+    titles[-1] = ("tt0000051", *titles[-1][1:])
+    tiny.write_dump(data, BASICS, titles)
+    add_plots(data, ("tt0000051", "A ship is late."))
+    with pytest.raises(UserError, match="a single genre was found, Drama"):
+        build(data, tmp_path / "movies")
+    summary = build(data, tmp_path / "movies", for_training=False)
+    assert (summary.movies, summary.unlabelled) == (4, {"plot": 1})
 
 
 def test_shards_of_movies_without_genres_have_a_largest_size(data, tmp_path):
-    add_plots(data, ("tt0000006", "A newsreader and a strike."), ("tt0000008", "A ship is late."))
+    another = ("tt0000015", "movie", "Low Tide", tiny.N, 0, 1999, tiny.N, 80, tiny.N)
+    tiny.write_dump(data, BASICS, [*tiny.TITLE_ROWS, another])
+    add_plots(data, ("tt0000015", "A pilot and a strike."), ("tt0000008", "A ship is late."))
     build(data, tmp_path / "movies", IngestConfig(rows_per_shard=1))
     names = sorted(path.name for path in (tmp_path / "movies").glob("unlabelled-*"))
     assert names == ["unlabelled-00000-of-00002.csv", "unlabelled-00001-of-00002.csv"]
-    assert [row["tconst"] for row in unlabelled(tmp_path / "movies")] == ["tt0000006", "tt0000008"]
+    assert [row["tconst"] for row in unlabelled(tmp_path / "movies")] == ["tt0000008", "tt0000015"]
     assert not fnmatch.filter(names, MOVIES_PATTERN)
     # A later build without them replaces the directory.
     (data / "title.plots.tsv").write_text("tconst\tplot\ntt0000003\tA keeper waits.\n")

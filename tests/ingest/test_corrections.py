@@ -67,6 +67,34 @@ def test_genres_are_joined_by_bars_or_commas(
 
 
 @pytest.mark.parametrize(
+    ("cell", "genres"),
+    [
+        ('"Action, crime"', ("Action, crime",)),
+        ('" ACTION,  Crime "', ("Action, crime",)),
+        ('"Action, crime|Opera"', ("Opera", "Action, crime")),
+        ("|Action; late", ("Action; late",)),
+        ("Action; late", ("Action; late",)),
+        ('"[""Action, crime"", ""Opera""]"', ("Opera", "Action, crime")),
+        ('"Old, name"', ("Opera",)),
+        ('"opera, Action"', ("Opera", "Action")),
+    ],
+)
+def test_a_genre_may_have_a_comma(tmp_path: Path, cell: str, genres: tuple[str, ...]) -> None:
+    path = write(tmp_path, f"tt0000012,{cell},ada,2026-02-03")
+    known = ("Opera", "Action", "Action, crime", "Action; late")
+    [correction] = read_corrections(path, known, {"Old, name": "Opera"})
+    assert isinstance(correction, Correction)
+    assert correction.genres == genres
+
+
+def test_genres_with_a_comma_are_not_guessed_from_their_parts(tmp_path: Path) -> None:
+    path = write(tmp_path, 'tt0000012,"Opera, Action, crime",ada,2026-02-03')
+    [reject] = read_corrections(path, ("Opera", "Action, crime"))
+    assert isinstance(reject, Reject)
+    assert reject.reason == "unknown genre"
+
+
+@pytest.mark.parametrize(
     ("row", "reason"),
     [
         ("12,Drama,ada,2026-02-03,more", "expected 4 columns, got 5"),

@@ -29,10 +29,12 @@ def build_table(
     return build_from(table, **settings)
 
 
-def build_from(table: Path, **settings: Any) -> tuple[IngestSummary, list[dict[str, str]]]:
+def build_from(
+    table: Path, *, for_training: bool = True, **settings: Any
+) -> tuple[IngestSummary, list[dict[str, str]]]:
     output = table.parent / "movies"
     config = IngestConfig.model_validate(ALL_GENRES | settings | {"table": table})
-    summary = build(None, output, config)
+    summary = build(None, output, config, for_training=for_training)
     rejected = sum(sum(reasons.values()) for reasons in summary.rejected.values())
     assert summary.titles == summary.movies + sum(summary.dropped.values()) + rejected
     movies = []
@@ -40,6 +42,15 @@ def build_from(table: Path, **settings: Any) -> tuple[IngestSummary, list[dict[s
         with path.open(encoding="utf-8", newline="") as file:
             movies += csv.DictReader(file)
     return summary, sorted(movies, key=lambda movie: movie["title"])
+
+
+def read_unlabelled(directory: Path) -> list[dict[str, str]]:
+    """Return the movies without genres that `build_table` has written, in their order."""
+    movies = []
+    for path in sorted((directory / "movies").glob("unlabelled-*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            movies += csv.DictReader(file)
+    return movies
 
 
 def as_csv(*rows: tuple[object, ...], delimiter: str = ",") -> str:
@@ -489,6 +500,120 @@ def test_duplicate_ids_are_rejected_and_copies_are_counted(tmp_path: Path) -> No
         "tt0000007": PLOTS[0],
         "tt0000008": PLOTS[1],
     }
+
+
+def test_a_copy_of_a_row_that_is_no_movie_is_kept(tmp_path: Path) -> None:
+    content = rows_of(
+        ("a1", PLOTS[0], "Opera"),
+        ("a2", PLOTS[0], "Drama"),
+        ("a3", PLOTS[1], "Drama"),
+        ("a4", PLOTS[2], "War"),
+        ("a5", PLOTS[3], "Drama, War"),
+        ("a6", "An heir counts the spoons.", "Drama"),
+        ("a7", PLOTS[1], "Opera"),
+        header="id,Plot,Genre",
+    )
+    for settings in ({"min_genre_movies": 2}, {"genres": ["Drama", "War"]}):
+        summary, movies = build_table(tmp_path, "movies.csv", content, **settings)
+        assert sorted(movie["tconst"] for movie in movies) == ["a2", "a3", "a4", "a5", "a6"]
+        assert summary.dropped == {"only genres outside the list": 2}
+        assert summary.other_genres == {"Opera": 2}
+    assert read_unlabelled(tmp_path) == []
+
+
+def test_an_id_is_labelled_once(tmp_path: Path) -> None:
+    content = rows_of(
+        ("a1", PLOTS[0], ""),
+        ("a1", PLOTS[1], ""),
+        ("a1", PLOTS[0], ""),
+        ("a2", PLOTS[0], ""),
+        ("a3", PLOTS[2], ""),
+        ("a3", PLOTS[3], "Drama"),
+        ("a4", PLOTS[2], "Drama, War"),
+        ("a4", PLOTS[2], ""),
+        ("a5", "", ""),
+        ("a5", "", ""),
+        header="id,Plot,Genre",
+    )
+    summary, movies = build_table(tmp_path, "movies.csv", content, max_reject_share=0.2)
+    assert [(movie["tconst"], movie["plot"]) for movie in read_unlabelled(tmp_path)] == [
+        ("a1", PLOTS[0]),
+        ("a2", PLOTS[0]),
+    ]
+    assert sorted(movie["tconst"] for movie in movies) == ["a3", "a4"]
+    # A row with the same id and plot is a copy.
+    assert summary.dropped == {"no genre": 4, "plot of an earlier movie": 2}
+    rejects = (tmp_path / "movies" / "rejects.tsv").read_text().splitlines()[1:]
+    assert rejects == [
+        f"movies.csv\t{line}\tduplicate id\t{id_}" for line, id_ in [(3, "a1"), (6, "a3")]
+    ]
+
+
+def test_rows_without_plot_have_one_id_as_well(tmp_path: Path) -> None:
+    content = rows_of(
+        ("a1", "Low", "", "", "Ann Holt"),
+        ("a1", "Low", PLOTS[0], "", "Ann Holt"),
+        ("a2", "Two", PLOTS[1], "Drama", ""),
+        ("a3", "Six", PLOTS[2], "War", ""),
+        header="id,Title,Plot,Genre,Director",
+    )
+    settings = {"max_reject_share": 0.3, "unlabelled_without_plot": True}
+    summary, _ = build_table(tmp_path, "movies.csv", content, **settings)
+    assert [movie["plot"] for movie in read_unlabelled(tmp_path)] == [PLOTS[0]]
+    assert summary.rejected == {"movies.csv": {"duplicate id": 1}}
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "labelled"),
+    [
+        (rows_of(("A", PLOTS[0]), ("B", PLOTS[1]), header="Title,Plot"), {}, "AB"),
+        (rows_of(("A", PLOTS[0], ""), ("B", PLOTS[1], "unknown")), {}, "AB"),
+        (rows_of(("A", PLOTS[0], "")), {}, "A"),
+        (rows_of(("A", PLOTS[0], "Drama")), {}, ""),
+        (rows_of(("A", PLOTS[0], "War"), ("B", PLOTS[1], "")), {"min_genre_movies": 2}, "B"),
+        (rows_of(("A", PLOTS[0], "War"), ("B", PLOTS[1], "")), {"genres": ["Opera", "Spy"]}, "B"),
+        (rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "")), {"columns": {"genres": ""}}, "AB"),
+    ],
+)
+def test_movies_are_labelled_that_cannot_train_a_model(
+    tmp_path: Path, content: str, settings: dict[str, Any], labelled: str
+) -> None:
+    with pytest.raises(UserError):
+        build_table(tmp_path, "movies.csv", content, **settings)
+    build_table(tmp_path, "movies.csv", content, for_training=False, **settings)
+    assert "".join(sorted(movie["title"] for movie in read_unlabelled(tmp_path))) == labelled
+    # A model is not trained on what such a build has left.
+    with pytest.raises(UserError):
+        build_table(tmp_path, "movies.csv", content, **settings)
+
+
+def test_a_table_without_plots_cannot_be_labelled(tmp_path: Path) -> None:
+    content = rows_of(("A", "", ""), ("B", "", "Drama"))
+    with pytest.raises(
+        UserError, match=r"expected movies with plot, found 0 in 2 rows\. The other rows: no genre"
+    ):
+        build_table(tmp_path, "movies.csv", content, for_training=False)
+
+
+def test_corrections_beside_a_table_are_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "War"))
+    with caplog.at_level("INFO", logger="ingest"):
+        build_table(tmp_path, "movies.csv", content)
+        assert "is not read" not in caplog.text
+        (tmp_path / "corrections.csv").write_text("tconst,genres,when\n")
+        build_table(tmp_path, "movies.csv", content)
+    assert [
+        record.getMessage() for record in caplog.records if "is not read" in record.message
+    ] == [
+        f"{tmp_path / 'corrections.csv'} is not read: corrections are only read with dumps. "
+        f"Correct the genres in {tmp_path / 'movies.csv'}."
+    ]
+    # A table may have the same name.
+    caplog.clear()
+    build_table(tmp_path / "other", "corrections.csv", content)
+    assert "is not read" not in caplog.text
 
 
 def test_a_cell_that_is_not_understood_keeps_its_row(tmp_path: Path) -> None:
