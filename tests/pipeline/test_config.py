@@ -73,11 +73,20 @@ def test_a_table_in_a_file_and_in_the_options(tmp_path: Path) -> None:
     other = tmp_path / "other" / "movies.csv"
     loaded = load(tmp_path, text, table=other, columns={"plot": "Text"})
     assert loaded.ingest.table == other
-    assert loaded.ingest.columns == {"plot": "Text"}
+    assert loaded.ingest.columns == {"plot": "Text", "genres": "Shelf"}
 
     with pytest.raises(UserError) as caught:
         load(tmp_path, text, columns={"story": "Text"})
     assert str(caught.value).startswith("--column: ingest.columns.story should be one of tconst, ")
+
+
+def test_an_error_in_columns_names_where_the_column_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, "ingest: {columns: {plot: 7}}\n", columns={"genres": "Shelf"})
+    file = tmp_path / "settings.yaml"
+    assert str(caught.value) == f"{file}: ingest.columns.plot should be text. Received: 7"
+    with pytest.raises(UserError, match="--column: ingest should hold names and values"):
+        load(tmp_path, "ingest: [plots]\n", columns={"genres": "Shelf"})
 
 
 def test_a_table_may_lack_titles_and_years(tmp_path: Path) -> None:
