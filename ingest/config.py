@@ -78,7 +78,8 @@ class IngestConfig(Config):
         corrections: File of corrected genres; if not set, `corrections.csv` in the directory of the
             dumps is used if it exists.
         max_reject_share: Highest accepted fraction of malformed lines in a file, from 0 to 1. The
-            build stops above it.
+            build stops above it. Up to 10 malformed lines are accepted in any case if they are not
+            more than half of the file, unless the fraction is 0.
         unlabelled_without_plot: Whether movies without genres are written for `ordained label` even
             if they have no plot, but a title and people.
         rows_per_shard: Maximum number of movies per CSV shard.

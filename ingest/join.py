@@ -27,6 +27,23 @@ EARLY_STOP_REJECTS: Final = 100_000
 """Number of rejected lines above which a file may stop the build before it is read to its end."""
 
 
+_ALWAYS_ALLOWED_REJECTS: Final = 10
+"""Number of malformed lines of a file that are accepted whatever their share is."""
+
+
+def allowed_rejects(lines: int, max_share: float) -> float:
+    """Return how many lines of a file may be malformed.
+
+    One bad row of a small table is a large share of it. Therefore a few malformed lines are always
+    accepted if they are not more than half of the file, unless `max_share` is 0.
+
+    Args:
+        lines: Number of lines of the file.
+        max_share: The setting `max_reject_share`.
+    """
+    return max(max_share * lines, min(_ALWAYS_ALLOWED_REJECTS, lines / 2)) if max_share else 0
+
+
 @dataclass
 class Join(ABC):
     """Database and counts of one build.
@@ -107,10 +124,10 @@ class Join(ABC):
         self.unreadable[column] += 1
 
     def _check_reject_share(self, path: Path, allowed_lines: int = 0) -> None:
-        """Stop the build if malformed lines exceed both `allowed_lines` and `max_reject_share`."""
+        """Stop the build if malformed lines exceed `allowed_lines` and `allowed_rejects`."""
         reasons, total = self.reject_log.counts[path.name], self.lines[path.name]
         share = self.config.max_reject_share
-        if reasons.total() > max(allowed_lines, share * total):
+        if reasons.total() > max(allowed_lines, allowed_rejects(total, share)):
             raise UserError(
                 f"{path.name}: {reasons.total():,} of {total:,} lines are malformed, more than the "
                 f"allowed share of {share:g}. Most frequent reason: "

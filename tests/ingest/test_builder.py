@@ -276,11 +276,12 @@ def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
     build(data, tmp_path / "movies")
     before = rows(tmp_path / "movies")
     good = tiny.format_tsv(RATINGS.header, tiny.RATINGS_ROWS)
-    tiny.write_file(data / "title.ratings.tsv.gz", good + b"tt0000002\tgood\t5\n")
+    bad = [b"tt0000002\tgood\t5\n"] * 4
+    tiny.write_file(data / "title.ratings.tsv.gz", good + b"".join(bad))
     with pytest.raises(UserError) as error:
         build(data, tmp_path / "movies")
     assert str(error.value) == (
-        "title.ratings.tsv.gz: 1 of 4 lines are malformed, more than the allowed share of 0.01. "
+        "title.ratings.tsv.gz: 4 of 7 lines are malformed, more than the allowed share of 0.01. "
         "Most frequent reason: averageRating: expected a number from 0 to 10. "
         f"{tmp_path}/movies.rejects.tsv lists all of them. "
         "Correct the file, or raise `--max-reject-share`, or the setting "
@@ -289,13 +290,14 @@ def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
     assert rejects(tmp_path / "movies.rejects.tsv") == [
         [
             "title.ratings.tsv.gz",
-            "5",
+            str(line),
             "averageRating: expected a number from 0 to 10",
             r"tt0000002\tgood\t5",
         ]
+        for line in range(5, 9)
     ]
     assert rows(tmp_path / "movies") == before
-    build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.25))
+    build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.6))
     assert not (tmp_path / "movies.rejects.tsv").exists()
 
 
@@ -778,8 +780,9 @@ def test_an_unchanged_build_keeps_the_files(data, tmp_path):
 
 
 def test_a_lower_max_reject_share_rebuilds(data, tmp_path):
-    tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, ("tt0000004", "x", 1)])
-    share = 1 / (len(tiny.RATINGS_ROWS) + 1)
+    bad = [("tt0000004", "x", 1)] * 4
+    tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, *bad])
+    share = len(bad) / (len(tiny.RATINGS_ROWS) + len(bad))
     output = tmp_path / "movies"
     build(data, output, IngestConfig(max_reject_share=share))
     assert build(data, output, IngestConfig(max_reject_share=share)).reused
@@ -787,7 +790,7 @@ def test_a_lower_max_reject_share_rebuilds(data, tmp_path):
     assert rebuild_reasons(data, output, lower) == [
         "title.ratings.tsv.gz has more malformed lines than max_reject_share now allows"
     ]
-    with pytest.raises(UserError, match=r"1 of 4 lines are malformed, more than the allowed share"):
+    with pytest.raises(UserError, match=r"4 of 7 lines are malformed, more than the allowed share"):
         build(data, output, lower)
 
 

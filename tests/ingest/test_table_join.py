@@ -1,13 +1,17 @@
 """Builds from a single table: public forms, ids, genres, counts and messages."""
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ingest import IngestConfig, IngestSummary, build, rebuild_reasons
+from ingest.join import allowed_rejects
+from ingest.summary import summary_tables
 from schema.errors import UserError
 
 PLOTS = (
@@ -33,13 +37,24 @@ def build_from(table: Path, **settings: Any) -> tuple[IngestSummary, list[dict[s
     output = table.parent / "movies"
     config = IngestConfig.model_validate(ALL_GENRES | settings | {"table": table})
     summary = build(None, output, config)
-    rejected = sum(sum(reasons.values()) for reasons in summary.rejected.values())
+    rejected = sum(summary.rejected.get(summary.source, {}).values())
     assert summary.titles == summary.movies + sum(summary.dropped.values()) + rejected
     movies = []
     for path in sorted(output.glob("movies-*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             movies += csv.DictReader(file)
     return summary, sorted(movies, key=lambda movie: movie["title"])
+
+
+def rejects(output: Path) -> list[list[str]]:
+    """Return the rows of the rejects file, without the header."""
+    return [line.split("\t") for line in (output / "rejects.tsv").read_text().splitlines()[1:]]
+
+
+def printed(summary: IngestSummary) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(summary_tables(summary))
+    return console.export_text()
 
 
 def as_csv(*rows: tuple[object, ...], delimiter: str = ",") -> str:
@@ -483,8 +498,7 @@ def test_duplicate_ids_are_rejected_and_copies_are_counted(tmp_path: Path) -> No
     summary, movies = build_table(tmp_path, "movies.csv", content, max_reject_share=0.3)
     assert summary.dropped == {"plot of an earlier movie": 2}
     assert summary.rejected == {"movies.csv": {"duplicate id": 1}}
-    rejects = (tmp_path / "movies" / "rejects.tsv").read_text().splitlines()[1:]
-    assert rejects == ["movies.csv\t4\tduplicate id\ttt0000007"]
+    assert rejects(tmp_path / "movies") == [["movies.csv", "4", "duplicate id", "tt0000007"]]
     assert {movie["tconst"]: movie["plot"] for movie in movies} == {
         "tt0000007": PLOTS[0],
         "tt0000008": PLOTS[1],
@@ -504,25 +518,47 @@ def test_a_cell_that_is_not_understood_keeps_its_row(tmp_path: Path) -> None:
         ("", ""),
         ("1990", "7.5"),
     ]
-    rejects = [
-        line.split("\t")
-        for line in (tmp_path / "movies" / "rejects.tsv").read_text().splitlines()[1:]
-    ]
-    assert [(row[1], row[2].partition(": ")[0], row[3]) for row in rejects] == [
+    assert [
+        (row[1], row[2].partition(": ")[0], row[3]) for row in rejects(tmp_path / "movies")
+    ] == [
         ("2", "kept without Year", "57"),
         ("2", "kept without Rating", "85"),
     ]
 
 
 def test_malformed_rows_stop_the_build_above_their_share(tmp_path: Path) -> None:
-    content = rows_of(("Low Water", PLOTS[0], "Drama"), ("Relay", PLOTS[3], "Opera"))
-    content += "a,b\n"
-    with pytest.raises(UserError, match=r"1 of 3 lines are malformed.*--max-reject-share"):
+    rows = [(f"Title {n}", f"{PLOTS[0]} {n}", ("Drama", "Opera")[n % 2]) for n in range(30)]
+    content = rows_of(*rows) + "a,b\n" * 11
+    with pytest.raises(UserError, match=r"11 of 41 lines are malformed.*`ingest.max_reject_share`"):
         build_table(tmp_path, "movies.csv", content)
     assert (tmp_path / "movies.rejects.tsv").read_text().startswith("file\tline\treason\ttext\n")
     summary, movies = build_table(tmp_path, "movies.csv", content, max_reject_share=0.4)
-    assert [movie["title"] for movie in movies] == ["Low Water", "Relay"]
-    assert summary.rejected == {"movies.csv": {"expected 3 columns, got 2": 1}}
+    assert len(movies) == 30
+    assert summary.rejected == {"movies.csv": {"expected 3 columns, got 2": 11}}
+    config = IngestConfig(table=tmp_path / "movies.csv", min_genre_movies=1)
+    assert rebuild_reasons(None, tmp_path / "movies", config) == [
+        "movies.csv has more malformed lines than max_reject_share now allows"
+    ]
+
+
+def test_one_bad_row_of_a_small_table_costs_itself_only(tmp_path: Path) -> None:
+    content = rows_of(("Low Water", PLOTS[0], "Drama"), ("Relay", PLOTS[3], "Opera"))
+    content += f'"Never closed,{PLOTS[1]},Drama\n' + as_csv(("Ledger", PLOTS[2], "Drama"))
+    summary, movies = build_table(tmp_path, "movies.csv", content)
+    assert [movie["title"] for movie in movies] == ["Ledger", "Low Water", "Relay"]
+    assert summary.rejected == {"movies.csv": {"unclosed quote": 1}}
+    config = IngestConfig(table=tmp_path / "movies.csv", min_genre_movies=1)
+    assert rebuild_reasons(None, tmp_path / "movies", config) == []
+    with pytest.raises(UserError, match="1 of 4 lines are malformed, more than the allowed share"):
+        build_table(tmp_path, "movies.csv", content, max_reject_share=0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "share", "allowed"),
+    [(1, 0.01, 0.5), (4, 0.01, 2), (300, 0.01, 10), (5000, 0.01, 50), (4, 0.75, 3), (4, 0, 0)],
+)
+def test_a_few_lines_may_be_malformed(lines: int, share: float, allowed: float) -> None:
+    assert allowed_rejects(lines, share) == allowed
 
 
 def test_a_text_that_is_too_long_is_rejected(tmp_path: Path) -> None:
