@@ -72,8 +72,8 @@ class IngestConfig(Config):
             movies, have on average less than one movie of the genre.
         table: Single table with plots and genres, or directory of the CMU Movie Summary Corpus. If
             it is set, no dumps are read.
-        columns: Columns of the table by field, such as `{plot: My Column}`, where the names of the
-            columns do not tell. An empty name leaves a field out.
+        columns: Columns of the table, or of the plots beside dumps, by field, such as `{plot: My
+            Column}`, where the names of the columns do not tell. An empty name leaves a field out.
         plots: File or directory of plots; if not set, the directory of the dumps is searched.
         corrections: File of corrected genres; if not set, `corrections.csv` in the directory of the
             dumps is used if it exists.

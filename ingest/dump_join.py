@@ -251,6 +251,7 @@ class DumpJoin(Join):
                 source,
                 self._on_bytes(path),
                 self.config.title_types,
+                self.config.columns,
                 partial(self._add_blank_lines, path),
             ):
                 if isinstance(record, UnreadableCell):

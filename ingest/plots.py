@@ -6,18 +6,19 @@ of MPST and The Movies Dataset are such tables.
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from ingest import clean
 from ingest.config import option_and_setting
 from ingest.corpus import CMU_METADATA, CMU_PLOTS, open_corpus
 from ingest.lines import OnBytes, Reject
-from ingest.table_columns import list_columns
+from ingest.table_columns import assign_columns, list_columns
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
-from tables.columns import COLUMN_NAMES, Columns, Field, match_columns
+from tables.columns import COLUMN_NAMES, Columns, Field
 from tables.formats import open_table
 from tables.kinds import is_another_kind
 from tables.movies import Cell, MovieRecord, read_movies
@@ -131,6 +132,7 @@ def read_plots(
     source: Path,
     on_bytes: OnBytes,
     title_types: Sequence[str] = ("movie",),
+    chosen: Mapping[str, str] = MappingProxyType({}),
     on_blank_lines: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Plot | Reject | UnreadableCell]:
     """Read plots in the order of the file.
@@ -139,6 +141,7 @@ def read_plots(
         source: File of plots, or directory of the CMU Movie Summary Corpus.
         on_bytes: Function that is called with the number of bytes of a file read so far.
         title_types: Values of IMDb's `titleType` that are kept.
+        chosen: Names of columns by field, which override what the names of the columns say.
         on_blank_lines: Function that is called at the end with the number of blank lines.
 
     Yields:
@@ -150,7 +153,7 @@ def read_plots(
     """
     path, *metadata = plot_files(source)
     with open_corpus(path, *metadata) if metadata else open_table(path) as table:
-        columns = match_columns(table.columns)
+        columns = assign_columns(path.name, table.columns, chosen, _FIELDS)
         _check_columns(path, table.columns, columns)
         unknown = [
             name + (f" (similar to {known})" if known else "")
@@ -181,7 +184,8 @@ def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
         f"{_choices(Field.PLOT)}, and the column of IMDb's id {_choices(Field.TCONST)}. "
         f"Without ids, name the column of the title {_choices(Field.TITLE)}, and the column of the "
         f"year {_choices(Field.YEAR)}. Only letters and digits of the names are compared, in any "
-        "case."
+        "case. You can also name the columns with the setting `ingest.columns: {plot: NAME}`, or "
+        'with `--column "plot=NAME"`.'
     )
 
 

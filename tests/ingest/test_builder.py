@@ -762,6 +762,18 @@ def test_movies_with_the_same_genres_stop_the_build(data, tmp_path):
     assert not (tmp_path / "movies").exists()
 
 
+def test_columns_and_genre_map_with_dumps(data, tmp_path):
+    (data / "title.plots.tsv").rename(data / "plots.tsv")
+    text = (data / "plots.tsv").read_text().replace("tconst\tplot", "tconst\tWhat happens", 1)
+    (data / "plots.tsv").write_text(text)
+    columns = {"plot": "What happens"}
+    genre_map = {"sci-fi": "Space", "Thrillers": "Thriller"}
+    summary = build(data, tmp_path / "movies", IngestConfig(columns=columns, genre_map=genre_map))
+    assert summary.plots["joined by id"] == 5
+    assert summary.genres["Space"] == 1
+    assert summary.unused_genre_map == ["Thrillers"]
+
+
 def file_states(directory):
     """Return inode and modification time of the files in a directory, by name."""
     stats = {path.name: path.stat() for path in directory.iterdir()}

@@ -195,6 +195,18 @@ def test_cmu_metadata_of_another_format_raises(tmp_path):
         read(path)
 
 
+def test_columns_are_chosen_by_the_settings(tmp_path):
+    path = write(tmp_path, "p.csv", "Name,Blurb,Plot,When\nSalt,A night.,Bad,1938\n")
+    columns = {"plot": "blurb", "year": "When"}
+    assert list(read_plots(path, lambda done: None, chosen=columns)) == [
+        Plot(2, None, "Salt", 1938, "A night.")
+    ]
+    with pytest.raises(UserError, match=r"p.csv: found no column Text, which `ingest.columns`"):
+        list(read_plots(path, lambda done: None, chosen={"plot": "Text"}))
+    with pytest.raises(UserError, match=r"names the column When for genres, which is not read"):
+        list(read_plots(path, lambda done: None, chosen={"genres": "When"}))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -309,7 +321,7 @@ def test_columns_that_are_not_read_are_logged(tmp_path, caplog):
     caplog.set_level("INFO", "ingest.plots")
     read(write(tmp_path, "p.csv", "titel,title,year,plot,,shelf\na,Tide,1938,Foam.,1,x\n"))
     assert caplog.messages == [
-        "p.csv: columns that are not read: titel (similar to title), shelf",
+        "p.csv: columns that are not read: titel (similar to title), shelf, rating",
         "p.csv: CSV with commas, ASCII",
     ]
 

@@ -649,6 +649,29 @@ def test_chosen_columns(tmp_path: Path) -> None:
     ]
     assert all(movie["tconst"].startswith("row") for movie in movies)
     assert summary.columns == {"title": "Name", "plot": "Blurb", "genres": "Shelf"}
+    assert summary.unknown_columns == {"id": "", "Plot": ""}
+
+
+def test_columns_that_are_known_but_not_read_are_named(tmp_path: Path) -> None:
+    content = rows_of(
+        ("A", "en", PLOTS[0], "Drama", "a"),
+        ("B", "de", PLOTS[1], "Opera", "b"),
+        header="Title,Language,Plot,Genre,split_key",
+    )
+    summary, _ = build_table(tmp_path, "movies.csv", content)
+    assert summary.unknown_columns == {"Language": "", "split_key": ""}
+
+
+def test_a_number_is_the_same_id_as_text_and_as_a_fraction(tmp_path: Path) -> None:
+    rows = [("862.0", PLOTS[0], "Drama"), (863, PLOTS[1], "Opera"), ("0", PLOTS[2], "Opera")]
+    _, movies = build_table(tmp_path, "movies.csv", rows_of(*rows, header="id,Plot,Genre"))
+    lines = [json.dumps({"id": 862.0, "plot": PLOTS[0], "genre": "Drama"})]
+    lines += [json.dumps({"id": 0, "plot": PLOTS[2], "genre": "Opera"})]
+    _, others = build_table(tmp_path / "other", "movies.jsonl", "\n".join(lines))
+    ids = [{movie["plot"]: movie["tconst"] for movie in found} for found in (movies, others)]
+    assert (ids[0][PLOTS[0]], ids[0][PLOTS[1]]) == ("id862", "id863")
+    assert ids[0][PLOTS[2]].startswith("row")
+    assert ids[1].items() < ids[0].items()
 
 
 def test_genres_come_from_one_column(tmp_path: Path) -> None:
