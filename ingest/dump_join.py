@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 from duckdb.sqltypes import VARCHAR
 
-from ingest import lines, matching
+from ingest import clean, lines, matching
 from ingest.config import option_and_setting
 from ingest.corrections import (
     USED_RESULTS,
@@ -26,7 +26,7 @@ from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_
 from ingest.genres import label_set, map_genres
 from ingest.join import EARLY_STOP_REJECTS, Join
 from ingest.lines import Reject
-from ingest.plots import MAX_PLOT_CHARACTERS, UnreadableCell, plot_files, read_plots
+from ingest.plots import UnreadableCell, plot_files, read_plots
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from schema.genres import GENRES
@@ -272,7 +272,7 @@ class DumpJoin(Join):
                     AS title_words
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
+                max_line_size = {clean.MAX_ROW_BYTES}, columns = {{'line': 'BIGINT',
                 'title_id': 'BIGINT', 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR',
                 'people': 'VARCHAR', 'is_another_kind': 'BOOLEAN'}})
         """)

@@ -25,13 +25,6 @@ from tables.movies import Cell, MovieRecord, read_movies
 from tables.record import printable
 from tables.source import check_kind
 
-MAX_PLOT_CHARACTERS: Final = 1 << 20
-"""Maximum length of a plot, in characters. A longer plot is rejected."""
-
-_MAX_TITLE_CHARACTERS: Final = 10_000
-_MAX_PEOPLE_CHARACTERS: Final = 100_000
-"""Maximum length of the names of all people, in characters."""
-
 _PEOPLE: Final = (Field.DIRECTORS, Field.WRITERS, Field.CAST)
 _TITLES: Final = (Field.TITLE, Field.ORIGINAL_TITLE)
 _FIELDS: Final = (Field.TCONST, Field.ID, *_TITLES, Field.YEAR, Field.PLOT, Field.KIND, *_PEOPLE)
@@ -162,7 +155,8 @@ def read_plots(
         ]
         if unknown:
             _log.info("%s: columns that are not read: %s", path.name, list_columns(unknown))
-        for movie in read_movies(table, columns.only(*_FIELDS)):
+        for movie in read_movies(table, columns):
+            movie = clean.without_long_values(movie, columns)
             yield from _parse_plot(path.name, movie, title_types)
             if movie.number % _RECORDS_PER_UPDATE == 0:
                 on_bytes(table.bytes_read())
@@ -202,26 +196,16 @@ def _parse_plot(
         return
     values = cast("dict[str, Any]", movie.values)
     title = values.get(Field.TITLE) or values.get(Field.ORIGINAL_TITLE, "")
-    text = values.get(Field.PLOT, "")
     tconst = values.get(Field.TCONST)
     names = {name: None for field in _PEOPLE for name in values.get(field, ())}
     people = "" if tconst else LIST_SEPARATOR.join(names)
-    for what, value, limit in (
-        ("", text, MAX_PLOT_CHARACTERS),
-        ("title ", title, _MAX_TITLE_CHARACTERS),
-        ("people ", people, _MAX_PEOPLE_CHARACTERS),
-    ):
-        if len(value) > limit:
-            reason = f"{what}longer than {limit:,} characters"
-            yield Reject(file, movie.line, reason, title or text)
-            return
     yield from (UnreadableCell(movie.line, cell) for cell in movie.unreadable)
     yield Plot(
         movie.line,
         int(tconst[2:]) if tconst else None,
         clean.normalize(title),
         values.get(Field.YEAR),
-        clean.clean_plot(text),
+        clean.clean_plot(values.get(Field.PLOT, "")),
         clean.normalize(people),
         is_another_kind(values.get(Field.KIND, ""), title_types),
     )

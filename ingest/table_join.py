@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ingest import clean
 from ingest.config import option_and_setting
 from ingest.corpus import corpus_files, open_corpus
 from ingest.dumps import escape_sql
 from ingest.genres import label_set
 from ingest.join import EARLY_STOP_REJECTS, Join
 from ingest.lines import Reject
-from ingest.plots import MAX_PLOT_CHARACTERS
 from ingest.table_columns import choose_columns
 from ingest.table_rows import COLUMN_TYPES, movie_cells
 from schema.errors import UserError
@@ -75,6 +75,7 @@ class TableJoin(Join):
             self.columns = choose_columns(path.name, table.columns, self.config.columns)
             for movie in read_movies(table, self.columns, any_id=True):
                 self.lines[path.name] += 1
+                movie = clean.without_long_values(movie, self.columns)
                 for cell in movie.unreadable:
                     self._note_unreadable(path, movie.line, cell)
                 cells = movie_cells(movie, self.config.genre_map)
@@ -99,7 +100,7 @@ class TableJoin(Join):
                 plot_words(text) AS words, * EXCLUDE (labels)
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{{columns}}})
+                max_line_size = {clean.MAX_ROW_BYTES}, columns = {{{columns}}})
         """)
         part.unlink()
 

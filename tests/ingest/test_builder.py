@@ -394,15 +394,16 @@ def test_blank_lines_at_the_end_are_no_malformed_lines(data, tmp_path):
     assert rows(tmp_path / "movies") == rows(tmp_path / "good")
 
 
-def test_a_title_of_megabytes_costs_its_plot_only(data, tmp_path):
+def test_a_title_of_megabytes_counts_as_unknown(data, tmp_path):
     record = {"title": "x" * (9 << 20), "year": 1950, "plot": "A long name."}
     (data / "title.plots.tsv").unlink()
     (data / "plots.jsonl").write_text(
         json.dumps(record) + '\n{"tconst": "tt0000009", "plot": "Short."}\n'
     )
-    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
+    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0))
     assert [row["plot"] for row in rows(tmp_path / "movies")] == ["Short."]
-    assert summary.rejected == {"plots.jsonl": {"title longer than 10,000 characters": 1}}
+    assert (summary.rejected, summary.unreadable) == ({}, {"title": 1})
+    assert summary.plots == {"joined by id": 1, "record identifies no title": 1}
 
 
 @pytest.mark.parametrize("cut", [True, False])

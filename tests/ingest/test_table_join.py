@@ -561,20 +561,35 @@ def test_a_few_lines_may_be_malformed(lines: int, share: float, allowed: float) 
     assert allowed_rejects(lines, share) == allowed
 
 
-def test_a_text_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+def test_a_value_that_is_too_long_keeps_its_row(tmp_path: Path) -> None:
     content = rows_of(
-        ("Low Water", PLOTS[0], "Drama"),
-        ("Relay", PLOTS[3], "Opera"),
-        ("Long", "word " * 300_000, "Opera"),
-        ("Long " * 20_000, PLOTS[1], "Opera"),
+        ("Low Water", PLOTS[0], "Drama", ""),
+        ("Long " * 20_000, PLOTS[1], "Opera", "Ada Lind"),
+        ("Relay", PLOTS[3], "Opera", "Bo Sund, " * 10 + ", ".join(f"A {n}" for n in range(20_000))),
+        ("Long", "word " * 300_000, "Opera", ""),
+        ("Genres", PLOTS[2], ", ".join(f"Genre {n}" for n in range(20_000)), ""),
+        header="Title,Plot,Genre,Stars",
     )
-    summary, _ = build_table(tmp_path, "movies.csv", content, max_reject_share=0.5)
+    summary, movies = build_table(tmp_path, "movies.csv", content)
+    assert [(movie["title"], movie["cast"]) for movie in movies] == [
+        ("", "Ada Lind"),
+        ("Low Water", ""),
+        ("Relay", ""),
+    ]
+    assert summary.unreadable == {"Title": 1, "Stars": 1}
     assert summary.rejected == {
         "movies.csv": {
-            "longer than 1,048,576 characters": 1,
-            "primary title longer than 65,536 characters": 1,
+            "Genre: longer than 65,536 characters": 1,
+            "Plot: longer than 1,048,576 characters": 1,
         }
     }
+    found = [(line, reason, text[:9]) for _, line, reason, text in rejects(tmp_path / "movies")]
+    assert found == [
+        ("3", "kept without Title: longer than 65,536 characters", "Long Long"),
+        ("4", "kept without Stars: longer than 65,536 characters", "Bo Sund|A"),
+        ("5", "Plot: longer than 1,048,576 characters", "word word"),
+        ("6", "Genre: longer than 65,536 characters", "Genre 0|G"),
+    ]
 
 
 @pytest.mark.parametrize(
