@@ -253,6 +253,7 @@ class DumpJoin(Join):
                 self.config.title_types,
                 self.config.columns,
                 partial(self._add_blank_lines, path),
+                self._add_metadata,
             ):
                 if isinstance(record, UnreadableCell):
                     self._note_unreadable(path, record.line, record.cell)

@@ -4,6 +4,7 @@ A subclass reads the data: `ingest.dump_join` IMDb's dumps and plots, `ingest.ta
 table.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,12 +17,15 @@ from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, split_key
 from ingest.config import IngestConfig, option_and_setting
+from ingest.corpus import Metadata
 from ingest.dumps import escape_sql
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.names import MOVIES_SHARD, UNLABELLED_SHARD
 from tables.movies import Cell
+
+log = logging.getLogger(__name__)
 
 EARLY_STOP_REJECTS: Final = 100_000
 """Number of rejected lines above which a file may stop the build before it is read to its end."""
@@ -67,6 +71,7 @@ class Join(ABC):
         dropped: Titles dropped, by reason.
         unreadable: Cells that were not understood, by column.
         corrections: Rows of the file of corrections, by result.
+        without_plot: Movies in the metadata of the CMU corpus that have no plot, by file.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -79,6 +84,7 @@ class Join(ABC):
     dropped: dict[str, int] = field(default_factory=dict)
     unreadable: Counter[str] = field(default_factory=Counter)
     corrections: dict[str, int] = field(default_factory=dict)
+    without_plot: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Create the functions that the SQL of the methods uses."""
@@ -116,6 +122,19 @@ class Join(ABC):
         """Count blank lines of a file, if there are any."""
         if count:
             self.blank_lines[path.name] = self.blank_lines.get(path.name, 0) + count
+
+    def _add_metadata(self, metadata: Metadata) -> None:
+        """Count the metadata of the CMU corpus, and reject malformed lines of it."""
+        path = Path(metadata.file)
+        self.lines[path.name] = metadata.lines
+        self._add_blank_lines(path, metadata.blank_lines)
+        self.without_plot[path.name] = metadata.without_plot
+        log.info(
+            "%s: %s of %s movies have no plot and are not used",
+            *(path.name, f"{metadata.without_plot:,}", f"{len(metadata.movies):,}"),
+        )
+        self.reject_log.add(metadata.rejects)
+        self._check_reject_share(path)
 
     def _note_unreadable(self, path: Path, line: int, cell: Cell) -> None:
         """List and count a cell that was not understood, in a record that is kept."""
@@ -231,6 +250,7 @@ class Join(ABC):
             "dropped": self.dropped,
             "lines": self.lines,
             "blank_lines": self.blank_lines,
+            "without_plot": self.without_plot,
             "rejected": {
                 file: dict(sorted(reasons.items()))
                 for file, reasons in sorted(self.reject_log.counts.items())

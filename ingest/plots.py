@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.corpus import CMU_METADATA, CMU_PLOTS, open_corpus
+from ingest.corpus import CMU_METADATA, CMU_PLOTS, OnMetadata, open_corpus
 from ingest.lines import OnBytes, Reject
 from ingest.table_columns import assign_columns, list_columns
 from schema.errors import UserError
@@ -127,6 +127,7 @@ def read_plots(
     title_types: Sequence[str] = ("movie",),
     chosen: Mapping[str, str] = MappingProxyType({}),
     on_blank_lines: Callable[[int], None] = lambda _: None,
+    on_metadata: OnMetadata = lambda _: None,
 ) -> Iterator[Plot | Reject | UnreadableCell]:
     """Read plots in the order of the file.
 
@@ -136,6 +137,7 @@ def read_plots(
         title_types: Values of IMDb's `titleType` that are kept.
         chosen: Names of columns by field, which override what the names of the columns say.
         on_blank_lines: Function that is called at the end with the number of blank lines.
+        on_metadata: Function that is called at the end with what was read of the corpus's metadata.
 
     Yields:
         The next plot, or a reject for a malformed record. Cells of a record that are not understood
@@ -145,7 +147,8 @@ def read_plots(
         UserError: A file is missing or corrupt, or its format is not accepted.
     """
     path, *metadata = plot_files(source)
-    with open_corpus(path, *metadata) if metadata else open_table(path) as table:
+    opened = open_corpus(path, metadata[0], on_metadata) if metadata else open_table(path)
+    with opened as table:
         columns = assign_columns(path.name, table.columns, chosen, _FIELDS)
         _check_columns(path, table.columns, columns)
         unknown = [

@@ -48,6 +48,8 @@ class IngestSummary:
         corrections: Rows of the file of corrections, by result: "applied"; "unchanged" if the dump
             has the same genres; "superseded" by a newer row of the same title; "rejected" with the
             reason. Empty without such a file.
+        without_plot: Movies in the metadata of the CMU corpus that have no plot, by file. They are
+            not among `titles`, which are the plots.
         reused: Whether the files of an earlier build were kept because nothing had changed.
         unlabelled: Movies written without genres, by what is known of them: a plot, or title and
             people. Each is also counted in `dropped`.
@@ -72,6 +74,7 @@ class IngestSummary:
     unknown_columns: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     corrections: dict[str, int] = field(default_factory=dict)
+    without_plot: dict[str, int] = field(default_factory=dict)
     reused: bool = False
     unlabelled: dict[str, int] = field(default_factory=dict)
 
@@ -93,6 +96,8 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         notes = [f"{reason} ({times:,})" for reason, times in counts.items()]
         if blank_lines := summary.blank_lines.get(name):
             notes.append(f"not read: blank lines ({blank_lines:,})")
+        if without_plot := summary.without_plot.get(name):
+            notes.append(f"not used: no plot ({without_plot:,})")
         files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", ", ".join(notes))
     columns = Table("", "", title="Columns", title_justify="left", show_header=False)
     for name, column in summary.columns.items():

@@ -71,7 +71,7 @@ class TableJoin(Join):
         part = self.scratch / "rows.tsv"
         on_bytes = self._on_bytes(path)
         self.lines[path.name] = 0
-        with _open(source) as table, part.open("w", encoding="utf-8", newline="\n") as file:
+        with self._open(source) as table, part.open("w", encoding="utf-8", newline="\n") as file:
             self.columns = choose_columns(path.name, table.columns, self.config.columns)
             for movie in read_movies(table, self.columns, any_id=True):
                 self.lines[path.name] += 1
@@ -103,6 +103,10 @@ class TableJoin(Join):
                 max_line_size = {clean.MAX_ROW_BYTES}, columns = {{{columns}}})
         """)
         part.unlink()
+
+    def _open(self, source: Path) -> AbstractContextManager[Table]:
+        files = corpus_files(source)
+        return open_corpus(*files, self._add_metadata) if files else open_table(source)
 
     def _is_another_kind(self, kind: str) -> bool:
         return is_another_kind(kind, self.config.title_types)
@@ -254,8 +258,3 @@ class TableJoin(Join):
             "columns": {str(name): ", ".join(found) for name, found in self.columns.fields.items()},
             "unknown_columns": self.columns.unknown,
         }
-
-
-def _open(source: Path) -> AbstractContextManager[Table]:
-    files = corpus_files(source)
-    return open_corpus(*files) if files else open_table(source)

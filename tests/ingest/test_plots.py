@@ -186,10 +186,15 @@ def test_cmu(tmp_path):
     assert plot_files(path.parent) == [path, path.with_name("movie.metadata.tsv")]
 
 
-def test_cmu_metadata_of_another_format_raises(tmp_path):
+def test_cmu_metadata_that_is_malformed_or_missing(tmp_path):
     path = write_cmu(tmp_path, "1\t/m/1\tGhosts\t2001\n", "1\tA story\n")
-    with pytest.raises(UserError, match=r"movie.metadata.tsv: line 1: expected 9 columns, got 4"):
-        read(path)
+    found = []
+    assert list(read_plots(path, lambda done: None, on_metadata=found.append)) == [
+        Plot(1, None, "", None, "A story")
+    ]
+    assert found[0].rejects == [
+        Reject("movie.metadata.tsv", 1, "expected 9 columns, got 4", "1\t/m/1\tGhosts\t2001")
+    ]
     path.with_name("movie.metadata.tsv").unlink()
     with pytest.raises(UserError, match=r"movie.metadata.tsv: no such file"):
         read(path)
@@ -335,7 +340,7 @@ def test_find_plots(tmp_path):
     metadata = write(tmp_path, "movies_metadata.csv", "")
     with pytest.raises(
         UserError,
-        match=r"\(MovieSummaries, movies_metadata.csv\). Choose one of them with `--plots`, or",
+        match=r"\(MovieSummaries, movies_metadata.csv\). Choose one of them with `ingest.plots` in",
     ):
         find_plots(tmp_path)
     metadata.unlink()

@@ -457,15 +457,36 @@ def test_the_cmu_corpus_is_a_table(tmp_path: Path, name: str) -> None:
     ]
 
 
-def test_a_malformed_row_of_the_corpus_is_rejected_or_stops_the_build(tmp_path: Path) -> None:
+def test_each_row_of_the_corpus_is_counted(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     with (corpus / "plot_summaries.txt").open("a") as file:
         file.write("A plot without its id.\n")
-    summary, _ = build_from(corpus, max_reject_share=0.5)
-    assert summary.rejected == {"plot_summaries.txt": {"expected 2 columns, got 1": 1}}
     with (corpus / "movie.metadata.tsv").open("a") as file:
-        file.write("5\t/m/3\tCut\n")
-    with pytest.raises(UserError, match=r"movie\.metadata\.tsv: line 3: expected 9 columns, got 3"):
+        cells = ["8", "/m/4", "Unseen", "1950", "", "", "{}", "{}", "{}"]
+        file.write("5\t/m/3\tCut\n" + "\t".join(cells) + "\n\n23" + "\t" * 8 + "\n")
+    summary, movies = build_from(corpus)
+    assert [movie["title"] for movie in movies] == ["Low Water", "Relay"]
+    assert summary.lines == {"plot_summaries.txt": 4, "movie.metadata.tsv": 5}
+    assert summary.blank_lines == {"movie.metadata.tsv": 1}
+    assert summary.without_plot == {"movie.metadata.tsv": 1}
+    assert summary.rejected == {
+        "movie.metadata.tsv": {"duplicate id": 1, "expected 9 columns, got 3": 1},
+        "plot_summaries.txt": {"expected 2 columns, got 1": 1},
+    }
+    assert "not used: no plot (1)" in printed(summary)
+    assert rejects(tmp_path / "movies") == [
+        ["plot_summaries.txt", "4", "expected 2 columns, got 1", "A plot without its id."],
+        ["movie.metadata.tsv", "3", "expected 9 columns, got 3", r"5\t/m/3\tCut"],
+        ["movie.metadata.tsv", "6", "duplicate id", "23"],
+    ]
+    config = IngestConfig(table=corpus, min_genre_movies=1)
+    assert rebuild_reasons(None, tmp_path / "movies", config) == []
+
+
+def test_metadata_of_another_format_stops_the_build(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    (corpus / "movie.metadata.tsv").write_text("1\t/m/1\tGhosts\t2001\n" * 3)
+    with pytest.raises(UserError, match=r"movie\.metadata\.tsv: 3 of 3 lines are malformed"):
         build_from(corpus)
 
 
