@@ -23,7 +23,7 @@ from ingest.corrections import (
     read_corrections,
 )
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
-from ingest.genres import label_set, map_genres
+from ingest.genres import GenreMap, label_set
 from ingest.join import EARLY_STOP_REJECTS, Join
 from ingest.lines import Reject
 from ingest.plots import UnreadableCell, plot_files, read_plots
@@ -48,9 +48,7 @@ class DumpJoin(Join):
         super().__post_init__()
         if self.config.genre_map:
             # Millions of titles have a few thousand lists of genres.
-            mapped = functools.cache(
-                lambda genres: list(map_genres(genres.split(","), self.config.genre_map))
-            )
+            mapped = functools.cache(lambda genres: list(self.genre_map.apply(genres.split(","))))
             names = duckdb.list_type(VARCHAR)
             self.connection.create_function("map_genres", mapped, [VARCHAR], names)
         self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
@@ -58,7 +56,7 @@ class DumpJoin(Join):
     @property
     def genres(self) -> tuple[str, ...]:
         """Genres that are written; by default IMDb's with the names of `genre_map`."""
-        return self.config.genres or map_genres(GENRES, self.config.genre_map)
+        return self.config.genres or GenreMap(self.config.genre_map).apply(GENRES)
 
     def run(self, dumps: dict[Dump, Path], plots: Path, corrections: Path | None) -> None:
         """Create the tables `movies` and `unlabelled`."""
@@ -225,6 +223,7 @@ class DumpJoin(Join):
             **({"corrected_but_dropped": corrected_but_dropped} if self.corrections else {}),
         )
         self._reject_duplicates("titles", BASICS, path)
+        self._warn_of_unused_names(path)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
         )

@@ -19,6 +19,7 @@ from ingest import clean, split_key
 from ingest.config import IngestConfig, option_and_setting
 from ingest.corpus import Metadata
 from ingest.dumps import escape_sql
+from ingest.genres import GenreMap
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
@@ -72,6 +73,7 @@ class Join(ABC):
         unreadable: Cells that were not understood, by column.
         corrections: Rows of the file of corrections, by result.
         without_plot: Movies in the metadata of the CMU corpus that have no plot, by file.
+        genre_map: Names to use in place of given genres.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -85,9 +87,11 @@ class Join(ABC):
     unreadable: Counter[str] = field(default_factory=Counter)
     corrections: dict[str, int] = field(default_factory=dict)
     without_plot: dict[str, int] = field(default_factory=dict)
+    genre_map: GenreMap = field(init=False)
 
     def __post_init__(self) -> None:
-        """Create the functions that the SQL of the methods uses."""
+        """Create the map of genres, and the functions that the SQL of the methods uses."""
+        self.genre_map = GenreMap(self.config.genre_map)
         for name in ("normalize", "normalized_words", "plot_words"):
             self.connection.create_function(name, getattr(clean, name), [VARCHAR], VARCHAR)
         self.connection.execute("SET enable_progress_bar = false")
@@ -152,6 +156,15 @@ class Join(ABC):
                 f"allowed share of {share:g}. Most frequent reason: "
                 f"{reasons.most_common(1)[0][0]}. {self.reject_log.final_path} lists all of them. "
                 f"Correct the file, or raise {option_and_setting('max_reject_share')}."
+            )
+
+    def _warn_of_unused_names(self, path: Path) -> None:
+        """Say which names in `genre_map` no title has."""
+        if names := self.genre_map.unused:
+            log.warning(
+                "%s: no title has a genre that ingest.genre_map names: %s. Correct the names.",
+                path.name,
+                ", ".join(names),
             )
 
     def _compute_split_keys(self) -> None:
@@ -257,6 +270,7 @@ class Join(ABC):
                 if reasons
             },
             "unreadable": dict(self.unreadable.most_common()),
+            "unused_genre_map": self.genre_map.unused,
             "unlabelled": self._count("""
                 SELECT if(plot IS NULL, 'title and people', 'plot'), count(*) FROM unlabelled
                 GROUP BY 1 ORDER BY 1

@@ -17,6 +17,7 @@ from ingest.table_columns import choose_columns
 from ingest.table_rows import COLUMN_TYPES, movie_cells
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
+from schema.genres import MAX_GENRES
 from tables.columns import Columns, Field
 from tables.formats import Table, open_table
 from tables.kinds import is_another_kind
@@ -78,7 +79,7 @@ class TableJoin(Join):
                 movie = clean.without_long_values(movie, self.columns)
                 for cell in movie.unreadable:
                     self._note_unreadable(path, movie.line, cell)
-                cells = movie_cells(movie, self.config.genre_map)
+                cells = movie_cells(movie, self.genre_map)
                 if isinstance(cells, str):
                     title = str(movie.values.get(Field.TITLE, ""))
                     reject = Reject(path.name, movie.line, cells, movie.text or title)
@@ -91,6 +92,7 @@ class TableJoin(Join):
             self._add_blank_lines(path, table.blank_lines)
             log.info("%s: %s", source, table.description)
         self._check_reject_share(path)
+        self._warn_of_unused_names(path)
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMN_TYPES.items())
         self.connection.create_function("is_another_kind", self._is_another_kind)
         self.connection.execute(f"""
@@ -211,10 +213,18 @@ class TableJoin(Join):
                 found = [f"{name[:60]} ({count:,})" for name, count in most]
                 raise UserError(
                     f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
-                    f"most frequent are {', '.join(found)}. Add movies, merge genres with "
-                    f"{option_and_setting('genre_map')}, or lower "
-                    f"{option_and_setting('min_genre_movies')}."
+                    f"most frequent are {', '.join(found)}. Add movies, merge genres or lower "
+                    f"the number: {option_and_setting('genre_map', 'min_genre_movies')}."
                 )
+            if left_out := list(used)[MAX_GENRES:]:
+                log.warning(
+                    "%s: %s genres have %s movies or more, but a model has at most %d genres. The "
+                    "%s least frequent are left out, such as %s. The setting ingest.genres names "
+                    "others.",
+                    *(path.name, f"{len(used):,}", f"{smallest:,}", MAX_GENRES),
+                    *(f"{len(left_out):,}", ", ".join(left_out[:_MAX_LISTED])),
+                )
+                used = dict(list(used.items())[:MAX_GENRES])
         self.labels = wanted or tuple(used)
         (movies,) = self.connection.execute(f"""
             SELECT count(*) FROM rows JOIN results USING (id)

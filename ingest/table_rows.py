@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ingest import clean
-from ingest.genres import map_genres
+from ingest.genres import GenreMap
 from schema.features import LIST_SEPARATOR, PEOPLE
 from tables.columns import Field
 from tables.movies import MovieRecord
@@ -27,7 +27,7 @@ COLUMN_TYPES: Final = {
 """Columns of the file through which DuckDB reads the rows of the table."""
 
 
-def movie_cells(movie: MovieRecord, genre_map: dict[str, str]) -> list[str] | str:
+def movie_cells(movie: MovieRecord, genre_map: GenreMap) -> list[str] | str:
     """Return the cells of a movie in the order of `COLUMN_TYPES`, or why it is rejected."""
     if movie.reason:
         return movie.reason
@@ -42,7 +42,7 @@ def movie_cells(movie: MovieRecord, genre_map: dict[str, str]) -> list[str] | st
         title,
         clean.normalize(values.get(Field.ORIGINAL_TITLE, "")),
         text,
-        LIST_SEPARATOR.join(map_genres(values.get(Field.GENRES, ()), genre_map)),
+        LIST_SEPARATOR.join(genre_map.apply(values.get(Field.GENRES, ()))),
         *(
             str(values.get(name, ""))
             for name in (Field.YEAR, Field.RUNTIME, Field.RATING, Field.VOTES)

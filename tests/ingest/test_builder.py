@@ -155,7 +155,8 @@ def test_title_types_that_no_title_has(data, tmp_path):
         build(data, tmp_path / "movies", IngestConfig(title_types=("film",)))
     assert str(error.value) == (
         "title.basics.tsv.gz: no title has the type film. Types in the file: movie, short. Choose "
-        "other types with `--title-types`, or the setting `ingest.title_types`."
+        "other types with `ingest.title_types` in ordained.yaml beside the data (or "
+        "`--title-types` of `ordained ingest build`)."
     )
 
 
@@ -284,8 +285,8 @@ def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
         "title.ratings.tsv.gz: 4 of 7 lines are malformed, more than the allowed share of 0.01. "
         "Most frequent reason: averageRating: expected a number from 0 to 10. "
         f"{tmp_path}/movies.rejects.tsv lists all of them. "
-        "Correct the file, or raise `--max-reject-share`, or the setting "
-        "`ingest.max_reject_share`."
+        "Correct the file, or raise `ingest.max_reject_share` in ordained.yaml beside the data (or "
+        "`--max-reject-share` of `ordained ingest build`)."
     )
     assert rejects(tmp_path / "movies.rejects.tsv") == [
         [
@@ -624,7 +625,8 @@ def test_no_plot_joins(data, tmp_path):
         "plots.jsonl: 0 of 3 records joined one of the 6 kept titles (record identifies no title: "
         "1, title was not kept: 1, malformed: 1). For example, a record has Elsewhere, 1990, and a "
         "title has The Quiet Lighthouse, 1931, tt0000003. Correct ids, titles and years, or choose "
-        "other plots with `--plots`, or the setting `ingest.plots`."
+        "other plots with `ingest.plots` in ordained.yaml beside the data (or `--plots` of "
+        "`ordained ingest build`)."
     )
     assert error.value.exit_status == ExitStatus.NOTHING_JOINED == 5
     assert file_states(tmp_path / "movies") == before

@@ -324,7 +324,7 @@ def test_the_format_is_logged(tmp_path, caplog):
 
 def test_columns_that_are_not_read_are_logged(tmp_path, caplog):
     caplog.set_level("INFO", "ingest.plots")
-    read(write(tmp_path, "p.csv", "titel,title,year,plot,,shelf\na,Tide,1938,Foam.,1,x\n"))
+    read(write(tmp_path, "p.csv", "titel,title,year,plot,,shelf,rating\na,Tide,1938,Foam.,1,x,7\n"))
     assert caplog.messages == [
         "p.csv: columns that are not read: titel (similar to title), shelf, rating",
         "p.csv: CSV with commas, ASCII",

@@ -624,8 +624,8 @@ def test_a_value_that_is_too_long_keeps_its_row(tmp_path: Path) -> None:
             {"only genres outside the list": 1},
         ),
         (
-            {"genre_map": {"Opera": "Drama", "comedy": "Farce"}},
-            {"Drama": 3, "Comedy": 1, "Farce": 1},
+            {"genre_map": {" OPERA": "Drama", "comedy": "Farce"}},
+            {"Drama": 3, "Farce": 2},
             {},
             {},
         ),
@@ -654,6 +654,41 @@ def test_genres_are_those_of_the_table(
     assert summary.genres == genres
     assert summary.other_genres == other_genres
     assert summary.dropped == dropped
+
+
+def test_names_of_the_genre_map_that_no_movie_has_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = rows_of(
+        ("A", PLOTS[0], "science  fiction"), ("B", PLOTS[1], "Opera"), ("C", PLOTS[2], "Noir")
+    )
+    genre_map = {"Science Fiction": "Sci-Fi", "Suspence": "Thriller", "Noire": ""}
+    summary, _ = build_table(tmp_path, "movies.csv", content, genre_map=genre_map)
+    assert summary.genres == {"Noir": 1, "Opera": 1, "Sci-Fi": 1}
+    assert summary.unused_genre_map == ["Suspence", "Noire"]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "movies.csv: no title has a genre that ingest.genre_map names: Suspence, Noire. Correct "
+        "the names."
+    ]
+    assert "Names in genre_map that no title has" in printed(summary)
+
+
+def test_of_too_many_genres_the_most_frequent_are_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    genres = [f"Genre {number:03}" for number in range(203)]
+    rows = [(f"Title {n}", f"{PLOTS[0]} {n}", genre) for n, genre in enumerate(genres)]
+    rows += [(f"More {n}", f"{PLOTS[1]} {n}", genre) for n, genre in enumerate(genres[3:])]
+    summary, movies = build_table(tmp_path, "movies.csv", rows_of(*rows))
+    assert list(summary.genres) == genres[3:]
+    assert summary.other_genres == dict.fromkeys(genres[:3], 1)
+    assert summary.dropped == {"only genres outside the list": 3}
+    assert len(movies) == 400
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "movies.csv: 203 genres have 1 movies or more, but a model has at most 200 genres. The 3 "
+        "least frequent are left out, such as Genre 000, Genre 001, Genre 002. The setting "
+        "ingest.genres names others."
+    ]
 
 
 def test_types_of_titles_are_chosen(tmp_path: Path) -> None:
@@ -780,7 +815,9 @@ def test_genres_come_from_one_column(tmp_path: Path) -> None:
             rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "War")),
             {"min_genre_movies": 2},
             r"fewer than two genres have 2 movies or more. The most frequent are Drama \(1\), War "
-            r"\(1\).*min_genre_movies",
+            r"\(1\). Add movies, merge genres or lower the number: `ingest.genre_map` and "
+            r"`ingest.min_genre_movies` in ordained.yaml beside the data \(or `--genre-map` and "
+            r"`--min-genre-movies` of `ordained ingest build`\)\.",
         ),
         ("", {}, "movies.csv: expected a header and rows, got an empty file"),
     ],
