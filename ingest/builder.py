@@ -19,7 +19,7 @@ from ingest.config import IngestConfig, option_and_setting
 from ingest.corrections import CORRECTIONS_FILE, find_corrections
 from ingest.dump_join import DumpJoin
 from ingest.dumps import DUMPS
-from ingest.join import Join
+from ingest.join import Join, allowed_rejects
 from ingest.lines import Progress, RejectLog, sha256
 from ingest.plots import find_plots, plot_files
 from ingest.staging import StagedOutput, staged_output
@@ -301,7 +301,8 @@ def _rebuild_reasons(
             *(
                 f"{name} has more malformed lines than max_reject_share now allows"
                 for name, reasons in summary.rejected.items()
-                if sum(reasons.values()) > config.max_reject_share * summary.lines[name]
+                if sum(reasons.values())
+                > allowed_rejects(summary.lines[name], config.max_reject_share)
             ),
             *(
                 f"{path.name} changed"

@@ -1,12 +1,12 @@
 """The CMU Movie Summary Corpus as a table: its plots, each with the metadata of the movie."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from schema.errors import UserError
+from ingest.lines import Reject
 from tables.formats import Record, Table, open_table
 
 CMU_PLOTS: Final = "plot_summaries.txt"
@@ -29,36 +29,76 @@ def corpus_files(path: Path) -> tuple[Path, Path] | None:
     return (plots, plots.with_name(CMU_METADATA)) if is_corpus else None
 
 
+@dataclass
+class Metadata:
+    """What was read of the metadata.
+
+    Attributes:
+        file: Name of the file.
+        lines: Number of lines that are not blank.
+        blank_lines: Number of blank lines.
+        movies: Columns that are joined, by Wikipedia id.
+        rejects: Malformed lines, and further lines of one id.
+        with_plot: Wikipedia ids that have a plot.
+    """
+
+    file: str
+    lines: int = 0
+    blank_lines: int = 0
+    movies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    with_plot: set[str] = field(default_factory=set)
+
+    @property
+    def without_plot(self) -> int:
+        """Number of movies that have no plot."""
+        return len(self.movies.keys() - self.with_plot)
+
+
+OnMetadata = Callable[[Metadata], None]
+
+
 @contextmanager
-def open_corpus(plots: Path, metadata: Path) -> Iterator[Table]:
+def open_corpus(plots: Path, metadata: Path, on_metadata: OnMetadata) -> Iterator[Table]:
     """Open the corpus as a table with one record for each plot.
 
     A movie without metadata has an id and a plot only.
 
+    Args:
+        plots: File with the plots.
+        metadata: File with the metadata.
+        on_metadata: Function that is called with the metadata when all plots have been read.
+
     Raises:
-        UserError: A file cannot be read, or a row of the metadata is malformed.
+        UserError: A file cannot be read.
     """
-    movies = _read_metadata(metadata)
+    joined = _read_metadata(metadata)
 
     def records() -> Iterator[Record]:
         for record in table.records():
-            movie = movies.get(record.values.get(_ID, ""), {})
+            wikipedia_id = record.values.get(_ID, "")
+            joined.with_plot.add(wikipedia_id)
+            movie = joined.movies.get(wikipedia_id, {})
             yield record._replace(values=record.values | movie)
         corpus.blank_lines = table.blank_lines
+        on_metadata(joined)
 
     with open_table(plots, columns=_PLOT_COLUMNS) as table:
         corpus = replace(table, columns=(*_PLOT_COLUMNS, *_JOINED), _records=records())
         yield corpus
 
 
-def _read_metadata(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the columns that are joined by Wikipedia id."""
-    movies = {}
+def _read_metadata(path: Path) -> Metadata:
+    metadata = Metadata(path.name)
     with open_table(path, columns=_METADATA_COLUMNS) as table:
         for record in table.records():
-            if record.reason:
-                raise UserError(
-                    f"{path}: line {record.line}: {record.reason}. Download the corpus again."
-                )
-            movies[record.values[_ID]] = {name: record.values[name] for name in _JOINED}
-    return movies
+            metadata.lines += 1
+            values, reason, text = record.values, record.reason, record.text
+            if not reason and values[_ID] in metadata.movies:
+                reason, text = "duplicate id", values[_ID]
+            if reason:
+                metadata.rejects.append(Reject(path.name, record.line, reason, text))
+            else:
+                metadata.movies[values[_ID]] = {name: values[name] for name in _JOINED}
+        metadata.blank_lines = table.blank_lines
+    return metadata

@@ -76,7 +76,7 @@ def read_corrections(
     Args:
         path: Table of any format that `tables` reads, with the columns `COLUMNS`.
         genres: Genres that a correction may name, in the order of the labels.
-        genre_map: Names to use in place of others, as in `ingest.genres.map_genres`.
+        genre_map: Names to use in place of others, as in `ingest.genres.GenreMap`.
         on_bytes: Function that is called with the number of bytes read so far.
 
     Yields:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 from duckdb.sqltypes import VARCHAR
 
-from ingest import lines, matching
+from ingest import clean, lines, matching
 from ingest.config import option_and_setting
 from ingest.corrections import (
     USED_RESULTS,
@@ -23,10 +23,10 @@ from ingest.corrections import (
     read_corrections,
 )
 from ingest.dumps import BASICS, CREW, NAMES, PRINCIPALS, RATINGS, Dump, escape_sql, write_blocks
-from ingest.genres import label_set, map_genres
+from ingest.genres import GenreMap, label_set
 from ingest.join import EARLY_STOP_REJECTS, Join
 from ingest.lines import Reject
-from ingest.plots import MAX_PLOT_CHARACTERS, UnreadableCell, plot_files, read_plots
+from ingest.plots import UnreadableCell, plot_files, read_plots
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from schema.genres import GENRES
@@ -48,9 +48,7 @@ class DumpJoin(Join):
         super().__post_init__()
         if self.config.genre_map:
             # Millions of titles have a few thousand lists of genres.
-            mapped = functools.cache(
-                lambda genres: list(map_genres(genres.split(","), self.config.genre_map))
-            )
+            mapped = functools.cache(lambda genres: list(self.genre_map.apply(genres.split(","))))
             names = duckdb.list_type(VARCHAR)
             self.connection.create_function("map_genres", mapped, [VARCHAR], names)
         self.connection.execute("CREATE TEMP TABLE lines (line BIGINT, text VARCHAR, ok BOOLEAN)")
@@ -58,7 +56,7 @@ class DumpJoin(Join):
     @property
     def genres(self) -> tuple[str, ...]:
         """Genres that are written; by default IMDb's with the names of `genre_map`."""
-        return self.config.genres or map_genres(GENRES, self.config.genre_map)
+        return self.config.genres or GenreMap(self.config.genre_map).apply(GENRES)
 
     def run(self, dumps: dict[Dump, Path], plots: Path, corrections: Path | None) -> None:
         """Create the tables `movies` and `unlabelled`."""
@@ -236,6 +234,7 @@ class DumpJoin(Join):
                 SELECT line FROM unlabelled_titles
                 QUALIFY row_number() OVER (PARTITION BY id ORDER BY line) > 1)
         """)
+        self._warn_of_unused_names(path)
         self.dropped = self._count(
             "SELECT reason, sum(count)::BIGINT FROM dropped GROUP BY 1 ORDER BY 2 DESC"
         )
@@ -262,7 +261,9 @@ class DumpJoin(Join):
                 source,
                 self._on_bytes(path),
                 self.config.title_types,
+                self.config.columns,
                 partial(self._add_blank_lines, path),
+                self._add_metadata,
             ):
                 if isinstance(record, UnreadableCell):
                     self._note_unreadable(path, record.line, record.cell)
@@ -282,7 +283,7 @@ class DumpJoin(Join):
                     AS title_words
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{'line': 'BIGINT',
+                max_line_size = {clean.MAX_ROW_BYTES}, columns = {{'line': 'BIGINT',
                 'title_id': 'BIGINT', 'title': 'VARCHAR', 'year': 'INTEGER', 'text': 'VARCHAR',
                 'people': 'VARCHAR', 'is_another_kind': 'BOOLEAN'}})
         """)

@@ -4,6 +4,7 @@ A subclass reads the data: `ingest.dump_join` IMDb's dumps and plots, `ingest.ta
 table.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,15 +17,36 @@ from duckdb.sqltypes import VARCHAR
 
 from ingest import clean, split_key
 from ingest.config import IngestConfig, option_and_setting
+from ingest.corpus import Metadata
 from ingest.dumps import escape_sql
+from ingest.genres import GenreMap
 from ingest.lines import OnBytes, Progress, Reject, RejectLog
 from schema.errors import UserError
 from schema.features import CSV_COLUMNS, LIST_SEPARATOR
 from schema.names import MOVIES_SHARD, UNLABELLED_SHARD
 from tables.movies import Cell
 
+log = logging.getLogger(__name__)
+
 EARLY_STOP_REJECTS: Final = 100_000
 """Number of rejected lines above which a file may stop the build before it is read to its end."""
+
+
+_ALWAYS_ALLOWED_REJECTS: Final = 10
+"""Number of malformed lines of a file that are accepted whatever their share is."""
+
+
+def allowed_rejects(lines: int, max_share: float) -> float:
+    """Return how many lines of a file may be malformed.
+
+    One bad row of a small table is a large share of it. Therefore a few malformed lines are always
+    accepted if they are not more than half of the file, unless `max_share` is 0.
+
+    Args:
+        lines: Number of lines of the file.
+        max_share: The setting `max_reject_share`.
+    """
+    return max(max_share * lines, min(_ALWAYS_ALLOWED_REJECTS, lines / 2)) if max_share else 0
 
 
 @dataclass
@@ -52,6 +74,8 @@ class Join(ABC):
         dropped: Titles dropped, by reason.
         unreadable: Cells that were not understood, by column.
         corrections: Rows of the file of corrections, by result.
+        without_plot: Movies in the metadata of the CMU corpus that have no plot, by file.
+        genre_map: Names to use in place of given genres.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -65,9 +89,12 @@ class Join(ABC):
     dropped: dict[str, int] = field(default_factory=dict)
     unreadable: Counter[str] = field(default_factory=Counter)
     corrections: dict[str, int] = field(default_factory=dict)
+    without_plot: dict[str, int] = field(default_factory=dict)
+    genre_map: GenreMap = field(init=False)
 
     def __post_init__(self) -> None:
-        """Create the functions that the SQL of the methods uses."""
+        """Create the map of genres, and the functions that the SQL of the methods uses."""
+        self.genre_map = GenreMap(self.config.genre_map)
         for name in ("normalize", "normalized_words", "plot_words"):
             self.connection.create_function(name, getattr(clean, name), [VARCHAR], VARCHAR)
         self.connection.execute("SET enable_progress_bar = false")
@@ -103,6 +130,19 @@ class Join(ABC):
         if count:
             self.blank_lines[path.name] = self.blank_lines.get(path.name, 0) + count
 
+    def _add_metadata(self, metadata: Metadata) -> None:
+        """Count the metadata of the CMU corpus, and reject malformed lines of it."""
+        path = Path(metadata.file)
+        self.lines[path.name] = metadata.lines
+        self._add_blank_lines(path, metadata.blank_lines)
+        self.without_plot[path.name] = metadata.without_plot
+        log.info(
+            "%s: %s of %s movies have no plot and are not used",
+            *(path.name, f"{metadata.without_plot:,}", f"{len(metadata.movies):,}"),
+        )
+        self.reject_log.add(metadata.rejects)
+        self._check_reject_share(path)
+
     def _note_unreadable(self, path: Path, line: int, cell: Cell) -> None:
         """List and count a cell that was not understood, in a record that is kept."""
         column, value, reason = cell
@@ -110,15 +150,24 @@ class Join(ABC):
         self.unreadable[column] += 1
 
     def _check_reject_share(self, path: Path, allowed_lines: int = 0) -> None:
-        """Stop the build if malformed lines exceed both `allowed_lines` and `max_reject_share`."""
+        """Stop the build if malformed lines exceed `allowed_lines` and `allowed_rejects`."""
         reasons, total = self.reject_log.counts[path.name], self.lines[path.name]
         share = self.config.max_reject_share
-        if reasons.total() > max(allowed_lines, share * total):
+        if reasons.total() > max(allowed_lines, allowed_rejects(total, share)):
             raise UserError(
                 f"{path.name}: {reasons.total():,} of {total:,} lines are malformed, more than the "
                 f"allowed share of {share:g}. Most frequent reason: "
                 f"{reasons.most_common(1)[0][0]}. {self.reject_log.final_path} lists all of them. "
                 f"Correct the file, or raise {option_and_setting('max_reject_share')}."
+            )
+
+    def _warn_of_unused_names(self, path: Path) -> None:
+        """Say which names in `genre_map` no title has."""
+        if names := self.genre_map.unused:
+            log.warning(
+                "%s: no title has a genre that ingest.genre_map names: %s. Correct the names.",
+                path.name,
+                ", ".join(names),
             )
 
     def _compute_split_keys(self) -> None:
@@ -217,12 +266,14 @@ class Join(ABC):
             "dropped": self.dropped,
             "lines": self.lines,
             "blank_lines": self.blank_lines,
+            "without_plot": self.without_plot,
             "rejected": {
                 file: dict(sorted(reasons.items()))
                 for file, reasons in sorted(self.reject_log.counts.items())
                 if reasons
             },
             "unreadable": dict(self.unreadable.most_common()),
+            "unused_genre_map": self.genre_map.unused,
             "unlabelled": self._count("""
                 SELECT if(plot IS NULL, 'title and people', 'plot'), count(*) FROM unlabelled
                 GROUP BY 1 ORDER BY 1

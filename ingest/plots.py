@@ -6,30 +6,24 @@ of MPST and The Movies Dataset are such tables.
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from ingest import clean
 from ingest.config import option_and_setting
-from ingest.corpus import CMU_METADATA, CMU_PLOTS, open_corpus
+from ingest.corpus import CMU_METADATA, CMU_PLOTS, OnMetadata, open_corpus
 from ingest.lines import OnBytes, Reject
-from ingest.table_columns import list_columns
+from ingest.table_columns import assign_columns, list_columns
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
-from tables.columns import COLUMN_NAMES, Columns, Field, match_columns
+from tables.columns import COLUMN_NAMES, Columns, Field
 from tables.formats import open_table
 from tables.kinds import is_another_kind
 from tables.movies import Cell, MovieRecord, read_movies
 from tables.record import printable
 from tables.source import check_kind
-
-MAX_PLOT_CHARACTERS: Final = 1 << 20
-"""Maximum length of a plot, in characters. A longer plot is rejected."""
-
-_MAX_TITLE_CHARACTERS: Final = 10_000
-_MAX_PEOPLE_CHARACTERS: Final = 100_000
-"""Maximum length of the names of all people, in characters."""
 
 _PEOPLE: Final = (Field.DIRECTORS, Field.WRITERS, Field.CAST)
 _TITLES: Final = (Field.TITLE, Field.ORIGINAL_TITLE)
@@ -131,7 +125,9 @@ def read_plots(
     source: Path,
     on_bytes: OnBytes,
     title_types: Sequence[str] = ("movie",),
+    chosen: Mapping[str, str] = MappingProxyType({}),
     on_blank_lines: Callable[[int], None] = lambda _: None,
+    on_metadata: OnMetadata = lambda _: None,
 ) -> Iterator[Plot | Reject | UnreadableCell]:
     """Read plots in the order of the file.
 
@@ -139,7 +135,9 @@ def read_plots(
         source: File of plots, or directory of the CMU Movie Summary Corpus.
         on_bytes: Function that is called with the number of bytes of a file read so far.
         title_types: Values of IMDb's `titleType` that are kept.
+        chosen: Names of columns by field, which override what the names of the columns say.
         on_blank_lines: Function that is called at the end with the number of blank lines.
+        on_metadata: Function that is called at the end with what was read of the corpus's metadata.
 
     Yields:
         The next plot, or a reject for a malformed record. Cells of a record that are not understood
@@ -149,8 +147,9 @@ def read_plots(
         UserError: A file is missing or corrupt, or its format is not accepted.
     """
     path, *metadata = plot_files(source)
-    with open_corpus(path, *metadata) if metadata else open_table(path) as table:
-        columns = match_columns(table.columns)
+    opened = open_corpus(path, metadata[0], on_metadata) if metadata else open_table(path)
+    with opened as table:
+        columns = assign_columns(path.name, table.columns, chosen, _FIELDS)
         _check_columns(path, table.columns, columns)
         unknown = [
             name + (f" (similar to {known})" if known else "")
@@ -159,7 +158,8 @@ def read_plots(
         ]
         if unknown:
             _log.info("%s: columns that are not read: %s", path.name, list_columns(unknown))
-        for movie in read_movies(table, columns.only(*_FIELDS)):
+        for movie in read_movies(table, columns):
+            movie = clean.without_long_values(movie, columns)
             yield from _parse_plot(path.name, movie, title_types)
             if movie.number % _RECORDS_PER_UPDATE == 0:
                 on_bytes(table.bytes_read())
@@ -181,7 +181,8 @@ def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
         f"{_choices(Field.PLOT)}, and the column of IMDb's id {_choices(Field.TCONST)}. "
         f"Without ids, name the column of the title {_choices(Field.TITLE)}, and the column of the "
         f"year {_choices(Field.YEAR)}. Only letters and digits of the names are compared, in any "
-        "case."
+        "case. You can also name the columns with the setting `ingest.columns: {plot: NAME}`, or "
+        'with `--column "plot=NAME"`.'
     )
 
 
@@ -198,26 +199,16 @@ def _parse_plot(
         return
     values = cast("dict[str, Any]", movie.values)
     title = values.get(Field.TITLE) or values.get(Field.ORIGINAL_TITLE, "")
-    text = values.get(Field.PLOT, "")
     tconst = values.get(Field.TCONST)
     names = {name: None for field in _PEOPLE for name in values.get(field, ())}
     people = "" if tconst else LIST_SEPARATOR.join(names)
-    for what, value, limit in (
-        ("", text, MAX_PLOT_CHARACTERS),
-        ("title ", title, _MAX_TITLE_CHARACTERS),
-        ("people ", people, _MAX_PEOPLE_CHARACTERS),
-    ):
-        if len(value) > limit:
-            reason = f"{what}longer than {limit:,} characters"
-            yield Reject(file, movie.line, reason, title or text)
-            return
     yield from (UnreadableCell(movie.line, cell) for cell in movie.unreadable)
     yield Plot(
         movie.line,
         int(tconst[2:]) if tconst else None,
         clean.normalize(title),
         values.get(Field.YEAR),
-        clean.clean_plot(text),
+        clean.clean_plot(values.get(Field.PLOT, "")),
         clean.normalize(people),
         is_another_kind(values.get(Field.KIND, ""), title_types),
     )

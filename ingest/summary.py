@@ -48,6 +48,9 @@ class IngestSummary:
         corrections: Rows of the file of corrections, by result: "applied"; "unchanged" if the dump
             has the same genres; "superseded" by a newer row of the same title; "rejected" with the
             reason. Empty without such a file.
+        unused_genre_map: Names in the setting `genre_map` that no title has as a genre.
+        without_plot: Movies in the metadata of the CMU corpus that have no plot, by file. They are
+            not among `titles`, which are the plots.
         reused: Whether the files of an earlier build were kept because nothing had changed.
         unlabelled: Movies written without genres, by what is known of them: a plot, or title and
             people. Each is also counted in `dropped`.
@@ -72,6 +75,8 @@ class IngestSummary:
     unknown_columns: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     corrections: dict[str, int] = field(default_factory=dict)
+    without_plot: dict[str, int] = field(default_factory=dict)
+    unused_genre_map: list[str] = field(default_factory=list)
     reused: bool = False
     unlabelled: dict[str, int] = field(default_factory=dict)
 
@@ -93,12 +98,15 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         notes = [f"{reason} ({times:,})" for reason, times in counts.items()]
         if blank_lines := summary.blank_lines.get(name):
             notes.append(f"not read: blank lines ({blank_lines:,})")
+        if without_plot := summary.without_plot.get(name):
+            notes.append(f"not used: no plot ({without_plot:,})")
         files.add_row(name, f"{count:,}", f"{sum(counts.values()):,}", ", ".join(notes))
     columns = Table("", "", title="Columns", title_justify="left", show_header=False)
     for name, column in summary.columns.items():
         columns.add_row(name, column)
     for column, similar in list(summary.unknown_columns.items())[:_MAX_LISTED]:
         columns.add_row("not used", column + (f" (similar to {similar})" if similar else ""))
+    names = [name[:_MAX_CELL] for name in summary.unused_genre_map[:_MAX_LISTED]]
     tables = [
         _count_table("Titles", titles),
         files,
@@ -110,6 +118,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         _count_table("Movies with a value", summary.filled, summary.movies),
         _count_table("Genres", summary.genres, summary.movies),
         _count_table("Genres left out", _most_frequent(summary.other_genres), summary.movies),
+        _count_table("Names in genre_map that no title has", dict.fromkeys(names, 0)),
         _count_table("Split groups", summary.split_groups),
     ]
     return Group(*(table for table in tables if table.row_count))

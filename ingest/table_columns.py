@@ -15,34 +15,23 @@ USED_FIELDS: Final = tuple(Field(name) for name in COLUMN_FIELDS)
 """Fields that a build reads from a table."""
 
 
-def choose_columns(
-    file: str,
-    names: Sequence[str],
-    chosen: Mapping[str, str],
-    *,
-    required: Sequence[Field] = (Field.PLOT, Field.GENRES),
+def assign_columns(
+    file: str, names: Sequence[str], chosen: Mapping[str, str], used: Sequence[Field]
 ) -> Columns:
-    """Return the columns of a table by field.
-
-    Genres come from one column, or from numbered ones; of several, the name that is preferred.
+    """Return the columns by field; those that are not read are among the unknown ones.
 
     Args:
         file: Name of the file, for messages.
         names: Names of the columns as written.
         chosen: Names of columns by field, which override what the names of the columns say. "" is
             for a field that is not read.
-        required: Sequence of fields that must have a column.
+        used: Fields that are read.
 
     Raises:
-        UserError: A chosen column does not exist, or a required field has none.
+        UserError: A chosen column does not exist, or is for a field that is not read.
     """
     matched = match_columns(names)
-    fields = {field: matched.fields[field] for field in USED_FIELDS if field in matched.fields}
-    unknown = dict(matched.unknown)
-    # A movie without genres does not get the words of a column such as tags in their place.
-    for others in matched.series(Field.GENRES)[1:]:
-        fields[Field.GENRES] = matched.series(Field.GENRES)[0]
-        unknown |= dict.fromkeys(others, "")
+    fields = {field: matched.fields[field] for field in used if field in matched.fields}
     for field, name in chosen.items():
         column = _find(name, names)
         if name and column is None:
@@ -50,15 +39,56 @@ def choose_columns(
                 f"{file}: found no column {name}, which `ingest.columns` or `--column` names for "
                 f"{field}. Columns: {list_columns(names)}."
             )
+        if name and Field(field) not in used:
+            raise UserError(
+                f"{file}: `ingest.columns` or `--column` names the column {name} for {field}, "
+                f"which is not read from this file. Remove it. Fields: {', '.join(used)}."
+            )
         fields.pop(Field(field), None)
         if column is not None:
-            unknown.pop(column, None)
             fields = {
                 other: rest
                 for other, given in fields.items()
                 if (rest := tuple(given_name for given_name in given if given_name != column))
             }
             fields[Field(field)] = (column,)
+    return _with_unread(names, Columns(fields, matched.unknown))
+
+
+def _with_unread(names: Sequence[str], columns: Columns) -> Columns:
+    """Return the same columns, where `unknown` has all that belong to no field."""
+    read = {name for found in columns.fields.values() for name in found}
+    return Columns(
+        columns.fields,
+        {name: columns.unknown.get(name, "") for name in names if name not in read},
+    )
+
+
+def choose_columns(
+    file: str,
+    names: Sequence[str],
+    chosen: Mapping[str, str],
+    *,
+    required: Sequence[Field] = (Field.PLOT, Field.GENRES),
+) -> Columns:
+    """Return the columns of a single table by field.
+
+    Genres come from one column, or from numbered ones; of several, the name that is preferred.
+
+    Args:
+        file: Name of the file, for messages.
+        names: Names of the columns as written.
+        chosen: As for `assign_columns`.
+        required: Sequence of fields that must have a column.
+
+    Raises:
+        UserError: A chosen column does not exist, or a required field has none.
+    """
+    columns = assign_columns(file, names, chosen, USED_FIELDS)
+    fields, unknown = columns.fields, columns.unknown
+    # A movie without genres does not get the words of a column such as tags in their place.
+    if series := columns.series(Field.GENRES):
+        fields = fields | {Field.GENRES: series[0]}
     missing = [field for field in required if field not in fields]
     if missing:
         similar = "".join(
@@ -70,7 +100,7 @@ def choose_columns(
             f'`--column "{missing[0]}=NAME"`, or the setting '
             f"`ingest.columns: {{{missing[0]}: NAME}}`."
         )
-    return Columns(fields, unknown)
+    return _with_unread(names, Columns(fields, unknown))
 
 
 def list_columns(names: Sequence[str]) -> str:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ingest import clean
 from ingest.config import option_and_setting
 from ingest.corpus import corpus_files, open_corpus
 from ingest.dumps import escape_sql
 from ingest.genres import label_set
 from ingest.join import EARLY_STOP_REJECTS, Join
 from ingest.lines import Reject
-from ingest.plots import MAX_PLOT_CHARACTERS
 from ingest.table_columns import choose_columns
 from ingest.table_rows import COLUMN_TYPES, movie_cells
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
+from schema.genres import MAX_GENRES
 from tables.columns import Columns, Field
 from tables.formats import Table, open_table
 from tables.kinds import is_another_kind
@@ -63,7 +64,7 @@ class TableJoin(Join):
         path = table_files(source)[0]
         self._read_rows(source, path)
         self._unify_spellings()
-        self._choose_genres()
+        self._choose_genres(path)
         self._sort_out_rows(f"list_has_any(labels, {self._sql_genres})")
         self._count_rows(path)
         self._check_movies(path)
@@ -76,16 +77,17 @@ class TableJoin(Join):
         part = self.scratch / "rows.tsv"
         on_bytes = self._on_bytes(path)
         self.lines[path.name] = 0
-        with _open(source) as table, part.open("w", encoding="utf-8", newline="\n") as file:
+        with self._open(source) as table, part.open("w", encoding="utf-8", newline="\n") as file:
             required = (Field.PLOT, Field.GENRES) if self.for_training else (Field.PLOT,)
             self.columns = choose_columns(
                 path.name, table.columns, self.config.columns, required=required
             )
             for movie in read_movies(table, self.columns, any_id=True):
                 self.lines[path.name] += 1
+                movie = clean.without_long_values(movie, self.columns)
                 for cell in movie.unreadable:
                     self._note_unreadable(path, movie.line, cell)
-                cells = movie_cells(movie, self.config.genre_map)
+                cells = movie_cells(movie, self.genre_map)
                 if isinstance(cells, str):
                     title = str(movie.values.get(Field.TITLE, ""))
                     reject = Reject(path.name, movie.line, cells, movie.text or title)
@@ -98,6 +100,7 @@ class TableJoin(Join):
             self._add_blank_lines(path, table.blank_lines)
             log.info("%s: %s", source, table.description)
         self._check_reject_share(path)
+        self._warn_of_unused_names(path)
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMN_TYPES.items())
         self.connection.create_function("is_another_kind", self._is_another_kind)
         self.connection.execute(f"""
@@ -107,9 +110,13 @@ class TableJoin(Join):
                 plot_words(text) AS words, * EXCLUDE (labels)
             FROM read_csv('{escape_sql(part)}', auto_detect = false, header = false,
                 delim = '\\t', quote = '', escape = '', new_line = '\\n',
-                max_line_size = {16 * MAX_PLOT_CHARACTERS}, columns = {{{columns}}})
+                max_line_size = {clean.MAX_ROW_BYTES}, columns = {{{columns}}})
         """)
         part.unlink()
+
+    def _open(self, source: Path) -> AbstractContextManager[Table]:
+        files = corpus_files(source)
+        return open_corpus(*files, self._add_metadata) if files else open_table(source)
 
     def _is_another_kind(self, kind: str) -> bool:
         return is_another_kind(kind, self.config.title_types)
@@ -133,14 +140,23 @@ class TableJoin(Join):
                 {"given": by_count, "used": used},
             )
 
-    def _choose_genres(self) -> None:
+    def _choose_genres(self, path: Path) -> None:
         """Set `labels` to the genres of the settings, or else to all that enough movies have."""
         if self.config.genres is not None:
             self.labels = self.config.genres
             return
         self._sort_out_rows("true")
-        counts, smallest = self._genre_counts(), self.config.min_genre_movies
-        self.labels = tuple(sorted(name for name in counts if counts[name] >= smallest))
+        smallest = self.config.min_genre_movies
+        used = [name for name, count in self._genre_counts().items() if count >= smallest]
+        if left_out := used[MAX_GENRES:]:
+            log.warning(
+                "%s: %s genres have %s movies or more, but a model has at most %d genres. The "
+                "%s least frequent are left out, such as %s. The setting ingest.genres names "
+                "others.",
+                *(path.name, f"{len(used):,}", f"{smallest:,}", MAX_GENRES),
+                *(f"{len(left_out):,}", ", ".join(left_out[:_MAX_LISTED])),
+            )
+        self.labels = tuple(sorted(used[:MAX_GENRES]))
 
     def _genre_counts(self) -> dict[str, int]:
         """Return the number of rows by genre, also of rows that have only other genres."""
@@ -226,9 +242,8 @@ class TableJoin(Join):
                 found = [f"{name[:60]} ({count:,})" for name, count in most]
                 raise UserError(
                     f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
-                    f"most frequent are {', '.join(found)}. Add movies, merge genres with "
-                    f"{option_and_setting('genre_map')}, or lower "
-                    f"{option_and_setting('min_genre_movies')}."
+                    f"most frequent are {', '.join(found)}. Add movies, merge genres or lower "
+                    f"the number: {option_and_setting('genre_map', 'min_genre_movies')}."
                 )
             used = {name: counts.get(name, 0) for name in self.labels}
             self.labels = label_set(used, wanted, movies=movies, source=path.name)
@@ -291,8 +306,3 @@ class TableJoin(Join):
             "columns": {str(name): ", ".join(found) for name, found in self.columns.fields.items()},
             "unknown_columns": self.columns.unknown,
         }
-
-
-def _open(source: Path) -> AbstractContextManager[Table]:
-    files = corpus_files(source)
-    return open_corpus(*files) if files else open_table(source)

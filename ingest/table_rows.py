@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ingest import clean
-from ingest.genres import map_genres
-from ingest.plots import MAX_PLOT_CHARACTERS
+from ingest.genres import GenreMap
 from schema.features import LIST_SEPARATOR, PEOPLE
 from tables.columns import Field
 from tables.movies import MovieRecord
@@ -27,39 +26,29 @@ COLUMN_TYPES: Final = {
 }
 """Columns of the file through which DuckDB reads the rows of the table."""
 
-MAX_CELL_CHARACTERS: Final = 1 << 16
-"""Maximum length of a title or of a list of names, in characters. A longer one is rejected."""
 
-
-def movie_cells(movie: MovieRecord, genre_map: dict[str, str]) -> list[str] | str:
+def movie_cells(movie: MovieRecord, genre_map: GenreMap) -> list[str] | str:
     """Return the cells of a movie in the order of `COLUMN_TYPES`, or why it is rejected."""
     if movie.reason:
         return movie.reason
     values: dict[Any, Any] = dict(movie.values)
-    text = values.get(Field.PLOT, "")
-    if len(text) > MAX_PLOT_CHARACTERS:
-        return f"longer than {MAX_PLOT_CHARACTERS:,} characters"
-    text = clean.clean_plot(text)
+    text = clean.clean_plot(values.get(Field.PLOT, ""))
     title = clean.normalize(values.get(Field.TITLE, ""))
     year = values.get(Field.YEAR, "")
-    cells = [
+    return [
         str(movie.line),
         clean.normalize(values.get(Field.KIND, "")),
         title_id(values.get(Field.TCONST, ""), title, year, text),
         title,
         clean.normalize(values.get(Field.ORIGINAL_TITLE, "")),
         text,
-        LIST_SEPARATOR.join(map_genres(values.get(Field.GENRES, ()), genre_map)),
+        LIST_SEPARATOR.join(genre_map.apply(values.get(Field.GENRES, ()))),
         *(
             str(values.get(name, ""))
             for name in (Field.YEAR, Field.RUNTIME, Field.RATING, Field.VOTES)
         ),
         *(_join_names(values.get(Field(name), ())) for name in PEOPLE),
     ]
-    for name, cell in zip(COLUMN_TYPES, cells, strict=True):
-        if name != "text" and len(cell) > MAX_CELL_CHARACTERS:
-            return f"{name.replace('_', ' ')} longer than {MAX_CELL_CHARACTERS:,} characters"
-    return cells
 
 
 def title_id(given: str, title: str, year: int | str, text: str) -> str:

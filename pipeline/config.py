@@ -231,7 +231,7 @@ def load(
         files: YAML files. If several set the same value, the last file takes precedence. If there
             are none, `ordained.yaml` in `data` is read if it exists.
         table: Single table, which overrides `ingest.table`.
-        columns: Columns by field, which override those of `ingest.columns`.
+        columns: Columns by field, which override those of the same fields in `ingest.columns`.
         **options: Fields of `RunConfig`, and `tune`, which overrides `tuner.enabled`: True starts a
             new search, False runs without a search. None keeps the default.
 
@@ -284,15 +284,21 @@ def _load_sections(files: Sequence[Path], ingest_options: Mapping[str, Any]) -> 
     for origin, sections in [*given, *([("--column", {"ingest": options})] if options else [])]:
         for section, settings in sections.items():
             origins.setdefault((section,), []).append(origin)
-            if isinstance(settings, dict):
+            earlier = values.get(section, {})
+            if isinstance(settings, dict) and isinstance(earlier, dict):
                 named = {str(name): value for name, value in settings.items()}
                 # A relative path is relative to the directory of its configuration file.
                 for name in ("plots", "corrections", "table") if section == "ingest" else ():
                     if isinstance(path := named.get(name), str):
                         named[name] = (Path(origin).parent / Path(path).expanduser()).resolve()
-                values[section] = values.get(section, {}) | named
                 origins |= {(section, name): [origin] for name in named}
-            elif settings is not None:
+                # Each entry of `columns` is a setting of its own.
+                if section == "ingest" and isinstance(columns := named.get("columns"), dict):
+                    origins |= {(section, "columns", str(field)): [origin] for field in columns}
+                    if isinstance(before := earlier.get("columns"), dict):
+                        named["columns"] = before | columns
+                values[section] = earlier | named
+            elif settings is not None and isinstance(earlier, dict):
                 values[section] = settings
     try:
         return ConfigFile.model_validate(values)
@@ -300,7 +306,9 @@ def _load_sections(files: Sequence[Path], ingest_options: Mapping[str, Any]) -> 
         lines = []
         for details in error.errors(include_url=False):
             location = tuple(map(str, details["loc"]))
-            sources = origins.get(location[:2]) or origins[location[:1]]
+            sources = next(
+                origins[location[:length]] for length in (3, 2, 1) if location[:length] in origins
+            )
             lines.append(f"{', '.join(map(str, sources))}: {_error_message(details)}")
         raise UserError("\n".join(lines)) from error
 

@@ -178,7 +178,10 @@ class ProgressTable(logging.Handler):
             self.steps[-1].message = message
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show the first line of a log message in the row of the running step."""
+        """Show the first line of a log message in the row of the running step.
+
+        On a terminal, where the next message replaces it, a warning is also printed on its own.
+        """
         message = record.getMessage().partition("\n")[0]
         with self._steps_lock:
             if not self.steps or self.steps[-1].status != "running":
@@ -186,7 +189,7 @@ class ProgressTable(logging.Handler):
             step, now = self.steps[-1], monotonic()
             step.message = message
             too_soon = now < step.last_message_time + MIN_SECONDS_BETWEEN_MESSAGES
-            if self.console.is_terminal or (too_soon and record.levelno < logging.WARNING):
+            if record.levelno < logging.WARNING and (self.console.is_terminal or too_soon):
                 return
             step.last_message_time = now
         self._print_line(step.name, "…", now - step.started, message)

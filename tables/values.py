@@ -36,6 +36,7 @@ MAX_LITERAL_CHARACTERS: Final = 100_000
 
 _ID: Final = re.compile(r"(?:tt)?(\d{1,10})(?:\.0*)?", re.ASCII | re.IGNORECASE)
 _NORMAL_ID: Final = re.compile(r"tt(?!0{7})(?:\d{7}|[1-9]\d{7,9})", re.ASCII)
+_WHOLE_NUMBER: Final = re.compile(r"(\d+)(?:\.0*)?", re.ASCII)
 _FULL_ID: Final = re.compile(r"tt(\d{7,10})", re.ASCII | re.IGNORECASE)
 _ID_IN_URL: Final = re.compile(
     r"(?:https?://)?(?:\w+\.)?imdb\.com/(?:\w\w(?:-\w\w)?/)?title/tt(\d{1,10})(?:[/?#].*)?",
@@ -116,8 +117,8 @@ def parse_title_id(value: Any, *, any_id: bool = False) -> str | None:
 
     Args:
         value: Id with or without `tt`, or address of the title's page. 0 means unknown.
-        any_id: Bool. Whether an id of another form, which may be a number, is returned as written;
-            by default, it is not understood.
+        any_id: Bool. Whether an id of another form is returned as written, and a whole number such
+            as 862.0 without its fraction; by default, they are not understood.
 
     Raises:
         ValueError: The cell has no id of IMDb, or with `any_id` no text or number.
@@ -131,7 +132,10 @@ def parse_title_id(value: Any, *, any_id: bool = False) -> str | None:
     if match:
         return f"tt{int(match[1]):07}" if int(match[1]) else None
     if any_id:
-        return parse_text(value)
+        text = parse_text(value) or ""
+        if number := _WHOLE_NUMBER.fullmatch(text):
+            text = number[1] if int(number[1]) else ""
+        return text or None
     raise ValueError("expected a title id such as tt0111161")
 
 

@@ -155,7 +155,8 @@ def test_title_types_that_no_title_has(data, tmp_path):
         build(data, tmp_path / "movies", IngestConfig(title_types=("film",)))
     assert str(error.value) == (
         "title.basics.tsv.gz: no title has the type film. Types in the file: movie, short. Choose "
-        "other types with `--title-types`, or the setting `ingest.title_types`."
+        "other types with `ingest.title_types` in ordained.yaml beside the data (or "
+        "`--title-types` of `ordained ingest build`)."
     )
 
 
@@ -276,26 +277,28 @@ def test_too_many_malformed_lines_stop_the_build(data, tmp_path):
     build(data, tmp_path / "movies")
     before = rows(tmp_path / "movies")
     good = tiny.format_tsv(RATINGS.header, tiny.RATINGS_ROWS)
-    tiny.write_file(data / "title.ratings.tsv.gz", good + b"tt0000002\tgood\t5\n")
+    bad = [b"tt0000002\tgood\t5\n"] * 4
+    tiny.write_file(data / "title.ratings.tsv.gz", good + b"".join(bad))
     with pytest.raises(UserError) as error:
         build(data, tmp_path / "movies")
     assert str(error.value) == (
-        "title.ratings.tsv.gz: 1 of 4 lines are malformed, more than the allowed share of 0.01. "
+        "title.ratings.tsv.gz: 4 of 7 lines are malformed, more than the allowed share of 0.01. "
         "Most frequent reason: averageRating: expected a number from 0 to 10. "
         f"{tmp_path}/movies.rejects.tsv lists all of them. "
-        "Correct the file, or raise `--max-reject-share`, or the setting "
-        "`ingest.max_reject_share`."
+        "Correct the file, or raise `ingest.max_reject_share` in ordained.yaml beside the data (or "
+        "`--max-reject-share` of `ordained ingest build`)."
     )
     assert rejects(tmp_path / "movies.rejects.tsv") == [
         [
             "title.ratings.tsv.gz",
-            "5",
+            str(line),
             "averageRating: expected a number from 0 to 10",
             r"tt0000002\tgood\t5",
         ]
+        for line in range(5, 9)
     ]
     assert rows(tmp_path / "movies") == before
-    build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.25))
+    build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.6))
     assert not (tmp_path / "movies.rejects.tsv").exists()
 
 
@@ -392,15 +395,16 @@ def test_blank_lines_at_the_end_are_no_malformed_lines(data, tmp_path):
     assert rows(tmp_path / "movies") == rows(tmp_path / "good")
 
 
-def test_a_title_of_megabytes_costs_its_plot_only(data, tmp_path):
+def test_a_title_of_megabytes_counts_as_unknown(data, tmp_path):
     record = {"title": "x" * (9 << 20), "year": 1950, "plot": "A long name."}
     (data / "title.plots.tsv").unlink()
     (data / "plots.jsonl").write_text(
         json.dumps(record) + '\n{"tconst": "tt0000009", "plot": "Short."}\n'
     )
-    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0.5))
+    summary = build(data, tmp_path / "movies", IngestConfig(max_reject_share=0))
     assert [row["plot"] for row in rows(tmp_path / "movies")] == ["Short."]
-    assert summary.rejected == {"plots.jsonl": {"title longer than 10,000 characters": 1}}
+    assert (summary.rejected, summary.unreadable) == ({}, {"title": 1})
+    assert summary.plots == {"joined by id": 1, "record identifies no title": 1}
 
 
 @pytest.mark.parametrize("cut", [True, False])
@@ -621,7 +625,8 @@ def test_no_plot_joins(data, tmp_path):
         "plots.jsonl: 0 of 3 records joined one of the 6 kept titles (record identifies no title: "
         "1, title was not kept: 1, malformed: 1). For example, a record has Elsewhere, 1990, and a "
         "title has The Quiet Lighthouse, 1931, tt0000003. Correct ids, titles and years, or choose "
-        "other plots with `--plots`, or the setting `ingest.plots`."
+        "other plots with `ingest.plots` in ordained.yaml beside the data (or `--plots` of "
+        "`ordained ingest build`)."
     )
     assert error.value.exit_status == ExitStatus.NOTHING_JOINED == 5
     assert file_states(tmp_path / "movies") == before
@@ -760,6 +765,18 @@ def test_movies_with_the_same_genres_stop_the_build(data, tmp_path):
     assert not (tmp_path / "movies").exists()
 
 
+def test_columns_and_genre_map_with_dumps(data, tmp_path):
+    (data / "title.plots.tsv").rename(data / "plots.tsv")
+    text = (data / "plots.tsv").read_text().replace("tconst\tplot", "tconst\tWhat happens", 1)
+    (data / "plots.tsv").write_text(text)
+    columns = {"plot": "What happens"}
+    genre_map = {"sci-fi": "Space", "Thrillers": "Thriller"}
+    summary = build(data, tmp_path / "movies", IngestConfig(columns=columns, genre_map=genre_map))
+    assert summary.plots["joined by id"] == 5
+    assert summary.genres["Space"] == 1
+    assert summary.unused_genre_map == ["Thrillers"]
+
+
 def file_states(directory):
     """Return inode and modification time of the files in a directory, by name."""
     stats = {path.name: path.stat() for path in directory.iterdir()}
@@ -778,8 +795,9 @@ def test_an_unchanged_build_keeps_the_files(data, tmp_path):
 
 
 def test_a_lower_max_reject_share_rebuilds(data, tmp_path):
-    tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, ("tt0000004", "x", 1)])
-    share = 1 / (len(tiny.RATINGS_ROWS) + 1)
+    bad = [("tt0000004", "x", 1)] * 4
+    tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, *bad])
+    share = len(bad) / (len(tiny.RATINGS_ROWS) + len(bad))
     output = tmp_path / "movies"
     build(data, output, IngestConfig(max_reject_share=share))
     assert build(data, output, IngestConfig(max_reject_share=share)).reused
@@ -787,7 +805,7 @@ def test_a_lower_max_reject_share_rebuilds(data, tmp_path):
     assert rebuild_reasons(data, output, lower) == [
         "title.ratings.tsv.gz has more malformed lines than max_reject_share now allows"
     ]
-    with pytest.raises(UserError, match=r"1 of 4 lines are malformed, more than the allowed share"):
+    with pytest.raises(UserError, match=r"4 of 7 lines are malformed, more than the allowed share"):
         build(data, output, lower)
 
 

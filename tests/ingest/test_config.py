@@ -49,6 +49,10 @@ TOO_MANY_GENRES = [f"g{number}" for number in range(201)]
             "genre_map.Noir should be a name without |, line breaks, and spaces at its ends. "
             'Received: "Crime\\n"',
         ),
+        (
+            {"genre_map": {"Sci-Fi": "Space", " sci-fi": "Rockets"}},
+            "genre_map. sci-fi should be left out: it is the same genre as Sci-Fi",
+        ),
         ({"include_adult": "no"}, 'include_adult should be true or false. Received: "no"'),
         (
             {"columns": {"storyline": "Story"}},

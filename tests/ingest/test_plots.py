@@ -100,7 +100,7 @@ def test_malformed_records_are_rejected_with_line_numbers(tmp_path):
         Reject("p.tsv", 4, "expected 2 columns, got 1", "tt3"),
         Reject("p.tsv", 6, "invalid bytes", "tt0000004\tfaded?"),
         Reject("p.tsv", 7, "expected 2 columns, got 3", "tt0000005\ta\tb"),
-        Reject("p.tsv", 8, "longer than 1,048,576 characters", "x" * (1 << 20) + "y"),
+        Reject("p.tsv", 8, "plot: longer than 1,048,576 characters", "x" * 200),
     ]
 
 
@@ -186,13 +186,30 @@ def test_cmu(tmp_path):
     assert plot_files(path.parent) == [path, path.with_name("movie.metadata.tsv")]
 
 
-def test_cmu_metadata_of_another_format_raises(tmp_path):
+def test_cmu_metadata_that_is_malformed_or_missing(tmp_path):
     path = write_cmu(tmp_path, "1\t/m/1\tGhosts\t2001\n", "1\tA story\n")
-    with pytest.raises(UserError, match=r"movie.metadata.tsv: line 1: expected 9 columns, got 4"):
-        read(path)
+    found = []
+    assert list(read_plots(path, lambda done: None, on_metadata=found.append)) == [
+        Plot(1, None, "", None, "A story")
+    ]
+    assert found[0].rejects == [
+        Reject("movie.metadata.tsv", 1, "expected 9 columns, got 4", "1\t/m/1\tGhosts\t2001")
+    ]
     path.with_name("movie.metadata.tsv").unlink()
     with pytest.raises(UserError, match=r"movie.metadata.tsv: no such file"):
         read(path)
+
+
+def test_columns_are_chosen_by_the_settings(tmp_path):
+    path = write(tmp_path, "p.csv", "Name,Blurb,Plot,When\nSalt,A night.,Bad,1938\n")
+    columns = {"plot": "blurb", "year": "When"}
+    assert list(read_plots(path, lambda done: None, chosen=columns)) == [
+        Plot(2, None, "Salt", 1938, "A night.")
+    ]
+    with pytest.raises(UserError, match=r"p.csv: found no column Text, which `ingest.columns`"):
+        list(read_plots(path, lambda done: None, chosen={"plot": "Text"}))
+    with pytest.raises(UserError, match=r"names the column When for genres, which is not read"):
+        list(read_plots(path, lambda done: None, chosen={"genres": "When"}))
 
 
 @pytest.mark.parametrize(
@@ -307,9 +324,9 @@ def test_the_format_is_logged(tmp_path, caplog):
 
 def test_columns_that_are_not_read_are_logged(tmp_path, caplog):
     caplog.set_level("INFO", "ingest.plots")
-    read(write(tmp_path, "p.csv", "titel,title,year,plot,,shelf\na,Tide,1938,Foam.,1,x\n"))
+    read(write(tmp_path, "p.csv", "titel,title,year,plot,,shelf,rating\na,Tide,1938,Foam.,1,x,7\n"))
     assert caplog.messages == [
-        "p.csv: columns that are not read: titel (similar to title), shelf",
+        "p.csv: columns that are not read: titel (similar to title), shelf, rating",
         "p.csv: CSV with commas, ASCII",
     ]
 
@@ -323,7 +340,7 @@ def test_find_plots(tmp_path):
     metadata = write(tmp_path, "movies_metadata.csv", "")
     with pytest.raises(
         UserError,
-        match=r"\(MovieSummaries, movies_metadata.csv\). Choose one of them with `--plots`, or",
+        match=r"\(MovieSummaries, movies_metadata.csv\). Choose one of them with `ingest.plots` in",
     ):
         find_plots(tmp_path)
     metadata.unlink()

@@ -1,13 +1,17 @@
 """Builds from a single table: public forms, ids, genres, counts and messages."""
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ingest import IngestConfig, IngestSummary, build, rebuild_reasons
+from ingest.join import allowed_rejects
+from ingest.summary import summary_tables
 from schema.errors import UserError
 
 PLOTS = (
@@ -35,7 +39,7 @@ def build_from(
     output = table.parent / "movies"
     config = IngestConfig.model_validate(ALL_GENRES | settings | {"table": table})
     summary = build(None, output, config, for_training=for_training)
-    rejected = sum(sum(reasons.values()) for reasons in summary.rejected.values())
+    rejected = sum(summary.rejected.get(summary.source, {}).values())
     assert summary.titles == summary.movies + sum(summary.dropped.values()) + rejected
     movies = []
     for path in sorted(output.glob("movies-*.csv")):
@@ -51,6 +55,17 @@ def read_unlabelled(directory: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             movies += csv.DictReader(file)
     return movies
+
+
+def rejects(output: Path) -> list[list[str]]:
+    """Return the rows of the rejects file, without the header."""
+    return [line.split("\t") for line in (output / "rejects.tsv").read_text().splitlines()[1:]]
+
+
+def printed(summary: IngestSummary) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(summary_tables(summary))
+    return console.export_text()
 
 
 def as_csv(*rows: tuple[object, ...], delimiter: str = ",") -> str:
@@ -453,15 +468,36 @@ def test_the_cmu_corpus_is_a_table(tmp_path: Path, name: str) -> None:
     ]
 
 
-def test_a_malformed_row_of_the_corpus_is_rejected_or_stops_the_build(tmp_path: Path) -> None:
+def test_each_row_of_the_corpus_is_counted(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     with (corpus / "plot_summaries.txt").open("a") as file:
         file.write("A plot without its id.\n")
-    summary, _ = build_from(corpus, max_reject_share=0.5)
-    assert summary.rejected == {"plot_summaries.txt": {"expected 2 columns, got 1": 1}}
     with (corpus / "movie.metadata.tsv").open("a") as file:
-        file.write("5\t/m/3\tCut\n")
-    with pytest.raises(UserError, match=r"movie\.metadata\.tsv: line 3: expected 9 columns, got 3"):
+        cells = ["8", "/m/4", "Unseen", "1950", "", "", "{}", "{}", "{}"]
+        file.write("5\t/m/3\tCut\n" + "\t".join(cells) + "\n\n23" + "\t" * 8 + "\n")
+    summary, movies = build_from(corpus)
+    assert [movie["title"] for movie in movies] == ["Low Water", "Relay"]
+    assert summary.lines == {"plot_summaries.txt": 4, "movie.metadata.tsv": 5}
+    assert summary.blank_lines == {"movie.metadata.tsv": 1}
+    assert summary.without_plot == {"movie.metadata.tsv": 1}
+    assert summary.rejected == {
+        "movie.metadata.tsv": {"duplicate id": 1, "expected 9 columns, got 3": 1},
+        "plot_summaries.txt": {"expected 2 columns, got 1": 1},
+    }
+    assert "not used: no plot (1)" in printed(summary)
+    assert rejects(tmp_path / "movies") == [
+        ["plot_summaries.txt", "4", "expected 2 columns, got 1", "A plot without its id."],
+        ["movie.metadata.tsv", "3", "expected 9 columns, got 3", r"5\t/m/3\tCut"],
+        ["movie.metadata.tsv", "6", "duplicate id", "23"],
+    ]
+    config = IngestConfig(table=corpus, min_genre_movies=1)
+    assert rebuild_reasons(None, tmp_path / "movies", config) == []
+
+
+def test_metadata_of_another_format_stops_the_build(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    (corpus / "movie.metadata.tsv").write_text("1\t/m/1\tGhosts\t2001\n" * 3)
+    with pytest.raises(UserError, match=r"movie\.metadata\.tsv: 3 of 3 lines are malformed"):
         build_from(corpus)
 
 
@@ -494,8 +530,7 @@ def test_duplicate_ids_are_rejected_and_copies_are_counted(tmp_path: Path) -> No
     summary, movies = build_table(tmp_path, "movies.csv", content, max_reject_share=0.3)
     assert summary.dropped == {"plot of an earlier movie": 2}
     assert summary.rejected == {"movies.csv": {"duplicate id": 1}}
-    rejects = (tmp_path / "movies" / "rejects.tsv").read_text().splitlines()[1:]
-    assert rejects == ["movies.csv\t4\tduplicate id\ttt0000007"]
+    assert rejects(tmp_path / "movies") == [["movies.csv", "4", "duplicate id", "tt0000007"]]
     assert {movie["tconst"]: movie["plot"] for movie in movies} == {
         "tt0000007": PLOTS[0],
         "tt0000008": PLOTS[1],
@@ -629,41 +664,78 @@ def test_a_cell_that_is_not_understood_keeps_its_row(tmp_path: Path) -> None:
         ("", ""),
         ("1990", "7.5"),
     ]
-    rejects = [
-        line.split("\t")
-        for line in (tmp_path / "movies" / "rejects.tsv").read_text().splitlines()[1:]
-    ]
-    assert [(row[1], row[2].partition(": ")[0], row[3]) for row in rejects] == [
+    assert [
+        (row[1], row[2].partition(": ")[0], row[3]) for row in rejects(tmp_path / "movies")
+    ] == [
         ("2", "kept without Year", "57"),
         ("2", "kept without Rating", "85"),
     ]
 
 
 def test_malformed_rows_stop_the_build_above_their_share(tmp_path: Path) -> None:
-    content = rows_of(("Low Water", PLOTS[0], "Drama"), ("Relay", PLOTS[3], "Opera"))
-    content += "a,b\n"
-    with pytest.raises(UserError, match=r"1 of 3 lines are malformed.*--max-reject-share"):
+    rows = [(f"Title {n}", f"{PLOTS[0]} {n}", ("Drama", "Opera")[n % 2]) for n in range(30)]
+    content = rows_of(*rows) + "a,b\n" * 11
+    with pytest.raises(UserError, match=r"11 of 41 lines are malformed.*`ingest.max_reject_share`"):
         build_table(tmp_path, "movies.csv", content)
     assert (tmp_path / "movies.rejects.tsv").read_text().startswith("file\tline\treason\ttext\n")
     summary, movies = build_table(tmp_path, "movies.csv", content, max_reject_share=0.4)
-    assert [movie["title"] for movie in movies] == ["Low Water", "Relay"]
-    assert summary.rejected == {"movies.csv": {"expected 3 columns, got 2": 1}}
+    assert len(movies) == 30
+    assert summary.rejected == {"movies.csv": {"expected 3 columns, got 2": 11}}
+    config = IngestConfig(table=tmp_path / "movies.csv", min_genre_movies=1)
+    assert rebuild_reasons(None, tmp_path / "movies", config) == [
+        "movies.csv has more malformed lines than max_reject_share now allows"
+    ]
 
 
-def test_a_text_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+def test_one_bad_row_of_a_small_table_costs_itself_only(tmp_path: Path) -> None:
+    content = rows_of(("Low Water", PLOTS[0], "Drama"), ("Relay", PLOTS[3], "Opera"))
+    content += f'"Never closed,{PLOTS[1]},Drama\n' + as_csv(("Ledger", PLOTS[2], "Drama"))
+    summary, movies = build_table(tmp_path, "movies.csv", content)
+    assert [movie["title"] for movie in movies] == ["Ledger", "Low Water", "Relay"]
+    assert summary.rejected == {"movies.csv": {"unclosed quote": 1}}
+    config = IngestConfig(table=tmp_path / "movies.csv", min_genre_movies=1)
+    assert rebuild_reasons(None, tmp_path / "movies", config) == []
+    with pytest.raises(UserError, match="1 of 4 lines are malformed, more than the allowed share"):
+        build_table(tmp_path, "movies.csv", content, max_reject_share=0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "share", "allowed"),
+    [(1, 0.01, 0.5), (4, 0.01, 2), (300, 0.01, 10), (5000, 0.01, 50), (4, 0.75, 3), (4, 0, 0)],
+)
+def test_a_few_lines_may_be_malformed(lines: int, share: float, allowed: float) -> None:
+    assert allowed_rejects(lines, share) == allowed
+
+
+def test_a_value_that_is_too_long_keeps_its_row(tmp_path: Path) -> None:
     content = rows_of(
-        ("Low Water", PLOTS[0], "Drama"),
-        ("Relay", PLOTS[3], "Opera"),
-        ("Long", "word " * 300_000, "Opera"),
-        ("Long " * 20_000, PLOTS[1], "Opera"),
+        ("Low Water", PLOTS[0], "Drama", ""),
+        ("Long " * 20_000, PLOTS[1], "Opera", "Ada Lind"),
+        ("Relay", PLOTS[3], "Opera", "Bo Sund, " * 10 + ", ".join(f"A {n}" for n in range(20_000))),
+        ("Long", "word " * 300_000, "Opera", ""),
+        ("Genres", PLOTS[2], ", ".join(f"Genre {n}" for n in range(20_000)), ""),
+        header="Title,Plot,Genre,Stars",
     )
-    summary, _ = build_table(tmp_path, "movies.csv", content, max_reject_share=0.5)
+    summary, movies = build_table(tmp_path, "movies.csv", content)
+    assert [(movie["title"], movie["cast"]) for movie in movies] == [
+        ("", "Ada Lind"),
+        ("Low Water", ""),
+        ("Relay", ""),
+    ]
+    assert summary.unreadable == {"Title": 1, "Stars": 1}
     assert summary.rejected == {
         "movies.csv": {
-            "longer than 1,048,576 characters": 1,
-            "primary title longer than 65,536 characters": 1,
+            "Genre: longer than 65,536 characters": 1,
+            "Plot: longer than 1,048,576 characters": 1,
         }
     }
+    found = [(line, reason, text[:9]) for _, line, reason, text in rejects(tmp_path / "movies")]
+    assert found == [
+        ("3", "kept without Title: longer than 65,536 characters", "Long Long"),
+        ("4", "kept without Stars: longer than 65,536 characters", "Bo Sund|A"),
+        ("5", "Plot: longer than 1,048,576 characters", "word word"),
+        ("6", "Genre: longer than 65,536 characters", "Genre 0|G"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -677,8 +749,8 @@ def test_a_text_that_is_too_long_is_rejected(tmp_path: Path) -> None:
             {"only genres outside the list": 1},
         ),
         (
-            {"genre_map": {"Opera": "Drama", "comedy": "Farce"}},
-            {"Drama": 3, "Comedy": 1, "Farce": 1},
+            {"genre_map": {" OPERA": "Drama", "comedy": "Farce"}},
+            {"Drama": 3, "Farce": 2},
             {},
             {},
         ),
@@ -707,6 +779,41 @@ def test_genres_are_those_of_the_table(
     assert summary.genres == genres
     assert summary.other_genres == other_genres
     assert summary.dropped == dropped
+
+
+def test_names_of_the_genre_map_that_no_movie_has_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = rows_of(
+        ("A", PLOTS[0], "science  fiction"), ("B", PLOTS[1], "Opera"), ("C", PLOTS[2], "Noir")
+    )
+    genre_map = {"Science Fiction": "Sci-Fi", "Suspence": "Thriller", "Noire": ""}
+    summary, _ = build_table(tmp_path, "movies.csv", content, genre_map=genre_map)
+    assert summary.genres == {"Noir": 1, "Opera": 1, "Sci-Fi": 1}
+    assert summary.unused_genre_map == ["Suspence", "Noire"]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "movies.csv: no title has a genre that ingest.genre_map names: Suspence, Noire. Correct "
+        "the names."
+    ]
+    assert "Names in genre_map that no title has" in printed(summary)
+
+
+def test_of_too_many_genres_the_most_frequent_are_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    genres = [f"Genre {number:03}" for number in range(203)]
+    rows = [(f"Title {n}", f"{PLOTS[0]} {n}", genre) for n, genre in enumerate(genres)]
+    rows += [(f"More {n}", f"{PLOTS[1]} {n}", genre) for n, genre in enumerate(genres[3:])]
+    summary, movies = build_table(tmp_path, "movies.csv", rows_of(*rows))
+    assert list(summary.genres) == genres[3:]
+    assert summary.other_genres == dict.fromkeys(genres[:3], 1)
+    assert summary.dropped == {"only genres outside the list": 3}
+    assert len(movies) == 400
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "movies.csv: 203 genres have 1 movies or more, but a model has at most 200 genres. The 3 "
+        "least frequent are left out, such as Genre 000, Genre 001, Genre 002. The setting "
+        "ingest.genres names others."
+    ]
 
 
 def test_types_of_titles_are_chosen(tmp_path: Path) -> None:
@@ -738,6 +845,29 @@ def test_chosen_columns(tmp_path: Path) -> None:
     ]
     assert all(movie["tconst"].startswith("row") for movie in movies)
     assert summary.columns == {"title": "Name", "plot": "Blurb", "genres": "Shelf"}
+    assert summary.unknown_columns == {"id": "", "Plot": ""}
+
+
+def test_columns_that_are_known_but_not_read_are_named(tmp_path: Path) -> None:
+    content = rows_of(
+        ("A", "en", PLOTS[0], "Drama", "a"),
+        ("B", "de", PLOTS[1], "Opera", "b"),
+        header="Title,Language,Plot,Genre,split_key",
+    )
+    summary, _ = build_table(tmp_path, "movies.csv", content)
+    assert summary.unknown_columns == {"Language": "", "split_key": ""}
+
+
+def test_a_number_is_the_same_id_as_text_and_as_a_fraction(tmp_path: Path) -> None:
+    rows = [("862.0", PLOTS[0], "Drama"), (863, PLOTS[1], "Opera"), ("0", PLOTS[2], "Opera")]
+    _, movies = build_table(tmp_path, "movies.csv", rows_of(*rows, header="id,Plot,Genre"))
+    lines = [json.dumps({"id": 862.0, "plot": PLOTS[0], "genre": "Drama"})]
+    lines += [json.dumps({"id": 0, "plot": PLOTS[2], "genre": "Opera"})]
+    _, others = build_table(tmp_path / "other", "movies.jsonl", "\n".join(lines))
+    ids = [{movie["plot"]: movie["tconst"] for movie in found} for found in (movies, others)]
+    assert (ids[0][PLOTS[0]], ids[0][PLOTS[1]]) == ("id862", "id863")
+    assert ids[0][PLOTS[2]].startswith("row")
+    assert ids[1].items() < ids[0].items()
 
 
 def test_genres_come_from_one_column(tmp_path: Path) -> None:
@@ -810,7 +940,9 @@ def test_genres_come_from_one_column(tmp_path: Path) -> None:
             rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "War")),
             {"min_genre_movies": 2},
             r"fewer than two genres have 2 movies or more. The most frequent are Drama \(1\), War "
-            r"\(1\).*min_genre_movies",
+            r"\(1\). Add movies, merge genres or lower the number: `ingest.genre_map` and "
+            r"`ingest.min_genre_movies` in ordained.yaml beside the data \(or `--genre-map` and "
+            r"`--min-genre-movies` of `ordained ingest build`\)\.",
         ),
         ("", {}, "movies.csv: expected a header and rows, got an empty file"),
     ],

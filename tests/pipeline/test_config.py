@@ -73,7 +73,7 @@ def test_a_table_in_a_file_and_in_the_options(tmp_path: Path) -> None:
     other = tmp_path / "other" / "movies.csv"
     loaded = load(tmp_path, text, table=other, columns={"plot": "Text"})
     assert loaded.ingest.table == other
-    assert loaded.ingest.columns == {"plot": "Text"}
+    assert loaded.ingest.columns == {"plot": "Text", "genres": "Shelf"}
 
     with pytest.raises(UserError) as caught:
         load(tmp_path, text, columns={"story": "Text"})
@@ -84,6 +84,15 @@ def test_only_the_gate_of_a_table_has_no_floor_by_default(tmp_path: Path) -> Non
     assert load(tmp_path, "").gate.floor == 0.3
     assert load(tmp_path, "gate: {min_support: 5}", table=tmp_path / "mine.csv").gate.floor is None
     assert load(tmp_path, "gate: {floor: .4}", table=tmp_path / "mine.csv").gate.floor == 0.4
+
+
+def test_an_error_in_columns_names_where_the_column_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, "ingest: {columns: {plot: 7}}\n", columns={"genres": "Shelf"})
+    file = tmp_path / "settings.yaml"
+    assert str(caught.value) == f"{file}: ingest.columns.plot should be text. Received: 7"
+    with pytest.raises(UserError, match="--column: ingest should hold names and values"):
+        load(tmp_path, "ingest: [plots]\n", columns={"genres": "Shelf"})
 
 
 def test_a_table_may_lack_titles_and_years(tmp_path: Path) -> None:

@@ -219,6 +219,19 @@ class TestProgressTableOnATerminal:
         table.console.print(table._render_latest())
         assert final_lines(screen)[-1].endswith("7.0s  epoch [2]")
 
+    def test_a_warning_stays_on_screen(self) -> None:
+        table, screen = table_on_terminal()
+        logger = logging.getLogger("ingest.join")
+        logger.setLevel(logging.INFO)
+        with table.live():
+            table.start_step("ingest")
+            logger.info("a format")
+            logger.warning("a genre has no movies")
+            table.end_step("done", "300 movies")
+        assert screen.getvalue().count("a genre has no movies\n") == 1
+        assert "a format\n" not in screen.getvalue()
+        assert final_lines(screen) == ["ingest                  done      0.0s  300 movies"]
+
     def test_a_small_terminal_shows_the_latest_rows_until_the_end(self) -> None:
         table, screen = table_on_terminal(height=12)
         names = [f"Node{number}" for number in range(20)]
