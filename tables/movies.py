@@ -171,9 +171,9 @@ def _plan(columns: Columns, any_id: bool) -> _Plan:
     for field in columns.fields:
         groups = [[column_of(field, name) for name in group] for group in columns.series(field)]
         if sum(map(len, groups)) == 1:
-            plan.single.append((field, groups[0][0]))
+            plan.single.append((field.value, groups[0][0]))
         else:
-            plan.several.append((field, groups))
+            plan.several.append((field.value, groups))
     return plan
 
 
