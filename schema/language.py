@@ -3,8 +3,8 @@
 The data are shared by the plain form below and by `transform.text.language` in the model's graph.
 """
 
+import itertools
 import re
-from collections import Counter
 from enum import StrEnum
 from functools import cache
 from typing import Final
@@ -65,6 +65,9 @@ LONG_TEXT_WORDS: Final = 20
 """Number of words from which a text without any frequent English word is not English."""
 
 _WORD: Final = re.compile(rf"(?:(?!_)[\w{COMBINING_MARKS}])+")
+_ASCII_WORD: Final = re.compile("[0-9a-z]+")
+"""The words of lower-case ASCII text, found in a third of the time."""
+
 _ENGLISH: Final = frozenset(ENGLISH_WORDS.split("|"))
 _OTHER_LATIN: Final = frozenset(OTHER_LATIN_WORDS.split("|"))
 
@@ -75,17 +78,18 @@ def language(plot: str) -> Language:
     >>> language("Un soldat rentre de la guerre et retrouve sa maison.").value
     'other Latin'
     """
-    words = _WORD.findall(re.sub("['’`´]", "", clean_plot(plot).lower()))[:MAX_WORDS]
-    characters: Counter[Language] = Counter()
-    for word in words:
-        characters[_script(word[0])] += len(word)
-    del characters[Language.NONE]
-    if not characters:
+    text = re.sub("['’`´]", "", clean_plot(plot).lower())
+    matches = (_ASCII_WORD if text.isascii() else _WORD).finditer(text)
+    by_script: dict[Language, list[str]] = {}
+    for match in itertools.islice(matches, MAX_WORDS):
+        by_script.setdefault(_script(match[0][0]), []).append(match[0])
+    by_script.pop(Language.NONE, None)
+    if not by_script:
         return Language.NONE
-    script = max(_SCRIPTS, key=characters.__getitem__)
-    latin = [word for word in words if _script(word[0]) is Language.OTHER_LATIN]
-    english = sum(1 for word in latin if word in _ENGLISH)
-    other = sum(1 for word in latin if word in _OTHER_LATIN)
+    script = max(_SCRIPTS, key=lambda script: sum(map(len, by_script.get(script, ()))))
+    latin = by_script.get(Language.OTHER_LATIN, [])
+    english = sum(map(_ENGLISH.__contains__, latin))
+    other = sum(map(_OTHER_LATIN.__contains__, latin))
     is_long = len(latin) >= LONG_TEXT_WORDS
     is_english = ENGLISH_WEIGHT * english >= other and (english > 0 or not is_long)
     return Language.ENGLISH if script is Language.OTHER_LATIN and is_english else script

@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from tables.record import MAX_RECORD_CHARACTERS
 
@@ -73,12 +73,12 @@ class _Utf8OrCp1252(codecs.BufferedIncrementalDecoder):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("surrogateescape")
         self.continuation_bytes = self.cp1252_bytes = 0
 
-    def _buffer_decode(self, data: bytes, errors: str, final: bool) -> tuple[str, int]:
+    def _buffer_decode(self, data: Any, errors: str, final: bool) -> tuple[str, int]:
         # What is not consumed is the beginning of a character that the next chunk continues.
-        text, consumed = codecs.utf_8_decode(data, "surrogateescape", final)
+        text, consumed = codecs.utf_8_decode(data, errors, final)
         invalid, valid = _count_bytes(text, consumed)
         if not invalid:
             self.continuation_bytes += valid

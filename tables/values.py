@@ -249,7 +249,7 @@ def _separated_name(text: str) -> str:
     return f"{given} {family}" if is_inverted else name
 
 
-_REMEMBERED: Final = {
+_REMEMBERED: Final[dict[Callable[[str], str], Callable[[str], str]]] = {
     read_name: lru_cache(maxsize=20_000)(read_name) for read_name in (_name, _separated_name)
 }
 """Functions that remember the names in cells of `_MAX_REMEMBERED_CHARACTERS` at most."""
