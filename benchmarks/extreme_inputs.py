@@ -2,8 +2,9 @@
 
     python -m benchmarks.extreme_inputs --rows 100000
 
-Each case is a directory of dumps and plots, which is built in a process of its own. The first case
-has the given number of ordinary movies. Time and memory of the others are ratios to it.
+Each case is a directory of dumps and plots, or a single table, which is built in a process of its
+own. The first case has the given number of ordinary movies. Time and memory of the others are
+ratios to it.
 """
 
 import json
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Final
+
+from pyarrow import csv, parquet
 
 from benchmarks.ingest_scale import Build, run_build
 from benchmarks.provenance import provenance
@@ -24,10 +27,11 @@ from schema.names import INGEST_SUMMARY_FILE
 
 MARKER: Final = "extreme-inputs"
 _WORDS: Final = ("harbour", "clerk", "ledger", "night", "salt", "winter", "train", "letter")
+_GENRES: Final = ("Drama,Crime", "Comedy")
 _LONG: Final = 1_000_000
 
 Lines = Iterator[str]
-Case = Callable[[Path, int], None]
+Case = Callable[[Path, int], object]
 
 
 def words(number: int, count: int) -> str:
@@ -35,11 +39,11 @@ def words(number: int, count: int) -> str:
     return " ".join(f"{_WORDS[i % 8]}{(number * 31 + i * i) % 999_983}" for i in range(count))
 
 
-def titles(count: int, genres: str = "Drama,Crime", year: int = 1950, name: str = "") -> Lines:
-    """Yield the lines of title.basics."""
+def titles(count: int, genres: str = "", year: int = 1950, name: str = "") -> Lines:
+    """Yield the lines of title.basics; by default, with two sets of genres."""
     for i in range(1, count + 1):
         title = name or words(i, 3)
-        yield rf"tt{i:07}	movie	{title}	\N	0	{year}	\N	90	{genres}"
+        yield rf"tt{i:07}	movie	{title}	\N	0	{year}	\N	90	{genres or _GENRES[i % 2]}"
 
 
 def plots(count: int, length: int = 20, text: str = "") -> Lines:
@@ -102,6 +106,36 @@ def nested(count: int) -> Lines:
     yield "[" * 100_000
 
 
+def write_table(
+    directory: Path,
+    count: int,
+    genres: str = "",
+    text: str = "",
+    columns: int = 0,
+    long: int = 0,
+) -> Path:
+    """Write a single table with further columns, and plots of 10 MB at its end; return its path."""
+
+    def lines() -> Lines:
+        for i in range(1, count + long + 1):
+            plot = text or words(i, 20 if i <= count else 830_000)
+            labels = genres or _GENRES[i % 2].replace(",", "|")
+            yield f"{words(i, 3)},{1900 + i % 100},{labels},{plot}{',x' * columns}"
+
+    path = directory / "table.csv"
+    header = ["title", "year", "genres", "plot", *(f"column {i}" for i in range(columns))]
+    write_lines(path, ",".join(header), lines())
+    return path
+
+
+def write_parquet(directory: Path, count: int, long: int) -> None:
+    """Write a single table with plots of 10 MB at its end as Parquet."""
+    path = write_table(directory, count, long=long)
+    options = csv.ReadOptions(block_size=1 << 28)
+    parquet.write_table(csv.read_csv(path, options), path.with_suffix(".parquet"))
+    path.unlink()
+
+
 CASES: Final[dict[str, Case]] = {
     "ordinary movies": lambda d, n: write(d, titles(n), plots(n)),
     "10 times as many rows": lambda d, n: write(d, titles(10 * n), plots(10 * n)),
@@ -140,6 +174,18 @@ CASES: Final[dict[str, Case]] = {
     "100 times as many malformed lines": lambda d, n: write(
         d, iter([*titles(n), *repeat("x", 100 * n)]), plots(n)
     ),
+    "a table": write_table,
+    "a table with 10 times as many rows": lambda d, n: write_table(d, 10 * n),
+    "a table of one row": lambda d, _: write_table(d, 1),
+    "a table with one genre only": lambda d, n: write_table(d, n, "Drama"),
+    "a table with all genres in every row": lambda d, n: write_table(d, n, "|".join(GENRES)),
+    "a table with equal plots": lambda d, n: write_table(d, n, text=words(0, 30)),
+    "a table of 10,000 columns, 1 in 100 rows": lambda d, n: write_table(
+        d, n // 100, columns=10_000
+    ),
+    "a table with 5 plots of 10 MB": lambda d, n: write_table(d, n, long=5),
+    "the same in Parquet": lambda d, n: write_parquet(d, n, long=5),
+    "a table of 5 plots of 10 MB": lambda d, _: write_table(d, 0, long=5),
 }
 
 
@@ -165,7 +211,8 @@ def measure(names: list[str], rows: int, directory: Path | None) -> list[list[st
             data, output = Path(temporary, "data"), Path(temporary, "movies")
             data.mkdir()
             CASES[name](data, rows)
-            build = run_build(data, output, "--max-reject-share", "0.5")
+            table_path = next(data.glob("table.*"), None)
+            build = run_build(table_path or data, output, "--max-reject-share", "0.5")
             end = end_of(build, output)
         ordinary = ordinary or build
         found.append(
