@@ -3,8 +3,8 @@
     python -m benchmarks.client_reading c688c87 --rows 1000000
 
 Both commits read the same files in separate processes, alternately and in several rounds, so that
-other load on the machine affects both. The figures are those of the round with the least processor
-time. Nothing is predicted.
+other load on the machine affects both. Rates are those of the rounds with the least processor time,
+ratios are taken within each round, and memory is the most of all rounds. Nothing is predicted.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 from benchmarks.provenance import PROJECT, provenance
 from benchmarks.tables import table
@@ -96,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("commit", help="commit to compare with")
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     source_line = provenance("benchmarks.client_reading")
     with tempfile.TemporaryDirectory() as name:
@@ -112,20 +113,19 @@ def main() -> None:
                 [measure(source, path) for source in (other, PROJECT)]
                 for _ in range(options.rounds)
             ]
-            old, new = (min(runs, key=lambda run: run[1]) for runs in zip(*rounds, strict=True))
+            ratios = [old[1] / new[1] for old, new in rounds]
+            old, new = zip(*rounds, strict=True)
             lines.append(
                 [
                     form,
-                    f"{old[0] / old[1]:,.0f}",
-                    f"{new[0] / new[1]:,.0f}",
-                    f"{old[1] / new[1]:.2f}",
-                    f"{old[2] / 1024:,.0f}",
-                    f"{new[2] / 1024:,.0f}",
+                    *(f"{runs[0][0] / min(run[1] for run in runs):,.0f}" for runs in (old, new)),
+                    *(f"{statistic(ratios):.2f}" for statistic in (min, median, max)),
+                    *(f"{max(run[2] for run in runs) / 1024:,.0f}" for runs in (old, new)),
                 ]
             )
     print(source_line)
-    columns = ["file", "rows/s before", "rows/s", "ratio", "MiB before", "MiB"]
-    print(table(columns, lines))
+    columns = ["file", "rows/s before", "rows/s", "least ratio", "median", "most", "MiB before"]
+    print(table([*columns, "MiB"], lines))
 
 
 if __name__ == "__main__":

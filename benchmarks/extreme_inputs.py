@@ -1,9 +1,11 @@
 """How `ingest` ends on extreme inputs, and what time and memory it takes.
 
     python -m benchmarks.extreme_inputs --rows 100000
+    python -m benchmarks.extreme_inputs --rows 100000 --tables
 
-Each case is a directory of dumps and plots, which is built in a process of its own. The first case
-has the given number of ordinary movies. Time and memory of the others are ratios to it.
+Each case is a directory of dumps and plots, or a single table, which is built in a process of its
+own. The first case has the given number of ordinary movies. Time and memory of the others are
+ratios to it.
 """
 
 import json
@@ -14,6 +16,8 @@ from itertools import repeat
 from pathlib import Path
 from typing import Final
 
+from pyarrow import csv, parquet
+
 from benchmarks.ingest_scale import Build, run_build
 from benchmarks.provenance import provenance
 from benchmarks.tables import command_parser, publish, table
@@ -22,12 +26,12 @@ from schema import command
 from schema.genres import GENRES
 from schema.names import INGEST_SUMMARY_FILE
 
-MARKER: Final = "extreme-inputs"
 _WORDS: Final = ("harbour", "clerk", "ledger", "night", "salt", "winter", "train", "letter")
+_GENRES: Final = ("Drama,Crime", "Comedy")
 _LONG: Final = 1_000_000
 
 Lines = Iterator[str]
-Case = Callable[[Path, int], None]
+Case = Callable[[Path, int], object]
 
 
 def words(number: int, count: int) -> str:
@@ -35,11 +39,11 @@ def words(number: int, count: int) -> str:
     return " ".join(f"{_WORDS[i % 8]}{(number * 31 + i * i) % 999_983}" for i in range(count))
 
 
-def titles(count: int, genres: str = "Drama,Crime", year: int = 1950, name: str = "") -> Lines:
-    """Yield the lines of title.basics."""
+def titles(count: int, genres: str = "", year: int = 1950, name: str = "") -> Lines:
+    """Yield the lines of title.basics; by default, with two sets of genres."""
     for i in range(1, count + 1):
         title = name or words(i, 3)
-        yield rf"tt{i:07}	movie	{title}	\N	0	{year}	\N	90	{genres}"
+        yield rf"tt{i:07}	movie	{title}	\N	0	{year}	\N	90	{genres or _GENRES[i % 2]}"
 
 
 def plots(count: int, length: int = 20, text: str = "") -> Lines:
@@ -102,6 +106,36 @@ def nested(count: int) -> Lines:
     yield "[" * 100_000
 
 
+def write_table(
+    directory: Path,
+    count: int,
+    genres: str = "",
+    text: str = "",
+    columns: int = 0,
+    long: int = 0,
+) -> Path:
+    """Write a single table with further columns, and plots of 10 MB at its end; return its path."""
+
+    def lines() -> Lines:
+        for i in range(1, count + long + 1):
+            plot = text or words(i, 20 if i <= count else 830_000)
+            labels = genres or _GENRES[i % 2].replace(",", "|")
+            yield f"{words(i, 3)},{1900 + i % 100},{labels},{plot}{',x' * columns}"
+
+    path = directory / "table.csv"
+    header = ["title", "year", "genres", "plot", *(f"column {i}" for i in range(columns))]
+    write_lines(path, ",".join(header), lines())
+    return path
+
+
+def write_parquet(directory: Path, count: int, long: int) -> None:
+    """Write a single table with plots of 10 MB at its end as Parquet."""
+    path = write_table(directory, count, long=long)
+    options = csv.ReadOptions(block_size=1 << 28)
+    parquet.write_table(csv.read_csv(path, options), path.with_suffix(".parquet"))
+    path.unlink()
+
+
 CASES: Final[dict[str, Case]] = {
     "ordinary movies": lambda d, n: write(d, titles(n), plots(n)),
     "10 times as many rows": lambda d, n: write(d, titles(10 * n), plots(10 * n)),
@@ -142,6 +176,19 @@ CASES: Final[dict[str, Case]] = {
     ),
 }
 
+TABLE_CASES: Final[dict[str, Case]] = {
+    "ordinary rows": write_table,
+    "10 times as many rows": lambda d, n: write_table(d, 10 * n),
+    "one row": lambda d, _: write_table(d, 1),
+    "one genre only": lambda d, n: write_table(d, n, "Drama"),
+    "all genres in every row": lambda d, n: write_table(d, n, "|".join(GENRES)),
+    "every plot equal": lambda d, n: write_table(d, n, text=words(0, 30)),
+    "10,000 columns, 1 in 100 rows": lambda d, n: write_table(d, n // 100, columns=10_000),
+    "5 more rows with plots of 10 MB": lambda d, n: write_table(d, n, long=5),
+    "5 more rows with plots of 10 MB, Parquet": lambda d, n: write_parquet(d, n, long=5),
+    "only 5 plots of 10 MB": lambda d, _: write_table(d, 0, long=5),
+}
+
 
 def end_of(build: Build, output: Path) -> str:
     """Return how a build ended, in a few words."""
@@ -156,16 +203,17 @@ def end_of(build: Build, output: Path) -> str:
     return f"{summary['movies']:,} movies, {rejected:,} rejects, {blank_lines:,} blank lines"
 
 
-def measure(names: list[str], rows: int, directory: Path | None) -> list[list[str]]:
+def measure(cases: dict[str, Case], rows: int, directory: Path | None) -> list[list[str]]:
     """Build each case; return the rows of the table."""
     found: list[list[str]] = []
     ordinary: Build | None = None
-    for name in names:
+    for name, write_case in cases.items():
         with tempfile.TemporaryDirectory(dir=directory) as temporary:
             data, output = Path(temporary, "data"), Path(temporary, "movies")
             data.mkdir()
-            CASES[name](data, rows)
-            build = run_build(data, output, "--max-reject-share", "0.5")
+            write_case(data, rows)
+            table_path = next(data.glob("table.*"), None)
+            build = run_build(table_path or data, output, "--max-reject-share", "0.5")
             end = end_of(build, output)
         ordinary = ordinary or build
         found.append(
@@ -186,15 +234,18 @@ def main() -> int:
     """Measure the cases and print a Markdown table; return the exit status."""
     parser = command_parser("benchmarks.extreme_inputs", (__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the first case")
-    parser.add_argument("--cases", nargs="+", choices=[*CASES], default=[*CASES], metavar="CASE")
+    parser.add_argument("--tables", action="store_true", help="build from single tables")
+    parser.add_argument("--cases", nargs="+", choices=[*CASES, *TABLE_CASES], metavar="CASE")
     parser.add_argument("--directory", type=Path, help="directory for the temporary files")
     options = parser.parse_args()
 
     def run() -> None:
-        rows = measure(options.cases, options.rows, options.directory)
+        cases = TABLE_CASES if options.tables else CASES
+        chosen = {name: cases[name] for name in cases if name in (options.cases or cases)}
+        rows = measure(chosen, options.rows, options.directory)
         head = ["case", "end", "CPU time, ratio", "memory, ratio", "s", "MB"]
         text = f"{provenance('benchmarks.extreme_inputs')}:\n\n{table(head, rows, text_columns=2)}"
-        publish({MARKER: text}, options.report)
+        publish({"extreme-tables" if options.tables else "extreme-inputs": text}, options.report)
 
     return command.run(run)
 

@@ -42,9 +42,10 @@ class Build(NamedTuple):
     megabytes: float
 
 
-def run_build(dumps: Path, output: Path, *options: str) -> Build:
-    """Run `ordained ingest build` in a process of its own; return its end and cost."""
-    build = [sys.executable, "-m", "cli", "ingest", "build", "--data", str(dumps)]
+def run_build(source: Path, output: Path, *options: str) -> Build:
+    """Build from a directory of dumps or from a table, in a process; return its end and cost."""
+    option = "--data" if source.is_dir() else "--table"
+    build = [sys.executable, "-m", "cli", "ingest", "build", option, str(source)]
     start = time.monotonic()
     with (
         tempfile.TemporaryFile("w+") as errors,

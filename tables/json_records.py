@@ -60,11 +60,19 @@ def read_lines(lines: Iterator[Line]) -> Iterator[Record]:
             yield malformed(number, line, TOO_LONG, text)
             continue
         try:
-            value = _DECODER.decode(text)
+            value = _decode(text.strip(" \t"))
         except (ValueError, RecursionError):
             yield malformed(number, line, invalid_characters(text) or "invalid JSON", text)
         else:
             yield _checked(number, line, value, text)
+
+
+def _decode(text: str) -> Any:
+    """Return the value of a text without spaces around it, faster than `JSONDecoder.decode`."""
+    value, end = _DECODER.raw_decode(text)
+    if end < len(text):
+        raise ValueError("text after the value")
+    return value
 
 
 def _checked(number: int, line: int, value: Any, text: str) -> Record:

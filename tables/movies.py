@@ -124,8 +124,8 @@ class _Plan(NamedTuple):
             name are together.
     """
 
-    single: list[tuple[Field, _Column]]
-    several: list[tuple[Field, list[list[_Column]]]]
+    single: list[tuple[str, _Column]]
+    several: list[tuple[str, list[list[_Column]]]]
 
 
 def read_movies(
@@ -171,9 +171,9 @@ def _plan(columns: Columns, any_id: bool) -> _Plan:
     for field in columns.fields:
         groups = [[column_of(field, name) for name in group] for group in columns.series(field)]
         if sum(map(len, groups)) == 1:
-            plan.single.append((field, groups[0][0]))
+            plan.single.append((field.value, groups[0][0]))
         else:
-            plan.several.append((field, groups))
+            plan.several.append((field.value, groups))
     return plan
 
 
@@ -182,7 +182,7 @@ def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
     if reason:
         return MovieRecord(number, line, {}, cells, (), reason, text)
     found: dict[Any, Any] = {}
-    failed: list[tuple[Field, Cell]] = []
+    failed: list[tuple[str, Cell]] = []
     # Most fields have one column, and this loop takes most of the time of reading.
     for field, (column, parse, remembered) in plan.single:
         cell = cells.get(column)
@@ -217,10 +217,10 @@ def _read_movie(record: "Record", plan: _Plan, any_id: bool) -> MovieRecord:
 
 
 def _first_known(
-    field: Field,
+    field: str,
     groups: list[list[_Column]],
     cells: Mapping[str, Any],
-    failed: list[tuple[Field, Cell]],
+    failed: list[tuple[str, Cell]],
 ) -> Any:
     """Return the first known value of the columns; the names of numbered columns are joined."""
     for group in groups:

@@ -1,5 +1,6 @@
 """Read rows of a Parquet file."""
 
+import itertools
 from collections.abc import Iterator
 from typing import IO, Any, Final
 
@@ -12,11 +13,15 @@ from tables.record import (
     malformed,
     printable,
 )
+from tables.source import READ_BYTES
 
 MAGIC: Final = b"PAR1"
 
 BATCH_ROWS: Final = 1_000
-"""Number of rows that are in memory at a time."""
+"""Maximum number of rows that are in memory at a time."""
+
+BATCH_BYTES: Final = 1 << 25
+"""Size of the rows that are in memory at a time, if all rows of a row group are equally long."""
 
 
 class ParquetFile:
@@ -44,7 +49,8 @@ class ParquetFile:
             ) from None
         self._name, self._errors = name, (pa.ArrowException, OSError, UnicodeDecodeError)
         try:
-            self._file = pq.ParquetFile(file)
+            # By default, all bytes of a row group are in memory.
+            self._file = pq.ParquetFile(file, pre_buffer=False, buffer_size=READ_BYTES)
         except self._errors as error:
             raise self._corrupt(error) from error
         self._as_text = lambda kind: pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
@@ -65,7 +71,10 @@ class ParquetFile:
         Raises:
             UserError: The file is corrupt.
         """
-        batches = self._file.iter_batches(BATCH_ROWS)
+        batches = itertools.chain.from_iterable(
+            self._file.iter_batches(batch_rows(group.num_rows, group.total_byte_size), [index])
+            for index, group in enumerate(self._groups())
+        )
         while True:
             try:
                 batch = next(batches, None)
@@ -80,6 +89,10 @@ class ParquetFile:
                     yield malformed(number, number, reason, " ".join(map(str, cells)))
                 else:
                     yield Record(number, number, dict(zip(self.columns, cells, strict=True)))
+
+    def _groups(self) -> Iterator[Any]:
+        metadata = self._file.metadata
+        return map(metadata.row_group, range(metadata.num_row_groups))
 
     def _cells(self, column: Any) -> list[Any]:
         if self._as_text(column.type):
@@ -101,6 +114,19 @@ class ParquetFile:
         return UserError(
             f"{self._name}: the Parquet file is corrupt ({message}). Download or copy it again."
         )
+
+
+def batch_rows(rows: int, size: int) -> int:
+    """Return how many rows of a row group are in memory at a time.
+
+    >>> batch_rows(50_000, 5_000_000), batch_rows(20, 200_000_000), batch_rows(3, 300_000_000)
+    (1000, 3, 1)
+
+    Args:
+        rows: Number of rows in the group.
+        size: Number of bytes of the group without compression.
+    """
+    return max(1, min(BATCH_ROWS, rows * BATCH_BYTES // max(size, 1)))
 
 
 def _invalid_cells(cells: tuple[Any, ...]) -> str:

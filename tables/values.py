@@ -34,6 +34,9 @@ __all__ = [
 MAX_LITERAL_CHARACTERS: Final = 100_000
 """Maximum length of a Python literal, in characters. A longer one is not understood."""
 
+_MAX_REMEMBERED_CHARACTERS: Final = 1_000
+"""Length of a cell from which on its names are not remembered, so that memory is bounded."""
+
 _ID: Final = re.compile(r"(?:tt)?(\d{1,10})(?:\.0*)?", re.ASCII | re.IGNORECASE)
 _NORMAL_ID: Final = re.compile(r"tt(?!0{7})(?:\d{7}|[1-9]\d{7,9})", re.ASCII)
 _WHOLE_NUMBER: Final = re.compile(r"(\d+)(?:\.0*)?", re.ASCII)
@@ -152,7 +155,7 @@ def parse_people(value: Any) -> tuple[str, ...]:
     Raises:
         ValueError: The cell has no text or list of texts.
     """
-    return _parse_list(value, "expected names", _split_names, _given_name_first)
+    return _parse_list(value, "expected names", _split_names, _separated_name)
 
 
 def parse_genres(value: Any) -> tuple[str, ...]:
@@ -164,14 +167,14 @@ def parse_genres(value: Any) -> tuple[str, ...]:
     Raises:
         ValueError: The cell has no text or list of texts.
     """
-    return _parse_list(value, "expected genres", lambda text: text.split(","), str)
+    return _parse_list(value, "expected genres", lambda text: text.split(","), _name)
 
 
 def _parse_list(
     value: Any,
     expected: str,
     split_at_commas: Callable[[str], Iterable[str]],
-    normalize: Callable[[str], str],
+    read_name: Callable[[str], str],
 ) -> tuple[str, ...]:
     if is_null(value):
         return ()
@@ -183,10 +186,13 @@ def _parse_list(
     if isinstance(value, str):
         value = _decoded(value)
         separator = LIST_SEPARATOR if LIST_SEPARATOR in value else ";"
-        is_separated = separator in value
-        parts = value.split(separator) if is_separated else split_at_commas(value)
-        names = [_normalized_name(part) if len(part) < 100 else _name(part) for part in parts]
-        return tuple(dict.fromkeys(filter(None, map(normalize, names) if is_separated else names)))
+        if separator in value:
+            parts: Iterable[str] = value.split(separator)
+        else:
+            parts, read_name = split_at_commas(value), _name
+        if len(value) < _MAX_REMEMBERED_CHARACTERS:
+            read_name = _REMEMBERED[read_name]
+        return tuple(dict.fromkeys(filter(None, map(read_name, parts))))
     if isinstance(value, dict):
         items: Iterable[Any] = [value] if "name" in value else value.values()
     elif isinstance(value, set):
@@ -199,7 +205,7 @@ def _parse_list(
     for item in items:
         name = item.get("name") if isinstance(item, dict) else item
         if isinstance(name, str):
-            names.append(normalize(_name(_decoded(name))))
+            names.append(read_name(_decoded(name)))
         elif not is_unknown(name):
             raise ValueError(expected)
     return tuple(dict.fromkeys(filter(None, names)))
@@ -213,9 +219,6 @@ def _decoded(text: str) -> str:
 def _name(text: str) -> str:
     """Return a name without unneeded spaces; "" if it is unknown."""
     return "" if is_unknown(text) else " ".join(_checked(text).replace(LIST_SEPARATOR, " ").split())
-
-
-_normalized_name: Final = lru_cache(maxsize=20_000)(_name)
 
 
 def _parse_literal(text: str) -> Any:
@@ -240,12 +243,20 @@ def _split_names(text: str) -> Iterable[str]:
     return names
 
 
-def _given_name_first(name: str) -> str:
+def _separated_name(text: str) -> str:
+    """Return a name of a list without commas between names: "Lind, Ada" is "Ada Lind"."""
+    name = _name(text)
     if "," not in name:
         return name
     family, comma, given = name.partition(", ")
     is_inverted = comma and "," not in given and not _NAME_SUFFIX.fullmatch(given)
     return f"{given} {family}" if is_inverted else name
+
+
+_REMEMBERED: Final[dict[Callable[[str], str], Callable[[str], str]]] = {
+    read_name: lru_cache(maxsize=20_000)(read_name) for read_name in (_name, _separated_name)
+}
+"""Functions that remember the names in cells of `_MAX_REMEMBERED_CHARACTERS` at most."""
 
 
 def _checked(text: str) -> str:

@@ -106,7 +106,7 @@ def _row(keep: Sequence[str], record: MovieRecord) -> Row:
     number, line, values, cells, unreadable, reason, text = record
     if reason:
         return Row(number, line, {}, None, reason, text)
-    movie = {name: convert(values[name]) for name, convert in _INPUTS.items() if name in values}
+    movie = {name: _INPUTS[name](value) for name, value in values.items() if name in _INPUTS}
     if raw.TITLE not in movie and (title := values.get(_ORIGINAL_TITLE)):
         movie[raw.TITLE] = str(title)
     copied = {raw.TCONST: str(values[raw.TCONST])} if raw.TCONST in values else {}

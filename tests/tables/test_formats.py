@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from schema.errors import UserError
-from tables import delimited, formats, record
+from tables import delimited, formats, parquet, record
 from tables.formats import Record, open_table, read_table
 
 COLUMNS = ("tconst", "title", "year")
@@ -289,6 +289,30 @@ def test_the_encoding_of_a_file_that_begins_in_ascii(tmp_path, monkeypatch):
     assert records[-1].values == {"title": "Zoë"}
 
 
+@pytest.mark.parametrize("stray", [b"\xa0", b"\x92"])
+def test_a_stray_byte_leaves_later_utf_8_as_it_is(tmp_path, monkeypatch, stray):
+    monkeypatch.setattr("tables.source.READ_BYTES", 100)
+    data = b"title\nTide" + stray + b"s\n" + b"Reef\n" * 99 + "Zoë’s Œuvre\n".encode() * 99
+    _, records, description = read(tmp_path, data)
+    titles = [f"Tide{stray.decode('cp1252')}s", *["Reef"] * 99, *["Zoë’s Œuvre"] * 99]
+    assert [record.values["title"] for record in records] == titles
+    assert description == "text with one column, UTF-8 (bytes read as cp1252: 1)"
+
+
+def test_stray_bytes_among_utf_8_cost_their_records(tmp_path):
+    rows = ["Zoë,1".encode(), b"Tide\xa0,2", "Café".encode() + b"\x92s,3", "Œuvre,4".encode()]
+    _, records, description = read(tmp_path, b"title,year\n" + b"\n".join(rows))
+    assert problems(records) == [(2, 3, "invalid bytes"), (3, 4, "invalid bytes")]
+    assert description == "CSV with commas, UTF-8"
+
+
+def test_cp1252_in_which_characters_look_like_utf_8(tmp_path):
+    text = "title,year\nDer Fluß,1\nSüß „Spaß“ für Bär,2\nGrün,3\n"
+    _, records, description = read(tmp_path, text.encode("cp1252"))
+    assert cells(records)[1] == ("Süß „Spaß“ für Bär", "2")
+    assert description == "CSV with commas, cp1252"
+
+
 def test_bytes_that_cp1252_lacks_cost_their_record(tmp_path):
     _, records, _ = read(tmp_path, b"title,year\nZo\xeb,1\nZo\x8f,2\nTide,3\n")
     assert problems(records) == [(2, 3, "invalid bytes")]
@@ -505,6 +529,24 @@ def test_parquet_in_several_batches_with_malformed_rows(tmp_path):
         (2401, 2401, "control character"),
     ]
     assert records[2499].values == {"title": "Movie 2499"}
+
+
+def test_long_rows_of_parquet_are_read_in_small_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr("tables.parquet.BATCH_BYTES", 25_000)
+    titles = [f"{n} ".ljust(10_000, "x") for n in range(20)]
+    path = tmp_path / "movies.parquet"
+    write_parquet(path, {"title": titles}, row_group_size=10)
+    group = pq.ParquetFile(path).metadata.row_group(1)
+    assert parquet.batch_rows(group.num_rows, group.total_byte_size) == 2
+    assert cells(read(tmp_path, path.read_bytes())[1]) == [(title,) for title in titles]
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "expected"),
+    [(50_000, 5_000_000, 1_000), (20, 200_000_000, 3), (5, 500_000_000, 1), (0, 0, 1)],
+)
+def test_the_rows_of_a_batch_of_parquet(rows, size, expected):
+    assert parquet.batch_rows(rows, size) == expected
 
 
 def test_parquet_with_text_that_is_not_valid(tmp_path):
