@@ -22,9 +22,9 @@ def option_and_setting(*names: str) -> str:
     >>> option_and_setting("plots")
     '`ingest.plots` in ordained.yaml beside the data (or `--plots` of `ordained ingest build`)'
     """
-    settings = " and ".join(f"`ingest.{name}`" for name in names)
+    in_yaml = " and ".join(f"`ingest.{name}`" for name in names)
     options = " and ".join(f"`--{name.replace('_', '-')}`" for name in names)
-    return f"{settings} in ordained.yaml beside the data (or {options} of `ordained ingest build`)"
+    return f"{in_yaml} in ordained.yaml beside the data (or {options} of `ordained ingest build`)"
 
 
 def one_line(name: str) -> str:

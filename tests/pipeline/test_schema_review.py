@@ -205,7 +205,7 @@ def test_the_newest_run_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     infer(tmp_path, GOOD)
     assert main(command) == 0
-    assert capsys.readouterr().out.count("no difference") == 12
+    assert capsys.readouterr().out.count("no difference") == 13
 
     infer(tmp_path, with_values(GOOD, budget=7, year=1850))
     assert main(command) == 0
@@ -215,4 +215,4 @@ def test_the_newest_run_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main([*command, "--write", "--yes"]) == 0
     assert "Wrote 2 of 2 changes" in capsys.readouterr().out
     assert main(command) == 0
-    assert capsys.readouterr().out.count("no difference") == 13
+    assert capsys.readouterr().out.count("no difference") == 14
