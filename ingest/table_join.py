@@ -263,11 +263,18 @@ class TableJoin(Join):
 
     def _too_few_movies(self, path: Path, expected: str, found: int) -> str:
         """Return the message of a table of which at most one row can be used."""
-        reasons = [f"{reason} ({count:,})" for reason, count in self.dropped.items()]
+        # Rows that have only other genres are among those that were found.
+        reasons = [
+            f"{reason} ({count:,})"
+            for reason, count in self.dropped.items()
+            if reason != _OTHER_GENRES
+        ]
         if rejected := self.reject_log.counts[path.name].total():
             reasons.append(f"malformed ({rejected:,})")
+        rows = self.lines[path.name]
         message = (
-            f"{path.name}: expected {expected}, found {found} in {self.lines[path.name]:,} rows."
+            f"{path.name}: expected {expected}, found {found} in {rows:,} "
+            f"{'row' if rows == 1 else 'rows'}."
         )
         if reasons:
             message += f" The other rows: {', '.join(reasons)}."

@@ -909,7 +909,7 @@ def test_genres_come_from_one_column(tmp_path: Path) -> None:
         (
             rows_of(("A", PLOTS[0], "Drama")),
             {},
-            "expected several hundred movies with plot and genre, found 1 in 1 rows. Read were",
+            "expected several hundred movies with plot and genre, found 1 in 1 row. Read were",
         ),
         (
             rows_of(("A", "", "Drama"), ("B", PLOTS[1], ""), ("C", PLOTS[2], "Drama")),
@@ -918,13 +918,13 @@ def test_genres_come_from_one_column(tmp_path: Path) -> None:
         ),
         (
             rows_of(*((name, PLOTS[0], "Drama") for name in "ABC")),
-            {},
-            r"found 1 in 3 rows. The other rows: plot of an earlier movie \(2\)",
+            {"min_genre_movies": 10},
+            r"found 1 in 3 rows. The other rows: plot of an earlier movie \(2\)\. Read",
         ),
         (
             rows_of(("A", PLOTS[0], "X", "TV Show"), header="Title,Plot,Genre,Type"),
             {},
-            r"found 0 in 1 rows.*another title type \(1\).* Types in the table: TV Show. .*types",
+            r"found 0 in 1 row.*another title type \(1\).* Types in the table: TV Show. .*types",
         ),
         (
             rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "drama")),
