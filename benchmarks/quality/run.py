@@ -11,13 +11,26 @@ from components.pusher import versions
 from metadata import History
 from pipeline.config import RunConfig
 from schema.errors import UserError
+from schema.genres import GENRES, NUM_GENRES, read_genres
 from schema.names import METADATA_FILE
 
 
 def served_model(output: Path) -> Path | None:
-    """Return the directory of the highest served version, or None if there is none."""
+    """Return the directory of the highest served version, or None if there is none.
+
+    Raises:
+        UserError: The model has other genres than those of IMDb.
+    """
     served = versions.served(RunConfig(data=output, output=output).model_directory)
-    return served[max(served)] if served else None
+    if not served:
+        return None
+    model = served[max(served)]
+    if read_genres(model) != GENRES:
+        raise UserError(
+            f"{output}: the model predicts genres of its own. This benchmark compares models of "
+            f"IMDb's {NUM_GENRES} genres."
+        )
+    return model
 
 
 def examples_of(model: Path, output: Path) -> Path:

@@ -17,7 +17,7 @@ from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import TRAINING_RECORD_FILE
 from tests.data.run_recorder import RunRecorder
-from tests.data.tiny_model import save_tiny_model
+from tests.data.tiny_model import save_tiny_model, write_genres
 from tests.data.tiny_movies import make_movies, serialize, write_examples
 from tests.end_to_end.project import Project
 
@@ -75,6 +75,14 @@ def test_the_examples_of_the_served_model_are_found(output: Path) -> None:
     assert model is not None
     found = run.examples_of(model, output)
     assert found == output / "artifacts" / "CsvExampleGen" / "examples" / "1"
+
+
+def test_a_model_of_other_genres_is_refused(output: Path) -> None:
+    model = run.served_model(output)
+    assert model is not None
+    write_genres(model, GENRES[1:])
+    with pytest.raises(UserError, match="output: the model predicts genres of its own"):
+        run.served_model(output)
 
 
 def test_a_model_of_no_run_is_refused(output: Path) -> None:
