@@ -54,8 +54,8 @@ ColumnOption: TypeAlias = Annotated[
     list[str],
     typer.Option(
         metavar="FIELD=NAME",
-        help="Column of the table, or of the plots beside dumps, such as `plot=My Column`, where "
-        "its name does not tell. Repeat it for several columns.",
+        help="Column of the table, or of the plots beside dumps, such as `plot=My Column`, if its "
+        "name is not recognized. Repeat it for several columns.",
     ),
 ]
 

@@ -90,7 +90,7 @@ class IngestConfig(Config):
         include_adult: Whether to keep titles that IMDb marks as adult.
         genres: Genres that the model predicts, 2 to 200, in the order of its probabilities; others
             are left out. By default IMDb's 22 genres of feature films for dumps, and for a single
-            table all frequent ones, at most 200.
+            table those that at least `min_genre_movies` movies have, or the 200 most frequent.
         genre_map: Names to use in place of given ones, such as `{Science Fiction: Sci-Fi}`. Case of
             a given name makes no difference, and neither do more or fewer spaces between its words.
             Several genres with one name are merged; an empty name drops a genre.
@@ -100,7 +100,7 @@ class IngestConfig(Config):
         table: Single table with plots and genres, or directory of the CMU Movie Summary Corpus. If
             it is set, no dumps are read.
         columns: Columns of the table, or of the plots beside dumps, by field, such as `{plot: My
-            Column}`, where the names of the columns do not tell. An empty name leaves a field out.
+            Column}`, if their names are not recognized. An empty name leaves a field out.
         plots: File or directory of plots; if not set, the directory of the dumps is searched.
         corrections: File of corrected genres; if not set, `corrections.csv` in the directory of the
             dumps is used if it exists.

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
-from ingest.config import option_and_setting
+from ingest.config import fold_genre, option_and_setting
 from ingest.lines import OnBytes, Reject
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
@@ -85,7 +85,7 @@ def read_corrections(
     Raises:
         UserError: The file cannot be read, is no table, or lacks a column.
     """
-    labels = {name.casefold(): label for name, label in genre_map.items()}
+    labels = {fold_genre(name): label for name, label in genre_map.items()}
     labels |= {name.casefold(): name for name in genres}
     with open_table(path) as table:
         columns = _columns(path, table.columns)

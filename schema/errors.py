@@ -11,7 +11,7 @@ class ExitStatus(IntEnum):
 
     Attributes:
         OK: The command succeeded.
-        FAILED: The command crashed. The log has the details.
+        FAILED: The command, a node or the server failed. The log has the details.
         USER_ERROR: The input, the configuration or an option is invalid. The same command will
             fail again.
         REFUSED: The model was not pushed, or some rows have no prediction.
@@ -20,7 +20,8 @@ class ExitStatus(IntEnum):
         TRY_AGAIN: A resource is unavailable: another process holds a lock or a port, the disk is
             full, or a server does not answer. The same command may succeed later. The number is
             `EX_TEMPFAIL` of `sysexits.h`.
-        INTERRUPTED: The user interrupted the command. The same command continues the work.
+        INTERRUPTED: The user interrupted the command. The same command continues the work, or does
+            it again; `ordained predict` continues with `--resume`.
     """
 
     OK = 0

@@ -32,7 +32,7 @@ TITLE_DROPOUT: Final = 0.1
 """Share of the training movies that the sentence encoder reads without their title."""
 
 MIN_LANGUAGE_SHARE: Final = 0.05
-"""Smallest share of the training plots of a language with which a model is familiar."""
+"""Share of the training plots above which a model is familiar with their language."""
 
 RECORDED_PACKAGES: Final = ("tfx", "tensorflow", "keras", "tensorflow-transform", "numpy")
 """Packages whose versions are part of the training record."""
@@ -96,7 +96,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
 
 
 def familiar_languages(counts: Mapping[str, int]) -> tuple[Language, ...]:
-    """Return the languages of at least `MIN_LANGUAGE_SHARE` of the training plots.
+    """Return the languages of more than `MIN_LANGUAGE_SHARE` of the training plots with letters.
 
     `Language.NONE` is among them, since nobody need be warned of a plot without letters.
 

@@ -18,8 +18,8 @@ class GateConfig(Config):
     Attributes:
         floor: Lowest allowed F1 of a genre. The default refuses broken models, not slightly worse
             ones: the lowest F1 of a genre, measured on 5,582 real test movies, is .466
-            (docs/benchmarks.md). Without a floor, which is the default for a single table, the F1
-            must exceed that of predicting the genre for every movie.
+            (docs/benchmarks.md). Without a floor (`null`), which is the default for a single table,
+            the F1 must exceed that of predicting the genre for every movie.
         genre_floors: Floors of single genres, which replace `floor`.
         min_support: Number of test movies that a genre must have to be judged.
         max_drop: Largest allowed drop of a genre's F1 below that of the last blessed model.

@@ -255,13 +255,13 @@ def test_a_correction_does_not_keep_an_adult_title(tmp_path: Path) -> None:
 def test_corrections_name_the_genres_of_the_settings(data: Path, tmp_path: Path) -> None:
     config = IngestConfig(
         genres=("Space", "Laughs", "Drama"),
-        genre_map={"Sci-Fi": "Space", "Comedy": "Laughs", "News": ""},
+        genre_map={"Sci-Fi": "Space", "Comedy": "Laughs", "News": "", "funny  film": "Laughs"},
     )
     write(
         data,
         "tt0000003,Drama,ada,2026-03-01",
         "tt0000001,space|News,ada,2026-03-01",
-        "tt0000002,Laughs|Sci-Fi,ada,2026-03-01",
+        "tt0000002,Funny Film|Sci-Fi,ada,2026-03-01",
         "tt0000008,Crime,ada,2026-03-01",
         "tt10000000,News,ada,2026-03-01",
     )

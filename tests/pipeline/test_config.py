@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.utils import dependency_utils
 
 from pipeline import config
+from pipeline.table_schema import relax
 from schema.errors import UserError
 from schema.genres import GENRES
 from transform.features import TransformConfig
@@ -109,6 +110,17 @@ def test_a_table_may_lack_titles_and_years(tmp_path: Path) -> None:
         assert lowest["average_rating"] == (1.0 if name == "dumps" else 0.0)
     assert required["dumps"] - required["table"] == {"title", "year"}
     assert required["table"] == {"tconst", "plot", "genres", "split_key"}
+
+
+@pytest.mark.parametrize(("curated", "of_a_table"), [(0.1, 0.2), (0.3, 0.3)])
+def test_a_table_never_has_a_lower_limit_of_skew_than_dumps(
+    curated: float, of_a_table: float
+) -> None:
+    schema = schema_pb2.Schema()
+    genres = schema.feature.add(name="genres")
+    genres.skew_comparator.infinity_norm.threshold = curated
+    relaxed = text_format.Parse(relax(text_format.MessageToString(schema)), schema_pb2.Schema())
+    assert relaxed.feature[0].skew_comparator.infinity_norm.threshold == of_a_table
 
 
 def test_files_are_validated_together(tmp_path: Path) -> None:
