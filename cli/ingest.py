@@ -167,9 +167,9 @@ def build(
         "columns": parse_columns(column),
         "plots": plots,
         "corrections": corrections,
-        "title_types": title_types.split(","),
+        "title_types": _split(title_types),
         "include_adult": include_adult,
-        "genres": None if genres is None else genres.split(","),
+        "genres": None if genres is None else _split(genres),
         "genre_map": parse_pairs("--genre-map", genre_map, "GIVEN=NAME, such as Biography=History"),
         "min_genre_movies": min_genre_movies,
         "unlabelled_without_plot": unlabelled_without_plot,
@@ -246,6 +246,11 @@ def fetch(
         print(f"{output}: downloaded {', '.join(downloaded)}")
     else:
         print(f"{output}: all files were already there")
+
+
+def _split(names: str) -> list[str]:
+    """Return the names of a list with commas, without the spaces that people write after them."""
+    return [name.strip() for name in names.split(",")]
 
 
 @contextmanager

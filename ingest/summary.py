@@ -105,7 +105,8 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
     for name, column in summary.columns.items():
         columns.add_row(name, column)
     for column, similar in list(summary.unknown_columns.items())[:_MAX_LISTED]:
-        columns.add_row("not used", column + (f" (similar to {similar})" if similar else ""))
+        name = column or "(no name)"
+        columns.add_row("not used", name + (f" (similar to {similar})" if similar else ""))
     names = [name[:_MAX_CELL] for name in summary.unused_genre_map[:_MAX_LISTED]]
     tables = [
         _count_table("Titles", titles),
@@ -117,7 +118,7 @@ def summary_tables(summary: IngestSummary) -> RenderableType:
         _count_table("Credits", summary.credits),
         _count_table("Movies with a value", summary.filled, summary.movies),
         _count_table("Genres", summary.genres, summary.movies),
-        _count_table("Genres left out", _most_frequent(summary.other_genres), summary.movies),
+        _count_table("Genres left out", _most_frequent(summary.other_genres)),
         _count_table("Names in genre_map that no title has", dict.fromkeys(names, 0)),
         _count_table("Split groups", summary.split_groups),
     ]

@@ -106,7 +106,7 @@ def choose_columns(
 def list_columns(names: Sequence[str]) -> str:
     """Return names of columns for a message."""
     more = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(printable(name[:60]) for name in names[:_MAX_LISTED]) + more
+    return ", ".join(printable(name[:60]) or "(no name)" for name in names[:_MAX_LISTED]) + more
 
 
 def _find(name: str, names: Sequence[str]) -> str | None:

@@ -79,9 +79,10 @@ def test_a_build_without_a_match_has_a_status_of_its_own(data, tmp_path, capsys)
 def test_options_reach_the_build(data, tmp_path):
     plots = tmp_path / "mine.jsonl"
     plots.write_text(json.dumps({"tconst": "tt0000004", "plot": "Short and sweet."}))
-    options = "--title-types short --include-adult --max-reject-share 0.5 --rows-per-shard 1"
+    options = "--include-adult --max-reject-share 0.5 --rows-per-shard 1"
     options += f" --memory-limit 1GB --threads 1 --plots {plots}"
     command = ["build", "--data", str(data), "--output", str(tmp_path / "movies"), *options.split()]
+    command += ["--title-types", "tvMovie, short"]
     tiny.write_dump(data, RATINGS, [*tiny.RATINGS_ROWS, ("tt0000004", "x", 1)])
     assert main(command) == 0
     with (tmp_path / "movies" / "movies-00000-of-00001.csv").open(encoding="utf-8") as file:
@@ -92,7 +93,7 @@ def test_genres_and_their_map_are_options(data, tmp_path):
     command = ["build", "--data", str(data), "--output", str(tmp_path / "movies")]
     command += [
         "--genres",
-        "Puzzle,Comedy",
+        "Puzzle, Comedy",
         "--genre-map",
         "Mystery=Puzzle",
         "--genre-map",

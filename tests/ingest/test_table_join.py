@@ -809,6 +809,9 @@ def test_of_too_many_genres_the_most_frequent_are_used(
     assert summary.other_genres == dict.fromkeys(genres[:3], 1)
     assert summary.dropped == {"only genres outside the list": 3}
     assert len(movies) == 400
+    # A share would be of movies of which these genres have none.
+    left_out = printed(summary).partition("Genres left out")[2].splitlines()[2]
+    assert left_out.replace("│", "").split() == ["Genre", "000", "1"]
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "movies.csv: 203 genres have 1 movies or more, but a model has at most 200 genres. The 3 "
         "least frequent are left out, such as Genre 000, Genre 001, Genre 002. The setting "
@@ -856,6 +859,14 @@ def test_columns_that_are_known_but_not_read_are_named(tmp_path: Path) -> None:
     )
     summary, _ = build_table(tmp_path, "movies.csv", content)
     assert summary.unknown_columns == {"Language": "", "split_key": ""}
+
+
+def test_a_column_without_a_name_is_listed(tmp_path: Path) -> None:
+    rows = [(0, PLOTS[0], "Drama"), (1, PLOTS[1], "Opera")]
+    summary, _ = build_table(tmp_path, "movies.csv", rows_of(*rows, header=",Plot,Genre"))
+    assert "not used │ (no name)" in printed(summary)
+    with pytest.raises(UserError, match=r"Columns: \(no name\), Blurb, Genre\."):
+        build_table(tmp_path, "movies.csv", rows_of(*rows, header=",Blurb,Genre"))
 
 
 def test_a_number_is_the_same_id_as_text_and_as_a_fraction(tmp_path: Path) -> None:
