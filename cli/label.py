@@ -67,8 +67,8 @@ def label(
         Path | None,
         _table(
             "Write the movies whose genres the model doubts to this `.csv` or `.parquet` file, the "
-            "surest doubt first. They are those of the eval and test splits, on which the model "
-            "was not fitted."
+            "surest doubt first. They are those of the run's eval and test splits, on which the "
+            "model was not fitted."
         ),
     ] = None,
     without_plot: Annotated[

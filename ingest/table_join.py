@@ -237,9 +237,15 @@ class TableJoin(Join):
                 expected = "several hundred movies with plot and genre"
                 raise UserError(self._too_few_movies(path, expected, with_genres))
             wanted, smallest = self.config.genres, self.config.min_genre_movies
+            most = list(counts.items())[:_MAX_LISTED]
+            found = [f"{name[:60]} ({count:,})" for name, count in most]
+            if wanted is not None and not {*wanted} & {*counts}:
+                raise UserError(
+                    f"{path.name}: no movie has the genres that the settings name, "
+                    f"{', '.join(wanted[:_MAX_LISTED])}. The most frequent are {', '.join(found)}. "
+                    f"Correct {option_and_setting('genres')}."
+                )
             if wanted is None and len(self.labels) < 2 <= len(counts):
-                most = list(counts.items())[:_MAX_LISTED]
-                found = [f"{name[:60]} ({count:,})" for name, count in most]
                 raise UserError(
                     f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
                     f"most frequent are {', '.join(found)}. Add movies, merge genres or lower "

@@ -137,7 +137,7 @@ def _label(request: LabelRequest, progress: ProgressTable) -> list[str]:
             used = configuration.with_genres(used, read_genres(path))
             judged = _train_folds(request, used, movies, progress)
         doubted = job.write_doubts(judged, request.doubts)
-        judged_movies = "in all folds" if request.folds else "of the eval and test splits"
+        judged_movies = "in all folds" if request.folds else "of the run's eval and test splits"
         lines.append(
             f"{request.doubts}: {doubted:,} movies {judged_movies} whose genres the model doubts"
         )

@@ -176,6 +176,8 @@ def _json_table(source: Source, records: Iterator[Record], describe: Callable[[]
         if size > MAX_RECORD_CHARACTERS:
             break
     columns = tuple(dict.fromkeys(name for record in first for name in record.values))
+    if not columns and first and first[0].reason == json_records.COLUMNS:
+        raise UserError(f"{source.name}: {json_records.COLUMNS}. Write the file again.")
     records = itertools.chain(first, records)
     table = Table(source.name, columns, source.on_disk.tell, describe, iter(()))
     table._records = _without_blank_lines(table, records)

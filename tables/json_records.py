@@ -24,6 +24,10 @@ _END: Final = re.compile(r"\s*(?:[,\]{]|\Z)")
 _FIRST_KEY: Final = re.compile(r'\{\s*"[^"\n]*"')
 _DECODER: Final = json.JSONDecoder()
 
+COLUMNS: Final = (
+    'expected an object for each row, not for each column (pandas: to_json(orient="records"))'
+)
+
 _LOOK_BACK: Final = 16
 """An error so close to the end of the buffer may be one because the next characters are missing."""
 
@@ -78,6 +82,8 @@ def _decode(text: str) -> Any:
 def _checked(number: int, line: int, value: Any, text: str) -> Record:
     if not isinstance(value, dict):
         return malformed(number, line, "expected a JSON object", text)
+    if value and all(isinstance(cell, dict) for cell in value.values()):
+        return malformed(number, line, COLUMNS, text)
     if reason := invalid_characters(text) or invalid_values(value, text):
         return malformed(number, line, reason, text)
     return Record(number, line, {name.strip(): cell for name, cell in value.items()})

@@ -938,6 +938,12 @@ def test_genres_come_from_one_column(tmp_path: Path) -> None:
             r"found 0 in 1 row.*another title type \(1\).* Types in the table: TV Show. .*types",
         ),
         (
+            rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "Crime")),
+            {"genres": ["Opera", "Ballet"]},
+            "no movie has the genres that the settings name, Opera, Ballet. The most frequent are "
+            r"Crime \(1\), Drama \(1\). Correct `ingest.genres`",
+        ),
+        (
             rows_of(("A", PLOTS[0], "Drama"), ("B", PLOTS[1], "drama")),
             {},
             "movies.csv: a single genre was found, Drama",

@@ -2,6 +2,7 @@ import gzip
 import io
 import json
 import os
+import re
 import tracemalloc
 import zipfile
 from datetime import UTC, date, datetime
@@ -386,6 +387,17 @@ def test_json_lines(tmp_path):
         (6, 7, "control character"),
         (7, 8, "control character"),
     ]
+
+
+def test_a_json_object_of_columns_is_named(tmp_path):
+    of_columns = '{"title": {"0": "Tide", "1": "Reef"}, "year": {"0": 1990}}'
+    problem = (
+        'expected an object for each row, not for each column (pandas: to_json(orient="records"))'
+    )
+    with pytest.raises(UserError, match=re.escape(f"movies.csv: {problem}. Write the file again.")):
+        read(tmp_path, of_columns)
+    _, records, _ = read(tmp_path, f'{{"title": "Oar"}}\n{of_columns}')
+    assert problems(records) == [(2, 2, problem)]
 
 
 def test_json_lines_whose_first_line_is_malformed(tmp_path):
