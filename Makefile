@@ -62,7 +62,8 @@ benchmark-serving: setup ## measure latency, throughput and memory of the server
 check-sample: setup ## check the plots, genres and ids of the bundled sample, and that no plot is a copy
 	@$(BIN)/python data/sample/check.py
 
-# Two workers use two cores and 3 GB of memory each. `tests/conftest.py` assigns the tests to them.
+# Two workers use two cores and together up to 20 GB of memory, most of it for graphs that TensorFlow keeps.
+# `tests/conftest.py` assigns the tests to them.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test: setup-mpnet lint ## run all checks: lint, tests, coverage, and the built wheel in clean environments
