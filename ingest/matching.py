@@ -22,12 +22,12 @@ _NOT_KEPT: Final = "title was not kept"
 def find_candidates(connection: duckdb.DuckDBPyConnection, *, without_plot: bool) -> None:
     """Create the table `candidates` with the id of each title that a record may be about.
 
-    `wanted_titles` has all titles that a record can match, with and without genres. `problem` says
-    why a record joins none of the second.
+    `wanted_titles` has all titles that a record can match. Its column `problem` is NULL for titles
+    with genres of the model; for others it is the result of a record that matches them.
 
     For records without an id, `record_titles` has the titles of the same words and year, or else
-    those of the same words that are one year off. Of more titles than `MAX_NAMESAKES`, which cannot
-    be told apart, it has one without an id.
+    those of the same words that are one year off. If there are more than `MAX_NAMESAKES`, it has a
+    single row instead, whose `id` is NULL, and the record matches none of them.
 
     Args:
         connection: Connection to the database of the build.

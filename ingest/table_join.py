@@ -236,26 +236,31 @@ class TableJoin(Join):
             if with_genres < 2:
                 expected = "several hundred movies with plot and genre"
                 raise UserError(self._too_few_movies(path, expected, with_genres))
-            wanted, smallest = self.config.genres, self.config.min_genre_movies
-            most = list(counts.items())[:_MAX_LISTED]
-            found = [f"{name[:60]} ({count:,})" for name, count in most]
-            if wanted is not None and not {*wanted} & {*counts}:
-                raise UserError(
-                    f"{path.name}: no movie has the genres that the settings name, "
-                    f"{', '.join(wanted[:_MAX_LISTED])}. The most frequent are {', '.join(found)}. "
-                    f"Correct {option_and_setting('genres')}."
-                )
-            if wanted is None and len(self.labels) < 2 <= len(counts):
-                raise UserError(
-                    f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
-                    f"most frequent are {', '.join(found)}. Add movies, merge genres or lower "
-                    f"the number: {option_and_setting('genre_map', 'min_genre_movies')}."
-                )
+            self._check_labels(path, counts)
+            wanted = self.config.genres
             used = {name: counts.get(name, 0) for name in self.labels}
             self.labels = label_set(used, wanted, movies=movies, source=path.name)
         elif not with_genres + self._count_unlabelled():
             raise UserError(self._too_few_movies(path, "movies with plot", 0))
         self.other_genres = {name: counts[name] for name in counts if name not in self.labels}
+
+    def _check_labels(self, path: Path, counts: dict[str, int]) -> None:
+        """Stop the build if the settings leave too few of the table's genres."""
+        wanted, smallest = self.config.genres, self.config.min_genre_movies
+        most = list(counts.items())[:_MAX_LISTED]
+        found = ", ".join(f"{name[:60]} ({count:,})" for name, count in most)
+        if wanted is not None and not {*wanted} & {*counts}:
+            raise UserError(
+                f"{path.name}: no movie has the genres that the settings name, "
+                f"{', '.join(wanted[:_MAX_LISTED])}. The most frequent are {found}. "
+                f"Correct {option_and_setting('genres')}."
+            )
+        if wanted is None and len(self.labels) < 2 <= len(counts):
+            raise UserError(
+                f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
+                f"most frequent are {found}. Add movies, merge genres or lower the number: "
+                f"{option_and_setting('genre_map', 'min_genre_movies')}."
+            )
 
     def _count_unlabelled(self) -> int:
         """Return the number of rows without a genre that are written."""

@@ -235,8 +235,8 @@ class Transport(ABC):
             except KeyError:
                 unfamiliar = [False] * len(columns[0])
             return [
-                Prediction(tuple(Genre(*values) for values in zip(*row, strict=True)), language)
-                for *row, language in zip(*columns, unfamiliar, strict=True)
+                Prediction(tuple(Genre(*values) for values in zip(*row, strict=True)), flag)
+                for *row, flag in zip(*columns, unfamiliar, strict=True)
             ]
         except (KeyError, TypeError, ValueError) as error:
             detail = f"the response is not that of a genre model ({error})"
