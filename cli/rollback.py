@@ -24,12 +24,14 @@ def rollback(
     """Serve an earlier version of the pushed model.
 
     A server that polls the directory switches by itself. Later runs do not push the model that was
-    rolled back, unless `ordained run --republish` asks for it.
+    rolled back, unless `ordained run --push-again` asks for it.
     """
     from components.pusher import versions
 
     base = output / SERVING_DIRECTORY / MODEL_NAME
     done = versions.rollback(base, to)
+    if not done.has_manifest:
+        print(f"{base}: version {done.after} has no manifest, so its files were not compared")
     if done.before == done.after:
         print(f"{base}: version {done.after} is already served")
     else:

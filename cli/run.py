@@ -86,8 +86,8 @@ def run(
             help="Accept data that drifted from the last run, and compare later runs with them.",
         ),
     ] = False,
-    republish: Annotated[
-        bool, typer.Option("--republish", help="Push a model that was rolled back before.")
+    push_again: Annotated[
+        bool, typer.Option("--push-again", help="Push a model that was rolled back before.")
     ] = False,
 ) -> ExitStatus:
     """Run the whole pipeline on this machine.
@@ -116,5 +116,5 @@ def run(
         from_node=from_node,
         ignore_blessed_model=ignore_blessed_model,
         accept_drift=accept_drift,
-        republish=republish,
+        push_again=push_again,
     )

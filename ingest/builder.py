@@ -20,7 +20,7 @@ from ingest.corrections import CORRECTIONS_FILE, find_corrections
 from ingest.dump_join import DumpJoin
 from ingest.dumps import DUMPS
 from ingest.join import Join, allowed_rejects
-from ingest.lines import Progress, RejectLog, sha256
+from ingest.lines import Progress, RejectLog
 from ingest.plots import find_plots, plot_files
 from ingest.staging import StagedOutput, staged_output
 from ingest.summary import IngestSummary
@@ -28,6 +28,7 @@ from ingest.table_join import TableJoin, table_files
 from schema import text, text_rules
 from schema.errors import TryAgainError, UserError, from_os_error
 from schema.features import CSV_COLUMNS
+from schema.files import sha256
 from schema.genres import GENRES
 from schema.names import INGEST_SUMMARY_FILE, REJECTS_FILE
 from tables.formats import open_table
@@ -226,8 +227,8 @@ def _build(
     rejected = reject_log.counts[source].total()
     if summary.titles != summary.movies + sum(summary.dropped.values()) + rejected:
         raise RuntimeError(f"the counts of titles do not add up: {summary}")
-    sizes = {path.name: path.stat().st_size for path in staged.staging.iterdir()}
-    record = {"summary": asdict(summary), "built_from": built_from, "sizes": sizes}
+    written = {path.name: sha256(path) for path in staged.staging.iterdir()}
+    record = {"summary": asdict(summary), "built_from": built_from, "written": written}
     (staged.staging / INGEST_SUMMARY_FILE).write_text(
         json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
@@ -312,8 +313,8 @@ def _rebuild_reasons(
             *(f"{name} is no longer read" for name in recorded if name not in names),
             *(
                 f"{name} was changed or deleted"
-                for name, size in record["sizes"].items()
-                if not (output / name).is_file() or (output / name).stat().st_size != size
+                for name, checksum in record["written"].items()
+                if not (output / name).is_file() or sha256(output / name) != checksum
             ),
         ]
     except (OSError, ValueError, KeyError, TypeError):

@@ -22,9 +22,9 @@ from typing import BinaryIO, Final
 
 from ingest.corpus import CMU_METADATA, CMU_PLOTS
 from ingest.dumps import DUMPS
-from ingest.lines import Progress, decompressed_bytes, is_gzip, sha256
+from ingest.lines import Progress, decompressed_bytes, is_gzip
 from schema.errors import TryAgainError, UserError, from_os_error
-from schema.files import atomic_write_text, durable_rename, fsync, lock
+from schema.files import atomic_write_text, durable_rename, fsync, lock, sha256
 
 IMDB_URL: Final = "https://datasets.imdbws.com/"
 CORPUS_URL: Final = "http://www.cs.cmu.edu/~ark/personas/data/MovieSummaries.tar.gz"

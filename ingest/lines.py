@@ -4,7 +4,6 @@ Lines that no table could hold (invalid UTF-8, control characters) are rejected 
 corrupt gzip file raises an error.
 """
 
-import hashlib
 import io
 import logging
 from collections import Counter, defaultdict
@@ -278,12 +277,6 @@ def prefetch(items: Iterator[Item]) -> Iterator[Item]:
         while (item := following.result()) is not None:
             following = pool.submit(next, items, None)
             yield item
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, which is not decompressed, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_gzip(path: Path) -> bool:

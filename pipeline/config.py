@@ -137,7 +137,7 @@ class RunConfig(ConfigFile):
             default.
         ignore_blessed_model: Whether the gate skips the comparison with the last blessed model.
         accept_drift: Whether drifted data are accepted as the new reference.
-        republish: Whether a model that was rolled back may be pushed again.
+        push_again: Whether a model that was rolled back may be pushed again.
         force_search: Whether the Tuner searches even if the cache has its result.
         ignore_search: Whether the result of an earlier search is ignored.
         search_overrides: Hyperparameters, by name, that the configuration sets to another value
@@ -151,7 +151,7 @@ class RunConfig(ConfigFile):
     from_node: str | None = None
     ignore_blessed_model: bool = False
     accept_drift: bool = False
-    republish: bool = False
+    push_again: bool = False
     force_search: bool = False
     ignore_search: bool = False
     search_overrides: dict[str, Any] = {}

@@ -251,7 +251,7 @@ def push_stage(config: RunConfig, nodes: Nodes, destination_token: str) -> Nodes
         infra_blessing=infra_blessing,
         base_directory=str(config.model_directory),
         keep_old=config.serving.keep_old,
-        republish=config.republish,
+        push_again=config.push_again,
         destination_token=destination_token,
     ).with_id(Node.PUSHER.value)
     report = ModelReport(

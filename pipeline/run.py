@@ -77,6 +77,7 @@ def run(
             config, notes = previous_search.apply_latest_search(loaded)
             if config.hparams.has_sentence_encoder:
                 ENCODERS[config.hparams.sentence_encoder].check_installed()
+            notes = (*notes, *versions.faults(config.model_directory))
             token = versions.destination_token(config.model_directory)
             if config.from_node is not None:
                 runner.require_node(create_pipeline(config, token), config.from_node)

@@ -278,7 +278,7 @@ class ReportContent:
         written: Time at which the report was written, in UTC.
         output_directory: Output directory of the run; empty without ML Metadata.
         model_directory: Directory of the model.
-        model_digest: SHA-256 of the model's files.
+        model_digest: Digest of the model's manifest (see `schema.manifest`).
         verdict: Verdict of the gate.
         push: What happened to the model after the gate.
         predictions: Movies of the test split with predictions.

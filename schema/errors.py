@@ -1,9 +1,11 @@
 """Errors that a user can correct, and the exit statuses of all commands."""
 
 import errno
+import os
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Final
 
 
 class ExitStatus(IntEnum):
@@ -66,15 +68,24 @@ class TryAgainError(UserError):
     exit_status: ClassVar[ExitStatus] = ExitStatus.TRY_AGAIN
 
 
-_TEMPORARY_ERRNOS = {
+FULL_DISK_ERRNOS: Final = frozenset({errno.EDQUOT, errno.ENOSPC})
+"""Errors of a write for which a disk has no space, or the user's quota is used up."""
+
+_TEMPORARY_ERRNOS: Final = FULL_DISK_ERRNOS | {
     errno.EADDRINUSE,
-    errno.EDQUOT,
     errno.EMFILE,
     errno.ENFILE,
     errno.ENOMEM,
     errno.EFBIG,
-    errno.ENOSPC,
 }
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return the reason of an error and its file, or the directory that has no space left."""
+    if error.errno in FULL_DISK_ERRNOS and error.filename:
+        return f"no space is left in {Path(os.fsdecode(error.filename)).parent}"
+    file = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{file}"
 
 
 def from_os_error(error: OSError, message: str) -> UserError:

@@ -132,6 +132,8 @@ TRAINING_RECORD_FILE: Final = "training.json"
 EXTRA_ASSETS: Final = "assets.extra"
 """Directory of a SavedModel of which TensorFlow Serving reads only the warm-up requests."""
 WARMUP_FILE: Final = Path(EXTRA_ASSETS, "tf_serving_warmup_requests")
+MANIFEST_FILE: Final = Path(EXTRA_ASSETS, "manifest.json")
+"""Size and SHA-256 of each other file of a model (see `schema.manifest`)."""
 SAVED_MODEL_FILE: Final = "saved_model.pb"
 VERDICT_FILE: Final = "verdict.json"
 PASSED_FILE: Final = "INFRA_BLESSED"

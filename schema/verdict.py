@@ -88,6 +88,7 @@ class Verdict:
         ignore_blessed_model: Whether the user asked to skip the last blessed model.
         config: Settings of the section `gate` by which the candidate was judged.
         with_corrected: Metrics of the candidate with the corrected movies; None if there are none.
+        model_digest: Digest of the candidate's manifest (see `schema.manifest`).
     """
 
     blessed: bool
@@ -102,6 +103,7 @@ class Verdict:
     ignore_blessed_model: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     with_corrected: CorrectedMetrics | None = None
+    model_digest: str = ""
 
     @property
     def genre_names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_transform as tft
 from tfx import v1 as tfx
 
+from schema import manifest
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, WORD_VECTORS_FILE, Split
@@ -93,6 +94,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     }
     for directory in (Path(fn_args.model_run_dir), model_directory / EXTRA_ASSETS):
         (directory / TRAINING_RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
+    manifest.write(model_directory)
 
 
 def familiar_languages(counts: Mapping[str, int]) -> tuple[Language, ...]:

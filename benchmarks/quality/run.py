@@ -10,6 +10,7 @@ import metadata
 from components.pusher import versions
 from metadata import History
 from pipeline.config import RunConfig
+from schema import manifest
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES, read_genres
 from schema.names import METADATA_FILE
@@ -83,11 +84,11 @@ def trainer_inputs(model: Path, output: Path) -> TrainerInputs:
 
 def _artifact_of(model: Path, output: Path, history: History) -> int:
     """Return the id of the artifact of which a served model is a copy."""
-    expected = versions.content_digest(model)
+    expected = manifest.digest(model)
     for artifact in sorted(history.artifacts.values(), key=lambda artifact: -artifact.id):
         if artifact.type == standard_artifacts.Model.TYPE_NAME:
             directory = Path(path_utils.serving_model_path(artifact.uri))
-            if directory.is_dir() and versions.content_digest(directory) == expected:
+            if directory.is_dir() and manifest.digest(directory) == expected:
                 return artifact.id
     raise UserError(
         f"{model}: no run in {output} has made this model. Run the pipeline there again. If the "

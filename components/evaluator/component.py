@@ -4,6 +4,7 @@ TFX's own Evaluator cannot apply the gate; `measurement` explains why. The bless
 properties as that of TFX's Evaluator, so that dashboards, resolvers and the Pusher can read it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -26,6 +27,8 @@ from components.evaluator import measurement
 from components.evaluator.decision import GateConfig, ModelScores, apply_gate
 from components.simple_baseline.component import SimpleBaselineMetrics, load_metrics
 from schema import features as raw
+from schema import manifest
+from schema.errors import UserError
 from schema.genres import read_genres
 from schema.names import VERDICT_FILE, Split
 from schema.verdict import Verdict
@@ -66,22 +69,23 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         beam_pipeline: Beam pipeline, which TFX provides.
 
     Raises:
-        UserError: The last blessed model lacks an output, or the test split is empty.
+        UserError: The model has other files than the Trainer exported, the last blessed model is
+            damaged or lacks an output, or the test split is empty.
         KeyError: The simple baseline has no metrics for a genre.
     """
     last_blessed = None if ignore_blessed_model else last_blessed_model
     model_paths = [Path(path_utils.serving_model_path(model.uri))]
+    exported = manifest.check(model_paths[0])
     measurement.check_outputs(
         model_paths[0], measurement.CANDIDATE_OUTPUTS, "Train the model again (--from Trainer)"
     )
     genres, last_scores = read_genres(model_paths[0]), None
     if last_blessed is not None:
         last_path = Path(path_utils.serving_model_path(last_blessed.uri))
-        measurement.check_outputs(
-            last_path,
-            measurement.PREDICTION_OUTPUTS,
-            "Run once with --ignore-blessed-model to leave it out of the comparison",
-        )
+        remedy = "Run once with --ignore-blessed-model to leave it out of the comparison"
+        if damage := manifest.damage(last_path):
+            raise UserError(f"{last_path} is damaged: {manifest.shorten(damage)}. {remedy}")
+        measurement.check_outputs(last_path, measurement.PREDICTION_OUTPUTS, remedy)
         last_genres = read_genres(last_path)
         last_scores = ModelScores(0, {}, {}, last_genres)
         if {*genres} & {*last_genres}:
@@ -109,6 +113,7 @@ def GenreEvaluator(  # noqa: N802 (TFX names the node after the function)
         else None,
         ignore_blessed_model=ignore_blessed_model,
     )
+    verdict = replace(verdict, model_digest=exported.digest)
     _write_blessing(blessing, verdict, model, last_blessed if compared else None)
     logging.info("Evaluator: %s", "blessed" if verdict.blessed else "not blessed")
     for line in verdict.reasons + verdict.notes:

@@ -23,8 +23,8 @@ from components.labeller.inference import (
     label_part,
     write_part,
 )
-from components.pusher.versions import content_digest
-from schema.files import lock
+from schema import manifest
+from schema.files import lock, sha256
 from schema.fingerprint import fingerprint
 from schema.names import UNLABELLED_PATTERN
 
@@ -116,7 +116,7 @@ class LabelJob:
         empty = directory / "empty.parquet"
         write_part([], empty)
         code = fingerprint("components.labeller.inference")
-        models = {path: content_digest(path) for path in {source.model.path for source in sources}}
+        models = {path: manifest.digest(path) for path in {source.model.path for source in sources}}
         plans = {
             source: self._plan(source, directory, f"{code} {models[source.model.path]}")
             for source in sources
@@ -139,7 +139,7 @@ class LabelJob:
         """Divide a file into parts, by the file that will hold the labels of each."""
         total = count_rows(source)
         version, split = source.model.version, source.split
-        identity = f"{model} {version} {_file_digest(source.path)} {split}"
+        identity = f"{model} {version} {sha256(source.path)} {split}"
         plan = {}
         for start in range(0, total, self.rows_per_part):
             part = Part(source, start, min(start + self.rows_per_part, total))
@@ -165,10 +165,5 @@ def unlabelled_shards(movies: Path) -> list[Path]:
 
 def unlabelled_digest(movies: Path) -> str:
     """Return a digest of these shards, which is part of the cache key of `Labeller`."""
-    digests = "".join(map(_file_digest, unlabelled_shards(movies)))
+    digests = "".join(map(sha256, unlabelled_shards(movies)))
     return hashlib.sha256(digests.encode()).hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

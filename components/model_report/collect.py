@@ -20,13 +20,12 @@ from components.anomaly_gate.tfdv_adapter import load_anomalies
 from components.evaluator import metrics
 from components.evaluator.measurement import ALL_EXAMPLES, read_metrics
 from components.evaluator.verdict import read_verdict
-from components.pusher import versions
 from components.simple_baseline.model import binarize_genres
 from report import content
 from report.explanations import Movie, explain_movies
 from report.metrics import Floats
 from schema import features as raw
-from schema import names
+from schema import manifest, names
 from schema.errors import UserError
 from schema.examples import serialize
 from schema.verdict import Verdict
@@ -91,7 +90,7 @@ def collect_content(
         written=datetime.now(UTC),
         output_directory=str(Path(database).parent) if database else "",
         model_directory=artifacts["model"].uri,
-        model_digest=versions.content_digest(model_path),
+        model_digest=manifest.digest(model_path),
         verdict=_with_counts(verdict, movies),
         push=_push_outcome(artifacts.get("infra_blessing"), artifacts.get("pushed_model")),
         predictions=movies,

@@ -1,3 +1,3 @@
-"""Publish a blessed model as a new version, atomically."""
+"""Push a blessed model as a new version, atomically."""
 
-__all__ = ["component", "decision", "versions"]
+__all__ = ["component", "decision", "state", "versions"]

@@ -1,8 +1,8 @@
-"""Publish a blessed model as a new version, atomically.
+"""Push a blessed model as a new version, atomically.
 
 TFX's own Pusher copies file by file into a version directory that a model server already polls, so
 a crash leaves an incomplete version there. `AtomicPusher` requires the same blessings and sets the
-same properties of the same artifact, but publishes through `versions`.
+same properties of the same artifact, but pushes with `versions`.
 """
 
 from pathlib import Path
@@ -12,8 +12,9 @@ from tfx.components.util import model_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
+from components.evaluator.verdict import read_verdict
 from components.pusher import versions
 from components.pusher.decision import PushStatus, refusal_reason
 from schema import names
@@ -28,7 +29,7 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
     model_blessing: InputArtifact[standard_artifacts.ModelBlessing] = None,
     infra_blessing: InputArtifact[standard_artifacts.InfraBlessing] = None,
     keep_old: Parameter[int] = 3,
-    republish: Parameter[bool] = False,
+    push_again: Parameter[bool] = False,
     destination_token: Parameter[str] = "",
 ) -> None:
     """Push a model if it is blessed.
@@ -42,13 +43,14 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
         model_blessing: Blessing of the Evaluator.
         infra_blessing: Blessing of the smoke test.
         keep_old: Number of versions to keep besides the current one.
-        republish: Whether to push a model that was rolled back before.
+        push_again: Whether to push a model that was rolled back before.
         destination_token: Return value of `versions.destination_token(base_directory)` before the
             run. It prevents a cache hit after somebody emptied, rolled back or edited the model
             directory. Without it, the cache may skip such a push.
 
     Raises:
-        UserError: `versions.publish` failed, or `base_directory` is remote.
+        UserError: The model is not the one that was judged, `versions.push` failed, or
+            `base_directory` is remote.
     """
     base = _local_path(base_directory)
     outcome = "not blessed"
@@ -57,22 +59,24 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
         None if infra_blessing is None else model_utils.is_infra_validated(infra_blessing),
         infra_blessing.get_string_custom_property(names.REASON_PROPERTY) if infra_blessing else "",
     )
-    model_path = path_utils.serving_model_path(model.uri)
     if reason:
         versions.record_token(base, destination_token)
     else:
-        push = versions.publish(
-            _local_path(model_path),
+        judged = read_verdict(Path(model_blessing.uri)).model_digest if model_blessing else None
+        push = versions.push(
+            _local_path(path_utils.serving_model_path(model.uri)),
             base,
+            judged=judged,
+            archive=Path(pushed_model.uri),
             keep_old=keep_old,
-            republish=republish,
+            push_again=push_again,
             token=destination_token,
         )
         outcome = push.status.value
         if push.status is PushStatus.ROLLED_BACK:
             reason = (
                 f"the same model was pushed as version {push.version} and rolled back. "
-                "Run again with --republish to push it anyway"
+                "Run again with --push-again to push it anyway"
             )
     set_text = pushed_model.set_string_custom_property
     set_text(names.OUTCOME_PROPERTY, outcome)
@@ -81,7 +85,6 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
         set_text(names.REASON_PROPERTY, reason)
         logging.warning("Pusher: not pushed: %s", reason)
         return
-    io_utils.copy_dir(model_path, pushed_model.uri)
     destination = str(base / str(push.version))
     set_text(names.PUSHED_DESTINATION_PROPERTY, destination)
     set_text(names.PUSHED_VERSION_PROPERTY, str(push.version))
@@ -91,7 +94,7 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
 def _local_path(uri: str) -> Path:
     if "://" in uri:
         raise UserError(
-            f"{uri} is not on a local file system: models are published by renaming a directory, "
+            f"{uri} is not on a local file system: models are pushed by renaming a directory, "
             "which only a local or mounted file system supports. Use a local or mounted directory"
         )
     return Path(uri)

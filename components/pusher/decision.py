@@ -10,7 +10,7 @@ from schema.errors import UserError
 class PushStatus(Enum):
     """Effect of a push."""
 
-    PUBLISHED = "published"
+    PUSHED = "pushed"
     UNCHANGED = "unchanged"
     """Nothing: the current version is the same model."""
     ROLLED_BACK = "rolled back"
@@ -55,7 +55,7 @@ def decide_push(
     *,
     highest: int,
     now: int,
-    republish: bool,
+    push_again: bool,
 ) -> PushResult:
     """Decide what to do with a model that may be pushed.
 
@@ -63,18 +63,18 @@ def decide_push(
     is greater, so that numbers increase even if the clock is set back.
 
     Args:
-        model_digest: Digest of the model's contents.
+        model_digest: Digest of the model's manifest.
         current: Version and digest of the current version; None if there is none.
         rolled_back: Versions that were rolled back, by digest of the model.
         highest: Highest version number that was ever used.
         now: Time in seconds since 1970.
-        republish: Whether to push a model that was rolled back before.
+        push_again: Whether to push a model that was rolled back before.
     """
     if current is not None and current[1] == model_digest:
         return PushResult(PushStatus.UNCHANGED, current[0])
-    if model_digest in rolled_back and not republish:
+    if model_digest in rolled_back and not push_again:
         return PushResult(PushStatus.ROLLED_BACK, rolled_back[model_digest])
-    return PushResult(PushStatus.PUBLISHED, max(now, highest + 1))
+    return PushResult(PushStatus.PUSHED, max(now, highest + 1))
 
 
 def choose_rollback_version(

@@ -8,22 +8,20 @@ stored beside the versions, on the same file system, under names that begin with
     .rolled_back/<version>/  a version that was rolled back
     .staging-<random>/       an unfinished copy
     .trash-<random>/         a version that is being deleted
-    .versions.json           state that directory names cannot hold (see `_State`)
+    .versions.json           state that directory names cannot hold (see `state.State`)
     .lock                    lock held by the process that changes the directory
 
 A version is added and removed by a single rename. A process killed at any moment leaves at most a
 staging or trash directory, which the next push removes.
 """
 
-import hashlib
-import json
 import logging
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -33,17 +31,18 @@ from components.pusher.decision import (
     choose_rollback_version,
     decide_push,
 )
-from schema.errors import UserError, from_os_error
-from schema.files import atomic_write_text, durable_rename, fsync, lock
+from components.pusher.state import STATE_FILE, State, read_state, write_state
+from schema import manifest
+from schema.errors import UserError, describe_os_error, from_os_error
+from schema.files import copy_directory, durable_rename, lock
 from schema.names import SAVED_MODEL_FILE
 from schema.versions import parse_version, version_directories
 
 _ROLLED_BACK_DIRECTORY: Final = ".rolled_back"
-_STATE_FILE: Final = ".versions.json"
 LOCK_FILE: Final = ".lock"
 STAGING_PREFIX: Final = ".staging-"
 TRASH_PREFIX: Final = ".trash-"
-_LEFTOVER_PREFIXES: Final = (STAGING_PREFIX, TRASH_PREFIX, f".{_STATE_FILE}.")
+_LEFTOVER_PREFIXES: Final = (STAGING_PREFIX, TRASH_PREFIX, f".{STATE_FILE}.")
 """Prefixes of names that a killed process leaves. The last is that of an unfinished state file."""
 
 LOCK_TIMEOUT_SECONDS: Final = 600.0
@@ -53,27 +52,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class Rollback(NamedTuple):
-    """Current versions before and after a rollback; `before` is 0 if there was none."""
+    """Current versions before and after a rollback; `before` is 0 if there was none.
+
+    `has_manifest` is False if the files of `after` could not be compared with a manifest.
+    """
 
     before: int
     after: int
-
-
-@dataclass(frozen=True)
-class _State:
-    """State of a model directory that its directory names cannot hold.
-
-    Attributes:
-        highest: Highest version number ever used, even if its directory no longer exists.
-        rolled_back: Version of each model that was rolled back, by digest of its contents.
-        token: Destination token of the last push (see `destination_token`).
-        token_current: Current version after that push; None if there was none.
-    """
-
-    highest: int = 0
-    rolled_back: dict[str, int] = field(default_factory=dict)
-    token: str = ""
-    token_current: int | None = None
+    has_manifest: bool = True
 
 
 def served(base: Path) -> dict[int, Path]:
@@ -94,78 +80,67 @@ def current(base: Path) -> int | None:
     return max(served(base), default=None)
 
 
-def content_digest(model: Path) -> str:
-    """Return the SHA-256 digest of the names and contents of all files in a directory.
-
-    Raises:
-        UserError: The directory contains something other than files and directories.
-    """
-    digest = hashlib.sha256()
-    for path in _files_and_directories(model):
-        digest.update(path.relative_to(model).as_posix().encode() + b"\0")
-        if path.is_dir():
-            # This word must not change: digests in existing state files depend on it.
-            digest.update(b"folder\0")
-        else:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def publish(
+def push(
     source: Path,
     base: Path,
     *,
+    judged: str | None = None,
+    archive: Path | None = None,
     keep_old: int = 3,
-    republish: bool = False,
+    push_again: bool = False,
     token: str = "",
     clock: Callable[[], float] = time.time,
 ) -> PushResult:
     """Make a model the current version, unless it already is or was rolled back.
 
     Args:
-        source: Path of a SavedModel.
+        source: Path of a SavedModel with its manifest.
         base: Path of the model directory; created if it does not exist.
+        judged: Digest of the model in its verdict; None does not compare.
+        archive: Directory that gets a copy of the model before a version is added, unless the model
+            was rolled back; None makes no copy.
         keep_old: Number of old versions to keep, and of rolled-back versions; at least 1.
-        republish: Whether to push a model that was rolled back before.
+        push_again: Whether to push a model that was rolled back before.
         token: Destination token to record (see `destination_token`).
         clock: Function that returns the time in seconds since 1970.
 
     Raises:
         TryAgainError: Another process has held the lock for ten minutes, or the disk is full.
-        UserError: `source` is not a SavedModel, `keep_old` is below 1, or the file system rejects
-            the change (read-only, no permission). None of these errors leaves an incomplete
-            version.
+        UserError: `source` is not the model that was exported and judged, `keep_old` is below 1, or
+            the file system rejects the change (read-only, no permission). None of these errors
+            leaves an incomplete version.
     """
     if keep_old < 1:
         raise UserError(
             "keep_old should be at least 1, so that a rollback has a version to return to. "
             f"Received: {keep_old}"
         )
-    if not (source / SAVED_MODEL_FILE).is_file():
-        raise UserError(f"{source} is not a SavedModel: it has no file {SAVED_MODEL_FILE}")
+    digest = manifest.check(source, judged).digest
     with _locked(base, "push to"):
         _remove_leftovers(base)
-        state = _read_state(base)
-        digest = content_digest(source)
+        state = read_state(base)
         latest = current(base)
+        intact = None if latest is None or _damage(base / str(latest)) else latest
         # Files whose names are numbers count too, since their names cannot be used for a version.
         existing = [*base.iterdir(), *rolled_back(base).values()]
-        push = decide_push(
+        result = decide_push(
             digest,
-            None if latest is None else (latest, content_digest(served(base)[latest])),
+            None if intact is None else (intact, manifest.digest(base / str(intact))),
             state.rolled_back,
             highest=max(state.highest, *(parse_version(path.name) or 0 for path in existing)),
             now=int(clock()),
-            republish=republish,
+            push_again=push_again,
         )
-        if push.status is PushStatus.PUBLISHED:
+        if archive is not None and result.status is not PushStatus.ROLLED_BACK:
+            copy_directory(source, archive)
+        if result.status is PushStatus.PUSHED:
             others = {key: version for key, version in state.rolled_back.items() if key != digest}
-            _add_version(source, digest, base, _State(push.version, others, token, push.version))
+            state = State(result.version, others, token, result.version)
+            _add_version(source, digest, base, state)
         else:
-            _write_state(base, replace(state, token=token, token_current=latest))
+            write_state(base, replace(state, token=token, token_current=latest))
         _delete_old_versions(base, keep_old)
-    return push
+    return result
 
 
 def rollback(base: Path, to: int | None = None) -> Rollback:
@@ -181,7 +156,7 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
 
     Raises:
         TryAgainError: Another process has held the lock for ten minutes.
-        UserError: There is no such version, or the file system rejects the change.
+        UserError: There is no such version, it is damaged, or the file system rejects the change.
     """
     if current(base) is None and not rolled_back(base):
         raise UserError(
@@ -192,62 +167,76 @@ def rollback(base: Path, to: int | None = None) -> Rollback:
         visible, hidden = served(base), rolled_back(base)
         before = max(visible, default=0)
         after = choose_rollback_version(base, to, visible, hidden)
-        state = _read_state(base)
+        target = (visible | hidden)[after]
+        damage = _damage(target)
+        if damage:
+            raise UserError(
+                f"{target} is damaged: {manifest.shorten(damage)}. Name another version with --to, "
+                "or push a model with `ordained run`"
+            )
+        state = read_state(base)
         higher = [version for version in visible if version > after]
         digests = state.rolled_back | {
-            content_digest(visible[version]): version for version in higher
+            manifest.digest(visible[version]): version for version in higher
         }
-        digests.pop(content_digest((visible | hidden)[after]), None)
+        digests.pop(manifest.digest(target), None)
+        # The digests that earlier releases recorded were not those of manifests.
+        digests = {digest: version for digest, version in digests.items() if version != after}
         # The digests are recorded before the moves, so that a killed rollback never leaves a
         # rolled-back model that would be pushed again.
-        _write_state(base, replace(state, highest=max(state.highest, before), rolled_back=digests))
+        write_state(base, replace(state, highest=max(state.highest, before), rolled_back=digests))
         if after not in visible:
             durable_rename(hidden[after], base / str(after))
         if higher:
             (base / _ROLLED_BACK_DIRECTORY).mkdir(exist_ok=True)
         for version in higher:
             durable_rename(visible[version], base / _ROLLED_BACK_DIRECTORY / str(version))
-    return Rollback(before, after)
+    return Rollback(before, after, has_manifest=damage is not None)
+
+
+def faults(base: Path) -> list[str]:
+    """Say whether the current version is damaged, or has no manifest to compare its files with."""
+    version = current(base)
+    if version is None:
+        return []
+    path = base / str(version)
+    damage = _damage(path)
+    if damage is None:
+        return [f"{path} has no manifest, so that nothing shows whether its files are complete"]
+    return [f"{path}, which is served, is damaged: {manifest.shorten(damage)}"] if damage else []
 
 
 def destination_token(base: Path) -> str:
     """Return a token that identifies the state of the model directory, for the Pusher's cache key.
 
     This is the token of the last push as long as the current version is the one that this push
-    left. It is a new random token once somebody has emptied the directory, rolled back, or added a
-    version by hand. A run in which nothing changed is then a cache hit, and a directory that
-    somebody changed is pushed to again.
+    left, with all its files. It is a new random token once somebody has emptied the directory,
+    rolled back, added a version by hand, or changed a file of the current version. A run in which
+    nothing changed is then a cache hit, and a directory that somebody changed is pushed to again.
 
     Raises:
         UserError: The state file is damaged.
     """
-    state = _read_state(base)
-    if state.token and state.token_current == current(base):
+    state = read_state(base)
+    latest = current(base)
+    is_damaged = latest is not None and bool(_damage(base / str(latest)))
+    if state.token and state.token_current == latest and not is_damaged:
         return state.token
     return uuid.uuid4().hex
 
 
 def record_token(base: Path, token: str) -> None:
-    """Record the destination token of a push that published nothing.
+    """Record the destination token of a run that pushed nothing.
 
     Raises:
         TryAgainError: Another process has held the lock for ten minutes, or the disk is full.
         UserError: The file system rejects the change.
     """
     with _locked(base, "push to"):
-        _write_state(base, replace(_read_state(base), token=token, token_current=current(base)))
+        write_state(base, replace(read_state(base), token=token, token_current=current(base)))
 
 
-def _files_and_directories(directory: Path) -> list[Path]:
-    """Return all files and directories below a directory, sorted by path."""
-    paths = sorted(directory.rglob("*"))
-    for path in paths:
-        if not path.is_file() and (not path.is_dir() or path.is_symlink()):
-            raise UserError(f"{path} is neither a file nor a directory. Remove it from the model")
-    return paths
-
-
-def _add_version(source: Path, digest: str, base: Path, state: _State) -> None:
+def _add_version(source: Path, digest: str, base: Path, state: State) -> None:
     """Add a model as version `state.highest`.
 
     The state is written before the version appears. If the process is killed in between, the number
@@ -255,34 +244,25 @@ def _add_version(source: Path, digest: str, base: Path, state: _State) -> None:
     """
     staging = base / f"{STAGING_PREFIX}{uuid.uuid4().hex}"
     try:
-        _copy_directory(source, staging)
-        if content_digest(staging) != digest:
+        copy_directory(source, staging)
+        if manifest.describe(staging).digest != digest:
             raise UserError(
                 f"{source} changed while it was copied. Wait until its export has finished, "
                 "then push again"
             )
-        _write_state(base, state)
+        write_state(base, state)
         durable_rename(staging, base / str(state.highest))
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
 
 
-def _copy_directory(source: Path, target: Path) -> None:
-    """Copy a directory and flush the copy to disk.
-
-    The copy has the permissions of new files, not those of `source`, so that a server under another
-    user can read a model that was exported to a private directory.
-    """
-    target.mkdir()
-    for path in _files_and_directories(source):
-        copy = target / path.relative_to(source)
-        if path.is_dir():
-            copy.mkdir()
-        else:
-            shutil.copyfile(path, copy)
-    for path in (target, *_files_and_directories(target)):
-        fsync(path)
+def _damage(version: Path) -> list[str] | None:
+    """Describe the damage of a version; None if it is unknown for lack of a manifest."""
+    damage = manifest.damage(version)
+    if damage is None and not (version / SAVED_MODEL_FILE).is_file():
+        return [f"{SAVED_MODEL_FILE} is missing"]
+    return damage
 
 
 def _delete_old_versions(base: Path, keep_old: int) -> None:
@@ -307,25 +287,6 @@ def _remove_leftovers(base: Path) -> None:
                 _LOG.warning("Cannot delete %s, which a killed push left: %s", path, error)
 
 
-def _read_state(base: Path) -> _State:
-    path = base / _STATE_FILE
-    try:
-        return _State(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return _State()
-    except (ValueError, TypeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}). Restore it, or delete it: then models that were rolled "
-            "back may be pushed again"
-        ) from error
-
-
-def _write_state(base: Path, state: _State) -> None:
-    atomic_write_text(
-        base / _STATE_FILE, json.dumps(asdict(state), indent=2, sort_keys=True) + "\n"
-    )
-
-
 @contextmanager
 def _locked(base: Path, action: str) -> Iterator[None]:
     """Hold the lock of a model directory, and raise errors of the file system as `UserError`.
@@ -338,14 +299,32 @@ def _locked(base: Path, action: str) -> Iterator[None]:
         f"another process has been changing {base} for {LOCK_TIMEOUT_SECONDS / 60:.0f} minutes. "
         "Wait for it or stop it, then try again"
     )
+    before = _current_if_readable(base)
     try:
         base.mkdir(parents=True, exist_ok=True)
         with lock(base / LOCK_FILE, timed_out, wait_seconds=LOCK_TIMEOUT_SECONDS):
             yield
     except OSError as error:
-        file = f" ({error.filename})" if error.filename else ""
         raise from_os_error(
             error,
-            f"cannot {action} {base}: {error.strerror or error}{file}. No incomplete version was "
-            "left there. Fix the cause (disk space, permissions), then try again",
+            f"cannot {action} {base}: {describe_os_error(error)}. {_served_after(base, before)}. "
+            "Fix the cause (disk space, permissions), then try again",
         ) from error
+
+
+def _served_after(base: Path, before: int | None) -> str:
+    """Say which version is served after a failed change. All served versions are complete."""
+    after = _current_if_readable(base)
+    if after != before:
+        return (
+            f"The current version is {after or 'none'} now, no longer {before or 'none'}, but the "
+            "change may be lost if the machine stops"
+        )
+    return "There is no version yet" if after is None else f"The current version is still {after}"
+
+
+def _current_if_readable(base: Path) -> int | None:
+    try:
+        return current(base)
+    except OSError:
+        return None

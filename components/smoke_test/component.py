@@ -20,8 +20,9 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
+from components.evaluator.verdict import read_verdict
 from components.smoke_test import probe
-from schema import names
+from schema import manifest, names
 
 
 @component
@@ -47,14 +48,20 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         time_limit_seconds: Time allowed for the test, in seconds, including the start of the
             process.
         code_fingerprint: Hash of the sources that the node runs; part of its cache key.
+
+    Raises:
+        UserError: The model is not the one that the Evaluator judged.
     """
     directory = Path(blessing.uri)
     directory.mkdir(parents=True, exist_ok=True)
     if model_blessing is not None and not model_utils.is_model_blessed(model_blessing):
         reasons = ["not tested, because the Evaluator did not bless the model"]
     else:
+        path = Path(path_utils.serving_model_path(model.uri))
+        judged = read_verdict(Path(model_blessing.uri)).model_digest if model_blessing else None
+        manifest.check(path, judged)
         reasons = run_probe(
-            path_utils.serving_model_path(model.uri),
+            str(path),
             artifact_utils.get_split_uri([examples], names.Split.TEST),
             directory,
             rows=rows,

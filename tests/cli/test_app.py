@@ -105,7 +105,7 @@ def test_options_of_a_run(program: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert program([]) == ExitStatus.REFUSED
     line = (
         "--data=~/imdb --output out --config a.yaml --config ~/b.yaml --no-tune --no-cache --from "
-        "Trainer --ignore-blessed-model --accept-drift --republish --ignore-search"
+        "Trainer --ignore-blessed-model --accept-drift --push-again --ignore-search"
     )
     assert program(shlex.split(line)) == ExitStatus.REFUSED
     assert program(shlex.split("--table=~/new/movies.csv --column 'plot=My Text'")) == 3
@@ -118,7 +118,7 @@ def test_options_of_a_run(program: Any, monkeypatch: pytest.MonkeyPatch) -> None
         "from_node": None,
         "ignore_blessed_model": False,
         "accept_drift": False,
-        "republish": False,
+        "push_again": False,
     }
     home = Path("/home/ada")
     assert calls == [

@@ -10,6 +10,7 @@ import pytest
 from cli.app import main
 from components.pusher import versions
 from pipeline.config import RunConfig
+from schema import manifest
 
 
 @pytest.fixture
@@ -20,7 +21,8 @@ def model_directory(tmp_path: Path) -> Path:
         model = tmp_path / f"model {number}"
         model.mkdir()
         (model / "saved_model.pb").write_text(f"model {number}")
-        versions.publish(model, directory, clock=partial(float, number))
+        manifest.write(model)
+        versions.push(model, directory, clock=partial(float, number))
     return directory
 
 
@@ -44,6 +46,29 @@ def test_rollback_to_a_version_and_back(
     ]
     assert list(versions.served(model_directory)) == [10, 30]
     assert list(versions.rolled_back(model_directory)) == [20]
+
+
+def test_a_version_of_an_earlier_release_is_served_with_a_note(
+    model_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (model_directory / "20" / "assets.extra" / "manifest.json").unlink()
+    assert main(["rollback", "--output", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{model_directory}: version 20 has no manifest, so its files were not compared",
+        f"{model_directory}: from version 30 to version 20",
+    ]
+
+
+def test_a_damaged_version_is_not_served(
+    model_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (model_directory / "20" / "saved_model.pb").write_text("cut")
+    assert main(["rollback", "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {model_directory}/20 is damaged: saved_model.pb has changed. Name another version "
+        "with --to, or push a model with `ordained run`\n"
+    )
+    assert versions.current(model_directory) == 30
 
 
 def test_a_version_is_restored_to_an_empty_directory(

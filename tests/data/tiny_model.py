@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from schema import features as raw
+from schema import manifest
 from schema.genres import GENRES
-from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE
+from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE, VERDICT_FILE
+from schema.verdict import Verdict
 
 Tensors = dict[str, tf.Tensor]
 
@@ -172,10 +174,18 @@ def save_tiny_model(
 
 
 def write_genres(model: Path, genres: Sequence[str]) -> None:
-    """Write the training record of a SavedModel, with only its genres."""
+    """Write the training record of a SavedModel, with only its genres, and its manifest."""
     record = model / EXTRA_ASSETS / TRAINING_RECORD_FILE
     record.parent.mkdir(exist_ok=True)
     record.write_text(json.dumps({"genres": list(genres)}), encoding="utf-8")
+    manifest.write(model)
+
+
+def write_verdict(blessing: Path, model_digest: str) -> None:
+    """Write a verdict that blesses the model with a digest."""
+    verdict = Verdict(True, (), (), 5, (), 0.5, None, None, {}, model_digest=model_digest)
+    blessing.mkdir(exist_ok=True)
+    (blessing / VERDICT_FILE).write_text(verdict.to_json(), encoding="utf-8")
 
 
 def make_movie(number: int) -> tf.train.Example:

@@ -84,7 +84,7 @@ def test_first_unchanged_and_refused_run(project: Project, first_run: tuple[Proj
     [version] = project.served
     assert first.lines[-2:] == [
         f"model   {project.served[version]}",
-        f"published: version {version}",
+        f"pushed: version {version}",
     ]
     content = read_metadata(project.output)
     assert content.executions == executions(COMPONENTS | RESOLVERS, set())
@@ -291,7 +291,7 @@ def test_an_emptied_model_directory(project: Project) -> None:
     assert (run.status, run.executed) == (0, PUSHED)
     [new] = project.served
     assert new > version
-    assert run.lines[-1] == f"published: version {new}"
+    assert run.lines[-1] == f"pushed: version {new}"
 
 
 def test_a_search_and_later_runs_that_use_its_result(project: Project) -> None:
@@ -319,8 +319,8 @@ def test_a_search_and_later_runs_that_use_its_result(project: Project) -> None:
         "note: this run uses the hyperparameters of the latest search. Use --tune for a new "
         "search, or --ignore-search to train without them."
     ) in later.lines
-    [published] = [line for line in searched.lines if line.startswith("published: ")]
-    assert later.lines[-1] == published.replace("published", "unchanged")
+    [pushed] = [line for line in searched.lines if line.startswith("pushed: ")]
+    assert later.lines[-1] == pushed.replace("pushed", "unchanged")
 
     anew = project.run_in_process("--tune")
     assert (anew.status, anew.nodes["Tuner"]) == (0, "done")

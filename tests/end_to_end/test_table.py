@@ -62,7 +62,7 @@ def test_a_model_of_the_table_is_pushed_and_predicts_its_genres(tmp_path: Path) 
     assert f"table   {TABLE}" in run.lines
     assert "299 movies of 300 titles (0 dropped, 1 lines rejected)" in run.output
     [version] = versions.served(output / SERVING_DIRECTORY / MODEL_NAME)
-    assert run.lines[-1] == f"published: version {version}"
+    assert run.lines[-1] == f"pushed: version {version}"
 
     model = output / SERVING_DIRECTORY / MODEL_NAME
     config = ServerConfig(model_name=MODEL_NAME, model_base_path=model, rest_api_port=0)

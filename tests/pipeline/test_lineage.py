@@ -57,8 +57,8 @@ def test_changed_settings_and_code(config: RunConfig, monkeypatch: pytest.Monkey
         "Pusher": ["it depends on Trainer, Evaluator, SmokeTest"],
         "ModelReport": ["it depends on Trainer, Evaluator, SmokeTest, Pusher"],
     }
-    found = cache_misses(config.model_copy(update={"republish": True}))
-    assert found["Pusher"] == ["republish changed from 0 to 1"]
+    found = cache_misses(config.model_copy(update={"push_again": True}))
+    assert found["Pusher"] == ["push_again changed from 0 to 1"]
 
     for module, nodes in (
         ("transform.text", TRANSFORMED),

@@ -231,7 +231,7 @@ def test_a_changed_schema(
     [
         ("genres", ("Heist", "Noir"), {"SimpleBaseline"} | TRANSFORMED),
         ("ignore_blessed_model", True, EVALUATED),
-        ("republish", True, PUSHED),
+        ("push_again", True, PUSHED),
         ("from_node", "Trainer", set()),
         ("force_search", True, set()),
     ],

@@ -12,6 +12,7 @@ import yaml
 from tfx import v1 as tfx
 
 from schema import features as raw
+from schema import manifest
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import SERVING_SIGNATURE
@@ -70,6 +71,7 @@ def test_training_record(trained: Trained) -> None:
     }
     copy = Path(arguments.serving_model_dir, "assets.extra", "training.json")
     assert json.loads(copy.read_text()) == record
+    assert manifest.check(copy.parents[1]) == manifest.describe(copy.parents[1])
 
 
 def test_the_served_model_tells_languages_that_it_has_hardly_seen(trained: Trained) -> None:

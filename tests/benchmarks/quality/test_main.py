@@ -10,9 +10,10 @@ import pytest
 from benchmarks.quality import run
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.dataset import SPLITS
-from components.pusher.versions import publish
+from components.pusher.versions import push
 from pipeline.config import RunConfig
 from schema import features as raw
+from schema import manifest
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import TRAINING_RECORD_FILE
@@ -59,7 +60,8 @@ def output(tmp_path: Path) -> Path:
     (directory / "assets.extra" / TRAINING_RECORD_FILE).write_text(
         json.dumps({"seconds": 30.0, "cached_finetuning_seconds": 60.0})
     )
-    publish(directory, config.model_directory)
+    manifest.write(directory)
+    push(directory, config.model_directory)
 
     recorder = RunRecorder(output)
     source = record(recorder, "Examples", Path(examples.uri), [])
@@ -88,7 +90,7 @@ def test_a_model_of_other_genres_is_refused(output: Path) -> None:
 def test_a_model_of_no_run_is_refused(output: Path) -> None:
     config = RunConfig(data=output, output=output)
     other = save_tiny_model(output / "other", leave_out="examples")
-    publish(other, config.model_directory)
+    push(other, config.model_directory)
     model = run.served_model(output)
     assert model is not None
     with pytest.raises(UserError, match="has made this model"):

@@ -26,6 +26,7 @@ from components.evaluator.measurement import read_metrics
 from components.evaluator.verdict import read_verdict
 from components.resolvers import LatestOtherBlessedModelStrategy
 from components.simple_baseline.component import SimpleBaselineMetrics
+from schema import manifest
 from schema.errors import UserError
 from schema.genres import GENRES, NUM_GENRES
 from schema.names import SIMPLE_BASELINE_FILE, Node
@@ -119,6 +120,8 @@ def test_a_first_good_model_is_blessed_with_the_properties_of_tfx(
     outputs = evaluate(tmp_path, movies, good, baseline=baseline)
 
     assert outputs.verdict.blessed
+    exported = manifest.describe(Path(good.uri, "Format-Serving"))
+    assert outputs.verdict.model_digest == exported.digest
     assert outputs.failed_genres() == {RARE_GENRE: Judgement.NOT_JUDGED}
     assert outputs.verdict.notes == (
         "no other model has been blessed yet: only the floors and the simple baseline were checked",
@@ -384,8 +387,31 @@ def test_a_last_blessed_model_that_cannot_be_compared_is_a_user_error(
         "'probabilities' for 22 genres. Run once with --ignore-blessed-model to leave it out of "
         "the comparison"
     )
+    assets = Path(other.uri, "Format-Serving", "assets.extra", "training.json")
+    assets.write_text("{")
+    with pytest.raises(UserError) as error:
+        evaluate(tmp_path / "4", movies, models["good"], last_blessed=other)
+    assert str(error.value) == (
+        f"{other.uri}/Format-Serving is damaged: assets.extra/training.json has changed. Run once "
+        "with --ignore-blessed-model to leave it out of the comparison"
+    )
     with pytest.raises(UserError, match=r"has no output 'decade'\. Train the model again"):
         evaluate(tmp_path / "3", movies, save_model(tmp_path / "new", leave_out="decade"))
+
+
+def test_a_model_that_was_damaged_after_its_export_is_not_judged(
+    tmp_path: Path, movies: standard_artifacts.Examples
+) -> None:
+    model = save_model(tmp_path / "model")
+    path = Path(model.uri, "Format-Serving")
+    graph = path / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    with pytest.raises(UserError) as error:
+        evaluate(tmp_path, movies, model)
+    assert str(error.value) == (
+        f"{path}: the model is not the one that was exported: saved_model.pb has changed. Train it "
+        "again (--from Trainer)"
+    )
 
 
 def test_an_empty_split_is_a_user_error(

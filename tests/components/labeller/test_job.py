@@ -24,6 +24,7 @@ from components.labeller.job import (
     unlabelled_shards,
 )
 from pipeline.config import BeamConfig
+from schema import manifest
 from schema.errors import TryAgainError, UserError
 from schema.files import lock
 from schema.genres import GENRES
@@ -177,6 +178,7 @@ def test_parts_of_other_movies_or_another_model_are_not_kept(
     else:
         model = Path(shutil.copytree(model, tmp_path / "8"))
         (model / "assets.extra" / "training.json").write_text("{}")
+        manifest.write(model)
     seen = Interruption()
     make_job(seen).write_labels(unlabelled(movies, model), table)
     assert {kept for _, _, _, kept in seen.seen} == {0}

@@ -25,6 +25,7 @@ from components.model_report.collect import (
 from components.model_report.component import ModelReport, ReportPage
 from report.content import ReportContent
 from schema import features as raw
+from schema import manifest
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.verdict import Verdict
@@ -57,6 +58,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     extra = Path(model.uri, "Format-Serving", "assets.extra")
     extra.mkdir(exist_ok=True)
     (extra / "training.json").write_text(json.dumps(TRAINING))
+    manifest.write(extra.parent)
     outputs = {}
     for key, kind in (
         ("evaluation", standard_artifacts.ModelEvaluation),
@@ -143,6 +145,7 @@ def test_corrected_movies_are_left_out(tmp_path: Path) -> None:
     extra = Path(model.uri, "Format-Serving", "assets.extra")
     extra.mkdir(exist_ok=True)
     (extra / "training.json").write_text(json.dumps(TRAINING))
+    manifest.write(extra.parent)
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(tmp_path / "evaluation"), str(tmp_path / "blessing")
     GenreEvaluator.test_call(

@@ -1,4 +1,4 @@
-"""AtomicPusher publishes only blessed models, records why not, and uses the cache correctly."""
+"""AtomicPusher pushes only blessed models, records why not, and uses the cache correctly."""
 
 import shutil
 from pathlib import Path
@@ -12,8 +12,15 @@ from tfx.types import standard_artifacts
 from components.pusher import versions
 from components.pusher.component import AtomicPusher
 from components.smoke_test.component import SmokeTest
+from schema import manifest
 from schema.errors import UserError
-from tests.data.tiny_model import Tensors, save_tiny_model, unchanged, write_examples
+from tests.data.tiny_model import (
+    Tensors,
+    save_tiny_model,
+    unchanged,
+    write_examples,
+    write_verdict,
+)
 
 
 def make_model(directory: Path, content: str) -> standard_artifacts.Model:
@@ -21,9 +28,14 @@ def make_model(directory: Path, content: str) -> standard_artifacts.Model:
     serving = directory / "Format-Serving"
     serving.mkdir(parents=True)
     (serving / "saved_model.pb").write_text(content)
+    manifest.write(serving)
     model = standard_artifacts.Model()
     model.uri = str(directory)
     return model
+
+
+def serving_model(model: standard_artifacts.Model) -> Path:
+    return Path(model.uri) / "Format-Serving"
 
 
 def push(
@@ -34,12 +46,15 @@ def push(
     model_blessed: int = 1,
     infra_blessed: int = 1,
     smoke_test_reason: str = "",
-    republish: bool = False,
+    push_again: bool = False,
     token: str = "",
+    judged: str = "",
 ) -> standard_artifacts.PushedModel:
     """Run the component with the given blessings."""
     model_blessing = standard_artifacts.ModelBlessing()
     model_blessing.set_int_custom_property("blessed", model_blessed)
+    model_blessing.uri = str(archive.with_name(f"{archive.name} verdict"))
+    write_verdict(Path(model_blessing.uri), judged or manifest.digest(serving_model(model)))
     infra_blessing = standard_artifacts.InfraBlessing()
     infra_blessing.set_int_custom_property("blessed", infra_blessed)
     infra_blessing.set_string_custom_property("reason", smoke_test_reason)
@@ -51,10 +66,22 @@ def push(
         base_directory=base,
         model_blessing=model_blessing,
         infra_blessing=infra_blessing,
-        republish=republish,
+        push_again=push_again,
         destination_token=token,
     )
     return pushed
+
+
+def test_a_model_that_was_not_judged_is_not_pushed(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model", "one")
+    (serving_model(model) / "saved_model.pb").write_text("two")
+    with pytest.raises(UserError, match="is not the one that was judged: saved_model"):
+        push(model, str(tmp_path / "serving"), tmp_path / "archive")
+    manifest.write(serving_model(model))
+    with pytest.raises(UserError, match="is not the one that was judged: the verdict is on"):
+        push(model, str(tmp_path / "serving"), tmp_path / "archive", judged="ab" * 32)
+    assert versions.served(tmp_path / "serving") == {}
+    assert not (tmp_path / "archive").exists()
 
 
 def properties(artifact: standard_artifacts.PushedModel) -> dict[str, str | int]:
@@ -63,7 +90,7 @@ def properties(artifact: standard_artifacts.PushedModel) -> dict[str, str | int]
     return {key: getattr(value, value.WhichOneof("value")) for key, value in values.items()}
 
 
-def test_a_blessed_model_is_published(tmp_path: Path) -> None:
+def test_a_blessed_model_is_pushed(tmp_path: Path) -> None:
     base = tmp_path / "serving" / "movie_genres"
     pushed = push(make_model(tmp_path / "model", "one"), str(base), tmp_path / "archive")
 
@@ -72,14 +99,14 @@ def test_a_blessed_model_is_published(tmp_path: Path) -> None:
         "pushed": 1,
         "pushed_destination": str(base / str(version)),
         "pushed_version": str(version),
-        "outcome": "published",
+        "outcome": "pushed",
     }
     for directory in (base / str(version), tmp_path / "archive"):
-        assert [path.name for path in directory.iterdir()] == ["saved_model.pb"]
+        assert manifest.check(directory) == manifest.check(tmp_path / "model" / "Format-Serving")
         assert (directory / "saved_model.pb").read_text() == "one"
 
 
-def test_the_same_model_is_not_published_twice(tmp_path: Path) -> None:
+def test_the_same_model_is_not_pushed_twice(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", "one")
     first = push(model, str(tmp_path / "serving"), tmp_path / "archive 1")
     second = push(model, str(tmp_path / "serving"), tmp_path / "archive 2")
@@ -115,7 +142,7 @@ def test_a_model_without_a_blessing_is_not_pushed(
     assert versions.destination_token(base) == "of this push"
 
 
-def test_a_rolled_back_model_is_pushed_again_only_with_republish(tmp_path: Path) -> None:
+def test_a_rolled_back_model_is_pushed_again_only_with_push_again(tmp_path: Path) -> None:
     base = tmp_path / "serving"
     push(make_model(tmp_path / "good", "good"), str(base), tmp_path / "archive 1")
     bad = make_model(tmp_path / "bad", "bad")
@@ -127,12 +154,12 @@ def test_a_rolled_back_model_is_pushed_again_only_with_republish(tmp_path: Path)
         "pushed": 0,
         "outcome": "rolled back",
         "reason": f"the same model was pushed as version {rolled.before} and rolled back. Run "
-        "again with --republish to push it anyway",
+        "again with --push-again to push it anyway",
     }
     assert versions.current(base) == rolled.after
 
-    forced = push(bad, str(base), tmp_path / "archive 4", republish=True)
-    assert properties(forced)["outcome"] == "published"
+    forced = push(bad, str(base), tmp_path / "archive 4", push_again=True)
+    assert properties(forced)["outcome"] == "pushed"
     current = versions.current(base)
     assert current is not None
     assert current > rolled.before
@@ -197,7 +224,7 @@ def test_a_push_is_cached_until_the_directory_changes(tmp_path: Path) -> None:
     assert third > again
 
     make_model(tmp_path / "better", "two")
-    versions.publish(tmp_path / "better" / "Format-Serving", base)
+    versions.push(tmp_path / "better" / "Format-Serving", base)
     versions.rollback(base)
     assert [run(), run()] == ["COMPLETE", "CACHED"]
     assert list(versions.served(base)) == [third]

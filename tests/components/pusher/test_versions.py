@@ -18,7 +18,8 @@ import pytest
 
 from components.pusher import versions
 from components.pusher.decision import PushResult, PushStatus
-from components.pusher.versions import Rollback, publish, rollback
+from components.pusher.versions import Rollback, push, rollback
+from schema import manifest
 from schema.errors import TryAgainError, UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,8 +34,13 @@ def make_model(directory: Path, seed: int, kilobytes: int = 4, files: int = 2) -
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents.randbytes(kilobytes * 1024))
-    (directory / "assets.extra").mkdir()
+    manifest.write(directory)
     return directory
+
+
+def content_digest(directory: Path) -> str:
+    """Return the digest of the files of a directory, whatever its manifest says."""
+    return manifest.describe(directory).digest
 
 
 @pytest.fixture
@@ -62,23 +68,22 @@ def file_names(directory: Path) -> list[str]:
 
 
 def test_a_version_is_byte_for_byte_the_model(model: Callable[[int], Path], base: Path) -> None:
-    push = publish(model(1), base, clock=fixed_clock(1700000000.9))
-
-    assert push == PushResult(PushStatus.PUBLISHED, 1700000000)
-    published = base / "1700000000"
-    compared = subprocess.run(["diff", "-r", model(1), published], capture_output=True, check=False)
+    result = push(model(1), base, clock=fixed_clock(1700000000.9))
+    assert result == PushResult(PushStatus.PUSHED, 1700000000)
+    version = base / "1700000000"
+    compared = subprocess.run(["diff", "-r", model(1), version], capture_output=True, check=False)
     assert (compared.returncode, compared.stdout) == (0, b"")
     assert versions.current(base) == 1700000000
     assert file_names(base) == [".lock", ".versions.json", "1700000000"]
 
 
-def test_a_private_export_is_published_readable(model: Callable[[int], Path], base: Path) -> None:
+def test_a_private_export_is_pushed_readable(model: Callable[[int], Path], base: Path) -> None:
     source = model(1)
     (source / "saved_model.pb").chmod(0o600)
     source.chmod(0o700)
     mask = os.umask(0o022)
     try:
-        publish(source, base, clock=fixed_clock(5))
+        push(source, base, clock=fixed_clock(5))
     finally:
         os.umask(mask)
     assert stat.S_IMODE((base / "5").stat().st_mode) == 0o755
@@ -88,11 +93,11 @@ def test_a_private_export_is_published_readable(model: Callable[[int], Path], ba
 def test_pushing_the_same_model_again_adds_nothing(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=fixed_clock(100))
+    push(model(1), base, clock=fixed_clock(100))
     before = (base / "100").stat()
 
     again = shutil.copytree(model(1), tmp_path / "exported again")
-    assert publish(again, base, clock=fixed_clock(200)) == PushResult(PushStatus.UNCHANGED, 100)
+    assert push(again, base, clock=fixed_clock(200)) == PushResult(PushStatus.UNCHANGED, 100)
 
     assert list(versions.served(base)) == [100]
     assert (base / "100").stat().st_mtime_ns == before.st_mtime_ns
@@ -102,42 +107,200 @@ def test_a_model_that_was_current_earlier_is_a_new_version(
     model: Callable[[int], Path], base: Path
 ) -> None:
     for number, second in ((1, 100), (2, 200), (1, 300)):
-        publish(model(number), base, clock=fixed_clock(second))
+        push(model(number), base, clock=fixed_clock(second))
     assert list(versions.served(base)) == [100, 200, 300]
 
 
-def test_a_damaged_current_version_is_replaced(model: Callable[[int], Path], base: Path) -> None:
-    publish(model(1), base, clock=fixed_clock(100))
-    (base / "100" / "assets" / "plot_words").write_bytes(b"cut")
-    assert publish(model(1), base, clock=fixed_clock(200)) == PushResult(PushStatus.PUBLISHED, 200)
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_bit(path: Path) -> None:
+    """Change one bit, and keep the size and the modification time."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+VARIABLES = "variables/variables.data-00000-of-00002"
+DAMAGES = [
+    ("saved_model.pb", Path.unlink, "saved_model.pb is missing"),
+    ("assets/plot_words", cut, "assets/plot_words has changed"),
+    (VARIABLES, flip_a_bit, f"{VARIABLES} has changed"),
+    ("assets/more", Path.touch, "assets/more has been added"),
+    ("assets.extra/manifest.json", cut, "assets.extra/manifest.json is damaged"),
+]
+"""A file, its damage, and the description of the damage."""
+
+damaged = pytest.mark.parametrize(
+    ("name", "damage", "description"), DAMAGES, ids=[name for name, *_ in DAMAGES]
+)
+
+
+@damaged
+def test_a_damaged_current_version_is_replaced(
+    name: str,
+    damage: Callable[[Path], None],
+    description: str,
+    model: Callable[[int], Path],
+    base: Path,
+) -> None:
+    push(model(1), base, token="first", clock=fixed_clock(100))
+    assert versions.faults(base) == []
+    damage(base / "100" / name)
+    assert versions.faults(base) == [f"{base}/100, which is served, is damaged: {description}"]
+    # The Pusher does not come from the cache.
+    assert versions.destination_token(base) != "first"
+    assert push(model(1), base, clock=fixed_clock(200)) == PushResult(PushStatus.PUSHED, 200)
+
+
+@damaged
+def test_a_model_that_was_damaged_after_the_verdict_is_not_pushed(
+    name: str,
+    damage: Callable[[Path], None],
+    description: str,
+    model: Callable[[int], Path],
+    base: Path,
+) -> None:
+    judged = content_digest(model(1))
+    damage(model(1) / name)
+    with pytest.raises(UserError) as error:
+        push(model(1), base, judged=judged)
+    assert str(error.value) == (
+        f"{model(1)}: the model is not the one that was judged: {description}. Train it again "
+        "(--from Trainer)"
+    )
+    assert not base.exists()
+
+
+def test_another_model_than_the_judged_one_is_not_pushed(
+    model: Callable[[int], Path], base: Path
+) -> None:
+    with pytest.raises(UserError, match="not the one that was judged: the verdict is on a model"):
+        push(model(1), base, judged=content_digest(model(2)))
+    assert push(model(1), base, judged=content_digest(model(1))).status is PushStatus.PUSHED
+
+
+def test_the_archive_is_complete_before_a_version_is_added(
+    model: Callable[[int], Path], base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"\. There is no version yet\. "):
+        push(model(1), base, archive=tmp_path / "file" / "archive")
+    assert file_names(base) == [".lock"]
+    assert push(model(1), base, archive=tmp_path / "archive").status is PushStatus.PUSHED
+    assert content_digest(tmp_path / "archive") == content_digest(model(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "action", "now"),
+    [
+        (lambda model, base: push(model, base, clock=fixed_clock(30)), "push to", 30),
+        (lambda _, base: rollback(base), "roll back", 10),
+    ],
+    ids=["push", "rollback"],
+)
+def test_a_change_that_cannot_be_flushed_says_which_version_is_current(
+    change: Callable[[Path, Path], object],
+    action: str,
+    now: int,
+    model: Callable[[int], Path],
+    base: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    push(model(1), base, clock=fixed_clock(10))
+    push(model(2), base, clock=fixed_clock(20))
+    source, rename = model(3), Path.replace
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    def rename_on_a_failing_disk(path: Path, target: Path) -> Path:
+        if target.name in ("20", "30"):
+            monkeypatch.setattr(os, "fsync", fail)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", rename_on_a_failing_disk)
+    with pytest.raises(UserError) as error:
+        change(source, base)
+    assert str(error.value).startswith(f"cannot {action} {base}: Input/output error ({base}")
+    assert (
+        f"). The current version is {now} now, no longer 20, but the change may be lost if the "
+        "machine stops. Fix the cause"
+    ) in str(error.value)
+
+
+@damaged
+def test_a_damaged_version_is_not_rolled_back_to(
+    name: str,
+    damage: Callable[[Path], None],
+    description: str,
+    model: Callable[[int], Path],
+    base: Path,
+) -> None:
+    for number in (1, 2, 3):
+        push(model(number), base, clock=fixed_clock(number))
+    damage(base / "2" / name)
+    with pytest.raises(UserError) as error:
+        rollback(base)
+    assert str(error.value) == (
+        f"{base}/2 is damaged: {description}. Name another version with --to, or push a model with "
+        "`ordained run`"
+    )
+    assert versions.current(base) == 3
+    assert rollback(base, to=1) == Rollback(3, 1)
+
+
+def test_versions_and_the_state_of_earlier_releases_are_used(
+    model: Callable[[int], Path], base: Path
+) -> None:
+    """Versions had no manifest, and the state file had other digests."""
+    for path in (base / "10", base / "20", base / ".rolled_back" / "30"):
+        make_model(path, int(path.name))
+        (path / "assets.extra" / "manifest.json").unlink()
+    old = {"highest": 30, "rolled_back": {"ab" * 32: 30}, "token": "old", "token_current": 20}
+    (base / ".versions.json").write_text(json.dumps(old))
+
+    assert versions.destination_token(base) == "old"
+    assert versions.faults(base) == [
+        f"{base}/20 has no manifest, so that nothing shows whether its files are complete"
+    ]
+    assert rollback(base) == Rollback(20, 10, has_manifest=False)
+    assert rollback(base, to=30) == Rollback(10, 30, has_manifest=False)
+    state = json.loads((base / ".versions.json").read_text())
+    assert state["rolled_back"] == {content_digest(base / ".rolled_back" / "20"): 20}
+    assert push(model(1), base, clock=fixed_clock(5)) == PushResult(PushStatus.PUSHED, 31)
+    assert rollback(base) == Rollback(31, 30, has_manifest=False)
+    (base / "30" / "saved_model.pb").unlink()
+    with pytest.raises(UserError, match="30 is damaged: saved_model"):
+        rollback(base, to=30)
 
 
 def test_versions_increase_when_the_clock_goes_back_or_stands_still(
     model: Callable[[int], Path], base: Path
 ) -> None:
     seconds = [1000, 500, 1000, 1002, 0, 5000]
-    pushes = [
-        publish(model(i), base, clock=fixed_clock(second)) for i, second in enumerate(seconds)
-    ]
+    pushes = [push(model(i), base, clock=fixed_clock(second)) for i, second in enumerate(seconds)]
     assert [push.version for push in pushes] == [1000, 1001, 1002, 1003, 1004, 5000]
 
 
 def test_a_version_number_is_never_used_twice(model: Callable[[int], Path], base: Path) -> None:
-    publish(model(1), base, clock=fixed_clock(1000))
+    push(model(1), base, clock=fixed_clock(1000))
     shutil.rmtree(base / "1000")
-    assert publish(model(1), base, clock=fixed_clock(900)).version == 1001
+    assert push(model(1), base, clock=fixed_clock(900)).version == 1001
 
-    publish(model(2), base, clock=fixed_clock(900))
+    push(model(2), base, clock=fixed_clock(900))
     rollback(base)
     shutil.rmtree(base / ".rolled_back")
-    assert publish(model(3), base, clock=fixed_clock(900)).version == 1003
+    assert push(model(3), base, clock=fixed_clock(900)).version == 1003
 
 
 def test_numbers_of_foreign_files_are_not_used(model: Callable[[int], Path], base: Path) -> None:
     make_model(base / "0007", seed=7)
-    assert publish(model(1), base, clock=fixed_clock(3)).version == 8
+    assert push(model(1), base, clock=fixed_clock(3)).version == 8
     (base / "40").write_text("a file of somebody")
-    assert publish(model(2), base, clock=fixed_clock(3)).version == 41
+    assert push(model(2), base, clock=fixed_clock(3)).version == 41
 
 
 def test_names_that_tensorflow_serving_ignores_are_no_versions(base: Path) -> None:
@@ -150,10 +313,10 @@ def test_names_that_tensorflow_serving_ignores_are_no_versions(base: Path) -> No
 
 def test_old_versions_are_kept_to_the_set_number(model: Callable[[int], Path], base: Path) -> None:
     for number in range(1, 7):
-        publish(model(number), base, keep_old=2, clock=fixed_clock(number * 10))
+        push(model(number), base, keep_old=2, clock=fixed_clock(number * 10))
     assert list(versions.served(base)) == [40, 50, 60]
 
-    publish(model(6), base, keep_old=1, clock=fixed_clock(70))
+    push(model(6), base, keep_old=1, clock=fixed_clock(70))
     assert list(versions.served(base)) == [50, 60]
     assert file_names(base) == [".lock", ".versions.json", "50", "60"]
 
@@ -161,24 +324,24 @@ def test_old_versions_are_kept_to_the_set_number(model: Callable[[int], Path], b
 def test_rolled_back_versions_are_kept_to_the_same_number(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(0), base, clock=fixed_clock(1))
+    push(model(0), base, clock=fixed_clock(1))
     for number in range(1, 5):
-        publish(model(number), base, keep_old=1, clock=fixed_clock(number * 10))
+        push(model(number), base, keep_old=1, clock=fixed_clock(number * 10))
         rollback(base)
     assert list(versions.rolled_back(base)) == [30, 40]
-    publish(model(9), base, keep_old=1, clock=fixed_clock(50))
+    push(model(9), base, keep_old=1, clock=fixed_clock(50))
     assert list(versions.rolled_back(base)) == [40]
-    assert publish(model(1), base, clock=fixed_clock(60)) == PushResult(PushStatus.ROLLED_BACK, 10)
+    assert push(model(1), base, clock=fixed_clock(60)) == PushResult(PushStatus.ROLLED_BACK, 10)
 
 
 def test_rollback_goes_to_the_version_before(model: Callable[[int], Path], base: Path) -> None:
     for number in (1, 2, 3):
-        publish(model(number), base, clock=fixed_clock(number))
+        push(model(number), base, clock=fixed_clock(number))
 
     assert rollback(base) == Rollback(before=3, after=2)
     assert list(versions.served(base)) == [1, 2]
     assert list(versions.rolled_back(base)) == [3]
-    assert versions.content_digest(base / ".rolled_back" / "3") == versions.content_digest(model(3))
+    assert content_digest(base / ".rolled_back" / "3") == content_digest(model(3))
 
     assert rollback(base) == Rollback(before=2, after=1)
     with pytest.raises(UserError) as error:
@@ -192,7 +355,7 @@ def test_rollback_to_a_chosen_version_and_back_again(
     model: Callable[[int], Path], base: Path
 ) -> None:
     for number in (1, 2, 3, 4):
-        publish(model(number), base, clock=fixed_clock(number))
+        push(model(number), base, clock=fixed_clock(number))
 
     assert rollback(base, to=2) == Rollback(4, 2)
     assert list(versions.served(base)) == [1, 2]
@@ -200,39 +363,39 @@ def test_rollback_to_a_chosen_version_and_back_again(
     assert rollback(base, to=4) == Rollback(2, 4)
     assert list(versions.served(base)) == [1, 2, 4]
     assert list(versions.rolled_back(base)) == [3]
-    assert publish(model(4), base) == PushResult(PushStatus.UNCHANGED, 4)
-    assert publish(model(3), base) == PushResult(PushStatus.ROLLED_BACK, 3)
+    assert push(model(4), base) == PushResult(PushStatus.UNCHANGED, 4)
+    assert push(model(3), base) == PushResult(PushStatus.ROLLED_BACK, 3)
 
     with pytest.raises(UserError) as error:
         rollback(base, to=9)
     assert str(error.value) == f"{base} has no version 9. Served: 1, 2, 4; rolled back: 3"
 
 
-def test_a_rolled_back_model_is_pushed_again_only_with_republish(
+def test_a_rolled_back_model_is_pushed_again_only_with_push_again(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(1), base, clock=fixed_clock(10))
-    publish(model(2), base, clock=fixed_clock(20))
+    push(model(1), base, clock=fixed_clock(10))
+    push(model(2), base, clock=fixed_clock(20))
     rollback(base)
 
-    assert publish(model(2), base, clock=fixed_clock(30)) == PushResult(PushStatus.ROLLED_BACK, 20)
+    assert push(model(2), base, clock=fixed_clock(30)) == PushResult(PushStatus.ROLLED_BACK, 20)
     assert list(versions.served(base)) == [10]
-    assert publish(model(1), base, clock=fixed_clock(30)) == PushResult(PushStatus.UNCHANGED, 10)
+    assert push(model(1), base, clock=fixed_clock(30)) == PushResult(PushStatus.UNCHANGED, 10)
 
-    assert publish(model(2), base, republish=True, clock=fixed_clock(30)) == PushResult(
-        PushStatus.PUBLISHED, 30
+    assert push(model(2), base, push_again=True, clock=fixed_clock(30)) == PushResult(
+        PushStatus.PUSHED, 30
     )
-    publish(model(3), base, clock=fixed_clock(40))
-    assert publish(model(2), base, clock=fixed_clock(50)) == PushResult(PushStatus.PUBLISHED, 50)
+    push(model(3), base, clock=fixed_clock(40))
+    assert push(model(2), base, clock=fixed_clock(50)) == PushResult(PushStatus.PUSHED, 50)
 
 
 def test_a_new_model_after_a_rollback_gets_a_number_above_the_bad_one(
     model: Callable[[int], Path], base: Path
 ) -> None:
-    publish(model(1), base, clock=fixed_clock(10))
-    publish(model(2), base, clock=fixed_clock(20))
+    push(model(1), base, clock=fixed_clock(10))
+    push(model(2), base, clock=fixed_clock(20))
     rollback(base)
-    assert publish(model(3), base, clock=fixed_clock(15)) == PushResult(PushStatus.PUBLISHED, 21)
+    assert push(model(3), base, clock=fixed_clock(15)) == PushResult(PushStatus.PUSHED, 21)
     assert list(versions.served(base)) == [10, 21]
 
 
@@ -253,11 +416,11 @@ def test_the_token_is_valid_while_the_directory_is_as_the_push_left_it(
     assert first != versions.destination_token(base)
     assert not base.exists()
 
-    publish(model(1), base, token=first, clock=fixed_clock(10))
+    push(model(1), base, token=first, clock=fixed_clock(10))
     assert versions.destination_token(base) == first
 
     second = "of the second push"
-    publish(model(2), base, token=second, clock=fixed_clock(20))
+    push(model(2), base, token=second, clock=fixed_clock(20))
     assert versions.destination_token(base) == second
 
     rollback(base)
@@ -271,23 +434,24 @@ def test_the_token_is_valid_while_the_directory_is_as_the_push_left_it(
     assert versions.destination_token(base) not in (first, second)
 
 
-def test_the_token_of_a_push_that_had_nothing_to_publish(
+def test_the_token_of_a_push_without_a_new_version(
     model: Callable[[int], Path], base: Path
 ) -> None:
     versions.record_token(base, "refused")
     assert versions.destination_token(base) == "refused"
-    publish(model(1), base, token="published", clock=fixed_clock(10))
-    publish(model(1), base, token="unchanged", clock=fixed_clock(20))
+    push(model(1), base, token="pushed", clock=fixed_clock(10))
+    push(model(1), base, token="unchanged", clock=fixed_clock(20))
     assert versions.destination_token(base) == "unchanged"
-    publish(model(2), base, token="published", clock=fixed_clock(30))
+    push(model(2), base, token="pushed", clock=fixed_clock(30))
     rollback(base)
-    publish(model(2), base, token="rolled back", clock=fixed_clock(40))
+    push(model(2), base, token="rolled back", clock=fixed_clock(40))
     assert versions.destination_token(base) == "rolled back"
 
 
 def test_everything_is_on_disk_before_it_is_visible(
     model: Callable[[int], Path], base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    source = model(1)
     synced: set[int] = set()
     at_rename: dict[str, set[int]] = {}
     rename, sync = Path.replace, os.fsync
@@ -303,7 +467,7 @@ def test_everything_is_on_disk_before_it_is_visible(
 
     monkeypatch.setattr(os, "fsync", record_sync)
     monkeypatch.setattr(Path, "replace", record_rename)
-    publish(model(1), base, clock=fixed_clock(10))
+    push(source, base, clock=fixed_clock(10))
 
     whole = {path.stat().st_ino for path in [base / "10", *(base / "10").rglob("*")]}
     state = (base / ".versions.json").stat().st_ino
@@ -314,16 +478,17 @@ def test_everything_is_on_disk_before_it_is_visible(
 def test_a_directory_without_a_saved_model_is_refused(tmp_path: Path, base: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError) as error:
-        publish(tmp_path / "empty", base)
+        push(tmp_path / "empty", base)
     assert str(error.value) == (
-        f"{tmp_path / 'empty'} is not a SavedModel: it has no file saved_model.pb"
+        f"{tmp_path / 'empty'}: the model is not the one that was exported: "
+        "assets.extra/manifest.json is missing. Train it again (--from Trainer)"
     )
     assert not base.exists()
 
 
 def test_keeping_no_old_version_is_refused(model: Callable[[int], Path], base: Path) -> None:
     with pytest.raises(UserError, match="keep_old should be at least 1"):
-        publish(model(1), base, keep_old=0)
+        push(model(1), base, keep_old=0)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "dangling link", "link to a directory"])
@@ -336,16 +501,16 @@ def test_a_model_contains_only_files_and_directories(
     else:
         odd.symlink_to("nowhere" if kind == "dangling link" else "variables")
     with pytest.raises(UserError) as error:
-        publish(model(1), base)
-    assert str(error.value) == f"{odd} is neither a file nor a directory. Remove it from the model"
+        push(model(1), base)
+    assert str(error.value) == f"{odd} is neither a file nor a directory. Remove it from there"
     assert versions.served(base) == {}
 
 
 def test_a_damaged_state_file_is_named(model: Callable[[int], Path], base: Path) -> None:
-    publish(model(1), base)
+    push(model(1), base)
     (base / ".versions.json").write_text('{"highest":')
     with pytest.raises(UserError, match=r"\.versions\.json is damaged \(Expecting value"):
-        publish(model(2), base)
+        push(model(2), base)
     (base / ".versions.json").write_text('{"lowest": 3}')
     with pytest.raises(UserError, match="is damaged"):
         versions.destination_token(base)
@@ -359,9 +524,9 @@ def test_a_lock_that_is_never_released_is_an_error(
     with (base / ".lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(TryAgainError, match="another process has been changing"):
-            publish(model(1), base)
+            push(model(1), base)
         assert versions.served(base) == {}
-    assert publish(model(1), base).status is PushStatus.PUBLISHED
+    assert push(model(1), base).status is PushStatus.PUSHED
 
 
 def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -378,11 +543,11 @@ def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[s
 PUSH_WITH_SMALL_FILES_ONLY = """
 import resource, sys
 from pathlib import Path
-from components.pusher.versions import publish
+from components.pusher.versions import push
 from schema.errors import UserError
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    publish(Path(sys.argv[1]), Path(sys.argv[2]), clock=lambda: 20)
+    push(Path(sys.argv[1]), Path(sys.argv[2]), clock=lambda: 20)
 except UserError as error:
     print(f"error: {error}")
     sys.exit(2)
@@ -392,7 +557,7 @@ except UserError as error:
 def test_a_failed_write_leaves_nothing(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=fixed_clock(10))
+    push(model(1), base, clock=fixed_clock(10))
     state = (base / ".versions.json").read_text()
     big = make_model(tmp_path / "big", seed=2, kilobytes=200)
 
@@ -408,11 +573,11 @@ PUSH_ON_A_SMALL_DISK = """
 mount -t tmpfs -o size=300k tmpfs "$3" && "$1" -c '
 import sys
 from pathlib import Path
-from components.pusher.versions import publish
+from components.pusher.versions import push
 from schema.errors import UserError
 base = Path(sys.argv[2]) / "movie_genres"
 try:
-    publish(Path(sys.argv[1]), base, clock=lambda: 20)
+    push(Path(sys.argv[1]), base, clock=lambda: 20)
 except UserError as error:
     print(f"error: {error}")
 print(sorted(path.name for path in base.iterdir()))
@@ -435,19 +600,21 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         check=False,
     )
     error, left = result.stdout.splitlines()
-    assert error.startswith(f"error: cannot push to {disk}/movie_genres: No space left on device (")
+    assert error.startswith(
+        f"error: cannot push to {disk}/movie_genres: no space is left in {disk}/movie_genres. "
+    )
     assert left == "['.lock']"
 
 
 PUSH_WITHOUT_PERMISSION = """
 import os, sys
 from pathlib import Path
-from components.pusher.versions import publish
+from components.pusher.versions import push
 from schema.errors import UserError
 if os.geteuid() == 0:
     os.setuid(65534)
 try:
-    publish(Path(sys.argv[1]), Path(sys.argv[2]))
+    push(Path(sys.argv[1]), Path(sys.argv[2]))
 except UserError as error:
     print(f"error: {error}")
 """
@@ -464,8 +631,8 @@ def test_a_directory_without_permission_is_named() -> None:
         serving.chmod(0o755)
         assert result.stdout == (
             f"error: cannot push to {serving}/movie_genres: Permission denied "
-            f"({serving}/movie_genres). No incomplete version was left there. Fix the cause "
-            "(disk space, permissions), then try again\n"
+            f"({serving}/movie_genres). There is no version yet. Fix the cause (disk space, "
+            "permissions), then try again\n"
         )
         assert file_names(serving) == []
 
@@ -474,12 +641,13 @@ KILL_AT_EVERY_LINE = """
 import json, os, shutil, signal, sys
 from pathlib import Path
 from components.pusher import decision, versions
-from schema import files
+from components.pusher import state
+from schema import files, manifest
 
 start, directory = Path(sys.argv[1]), Path(sys.argv[2])
 action = eval(sys.argv[3], {"versions": versions, "Path": Path})
 os.fsync = lambda descriptor: None  # a killed process loses no page of the system's cache
-traced = {versions.__file__, decision.__file__, files.__file__, shutil.__file__}
+traced = {module.__file__ for module in (versions, decision, state, files, shutil)}
 
 def kill_at(line):
     seen = 0
@@ -492,7 +660,7 @@ def kill_at(line):
     sys.settrace(lambda frame, *_: on_line if frame.f_code.co_filename in traced else None)
 
 def listing(base):
-    return {str(v): versions.content_digest(path) for v, path in versions.served(base).items()}
+    return {str(v): manifest.describe(path).digest for v, path in versions.served(base).items()}
 
 line, killed = 0, True
 while killed:
@@ -534,9 +702,9 @@ def kill_at_every_line(start: Path, directory: Path, action: str) -> Iterator[Ki
 def test_a_push_killed_at_any_line_leaves_only_complete_versions(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
-    publish(model(1), base, clock=fixed_clock(1))
-    publish(model(2), base, clock=fixed_clock(2))
-    digests = {n: versions.content_digest(model(n)) for n in (1, 2, 3)}
+    push(model(1), base, clock=fixed_clock(1))
+    push(model(2), base, clock=fixed_clock(2))
+    digests = {n: content_digest(model(n)) for n in (1, 2, 3)}
     before = {"1": digests[1], "2": digests[2]}
     unpruned = {**before, "3": digests[3]}
     pruned = {"2": digests[2], "3": digests[3]}
@@ -545,7 +713,7 @@ def test_a_push_killed_at_any_line_leaves_only_complete_versions(
         kill_at_every_line(
             base,
             tmp_path / "killed",
-            f"lambda base: versions.publish(Path({str(model(3))!r}), base, keep_old=1, "
+            f"lambda base: versions.push(Path({str(model(3))!r}), base, keep_old=1, "
             "clock=lambda: 3)",
         )
     )
@@ -571,8 +739,8 @@ def test_a_rollback_killed_at_any_line_never_shows_a_version_between(
     model: Callable[[int], Path], base: Path, tmp_path: Path
 ) -> None:
     for number in (1, 2, 3, 4):
-        publish(model(number), base, clock=fixed_clock(number))
-    digests = {str(n): versions.content_digest(model(n)) for n in (1, 2, 3, 4)}
+        push(model(number), base, clock=fixed_clock(number))
+    digests = {str(n): content_digest(model(n)) for n in (1, 2, 3, 4)}
 
     runs = list(
         kill_at_every_line(base, tmp_path / "killed", "lambda base: versions.rollback(base, to=1)")
@@ -588,10 +756,10 @@ def test_a_rollback_killed_at_any_line_never_shows_a_version_between(
 PUSH = """
 import sys
 from pathlib import Path
-from components.pusher.versions import publish
+from components.pusher.versions import push
 print("started", flush=True)
-push = publish(Path(sys.argv[1]), Path(sys.argv[2]), keep_old=2)
-print(push.status.name, push.version)
+result = push(Path(sys.argv[1]), Path(sys.argv[2]), keep_old=2)
+print(result.status.name, result.version)
 """
 
 
@@ -619,7 +787,7 @@ class Poller(threading.Thread):
         while not self.stopped.is_set():
             for version, path in versions.served(self.base).items():
                 try:
-                    found = versions.content_digest(path)
+                    found = content_digest(path)
                 except (FileNotFoundError, UserError) as error:
                     found = str(error)
                 if found in self.whole:
@@ -640,7 +808,7 @@ def test_a_polling_server_never_sees_an_incomplete_version_of_killed_pushes(
     began = time.monotonic()
     assert first.wait() == 0
     longest = time.monotonic() - began
-    poller = Poller(base, {versions.content_digest(model) for model in models})
+    poller = Poller(base, {content_digest(model) for model in models})
     poller.start()
     delays = random.Random(8)
     killed = finished = 0
@@ -673,15 +841,13 @@ def test_concurrent_pushes_take_turns(model: Callable[[int], Path], base: Path) 
     processes = [start_push(source, base) for source in sources]
     answers = [process.communicate(timeout=60)[0].split() for process in processes]
 
-    assert {outcome for outcome, _ in answers} == {"PUBLISHED"}
+    assert {outcome for outcome, _ in answers} == {"PUSHED"}
     pushed = {int(version): source for (_, version), source in zip(answers, sources, strict=True)}
     assert len(pushed) == 6
     newest = sorted(pushed)[-3:]
     assert list(versions.served(base)) == newest
     for version in newest:
-        assert versions.content_digest(base / str(version)) == versions.content_digest(
-            pushed[version]
-        )
+        assert content_digest(base / str(version)) == content_digest(pushed[version])
 
 
 def test_an_undeletable_old_version_does_not_fail_the_push(
@@ -690,19 +856,19 @@ def test_an_undeletable_old_version_does_not_fail_the_push(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    publish(model(1), base, keep_old=1, clock=fixed_clock(1))
-    publish(model(2), base, keep_old=1, clock=fixed_clock(2))
+    push(model(1), base, keep_old=1, clock=fixed_clock(1))
+    push(model(2), base, keep_old=1, clock=fixed_clock(2))
 
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", refuse)
-        assert publish(model(3), base, keep_old=1, clock=fixed_clock(3)) == PushResult(
-            PushStatus.PUBLISHED, 3
+        assert push(model(3), base, keep_old=1, clock=fixed_clock(3)) == PushResult(
+            PushStatus.PUSHED, 3
         )
     assert list(versions.served(base)) == [2, 3]
     assert f"Cannot delete the old version {base / '1'}" in caplog.text
 
-    publish(model(3), base, keep_old=1)
+    push(model(3), base, keep_old=1)
     assert file_names(base) == [".lock", ".versions.json", "2", "3"]

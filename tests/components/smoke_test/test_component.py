@@ -11,8 +11,16 @@ from tfx.components.util import model_utils
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.smoke_test.component import SmokeTest, run_probe
+from schema import manifest
+from schema.errors import UserError
 from schema.names import Node
-from tests.data.tiny_model import Tensors, save_tiny_model, write_examples
+from tests.data.tiny_model import (
+    Tensors,
+    save_tiny_model,
+    write_examples,
+    write_genres,
+    write_verdict,
+)
 
 
 def run_smoke_test(
@@ -21,6 +29,7 @@ def run_smoke_test(
     model_blessed: bool | None = None,
     rows: int = 4,
     time_limit_seconds: int = 120,
+    judged: str = "",
 ) -> standard_artifacts.InfraBlessing:
     """Run the component on the model and the examples in a directory."""
     model = standard_artifacts.Model()
@@ -33,6 +42,8 @@ def run_smoke_test(
     if model_blessed is not None:
         blessing_of_evaluator = standard_artifacts.ModelBlessing()
         blessing_of_evaluator.set_int_custom_property("blessed", int(model_blessed))
+        blessing_of_evaluator.uri = str(directory / "verdict")
+        write_verdict(directory / "verdict", judged or manifest.digest(model_path(directory)))
     blessing = standard_artifacts.InfraBlessing()
     blessing.uri = str(directory / "blessing")
     SmokeTest.test_call(
@@ -151,6 +162,17 @@ def test_a_model_that_the_evaluator_refused_is_not_tested(directory: Path) -> No
         "not tested, because the Evaluator did not bless the model"
     )
     assert file_names(directory / "blessing") == ["INFRA_NOT_BLESSED"]
+
+
+def test_a_model_that_was_not_judged_is_not_tested(directory: Path) -> None:
+    judged = manifest.digest(save_tiny_model(model_path(directory)))
+    write_genres(model_path(directory), ["Drama"])
+    with pytest.raises(UserError, match="is not the one that was judged: the verdict is on"):
+        run_smoke_test(directory, model_blessed=True, judged=judged)
+    (model_path(directory) / "assets" / "Format-Serving.words").unlink()
+    with pytest.raises(UserError, match=r"is not the one that was exported: assets/\S+ is missing"):
+        run_smoke_test(directory)
+    assert file_names(directory / "blessing") == []
 
 
 def test_the_component_has_the_types_of_the_pipeline() -> None:
