@@ -1,6 +1,5 @@
 """Origin of the served model, and nodes that the next run would execute again."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +10,6 @@ from metadata import Execution, History
 from schema.names import (
     EXTRA_ASSETS,
     METADATA_FILE,
-    MOVIES_PATTERN,
-    MOVIES_SPLIT,
     TRAINING_RECORD_FILE,
 )
 
@@ -49,19 +46,23 @@ def collect(
     from components.pusher import versions
     from pipeline import config as configuration
     from pipeline import previous_search
+    from pipeline.served_model import training_record
 
     loaded = configuration.load(data, output, config_files, **options)
     config, _ = previous_search.apply_latest_search(loaded)
     version = versions.current(config.model_directory)
     directory = config.model_directory / str(version)
-    record = directory / EXTRA_ASSETS / TRAINING_RECORD_FILE
+    hparams: dict[str, Any] = {}
+    if (directory / EXTRA_ASSETS / TRAINING_RECORD_FILE).is_file():
+        with training_record(directory) as record:
+            hparams = record["hparams"]
     model = None if version is None else metadata.pushed_model_id(history, version)
     lineage = None if model is None else metadata.model_lineage(history, model)
     return {
         "version": version,
         "directory": "" if version is None else str(directory),
         "lineage": lineage and asdict(lineage),
-        "hparams": json.loads(record.read_bytes())["hparams"] if record.is_file() else {},
+        "hparams": hparams,
         "trained_on_same_data": []
         if model is None
         else metadata.trained_on_same_data(history, model),
@@ -144,9 +145,9 @@ def _compile_nodes(config: "RunConfig") -> "dict[str, pipeline_pb2.PipelineNode]
 
 def _parameters_of(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> dict[str, Any]:
     """Return the parameters that ML Metadata would record, flattened by `metadata`."""
-    from tfx.components.example_gen import utils
     from tfx.orchestration import data_types_utils
-    from tfx.proto import example_gen_pb2
+
+    from components.example_gen import movies_digest
 
     raw = node.parameters.parameters
     values = data_types_utils.build_parsed_value_dict(raw)
@@ -158,11 +159,7 @@ def _parameters_of(node: "pipeline_pb2.PipelineNode", config: "RunConfig") -> di
             field = raw[name].field_value
             values[name] = getattr(field, str(field.WhichOneof("value")))
     if "input_base" in values and config.movies.is_dir():
-        split = example_gen_pb2.Input.Split(name=MOVIES_SPLIT, pattern=MOVIES_PATTERN)
-        fingerprint, _, _ = utils.calculate_splits_fingerprint_span_and_version(
-            str(config.movies), [split]
-        )
-        values["input_fingerprint"] = fingerprint
+        values["input_fingerprint"] = movies_digest(config.movies)
     return metadata.flatten_parameters(values)
 
 

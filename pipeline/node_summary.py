@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from components.evaluator.verdict import read_verdict
+from pipeline.output_records import damaged
 from pipeline.runner import NodeResult
 from schema.names import (
     EXAMPLES_COMPRESSION,
@@ -26,25 +27,33 @@ def summarize(result: NodeResult) -> str:
     outputs = result.outputs
     if not outputs:
         return ""
+
+    def read_json(file: Path) -> Any:
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise damaged(file, result.node) from error
+
     match result.node:
         case Node.EXAMPLE_GEN:
             splits = {split: outputs["examples"] / f"Split-{split}" for split in Split}
-            return ", ".join(
-                f"{_count_examples(directory):,} {split}"
+            sizes = {
+                split: sum(_count_examples(file, result.node) for file in directory.glob("*.gz"))
                 for split, directory in splits.items()
                 if directory.is_dir()
-            )
+            }
+            return ", ".join(f"{count:,} {split}" for split, count in sizes.items())
         case Node.TRANSFORM:
             words = outputs["transform_graph"] / "transform_fn" / "assets" / xf.PLOT_WORDS
             return f"{len(words.read_bytes().splitlines()):,} words"
         case Node.WORD_VECTORS:
-            info = _read_json(next(outputs["model"].rglob(WORD_VECTORS_INFO_FILE)))
+            info = read_json(next(outputs["model"].rglob(WORD_VECTORS_INFO_FILE)))
             return f"{info['source']}, {info['dimensions']} dimensions"
         case Node.SIMPLE_BASELINE:
-            metrics = _read_json(outputs["metrics"] / SIMPLE_BASELINE_FILE)
+            metrics = read_json(outputs["metrics"] / SIMPLE_BASELINE_FILE)
             return f"macro-F1 {metrics['macro_f1']:.3f} on test"
         case Node.TRAINER:
-            record = _read_json(outputs["model_run"] / TRAINING_RECORD_FILE)
+            record = read_json(outputs["model_run"] / TRAINING_RECORD_FILE)
             curve, best = record["history"]["val_macro_f1"], record["best_epoch"]
             trained, largest = len(curve), record["hparams"]["epochs"]
             stopped = f"; stopped after {trained} of at most {largest}"
@@ -70,11 +79,9 @@ def summarize(result: NodeResult) -> str:
     return ""
 
 
-def _count_examples(directory: Path) -> int:
-    files = [str(file) for file in directory.glob("*.gz")]
-    records = tf.data.TFRecordDataset(files, compression_type=EXAMPLES_COMPRESSION)
-    return int(records.reduce(0, lambda total, _: total + 1))
-
-
-def _read_json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
+def _count_examples(file: Path, node: str) -> int:
+    records = tf.data.TFRecordDataset(str(file), compression_type=EXAMPLES_COMPRESSION)
+    try:
+        return int(records.reduce(0, lambda total, _: total + 1))
+    except tf.errors.DataLossError as error:
+        raise damaged(file, node) from error

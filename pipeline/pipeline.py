@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 
 from components.anomaly_gate.component import AcceptedStatistics, AnomalyGate
 from components.evaluator.component import GenreEvaluator
+from components.example_gen import MoviesExampleGen
 from components.labeller.component import Labeller
 from components.labeller.job import unlabelled_digest
 from components.model_report.component import ModelReport
@@ -78,7 +79,7 @@ def data_stage(config: RunConfig) -> Nodes:
         tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets)
         for name, buckets in SPLIT_BUCKETS.items()
     ]
-    example_gen = tfx.components.CsvExampleGen(
+    example_gen = MoviesExampleGen(
         input_base=str(config.movies),
         input_config=tfx.proto.Input(
             splits=[tfx.proto.Input.Split(name=MOVIES_SPLIT, pattern=MOVIES_PATTERN)]

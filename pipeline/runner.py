@@ -5,6 +5,7 @@ the cache, and leaves partial outputs behind when it is killed. This runner uses
 reports each node, and first deletes the partial outputs of an interrupted run.
 """
 
+import dataclasses
 import logging
 import shutil
 import time
@@ -25,6 +26,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
 from metadata import CACHED, COMPLETE, read_history
+from pipeline import output_records
 from schema.errors import UserError
 from schema.names import Node
 
@@ -81,7 +83,7 @@ def run(
 
     Raises:
         UserError: There is no node `from_node`, the output directory has been moved since the last
-            run, or a component raised a UserError.
+            run, a result in the cache was damaged, or a component raised a UserError.
         RuntimeError: The inputs of a node could not be resolved.
         Exception: A component failed. The failure is recorded in ML Metadata.
     """
@@ -92,7 +94,6 @@ def run(
     uncached = _downstream(nodes, from_node) if from_node is not None else set()
     for name in uncached | ({Node.TUNER} if force_search else set()):
         nodes[name].execution_options.caching_options.enable_cache = False
-    deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline.metadata_connection_config
     artifacts = Path(pipeline.pipeline_info.pipeline_root)
     _check_not_moved(connection, artifacts)
@@ -101,21 +102,18 @@ def run(
     for name, node in nodes.items():
         on_start(name)
         start = time.monotonic()
-        component = launcher.Launcher(
-            pipeline_node=node,
-            mlmd_connection=metadata.Metadata(connection),
-            pipeline_info=ir.pipeline_info,
-            pipeline_runtime_spec=ir.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(deployment, name),
-            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-        )
         try:
-            execution = component.launch()
+            output_records.delete_empty_outputs(artifacts / name)
+            result = _launch(ir, node, connection)
+            if result.status is NodeStatus.CACHED:
+                output_records.check_outputs(name, result.outputs.values())
+            output_records.write_records(
+                name, result.outputs.values(), replace=result.status is NodeStatus.DONE
+            )
         except BaseException:
             on_end(NodeResult(name, NodeStatus.FAILED, time.monotonic() - start))
             raise
-        seconds = time.monotonic() - start
-        result = _node_result(connection, name, execution and execution.execution_id, seconds)
+        result = dataclasses.replace(result, seconds=time.monotonic() - start)
         on_end(result)
         if result.status is NodeStatus.FAILED:
             raise RuntimeError(
@@ -204,23 +202,34 @@ def _downstream(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> s
     return dependent
 
 
-def _node_result(
+def _launch(
+    ir: pipeline_pb2.Pipeline,
+    node: pipeline_pb2.PipelineNode,
     connection: metadata_store_pb2.ConnectionConfig,
-    node: str,
-    execution_id: int | None,
-    seconds: float,
 ) -> NodeResult:
+    """Run a node, or take its result from the cache; the result has no duration yet."""
+    name = node.node_info.id
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    execution_info = launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=metadata.Metadata(connection),
+        pipeline_info=ir.pipeline_info,
+        pipeline_runtime_spec=ir.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+    ).launch()
+    execution_id = execution_info and execution_info.execution_id
     if execution_id is None:
-        return NodeResult(node, NodeStatus.FAILED, seconds)
+        return NodeResult(name, NodeStatus.FAILED, 0.0)
     history = read_history(connection, execution_id)
     [execution] = history.executions
     outputs = history.outputs(execution)
     return NodeResult(
-        node,
+        name,
         {CACHED: NodeStatus.CACHED, COMPLETE: NodeStatus.DONE}.get(
             execution.state, NodeStatus.FAILED
         ),
-        seconds,
+        0.0,
         {key: Path(artifact.uri) for key, artifact in outputs.items()},
         {key: artifact.properties for key, artifact in outputs.items()},
     )

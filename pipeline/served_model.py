@@ -47,7 +47,7 @@ def training_seconds(model: Path) -> float:
     Raises:
         UserError: The model has no training record.
     """
-    with _training_record(model) as record:
+    with training_record(model) as record:
         return float(record["seconds"]) + float(record.get("cached_finetuning_seconds", 0.0))
 
 
@@ -57,12 +57,12 @@ def trained_hparams(model: Path) -> HParams:
     Raises:
         UserError: The model has no training record, or that of another version of the project.
     """
-    with _training_record(model) as record:
+    with training_record(model) as record:
         return HParams.from_json(json.dumps(record["hparams"]))
 
 
 @contextmanager
-def _training_record(model: Path) -> Iterator[dict[str, Any]]:
+def training_record(model: Path) -> Iterator[dict[str, Any]]:
     """Read a training record, and raise a UserError if it cannot be read or used in the block."""
     path = model / EXTRA_ASSETS / TRAINING_RECORD_FILE
     try:

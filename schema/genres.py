@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
+from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from schema.names import EXTRA_ASSETS, TRAINING_RECORD_FILE
 
@@ -96,7 +97,13 @@ def read_genres(model: Path) -> tuple[str, ...]:
 
     Args:
         model: Path of the SavedModel.
+
+    Raises:
+        UserError: The training record is damaged.
     """
     record = model / EXTRA_ASSETS / TRAINING_RECORD_FILE
-    values = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    try:
+        values = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"{record} is damaged. Train the model again (--from Trainer)") from error
     return tuple(values.get("genres", GENRES))

@@ -24,7 +24,7 @@ from components.labeller.inference import (
     write_part,
 )
 from schema import manifest
-from schema.files import lock, sha256
+from schema.files import files_digest, lock, sha256
 from schema.fingerprint import fingerprint
 from schema.names import UNLABELLED_PATTERN
 
@@ -165,5 +165,4 @@ def unlabelled_shards(movies: Path) -> list[Path]:
 
 def unlabelled_digest(movies: Path) -> str:
     """Return a digest of these shards, which is part of the cache key of `Labeller`."""
-    digests = "".join(map(sha256, unlabelled_shards(movies)))
-    return hashlib.sha256(digests.encode()).hexdigest()
+    return files_digest(unlabelled_shards(movies))

@@ -188,7 +188,10 @@ def _read_training_record(model_path: Path) -> content.TrainingRecord:
     path = model_path / names.EXTRA_ASSETS / names.TRAINING_RECORD_FILE
     if not path.is_file():
         raise UserError(f"{path} does not exist. Train the model again (--from Trainer)")
-    record = _read_json(path)
+    try:
+        record = _read_json(path)
+    except ValueError as error:
+        raise UserError(f"{path} is damaged. Train the model again (--from Trainer)") from error
     # Records of earlier versions of the project have fewer fields.
     known = {field.name for field in fields(content.TrainingRecord)} & record.keys()
     return content.TrainingRecord(**{name: record[name] for name in known})

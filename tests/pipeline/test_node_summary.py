@@ -8,6 +8,7 @@ import pytest
 from components.evaluator import decision
 from pipeline.node_summary import summarize
 from pipeline.runner import NodeResult, NodeStatus
+from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import VERDICT_FILE
 from tests.data.tiny_movies import make_movies, serialize, write_examples
@@ -31,6 +32,20 @@ def test_shards_are_counted_together(tmp_path: Path) -> None:
     [shard] = (tmp_path / "more" / "Split-train").iterdir()
     shard.rename(tmp_path / "Split-train" / "data_tfrecord-00001-of-00002.gz")
     assert summary("CsvExampleGen", examples=tmp_path) == "5 train"
+
+
+def test_a_damaged_file_is_named_with_its_node(tmp_path: Path) -> None:
+    write_examples(tmp_path, {"train": serialize(make_movies(50))})
+    [shard] = (tmp_path / "Split-train").iterdir()
+    shard.write_bytes(shard.read_bytes()[:-300])
+    with pytest.raises(UserError) as error:
+        summary("CsvExampleGen", examples=tmp_path)
+    assert str(error.value) == (
+        f"{shard} is damaged. Run CsvExampleGen again (--from CsvExampleGen)"
+    )
+    (tmp_path / "training.json").write_text('{"history":')
+    with pytest.raises(UserError, match=r"training\.json is damaged\. .* \(--from Trainer\)"):
+        summary("Trainer", model_run=tmp_path)
 
 
 def test_transform(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from schema.errors import UserError
 from schema.genres import GENRES, GenreSet, read_genres
 
 
@@ -32,6 +33,13 @@ def test_sets_of_genres(names: tuple[str, ...]) -> None:
 def test_invalid_sets_of_genres(names: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TypeAdapter(GenreSet).validate_python(names)
+
+
+def test_a_damaged_training_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "assets.extra" / "training.json").write_text('{"genres": [')
+    with pytest.raises(UserError, match=r"training\.json is damaged\. .* \(--from Trainer\)"):
+        read_genres(tmp_path)
 
 
 def test_the_genres_of_a_model_are_in_its_training_record(tmp_path: Path) -> None:
