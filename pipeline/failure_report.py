@@ -3,6 +3,8 @@
 import errno
 import logging
 import os
+import re
+import shutil
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -23,8 +25,16 @@ from report import content, page
 from schema.errors import UserError
 from schema.names import MODEL_NAME, Node
 
-_DISK_FULL_MESSAGES: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
+_SQLITE_DISK_FULL: Final = "disk is full"
+_DISK_FULL_MESSAGES: Final = (
+    os.strerror(errno.ENOSPC),
+    os.strerror(errno.EDQUOT),
+    _SQLITE_DISK_FULL,
+)
 """Parts of the error messages of the operating system and of SQLite."""
+
+_TENSORFLOW_DISK_FULL: Final = re.compile(r"(/\S+); " + re.escape(os.strerror(errno.ENOSPC)))
+"""TensorFlow's message of a full disk, with the file."""
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +89,23 @@ def error_lines(error: BaseException, log_file: Path) -> list[str]:
     return [last[:300], f"See {log_file} for the stack trace."]
 
 
-def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether a full disk caused an error, even if a library wrapped the original error."""
+def full_directory(error: BaseException | None, written: Sequence[Path]) -> Path | None:
+    """Return the directory that has no space left, or None if a full disk is not the cause.
+
+    Args:
+        error: Exception. A library may have wrapped the original one.
+        written: Directories that were written to. ML Metadata's errors name no file: its directory
+            is the first one. For other errors without a file, it is the one with the least space.
+    """
     while error is not None:
-        if any(message in str(error) for message in _DISK_FULL_MESSAGES):
-            return True
+        text = str(error)
+        if any(message in text for message in _DISK_FULL_MESSAGES):
+            if _SQLITE_DISK_FULL in text:
+                return written[0]
+            if isinstance(error, OSError) and (file := error.filename2 or error.filename):
+                return Path(os.fsdecode(file)).parent
+            if found := _TENSORFLOW_DISK_FULL.search(text):
+                return Path(found[1]).parent
+            return min(filter(Path.exists, written), key=lambda path: shutil.disk_usage(path).free)
         error = error.__cause__ or error.__context__
-    return False
+    return None

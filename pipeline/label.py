@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,9 +95,11 @@ def run(
         if interrupted.is_set() or isinstance(error, UserError):
             raise
         log.exception("the movies could not be labelled")
-        if failure_report.is_disk_full(error):
+        tables = [path.absolute().parent for path in (request.output, request.doubts) if path]
+        written = (*tables, Path(tempfile.gettempdir()))
+        if full := failure_report.full_directory(error, written):
             raise TryAgainError(
-                "no space is left on the disk. Free some space and run the same command again."
+                f"no space is left in {full}. Free some space and run the same command again."
             ) from error
         print_lines(console, *failure_report.error_lines(error, log_file), title="failed:")
         return ExitStatus.FAILED

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -111,10 +112,10 @@ def run(
         if isinstance(error, UserError):
             raise
         log.exception("the run failed")
-        if failure_report.is_disk_full(error):
+        written = (output, config.model_directory, Path(tempfile.gettempdir()))
+        if full := failure_report.full_directory(error, written):
             raise TryAgainError(
-                f"{output}: no space is left on the disk. Free some space and run the same command "
-                "again."
+                f"no space is left in {full}. Free some space and run the same command again."
             ) from error
         print_lines(console, *reasons, title="failed:")
         return ExitStatus.FAILED

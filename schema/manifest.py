@@ -115,12 +115,12 @@ def damage(model: Path) -> list[str] | None:
         return [f"{MANIFEST_FILE} is damaged"]
 
 
-def check(model: Path, judged: str | None = None) -> Manifest:
+def check(model: Path, model_digest: str | None = None) -> Manifest:
     """Check that a model has the files that were exported, and that were judged.
 
     Args:
         model: Path of the SavedModel.
-        judged: Digest in the verdict on the model; None if there is no verdict yet.
+        model_digest: Digest in the verdict on the model; None if there is no verdict yet.
 
     Returns:
         The manifest.
@@ -130,10 +130,10 @@ def check(model: Path, judged: str | None = None) -> Manifest:
     """
     found = damage(model)
     problems = [f"{MANIFEST_FILE} is missing"] if found is None else found
-    if not problems and judged is not None and digest(model) != judged:
+    if not problems and model_digest is not None and digest(model) != model_digest:
         problems = [f"the verdict is on a model with another {MANIFEST_FILE}"]
     if problems:
-        verb = "exported" if judged is None else "judged"
+        verb = "exported" if model_digest is None else "judged"
         raise UserError(
             f"{model}: the model is not the one that was {verb}: {shorten(problems)}. Train it "
             f"again (--from {Node.TRAINER})"

@@ -11,14 +11,15 @@ ROOT = Path(__file__).parents[1]
 REPLACED = {
     "benchmarks": "Arm ENOUGH_FILMS Films NUMBER_CLASSES PATTERNS _log_lift around origin",
     "bootstrap": "NoPython index inside_environment inside_serving inside_wheel shell",
-    "components": "AnomaliesFound Limits Outcome Question Report Violation _Sums _told answer "
-    "asked decided figures from_glove from_plots gather judged kept refusal",
+    "components": "AnomaliesFound Limits Outcome PUBLISHED Question Report Violation _Sums _told "
+    "answer asked decided figures from_glove from_plots gather judged kept publish "
+    "refusal republish",
     "dashboards": "dress look own_script present soon",
     "ingest": "FEW FIELD_FREE IngestReport IngestSettings LONGEST_LINE TAKEN_OUT TOO_COMMON "
     "Workplace ahead film quoted settings spooled tidy that_shape_rows workplace",
     "metadata": "Change Recipe behind maker recipe",
     "pipeline": "EPILOG ROOM_FOR_LONG_WORDS Sections Written dag earlier_search hush outcomes "
-    "removed",
+    "removed republish",
     "report": "Ended Facts Film Finding MOST_WORDS Outcome ShownFilm facts markup measures "
     "together wilson",
     "schema": "LARGEST Settings dotted held mistake move settings",

@@ -62,11 +62,11 @@ def AtomicPusher(  # noqa: N802 (TFX names the node after the function)
     if reason:
         versions.record_token(base, destination_token)
     else:
-        judged = read_verdict(Path(model_blessing.uri)).model_digest if model_blessing else None
+        verdict = read_verdict(Path(model_blessing.uri)) if model_blessing else None
         push = versions.push(
             _local_path(path_utils.serving_model_path(model.uri)),
             base,
-            judged=judged,
+            model_digest=verdict.model_digest if verdict else None,
             archive=Path(pushed_model.uri),
             keep_old=keep_old,
             push_again=push_again,

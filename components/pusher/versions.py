@@ -84,7 +84,7 @@ def push(
     source: Path,
     base: Path,
     *,
-    judged: str | None = None,
+    model_digest: str | None = None,
     archive: Path | None = None,
     keep_old: int = 3,
     push_again: bool = False,
@@ -96,7 +96,7 @@ def push(
     Args:
         source: Path of a SavedModel with its manifest.
         base: Path of the model directory; created if it does not exist.
-        judged: Digest of the model in its verdict; None does not compare.
+        model_digest: Digest of the model in its verdict; None does not compare.
         archive: Directory that gets a copy of the model before a version is added, unless the model
             was rolled back; None makes no copy.
         keep_old: Number of old versions to keep, and of rolled-back versions; at least 1.
@@ -115,7 +115,7 @@ def push(
             "keep_old should be at least 1, so that a rollback has a version to return to. "
             f"Received: {keep_old}"
         )
-    digest = manifest.check(source, judged).digest
+    digest = manifest.check(source, model_digest).digest
     with _locked(base, "push to"):
         _remove_leftovers(base)
         state = read_state(base)

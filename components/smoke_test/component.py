@@ -58,8 +58,8 @@ def SmokeTest(  # noqa: N802 (TFX names the node after the function)
         reasons = ["not tested, because the Evaluator did not bless the model"]
     else:
         path = Path(path_utils.serving_model_path(model.uri))
-        judged = read_verdict(Path(model_blessing.uri)).model_digest if model_blessing else None
-        manifest.check(path, judged)
+        verdict = read_verdict(Path(model_blessing.uri)) if model_blessing else None
+        manifest.check(path, verdict.model_digest if verdict else None)
         reasons = run_probe(
             str(path),
             artifact_utils.get_split_uri([examples], names.Split.TEST),

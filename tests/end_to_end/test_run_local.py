@@ -176,7 +176,7 @@ class TestUserErrors:
         run = project.run_in_process()
         assert (run.status, run.nodes) == (ExitStatus.TRY_AGAIN, {INGEST: "done"})
         assert run.errors == (
-            f"error: {project.output}: no space is left on the disk. Free some space and run the "
+            f"error: no space is left in {schema.parent}. Free some space and run the "
             "same command again.\n"
         )
 

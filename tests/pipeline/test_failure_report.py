@@ -3,10 +3,12 @@
 import errno
 import logging
 import os
-import sqlite3
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import tensorflow as tf
 
 from components.anomaly_gate.decision import DataAnomaliesError, Finding
 from ingest import IngestSummary
@@ -96,6 +98,9 @@ def test_an_error_in_the_model_report_is_logged(
     assert "the report of the model could not be made" in caplog.text
 
 
+FULL = os.strerror(errno.ENOSPC)
+
+
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
@@ -104,12 +109,19 @@ def caused(error: Exception, cause: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("error", "full"),
     [
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
-        (caused(RuntimeError("Beam failed"), OSError(errno.EDQUOT, "Disk quota exceeded")), True),
-        (sqlite3.OperationalError("database or disk is full"), True),
-        (OSError(errno.EACCES, os.strerror(errno.EACCES)), False),
-        (ZeroDivisionError(), False),
+        (OSError(errno.ENOSPC, FULL, "/a/b"), "/a"),
+        (OSError(errno.ENOSPC, FULL, "/read/b", None, "/written/b"), "/written"),
+        (caused(RuntimeError("Beam failed"), OSError(errno.EDQUOT, "Disk quota exceeded")), "/"),
+        (tf.errors.ResourceExhaustedError(None, None, f"{{{{x}}}} /a/b/c; {FULL} [Op]"), "/a/b"),
+        (RuntimeError("Error when executing query: database or disk is full"), "/proc"),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES)), None),
+        (ZeroDivisionError(), None),
     ],
 )
-def test_a_full_disk_is_recognized_in_wrapped_errors(error: Exception, full: bool) -> None:
-    assert failure_report.is_disk_full(error) is full
+def test_the_full_directory_is_named_for_wrapped_errors(
+    error: Exception, full: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = {Path("/proc"): 9, Path("/"): 1}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=space[path]))
+    found = failure_report.full_directory(error, [*space, Path("/does/not/exist")])
+    assert found == (full and Path(full))

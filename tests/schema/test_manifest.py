@@ -52,7 +52,7 @@ def test_a_model_without_manifest(model: Path) -> None:
     assert manifest.damage(model) is None
     assert manifest.digest(model) == manifest.describe(model).digest
     with pytest.raises(UserError, match=r"was judged: assets\.extra/manifest\.json is missing"):
-        manifest.check(model, judged=manifest.digest(model))
+        manifest.check(model, model_digest=manifest.digest(model))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {"a": {"size": "b"}}}'])

@@ -166,7 +166,7 @@ def test_a_model_that_was_damaged_after_the_verdict_is_not_pushed(
     judged = content_digest(model(1))
     damage(model(1) / name)
     with pytest.raises(UserError) as error:
-        push(model(1), base, judged=judged)
+        push(model(1), base, model_digest=judged)
     assert str(error.value) == (
         f"{model(1)}: the model is not the one that was judged: {description}. Train it again "
         "(--from Trainer)"
@@ -178,8 +178,8 @@ def test_another_model_than_the_judged_one_is_not_pushed(
     model: Callable[[int], Path], base: Path
 ) -> None:
     with pytest.raises(UserError, match="not the one that was judged: the verdict is on a model"):
-        push(model(1), base, judged=content_digest(model(2)))
-    assert push(model(1), base, judged=content_digest(model(1))).status is PushStatus.PUSHED
+        push(model(1), base, model_digest=content_digest(model(2)))
+    assert push(model(1), base, model_digest=content_digest(model(1))).status is PushStatus.PUSHED
 
 
 def test_the_archive_is_complete_before_a_version_is_added(
