@@ -14,6 +14,7 @@ from schema.names import (
     PROBABILITIES_OUTPUT,
     SCORES_OUTPUT,
     SERVING_SIGNATURE,
+    THRESHOLDS_OUTPUT,
     UNFAMILIAR_OUTPUT,
 )
 
@@ -41,7 +42,8 @@ def check_outputs(
 
     Args:
         call: Name of the call, for messages.
-        outputs: Genres, probabilities, predicted genres, and whether the language is unfamiliar.
+        outputs: Genres, probabilities, predicted genres, thresholds, and whether the language is
+            unfamiliar.
         rows: Names of the rows.
         genres: Names of the genres with which the model was trained.
 
@@ -57,7 +59,7 @@ def check_outputs(
             )
     if wrong_shapes:
         return wrong_shapes
-    probabilities = outputs[PROBABILITIES_OUTPUT]
+    probabilities, thresholds = outputs[PROBABILITIES_OUTPUT], outputs[THRESHOLDS_OUTPUT]
     finite = np.isfinite(probabilities)
     outside = (probabilities < 0) | (probabilities > 1)
     names = np.array([name.encode() for name in genres], object)
@@ -66,6 +68,7 @@ def check_outputs(
         "probabilities are not finite": ~finite,
         "probabilities are not between 0 and 1": finite & outside,
         "no genre is predicted": ~outputs[PREDICTED_OUTPUT].any(axis=1, keepdims=True),
+        "thresholds are not between 0 and 1": ~((thresholds > 0) & (thresholds < 1)),
     }
     return _describe_faults(call, faults, rows, names)
 

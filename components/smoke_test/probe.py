@@ -51,6 +51,7 @@ _PREDICTION_OUTPUTS: Final[Types] = {
     names.GENRES_OUTPUT: tf.string,
     names.PROBABILITIES_OUTPUT: tf.float32,
     names.PREDICTED_OUTPUT: tf.bool,
+    names.THRESHOLDS_OUTPUT: tf.float32,
     names.UNFAMILIAR_OUTPUT: tf.bool,
 }
 _EVALUATION_OUTPUTS: Final[Types] = {

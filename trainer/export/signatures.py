@@ -52,7 +52,8 @@ def export(
     tokenizer = TitlePlotTokenizer() if encoder else None
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
 
-    def predict(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+    def predict(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return probabilities, margins and thresholds, each [N, genres]."""
         inputs = model_inputs(transformed, tokenizer)
         inputs[FOLD] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
         extractor_inputs = {name: inputs[name] for name in input_names(feature_extractor)}
@@ -60,22 +61,25 @@ def export(
         if encoder:
             inputs[SENTENCE_VECTORS] = encoder(inputs[PIECES])
         logits = members({name: inputs[name] for name in input_names(members)}, training=False)
-        return decision_rule.apply(logits, missingness_patterns(inputs))
+        patterns = missingness_patterns(inputs)
+        probabilities, margins = decision_rule.apply(logits, patterns)
+        return probabilities, margins, tf.gather(decision_rule.thresholds, patterns)
 
     def serve(raw_features: dict[str, Any]) -> Tensors:
         transformed = transform(raw_features)
-        probabilities, margins = predict(transformed)
+        probabilities, margins, thresholds = predict(transformed)
         language = tf.reshape(transformed[xf.LANGUAGE], [-1, 1])
         return {
             names.GENRES_OUTPUT: tf.tile(tf.constant([genres]), [tf.shape(probabilities)[0], 1]),
             names.PROBABILITIES_OUTPUT: probabilities,
             names.PREDICTED_OUTPUT: margins >= 0,
+            names.THRESHOLDS_OUTPUT: thresholds,
             names.UNFAMILIAR_OUTPUT: tf.reduce_all(language != familiar_languages, axis=1),
         }
 
     def evaluate(raw_features: dict[str, Any]) -> Tensors:
         transformed = transform(raw_features)
-        probabilities, margins = predict(transformed)
+        probabilities, margins, _ = predict(transformed)
         # A margin of 0 predicts the genre, but the Evaluator requires a score above 0.5.
         scores = tf.sigmoid(margins)
         scores = tf.where(margins >= 0, tf.maximum(scores, 0.5 + 1e-6), scores)

@@ -25,6 +25,7 @@ def served(probability: float, predicted: bool) -> dict[str, np.ndarray]:
         "genres": np.tile(np.array([name.encode() for name in GENRES], object), (2, 1)),
         "probabilities": np.full(shape, probability, np.float32),
         "predicted": np.full(shape, predicted),
+        "thresholds": np.full(shape, 0.5, np.float32),
         "unfamiliar_language": np.array([False, True]),
     }
     outputs["probabilities"][:, 0], outputs["predicted"][:, 0] = 0.99, True
@@ -40,6 +41,15 @@ def evaluated(probability: float, threshold: float) -> Outputs:
 
 def test_good_outputs_pass() -> None:
     assert check_outputs("other", served(0.4, False), ROWS, GENRES) == []
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, np.nan])
+def test_thresholds_must_be_between_0_and_1(threshold: float) -> None:
+    outputs = served(0.4, False)
+    outputs["thresholds"][1, COMEDY] = threshold
+    assert check_outputs("other", outputs, ROWS, GENRES) == [
+        "other: thresholds are not between 0 and 1 in 1 of 2 rows, first second, Comedy"
+    ]
 
 
 def test_probabilities_may_differ_within_the_tolerance() -> None:

@@ -98,7 +98,7 @@ def test_the_genres_are_those_of_the_training(tmp_path: Path, examples: Path) ->
     write_genres(model, genres[:2])
     assert sorted(probe(model, examples, rows=2).reasons) == [
         f"serving_default: '{name}' has the shape [14, 3]. Expected: [14, 2]"
-        for name in ("genres", "predicted", "probabilities")
+        for name in ("genres", "predicted", "probabilities", "thresholds")
     ]
 
 
@@ -282,7 +282,8 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="examples")])
     def predict_examples(serialized: tf.Tensor) -> Tensors:
-        others = dict.fromkeys(("genres", "predicted", "unfamiliar_language"), serialized)
+        wrong = ("genres", "predicted", "thresholds", "unfamiliar_language")
+        others = dict.fromkeys(wrong, serialized)
         return {"probabilities": tf.zeros([1, 22])} | others
 
     tf.saved_model.save(
@@ -292,15 +293,16 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
     assert report.reasons[:5] == [
         f"signature 'serving_default' has the inputs overview. Expected: {NAMED_INPUTS}",
         "signature 'serving_default' has the outputs probabilities. "
-        "Expected: genres, predicted, probabilities, unfamiliar_language",
+        "Expected: genres, predicted, probabilities, thresholds, unfamiliar_language",
         "output 'probabilities' of signature 'serving_default' is float64. Expected: float32",
         "input 'plot' of signature 'serving_default' has no default: a request cannot leave it out",
         "input 'title' of signature 'serving_default' has no default: a request cannot leave it "
         "out",
     ]
-    examples_input, genres, predicted, unfamiliar, missing = report.reasons[-5:]
+    examples_input, genres, predicted, thresholds, unfamiliar, missing = report.reasons[-6:]
     assert examples_input == "input 'examples' of signature 'examples' is int64. Expected: string"
     assert genres == "output 'genres' of signature 'examples' is int64. Expected: string"
+    assert thresholds.startswith("output 'thresholds' of signature 'examples' is int64. Expected: ")
     for name, reason in (("predicted", predicted), ("unfamiliar_language", unfamiliar)):
         assert reason == f"output '{name}' of signature 'examples' is int64. Expected: bool"
     assert missing.startswith("the model has no signature 'evaluate' (found: ")

@@ -124,6 +124,7 @@ def test_a_request_without_rows(server: Server) -> None:
             "genres": [],
             "probabilities": [],
             "predicted": [],
+            "thresholds": [],
             "unfamiliar_language": [],
         }
     }
