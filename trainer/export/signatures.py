@@ -13,8 +13,8 @@ from schema import names
 from trainer.data import PIECES, TitlePlotTokenizer, input_names, model_inputs
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble.decision_rule import DecisionRule, missingness_patterns
-from trainer.ensemble.network import SENTENCE_VECTORS
 from trainer.export import warmup
+from trainer.features import fields
 from trainer.features.extractor import FOLD
 from transform import features as xf
 from transform.language import Language
@@ -59,7 +59,7 @@ def export(
         extractor_inputs = {name: inputs[name] for name in input_names(feature_extractor)}
         inputs |= feature_extractor(extractor_inputs, training=False)
         if encoder:
-            inputs[SENTENCE_VECTORS] = encoder(inputs[PIECES])
+            inputs[fields.SENTENCE_VECTORS] = encoder(inputs[PIECES])
         logits = members({name: inputs[name] for name in input_names(members)}, training=False)
         patterns = missingness_patterns(inputs)
         probabilities, margins = decision_rule.apply(logits, patterns)
