@@ -50,7 +50,7 @@ THRESHOLDS_OUTPUT: Final = "thresholds"
 UNFAMILIAR_OUTPUT: Final = "unfamiliar_language"
 """bool [N]. Whether few training plots have the language of the plot."""
 KNOWN_WORDS_OUTPUT: Final = "known_words"
-"""float32 [N]. Share of the plot's words that are in the model's vocabulary; 1 without a plot."""
+"""float32 [N]. Share of the plot's words that are in the model's vocabulary; 1 without words."""
 SCORES_OUTPUT: Final = "decision_scores"
 """float32 [N, genres]. Distance of each genre's logit from its threshold, scaled so that predicted
 genres have at least 0.5. Only `EVALUATE_SIGNATURE` returns it."""

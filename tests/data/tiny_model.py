@@ -66,6 +66,7 @@ class TinyModel(tf.Module):
             "predicted": probabilities >= threshold,
             "thresholds": tf.fill(tf.shape(probabilities), 0.5),
             "unfamiliar_language": tf.strings.regex_full_match(features[raw.PLOT], r".*[^ -~].*"),
+            "known_words": tf.ones_like(probabilities[:, 0]),
         }
 
 

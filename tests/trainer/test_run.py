@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
 import yaml
 from scipy.special import expit
 from tfx import v1 as tfx
@@ -92,6 +93,17 @@ def test_the_served_model_tells_languages_that_it_has_hardly_seen(trained: Train
     ]
     outputs = serve(**UNKNOWN | {"plot": tf.constant(plots)})
     assert outputs["unfamiliar_language"].numpy().tolist() == [False, True, False, True]
+
+
+def test_the_served_model_returns_the_share_of_known_words(trained: Trained) -> None:
+    serve = tf.saved_model.load(trained[0].serving_model_dir).signatures[SERVING_SIGNATURE]
+    vocabulary = tft.TFTransformOutput(trained[0].transform_graph_path).vocabulary_by_name(
+        xf.PLOT_WORDS
+    )
+    known = vocabulary[0].decode()
+    plots = [f"{known} {known} xqzzk {known}", "", "xqzzk qqqzzx", known]
+    outputs = serve(**UNKNOWN | {"plot": tf.constant(plots)})
+    assert outputs["known_words"].numpy().tolist() == [0.75, 1.0, 0.0, 1.0]
 
 
 def test_a_movie_of_which_nothing_is_known_has_the_odds_of_the_training_movies(

@@ -51,6 +51,7 @@ def export(
     raw_spec = tft_output.raw_feature_spec()
     tokenizer = TitlePlotTokenizer() if encoder else None
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
+    vocabulary_size = tft_output.vocabulary_size_by_name(xf.PLOT_WORDS)
 
     def predict(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return probabilities, margins and thresholds, each [N, genres]."""
@@ -75,6 +76,7 @@ def export(
             names.PREDICTED_OUTPUT: margins >= 0,
             names.THRESHOLDS_OUTPUT: thresholds,
             names.UNFAMILIAR_OUTPUT: tf.reduce_all(language != familiar_languages, axis=1),
+            names.KNOWN_WORDS_OUTPUT: _known_words(transformed[xf.PLOT_WORDS], vocabulary_size),
         }
 
     def evaluate(raw_features: dict[str, Any]) -> Tensors:
@@ -110,6 +112,25 @@ def export(
         archive.add_endpoint(name, _with_parsed_examples(function, spec), examples)
     archive.write_out(str(directory), verbose=False)
     warmup.write(directory)
+
+
+def _known_words(word_ids: tf.SparseTensor, vocabulary_size: int) -> tf.Tensor:
+    """Return the share of known words among the first words of each plot; 1 without words.
+
+    Args:
+        word_ids: int64 [N, longest]. Ids of words; those of unknown words follow the vocabulary.
+        vocabulary_size: Integer. Number of words in the vocabulary.
+
+    Returns:
+        float32 [N].
+    """
+    num_rows = tf.cast(word_ids.dense_shape[0], tf.int32)
+    rows, is_known = word_ids.indices[:, 0], word_ids.values < vocabulary_size
+    known, total = (
+        tf.math.unsorted_segment_sum(tf.cast(counted, tf.float32), rows, num_rows)
+        for counted in (is_known, tf.ones_like(is_known))
+    )
+    return tf.where(total > 0, known / tf.maximum(total, 1.0), 1.0)
 
 
 def _with_parsed_examples(

@@ -126,6 +126,7 @@ def test_a_request_without_rows(server: Server) -> None:
             "predicted": [],
             "thresholds": [],
             "unfamiliar_language": [],
+            "known_words": [],
         }
     }
 

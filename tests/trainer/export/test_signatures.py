@@ -119,13 +119,14 @@ def assert_same(outputs: dict[str, tf.Tensor], expected: dict[str, tf.Tensor]) -
             "predicted",
             "thresholds",
             "unfamiliar_language",
+            "known_words",
         }
     )
     np.testing.assert_array_equal(outputs["genres"], expected["genres"])
     np.testing.assert_allclose(
         outputs["probabilities"], expected["probabilities"], atol=1e-5, rtol=0
     )
-    for name in ("predicted", "thresholds", "unfamiliar_language"):
+    for name in ("predicted", "thresholds", "unfamiliar_language", "known_words"):
         np.testing.assert_array_equal(outputs[name], expected[name])
 
 
@@ -137,6 +138,7 @@ def assert_valid(outputs: dict[str, tf.Tensor], rows: int) -> None:
         "predicted": (tf.bool, (rows, NUM_GENRES)),
         "thresholds": (tf.float32, (rows, NUM_GENRES)),
         "unfamiliar_language": (tf.bool, (rows,)),
+        "known_words": (tf.float32, (rows,)),
     }
     assert outputs["genres"].numpy().tolist() == [[name.encode() for name in GENRES]] * rows
     probabilities = outputs["probabilities"].numpy()
@@ -317,6 +319,7 @@ def test_predicted_genres_follow_from_the_recorded_thresholds(
 def missingness_pattern(movie: dict[str, str], people: dict[str, set[str]]) -> int:
     """Return the index of a row's pattern, given the people of the training split."""
     known = any(people[name] & names_of(movie, name) for name in raw.PEOPLE)
+    assert movie[raw.PLOT]
     return 2 * known + bool(movie[raw.RATING] and movie[raw.VOTES])
 
 
