@@ -44,6 +44,7 @@ from schema.files import durable_rename
 from schema.names import MODEL_NAME, SERVING_DIRECTORY, SERVING_SIGNATURE
 from serving.client import Client, ModelSpec, ServerError
 from serving.client.grpc_transport import predict_request
+from serving.client.movies import model_inputs
 from serving.launch import PARAMETERS_DIRECTORY
 from serving.ports import listen
 
@@ -514,7 +515,9 @@ def _measure(options: argparse.Namespace) -> None:
         raise UserError(f"{options.model}: no model has been pushed. Run `make run` first.")
     model = pushed[max(pushed)]
     movies = sample_movies()
-    protos = [predict_request([movie], ModelSpec()).SerializeToString() for movie in movies]
+    protos = [
+        predict_request(model_inputs([movie]), ModelSpec()).SerializeToString() for movie in movies
+    ]
     bodies = [json.dumps({"instances": [movie]}).encode() for movie in movies]
     with tempfile.TemporaryDirectory() as directory, single_process_pool() as clients:
         base = Path(directory)

@@ -18,7 +18,6 @@ from serving.client import Client, ModelSpec, file_job, lines, render
 from serving.client.client import DEFAULT_TIMEOUT_SECONDS, ROWS_PER_REQUEST
 from serving.client.files import open_movies
 from serving.client.stream import predict_rows
-from serving.client.transport import UNFAMILIAR_WARNING
 
 EPILOG: Final = exit_statuses(
     {
@@ -224,8 +223,8 @@ def predict(
 
 def _print_movie(client: Client, movie: dict[str, str], as_json: bool) -> None:
     [prediction] = client.predict([movie])
-    if prediction.unfamiliar_language:
-        print(UNFAMILIAR_WARNING, file=sys.stderr)
+    for warning in prediction.warnings.values():
+        print(warning, file=sys.stderr)
     if as_json:
         print(json.dumps(prediction.as_json(), ensure_ascii=False))
     else:

@@ -9,6 +9,7 @@ also compressed by gzip or in a zip file.
             print(record.number, record.reason or record.values)
 """
 
+import io
 import itertools
 import os
 import re
@@ -111,7 +112,7 @@ def read_table(name: str, file: IO[bytes], *, columns: Sequence[str] | None = No
     Raises:
         UserError: The file cannot be read, is no table, or has a malformed header.
     """
-    return _table(source_of(name, file), file, columns)
+    return _table(source_of(name, file), io.BytesIO(), columns)
 
 
 def _table(source: Source, spool: IO[bytes], columns: Sequence[str] | None) -> Table:

@@ -117,16 +117,7 @@ def open_source(path: Path) -> Iterator[Source]:
         check_kind(path)
         on_disk = path.open("rb")
     with on_disk:
-        yield _decompressed(str(path), on_disk)
-
-
-def source_of(name: str, file: IO[bytes]) -> Source:
-    """Return a source that reads a binary file without compression.
-
-    Raises:
-        UserError: The file is empty, or is of a kind that is no table.
-    """
-    return _checked(name, file, file, "")
+        yield source_of(str(path), on_disk)
 
 
 def check_kind(path: Path) -> None:
@@ -152,7 +143,12 @@ def check_kind(path: Path) -> None:
             raise UserError(f"{path}: expected a file, got {kind}. {remedy}")
 
 
-def _decompressed(name: str, on_disk: IO[bytes]) -> Source:
+def source_of(name: str, on_disk: IO[bytes]) -> Source:
+    """Return a source that reads an open file, decompressed if it is a gzip or zip file.
+
+    Raises:
+        UserError: The file cannot be read, is empty, or is of a kind that is no table.
+    """
     with _read_errors(name):
         magic = on_disk.read(4)
         on_disk.seek(0)

@@ -77,14 +77,33 @@ def mask_titles(pieces: tf.RaggedTensor, rows: np.ndarray) -> tf.RaggedTensor:
     Returns:
         int32 [N, varying].
     """
+    positions, title_ends = _positions_and_title_ends(pieces)
+    masked = (positions > 0) & (positions < title_ends) & rows[:, np.newaxis]
+    return tf.ragged.boolean_mask(pieces, ~masked)
+
+
+def mask_plots(pieces: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Remove all plots, so that all rows read like rows with an unknown plot.
+
+    Args:
+        pieces: int32 [N, varying]. Word pieces from `TitlePlotTokenizer`, without padding.
+
+    Returns:
+        int32 [N, varying].
+    """
+    positions, title_ends = _positions_and_title_ends(pieces)
+    last = tf.cast(pieces.row_lengths() - 1, positions.dtype)[:, tf.newaxis]
+    return tf.ragged.boolean_mask(pieces, (positions <= title_ends) | (positions == last))
+
+
+def _positions_and_title_ends(pieces: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+    """Return the position of each word piece, and of the `[SEP]` after each title, [N, 1]."""
     end_id = minilm.vocabulary().index(minilm.SEP)
     positions = tf.ragged.range(pieces.row_lengths())
     end_positions = pieces.with_flat_values(
         tf.where(pieces.flat_values == end_id, positions.flat_values, pieces.flat_values.shape[0])
     )
-    title_end = tf.reduce_min(end_positions, axis=1)[:, tf.newaxis]
-    masked = (positions > 0) & (positions < title_end) & rows[:, np.newaxis]
-    return tf.ragged.boolean_mask(pieces, ~masked)
+    return positions, tf.reduce_min(end_positions, axis=1)[:, tf.newaxis]
 
 
 def model_inputs(

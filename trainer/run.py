@@ -24,7 +24,7 @@ from trainer.encoder.sentence import SentenceEncoder, Weights
 from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.ensemble import network, training, trees
 from trainer.export import signatures
-from trainer.features import extractor
+from trainer.features import extractor, fields
 from trainer.hparams import HParams
 from transform import features as xf
 from transform.language import Language
@@ -58,7 +58,9 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     genres = tuple((fn_args.custom_config or {}).get("genres", GENRES))
     training_inputs = prepare(fn_args, hparams)
     members, history = train(hparams, training_inputs, Path(fn_args.model_run_dir))
-    decision_rule = training.fit_decision_rule(members, training_inputs.evaluation)
+    decision_rule = training.fit_decision_rule(
+        members, training_inputs.evaluation, training_inputs.train.genre_log_odds()
+    )
     feature_extractor = extractor.build(training_inputs.fitted_features.for_serving(), hparams)
     encoder = None
     if hparams.has_sentence_encoder:
@@ -189,12 +191,14 @@ def prepare(fn_args: tfx.components.FnArgs, hparams: HParams) -> TrainingInputs:
         masked = np.random.default_rng(hparams.seed).random(len(train)) < TITLE_DROPOUT
         pieces = data.mask_titles(train.inputs[data.PIECES], masked)
         train = train.with_inputs({data.PIECES: pieces})
-        store = (fn_args.custom_config or {}).get("sentence_store")
-        directory = Path(store) if store else None
+        location = (fn_args.custom_config or {}).get("sentence_store")
+        directory = Path(location) if location else None
         encoder_weights, cached_seconds = load_or_fine_tune(train, hparams, directory)
-        vectors = SentenceVectorStore(directory, hparams, encoder_weights)
-        train_features[network.SENTENCE_VECTORS] = vectors.encode(train.inputs[data.PIECES])
-        eval_features[network.SENTENCE_VECTORS] = vectors.encode(evaluation.inputs[data.PIECES])
+        store = SentenceVectorStore(directory, hparams, encoder_weights)
+        eval_pieces = evaluation.inputs[data.PIECES]
+        train_features[fields.SENTENCE_VECTORS] = store.encode(train.inputs[data.PIECES])
+        eval_features[fields.SENTENCE_VECTORS] = store.encode(eval_pieces)
+        eval_features[fields.TITLE_VECTORS] = store.encode(data.mask_plots(eval_pieces))
     return TrainingInputs(
         train=train.with_inputs(train_features),
         evaluation=evaluation.with_inputs(eval_features),

@@ -49,10 +49,12 @@ def preprocessing_fn(inputs: RawFeatures, custom_config: dict[str, Any] | None) 
     outputs[xf.SPLIT_GROUP] = _hash(_string_column(inputs[raw.SPLIT_KEY]))
 
     values = {name: _number_column(inputs[name]) for name in raw.NUMBERS}
-    numbers = [
-        tf.math.log1p(values[name]) if name == raw.VOTES else values[name] for name in raw.NUMBERS
-    ]
-    outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scale_numbers(tf.stack(numbers, axis=1))
+    # In float32, the last digit of a logarithm depends on the number of rows of the batch.
+    numbers = {name: tf.cast(values[name], tf.float64) for name in raw.NUMBERS}
+    numbers[raw.VOTES] = tf.math.log1p(numbers[raw.VOTES])
+    outputs[xf.NUMBERS], outputs[xf.NUMBERS_MISSING] = _scale_numbers(
+        tf.stack([*numbers.values()], axis=1)
+    )
 
     # Names that are not in `genres` match no column of the label.
     names = text.split_names(_string_column(inputs[raw.GENRES_FIELD])).to_tensor("")
@@ -132,7 +134,7 @@ def _scale_numbers(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale each column to mean 0 and variance 1, and clip at four standard deviations.
 
     Args:
-        numbers: float32 [N, columns]. NaN where the number is missing.
+        numbers: float64 [N, columns]. NaN where the number is missing.
 
     Returns:
         The scaled numbers, float32 [N, columns], 0 where missing, in columns without variance, and
@@ -141,7 +143,7 @@ def _scale_numbers(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """
     # TensorFlow Transform ignores NaN, and analyzes all columns at once.
     known = tf.math.is_finite(numbers)
-    z = tft.scale_to_z_score(tf.cast(numbers, tf.float64), elementwise=True)
+    z = tft.scale_to_z_score(numbers, elementwise=True)
     # The mean of a column without any value is NaN.
     has_score = known & tf.math.is_finite(z)
     scaled = tf.where(has_score, tf.cast(tf.clip_by_value(z, -4.0, 4.0), tf.float32), 0.0)

@@ -39,10 +39,9 @@ from trainer import run as training
 from trainer.data import Rows
 from trainer.encoder.sentence_vectors import SentenceVectorStore
 from trainer.ensemble import decision_rule, trees
-from trainer.ensemble.network import SENTENCE_VECTORS
 from trainer.ensemble.training import EVAL_BATCH_SIZE, fit_decision_rule
 from trainer.features import extractor
-from trainer.features.fields import PLOT_LOGITS, mask_fields
+from trainer.features.fields import PLOT_LOGITS, SENTENCE_VECTORS, mask_fields
 from trainer.hparams import HParams
 from transform import features as xf
 
@@ -209,12 +208,13 @@ class AblationStudy:
             prepared = replace(prepared, forest=trees.fit(prepared.train, hparams))
         with tempfile.TemporaryDirectory() as logs:
             members, _ = training.train(hparams, prepared, Path(logs))
+        log_odds = prepared.train.genre_log_odds()
         one, other = _halves(prepared.evaluation)
         crossed = [
-            (one, fit_decision_rule(members, other)),
-            (other, fit_decision_rule(members, one)),
+            (one, fit_decision_rule(members, other, log_odds)),
+            (other, fit_decision_rule(members, one, log_odds)),
         ]
-        whole = [(test, fit_decision_rule(members, prepared.evaluation))]
+        whole = [(test, fit_decision_rule(members, prepared.evaluation, log_odds))]
         found = {
             split: [
                 score
@@ -288,9 +288,11 @@ def _scores(
     infer, names = data.inference_function(members), data.input_names(members)
     labels, probabilities, decided = [], [], []
     for rows, rule in judged:
-        for inputs, given in rows.select(names).batches(EVAL_BATCH_SIZE):
+        selected = rows.select({*names, xf.PLOT_WORDS, xf.TITLE_WORDS})
+        for inputs, given in selected.batches(EVAL_BATCH_SIZE):
             known = inputs if pattern is None else decision_rule.mask_to_pattern(inputs, pattern)
-            found, margin = rule.apply(infer(known), decision_rule.missingness_patterns(known))
+            logits = infer({name: known[name] for name in names})
+            found, margin = rule.apply(logits, decision_rule.missingness_patterns(known))
             labels.append(given > 0.5)
             probabilities.append(found)
             decided.append(margin >= 0)

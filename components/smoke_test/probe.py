@@ -51,7 +51,9 @@ _PREDICTION_OUTPUTS: Final[Types] = {
     names.GENRES_OUTPUT: tf.string,
     names.PROBABILITIES_OUTPUT: tf.float32,
     names.PREDICTED_OUTPUT: tf.bool,
+    names.THRESHOLDS_OUTPUT: tf.float32,
     names.UNFAMILIAR_OUTPUT: tf.bool,
+    names.KNOWN_WORDS_OUTPUT: tf.float32,
 }
 _EVALUATION_OUTPUTS: Final[Types] = {
     names.PROBABILITIES_OUTPUT: tf.float32,
@@ -149,8 +151,6 @@ def _check_model(
     graphs = [meta_graph.graph_def for meta_graph in saved.meta_graphs]
     if unsupported := _unsupported_ops(graphs):
         return [f"the graph has ops that TensorFlow Serving lacks: {', '.join(unsupported)}"]
-    in_bfloat16 = _multiplies_in_bfloat16(graphs)
-    tolerance = decision.BFLOAT16_TOLERANCE if in_bfloat16 else decision.TOLERANCE
     _begin_stage(stage_starts, "loading the model")
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default():
@@ -180,7 +180,7 @@ def _check_model(
         return reasons
     evaluated = call(names.EVALUATE_SIGNATURE, example_inputs(cases))
     reasons, differences[names.EVALUATE_SIGNATURE] = decision.check_probabilities(
-        names.EVALUATE_SIGNATURE, evaluated, served, rows, tolerance
+        names.EVALUATE_SIGNATURE, evaluated, served, rows
     )
     if reasons:
         return reasons
@@ -195,10 +195,10 @@ def _check_model(
                 for batch in (served, evaluated)
             )
             faults, differences[name] = decision.check_probabilities(
-                name, outputs, expected, called_rows, tolerance
+                name, outputs, expected, called_rows
             )
             faults = faults or decision.check_predicted_genres(
-                name, outputs, thresholds_from, called_rows, tolerance
+                name, outputs, thresholds_from, called_rows
             )
         reasons.extend(faults)
 
@@ -230,15 +230,6 @@ def _unsupported_ops(graphs: Sequence[GraphDef]) -> list[str]:
     used |= {node.op for function in functions for node in function.node_def}
     used -= {function.signature.name for function in functions}
     return sorted(op for op in used if op in _PYTHON_OPS or op_def_registry.get(op) is None)
-
-
-def _multiplies_in_bfloat16(graphs: Sequence[GraphDef]) -> bool:
-    return any(
-        node.op == "MatMul" and node.attr["T"].type == tf.bfloat16.as_datatype_enum
-        for graph in graphs
-        for function in graph.library.function
-        for node in function.node_def
-    )
 
 
 def _signature_faults(signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> list[str]:

@@ -10,18 +10,14 @@ The client works with any TensorFlow Serving server and does not need TensorFlow
 
 from serving.client.client import Client, predict
 from serving.client.movies import FieldError, Movie
-from serving.client.transport import (
-    Genre,
-    ModelSpec,
-    Prediction,
-    ServerError,
-    VersionStatus,
-)
+from serving.client.predictions import Genre, InputWarning, Prediction
+from serving.client.transport import ModelSpec, ServerError, VersionStatus
 
 __all__ = [
     "Client",
     "FieldError",
     "Genre",
+    "InputWarning",
     "ModelSpec",
     "Movie",
     "Prediction",

@@ -7,10 +7,10 @@ from typing import Final, Self
 
 from schema.errors import UserError
 from serving.client.movies import Movie
+from serving.client.predictions import Prediction
 from serving.client.transport import (
     ErrorKind,
     ModelSpec,
-    Prediction,
     ServerError,
     Transport,
     VersionStatus,

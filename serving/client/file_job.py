@@ -62,7 +62,7 @@ class FileJob:
         if self.output.suffix.lower() not in OUTPUT_SUFFIXES:
             suffixes = ", ".join(OUTPUT_SUFFIXES)
             raise UserError(f"{self.output}: expected a file name that ends in {suffixes}")
-        self.check_kept_columns({"row", "probabilities", "predicted"})
+        self.check_kept_columns({"row", "probabilities", "predicted", "warnings"})
         if len({self.source.resolve(), self.output.resolve(), self.rejects.resolve()}) < 3:
             raise UserError("input, output and rejects must be three different files")
 
@@ -81,7 +81,7 @@ class JobProgress:
         rows: Number of rows that are done.
         rejected: Number of these rows without a prediction.
         unreadable: Number of values that were not understood.
-        unfamiliar: Number of rows with a plot in a language that is new to the model.
+        warned: Number of rows whose prediction has warnings.
         output: Size of the output, in bytes.
         rejects: Size of the file of rejected rows, in bytes.
     """
@@ -89,7 +89,7 @@ class JobProgress:
     rows: int = 0
     rejected: int = 0
     unreadable: int = 0
-    unfamiliar: int = 0
+    warned: int = 0
     output: int = 0
     rejects: int = 0
 
@@ -105,8 +105,8 @@ class JobProgress:
             rows=self.rows + len(results),
             rejected=self.rejected + sum(not result.prediction for result in results),
             unreadable=self.unreadable + sum(len(result.row.unreadable) for result in results),
-            unfamiliar=self.unfamiliar
-            + sum(result.prediction.unfamiliar_language for result in results if result.prediction),
+            warned=self.warned
+            + sum(bool(result.prediction and result.prediction.warnings) for result in results),
         )
 
 

@@ -9,8 +9,9 @@ import grpc
 from schema import features as raw
 from schema.names import SERVING_SIGNATURE
 from serving.client import protos
-from serving.client.movies import Movie, model_inputs
-from serving.client.transport import ErrorKind, ModelSpec, Prediction, Transport, VersionStatus
+from serving.client.movies import Inputs, Movie, model_inputs
+from serving.client.predictions import Prediction
+from serving.client.transport import ErrorKind, ModelSpec, Transport, VersionStatus
 
 _FLOAT, _STRING, _BOOL = (
     protos.DataType[name].number for name in ("DT_FLOAT", "DT_STRING", "DT_BOOL")
@@ -43,10 +44,11 @@ class GrpcTransport(Transport):
 
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """Predict all movies by one Predict call."""
-        response = self._call(self._predict, predict_request(movies, self.model), timeout)
+        inputs = model_inputs(movies)
+        response = self._call(self._predict, predict_request(inputs, self.model), timeout)
         # A copy, because the map of the message adds the names that are looked up in it.
         outputs = dict(response.outputs)
-        return self.parse_predictions(lambda name: _tensor_values(outputs[name]))
+        return self.parse_predictions(inputs, lambda name: _tensor_values(outputs[name]))
 
     def status(self, timeout: float) -> list[VersionStatus]:
         """Return the versions of the model, newest first, by one GetModelStatus call."""
@@ -87,13 +89,13 @@ def _model_spec(model: ModelSpec, signature: str = "") -> Any:
     )
 
 
-def predict_request(movies: Sequence[Movie], model: ModelSpec) -> Any:
+def predict_request(inputs: Inputs, model: ModelSpec) -> Any:
     """Return a PredictRequest message.
 
     Its inputs are string [movies] for texts and people, float32 [movies] for numbers.
     """
     request = protos.PredictRequest(model_spec=_model_spec(model, SERVING_SIGNATURE))
-    for name, values in model_inputs(movies).items():
+    for name, values in inputs.items():
         tensor = request.inputs[name]
         tensor.tensor_shape.dim.add(size=len(values))
         if name in raw.NUMBERS:

@@ -10,21 +10,22 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import genre_columns
 from serving.client.files import Row
-from serving.client.transport import Prediction
+from serving.client.predictions import Prediction
 
 
 def prediction_columns(genres: Sequence[str], others: Iterable[str] = ()) -> list[str]:
-    """Return the names of the columns of `prediction_cells`, `predicted` and one for each genre.
+    """Return the columns of `prediction_cells`: `predicted`, `warnings` and one for each genre.
 
     Args:
         genres: Names of the genres, in the order of the columns.
         others: Names of the other columns, see `schema.genres.genre_columns`.
     """
-    return ["predicted", *genre_columns(genres, ["predicted", *others])]
+    columns = ["predicted", "warnings"]
+    return [*columns, *genre_columns(genres, [*columns, *others])]
 
 
 def prediction_cells(prediction: Prediction, genres: Sequence[str]) -> list[str]:
-    """Return the cells of a prediction: its predicted genres joined by `|`, and probabilities.
+    """Return the predicted genres and the warnings, each joined by `|`, and the probabilities.
 
     Args:
         prediction: Prediction of the server.
@@ -38,8 +39,8 @@ def prediction_cells(prediction: Prediction, genres: Sequence[str]) -> list[str]
         raise UserError(
             "the server has changed to a model with other genres. Predict all movies again."
         )
-    predicted = raw.LIST_SEPARATOR.join(prediction.predicted_genres)
-    return [predicted, *(by_name[name] for name in genres)]
+    lists = (prediction.predicted_genres, prediction.warnings)
+    return [*map(raw.LIST_SEPARATOR.join, lists), *(by_name[name] for name in genres)]
 
 
 def csv_line(cells: Iterable[str]) -> str:

@@ -22,6 +22,9 @@ _NUMBER_PARSERS: Final[dict[str, Callable[[Any], float | None]]] = {
 
 Movie = Mapping[str, Any]
 
+Inputs = dict[str, list[str | float]]
+"""Inputs of the model: for each of `MODEL_INPUTS`, one value per movie."""
+
 
 class FieldError(UserError):
     """A movie with an unknown field, or a value that its field does not allow.
@@ -39,9 +42,8 @@ class FieldError(UserError):
 def validate_movie(movie: Movie) -> dict[str, str | float]:
     """Return a movie with the values that the model reads, without the unknown ones.
 
-    Names of people may be a list, or one text separated by `|`. Numbers may be text in the forms
-    that `tables.numbers` reads. None, an empty text, and a number that is NaN, zero or negative
-    stand for an unknown value.
+    Names of people may be a list, or one text separated by `|`. Numbers have the forms and ranges
+    of `tables.numbers`, as in files. None, an empty text, NaN and 0 stand for an unknown value.
 
     Raises:
         FieldError: A field is not one of `MODEL_INPUTS`, or a value is not allowed.
@@ -60,8 +62,19 @@ def validate_movie(movie: Movie) -> dict[str, str | float]:
     return values
 
 
-def model_inputs(movies: Iterable[Movie]) -> dict[str, list[str | float]]:
-    """Return the inputs of the model: for each of `MODEL_INPUTS`, one value per movie.
+def field_errors(movie: Movie) -> list[FieldError]:
+    """Return one error for each field of a movie that `validate_movie` does not allow."""
+    errors = []
+    for name, value in movie.items():
+        try:
+            validate_movie({name: value})
+        except FieldError as error:
+            errors.append(error)
+    return errors
+
+
+def model_inputs(movies: Iterable[Movie]) -> Inputs:
+    """Return the inputs of the model.
 
     Texts are str and numbers are float. An empty text and 0 stand for an unknown value.
 
@@ -73,6 +86,14 @@ def model_inputs(movies: Iterable[Movie]) -> dict[str, list[str | float]]:
         name: [row.get(name, 0.0 if name in raw.NUMBERS else "") for row in rows]
         for name in raw.MODEL_INPUTS
     }
+
+
+def has_title_alone(inputs: Inputs) -> list[bool]:
+    """Return for each movie whether nothing but its title is known."""
+    others = zip(*(values for name, values in inputs.items() if name != raw.TITLE), strict=True)
+    return [
+        bool(title) and not any(row) for title, row in zip(inputs[raw.TITLE], others, strict=True)
+    ]
 
 
 def describe_unknown_field(name: str, known: Iterable[str]) -> str:
@@ -112,11 +133,8 @@ def _parse_people(name: str, value: Any) -> str:
 
 def _parse_number(name: str, value: Any) -> float:
     """Return the number; 0 if it is unknown."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and value <= 0:
-        return 0.0
     try:
-        if is_number or isinstance(value, str):
+        if isinstance(value, int | float | str):
             return _parsed_number(name, value)
         return float(_NUMBER_PARSERS[name](value) or 0)
     except ValueError as error:

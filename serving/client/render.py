@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from serving.client.file_job import JobProgress
-from serving.client.transport import Prediction, VersionStatus
+from serving.client.predictions import Prediction
+from serving.client.transport import VersionStatus
 
 BAR_WIDTH = 24
 
@@ -35,10 +36,11 @@ def movie_table(prediction: Prediction) -> RenderableType:
 
 
 def movie_line(number: int, name: str, prediction: Prediction) -> str:
-    """Return a line below `TABLE_HEADER` with a movie's predicted genres, most probable first."""
+    """Return a line below `TABLE_HEADER`: predicted genres, most probable first, and warnings."""
     genres = ", ".join(f"{g.name} {g.probability:.2f}" for g in prediction.ranked if g.predicted)
     short_name = name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 1]}…"
-    return f"{number:>7}  {short_name:<{NAME_WIDTH}}  {genres}"
+    warnings = f"  ({', '.join(prediction.warnings)})" if prediction.warnings else ""
+    return f"{number:>7}  {short_name:<{NAME_WIDTH}}  {genres}{warnings}"
 
 
 def counts_text(done: JobProgress, form: str, blank_lines: int) -> str:
@@ -49,12 +51,12 @@ def counts_text(done: JobProgress, form: str, blank_lines: int) -> str:
         form: Format of the file, for example "CSV with commas, UTF-8".
         blank_lines: Number of blank lines, which are no rows.
     """
+    warned = f" ({done.warned:,} with a warning)" if done.warned else ""
     parts = [
         f"{done.rows:,} rows ({form})",
-        f"{done.predicted:,} predicted",
+        f"{done.predicted:,} predicted{warned}",
         f"{done.rejected:,} rejected",
         f"{done.unreadable:,} values not understood" if done.unreadable else "",
-        f"{done.unfamiliar:,} in a language that is new to the model" if done.unfamiliar else "",
         f"{blank_lines:,} blank lines skipped" if blank_lines else "",
     ]
     return ", ".join(filter(None, parts))

@@ -9,7 +9,8 @@ import httpx
 from schema.errors import UserError
 from schema.names import SERVING_SIGNATURE
 from serving.client.movies import Movie, model_inputs
-from serving.client.transport import ErrorKind, ModelSpec, Prediction, Transport, VersionStatus
+from serving.client.predictions import Prediction
+from serving.client.transport import ErrorKind, ModelSpec, Transport, VersionStatus
 
 _ERROR_KINDS: Final = {
     400: ErrorKind.INVALID_INPUT,
@@ -48,9 +49,10 @@ class RestTransport(Transport):
 
     def predict(self, movies: Sequence[Movie], timeout: float) -> list[Prediction]:
         """Predict all movies by one POST request, in column form."""
-        body = {"signature_name": SERVING_SIGNATURE, "inputs": model_inputs(movies)}
+        inputs = model_inputs(movies)
+        body = {"signature_name": SERVING_SIGNATURE, "inputs": inputs}
         document = self._call("POST", ":predict", timeout, body)
-        return self.parse_predictions(lambda name: document["outputs"][name])
+        return self.parse_predictions(inputs, lambda name: document["outputs"][name])
 
     def status(self, timeout: float) -> list[VersionStatus]:
         """Return the versions of the model, newest first, by one GET request."""

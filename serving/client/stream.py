@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from serving.client.client import Client
 from serving.client.files import Row
-from serving.client.transport import ErrorKind, Prediction, ServerError
+from serving.client.predictions import Prediction
+from serving.client.transport import ErrorKind, ServerError
 
 
 @dataclass(frozen=True)

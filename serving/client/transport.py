@@ -9,21 +9,18 @@ from typing import Any, ClassVar, Final
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import (
     GENRES_OUTPUT,
+    KNOWN_WORDS_OUTPUT,
     MODEL_NAME,
     PREDICTED_OUTPUT,
     PROBABILITIES_OUTPUT,
+    THRESHOLDS_OUTPUT,
     UNFAMILIAR_OUTPUT,
 )
-from serving.client.movies import Movie
+from serving.client.movies import Inputs, Movie, has_title_alone
+from serving.client.predictions import Genre, Prediction
 
 OUTPUT_NAMES: Final = (GENRES_OUTPUT, PROBABILITIES_OUTPUT, PREDICTED_OUTPUT)
 """Outputs of the model that the client reads, in the order of the fields of `Genre`."""
-
-
-UNFAMILIAR_WARNING: Final = (
-    "The model has learned from few plots in the language of this one, so its genres are less "
-    "reliable."
-)
 
 
 class ErrorKind(Enum):
@@ -69,57 +66,6 @@ class FailedServerError(ServerError):
     """A server that failed, although nothing is wrong with the request."""
 
     exit_status: ClassVar[ExitStatus] = ExitStatus.FAILED
-
-
-@dataclass(frozen=True)
-class Genre:
-    """One genre of one movie.
-
-    Attributes:
-        name: Name of the genre.
-        probability: Probability of the genre, from 0 to 1.
-        predicted: Whether the model predicts the genre.
-    """
-
-    name: str
-    probability: float
-    predicted: bool
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Prediction for one movie.
-
-    Attributes:
-        genres: All genres, in the order of the model.
-        unfamiliar_language: Whether the model has learned from few plots in the language of this
-            one. False if the model, of an earlier version of the project, does not tell.
-    """
-
-    genres: tuple[Genre, ...]
-    unfamiliar_language: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all genres."""
-        return tuple(genre.name for genre in self.genres)
-
-    @property
-    def predicted_genres(self) -> tuple[str, ...]:
-        """Names of the genres that the model predicts."""
-        return tuple(genre.name for genre in self.genres if genre.predicted)
-
-    @property
-    def ranked(self) -> tuple[Genre, ...]:
-        """All genres, the most probable first."""
-        return tuple(sorted(self.genres, key=lambda genre: -genre.probability))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return `predicted`, a list of names, and `probabilities`, a number for each name."""
-        return {
-            "predicted": list(self.predicted_genres),
-            "probabilities": {genre.name: round(genre.probability, 6) for genre in self.genres},
-        }
 
 
 @dataclass(frozen=True)
@@ -217,26 +163,45 @@ class Transport(ABC):
         first_line = detail.strip().partition("\n")[0]
         return error_class(kind, f"{message}: {first_line}" if first_line else message)
 
-    def parse_predictions(self, read_output: Callable[[str], Sequence[Any]]) -> list[Prediction]:
+    def parse_predictions(
+        self, inputs: Inputs, read_output: Callable[[str], Sequence[Any]]
+    ) -> list[Prediction]:
         """Convert the outputs of the model to predictions.
 
         Args:
+            inputs: Inputs of the request.
             read_output: Function that returns an output by name, as [movies, genres] or [movies].
                 It raises a KeyError if there is no such output.
 
         Raises:
             ServerError: The outputs are not those of a genre model.
         """
+
+        def read_optional(name: str, default: Any) -> Sequence[Any]:
+            try:
+                return read_output(name)
+            except KeyError:
+                return [default] * len(columns[0])
+
         try:
             columns = [read_output(name) for name in OUTPUT_NAMES]
-            unfamiliar: Sequence[bool]
-            try:
-                unfamiliar = read_output(UNFAMILIAR_OUTPUT)
-            except KeyError:
-                unfamiliar = [False] * len(columns[0])
+            unknown = [None] * len(columns[0][0]) if columns[0] else []
+            rows = zip(
+                *columns,
+                read_optional(THRESHOLDS_OUTPUT, unknown),
+                read_optional(UNFAMILIAR_OUTPUT, False),
+                read_optional(KNOWN_WORDS_OUTPUT, 1.0),
+                has_title_alone(inputs),
+                strict=True,
+            )
             return [
-                Prediction(tuple(Genre(*values) for values in zip(*row, strict=True)), flag)
-                for *row, flag in zip(*columns, unfamiliar, strict=True)
+                Prediction(
+                    tuple(Genre(*values) for values in zip(*genres, strict=True)),
+                    unfamiliar_language,
+                    known_words,
+                    title_alone,
+                )
+                for *genres, unfamiliar_language, known_words, title_alone in rows
             ]
         except (KeyError, TypeError, ValueError) as error:
             detail = f"the response is not that of a genre model ({error})"

@@ -3,18 +3,23 @@
 The effect of a part on a genre is the log-odds of the genre's probability with the part minus the
 log-odds without it. It is positive if the part makes the genre more probable. Each effect is exact
 for one part, with all other parts in place. Effects do not add up: the effect of leaving out two
-parts is not the sum of their effects.
+parts is not the sum of their effects. The function words of a text are one part.
+
+A change of punctuation, which means nothing, changes the log-odds as well. The largest such change
+is the noise of the explanation: smaller effects say nothing about a part.
 """
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, Literal
 
 from schema import features as raw
 from schema.errors import UserError
+from schema.function_words import is_function_word
 from schema.occlusion import Span, without_spans, word_spans
 from serving.client import Movie, Prediction
 from serving.client.movies import validate_movie
@@ -34,17 +39,22 @@ MIN_PROBABILITY: Final = 1e-6
 """Probabilities closer than this to 0 or 1 are moved here: float32 cannot tell them apart."""
 
 
+_CLOSING_PUNCTUATION: Final = re.compile(r"[\s.!?…]*\Z")
+
+
 @dataclass(frozen=True)
 class Part:
-    """A part of a movie that can be left out: a whole field, a name or a word.
+    """A part of a movie that can be left out.
 
     Attributes:
+        kind: What the part is.
         field: Name of the field.
-        text: The name, or the word in lower case; empty for the whole field.
-        spans: Occurrences of a word in its field; empty for names and whole fields.
+        text: The name, or the words in lower case; empty for the whole field.
+        spans: Occurrences of the words in their field; empty for names and whole fields.
         movie_without: Movie without the part.
     """
 
+    kind: Literal["field", "name", "word", "function words"]
     field: str
     text: str
     spans: tuple[Span, ...]
@@ -53,14 +63,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of one part on each genre, as differences of the log-odds.
+    """The effect of one part on each genre, in the order of `Explanation.genres`.
 
     Attributes:
         part: Part that was left out.
-        differences: One value for each genre, in the order of `Explanation.genres`.
+        probabilities: Probabilities without the part.
+        differences: Log-odds with the part minus log-odds without it.
     """
 
     part: Part
+    probabilities: tuple[float, ...]
     differences: tuple[float, ...]
 
 
@@ -70,12 +82,16 @@ class Explanation:
 
     Attributes:
         genres: Names of the genres.
+        probabilities: Probabilities of the genres.
+        noise: Largest change of each genre's log-odds by a change of punctuation.
         movie: Movie as the model reads it. Spans of words refer to its texts.
         effects: One effect for each part that was tried.
         skipped_parts: Number of parts that there was no time to try.
     """
 
     genres: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    noise: tuple[float, ...]
     movie: Movie
     effects: tuple[Effect, ...]
     skipped_parts: int
@@ -101,34 +117,72 @@ def explain(predict: Predict, movie: Movie, timeout: float) -> Explanation:
             "prediction; shorten the plot"
         )
     [baseline] = predict([known])
+    changes = [
+        log_odds_differences(baseline, other) for other in predict(punctuation_changes(known))
+    ]
+    noise = tuple(max(map(abs, values)) for values in zip(*changes, strict=True))
     parts = movie_parts(known)
     effects: list[Effect] = []
     while time.monotonic() < end and (batch := list(islice(parts, BATCH_SIZE))):
         predictions = predict([part.movie_without for part in batch])
         effects.extend(
-            Effect(part, log_odds_differences(baseline, prediction))
+            Effect(part, probabilities(prediction), log_odds_differences(baseline, prediction))
             for part, prediction in zip(batch, predictions, strict=True)
         )
-    genres = tuple(genre.name for genre in baseline.genres)
-    return Explanation(genres, known, tuple(effects), sum(1 for _ in parts))
+    return Explanation(
+        baseline.names,
+        probabilities(baseline),
+        noise,
+        known,
+        tuple(effects),
+        sum(1 for _ in parts),
+    )
+
+
+def punctuation_changes(movie: Movie) -> list[Movie]:
+    """Return the movie itself, and copies of it that differ in the punctuation of a text only.
+
+    The movie itself is among them because probabilities of a model that computes in bfloat16 depend
+    on the other movies of a request.
+    """
+    changed = [movie]
+    for field in filter(movie.get, raw.TEXTS):
+        text = movie[field]
+        open_end = _CLOSING_PUNCTUATION.sub("", text)
+        other_end = f"{text}." if open_end in ("", text) else open_end
+        changed += [{**movie, field: new} for new in (other_end, f'"{text}"', f"({text})")]
+    return changed
 
 
 def movie_parts(movie: Movie) -> Iterator[Part]:
     """Iterate over the fields, then the names, then the words of a movie.
 
-    A word is left out wherever it occurs in its text.
+    A word is left out wherever it occurs in its text. Function words are left out together.
     """
     for field in movie:
-        yield Part(field, "", (), {**movie, field: ""})
+        yield Part("field", field, "", (), {**movie, field: ""})
     for field in raw.PEOPLE:
         people = list(filter(None, movie.get(field, "").split(raw.LIST_SEPARATOR)))
         for person in islice(dict.fromkeys(people), MAX_PARTS_PER_FIELD):
             others = raw.LIST_SEPARATOR.join(name for name in people if name != person)
-            yield Part(field, person, (), {**movie, field: others})
+            yield Part("name", field, person, (), {**movie, field: others})
     for field in reversed(raw.TEXTS):
         text = movie.get(field, "")
-        for word, spans in islice(word_spans(text).items(), MAX_PARTS_PER_FIELD):
-            yield Part(field, word, tuple(spans), {**movie, field: without_spans(text, spans)})
+        words = word_spans(text)
+        function_words = {word: words.pop(word) for word in list(words) if is_function_word(word)}
+        if words and function_words:
+            spans = sorted(span for group in function_words.values() for span in group)
+            without = {**movie, field: without_spans(text, spans)}
+            yield Part("function words", field, " ".join(function_words), tuple(spans), without)
+        for word, spans in islice(words.items(), MAX_PARTS_PER_FIELD):
+            yield Part(
+                "word", field, word, tuple(spans), {**movie, field: without_spans(text, spans)}
+            )
+
+
+def probabilities(prediction: Prediction) -> tuple[float, ...]:
+    """Return the probability of each genre."""
+    return tuple(genre.probability for genre in prediction.genres)
 
 
 def log_odds_differences(baseline: Prediction, other: Prediction) -> tuple[float, ...]:

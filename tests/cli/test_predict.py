@@ -1,15 +1,18 @@
 """`ordained predict` with the embedded server, over gRPC and REST."""
 
+import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from cli.app import main as ordained
 from schema.genres import GENRES
 from serving.client import predict
+from tests.data.tiny_model import Tensors, save_tiny_model
 from tests.data.tiny_server import TinyServer, serve_tiny_model
 
 
@@ -52,15 +55,67 @@ def test_a_plot_in_an_unfamiliar_language_is_named(
         "守望者數船",
     ]
     server = ["--server", tiny_server.addresses[0]]
+    output = tmp_path / "genres.csv"
     for plot, warnings in zip(plots, (1, 0, 1), strict=True):
         assert main(["--plot", plot, *server]) == 0
         assert capsys.readouterr().err.count("few plots in the language") == warnings
     file = tmp_path / "movies.jsonl"
     file.write_text("".join(json.dumps({"plot": plot}) + "\n" for plot in plots))
     assert main([str(file), *server]) == 0
-    assert "2 in a language that is new to the model" in capsys.readouterr().err
-    assert main([str(file), "--output", str(tmp_path / "genres.csv"), *server]) == 0
-    assert "2 in a language that is new to the model" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "2 with a warning" in shown.err
+    marked = [line.endswith("(unfamiliar language)") for line in shown.out.splitlines()[1:]]
+    assert marked == [True, False, True]
+    assert main([str(file), "--output", str(output), *server]) == 0
+    assert "2 with a warning" in capsys.readouterr().out
+    with output.open(newline="") as lines:
+        warned = [row["warnings"] for row in csv.DictReader(lines)]
+    assert warned == ["unfamiliar language", "", "unfamiliar language"]
+    assert main([str(file), "--json", *server]) == 0
+    results = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [result["warnings"] for result in results] == [[name] if name else [] for name in warned]
+
+
+def test_an_older_model_tells_neither_thresholds_nor_known_words(tmp_path: Path) -> None:
+    def without_new_outputs(features: Tensors, outputs: Tensors) -> Tensors:
+        return {name: outputs[name] for name in ("genres", "probabilities", "predicted")}
+
+    save_tiny_model(tmp_path / "movie_genres" / "3", serving_default=without_new_outputs)
+    with serve_tiny_model(tmp_path) as server:
+        for address in server.addresses:
+            [prediction] = predict([{"title": "A", "plot": "Vxq zrrt ü."}], address)
+            assert (prediction.known_words, prediction.warnings) == (1.0, {})
+            assert {genre.threshold for genre in prediction.genres} == {None}
+
+
+def test_a_plot_with_unknown_words_has_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def with_known_words(features: Tensors, outputs: Tensors) -> Tensors:
+        length = tf.cast(tf.strings.length(features["plot"]), tf.float32)
+        return outputs | {"known_words": 1 / length}
+
+    save_tiny_model(tmp_path / "movie_genres" / "3", serving_default=with_known_words)
+    with serve_tiny_model(tmp_path) as server:
+        for address in server.addresses:
+            movies = [{"plot": "xyz", "year": 1927}, {"plot": "xy"}, {"plot": "x"}]
+            predictions = predict(movies, address)
+            assert [p.known_words for p in predictions] == pytest.approx([1 / 3, 1 / 2, 1])
+            assert [list(p.warnings) for p in predictions] == [["unknown words"], [], []]
+        assert main(["--plot", "xyzxyz", "--server", server.grpc_address]) == 0
+        assert "knows only 17% of the words" in capsys.readouterr().err
+
+
+def test_a_title_alone_has_a_warning(
+    tiny_server: TinyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for server in tiny_server.addresses:
+        title, empty, both = predict([{"title": "A"}, {}, {"title": "A", "year": 1927}], server)
+        assert list(title.warnings) == ["title alone"]
+        assert (empty.warnings, both.warnings) == ({}, {})
+        assert {genre.threshold for genre in title.genres} == {0.5}
+    assert main(["--title", "A", "--server", tiny_server.addresses[0]]) == 0
+    assert capsys.readouterr().err.startswith("Only the title of this movie is known")
 
 
 def test_both_protocols_agree(tiny_server: TinyServer) -> None:
@@ -160,7 +215,8 @@ def test_predictions_of_a_file_are_printed(
     assert value.startswith(f"{movies}: row 3 (line 3): year: expected a year from 1870 to ")
     assert value.endswith(", got '57'")
     assert counts == (
-        f"{movies}: 3 rows (JSON lines, ASCII), 2 predicted, 1 rejected, 1 values not understood"
+        f"{movies}: 3 rows (JSON lines, ASCII), 2 predicted (2 with a warning), 1 rejected, "
+        "1 values not understood"
     )
     assert main([str(movies), "--server", tiny_server.grpc_address, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
@@ -174,14 +230,14 @@ def test_values_that_are_not_understood_do_not_change_the_exit_status(
     arguments = [str(movies), "--server", tiny_server.grpc_address, "--output", str(output)]
     assert main(arguments) == 0
     assert capsys.readouterr() == (
-        f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted, 0 rejected, "
+        f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted (1 with a warning), 0 rejected, "
         f"1 values not understood. {output}.rejects lists them.\n",
         "",
     )
     movies.write_text("Movie_Title|Year\nTide|\\N\nReef|1990\n\n")
     assert main(arguments) == 0
     assert capsys.readouterr().out == (
-        f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted, 0 rejected, "
+        f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted (1 with a warning), 0 rejected, "
         "1 blank lines skipped\n"
     )
     assert not Path(f"{output}.rejects").exists()

@@ -55,7 +55,9 @@ def open_page(
     """
     options = {"width": 1200, "scheme": "light"} | getattr(request, "param", {})
     context = browser.new_context(
-        viewport={"width": options["width"], "height": 900}, color_scheme=options["scheme"]
+        viewport={"width": options["width"], "height": 900},
+        color_scheme=options["scheme"],
+        forced_colors=options.get("forced_colors", "none"),
     )
     context.set_default_timeout(TIMEOUT_MILLISECONDS)
     page = context.new_page()

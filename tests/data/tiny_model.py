@@ -66,7 +66,9 @@ class TinyModel(tf.Module):
             "genres": tf.tile(tf.constant([self.genres]), [tf.shape(probabilities)[0], 1]),
             "probabilities": probabilities,
             "predicted": probabilities >= threshold,
+            "thresholds": tf.fill(tf.shape(probabilities), 0.5),
             "unfamiliar_language": tf.strings.regex_full_match(features[raw.PLOT], r".*[^ -~].*"),
+            "known_words": tf.ones_like(probabilities[:, 0]),
         }
 
 

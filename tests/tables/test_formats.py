@@ -595,6 +595,16 @@ def test_an_open_file():
     assert cells(table.records()) == [("Tide", "1990")]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("compress", [gzip.compress, lambda data: zipped({"a": data})])
+def test_an_open_file_may_be_compressed(tmp_path, form, compress):
+    data = b"title\nTide\n"
+    if form == "parquet":
+        data = write_parquet(tmp_path / "movies", {"title": ["Tide"]})
+    table = read_table("the table", io.BytesIO(compress(data)))
+    assert cells(table.records()) == [("Tide",)]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

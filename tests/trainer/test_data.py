@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from trainer.data import MAX_PIECES, MAX_TITLE_PIECES, Rows, TitlePlotTokenizer, mask_titles
+from trainer.data import (
+    MAX_PIECES,
+    MAX_TITLE_PIECES,
+    Rows,
+    TitlePlotTokenizer,
+    mask_plots,
+    mask_titles,
+)
 from transform import minilm
 
 NUM_GENRES = 5
@@ -78,6 +85,18 @@ def test_a_masked_title_equals_an_unknown_title() -> None:
     unknown = tokenizer(tf.where(masked, "", titles), plots)
     expected = tf.RaggedTensor.from_tensor(unknown, padding=0)
     assert mask_titles(pieces, masked).to_list() == expected.to_list()
+
+
+def test_a_masked_plot_reads_like_an_unknown_plot() -> None:
+    tokenizer = TitlePlotTokenizer()
+    titles = tf.constant(["Unforgiven", "", "Ran", "The Long Ford"])
+    plots = tf.constant(["A retired gunman rides into town.", "A king divides his realm.", "", "x"])
+
+    def pieces(plots: tf.Tensor) -> tf.RaggedTensor:
+        return tf.RaggedTensor.from_tensor(tokenizer(titles, plots), padding=0)
+
+    unknown = pieces(tf.constant([""] * 4))
+    assert mask_plots(pieces(plots)).to_list() == unknown.to_list()
 
 
 def test_the_tokenizer_can_be_saved_with_a_model(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
 import yaml
+from scipy.special import expit
 from tfx import v1 as tfx
 
 from schema import features as raw
@@ -20,11 +22,15 @@ from tests.data.tiny_training import MOVIES, TINY_HPARAMS, trainer_arguments
 from trainer import data, run
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble import training
-from trainer.ensemble.network import SENTENCE_VECTORS
 from trainer.features import extractor, fields
 from trainer.hparams import HParams
 from trainer.tune import TrainingTuner, build_oracle
 from transform import features as xf
+
+UNKNOWN = {
+    name: tf.constant([float("nan") if name in raw.NUMBERS else ""]) for name in raw.MODEL_INPUTS
+}
+"""Inputs of a movie of which nothing is known."""
 
 Trained = tuple[tfx.components.FnArgs, dict[str, Any]]
 
@@ -68,6 +74,11 @@ def test_training_record(trained: Trained) -> None:
         "numbers known",
         "credits known",
         "credits and numbers known",
+        "title only",
+        "numbers known, no plot",
+        "credits known, no plot",
+        "credits and numbers known, no plot",
+        "nothing known",
     }
     copy = Path(arguments.serving_model_dir, "assets.extra", "training.json")
     assert json.loads(copy.read_text()) == record
@@ -82,12 +93,30 @@ def test_the_served_model_tells_languages_that_it_has_hardly_seen(trained: Train
         "",
         "Der Wärter und das Meer",
     ]
-    unknown = {
-        name: tf.constant([float("nan") if name in raw.NUMBERS else ""])
-        for name in raw.MODEL_INPUTS
-    }
-    unfamiliar = serve(**unknown | {"plot": tf.constant(plots)})["unfamiliar_language"]
-    assert unfamiliar.numpy().tolist() == [False, True, False, True]
+    outputs = serve(**UNKNOWN | {"plot": tf.constant(plots)})
+    assert outputs["unfamiliar_language"].numpy().tolist() == [False, True, False, True]
+
+
+def test_the_served_model_returns_the_share_of_known_words(trained: Trained) -> None:
+    serve = tf.saved_model.load(trained[0].serving_model_dir).signatures[SERVING_SIGNATURE]
+    vocabulary = tft.TFTransformOutput(trained[0].transform_graph_path).vocabulary_by_name(
+        xf.PLOT_WORDS
+    )
+    known = vocabulary[0].decode()
+    plots = [f"{known} {known} xqzzk {known}", "", "xqzzk qqqzzx", known]
+    outputs = serve(**UNKNOWN | {"plot": tf.constant(plots)})
+    assert outputs["known_words"].numpy().tolist() == [0.75, 1.0, 0.0, 1.0]
+
+
+def test_a_movie_of_which_nothing_is_known_has_the_odds_of_the_training_movies(
+    trained: Trained, training_inputs: run.TrainingInputs
+) -> None:
+    serve = tf.saved_model.load(trained[0].serving_model_dir).signatures[SERVING_SIGNATURE]
+    expected = expit(training_inputs.train.genre_log_odds())
+    probabilities = serve(**UNKNOWN)["probabilities"].numpy()
+    np.testing.assert_allclose(probabilities[0], expected, rtol=1e-5)
+    with_title = serve(**UNKNOWN | {"title": tf.constant(["The Keeper"])})["probabilities"].numpy()
+    assert np.abs(with_title[0] - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -120,7 +149,9 @@ def test_the_served_model_predicts_as_the_trained_one(
         }
     )
     members, _ = run.train(hparams, training_inputs, Path(arguments.model_run_dir, "again"))
-    decision_rule = training.fit_decision_rule(members, training_inputs.evaluation)
+    decision_rule = training.fit_decision_rule(
+        members, training_inputs.evaluation, training_inputs.train.genre_log_odds()
+    )
     inputs = training_inputs.evaluation.select(data.input_names(members))
     logits, _ = training.predict_logits(
         data.inference_function(members), inputs.batches(len(movies)), len(GENRES)
@@ -190,7 +221,7 @@ def test_sentence_vectors_come_from_the_fine_tuned_encoder(
         hparams, weight_overrides=training_inputs.encoder_weights
     )
     pieces = training_inputs.evaluation.inputs[data.PIECES][:9].to_tensor()
-    vectors = training_inputs.evaluation.inputs[SENTENCE_VECTORS][:9]
+    vectors = training_inputs.evaluation.inputs[fields.SENTENCE_VECTORS][:9]
     np.testing.assert_allclose(vectors, encoder(pieces), atol=0.02)
     assert training_inputs.cached_finetuning_seconds > 0
 

@@ -95,17 +95,19 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str
 def serve(movie: dict[str, list[Any]], graph: Path) -> dict[str, Any]:
     """Transform one movie with the saved graph, as the exported model does."""
     layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
-    features: dict[str, Any] = layer(
-        {
-            name: tf.SparseTensor(
-                [[0, 0]] if movie.get(name) else np.zeros((0, 2), np.int64),
-                tf.constant(movie.get(name, []), spec.dtype),
-                [1, 1],
-            )
-            for name, spec in SPEC.items()
-        }
-    )
+    features: dict[str, Any] = layer(sparse_inputs([movie]))
     return features
+
+
+def sparse_inputs(movies: list[dict[str, list[Any]]]) -> dict[str, tf.SparseTensor]:
+    """Return the inputs of the saved graph."""
+    inputs = {}
+    for name, spec in SPEC.items():
+        known = [place for place, movie in enumerate(movies) if movie.get(name)]
+        values = tf.constant([movies[place][name][0] for place in known], spec.dtype)
+        indices = np.array([[place, 0] for place in known], np.int64).reshape(-1, 2)
+        inputs[name] = tf.SparseTensor(indices, values, [len(movies), 1])
+    return inputs
 
 
 def vocabulary(graph: Path, name: str) -> list[str]:
@@ -240,3 +242,13 @@ def test_a_number_that_no_training_movie_has_is_neutral(tmp_path: Path) -> None:
     features = serve(MOVIES[0], graph)
     np.testing.assert_allclose(features[xf.NUMBERS], [[-1, -1, 0, 0]], atol=1e-5)
     np.testing.assert_array_equal(features[xf.NUMBERS_MISSING], [[0, 0, 0, 0]])
+
+
+def test_the_numbers_of_a_movie_do_not_depend_on_the_other_movies(transformed: Any) -> None:
+    """The trees compare them with thresholds, so even the last digit must be the same."""
+    _, graph = transformed
+    layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
+    movies = [{**MOVIES[0], "num_votes": [votes]} for votes in range(3, 3000, 31)]
+    together = layer(sparse_inputs(movies))[xf.NUMBERS]
+    alone = [layer(sparse_inputs([movie]))[xf.NUMBERS][0] for movie in movies]
+    np.testing.assert_array_equal(together, alone)

@@ -1,9 +1,10 @@
 """The decision rule: from the members' logits to probabilities and predicted genres.
 
 The fields that are known of a movie determine how reliable its logits are, and those of which
-member: thresholds chosen on complete rows are wrong for rows with only a plot. So each of four
-missingness patterns has its own stacking weights and thresholds, which are fitted on the eval split
-with the other fields masked.
+member: thresholds chosen on complete rows are wrong for rows with only a plot. So each missingness
+pattern has its own stacking weights and thresholds, which are fitted on the eval split with the
+other fields masked. A movie of which nothing is known gets the genres' shares of the training
+movies.
 """
 
 from collections.abc import Sequence
@@ -25,9 +26,19 @@ MISSINGNESS_PATTERNS: Final[tuple[str, ...]] = (
     "numbers known",
     "credits known",
     "credits and numbers known",
+    "title only",
+    "numbers known, no plot",
+    "credits known, no plot",
+    "credits and numbers known, no plot",
+    "nothing known",
 )
-"""Names of the patterns. The index is 2 * (people with other movies known) + (rating and votes
-known)."""
+"""Names of the patterns. Except for the last, the index is 4 * (no plot) + 2 * (people with other
+movies known) + (rating and votes known)."""
+
+TITLE_ONLY: Final = MISSINGNESS_PATTERNS.index("title only")
+NOTHING_KNOWN: Final = MISSINGNESS_PATTERNS.index("nothing known")
+FITTED_PATTERNS: Final = range(NOTHING_KNOWN)
+"""Indices of the patterns that are fitted on the eval split."""
 
 THRESHOLD_SHRINKAGE: Final = 300.0
 """Number of positives on the eval split at which the threshold with the best F1 on the labels and
@@ -51,9 +62,9 @@ class DecisionRule:
     highest margin in logits is always predicted.
 
     Attributes:
-        weights: float32 [4, members, genres]. Stacking weights by missingness pattern.
-        intercepts: float32 [4, genres].
-        thresholds: float32 [4, genres]. Probabilities.
+        weights: float32 [patterns, members, genres]. Stacking weights by missingness pattern.
+        intercepts: float32 [patterns, genres].
+        thresholds: float32 [patterns, genres]. Probabilities.
     """
 
     weights: np.ndarray
@@ -106,36 +117,56 @@ def missingness_patterns(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
     missing = inputs[xf.NUMBERS_MISSING]
     has_ratings = (missing[:, _RATING] < 0.5) & (missing[:, _VOTES] < 0.5)
     has_people = fields.has_known_people(inputs)
-    return 2 * tf.cast(has_people, tf.int32) + tf.cast(has_ratings, tf.int32)
+    has_plot, has_title = (
+        tf.reduce_any(inputs[name] > 0, axis=1) for name in (xf.PLOT_WORDS, xf.TITLE_WORDS)
+    )
+    has_credits = tf.reduce_any(inputs[fields.CREDIT_COUNTS] > 0, axis=1)
+    has_numbers = tf.reduce_any(missing < 0.5, axis=1)
+    bits = tf.stack([has_ratings, has_people, ~has_plot], axis=1)
+    pattern = tf.reduce_sum(tf.cast(bits, tf.int32) * [1, 2, 4], axis=1)
+    return tf.where(has_plot | has_title | has_credits | has_numbers, pattern, NOTHING_KNOWN)
 
 
 def mask_to_pattern(inputs: dict[str, tf.Tensor], pattern: int) -> dict[str, tf.Tensor]:
     """Return model inputs without the fields that a missingness pattern lacks.
 
-    Year and running time are masked too for the pattern `plot and title only`.
+    Year and running time are masked too for the patterns without people, rating and votes.
+
+    Args:
+        inputs: Model inputs by name. Patterns without a plot need `fields.TITLE_VECTORS` if there
+            are sentence vectors.
+        pattern: Integer. Index in `MISSINGNESS_PATTERNS`.
     """
-    masked_numbers = {0: raw.NUMBERS, 1: (), 2: (raw.RATING, raw.VOTES), 3: ()}[pattern]
+    masked_numbers = {0: raw.NUMBERS, 1: (), 2: (raw.RATING, raw.VOTES), 3: ()}[pattern % 4]
     numbers = tf.constant([float(name not in masked_numbers) for name in raw.NUMBERS])
-    return fields.mask_fields(inputs, people=float(pattern & 2 > 0), numbers=numbers)
+    masked = fields.mask_fields(inputs, people=float(pattern & 2 > 0), numbers=numbers)
+    return fields.mask_plots(masked) if pattern & 4 else masked
 
 
-def fit(logits: dict[int, np.ndarray], labels: dict[int, np.ndarray]) -> DecisionRule:
+def fit(
+    logits: dict[int, np.ndarray], labels: dict[int, np.ndarray], log_odds: np.ndarray
+) -> DecisionRule:
     """Fit the stacking weights and choose the thresholds of each missingness pattern.
 
-    A pattern without rows gets the values of all rows together.
+    A pattern without rows gets the values of all rows together. If nothing is known of a movie, its
+    logits are `log_odds`, and the thresholds are those of the pattern `TITLE_ONLY`.
 
     Args:
         logits: float32 [rows, members, genres] by pattern. Logits of the members.
         labels: float32 [rows, genres] by pattern.
+        log_odds: float32 [genres]. Log odds of each genre among the training movies.
     """
     all_rows = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
     weights, intercepts, thresholds = [], [], []
-    for pattern in range(len(MISSINGNESS_PATTERNS)):
+    for pattern in FITTED_PATTERNS:
         x, y = (logits[pattern], labels[pattern]) if len(labels[pattern]) else all_rows
         stacking = fit_stacking(x, y)
         weights.append(stacking[0])
         intercepts.append(stacking[1])
         thresholds.append(choose_thresholds(expit(stack_logits(x, *stacking)), y))
+    weights.append(np.zeros_like(weights[0]))
+    intercepts.append(log_odds)
+    thresholds.append(thresholds[TITLE_ONLY])
     return DecisionRule(np.stack(weights), np.stack(intercepts), np.stack(thresholds))
 
 

@@ -18,10 +18,6 @@ from trainer.features import fields
 from trainer.hparams import HParams
 from transform import features as xf
 
-SENTENCE_VECTORS: Final = "sentence_vectors"
-"""Name of the input with the sentence encoder's vectors of title and plot, those of a lower layer
-first; float32 [N, 2 * dimensions]."""
-
 MEMBERS: Final = ("deep", "trees")
 """Names of the members, in the order of their logits."""
 
@@ -41,7 +37,7 @@ def feature_moments(features: Mapping[str, np.ndarray]) -> Moments:
     moments = {}
     for name, values in features.items():
         values64 = np.asarray(values, np.float64)
-        mean = values64.mean(0) if name == SENTENCE_VECTORS else 0 * values64[0]
+        mean = values64.mean(0) if name == fields.SENTENCE_VECTORS else 0 * values64[0]
         variance = np.maximum(((values64 - mean) ** 2).mean(0), 1e-10)
         moments[name] = (mean.astype(np.float32), variance.astype(np.float32))
     return moments
@@ -57,14 +53,14 @@ def build(
         word_vectors: float32 [vocabulary, dimensions]. Initial word vectors.
         log_odds: float32 [genres]. Log odds of each genre among the training movies, the initial
             biases.
-        moments: Mean and variance of each feature. `SENTENCE_VECTORS` is ignored without a
+        moments: Mean and variance of each feature. `fields.SENTENCE_VECTORS` is ignored without a
             sentence encoder.
     """
     keras.utils.set_random_seed(hparams.seed)
     moments = {
         name: values
         for name, values in moments.items()
-        if name != SENTENCE_VECTORS or hparams.has_sentence_encoder
+        if name != fields.SENTENCE_VECTORS or hparams.has_sentence_encoder
     }
     inputs = {
         name: keras.Input((len(raw.NUMBERS),), dtype="float32", name=name)

@@ -14,7 +14,9 @@ from tensorboard.plugins.hparams import api as tensorboard
 
 from trainer.data import Inputs, Rows, inference_function, input_names
 from trainer.ensemble import decision_rule, network
+from trainer.features import fields
 from trainer.hparams import HParams
+from transform import features as xf
 
 EVAL_BATCH_SIZE: Final = 256
 
@@ -118,25 +120,40 @@ class GenreScores(keras.callbacks.Callback):
         )
 
 
-def fit_decision_rule(members: keras.Model, evaluation: Rows) -> decision_rule.DecisionRule:
-    """Fit the decision rule of each missingness pattern on the eval split."""
-    batches = evaluation.select(input_names(members)).batches(EVAL_BATCH_SIZE)
+def fit_decision_rule(
+    members: keras.Model, evaluation: Rows, log_odds: np.ndarray
+) -> decision_rule.DecisionRule:
+    """Fit the decision rule of each missingness pattern on the eval split.
+
+    Args:
+        members: Model with both members.
+        evaluation: Eval split.
+        log_odds: float32 [genres]. Log odds of each genre among the training movies.
+    """
+    names = {*input_names(members), xf.PLOT_WORDS, xf.TITLE_WORDS}
+    names |= evaluation.inputs.keys() & {fields.TITLE_VECTORS}
+    batches = evaluation.select(names).batches(EVAL_BATCH_SIZE)
     infer = inference_function(members)
     logits, labels = {}, {}
-    for pattern in range(len(decision_rule.MISSINGNESS_PATTERNS)):
-        logits[pattern], labels[pattern] = predict_logits(
-            infer, _mask_batches(batches, pattern), evaluation.labels.shape[1]
-        )
-    return decision_rule.fit(logits, labels)
+    for pattern in decision_rule.FITTED_PATTERNS:
+        masked = _mask_batches(batches, pattern, input_names(members))
+        logits[pattern], labels[pattern] = predict_logits(infer, masked, len(log_odds))
+    return decision_rule.fit(logits, labels, log_odds)
 
 
-def _mask_batches(batches: tf.data.Dataset, pattern: int) -> tf.data.Dataset:
-    """Mask the fields that a missingness pattern lacks, and drop rows that have fewer fields."""
+def _mask_batches(batches: tf.data.Dataset, pattern: int, names: list[str]) -> tf.data.Dataset:
+    """Mask the fields that a missingness pattern lacks, and drop rows that have fewer fields.
+
+    Args:
+        batches: Pairs of model inputs and labels.
+        pattern: Integer. Index of the missingness pattern.
+        names: Names of the inputs to return.
+    """
 
     def mask(inputs: Inputs, labels: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
         masked = decision_rule.mask_to_pattern(inputs, pattern)
         has_pattern = decision_rule.missingness_patterns(masked) == pattern
-        selected = {name: tf.boolean_mask(value, has_pattern) for name, value in masked.items()}
+        selected = {name: tf.boolean_mask(masked[name], has_pattern) for name in names}
         return selected, tf.boolean_mask(labels, has_pattern)
 
     return batches.map(mask).filter(lambda _, labels: tf.shape(labels)[0] > 0)

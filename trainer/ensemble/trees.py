@@ -79,7 +79,7 @@ def fit(train: Rows, hparams: HParams) -> Forest:
     names = input_sizes(num_genres)
     inputs = {name: tf.cast(train.inputs[name], tf.float32) for name in names}
     masked = field_dropout(inputs, training=True)
-    rows = np.concatenate([masked[name] for name in names], axis=1)
+    rows = round_columns(tf.concat([masked[name] for name in names], axis=1)).numpy()
     shape = num_genres, hparams.trees
     split_columns = np.zeros((*shape, NUM_SPLITS), np.int32)
     split_thresholds = np.zeros((*shape, NUM_SPLITS), np.float32)
@@ -106,6 +106,21 @@ def fit(train: Rows, hparams: HParams) -> Forest:
             )
         log.info("trees: fitted genre %d of %d", genre + 1, num_genres)
     return Forest(split_columns, split_thresholds, leaf_values, biases)
+
+
+def round_columns(rows: tf.Tensor) -> tf.Tensor:
+    """Round what the trees read to the precision of float16, in which features are stored.
+
+    A threshold is often the value of a training movie. A value whose last digit differs, as on
+    another processor, must not be on the other side of it.
+
+    Args:
+        rows: float32 [N, columns].
+
+    Returns:
+        float32 [N, columns].
+    """
+    return tf.cast(tf.cast(rows, tf.float16), tf.float32)
 
 
 def _complete_tree(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -160,6 +175,7 @@ class ForestLayer(keras.layers.Layer):
         trees = tf.range(self.num_genres * self.num_trees)
         split_columns = tf.convert_to_tensor(self.split_columns)
         split_thresholds = tf.convert_to_tensor(self.split_thresholds)
+        rows = round_columns(rows)
         node = tf.zeros([tf.shape(rows)[0], tf.size(trees)], tf.int32)
         for _ in range(MAX_DEPTH):
             split = trees * NUM_SPLITS + node

@@ -13,8 +13,8 @@ from schema import names
 from trainer.data import PIECES, TitlePlotTokenizer, input_names, model_inputs
 from trainer.encoder.sentence import SentenceEncoder
 from trainer.ensemble.decision_rule import DecisionRule, missingness_patterns
-from trainer.ensemble.network import SENTENCE_VECTORS
 from trainer.export import warmup
+from trainer.features import fields
 from trainer.features.extractor import FOLD
 from transform import features as xf
 from transform.language import Language
@@ -51,31 +51,37 @@ def export(
     raw_spec = tft_output.raw_feature_spec()
     tokenizer = TitlePlotTokenizer() if encoder else None
     input_spec = {name: raw_spec[name] for name in raw.MODEL_INPUTS}
+    vocabulary_size = tft_output.vocabulary_size_by_name(xf.PLOT_WORDS)
 
-    def predict(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+    def predict(transformed: Tensors) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return probabilities, margins and thresholds, each [N, genres]."""
         inputs = model_inputs(transformed, tokenizer)
         inputs[FOLD] = tf.zeros_like(inputs[xf.PLOT_WORDS][:, :1])
         extractor_inputs = {name: inputs[name] for name in input_names(feature_extractor)}
         inputs |= feature_extractor(extractor_inputs, training=False)
         if encoder:
-            inputs[SENTENCE_VECTORS] = encoder(inputs[PIECES])
+            inputs[fields.SENTENCE_VECTORS] = encoder(inputs[PIECES])
         logits = members({name: inputs[name] for name in input_names(members)}, training=False)
-        return decision_rule.apply(logits, missingness_patterns(inputs))
+        patterns = missingness_patterns(inputs)
+        probabilities, margins = decision_rule.apply(logits, patterns)
+        return probabilities, margins, tf.gather(decision_rule.thresholds, patterns)
 
     def serve(raw_features: dict[str, Any]) -> Tensors:
         transformed = transform(raw_features)
-        probabilities, margins = predict(transformed)
+        probabilities, margins, thresholds = predict(transformed)
         language = tf.reshape(transformed[xf.LANGUAGE], [-1, 1])
         return {
             names.GENRES_OUTPUT: tf.tile(tf.constant([genres]), [tf.shape(probabilities)[0], 1]),
             names.PROBABILITIES_OUTPUT: probabilities,
             names.PREDICTED_OUTPUT: margins >= 0,
+            names.THRESHOLDS_OUTPUT: thresholds,
             names.UNFAMILIAR_OUTPUT: tf.reduce_all(language != familiar_languages, axis=1),
+            names.KNOWN_WORDS_OUTPUT: _known_words(transformed[xf.PLOT_WORDS], vocabulary_size),
         }
 
     def evaluate(raw_features: dict[str, Any]) -> Tensors:
         transformed = transform(raw_features)
-        probabilities, margins = predict(transformed)
+        probabilities, margins, _ = predict(transformed)
         # A margin of 0 predicts the genre, but the Evaluator requires a score above 0.5.
         scores = tf.sigmoid(margins)
         scores = tf.where(margins >= 0, tf.maximum(scores, 0.5 + 1e-6), scores)
@@ -106,6 +112,25 @@ def export(
         archive.add_endpoint(name, _with_parsed_examples(function, spec), examples)
     archive.write_out(str(directory), verbose=False)
     warmup.write(directory)
+
+
+def _known_words(word_ids: tf.SparseTensor, vocabulary_size: int) -> tf.Tensor:
+    """Return the share of known words among the first words of each plot; 1 without words.
+
+    Args:
+        word_ids: int64 [N, longest]. Ids of words; those of unknown words follow the vocabulary.
+        vocabulary_size: Integer. Number of words in the vocabulary.
+
+    Returns:
+        float32 [N].
+    """
+    num_rows = tf.cast(word_ids.dense_shape[0], tf.int32)
+    rows, is_known = word_ids.indices[:, 0], word_ids.values < vocabulary_size
+    known, total = (
+        tf.math.unsorted_segment_sum(tf.cast(counted, tf.float32), rows, num_rows)
+        for counted in (is_known, tf.ones_like(is_known))
+    )
+    return tf.where(total > 0, known / tf.maximum(total, 1.0), 1.0)
 
 
 def _with_parsed_examples(

@@ -99,15 +99,17 @@ def build(fitted: FittedFeatures, hparams: HParams) -> keras.Model:
         )
         return encoding(indices, folds)
 
+    # In float32, the last digit of a logarithm depends on the number of rows of the batch.
     num_names = [
-        ops.sum(ops.cast(inputs[name] > 0, "float32"), axis=1) for name in xf.PEOPLE_IDS.values()
+        ops.sum(ops.cast(inputs[name] > 0, "float64"), axis=1) for name in xf.PEOPLE_IDS.values()
     ]
+    credit_counts = ops.log1p(ops.stack(num_names, axis=1))
     encodings = [target_encoding(field) for field in people.ENCODED_FIELDS]
     outputs = {
         fields.PLOT_LOGITS: text_logits(xf.PLOT_NGRAMS),
         fields.TITLE_LOGITS: text_logits(xf.TITLE_WORDS),
         fields.PEOPLE_TARGET_ENCODING: ops.concatenate(encodings, axis=-1),
-        fields.CREDIT_COUNTS: ops.log1p(ops.stack(num_names, axis=1)),
+        fields.CREDIT_COUNTS: ops.cast(credit_counts, "float32"),
     }
     return keras.Model(inputs, outputs, name="features")
 

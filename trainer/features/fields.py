@@ -31,6 +31,16 @@ The columns are those of directors, writers, cast and lead actors, see `trainer.
 CREDIT_COUNTS: Final = "credit_counts"
 """Number n of names in each people field, as log(1 + n); float32 [N, 3]."""
 
+SENTENCE_VECTORS: Final = "sentence_vectors"
+"""The sentence encoder's vectors of title and plot, those of a lower layer first; float32
+[N, 2 * dimensions]."""
+
+TITLE_VECTORS: Final = "title_vectors"
+"""The sentence encoder's vectors of the title alone; float32 [N, 2 * dimensions].
+
+No member reads them: they replace `SENTENCE_VECTORS` where plots are masked.
+"""
+
 NUM_ENCODED_FIELDS: Final = len(raw.PEOPLE) + 1
 """Number of people fields in `PEOPLE_TARGET_ENCODING`: the lead actors are a field of their own."""
 
@@ -72,6 +82,20 @@ def mask_fields(
     if xf.NUMBERS_MISSING in masked:
         missing = inputs[xf.NUMBERS_MISSING]
         masked[xf.NUMBERS_MISSING] = ops.maximum(missing, 1.0 - ops.cast(numbers, missing.dtype))
+    return masked
+
+
+def mask_plots(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return model inputs with all plots masked.
+
+    Args:
+        inputs: Model inputs by name. `TITLE_VECTORS` is needed if there are sentence vectors.
+    """
+    masked = dict(inputs)
+    for name in masked.keys() & {PLOT_LOGITS, xf.PLOT_WORDS}:
+        masked[name] = ops.zeros_like(masked[name])
+    if SENTENCE_VECTORS in masked:
+        masked[SENTENCE_VECTORS] = masked[TITLE_VECTORS]
     return masked
 
 

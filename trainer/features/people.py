@@ -105,7 +105,7 @@ class PeopleTargetEncoding(keras.layers.Layer):
         super().__init__(**kwargs)
         self.table_size = counts.shape[1]
         self.smoothing = smoothing
-        self.genre_rates = np.maximum(genre_rates, 1e-4).astype(np.float32)
+        self.genre_rates = np.maximum(genre_rates, 1e-4).astype(np.float64)
         self.counts = add_constant_weight(self, "counts", counts.reshape(-1, counts.shape[2]))
 
     def call(self, indices: Any, folds: Any) -> Any:
@@ -119,14 +119,16 @@ class PeopleTargetEncoding(keras.layers.Layer):
             float32 [N, `fields.target_encoding_size(genres)`].
         """
         counts = ops.take(self.counts, indices + folds * self.table_size, axis=0)
+        # In float32, the last digit of a logarithm depends on the number of rows of the batch.
+        counts = ops.cast(counts, "float64")
         by_genre, movies = counts[..., :-1], counts[..., -1:]
-        known = ops.cast(movies > 0, "float32")
+        known = ops.cast(movies > 0, "float64")
         num_people, num_movies = ops.sum(known, axis=1), ops.sum(movies, axis=1)
         total = ops.sum(self._log_ratio(by_genre, movies) * known, axis=1)
         mean = total / ops.maximum(num_people, 1.0)
         pooled = self._log_ratio(ops.sum(by_genre, axis=1), num_movies)
-        sizes = ops.log1p(num_people), ops.log1p(num_movies)
-        return ops.concatenate([mean, pooled, *sizes], axis=-1)
+        encoding = [mean, pooled, ops.log1p(num_people), ops.log1p(num_movies)]
+        return ops.cast(ops.concatenate(encoding, axis=-1), "float32")
 
     def _log_ratio(self, by_genre: Any, movies: Any) -> Any:
         share = (by_genre + self.smoothing * self.genre_rates) / (movies + self.smoothing)

@@ -5,8 +5,7 @@ const PEOPLE_FIELDS = ["directors", "writers", "cast"];
 const GENRES_SHOWN_FIRST = 8;
 const WORDS_PER_TABLE = 8;
 const STATUS_INTERVAL_SECONDS = 10;
-// Smaller effects on the log-odds are not listed.
-const MIN_LISTED_EFFECT = 0.02;
+const MAX_FILE_BYTES = 4 << 20;
 // Words of the plot with a smaller share of the strongest effect are not highlighted.
 const MIN_HIGHLIGHT_SHARE = 0.1;
 // The bars have full width at the strongest effect, but not below this one.
@@ -59,8 +58,10 @@ Metropolis,nineteen,,An inventor gives a robot the face of the woman the workers
 
 const $ = (id) => document.getElementById(id);
 
-// The last prediction: fields, texts, genres, explanation and the error of the explanation.
+// The last prediction: fields, genres, explanation and the error of the explanation.
 let prediction = null;
+// The text or file whose movies the table shows.
+let tableSource = null;
 // Number of requests so far. A response is dropped if a newer request was sent meanwhile.
 let requestCount = 0;
 let selectedGenre = "";
@@ -71,11 +72,12 @@ function createElement(tag, properties = {}, ...children) {
   return element;
 }
 
-// Calls the API. Throws an object with `error` and possibly `field` if the call fails.
+// Calls the API, with POST if there is a body. If the call fails, throws an object with `error` and,
+// if fields of a movie are wrong, `fields` with the reason for each.
 async function callApi(path, body) {
   let response;
   try {
-    response = await fetch(path, body && { method: "POST", body: JSON.stringify(body) });
+    response = await fetch(path, body === undefined ? {} : { method: "POST", body });
   } catch {
     throw { error: "the web server does not respond. Check that it is running." };
   }
@@ -89,10 +91,21 @@ async function callApi(path, body) {
   return content;
 }
 
-const toSentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
+// Ends a message with a full stop, and begins it with a capital unless it begins with a file name.
+const toSentence = (text) =>
+  text.replace(/^[a-z]+ /, (word) => word[0].toUpperCase() + word.slice(1)) + (/[.?!]$/.test(text) ? "" : ".");
 const formatPercent = (probability) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}\u00a0%`;
-const formatSigned = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
+const logOdds = (probability) => Math.log(probability / (1 - probability));
 const fieldLabel = (name) => document.querySelector(`label[for="${name}"]`)?.textContent ?? name;
+
+// Returns "93 % → 71 %", with as many decimals as the difference needs.
+function formatChange(before, after) {
+  const [fewest, most] = Math.min(before, after) < 0.0995 ? [1, 3] : [0, 2];
+  let digits = fewest;
+  const format = (probability) => (100 * probability).toFixed(digits);
+  while (digits < most && format(before) === format(after)) digits++;
+  return `${format(before)}\u00a0% → ${format(after)}\u00a0%`;
+}
 
 // --- status of the model --------------------------------------------------------------------
 
@@ -136,22 +149,26 @@ function fillForm(fields) {
 function clearError(formId) {
   $(`${formId}-error`).hidden = true;
   $(`${formId}-error`).textContent = "";
+  for (const message of $(formId).querySelectorAll(".field-error")) message.remove();
   for (const control of $(formId).querySelectorAll("[aria-invalid]")) {
     control.removeAttribute("aria-invalid");
     control.removeAttribute("aria-errormessage");
   }
 }
 
-function showError(formId, { error, field }) {
-  const message = $(`${formId}-error`);
-  const control = field && $(formId).elements[field];
-  message.textContent = toSentence(control ? error.replace(`${field}:`, `${fieldLabel(field)}:`) : error);
-  message.hidden = false;
-  if (control) {
+// Shows an error below the form, and the reason for each wrong field at the field.
+function showError(formId, { error, fields = {} }) {
+  const controls = [...$(formId).elements].filter((control) => Object.hasOwn(fields, control.name));
+  for (const control of controls) {
+    const id = `${control.id}-error`;
     control.setAttribute("aria-invalid", "true");
-    control.setAttribute("aria-errormessage", message.id);
-    control.focus();
+    control.setAttribute("aria-errormessage", id);
+    control.after(createElement("p", { id, className: "field-error" }, toSentence(fields[control.name])));
   }
+  const labels = controls.map((control) => fieldLabel(control.name)).join(", ");
+  $(`${formId}-error`).textContent = labels ? `Correct these fields: ${labels}.` : toSentence(error);
+  $(`${formId}-error`).hidden = false;
+  controls[0]?.focus();
 }
 
 // Runs an asynchronous function with the form's button marked as busy, and shows its error.
@@ -176,7 +193,7 @@ async function predictMovie() {
   const request = ++requestCount;
   const fields = readForm();
   await runBusy("movie-form", async () => {
-    const { genres, warning } = await callApi("api/predict", fields);
+    const { genres, warnings } = await callApi("api/predict", JSON.stringify(fields));
     if (request !== requestCount) return;
     prediction = { fields, genres, explanation: null, error: "" };
     selectedGenre = genres[0].name;
@@ -184,9 +201,10 @@ async function predictMovie() {
     showExplanation();
     const predicted = genres.filter((genre) => genre.predicted).map((genre) => genre.name).join(", ");
     $("predicted-genres").textContent = predicted;
-    $("announcement").textContent = `Predicted: ${predicted}. ${warning}`.trim();
-    $("warning").textContent = warning;
-    $("warning").hidden = !warning;
+    $("announcement").textContent = [`Predicted: ${predicted}.`, ...warnings].join(" ");
+    $("warnings").replaceChildren(...warnings.map((warning) => createElement("p", {}, warning)));
+    $("warnings").hidden = !warnings.length;
+    showStale();
     $("toggle-genres").hidden = genres.length <= GENRES_SHOWN_FIRST;
     $("result-hint").hidden = true;
     $("prediction").hidden = false;
@@ -194,31 +212,54 @@ async function predictMovie() {
   });
   if (request !== requestCount || prediction?.fields !== fields) return;
   try {
-    prediction.explanation = await callApi("api/explain", fields);
+    prediction.explanation = await callApi("api/explain", JSON.stringify(fields));
   } catch (problem) {
     prediction.error = toSentence(problem.error);
   }
   if (request === requestCount) showExplanation();
 }
 
+// Says whether the form has another movie than the prediction.
+function showStale() {
+  const isStale = prediction && JSON.stringify(readForm()) !== JSON.stringify(prediction.fields);
+  $("stale").textContent = isStale
+    ? "The form has changed since this prediction. Select “Predict genres” to predict again."
+    : "";
+}
+
+function genresHint(genres) {
+  if (genres[0].threshold === null) return "The probability of each genre. ✓ marks the predicted genres.";
+  const reached = genres.some(({ probability, threshold }) => probability >= threshold);
+  return (
+    "The probability of each genre. The line on the bar is its threshold: a genre whose probability " +
+    "reaches it is predicted (✓)." +
+    (reached ? "" : " Here none does, so the genre that comes nearest is predicted.")
+  );
+}
+
 function showGenres() {
+  $("genres-hint").textContent = genresHint(prediction.genres);
   const showAll = $("toggle-genres").getAttribute("aria-expanded") === "true";
   const items = prediction.genres.map((genre, rank) => {
     const bar = createElement("span");
     bar.style.width = `${100 * genre.probability}%`;
     const track = createElement("span", { className: "probability-bar" }, bar);
     track.setAttribute("aria-hidden", "true");
+    const threshold = genre.threshold === null ? "" : `threshold ${formatPercent(genre.threshold)}`;
+    if (threshold) {
+      const line = createElement("span", { className: "threshold" });
+      line.style.left = `${100 * genre.threshold}%`;
+      track.append(line);
+    }
     const button = createElement(
       "button",
-      { type: "button", onclick: () => selectGenre(genre.name) },
+      { type: "button", title: threshold, onclick: () => selectGenre(genre.name) },
       createElement("span", {}, genre.name),
       track,
       createElement("span", { className: "number" }, formatPercent(genre.probability)),
-      genre.predicted ? createElement("span", { title: "predicted" }, "✓") : createElement("span"),
+      createElement("span", {}, genre.predicted ? "✓" : ""),
+      createElement("span", { className: "visually-hidden" }, genre.predicted ? "predicted" : "not predicted"),
     );
-    if (genre.predicted) {
-      button.append(createElement("span", { className: "visually-hidden" }, "predicted"));
-    }
     button.setAttribute("aria-pressed", String(genre.name === selectedGenre));
     const hidden = !showAll && rank >= GENRES_SHOWN_FIRST && !genre.predicted;
     return createElement("li", { hidden }, button);
@@ -247,26 +288,36 @@ function showExplanation() {
 function explanationNote(explanation) {
   if (!explanation) return "Computing the effect of each field, name and word…";
   if (!explanation.parts.length) return "There is nothing to explain, because all fields are empty.";
-  const skipped = explanation.skipped_parts;
+  const { genres, probabilities, noise, skipped_parts: skipped } = explanation;
+  const column = genres.indexOf(selectedGenre);
+  const probability = probabilities[column];
+  const moved = 1 / (1 + Math.exp(noise[column] - logOdds(probability)));
   return (
-    `Positive numbers make ${selectedGenre} more probable, negative numbers less probable.` +
+    `The probability of ${selectedGenre} with and without each part of the movie. ` +
+    `Grey changes are as small as those of punctuation (${formatChange(probability, moved)}).` +
     (skipped ? ` The last ${skipped} words were not tried, because the time limit was reached.` : "")
   );
 }
 
-function showEffects({ genres, texts, parts: allParts }) {
+function showEffects({ genres, probabilities, noise, texts, parts: allParts }) {
   const column = genres.indexOf(selectedGenre);
-  const parts = allParts.map(({ effects, ...part }) => ({ ...part, effect: effects[column] }));
-  const byStrength = (a, b) => Math.abs(b.effect) - Math.abs(a.effect);
-  const fields = parts.filter((part) => !part.text).sort(byStrength);
-  const words = parts.filter((part) => part.text && Math.abs(part.effect) >= MIN_LISTED_EFFECT).sort(byStrength);
-  const fieldRows = fields.map((part) => effectRow(fieldLabel(part.field), "", part.effect, strongestEffect(parts)));
-  $("field-effects").replaceChildren(createElement("tbody", {}, ...fieldRows));
+  const parts = allParts
+    .map((part) => ({
+      ...part,
+      effect: part.effects[column],
+      change: formatChange(probabilities[column], part.probabilities[column]),
+      isNoise: Math.abs(part.effects[column]) <= noise[column],
+    }))
+    .sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
+  const fields = parts.filter((part) => part.kind === "field");
+  const others = parts.filter((part) => part.kind !== "field");
+  $("field-effects").replaceChildren(effectTable("", fields, parts));
+  const wordTable = (caption, words) => effectTable(caption, words.slice(0, WORDS_PER_TABLE), others);
   $("word-effects").replaceChildren(
-    effectTable("More probable because of", words.filter((part) => part.effect > 0), words),
-    effectTable("Less probable because of", words.filter((part) => part.effect < 0), words),
+    wordTable("More probable because of", others.filter((part) => part.effect > 0)),
+    wordTable("Less probable because of", others.filter((part) => part.effect < 0)),
   );
-  showPlot(texts.plot, parts.filter((part) => part.field === "plot" && part.text));
+  showPlot(texts.plot, others.filter((part) => part.field === "plot" && part.kind === "word"));
 }
 
 const strongestEffect = (parts) =>
@@ -274,32 +325,37 @@ const strongestEffect = (parts) =>
 
 // `scaleParts` are the parts whose strongest effect has a bar of full width.
 function effectTable(caption, parts, scaleParts) {
-  const strongest = Math.abs(scaleParts[0]?.effect ?? 0);
-  const rows = parts
-    .slice(0, WORDS_PER_TABLE)
-    .map((part) => effectRow(part.text, fieldLabel(part.field), part.effect, strongest));
+  const rows = parts.map((part) => effectRow(part, strongestEffect(scaleParts)));
   const emptyRow = createElement("tr", {}, createElement("td", { className: "hint" }, "no word or name"));
+  const columns = createElement("th", { scope: "col", colSpan: 3 }, "with → without");
   return createElement(
     "table",
     { className: "effect-table" },
-    createElement("caption", {}, caption),
+    ...(caption ? [createElement("caption", {}, caption)] : []),
+    ...(rows.length ? [createElement("thead", {}, createElement("tr", {}, columns))] : []),
     createElement("tbody", {}, ...(rows.length ? rows : [emptyRow])),
   );
 }
 
-function effectRow(text, field, effect, strongest) {
-  const bar = createElement("span", { className: effect < 0 ? "decrease" : "increase" });
+function effectRow({ kind, field, text, effect, change, isNoise }, strongest) {
+  const noise = isNoise ? " noise" : "";
+  const bar = createElement("span", { className: (effect < 0 ? "decrease" : "increase") + noise });
   bar.style.width = `${(100 * Math.abs(effect)) / strongest}%`;
-  const head = createElement("th", { scope: "row" }, text);
-  if (field) head.append(" ", createElement("span", { className: "field-name" }, field.toLowerCase()));
+  const head = createElement("th", { scope: "row" });
+  if (kind === "field") head.append(fieldLabel(field));
+  else head.append(kind === "name" || kind === "word" ? text : kind, " ");
+  if (kind === "function words") head.title = text;
+  if (kind !== "field") {
+    head.append(createElement("span", { className: "field-name" }, fieldLabel(field).toLowerCase()));
+  }
   const track = createElement("div", { className: "effect-bar" }, bar);
   track.setAttribute("aria-hidden", "true");
   return createElement(
     "tr",
-    {},
+    { className: noise.trim() },
     head,
     createElement("td", { className: "bar" }, track),
-    createElement("td", { className: "number" }, formatSigned(effect)),
+    createElement("td", { className: "number" }, change),
   );
 }
 
@@ -308,16 +364,16 @@ function showPlot(plot, words) {
   const characters = Array.from(plot);
   const strongest = strongestEffect(words);
   const highlights = words
-    .filter(({ effect }) => Math.abs(effect) >= MIN_HIGHLIGHT_SHARE * strongest)
-    .flatMap(({ spans, effect }) => spans.map(([start, end]) => ({ start, end, effect })))
+    .filter(({ effect, isNoise }) => !isNoise && Math.abs(effect) >= MIN_HIGHLIGHT_SHARE * strongest)
+    .flatMap(({ spans, ...part }) => spans.map(([start, end]) => ({ ...part, start, end })))
     .sort((a, b) => a.start - b.start);
   const pieces = [];
   let position = 0;
-  for (const { start, end, effect } of highlights) {
+  for (const { start, end, effect, change } of highlights) {
     const className = `word ${effect < 0 ? "decrease" : "increase"}`;
     const mark = createElement(
       "mark",
-      { className, title: formatSigned(effect) },
+      { className, title: change },
       characters.slice(start, end).join(""),
     );
     mark.style.setProperty("--strength", (0.12 + (0.5 * Math.abs(effect)) / strongest).toFixed(2));
@@ -332,33 +388,67 @@ function showPlot(plot, words) {
 
 let downloadUrl = "";
 
+// The chosen file, or else the text.
+const readTableForm = () => $("table-file").files[0] ?? $("csv").value;
+
+async function readFile(file) {
+  if (file.size > MAX_FILE_BYTES) {
+    throw { error: `${file.name} is larger than 4 MB. Use the command “ordained predict” for larger files.` };
+  }
+  try {
+    return await file.arrayBuffer();
+  } catch {
+    throw { error: `${file.name} cannot be read. Choose it again.` };
+  }
+}
+
 async function predictTable() {
   await runBusy("table-form", async () => {
     $("table-result").hidden = true;
-    const { rows, csv, note } = await callApi("api/table", { csv: $("csv").value });
+    const source = readTableForm();
+    const isFile = source instanceof File;
+    const path = isFile ? `api/table?name=${encodeURIComponent(source.name)}` : "api/table";
+    const { rows, csv, format, note } = await callApi(path, isFile ? await readFile(source) : source);
+    tableSource = source;
     const failed = rows.filter((row) => row.error).length;
-    $("table-rows").tBodies[0].replaceChildren(...rows.map(tableRow));
+    const hasIds = rows.some((row) => row.tconst);
+    $("table-rows").querySelector(".id").hidden = !hasIds;
+    $("table-rows").tBodies[0].replaceChildren(...rows.map((row) => tableRow(row, hasIds)));
     URL.revokeObjectURL(downloadUrl);
     downloadUrl = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
     $("download").href = downloadUrl;
     $("table-result").hidden = false;
-    $("table-summary").textContent = `Predicted ${rows.length - failed} of ${rows.length} movies. ${note}`.trim();
+    const predicted = `Predicted ${rows.length - failed} of ${rows.length} movies (${format}).`;
+    $("table-summary").textContent = `${predicted} ${note}`.trim();
+    showTableSource();
     $("table-result").focus();
   });
 }
 
-function tableRow({ row, title, predicted, error, note }) {
+// Says which of text and file is read, and whether the result belongs to it.
+function showTableSource() {
+  const hasBoth = $("table-file").files.length && $("csv").value;
+  $("file-note").textContent = hasBoth ? "The file is read, and not the text. Edit the text to read it instead." : "";
+  const isStale = tableSource !== null && readTableForm() !== tableSource;
+  $("table-stale").textContent = isStale
+    ? "The table has changed since this prediction. Select “Predict all genres” to predict again."
+    : "";
+}
+
+function tableRow({ row, tconst, title, predicted, warnings, error, note }, hasIds) {
   const genres = predicted.map((genre) => `${genre.name}\u00a0${formatPercent(genre.probability)}`).join(", ");
+  const remarks = [note && `Not read: ${note}`, warnings.length && `Warning: ${warnings.join(", ")}`];
   return createElement(
     "tr",
     {},
     createElement("td", {}, String(row)),
+    createElement("td", { hidden: !hasIds }, tconst),
     createElement("th", { scope: "row" }, title),
     createElement(
       "td",
       { className: error ? "row-error" : "" },
       error ? `Error: ${error}` : genres,
-      ...(note ? [createElement("p", { className: "row-error" }, `Not read: ${note}`)] : []),
+      ...remarks.filter(Boolean).map((remark) => createElement("p", { className: "row-error" }, remark)),
     ),
   );
 }
@@ -379,12 +469,30 @@ const unlessBusy = (run) => (event) => {
   if (event.target.querySelector("[type=submit]").getAttribute("aria-disabled") !== "true") run();
 };
 $("movie-form").addEventListener("submit", unlessBusy(predictMovie));
-$("movie-form").addEventListener("reset", () => clearError("movie-form"));
+$("movie-form").addEventListener("input", showStale);
 $("table-form").addEventListener("submit", unlessBusy(predictTable));
+$("table-form").addEventListener("input", showTableSource);
+$("csv").addEventListener("input", () => {
+  $("table-file").value = "";
+});
 $("csv-example").addEventListener("click", () => {
   $("csv").value = TABLE_EXAMPLE;
+  $("table-file").value = "";
+  showTableSource();
   $("csv").focus();
 });
+for (const form of [$("movie-form"), $("table-form")]) {
+  form.addEventListener("reset", () => {
+    clearError(form.id);
+    // The controls are still filled while the event is handled.
+    setTimeout(form.id === "movie-form" ? showStale : showTableSource);
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+}
 $("toggle-genres").addEventListener("click", ({ target }) => {
   const showAll = target.getAttribute("aria-expanded") !== "true";
   target.setAttribute("aria-expanded", String(showAll));

@@ -98,7 +98,7 @@ def test_the_genres_are_those_of_the_training(tmp_path: Path, examples: Path) ->
     write_genres(model, genres[:2])
     assert sorted(probe(model, examples, rows=2).reasons) == [
         f"serving_default: '{name}' has the shape [14, 3]. Expected: [14, 2]"
-        for name in ("genres", "predicted", "probabilities")
+        for name in ("genres", "predicted", "probabilities", "thresholds")
     ]
 
 
@@ -138,33 +138,17 @@ def test_faulty_outputs_are_refused(fault: str, tmp_path: Path, examples: Path) 
 
 
 def test_a_signature_with_other_probabilities_is_refused(tmp_path: Path, examples: Path) -> None:
-    shifted = with_output("probabilities", lambda f, p: tf.abs(p - 0.001))
+    shifted = with_output("probabilities", lambda f, p: tf.abs(p - 0.01))
     report = probe(save_tiny_model(tmp_path / "model", examples=shifted), examples, rows=6)
     assert report.reasons == [
-        "examples: probabilities differ by up to 0.001 from those of serving_default for all rows "
-        "in one batch (allowed: 1e-05) in 18 of 18 rows, first row 0 (tt0000001), Action"
+        "examples: probabilities differ by up to 0.01 from those of serving_default for all rows "
+        "in one batch (allowed: 0.005) in 18 of 18 rows, first row 0 (tt0000001), Action"
     ]
-    assert report.largest_difference["examples"] == pytest.approx(0.001, abs=1e-6)
-
-
-@pytest.mark.parametrize(("shift", "passed"), [(0.001, True), (0.03, False)])
-def test_bfloat16_has_a_larger_tolerance(
-    shift: float, passed: bool, tmp_path: Path, examples: Path
-) -> None:
-    def shifted(_: Tensors, p: tf.Tensor) -> tf.Tensor:
-        ones = tf.ones([1, 1], tf.bfloat16)
-        return tf.abs(p - shift * tf.cast(tf.matmul(ones, ones), tf.float32))
-
-    model = save_tiny_model(tmp_path / "model", examples=with_output("probabilities", shifted))
-    report = probe(model, examples, rows=6)
-    assert report.passed == passed
-    if not passed:
-        assert "(allowed: 0.02)" in report.reasons[0]
+    assert report.largest_difference["examples"] == pytest.approx(0.01, abs=1e-6)
 
 
 def in_bfloat16(probabilities: tf.Tensor) -> tf.Tensor:
-    """Add noise like that of products in bfloat16 and a product in bfloat16 to the graph."""
-    ones = tf.ones([1, 1], tf.bfloat16)
+    """Add noise like that of products in bfloat16."""
     rows = tf.range(tf.shape(probabilities)[0], dtype=tf.int32)
     seeds = tf.stack([rows, rows], axis=1)
     noise = tf.map_fn(
@@ -172,7 +156,6 @@ def in_bfloat16(probabilities: tf.Tensor) -> tf.Tensor:
         seeds,
         fn_output_signature=tf.float32,
     )
-    noise *= tf.cast(tf.matmul(ones, ones), tf.float32)
     return tf.clip_by_value(probabilities + noise, 0.0, 1.0)
 
 
@@ -282,7 +265,8 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="examples")])
     def predict_examples(serialized: tf.Tensor) -> Tensors:
-        others = dict.fromkeys(("genres", "predicted", "unfamiliar_language"), serialized)
+        wrong = "genres", "predicted", "thresholds", "unfamiliar_language", "known_words"
+        others = dict.fromkeys(wrong, serialized)
         return {"probabilities": tf.zeros([1, 22])} | others
 
     tf.saved_model.save(
@@ -292,17 +276,24 @@ def test_other_inputs_outputs_and_types_are_refused(tmp_path: Path, examples: Pa
     assert report.reasons[:5] == [
         f"signature 'serving_default' has the inputs overview. Expected: {NAMED_INPUTS}",
         "signature 'serving_default' has the outputs probabilities. "
-        "Expected: genres, predicted, probabilities, unfamiliar_language",
+        "Expected: genres, known_words, predicted, probabilities, thresholds, unfamiliar_language",
         "output 'probabilities' of signature 'serving_default' is float64. Expected: float32",
         "input 'plot' of signature 'serving_default' has no default: a request cannot leave it out",
         "input 'title' of signature 'serving_default' has no default: a request cannot leave it "
         "out",
     ]
-    examples_input, genres, predicted, unfamiliar, missing = report.reasons[-5:]
+    examples_input, *outputs, missing = report.reasons[-7:]
     assert examples_input == "input 'examples' of signature 'examples' is int64. Expected: string"
-    assert genres == "output 'genres' of signature 'examples' is int64. Expected: string"
-    for name, reason in (("predicted", predicted), ("unfamiliar_language", unfamiliar)):
-        assert reason == f"output '{name}' of signature 'examples' is int64. Expected: bool"
+    assert outputs == [
+        f"output '{name}' of signature 'examples' is int64. Expected: {dtype}"
+        for name, dtype in {
+            "genres": "string",
+            "predicted": "bool",
+            "thresholds": "float32",
+            "unfamiliar_language": "bool",
+            "known_words": "float32",
+        }.items()
+    ]
     assert missing.startswith("the model has no signature 'evaluate' (found: ")
 
 

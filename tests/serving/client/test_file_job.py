@@ -21,7 +21,7 @@ from schema.genres import GENRES
 from serving.client import Client, ModelSpec, ServerError, predict
 from serving.client.file_job import FileJob, JobProgress, can_resume, run_job
 from serving.client.lines import prediction_cells, prediction_columns
-from serving.client.transport import Genre, Prediction
+from serving.client.predictions import Genre, Prediction
 from tests.data.tiny_server import TinyServer, serve_tiny_model
 
 
@@ -281,7 +281,7 @@ def test_the_columns_are_the_genres_of_the_server(tmp_path: Path) -> None:
     ):
         run_job(job, client, ignore_progress)
         rows = read_csv(job.output)
-        assert list(rows[0]) == ["row", "tconst", "predicted", *genres]
+        assert list(rows[0]) == ["row", "tconst", "predicted", "warnings", *genres]
         assert all(0 < float(row[name]) < 1 for row in rows for name in genres)
         assert {name for row in rows for name in row["predicted"].split("|")} <= {*genres}
         with pytest.raises(UserError, match="--keep Heist: the output already has a column"):
@@ -311,13 +311,13 @@ def test_a_job_is_not_continued_with_other_genres(tmp_path: Path) -> None:
 
 def test_genres_with_the_names_of_other_columns_are_marked() -> None:
     assert prediction_columns(["Noir", "Row", "Predicted"], ["row", "tconst"]) == [
-        *("predicted", "Noir", "Row (genre)", "Predicted (genre)")
+        *("predicted", "warnings", "Noir", "Row (genre)", "Predicted (genre)")
     ]
 
 
 def test_cells_of_a_prediction_with_other_genres_are_refused() -> None:
     prediction = Prediction((Genre("Noir", 0.25, False), Genre("Heist", 0.75, True)))
-    assert prediction_cells(prediction, ["Heist", "Noir"]) == ["Heist", "0.750000", "0.250000"]
+    assert prediction_cells(prediction, ["Heist", "Noir"]) == ["Heist", "", "0.750000", "0.250000"]
     with pytest.raises(UserError, match="a model with other genres"):
         prediction_cells(prediction, ["Heist"])
 

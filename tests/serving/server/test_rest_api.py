@@ -124,7 +124,9 @@ def test_a_request_without_rows(server: Server) -> None:
             "genres": [],
             "probabilities": [],
             "predicted": [],
+            "thresholds": [],
             "unfamiliar_language": [],
+            "known_words": [],
         }
     }
 

@@ -1,25 +1,32 @@
 """The web page's application in a process, in front of the embedded server."""
 
 import csv
+import gzip
 import io
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cli.app import main
 from schema import features as raw
 from schema.genres import GENRES
 from serving.client import Client, predict
-from serving.web.app import MAX_BODY_BYTES, PAGE_DIRECTORY, predict_table
+from serving.web.app import MAX_BODY_BYTES, MAX_TABLE_CHARACTERS, PAGE_DIRECTORY, predict_table
 from tests.data.tiny_server import TinyServer, run_web_page, serve_tiny_model
 
 MOVIE = {"title": "The Lighthouse", "plot": "A keeper counts ships.", "cast": ["A", "B"]}
+
+TABLE_COLUMNS = ("row", "tconst", "title", "predicted", "warnings")
 
 
 @pytest.fixture(scope="module", params=["grpc", "rest"])
@@ -63,8 +70,19 @@ def test_predict_returns_all_genres(page: httpx.Client, tiny_server: TinyServer)
 def test_predict_warns_of_a_plot_in_an_unfamiliar_language(
     page: httpx.Client, plot: str | None, is_warned: bool
 ) -> None:
-    warning = page.post("/api/predict", json={"title": "Der Turm", "plot": plot}).json()["warning"]
-    assert ("few plots in the language" in warning) is is_warned
+    movie = {"title": "Der Turm", "plot": plot, "year": 1927}
+    warnings = page.post("/api/predict", json=movie).json()["warnings"]
+    assert ["few plots in the language" in warning for warning in warnings] == [True] * is_warned
+
+
+def test_predict_warns_of_a_title_alone(page: httpx.Client) -> None:
+    [warning] = page.post("/api/predict", json={"title": "Alien", "year": ""}).json()["warnings"]
+    assert warning.startswith("Only the title of this movie is known")
+
+
+def test_predict_returns_thresholds(page: httpx.Client) -> None:
+    genres = page.post("/api/predict", json=MOVIE).json()["genres"]
+    assert {genre["threshold"] for genre in genres} == {0.5}
 
 
 def test_explain_returns_the_effect_of_each_part(page: httpx.Client) -> None:
@@ -77,23 +95,37 @@ def test_explain_returns_the_effect_of_each_part(page: httpx.Client) -> None:
         *(("title", word) for word in ("the", "lighthouse")),
         *(("plot", word) for word in ("a", "keeper", "counts", "ships")),
     ]
+    kinds = ["field"] * 3 + ["name"] * 2 + ["function words", "word"] * 2 + ["word"] * 2
+    assert [part["kind"] for part in explanation["parts"]] == kinds
+    for values in (explanation, *explanation["parts"]):
+        assert len(values["probabilities"]) == len(GENRES)
     assert {len(part["effects"]) for part in explanation["parts"]} == {len(GENRES)}
+    assert all(value > 0 for value in explanation["noise"])
     for part in explanation["parts"]:
         for start, end in part["spans"]:
             assert explanation["texts"][part["field"]][start:end].lower() == part["text"]
 
 
+def post_table(page: httpx.Client, content: str | bytes, name: str = "") -> dict[str, Any]:
+    """Return the response for a table of valid movies."""
+    answer = page.post("/api/table", content=content, params={"name": name} if name else {})
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
 def test_table_returns_rows_and_csv(page: httpx.Client) -> None:
-    text = 'title,year,plot\nA,1927,"x, y"\nB,last\nC,last,\n'
-    answer = page.post("/api/table", json={"csv": text}).json()
+    answer = post_table(page, 'title,year,plot\nA,1927,"x, y"\nB,last\nC,last,\n')
     errors = ["", "expected 3 columns, got 2", ""]
     assert [row["error"] for row in answer["rows"]] == errors
     assert [row["note"].partition(":")[0] for row in answer["rows"]] == ["", "", "year"]
-    assert answer["note"] == ""
+    assert [row["warnings"] for row in answer["rows"]] == [[], [], ["title alone"]]
+    assert (answer["note"], answer["format"]) == ("", "CSV with commas, ASCII")
     assert [row["title"] for row in answer["rows"]] == ["A", "", "C"]
     rows = list(csv.DictReader(io.StringIO(answer["csv"])))
-    assert list(rows[0]) == ["row", "title", "predicted", *GENRES, "error", "note"]
+    assert list(rows[0]) == [*TABLE_COLUMNS, *GENRES, "error", "note"]
     assert [row["row"] for row in rows] == ["1", "2", "3"]
+    assert [row["warnings"] for row in rows] == ["", "", "title alone"]
     assert [row["error"] for row in rows] == [row["error"] for row in answer["rows"]]
     for row, shown in zip(rows, answer["rows"], strict=True):
         names = [genre["name"] for genre in shown["predicted"]]
@@ -102,8 +134,50 @@ def test_table_returns_rows_and_csv(page: httpx.Client) -> None:
             assert float(row[genre["name"]]) == pytest.approx(genre["probability"], abs=1e-6)
 
 
+def tables() -> dict[str, bytes]:
+    """Return one table in several formats, whose names are not those of the model."""
+    rows = [{"Show ID": "s 1", "Movie Title": "Tide, The", "Overview": "Ä keeper.", "YEAR": 1990}]
+    text = 'Show ID;Movie Title;Overview;YEAR\r\ns 1;"Tide, The";Ä keeper.;1990\r\n'
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    return {
+        "cp1252.txt": text.encode("cp1252"),
+        "utf-16.tsv": text.replace(";", "\t").encode("utf-16"),
+        "movies.json": json.dumps(rows).encode(),
+        "movies.csv.gz": gzip.compress(text.encode()),
+        "movies.parquet": file.getvalue(),
+    }
+
+
+@pytest.mark.parametrize("name", tables())
+def test_a_table_has_any_format_and_its_ids_are_kept(page: httpx.Client, name: str) -> None:
+    answer = post_table(page, tables()[name], name)
+    [row] = answer["rows"]
+    assert (row["tconst"], row["title"], row["error"], row["note"]) == ("s 1", "The Tide", "", "")
+    [downloaded] = csv.DictReader(io.StringIO(answer["csv"]))
+    assert (downloaded["tconst"], downloaded["title"]) == ("s 1", "The Tide")
+    movie = {"title": "The Tide", "plot": "Ä keeper.", "year": 1990}
+    [wanted] = page.post("/api/predict", json=movie).json()["genres"][:1]
+    assert float(downloaded[wanted["name"]]) == pytest.approx(wanted["probability"], abs=1e-6)
+
+
+def test_messages_have_the_name_of_the_file(page: httpx.Client) -> None:
+    answer = page.post("/api/table", params={"name": "a\n.pdf"}, content=b"%PDF-1.7\n")
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("a\\n.pdf: expected a table, got a PDF document")
+
+
+def test_a_table_that_decompresses_to_too_many_characters_is_refused(page: httpx.Client) -> None:
+    row = "x" * (MAX_TABLE_CHARACTERS // 900) + "\n"
+    content = gzip.compress(b"title\n" + 1000 * row.encode())
+    assert len(content) < MAX_BODY_BYTES
+    answer = page.post("/api/table", content=content)
+    assert answer.status_code == 413
+    assert "the movies of the table are too long" in answer.json()["error"]
+
+
 def test_columns_of_a_table_that_are_not_read_are_named(page: httpx.Client) -> None:
-    answer = page.post("/api/table", json={"csv": "Title,polt\nA,b\n"}).json()
+    answer = post_table(page, "Title,polt\nA,b\n")
     assert answer["note"] == "the table: these columns are not read: 'polt' (did you mean plot?)"
     assert [row["title"] for row in answer["rows"]] == ["A"]
 
@@ -114,19 +188,19 @@ def test_the_columns_of_the_table_are_the_genres_of_the_server(tmp_path: Path) -
         serve_tiny_model(tmp_path, genres=genres) as server,
         Client(server.grpc_address) as client,
     ):
-        result = predict_table(client, "title,year\nA\nB,1927\n")
+        result = predict_table(client, "a", b"title,year\nA\nB,1927\n")
         first, second = csv.DictReader(io.StringIO(result["csv"]))
-        assert list(second) == ["row", "title", "predicted", *genres, "error", "note"]
+        assert list(second) == [*TABLE_COLUMNS, *genres, "error", "note"]
         assert {first[name] for name in genres} == {""}
         assert all(0 < float(second[name]) < 1 for name in genres)
-        invalid = predict_table(client, "title,year\nA\n")["csv"]
-        assert invalid.startswith("row,title,predicted,error,note\n1,")
+        invalid = predict_table(client, "a", b"title,year\nA\n")["csv"]
+        assert invalid.startswith("row,tconst,title,predicted,warnings,error,note\n1,")
 
 
 def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:
     for delimiter in "\t;":
         text = f"title{delimiter}year\nA{delimiter}1927\n"
-        answer = page.post("/api/table", json={"csv": text}).json()
+        answer = post_table(page, text)
         assert [(row["title"], row["error"]) for row in answer["rows"]] == [("A", "")]
 
 
@@ -140,10 +214,10 @@ def test_a_table_from_a_spreadsheet_is_accepted(page: httpx.Client) -> None:
         ("explain", b"[]", 400, "expected a JSON object with the fields of a movie"),
         ("predict", b'{"plot": "\\ud800"}', 400, "not valid UTF-8"),
         ("predict", b" " * (MAX_BODY_BYTES + 1), 413, "larger than 4 MB"),
-        ("table", b'{"csv": 7}', 400, 'expected a JSON object {"csv": "..."}'),
-        ("table", b'{"csv": " "}', 400, "the table is empty"),
-        ("table", b'{"csv": "title"}', 400, "the table has no movies"),
-        ("table", b'{"csv": "titel\\nA"}', 400, "got 'titel' (did you mean title?)"),
+        ("table", b" " * (MAX_BODY_BYTES + 1), 413, "larger than 4 MB. Use the command `ordained"),
+        ("table", b" \n", 400, "the table is empty"),
+        ("table", b"title", 400, "the table has no movies"),
+        ("table", b"titel\nA", 400, "got 'titel' (did you mean title?)"),
     ],
 )
 def test_invalid_requests_return_an_error(
@@ -154,8 +228,16 @@ def test_invalid_requests_return_an_error(
     assert error in answer.json()["error"]
 
 
+def test_each_wrong_field_has_a_reason(page: httpx.Client) -> None:
+    movie = {"title": "A", "year": "3025", "runtime_minutes": -5, "average_rating": 11}
+    answer = page.post("/api/predict", json={**movie, "num_votes": "1,234,567"})
+    assert answer.status_code == 400
+    assert answer.json()["fields"].keys() == movie.keys() - {"title"}
+    assert answer.json()["fields"]["average_rating"] == "expected a rating from 0 to 10, got 11"
+
+
 def test_the_number_of_table_rows_is_limited(page: httpx.Client) -> None:
-    answer = page.post("/api/table", json={"csv": "title\n" + "A\n" * 1001})
+    answer = page.post("/api/table", content="title\n" + "A\n" * 1001)
     assert answer.status_code == 400
     assert "more than 1,000 movies" in answer.json()["error"]
 
@@ -168,6 +250,14 @@ def test_the_page_loads_only_its_own_files(page: httpx.Client) -> None:
         assert page.get(f"/{name}").status_code == 200
     for file in PAGE_DIRECTORY.iterdir():
         assert not re.search(r"(?:https?:)?//(?!www\.w3\.org/2000/svg)[\w.]+\.\w", file.read_text())
+
+
+def test_the_page_knows_the_largest_file() -> None:
+    megabytes = MAX_BODY_BYTES >> 20
+    script, html = ((PAGE_DIRECTORY / name).read_text() for name in ("page.js", "index.html"))
+    assert f"MAX_FILE_BYTES = {megabytes} << 20;" in script
+    assert f"larger than {megabytes} MB" in script
+    assert f"{megabytes} MB" in html
 
 
 def test_the_form_has_a_labelled_control_for_each_input_of_the_model() -> None:

@@ -16,6 +16,7 @@ from serving.web.explain import (
     explain,
     log_odds,
     movie_parts,
+    punctuation_changes,
 )
 from tests.data.tiny_server import TinyServer
 
@@ -41,11 +42,15 @@ def test_an_effect_is_the_difference_of_log_odds() -> None:
         ("cast", ""): 2,
         ("cast", "John Wayne"): 2,
         ("cast", "Ann Example"): 0,
-        ("plot", "a"): 0,
+        ("plot", "a and"): 0,
         ("plot", "gun"): 2,
-        ("plot", "and"): 0,
     }
     assert (found.genres, found.skipped_parts) == (("Western",), 0)
+    assert found.probabilities == pytest.approx([1 / (1 + math.exp(0))])
+    without = {(e.part.kind, e.part.text): e.probabilities[0] for e in found.effects}
+    assert without["word", "gun"] == pytest.approx(1 / (1 + math.exp(2)))
+    assert without["name", "John Wayne"] == pytest.approx(1 / (1 + math.exp(2)))
+    assert without["function words", "a and"] == found.probabilities[0]
     [gun] = [e.part for e in found.effects if e.part.text == "gun"]
     assert [found.movie["plot"][start:end] for start, end in gun.spans] == ["gun", "Gun"]
 
@@ -54,10 +59,41 @@ def test_an_empty_movie_has_no_effects() -> None:
     assert explain(western, {"title": " ", "year": 0}, 60).effects == ()
 
 
+def test_function_words_are_one_part() -> None:
+    parts = list(movie_parts({"title": "It", "plot": "He's the sheriff of the town, and The law."}))
+    assert [(part.kind, part.field, part.text) for part in parts] == [
+        ("field", "title", ""),
+        ("field", "plot", ""),
+        ("function words", "plot", "he's the of and"),
+        *(("word", "plot", word) for word in ("sheriff", "town", "law")),
+    ]
+    assert parts[2].movie_without["plot"].split() == ["sheriff", "town,", "law."]
+
+
+def test_the_noise_is_the_largest_effect_of_punctuation() -> None:
+    def loud(movies: Sequence[Movie]) -> list[Prediction]:
+        """Predict log-odds of 0.5 for each bracket and 0.25 for each full stop."""
+        odds = [str(m).count("(") * 0.5 + m.get("plot", "").count(".") * 0.25 for m in movies]
+        return [Prediction((Genre("Western", 1 / (1 + math.exp(-x)), True),)) for x in odds]
+
+    movie = {"plot": "A gun. A train.", "year": 1939}
+    assert punctuation_changes(movie) == [
+        movie,
+        *({**movie, "plot": plot} for plot in ("A gun. A train", '"A gun. A train."')),
+        {**movie, "plot": "(A gun. A train.)"},
+    ]
+    assert [m["title"] for m in punctuation_changes({"title": "Alien"})] == [
+        *("Alien", "Alien.", '"Alien"', "(Alien)")
+    ]
+    assert punctuation_changes({"title": "?!"})[1]["title"] == "?!."
+    assert explain(loud, movie, 60).noise == pytest.approx((0.5,))
+    assert explain(loud, {"year": 1939}, 60).noise == (0,)
+
+
 def test_parts_are_skipped_after_the_timeout() -> None:
     movie = {"plot": " ".join(f"word{n}" for n in range(100))}
     assert explain(western, movie, 0).skipped_parts == 101
-    pauses = iter([0.0, 0.0, 1.0])  # The third request ends after the timeout.
+    pauses = iter([0.0, 0.0, 0.0, 1.0])  # The fourth request ends after the timeout.
 
     def slow(movies: Sequence[Movie]) -> list[Prediction]:
         time.sleep(next(pauses))

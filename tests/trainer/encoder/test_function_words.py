@@ -2,6 +2,7 @@
 
 import pytest
 
+from schema.function_words import FUNCTION_WORDS
 from trainer.encoder import function_words
 from transform import minilm
 
@@ -29,4 +30,4 @@ def test_content_mask(piece: str, content: bool) -> None:
 
 def test_every_function_word_is_a_piece() -> None:
     """A word that is split into several pieces would not be recognized."""
-    assert set(minilm.vocabulary()) >= function_words.FUNCTION_WORDS
+    assert set(minilm.vocabulary()) >= FUNCTION_WORDS

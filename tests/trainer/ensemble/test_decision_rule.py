@@ -88,10 +88,17 @@ def test_macro_f1_ignores_genres_that_do_not_occur() -> None:
     assert decision_rule.macro_f1(predicted, labels) == pytest.approx(2 / 3)
 
 
-def inputs(directors: int, missing: list[float]) -> dict[str, tf.Tensor]:
+def inputs(
+    directors: int, missing: list[float], plot: int = 7, title: int = 5
+) -> dict[str, tf.Tensor]:
+    """Return the inputs of a movie. An id of 0 of plot or title means that it is not known."""
     encoding = np.zeros((1, 4 * SIZE), np.float32)
     encoding[0, SIZE - 1] = np.log1p(directors)
     values = {fields.PEOPLE_TARGET_ENCODING: tf.constant(encoding)}
+    values[fields.CREDIT_COUNTS] = tf.constant([[float(directors), 0.0, 0.0]])
+    values[xf.PLOT_WORDS], values[xf.TITLE_WORDS] = tf.constant([[plot]]), tf.constant([[title]])
+    values[fields.SENTENCE_VECTORS] = tf.constant([[1.0, 2.0]])
+    values[fields.TITLE_VECTORS] = tf.constant([[3.0, 4.0]])
     values[xf.NUMBERS] = tf.constant([[0.5, 0.5, 0.5, 0.5]])
     values[xf.NUMBERS_MISSING] = tf.constant([missing])
     return values
@@ -109,15 +116,35 @@ def inputs(directors: int, missing: list[float]) -> dict[str, tf.Tensor]:
 def test_missingness_pattern(directors: int, missing: list[float], pattern: int) -> None:
     patterns = decision_rule.missingness_patterns(inputs(directors, missing))
     assert patterns.numpy().tolist() == [pattern]
+    patterns = decision_rule.missingness_patterns(inputs(directors, missing, plot=0))
+    assert patterns.numpy().tolist() == [pattern + 4]
 
 
-@pytest.mark.parametrize("pattern", range(4))
+@pytest.mark.parametrize(
+    ("directors", "missing", "title", "pattern"),
+    [
+        (0, [1.0, 1.0, 1.0, 1.0], 0, "nothing known"),
+        (0, [1.0, 1.0, 1.0, 1.0], 5, "title only"),
+        (0, [0.0, 1.0, 1.0, 1.0], 0, "title only"),
+        (3, [1.0, 1.0, 1.0, 1.0], 0, "credits known, no plot"),
+    ],
+)
+def test_pattern_without_a_plot(
+    directors: int, missing: list[float], title: int, pattern: str
+) -> None:
+    [found] = decision_rule.missingness_patterns(inputs(directors, missing, 0, title)).numpy()
+    assert decision_rule.MISSINGNESS_PATTERNS[found] == pattern
+
+
+@pytest.mark.parametrize("pattern", decision_rule.FITTED_PATTERNS)
 def test_masking_leaves_the_fields_of_the_pattern(pattern: int) -> None:
     complete = inputs(7, [0.0, 0.0, 0.0, 0.0])
     masked = decision_rule.mask_to_pattern(complete, pattern)
     assert decision_rule.missingness_patterns(masked).numpy().tolist() == [pattern]
     year_is_masked = bool(masked[xf.NUMBERS_MISSING][0, 0])
-    assert year_is_masked == (pattern == 0)
+    assert year_is_masked == (pattern in (0, 4))
+    vectors = masked[fields.SENTENCE_VECTORS].numpy().tolist()
+    assert vectors == [[3.0, 4.0] if pattern >= 4 else [1.0, 2.0]]
 
 
 def test_each_row_is_decided_by_its_pattern() -> None:
@@ -144,11 +171,16 @@ def test_a_pattern_without_rows_is_fitted_on_all_rows() -> None:
     logits = rng.normal(size=(500, 2, NUM_GENRES)).astype(np.float32)
     labels = (logits[:, 0] > 0.2).astype(np.float32)
     no_logits, no_labels = logits[:0], labels[:0]
+    log_odds = np.linspace(-3, 0, NUM_GENRES, dtype=np.float32)
     rule = decision_rule.fit(
-        {0: logits, 1: no_logits, 2: no_logits, 3: logits},
-        {0: labels, 1: no_labels, 2: no_labels, 3: labels},
+        dict.fromkeys(decision_rule.FITTED_PATTERNS, no_logits) | {0: logits, 3: logits},
+        dict.fromkeys(decision_rule.FITTED_PATTERNS, no_labels) | {0: labels, 3: labels},
+        log_odds,
     )
-    assert rule.thresholds.shape == (4, NUM_GENRES)
-    assert rule.weights.shape == (4, 2, NUM_GENRES)
+    assert rule.thresholds.shape == (9, NUM_GENRES)
+    assert rule.weights.shape == (9, 2, NUM_GENRES)
     assert np.isfinite(rule.weights).all()
     np.testing.assert_allclose(rule.thresholds[1], rule.thresholds[2])
+    # Without any known field, the logits of the members do not matter.
+    probabilities, _ = rule.apply(tf.constant(logits[:1]), [decision_rule.NOTHING_KNOWN])
+    np.testing.assert_allclose(probabilities[0], sigmoid(log_odds), rtol=1e-6)

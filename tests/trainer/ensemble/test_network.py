@@ -22,7 +22,7 @@ RNG = np.random.default_rng(7)
 VECTORS = RNG.normal(size=(IDS, 6)).astype(np.float32)
 LOG_ODDS = np.linspace(-2, 2, NUM_GENRES).astype(np.float32)
 FEATURE_SIZES = {
-    deep_network.SENTENCE_VECTORS: 5,
+    fields.SENTENCE_VECTORS: 5,
     fields.PEOPLE_TARGET_ENCODING: 4 * SIZE,
     fields.CREDIT_COUNTS: 3,
     fields.PLOT_LOGITS: NUM_GENRES,
@@ -65,7 +65,7 @@ def test_inputs_depend_on_the_encoders(words: str, sentences: str) -> None:
     network = build(SMALL.updated({"word_encoder": words, "sentence_encoder": sentences}))
     names = set(input_names(network))
     assert (xf.PLOT_WORDS in names) == (words != "none")
-    assert (deep_network.SENTENCE_VECTORS in names) == (sentences != "none")
+    assert (fields.SENTENCE_VECTORS in names) == (sentences != "none")
     assert names >= set(input_sizes(NUM_GENRES))
 
 
@@ -147,9 +147,9 @@ def test_features_that_can_be_unknown_are_not_centred() -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(loc=3.0, scale=2.0, size=(5000, 2))
     moments = deep_network.feature_moments(
-        {deep_network.SENTENCE_VECTORS: values, fields.PEOPLE_TARGET_ENCODING: values}
+        {fields.SENTENCE_VECTORS: values, fields.PEOPLE_TARGET_ENCODING: values}
     )
-    np.testing.assert_allclose(moments[deep_network.SENTENCE_VECTORS][0], [3, 3], atol=0.2)
-    np.testing.assert_allclose(moments[deep_network.SENTENCE_VECTORS][1], [4, 4], atol=0.3)
+    np.testing.assert_allclose(moments[fields.SENTENCE_VECTORS][0], [3, 3], atol=0.2)
+    np.testing.assert_allclose(moments[fields.SENTENCE_VECTORS][1], [4, 4], atol=0.3)
     np.testing.assert_array_equal(moments[fields.PEOPLE_TARGET_ENCODING][0], [0, 0])
     np.testing.assert_allclose(moments[fields.PEOPLE_TARGET_ENCODING][1], [13, 13], atol=0.7)

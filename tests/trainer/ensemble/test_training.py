@@ -27,6 +27,8 @@ def split(count: int, seed: int) -> Rows:
     labels[:, 0] = inputs[xf.PLOT_WORDS][:, 0] % 2
     labels[:, 1] = inputs[xf.NUMBERS][:, 0] > 0
     inputs[xf.PLOT_WORDS] = tf.RaggedTensor.from_tensor(inputs[xf.PLOT_WORDS])
+    inputs[xf.TITLE_WORDS] = tf.RaggedTensor.from_tensor(np.full((count, 1), 3, np.int32))
+    inputs[fields.TITLE_VECTORS] = 0.5 * inputs[fields.SENTENCE_VECTORS]
     return Rows(inputs, labels)
 
 
@@ -57,8 +59,8 @@ def test_the_decision_rule_has_weights_for_each_pattern() -> None:
     evaluation = split(60, 3)
     deep = network.build(HPARAMS, VECTORS, LOG_ODDS, MOMENTS)
     members = network.build_members(deep, FOREST)
-    rule = training.fit_decision_rule(members, evaluation)
-    assert rule.weights.shape == (4, 2, NUM_GENRES)
+    rule = training.fit_decision_rule(members, evaluation, LOG_ODDS)
+    assert rule.weights.shape == (9, 2, NUM_GENRES)
     batch = next(iter(evaluation.batches(60)))[0]
     masked = decision_rule.mask_to_pattern(batch, 0)
     assert not np.asarray(masked[fields.PEOPLE_TARGET_ENCODING]).any()

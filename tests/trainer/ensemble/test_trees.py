@@ -1,5 +1,7 @@
 """The boosted trees: grown by scikit-learn, evaluated by TensorFlow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -112,3 +114,25 @@ def test_the_same_movies_give_the_same_trees() -> None:
     one, other = (trees.fit(movies(), HPARAMS) for _ in range(2))
     np.testing.assert_array_equal(one.split_columns, other.split_columns)
     np.testing.assert_array_equal(one.leaf_values, other.leaf_values)
+
+
+def test_the_last_digit_of_a_value_does_not_matter() -> None:
+    """The value of a training movie that is a threshold may differ a little when it is served."""
+    train = movies()
+    levels = np.linspace(0.5, 1.5, 7, dtype=np.float16)
+    logits = np.random.default_rng(3).choice(levels, (ROWS, NUM_GENRES))
+    train.inputs[fields.PLOT_LOGITS] = logits
+    train.labels[:, 0] = logits[:, 0] > 0.9
+    forest = trees.fit(train, HPARAMS)
+    # The thresholds are at values of training movies, as if there were more than 255 of them.
+    first = columns(train.inputs).shape[1] - 2 * NUM_GENRES
+    is_logit = forest.split_columns == first
+    nearest = levels[np.abs(forest.split_thresholds[..., None] - levels).argmin(-1)]
+    thresholds = np.where(is_logit, nearest, forest.split_thresholds).astype(np.float32)
+    layer = trees.ForestLayer(replace(forest, split_thresholds=thresholds))
+    stored = columns(train.inputs)
+    served = stored.copy()
+    served[:, first] = np.nextafter(stored[:, first], np.float32(2))
+    assert is_logit.any()
+    assert (served != stored).any()
+    np.testing.assert_array_equal(layer(served), layer(stored))

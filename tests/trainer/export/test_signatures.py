@@ -117,14 +117,16 @@ def assert_same(outputs: dict[str, tf.Tensor], expected: dict[str, tf.Tensor]) -
             "genres",
             "probabilities",
             "predicted",
+            "thresholds",
             "unfamiliar_language",
+            "known_words",
         }
     )
     np.testing.assert_array_equal(outputs["genres"], expected["genres"])
     np.testing.assert_allclose(
         outputs["probabilities"], expected["probabilities"], atol=1e-5, rtol=0
     )
-    for name in ("predicted", "unfamiliar_language"):
+    for name in ("predicted", "thresholds", "unfamiliar_language", "known_words"):
         np.testing.assert_array_equal(outputs[name], expected[name])
 
 
@@ -134,12 +136,18 @@ def assert_valid(outputs: dict[str, tf.Tensor], rows: int) -> None:
         "genres": (tf.string, (rows, NUM_GENRES)),
         "probabilities": (tf.float32, (rows, NUM_GENRES)),
         "predicted": (tf.bool, (rows, NUM_GENRES)),
+        "thresholds": (tf.float32, (rows, NUM_GENRES)),
         "unfamiliar_language": (tf.bool, (rows,)),
+        "known_words": (tf.float32, (rows,)),
     }
     assert outputs["genres"].numpy().tolist() == [[name.encode() for name in GENRES]] * rows
     probabilities = outputs["probabilities"].numpy()
     assert ((probabilities > 0) & (probabilities < 1)).all()
-    assert outputs["predicted"].numpy().any(axis=1).all()
+    predicted, thresholds = outputs["predicted"].numpy(), outputs["thresholds"].numpy()
+    assert predicted.any(axis=1).all()
+    assert predicted[probabilities > thresholds + 1e-5].all()
+    several = predicted.sum(axis=1) > 1
+    assert not (predicted & (probabilities < thresholds - 1e-5))[several].any()
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -311,6 +319,7 @@ def test_predicted_genres_follow_from_the_recorded_thresholds(
 def missingness_pattern(movie: dict[str, str], people: dict[str, set[str]]) -> int:
     """Return the index of a row's pattern, given the people of the training split."""
     known = any(people[name] & names_of(movie, name) for name in raw.PEOPLE)
+    assert movie[raw.PLOT]
     return 2 * known + bool(movie[raw.RATING] and movie[raw.VOTES])
 
 

@@ -77,3 +77,16 @@ def test_target_encoding() -> None:
     )
     known = fields.has_known_people({fields.PEOPLE_TARGET_ENCODING: np.tile(encoding, (1, 4))})
     assert np.asarray(known).tolist() == [True, True, False]
+
+
+def test_the_encoding_of_a_movie_does_not_depend_on_the_other_movies() -> None:
+    """The trees compare these values with thresholds, so even the last digit must be the same."""
+    rng = np.random.default_rng(1)
+    counts = np.zeros((1, 400, NUM_GENRES + 1), np.float32)
+    counts[0, 1:, :-1] = rng.integers(0, 9, (399, NUM_GENRES))
+    counts[0, 1:, -1] = counts[0, 1:, :-1].max(1) + rng.integers(1, 5, 399)
+    layer = PeopleTargetEncoding(counts, np.full(NUM_GENRES, 0.13), smoothing=2.0)
+    indices, fold = rng.integers(0, 400, (96, 5)).astype(np.int32), np.zeros((1, 1), np.int32)
+    together = layer(indices, np.tile(fold, (96, 1)))
+    alone = np.concatenate([layer(indices[i : i + 1], fold) for i in range(96)])
+    np.testing.assert_array_equal(together, alone)
