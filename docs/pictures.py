@@ -1,4 +1,4 @@
-"""Take the screenshots of the model report and the dashboards that the documents show.
+"""Take the screenshots of the model report, the web page and the dashboards in the documents.
 
     .venv/bin/python docs/pictures.py [--output DIR]
 
@@ -8,6 +8,7 @@ Run the pipeline on the bundled sample first, and install Chromium.
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +25,15 @@ from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import PastRuns, find_output
 from schema import command
 from schema.errors import UserError
-from schema.names import MODEL_REPORT_FILE, STATISTICS_FILE, Node, Split
+from schema.names import (
+    MODEL_NAME,
+    MODEL_REPORT_FILE,
+    SERVING_DIRECTORY,
+    STATISTICS_FILE,
+    Node,
+    Split,
+)
+from serving.server import Server, ServerConfig
 
 DOCS_DIRECTORY = Path(__file__).resolve().parent
 CHROMIUM_COMMANDS = (
@@ -41,24 +50,26 @@ class Screenshot(NamedTuple):
 
     Attributes:
         file: Path of the PNG file that is written.
-        page: Path of the HTML page.
+        url: URL of the HTML page.
         ready: CSS selector of an element that exists once the page has been drawn.
         size: Width and height of the screen, in pixels.
         scroll_to: CSS selector of the element at the top of the screenshot.
         colour_scheme: Colour scheme of the page.
+        button: Name of a button that is pressed first; empty for none.
     """
 
     file: Path
-    page: Path
+    url: str
     ready: str
     size: tuple[int, int]
     scroll_to: str = "h1"
     colour_scheme: Literal["light", "dark"] = "light"
+    button: str = ""
 
 
 def report_screenshots(runs: PastRuns) -> list[Screenshot]:
     """Return screenshots of two sections of the newest model report."""
-    report = runs.newest(Node.MODEL_REPORT, "report").path / MODEL_REPORT_FILE
+    report = (runs.newest(Node.MODEL_REPORT, "report").path / MODEL_REPORT_FILE).as_uri()
     ready = "html[data-ready=yes]"
     return [
         Screenshot(DOCS_DIRECTORY / "report.png", report, ready, (1000, 1450)),
@@ -93,9 +104,32 @@ def dashboard_screenshots(runs: PastRuns, directory: Path) -> list[Screenshot]:
         for name in ("metrics-by-genre", "statistics-by-split")
     )
     return [
-        Screenshot(metrics_png, by_genre, "tfma-slice-overview .marks rect", (1200, 820)),
-        Screenshot(statistics_png, side_by_side, "facets-overview-chart svg rect", (1200, 820)),
+        Screenshot(metrics_png, by_genre.as_uri(), "tfma-slice-overview .marks rect", (1200, 820)),
+        Screenshot(
+            statistics_png, side_by_side.as_uri(), "facets-overview-chart svg rect", (1200, 820)
+        ),
     ]
+
+
+@contextmanager
+def web_page_screenshot(runs: PastRuns) -> Iterator[Screenshot]:
+    """Serve the pushed model with the web page, and yield a screenshot of the page."""
+    directory = runs.output / SERVING_DIRECTORY / MODEL_NAME
+    server = Server(ServerConfig(model_name=MODEL_NAME, model_base_path=directory))
+    command = [
+        *(sys.executable, "-m", "cli", "web"),
+        *("--port", "0", "--grpc", server.grpc_address),
+    ]
+    page = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert page.stdout is not None
+        url = page.stdout.readline().removeprefix("web page on ").strip()
+        explained = "#effects:not([hidden])"
+        file, size = DOCS_DIRECTORY / "web-page.png", (1200, 1690)
+        yield Screenshot(file, url, explained, size, scroll_to="body", button="Stagecoach")
+    finally:
+        page.terminate()
+        server.stop()
 
 
 @contextmanager
@@ -120,9 +154,14 @@ def take_screenshot(browser: Browser, screenshot: Screenshot) -> None:
     """Take a screenshot, write it to its file and print the path."""
     width, height = screenshot.size
     page = browser.new_page(
-        viewport={"width": width, "height": height}, color_scheme=screenshot.colour_scheme
+        viewport={"width": width, "height": height},
+        color_scheme=screenshot.colour_scheme,
+        # The web page allows no style that is added.
+        bypass_csp=True,
     )
-    page.goto(screenshot.page.as_uri())
+    page.goto(screenshot.url)
+    if screenshot.button:
+        page.get_by_role("button", name=screenshot.button).click()
     page.locator(screenshot.ready).first.wait_for(state="attached")
     # The dashboards draw more bars after the first one.
     page.wait_for_timeout(1000)
@@ -151,8 +190,13 @@ def main() -> int:
 
     def take_screenshots() -> None:
         runs = PastRuns(find_output(options.output))
-        with tempfile.TemporaryDirectory() as directory, chromium() as browser:
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            web_page_screenshot(runs) as web_page,
+            chromium() as browser,
+        ):
             for screenshot in (
+                web_page,
                 *report_screenshots(runs),
                 *dashboard_screenshots(runs, Path(directory)),
             ):

@@ -170,6 +170,9 @@ def movie_parts(movie: Movie) -> Iterator[Part]:
         text = movie.get(field, "")
         words = word_spans(text)
         function_words = {word: words.pop(word) for word in list(words) if is_function_word(word)}
+        if len(words) + len(function_words) == 1:
+            # A text of one word is the whole field.
+            continue
         if words and function_words:
             spans = sorted(span for group in function_words.values() for span in group)
             without = {**movie, field: without_spans(text, spans)}

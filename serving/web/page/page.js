@@ -104,6 +104,7 @@ function formatChange(before, after) {
   let digits = fewest;
   const format = (probability) => (100 * probability).toFixed(digits);
   while (digits < most && format(before) === format(after)) digits++;
+  if (format(before) === format(after)) digits = fewest;
   return `${format(before)}\u00a0% → ${format(after)}\u00a0%`;
 }
 
@@ -311,7 +312,7 @@ function showEffects({ genres, probabilities, noise, texts, parts: allParts }) {
     .sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
   const fields = parts.filter((part) => part.kind === "field");
   const others = parts.filter((part) => part.kind !== "field");
-  $("field-effects").replaceChildren(effectTable("", fields, parts));
+  $("field-effects").replaceChildren(effectTable("Fields", fields, parts));
   const wordTable = (caption, words) => effectTable(caption, words.slice(0, WORDS_PER_TABLE), others);
   $("word-effects").replaceChildren(
     wordTable("More probable because of", others.filter((part) => part.effect > 0)),
@@ -327,12 +328,16 @@ const strongestEffect = (parts) =>
 function effectTable(caption, parts, scaleParts) {
   const rows = parts.map((part) => effectRow(part, strongestEffect(scaleParts)));
   const emptyRow = createElement("tr", {}, createElement("td", { className: "hint" }, "no word or name"));
-  const columns = createElement("th", { scope: "col", colSpan: 3 }, "with → without");
+  const heads = createElement(
+    "tr",
+    {},
+    createElement("th", { scope: "col", colSpan: 2 }, caption),
+    createElement("th", { scope: "col", className: "number" }, rows.length ? "with → without" : ""),
+  );
   return createElement(
     "table",
     { className: "effect-table" },
-    ...(caption ? [createElement("caption", {}, caption)] : []),
-    ...(rows.length ? [createElement("thead", {}, createElement("tr", {}, columns))] : []),
+    createElement("thead", {}, heads),
     createElement("tbody", {}, ...(rows.length ? rows : [emptyRow])),
   );
 }

@@ -59,6 +59,10 @@ def test_an_empty_movie_has_no_effects() -> None:
     assert explain(western, {"title": " ", "year": 0}, 60).effects == ()
 
 
+def test_a_text_of_one_word_is_a_field_only() -> None:
+    assert [part.kind for part in movie_parts({"title": "Alien Alien!"})] == ["field"]
+
+
 def test_function_words_are_one_part() -> None:
     parts = list(movie_parts({"title": "It", "plot": "He's the sheriff of the town, and The law."}))
     assert [(part.kind, part.field, part.text) for part in parts] == [
