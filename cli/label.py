@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import typer
 
 from cli.options import (
-    OUTPUT,
     ColumnOption,
     ConfigOption,
     DataOption,
@@ -18,7 +17,7 @@ from cli.options import (
     parse_columns,
 )
 from schema.errors import ExitStatus, UserError
-from schema.names import MODEL_NAME, SERVING_DIRECTORY
+from schema.names import DEFAULT_OUTPUT, MODEL_NAME, SERVING_DIRECTORY
 
 EPILOG: Final = exit_statuses(
     {
@@ -49,7 +48,7 @@ def label(
     run: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Output directory of the runs.", callback=expand_home),
-    ] = OUTPUT,
+    ] = DEFAULT_OUTPUT,
     model: Annotated[
         Path | None,
         typer.Option(

@@ -88,7 +88,7 @@ def run(
             try:
                 lines = _label(request, progress)
             except BaseException:
-                progress.fail_step()
+                progress.stop_step(interrupted=interrupted.is_set())
                 raise
     except Exception as error:
         if interrupted.is_set() or isinstance(error, UserError):
