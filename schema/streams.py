@@ -5,6 +5,7 @@ messages. A command that prints its result ends.
 """
 
 import errno
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -125,7 +126,8 @@ def import_tensorflow(min_log_level: int = 2) -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(min_log_level))
     with Path(os.devnull).open("w") as null, redirect_descriptors(null, 2):
-        import tensorflow  # noqa: F401
+        # Only callers need TensorFlow, so this package does not depend on it.
+        importlib.import_module("tensorflow")
 
 
 def _open_closed_descriptors() -> None:
