@@ -37,7 +37,7 @@ def lineage(
 
     The command prints, from ML Metadata, which data, code, schema and settings made the model,
     which other models were trained on the same data, and which nodes a run with the same options
-    would execute again.
+    would execute again. It does not know the data of the last run: name them as for the run.
     """
     import_tensorflow()
     from pipeline.lineage import collect
@@ -84,6 +84,7 @@ def _print(found: Mapping[str, Any]) -> None:
     console.print("\nOther models trained on the same data", style="bold")
     print_lines(*(f"  {model}" for model in found["trained_on_same_data"] or ("none",)))
     console.print("\nNodes that a run would execute again", style="bold")
+    print_lines(f"  data      {found['compared_with']}")
     if not found["cache_misses"]:
         print_lines("  none: every result would come from the cache")
     nodes = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
