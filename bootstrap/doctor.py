@@ -119,7 +119,8 @@ def _check_machine(root: Path) -> Iterator[Finding]:
         if limit.is_file() and limit.read_text().strip().isdigit():
             memory = min(memory, int(limit.read_text()) / 1024**3)
     remedy = f"{_MIN_MEMORY_GB:.0f} GB are needed for the whole of IMDb's data"
-    found = f"{memory:.1f} GB, {os.cpu_count()} cores"
+    cores = os.cpu_count()
+    found = f"{memory:.1f} GB, {cores} {'core' if cores == 1 else 'cores'}"
     yield Finding("memory", found, "" if memory >= _MIN_MEMORY_GB else remedy)
 
 

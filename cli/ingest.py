@@ -39,6 +39,7 @@ from ingest.fetch import fetch as download
 from schema.config import validation_message
 from schema.errors import ExitStatus, UserError
 from schema.streams import ignore_output_errors
+from schema.wording import count
 
 BUILD_EPILOG: Final = exit_statuses(
     {
@@ -192,7 +193,7 @@ def build(
     if report.reused:
         print(f"{output}: unchanged since the last build")
     else:
-        print(f"{output}: {report.movies:,} movies in {report.seconds} s")
+        print(f"{output}: {count(report.movies, 'movie')} in {report.seconds} s")
 
 
 def fetch(

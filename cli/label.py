@@ -18,6 +18,7 @@ from cli.options import (
 )
 from schema.errors import ExitStatus, UserError
 from schema.names import DEFAULT_OUTPUT, MODEL_NAME, SERVING_DIRECTORY
+from schema.wording import count
 
 EPILOG: Final = exit_statuses(
     {
@@ -137,9 +138,10 @@ def _confirm(folds: int, run: Path, model: Path | None, *, yes: bool) -> None:
     from pipeline.served_model import find_model, training_seconds
 
     seconds = training_seconds(find_model(run / SERVING_DIRECTORY / MODEL_NAME, model))
+    minutes = count(round(folds * seconds / 60), "minute")
     print(
         f"--folds {folds} trains {folds} models. The training of the pushed model took "
-        f"{seconds:,.0f} s, so these take about {folds * seconds / 60:,.0f} minutes, and the nodes "
+        f"{seconds:,.0f} s, so these take about {minutes}, and the nodes "
         "before each training take their time as well."
     )
     if yes:

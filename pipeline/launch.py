@@ -115,10 +115,14 @@ def _work(
                 importlib.import_module(f"pipeline.{module}")
             return work(console, log_file, interrupted)
         except BaseException as error:
+            # The interruption is repeated, perhaps at this moment.
+            try:
+                signals.ignore_signals()
+            except KeyboardInterrupt:
+                signals.ignore_signals()
             # Some libraries turn an interruption into an error of their own.
             if not isinstance(error, KeyboardInterrupt) and not interrupted.is_set():
                 raise
-            signals.ignore_signals()
             clean_up()
             message = f"interrupted; the same command continues after the last finished {unit}"
             print_lines(console, "", message)

@@ -18,6 +18,7 @@ from schema.names import (
     Node,
     Split,
 )
+from schema.wording import count
 from transform import features as xf
 
 
@@ -36,7 +37,7 @@ def summarize(result: NodeResult) -> str:
             )
         case Node.TRANSFORM:
             words = outputs["transform_graph"] / "transform_fn" / "assets" / xf.PLOT_WORDS
-            return f"{len(words.read_bytes().splitlines()):,} words"
+            return count(len(words.read_bytes().splitlines()), "word")
         case Node.WORD_VECTORS:
             info = _read_json(next(outputs["model"].rglob(WORD_VECTORS_INFO_FILE)))
             return f"{info['source']}, {info['dimensions']} dimensions"
@@ -64,7 +65,7 @@ def summarize(result: NodeResult) -> str:
             if "labels" not in counts:
                 return "not run: no model was pushed"
             return (
-                f"{counts['labels']:,} movies labelled ({counts['unsure']:,} unsure), "
+                f"{count(counts['labels'], 'movie')} labelled ({counts['unsure']:,} unsure), "
                 f"{counts['doubts']:,} doubted"
             )
     return ""

@@ -38,7 +38,7 @@ from schema.names import (
     VERDICT_FILE,
     Node,
 )
-from schema.wording import duration
+from schema.wording import count, duration
 from trainer.encoder.pretrained import ENCODERS
 
 log = logging.getLogger(__name__)
@@ -141,8 +141,8 @@ def _run_ingest(
     rejected = sum(sum(reasons.values()) for reasons in report.rejected.values())
     progress.end_step(
         "cached" if report.reused else "done",
-        f"{report.movies:,} movies of {report.titles:,} titles "
-        f"({dropped:,} dropped, {rejected:,} lines rejected{_corrections(report)})",
+        f"{count(report.movies, 'movie')} of {count(report.titles, 'title')} "
+        f"({dropped:,} dropped, {count(rejected, 'line')} rejected{_corrections(report)})",
     )
     return report
 
@@ -151,8 +151,8 @@ def _corrections(report: IngestSummary) -> str:
     counts = report.corrections
     if not counts:
         return ""
-    rejected = sum(count for result, count in counts.items() if result.startswith("rejected"))
-    return f"; {counts['applied']:,} corrections applied, {rejected:,} rejected"
+    rejected = sum(number for result, number in counts.items() if result.startswith("rejected"))
+    return f"; {count(counts['applied'], 'correction')} applied, {rejected:,} rejected"
 
 
 def _run_nodes(

@@ -127,11 +127,11 @@ def command(run: Path, movies: Path, model: Path) -> list[str]:
             ["a1", "a2"],
             "2 movies without genres of 2 titles (the table has no column of genres)",
         ),
-        ("id,Plot,Genre\na1,A ferry sinks.,\n", ["a1"], "1 movies without genres of 1 titles"),
+        ("id,Plot,Genre\na1,A ferry sinks.,\n", ["a1"], "1 movie without genres of 1 title"),
         (
             "id,Plot,Genre\na1,A ferry sinks.,\na2,Two cooks fall out.,Opera\n",
             ["a1"],
-            "1 movies without genres of 2 titles",
+            "1 movie without genres of 2 titles",
         ),
     ],
 )
