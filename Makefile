@@ -42,7 +42,7 @@ serve: setup ## serve the pushed model over gRPC and REST, with a web page (ARGS
 	@$(BIN)/ordained serve --output $(OUTPUT) $(ARGS)
 
 tensorboard: setup ## show the training and the trials of the tuner in TensorBoard (ARGS="--port 6007")
-	@$(BIN)/python -m pipeline.learning_curves --output $(OUTPUT) $(ARGS)
+	@$(BIN)/python -m pipeline.learning_curves --output $(OUTPUT) -- $(ARGS)
 
 notebooks: setup ## open the notebooks in JupyterLab (OUTPUT=DIR of a run; default: the newest run)
 	@$(if $(filter-out file,$(origin OUTPUT)),ORDAINED_OUTPUT="$(abspath $(OUTPUT))") $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)

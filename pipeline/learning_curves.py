@@ -1,6 +1,6 @@
 """Show the learning curves of an output directory in TensorBoard.
 
-python -m pipeline.learning_curves --output DIR [OPTIONS OF TENSORBOARD]
+python -m pipeline.learning_curves --output DIR -- --port 6007
 """
 
 import argparse
@@ -34,25 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run TensorBoard until Ctrl-C, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.learning_curves",
-        description="Show the learning curves of an output directory in TensorBoard. Its options, "
-        "such as --port, may follow.",
-        allow_abbrev=False,
+        description="Show the learning curves of an output directory in TensorBoard.",
     )
     parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="output directory"
     )
-    options, further = parser.parse_known_args(arguments)
-    return command.run(lambda: _show(options.output, further))
+    parser.add_argument("flags", nargs="*", help="options for TensorBoard, after --")
+    options = parser.parse_args(arguments)
+    return command.run(lambda: _show(options.output, options.flags))
 
 
-def _show(output: Path, further: Sequence[str]) -> None:
+def _show(output: Path, flags: Sequence[str]) -> None:
     directories = log_directories(output)
     ignore_output_errors()
     import_tensorflow()
     from tensorboard.main import run_main
 
     spec = ",".join(f"{name}:{directory}" for name, directory in directories.items())
-    sys.argv = ["tensorboard", "--logdir_spec", spec, *further]
+    sys.argv = ["tensorboard", "--logdir_spec", spec, *flags]
     run_main()
 
 

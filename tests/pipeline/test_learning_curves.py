@@ -30,7 +30,7 @@ def test_tensorboard_shows_the_curves(tmp_path: Path) -> None:
     curves = tmp_path / "artifacts" / "Trainer" / "model_run" / "7" / "train"
     with tf.summary.create_file_writer(str(curves)).as_default():
         tf.summary.scalar("epoch_loss", 0.5, step=1)
-    options = ["--output", str(tmp_path), "--port", "0"]
+    options = ["--output", str(tmp_path), "--", "--port", "0"]
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline.learning_curves", *options],
         cwd=PROJECT,
