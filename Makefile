@@ -41,8 +41,8 @@ lineage: setup ## show how the served model was made and which nodes would run a
 serve: setup ## serve the pushed model over gRPC and REST, with a web page (ARGS="--help" lists the options)
 	@$(BIN)/ordained serve --output $(OUTPUT) $(ARGS)
 
-tensorboard: setup ## show the training and the trials of the tuner in TensorBoard
-	@$(BIN)/tensorboard --logdir_spec trainer:$(OUTPUT)/artifacts/Trainer/model_run,tuner:$(OUTPUT)/logs/tensorboard/tuner
+tensorboard: setup ## show the training and the trials of the tuner in TensorBoard (ARGS="--port 6007")
+	@$(BIN)/python -m pipeline.learning_curves --output $(OUTPUT) -- $(ARGS)
 
 notebooks: setup ## open the notebooks in JupyterLab (OUTPUT=DIR of a run; default: the newest run)
 	@$(if $(filter-out file,$(origin OUTPUT)),ORDAINED_OUTPUT="$(abspath $(OUTPUT))") $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)

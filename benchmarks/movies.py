@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-import tensorflow as tf
 
 from benchmarks.provenance import provenance
 from benchmarks.tables import command_parser, publish, table
@@ -21,12 +20,15 @@ from schema import command
 from schema import features as raw
 from schema.errors import UserError
 from schema.names import MOVIES_PATTERN, SPLIT_BUCKETS, Split
+from schema.streams import import_tensorflow
 
 MARKER: Final = "changed-movies"
 
 
 def find_split(split_key: str) -> Split:
     """Return the split to which CsvExampleGen assigns the movies of a split key."""
+    import tensorflow as tf
+
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[split_key.encode()]))
     digest = hashlib.sha256(feature.SerializeToString(deterministic=True)).hexdigest()
     ends = list(accumulate(SPLIT_BUCKETS.values()))
@@ -73,6 +75,7 @@ def main() -> int:
     options = parser.parse_args()
 
     def run() -> None:
+        import_tensorflow()
         rows = compare(read_splits(options.before), read_splits(options.after))
         text = table(["movies", *Split, "all"], rows)
         publish({MARKER: f"{provenance('benchmarks.movies')}:\n\n{text}"}, options.report)

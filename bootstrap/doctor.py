@@ -18,6 +18,11 @@ from bootstrap.tools import uv_on_path
 _MIN_MEMORY_GB = 6.0
 """Memory for the whole of IMDb's data, in GB."""
 
+_DOCKER_SECONDS = 10.0
+_DOCKER_USE = "only needed to build the image, or to serve the model from one"
+_IMAGE_SERVER = "TensorFlow Serving, from its Docker image"
+_EMBEDDED_SERVER = "the embedded server; nothing else is needed"
+
 _CHECK_PACKAGES = Path(__file__).with_name("check_packages.py")
 
 
@@ -28,19 +33,22 @@ class Finding(NamedTuple):
         name: Name of the check.
         found: What the check found.
         remedy: How to solve the problem; "" if there is none.
+        available: Whether the thing can be used. What cannot is no problem without a remedy.
     """
 
     name: str
     found: str
     remedy: str = ""
+    available: bool = True
 
 
 def print_findings(root: Path, requested: str) -> int:
     """Print the results of all checks; return 1 if there is a problem, else 0."""
     problems = 0
-    for name, found, remedy in findings(root, requested):
+    for name, found, remedy, available in findings(root, requested):
         problems += bool(remedy)
-        print(f"{'WRONG' if remedy else 'ok':>5}  {name:<23} {found}", flush=True)
+        status = "WRONG" if remedy else "ok" if available else "-"
+        print(f"{status:>5}  {name:<23} {found}", flush=True)
         if remedy:
             print(f"{'':30} -> {remedy}", flush=True)
     print(f"Problems found: {problems}" if problems else "No problems found")
@@ -78,15 +86,25 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
     )
     yield Finding("uv", str(uv) if uv else "not found: `make setup` downloads it")
     yield from _check_environment(root)
-    for program, use in (
-        ("tensorflow_model_server", "`ordained serve` uses its own server"),
-        ("docker", "only needed to build the image, or to serve the model from one"),
-        ("chromium", "only needed to take screenshots of the reports"),
-    ):
-        found = shutil.which(program) or f"not found: {use}"
-        if found == shutil.which("docker") and not command_output([found, "info"], timeout=10):
-            found += ": its engine does not answer; start it before you use Docker"
-        yield Finding(program, found)
+    docker = _check_docker()
+    yield docker
+    binary = shutil.which("tensorflow_model_server")
+    server = binary or (_IMAGE_SERVER if docker.available else _EMBEDDED_SERVER)
+    yield Finding("model server", server)
+    chromium = shutil.which("chromium")
+    use = "not found: only needed to take screenshots of the reports"
+    yield Finding("chromium", chromium or use, available=chromium is not None)
+
+
+def _check_docker() -> Finding:
+    """Tell whether an engine responds to the command, which may be installed without one."""
+    program = shutil.which("docker")
+    if program is None:
+        return Finding("docker", f"not found: {_DOCKER_USE}", available=False)
+    version = [program, "version", "--format", "{{.Server.Version}}"]
+    if command_output(version, timeout=_DOCKER_SECONDS):
+        return Finding("docker", f"{program}, and its engine responds")
+    return Finding("docker", f"{program}: no engine responds; {_DOCKER_USE}", available=False)
 
 
 def _check_machine(root: Path) -> Iterator[Finding]:
@@ -101,7 +119,8 @@ def _check_machine(root: Path) -> Iterator[Finding]:
         if limit.is_file() and limit.read_text().strip().isdigit():
             memory = min(memory, int(limit.read_text()) / 1024**3)
     remedy = f"{_MIN_MEMORY_GB:.0f} GB are needed for the whole of IMDb's data"
-    found = f"{memory:.1f} GB, {os.cpu_count()} cores"
+    cores = os.cpu_count()
+    found = f"{memory:.1f} GB, {cores} {'core' if cores == 1 else 'cores'}"
     yield Finding("memory", found, "" if memory >= _MIN_MEMORY_GB else remedy)
 
 

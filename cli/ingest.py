@@ -38,6 +38,8 @@ from ingest.fetch import CORPUS_URL, IMDB_URL, TERMS
 from ingest.fetch import fetch as download
 from schema.config import validation_message
 from schema.errors import ExitStatus, UserError
+from schema.streams import ignore_output_errors
+from schema.wording import count
 
 BUILD_EPILOG: Final = exit_statuses(
     {
@@ -184,13 +186,14 @@ def build(
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-").replace("columns", "column")
         raise UserError(validation_message(first, f"--{option}")) from error
+    ignore_output_errors()
     with _progress_bars(TaskProgressColumn(), TimeElapsedColumn()) as show, _log_messages():
         report = build_movies(data, output, config, show)
     Console().print(summary_tables(report))
     if report.reused:
         print(f"{output}: unchanged since the last build")
     else:
-        print(f"{output}: {report.movies:,} movies in {report.seconds} s")
+        print(f"{output}: {count(report.movies, 'movie')} in {report.seconds} s")
 
 
 def fetch(
@@ -233,6 +236,7 @@ def fetch(
             raise UserError("nothing was downloaded: agree to these terms with --accept-terms")
         if not typer.confirm("Do you agree?"):
             raise UserError("nothing was downloaded: you did not agree to the terms")
+    ignore_output_errors()
     with _progress_bars(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as show:
         downloaded = download(
             output,

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import typer
 
 from cli.options import (
-    OUTPUT,
     ColumnOption,
     ConfigOption,
     DataOption,
@@ -18,7 +17,8 @@ from cli.options import (
     parse_columns,
 )
 from schema.errors import ExitStatus, UserError
-from schema.names import MODEL_NAME, SERVING_DIRECTORY
+from schema.names import DEFAULT_OUTPUT, MODEL_NAME, SERVING_DIRECTORY
+from schema.wording import count
 
 EPILOG: Final = exit_statuses(
     {
@@ -49,7 +49,7 @@ def label(
     run: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Output directory of the runs.", callback=expand_home),
-    ] = OUTPUT,
+    ] = DEFAULT_OUTPUT,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -138,9 +138,10 @@ def _confirm(folds: int, run: Path, model: Path | None, *, yes: bool) -> None:
     from pipeline.served_model import find_model, training_seconds
 
     seconds = training_seconds(find_model(run / SERVING_DIRECTORY / MODEL_NAME, model))
+    minutes = count(round(folds * seconds / 60), "minute")
     print(
         f"--folds {folds} trains {folds} models. The training of the pushed model took "
-        f"{seconds:,.0f} s, so these take about {folds * seconds / 60:,.0f} minutes, and the nodes "
+        f"{seconds:,.0f} s, so these take about {minutes}, and the nodes "
         "before each training take their time as well."
     )
     if yes:

@@ -1,7 +1,6 @@
 """`ordained lineage`: print how the served model was made, and what a run would do again."""
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -11,7 +10,6 @@ from rich.table import Table
 
 from cli.options import (
     COMMON_STATUSES,
-    OUTPUT,
     ColumnOption,
     ConfigOption,
     DataOption,
@@ -21,12 +19,14 @@ from cli.options import (
     exit_statuses,
     parse_columns,
 )
+from schema.names import DEFAULT_OUTPUT
+from schema.streams import import_tensorflow
 
 EPILOG: Final = exit_statuses(COMMON_STATUSES)
 
 
 def lineage(
-    output: OutputOption = OUTPUT,
+    output: OutputOption = DEFAULT_OUTPUT,
     data: DataOption = None,
     table: TableOption = None,
     column: ColumnOption = [],  # noqa: B006 (Typer makes a new list for each call)
@@ -37,11 +37,8 @@ def lineage(
 
     The command prints, from ML Metadata, which data, code, schema and settings made the model,
     which other models were trained on the same data, and which nodes a run with the same options
-    would execute again.
+    would execute again. It does not know the data of the last run: name them as for the run.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from pipeline.console import import_tensorflow
-
     import_tensorflow()
     from pipeline.lineage import collect
 
@@ -87,6 +84,7 @@ def _print(found: Mapping[str, Any]) -> None:
     console.print("\nOther models trained on the same data", style="bold")
     print_lines(*(f"  {model}" for model in found["trained_on_same_data"] or ("none",)))
     console.print("\nNodes that a run would execute again", style="bold")
+    print_lines(f"  data      {found['compared_with']}")
     if not found["cache_misses"]:
         print_lines("  none: every result would come from the cache")
     nodes = Table(box=None, show_header=False, padding=(0, 2, 0, 2))

@@ -70,8 +70,6 @@ ConfigOption: TypeAlias = Annotated[
     ),
 ]
 
-OUTPUT = Path("output")
-
 
 def data_directory(data: Path | None, table: Path | None) -> Path:
     """Return the directory of the data: that of the dumps, that of the table, or the sample.

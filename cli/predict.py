@@ -14,6 +14,7 @@ from rich.progress import Progress, TextColumn
 from cli.options import exit_statuses, expand_home
 from schema import features as raw
 from schema.errors import ExitStatus, UserError
+from schema.streams import ignore_output_errors
 from serving.client import Client, ModelSpec, file_job, lines, render
 from serving.client.client import DEFAULT_TIMEOUT_SECONDS, ROWS_PER_REQUEST
 from serving.client.files import open_movies
@@ -197,6 +198,7 @@ def predict(
             elif output is None:
                 return _print_file(client, file, keep, rows_per_request, requests, as_json)
             else:
+                ignore_output_errors()
                 job = file_job.FileJob(
                     source=file,
                     output=output,
@@ -207,9 +209,6 @@ def predict(
                     resume=resume,
                 )
                 return _write_file(client, job)
-    except BrokenPipeError:
-        # The reader of the output has closed it, and nothing more can be written there.
-        sys.stdout = None  # type: ignore[assignment]
     except KeyboardInterrupt:
         hint = (
             "; the same command with --resume continues"

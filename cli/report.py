@@ -7,13 +7,14 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.options import COMMON_STATUSES, OUTPUT, OutputOption, exit_statuses
+from cli.options import COMMON_STATUSES, OutputOption, exit_statuses
+from schema.names import DEFAULT_OUTPUT
 
 EPILOG: Final = exit_statuses(COMMON_STATUSES)
 
 
 def report(
-    output: OutputOption = OUTPUT,
+    output: OutputOption = DEFAULT_OUTPUT,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the path of the report only.")
     ] = False,

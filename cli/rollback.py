@@ -4,14 +4,15 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.options import COMMON_STATUSES, OUTPUT, OutputOption, exit_statuses
-from schema.names import MODEL_NAME, SERVING_DIRECTORY
+from cli.options import COMMON_STATUSES, OutputOption, exit_statuses
+from schema.names import DEFAULT_OUTPUT, MODEL_NAME, SERVING_DIRECTORY
+from schema.streams import ignore_output_errors
 
 EPILOG: Final = exit_statuses(COMMON_STATUSES)
 
 
 def rollback(
-    output: OutputOption = OUTPUT,
+    output: OutputOption = DEFAULT_OUTPUT,
     to: Annotated[
         int | None,
         typer.Option(
@@ -28,6 +29,7 @@ def rollback(
     """
     from components.pusher import versions
 
+    ignore_output_errors()
     base = output / SERVING_DIRECTORY / MODEL_NAME
     done = versions.rollback(base, to)
     if not done.has_manifest:

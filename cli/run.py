@@ -5,7 +5,6 @@ from typing import Annotated, Final
 import typer
 
 from cli.options import (
-    OUTPUT,
     ColumnOption,
     ConfigOption,
     DataOption,
@@ -16,6 +15,7 @@ from cli.options import (
     parse_columns,
 )
 from schema.errors import ExitStatus
+from schema.names import DEFAULT_OUTPUT
 
 EPILOG: Final = exit_statuses(
     {
@@ -41,7 +41,7 @@ def run(
     data: DataOption = None,
     table: TableOption = None,
     column: ColumnOption = [],  # noqa: B006 (Typer makes a new list for each call)
-    output: OutputOption = OUTPUT,
+    output: OutputOption = DEFAULT_OUTPUT,
     config: ConfigOption = [],  # noqa: B006 (Typer makes a new list for each call)
     tune: Annotated[
         bool | None,

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.options import COMMON_STATUSES, OUTPUT, OutputOption, exit_statuses, expand_home
+from cli.options import COMMON_STATUSES, OutputOption, exit_statuses, expand_home
 from schema.errors import UserError
 from schema.features import SCHEMA_FILE
+from schema.names import DEFAULT_OUTPUT
+from schema.streams import ignore_output_errors
 
 if TYPE_CHECKING:
     from pipeline.schema_review import Change
@@ -17,7 +19,7 @@ EPILOG: Final = exit_statuses(COMMON_STATUSES)
 
 
 def schema(
-    output: OutputOption = OUTPUT,
+    output: OutputOption = DEFAULT_OUTPUT,
     schema_file: Annotated[
         Path,
         typer.Option(
@@ -47,6 +49,9 @@ def schema(
         raise UserError(
             "--write asks about each change, but there is no terminal. Add --yes to accept all."
         )
+
+    if yes:
+        ignore_output_errors()
 
     def confirm(change: "Change") -> bool:
         return yes or typer.confirm(f"Accept {change.feature}: {change.difference}?")

@@ -5,9 +5,10 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.options import OUTPUT, OutputOption, exit_statuses
+from cli.options import OutputOption, exit_statuses
 from schema.errors import ExitStatus
-from schema.names import LOGS_DIRECTORY, MODEL_NAME, SERVING_DIRECTORY
+from schema.names import DEFAULT_OUTPUT, LOGS_DIRECTORY, MODEL_NAME, SERVING_DIRECTORY
+from schema.streams import ignore_output_errors
 from serving import launch
 
 EPILOG: Final = exit_statuses(
@@ -21,7 +22,7 @@ EPILOG: Final = exit_statuses(
 
 
 def serve(
-    output: OutputOption = OUTPUT,
+    output: OutputOption = DEFAULT_OUTPUT,
     server: Annotated[
         launch.ServerKind | None,
         typer.Option(help="Server to start.", show_default="the first that this machine has"),
@@ -44,6 +45,7 @@ def serve(
     TensorFlow Serving serves the model over gRPC and REST if its binary is on the PATH (`binary`)
     or a Docker engine runs (`docker`). Otherwise, the embedded server does (`embedded`).
     """
+    ignore_output_errors()
     base = (output / SERVING_DIRECTORY / MODEL_NAME).resolve()
     address = launch.Address(host, port, rest_api_port, web_port, base)
     web_page = [sys.executable, "-m", "cli", "web", *web_options(address)]

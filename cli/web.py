@@ -7,6 +7,7 @@ import typer
 from cli.options import exit_statuses
 from schema.errors import ExitStatus
 from schema.names import MODEL_NAME
+from schema.streams import ignore_output_errors
 
 EPILOG: Final = exit_statuses(
     {
@@ -46,4 +47,5 @@ def web(
     """
     from serving.web.process import serve
 
+    ignore_output_errors()
     serve(grpc or rest_url, model_name, host, port)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ingest.config import fold_genre, one_line, option_and_setting
 from schema.errors import UserError
 from schema.genres import MIN_GENRES
+from schema.wording import count
 
 
 class GenreMap:
@@ -64,8 +65,8 @@ def label_set(
     if len(present) < MIN_GENRES:
         found = f"a single genre was found, {present[0]}" if present else "no genre was found"
         raise UserError(
-            f"{source}: {found} ({movies:,} movies). A model needs at least {MIN_GENRES}. Check "
-            f"the column with the genres, {option_and_setting('genres', 'genre_map')}."
+            f"{source}: {found} ({count(movies, 'movie')}). A model needs at least {MIN_GENRES}. "
+            f"Check the column with the genres, {option_and_setting('genres', 'genre_map')}."
         )
     if all(counts[name] == movies for name in present):
         raise UserError(

@@ -6,6 +6,7 @@ import duckdb
 
 from ingest.config import option_and_setting
 from schema.errors import NothingJoinedError
+from schema.wording import count
 
 MIN_JOINED_SHARE: Final = 0.01
 """Share of the records, or of the kept titles if these are fewer, that must join."""
@@ -182,7 +183,7 @@ def check_joined(
     if records > malformed and titles:
         example = f" For example, a record has {shown[0]}, and a title has {shown[1]}."
     raise NothingJoinedError(
-        f"{file}: {joined:,} of {records:,} records joined one of the {titles:,} kept titles "
-        f"({reasons or 'there are no records'}).{example} Correct ids, titles and years, or choose "
-        f"other plots with {option_and_setting('plots')}."
+        f"{file}: {joined:,} of {records:,} records joined one of the "
+        f"{count(titles, 'kept title')} ({reasons or 'there are no records'}).{example} Correct "
+        f"ids, titles and years, or choose other plots with {option_and_setting('plots')}."
     )

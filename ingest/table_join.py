@@ -18,6 +18,7 @@ from ingest.table_rows import COLUMN_TYPES, movie_cells
 from schema.errors import UserError
 from schema.features import LIST_SEPARATOR
 from schema.genres import MAX_GENRES
+from schema.wording import count
 from tables.columns import Columns, Field
 from tables.formats import Table, open_table
 from tables.kinds import is_another_kind
@@ -150,10 +151,10 @@ class TableJoin(Join):
         used = [name for name, count in self._genre_counts().items() if count >= smallest]
         if left_out := used[MAX_GENRES:]:
             log.warning(
-                "%s: %s genres have %s movies or more, but a model has at most %d genres. The "
+                "%s: %s genres have %s or more, but a model has at most %d genres. The "
                 "%s least frequent are left out, such as %s. The setting ingest.genres names "
                 "others.",
-                *(path.name, f"{len(used):,}", f"{smallest:,}", MAX_GENRES),
+                *(path.name, f"{len(used):,}", count(smallest, "movie"), MAX_GENRES),
                 *(f"{len(left_out):,}", ", ".join(left_out[:_MAX_LISTED])),
             )
         self.labels = tuple(sorted(used[:MAX_GENRES]))
@@ -257,7 +258,7 @@ class TableJoin(Join):
             )
         if wanted is None and len(self.labels) < 2 <= len(counts):
             raise UserError(
-                f"{path.name}: fewer than two genres have {smallest:,} movies or more. The "
+                f"{path.name}: fewer than two genres have {count(smallest, 'movie')} or more. The "
                 f"most frequent are {found}. Add movies, merge genres or lower the number: "
                 f"{option_and_setting('genre_map', 'min_genre_movies')}."
             )

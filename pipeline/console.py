@@ -4,19 +4,21 @@ import contextlib
 import logging
 import math
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Final, TextIO
+from typing import Final, TextIO, cast
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
+
+from schema.streams import GuardedStream, import_tensorflow, redirect_descriptors
+from schema.wording import duration
 
 SHOWN_PACKAGES: Final = ("components", "ingest", "pipeline", "trainer")
 """Packages whose log messages appear on the console while a node runs."""
@@ -30,7 +32,12 @@ MIN_SECONDS_BETWEEN_MESSAGES: Final = 20.0
 Messages that come sooner are only in the log, except warnings and errors, which are always shown.
 """
 
-_STYLES: Final = {"done": "green", "cached": "cyan", "failed": "bold red"}
+_STYLES: Final = {
+    "done": "green",
+    "cached": "cyan",
+    "failed": "bold red",
+    "interrupted": "yellow",
+}
 
 
 @contextlib.contextmanager
@@ -41,13 +48,13 @@ def redirect_to_log(log_file: Path) -> Iterator[TextIO]:
         log_file: Path of the log. Output is appended; missing directories are created.
 
     Yields:
-        The original standard output, for messages to the user.
+        The original standard output, for messages to the user. If it breaks, they go to the log.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with (
         os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace") as screen,
         log_file.open("a", buffering=1, encoding="utf-8", errors="replace") as log,
-        _redirect_descriptors(log, 1, 2),
+        redirect_descriptors(log, 1, 2),
     ):
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -56,27 +63,9 @@ def redirect_to_log(log_file: Path) -> Iterator[TextIO]:
         root.handlers[:] = [handler]
         root.setLevel(logging.INFO)
         try:
-            yield screen
+            yield cast(TextIO, GuardedStream(screen, log))
         finally:
             root.handlers[:], root.level = before
-
-
-@contextlib.contextmanager
-def _redirect_descriptors(file: TextIO, *descriptors: int) -> Iterator[None]:
-    """Redirect file descriptors of this process to a file until the block ends."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(descriptor) for descriptor in descriptors]
-    for descriptor in descriptors:
-        os.dup2(file.fileno(), descriptor)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, copy in zip(descriptors, saved, strict=True):
-            os.dup2(copy, descriptor)
-            os.close(copy)
 
 
 def print_lines(console: Console, *lines: str, title: str = "") -> None:
@@ -92,15 +81,8 @@ def print_lines(console: Console, *lines: str, title: str = "") -> None:
 
 def silence_libraries() -> None:
     """Suppress the log messages and warnings of TensorFlow and other libraries."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.disable(logging.WARNING)
-    import_tensorflow()
-
-
-def import_tensorflow() -> None:
-    """Import TensorFlow without the messages that it prints before its log level takes effect."""
-    with Path(os.devnull).open("w") as null, _redirect_descriptors(null, 2):
-        import tensorflow  # noqa: F401
+    import_tensorflow(min_log_level=3)
 
 
 @dataclass
@@ -158,7 +140,7 @@ class ProgressTable(logging.Handler):
         """Record that the running step has ended.
 
         Args:
-            status: `done`, `cached` or `failed`.
+            status: `done`, `cached`, `failed` or `interrupted`.
             message: Summary of the result; may be empty.
         """
         with self._steps_lock:
@@ -167,10 +149,10 @@ class ProgressTable(logging.Handler):
         if not self.console.is_terminal:
             self._print_line(step.name, step.status, step.seconds, step.message)
 
-    def fail_step(self) -> None:
-        """Record that the running step, if there is one, has failed."""
+    def stop_step(self, *, interrupted: bool) -> None:
+        """Record that the running step, if there is one, has failed or was interrupted."""
         if self.steps and self.steps[-1].status == "running":
-            self.end_step("failed", self.steps[-1].message)
+            self.end_step("interrupted" if interrupted else "failed", self.steps[-1].message)
 
     def update_step(self, message: str) -> None:
         """Show the progress of the running step; only a terminal displays it."""
@@ -195,7 +177,7 @@ class ProgressTable(logging.Handler):
         self._print_line(step.name, "…", now - step.started, message)
 
     def _print_line(self, name: str, status: str, seconds: float, message: str) -> None:
-        text = f"{name:<24}{status:<8}{_format_duration(seconds):>7}  {message}".rstrip()
+        text = f"{name:<24}{status:<7} {duration(seconds):>7}  {message}".rstrip()
         self.console.print(Text(text), soft_wrap=True)
 
     def _render_latest(self) -> RenderableType:
@@ -217,15 +199,7 @@ class ProgressTable(logging.Handler):
                 table.add_row(
                     step.name,
                     self._spinner if running else Text(step.status, _STYLES[step.status]),
-                    _format_duration(monotonic() - step.started if running else step.seconds),
+                    duration(monotonic() - step.started if running else step.seconds),
                     Text(step.message),
                 )
         return table
-
-
-def _format_duration(seconds: float) -> str:
-    """Format a duration as `0.4s`, `12s` or `3m05s`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    return f"{whole}s" if whole < 100 else f"{whole // 60}m{whole % 60:02d}s"

@@ -33,6 +33,7 @@ from schema.names import (
     Split,
 )
 from schema.versions import parse_version
+from schema.wording import count
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def run(
             try:
                 lines = _label(request, progress)
             except BaseException:
-                progress.fail_step()
+                progress.stop_step(interrupted=interrupted.is_set())
                 raise
     except Exception as error:
         if interrupted.is_set() or isinstance(error, UserError):
@@ -129,10 +130,10 @@ def _label(request: LabelRequest, progress: ProgressTable) -> list[str]:
     lines = []
     if request.output:
         shards = unlabelled_shards(movies)
-        count = job.write_labels([Source(shard, model) for shard in shards], request.output)
+        counts = job.write_labels([Source(shard, model) for shard in shards], request.output)
         lines.append(
-            f"{request.output}: {count.movies:,} movies, {count.unsure:,} of them unsure; model "
-            f"version {model.version}"
+            f"{request.output}: {count(counts.movies, 'movie')}, {counts.unsure:,} of them unsure; "
+            f"model version {model.version}"
         )
     if request.doubts:
         if request.folds:
@@ -142,7 +143,8 @@ def _label(request: LabelRequest, progress: ProgressTable) -> list[str]:
         doubted = job.write_doubts(judged, request.doubts)
         judged_movies = "in all folds" if request.folds else "of the run's eval and test splits"
         lines.append(
-            f"{request.doubts}: {doubted:,} movies {judged_movies} whose genres the model doubts"
+            f"{request.doubts}: {count(doubted, 'movie')} {judged_movies} whose genres the model "
+            "doubts"
         )
     # Only now is everything complete that an interruption would have to continue.
     for table in filter(None, (request.output, request.doubts)):
@@ -233,7 +235,7 @@ class _StepPerFile:
             shard = source.path.stem.partition("-of-")[0]
             self._table.start_step(f"{source.split} split" if source.split else shard)
         kept = f", {progress.resumed:,} from an interrupted command" if progress.resumed else ""
-        message = f"{done:,} of {total:,} movies{kept}"
+        message = f"{done:,} of {count(total, 'movie')}{kept}"
         self._table.update_step(message)
         if 0 < done < total:
             log.info("%s: %s", source.path.name, message)
@@ -271,7 +273,7 @@ def _find_movies(request: LabelRequest, config: RunConfig, progress: ProgressTab
     no_column = config.ingest.table and raw.GENRES_FIELD not in summary.columns
     progress.end_step(
         "cached" if summary.reused else "done",
-        f"{unlabelled:,} movies without genres of {summary.titles:,} titles"
+        f"{count(unlabelled, 'movie')} without genres of {count(summary.titles, 'title')}"
         + (" (the table has no column of genres)" if no_column else ""),
     )
     return movies

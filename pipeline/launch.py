@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.console import print_lines, redirect_to_log
 from schema import files
 from schema.errors import ExitStatus, UserError
 from schema.names import LOGS_DIRECTORY
+from schema.streams import ignore_output_errors
 
 Work = Callable[[Console, Path, threading.Event], ExitStatus]
 """The work of a command. It gets the console, the log file, and an event that is set once the user
@@ -41,17 +43,18 @@ def run(data: Path, output: Path, config_files: Sequence[Path], **options: Any) 
     output = output.resolve()
     _require_paths(data, output, options.get("table"))
     output.mkdir(parents=True, exist_ok=True)
+    started = time.time()
 
     def work(console: Console, log_file: Path, interrupted: threading.Event) -> ExitStatus:
         from pipeline import run
 
-        return run.run(data, output, config_files, options, log_file, console, interrupted)
+        return run.run(data, output, config_files, options, log_file, console, interrupted, started)
 
     def clear_unfinished() -> None:
         if "pipeline.run" in sys.modules:
             from pipeline import run
 
-            run.clear_unfinished(output)
+            run.clear_unfinished(output, started)
 
     return _work("run", output, "--output", work, "node", clear_unfinished)
 
@@ -97,6 +100,7 @@ def _work(
         unit: What the command completes one by one, so that an interruption loses only the last.
         clean_up: Function that is called after an interruption.
     """
+    ignore_output_errors()
     locked = f"{output}: another run is working here. Wait for it, or choose another {option}."
     log_file = output / LOGS_DIRECTORY / f"{module}-{datetime.now():%Y%m%d-%H%M%S}.log"  # noqa: DTZ005 (local time for people)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -111,10 +115,14 @@ def _work(
                 importlib.import_module(f"pipeline.{module}")
             return work(console, log_file, interrupted)
         except BaseException as error:
+            # The interruption is repeated, perhaps at this moment.
+            try:
+                signals.ignore_signals()
+            except KeyboardInterrupt:
+                signals.ignore_signals()
             # Some libraries turn an interruption into an error of their own.
             if not isinstance(error, KeyboardInterrupt) and not interrupted.is_set():
                 raise
-            signals.ignore_signals()
             clean_up()
             message = f"interrupted; the same command continues after the last finished {unit}"
             print_lines(console, "", message)

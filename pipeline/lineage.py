@@ -35,8 +35,9 @@ def collect(
 
     Returns:
         Dict that can be written as JSON. `version` and `directory` of the served model, its
-        `recipe` and `hparams`, other models `trained_on_same_data`, and the `cache_misses` of the
-        next run with their reasons.
+        `lineage` and `hparams`, other models `trained_on_same_data`, the data of the next run, with
+        which the last executions were `compared_with`, and the `cache_misses` of the next run with
+        their reasons.
 
     Raises:
         UserError: The output directory has no run, or the data or the settings are invalid.
@@ -66,6 +67,7 @@ def collect(
         "trained_on_same_data": []
         if model is None
         else metadata.trained_on_same_data(history, model),
+        "compared_with": str(config.ingest.table or config.data),
         "cache_misses": [
             {"node": node, "reasons": reasons}
             for node, reasons in find_cache_misses(config, history).items()

@@ -19,6 +19,7 @@ from schema.names import (
     Node,
     Split,
 )
+from schema.wording import count
 from transform import features as xf
 
 
@@ -45,7 +46,7 @@ def summarize(result: NodeResult) -> str:
             return ", ".join(f"{count:,} {split}" for split, count in sizes.items())
         case Node.TRANSFORM:
             words = outputs["transform_graph"] / "transform_fn" / "assets" / xf.PLOT_WORDS
-            return f"{len(words.read_bytes().splitlines()):,} words"
+            return count(len(words.read_bytes().splitlines()), "word")
         case Node.WORD_VECTORS:
             info = read_json(next(outputs["model"].rglob(WORD_VECTORS_INFO_FILE)))
             return f"{info['source']}, {info['dimensions']} dimensions"
@@ -73,7 +74,7 @@ def summarize(result: NodeResult) -> str:
             if "labels" not in counts:
                 return "not run: no model was pushed"
             return (
-                f"{counts['labels']:,} movies labelled ({counts['unsure']:,} unsure), "
+                f"{count(counts['labels'], 'movie')} labelled ({counts['unsure']:,} unsure), "
                 f"{counts['doubts']:,} doubted"
             )
     return ""

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import tempfile
 import threading
 import time
@@ -28,6 +29,7 @@ from report.page import format_aggregates, with_corrected
 from schema import files
 from schema.errors import ExitStatus, TryAgainError, UserError
 from schema.names import (
+    DEFAULT_OUTPUT,
     MODEL_REPORT_FILE,
     OUTCOME_PROPERTY,
     PUSHED_DESTINATION_PROPERTY,
@@ -37,6 +39,7 @@ from schema.names import (
     VERDICT_FILE,
     Node,
 )
+from schema.wording import count, duration
 from trainer.encoder.pretrained import ENCODERS
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ def run(
     log_file: Path,
     console: Console,
     interrupted: threading.Event,
+    started: float,
 ) -> ExitStatus:
     """Run the pipeline and print its progress and result.
 
@@ -61,6 +65,7 @@ def run(
         log_file: Path of the run's log.
         console: Console for messages to the user. All other output goes to the log.
         interrupted: Event that is set once the user has interrupted the run.
+        started: Float. Time at which the run began, in seconds since the epoch.
 
     Returns:
         The exit status.
@@ -87,11 +92,11 @@ def run(
             print_lines(console, f"{name:<8}{path}")
         print_lines(console, *(f"note: {note}" for note in notes), "")
         with progress.live():
-            movies = _run_ingest(config, progress)
+            movies = _run_ingest(config, progress, interrupted)
             config = configuration.with_genres(config, list(movies.genres))
             pipeline = create_pipeline(config, token)
-            _run_nodes(config, pipeline, progress, log_file, ended)
-        return _print_result(config, console, movies, ended, log_file)
+            _run_nodes(config, pipeline, progress, log_file, ended, interrupted)
+        return _print_result(config, console, movies, ended, log_file, started)
     except Exception as error:
         if interrupted.is_set():
             raise
@@ -121,7 +126,9 @@ def run(
         return ExitStatus.FAILED
 
 
-def _run_ingest(config: RunConfig, progress: ProgressTable) -> IngestSummary:
+def _run_ingest(
+    config: RunConfig, progress: ProgressTable, interrupted: threading.Event
+) -> IngestSummary:
     def update(name: str, done: int, total: int) -> None:
         progress.update_step(f"{name} {done / total:.0%}" if total else name)
 
@@ -129,14 +136,15 @@ def _run_ingest(config: RunConfig, progress: ProgressTable) -> IngestSummary:
     try:
         report = ingest.build(config.data, config.movies, config.ingest, update)
     except BaseException:
-        progress.end_step("failed", "")
+        progress.update_step("")
+        progress.stop_step(interrupted=interrupted.is_set())
         raise
     dropped = sum(report.dropped.values())
     rejected = sum(sum(reasons.values()) for reasons in report.rejected.values())
     progress.end_step(
         "cached" if report.reused else "done",
-        f"{report.movies:,} movies of {report.titles:,} titles "
-        f"({dropped:,} dropped, {rejected:,} lines rejected{_corrections(report)})",
+        f"{count(report.movies, 'movie')} of {count(report.titles, 'title')} "
+        f"({dropped:,} dropped, {count(rejected, 'line')} rejected{_corrections(report)})",
     )
     return report
 
@@ -145,8 +153,8 @@ def _corrections(report: IngestSummary) -> str:
     counts = report.corrections
     if not counts:
         return ""
-    rejected = sum(count for result, count in counts.items() if result.startswith("rejected"))
-    return f"; {counts['applied']:,} corrections applied, {rejected:,} rejected"
+    rejected = sum(number for result, number in counts.items() if result.startswith("rejected"))
+    return f"; {count(counts['applied'], 'correction')} applied, {rejected:,} rejected"
 
 
 def _run_nodes(
@@ -155,6 +163,7 @@ def _run_nodes(
     progress: ProgressTable,
     log_file: Path,
     ended: list[NodeResult],
+    interrupted: threading.Event,
 ) -> None:
     """Run the nodes; append each result to `ended` and to a JSON file beside the log."""
     record: list[dict[str, object]] = []
@@ -180,6 +189,7 @@ def _run_nodes(
         on_end,
         config.from_node,
         force_search=config.force_search,
+        interrupted=interrupted,
     )
 
 
@@ -189,6 +199,7 @@ def _print_result(
     movies: IngestSummary,
     results: Sequence[NodeResult],
     log_file: Path,
+    started: float,
 ) -> ExitStatus:
     """Print the result of a complete run; the reasons of a refusal come last."""
     nodes = {result.node: result for result in results}
@@ -205,18 +216,27 @@ def _print_result(
         f"verdict {blessing / VERDICT_FILE}",
         f"report  {nodes[Node.MODEL_REPORT].outputs['report'] / MODEL_REPORT_FILE}",
         f"log     {log_file}",
+        f"time    {duration(time.time() - started)}",
     )
     if Node.LABELLER in nodes:
         print_lines(console, f"labels  {nodes[Node.LABELLER].outputs['labels']}")
     pushed = nodes[Node.PUSHER].properties["pushed_model"]
     if pushed.get(PUSHED_PROPERTY):
-        print_lines(console, f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}")
+        print_lines(
+            console,
+            f"model   {pushed[PUSHED_DESTINATION_PROPERTY]}",
+            _next_commands(config.output, "report", "serve"),
+        )
         # If the Pusher's result comes from the cache, an earlier run pushed the model.
         is_cached = nodes[Node.PUSHER].status is NodeStatus.CACHED
         outcome = "unchanged" if is_cached else pushed[OUTCOME_PROPERTY]
         console.print(f"{outcome}: version {pushed[PUSHED_VERSION_PROPERTY]}", style="bold green")
         return ExitStatus.OK
-    print_lines(console, f"model   not pushed; {config.model_directory} is unchanged")
+    print_lines(
+        console,
+        f"model   not pushed; {config.model_directory} is unchanged",
+        _next_commands(config.output, "report"),
+    )
     if not verdict.blessed:
         print_lines(console, *verdict.reasons, title="not blessed by the gate:")
     else:
@@ -226,11 +246,25 @@ def _print_result(
     return ExitStatus.REFUSED
 
 
-def clear_unfinished(output: Path) -> None:
-    """Delete the partial outputs of an interrupted run."""
+def _next_commands(output: Path, *subcommands: str) -> str:
+    """Return a line with the commands that continue with the output of a run."""
+    here = Path.cwd()
+    shown = output.relative_to(here) if output.is_relative_to(here) else output
+    arguments = "" if shown == DEFAULT_OUTPUT else f" --output {shlex.quote(str(shown))}"
+    commands = [f"`ordained {subcommand}{arguments}`" for subcommand in subcommands]
+    return f"next    {' or '.join(commands)}"
+
+
+def clear_unfinished(output: Path, since: float) -> None:
+    """Delete the partial outputs of an interrupted run.
+
+    Args:
+        output: Output directory of the run.
+        since: Time at which the run began, in seconds since the epoch.
+    """
     config = RunConfig(data=output, output=output)
     if config.metadata.exists():
         connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(config.metadata)
         )
-        runner.clear_unfinished(connection, config.artifacts)
+        runner.clear_unfinished(connection, config.artifacts, interrupted_since=since)

@@ -7,7 +7,9 @@ reports each node, and first deletes the partial outputs of an interrupted run.
 
 import dataclasses
 import logging
+import math
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +44,7 @@ class NodeStatus(StrEnum):
     DONE = "done"
     CACHED = "cached"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def run(
     from_node: str | None = None,
     *,
     force_search: bool = False,
+    interrupted: threading.Event | None = None,
 ) -> None:
     """Run all nodes in order.
 
@@ -80,6 +84,7 @@ def run(
         from_node: Id of a node that runs again, together with all nodes that depend on it, without
             use of the cache. None uses the cache for all nodes.
         force_search: Whether the Tuner runs without use of the cache.
+        interrupted: Event that is set once the user has interrupted the run.
 
     Raises:
         UserError: There is no node `from_node`, the output directory has been moved since the last
@@ -110,8 +115,11 @@ def run(
             output_records.write_records(
                 name, result.outputs.values(), replace=result.status is NodeStatus.DONE
             )
-        except BaseException:
-            on_end(NodeResult(name, NodeStatus.FAILED, time.monotonic() - start))
+        except BaseException as error:
+            # Some libraries turn an interruption into an error of their own.
+            stopped = isinstance(error, KeyboardInterrupt) or (interrupted and interrupted.is_set())
+            status = NodeStatus.INTERRUPTED if stopped else NodeStatus.FAILED
+            on_end(NodeResult(name, status, time.monotonic() - start))
             raise
         result = dataclasses.replace(result, seconds=time.monotonic() - start)
         on_end(result)
@@ -137,7 +145,12 @@ def resolve_inputs(pipeline: tfx.dsl.Pipeline, node_id: str, run_id: str) -> dic
     return {key: artifacts[0] for key, artifacts in inputs[0].items() if artifacts}
 
 
-def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> list[int]:
+def clear_unfinished(
+    connection: metadata_store_pb2.ConnectionConfig,
+    artifacts: Path,
+    *,
+    interrupted_since: float = math.inf,
+) -> list[int]:
     """Mark the unfinished executions of an interrupted run as cancelled and delete their outputs.
 
     Call it only while no run uses the metadata store and the artifacts.
@@ -146,6 +159,9 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
         connection: Connection to the metadata store.
         artifacts: Root directory of the artifacts, which are in
             `<node>/<output key>/<execution id>`.
+        interrupted_since: Time, in seconds since the epoch, at which a run that was interrupted
+            began. A failure since then was the interruption, which some libraries turn into an
+            error of their own.
 
     Returns:
         Ids of the executions that were cancelled.
@@ -153,7 +169,13 @@ def clear_unfinished(connection: metadata_store_pb2.ConnectionConfig, artifacts:
     with metadata.Metadata(connection) as handle:
         executions = handle.store.get_executions()
         unfinished = [
-            execution for execution in executions if execution.last_known_state in _UNFINISHED
+            execution
+            for execution in executions
+            if execution.last_known_state in _UNFINISHED
+            or (
+                execution.last_known_state == _Execution.FAILED
+                and execution.create_time_since_epoch >= interrupted_since * 1000
+            )
         ]
         for execution in unfinished:
             log.warning("execution %d was interrupted; deleting its partial outputs", execution.id)

@@ -18,6 +18,7 @@ from schema import files
 from schema.errors import UserError, from_os_error
 from schema.features import SCHEMA_FILE
 from schema.names import STATISTICS_FILE, Node
+from schema.wording import count
 
 Statistics = Sequence[statistics_pb2.DatasetFeatureStatisticsList]
 """Statistics of the data that StatisticsGen computed, one list per split."""
@@ -178,7 +179,7 @@ def review(
     except OSError as error:
         message = f"{schema_file}: cannot be written: {error.strerror}"
         raise from_os_error(error, message) from error
-    print(f"Wrote {len(confirmed)} of {len(writable)} changes to {shown}.")
+    print(f"Wrote {len(confirmed)} of {count(len(writable), 'change')} to {shown}.")
 
 
 def _changes_of_feature(

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from schema import streams
 from schema.errors import ExitStatus, UserError, from_os_error
 
 _INTERRUPTED: Final = "interrupted; run the same command again to finish the work"
@@ -12,6 +13,8 @@ _INTERRUPTED: Final = "interrupted; run the same command again to finish the wor
 def run(command: Callable[[], int | None]) -> int:
     """Run a command and report an error as one line, without a stack trace.
 
+    Standard output and standard error are guarded as `schema.streams` describes.
+
     Args:
         command: Function that does the work. Returns an exit status, or None for success.
 
@@ -19,8 +22,18 @@ def run(command: Callable[[], int | None]) -> int:
         The command's exit status, or the exit status of the `UserError`, `OSError` or
         `KeyboardInterrupt` that ended it.
     """
+    with streams.guarded():
+        status = _run(command)
+        # Only this shows whether all of the output could be written.
+        flushed = _run(sys.stdout.flush)
+        return status or flushed
+
+
+def _run(command: Callable[[], int | None]) -> int:
     try:
         return command() or ExitStatus.OK
+    except streams.ReaderGoneError:
+        return ExitStatus.OK
     except UserError as error:
         return print_error(error)
     except OSError as error:

@@ -11,6 +11,9 @@ from typing import Final
 MODEL_NAME: Final = "movie_genres"
 """Name of the served model, and of the pipeline in ML Metadata."""
 
+DEFAULT_OUTPUT: Final = Path("output")
+"""Output directory of a run that names none."""
+
 SERVING_DIRECTORY: Final = Path("serving")
 """Directory in an output directory with the served models: one subdirectory per model name."""
 

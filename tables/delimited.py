@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from schema.wording import count
 from tables.record import BLANK, MAX_RECORD_CHARACTERS, TOO_LONG, invalid_characters
 from tables.text import Line
 
@@ -126,7 +127,7 @@ def read_rows(lines: Iterator[Line], delimiter: str, width: int = 0) -> Iterator
         if not reason:
             width = width or len(cells)
             if len(cells) != width:
-                reason = f"expected {width:,} columns, got {len(cells):,}"
+                reason = f"expected {count(width, 'column')}, got {len(cells):,}"
         if reason:
             unread.extendleft(reversed(others))
             others = []

@@ -1,7 +1,10 @@
 """`tuner_fn` of the Tuner component."""
 
 import logging
+import time
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +14,7 @@ from keras_tuner.engine import trial as trial_module
 from tfx import v1 as tfx
 from tfx.components.tuner.component import TunerFnResult
 
+from schema.wording import duration
 from trainer import run
 from trainer.ensemble import training
 from trainer.hparams import HParams
@@ -120,6 +124,38 @@ class DefaultsFirstOracle(keras_tuner.oracles.BayesianOptimizationOracle):
         return proposed
 
 
+def describe_trial(seconds: Sequence[float], trials: int) -> str:
+    """Return which trial of a search starts, and how long the rest of the search may take.
+
+    Args:
+        seconds: Sequence of float. Durations of the trials that have ended.
+        trials: Integer. Number of all trials.
+
+    >>> describe_trial([], 8), describe_trial([60.0, 90.0], 8)
+    ('trial 1 of 8', 'trial 3 of 8, about 7m30s left')
+    """
+    name = f"trial {len(seconds) + 1} of {trials}"
+    if not seconds:
+        return name
+    left = (trials - len(seconds)) * sum(seconds) / len(seconds)
+    return f"{name}, about {duration(left)} left"
+
+
+@contextmanager
+def _before_messages(text: str) -> Iterator[None]:
+    """Put a text before the messages of the training until the block ends."""
+
+    def add(record: logging.LogRecord) -> bool:
+        record.msg, record.args = f"{text}: {record.getMessage()}", ()
+        return True
+
+    training.log.addFilter(add)
+    try:
+        yield
+    finally:
+        training.log.removeFilter(add)
+
+
 class TrainingTuner(keras_tuner.Tuner):
     """A tuner that trains each trial in the same way as the Trainer.
 
@@ -139,14 +175,19 @@ class TrainingTuner(keras_tuner.Tuner):
     ) -> None:
         self.training_inputs, self.defaults = training_inputs, defaults
         self.log_directory = log_directory
+        self.seconds: list[float] = []
         super().__init__(**kwargs)
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Train a trial, and return its scores on the eval split after the best epoch."""
         del args, kwargs  # Keras' own tuners pass them to `fit`.
         hparams = self.defaults.updated(trial.hyperparameters.values)
-        log.info("trial %d of %d", int(trial.trial_id) + 1, self.oracle.max_trials)
+        name = describe_trial(self.seconds, self.oracle.max_trials)
+        log.info(name)
         log_directory = self.log_directory / f"trial_{trial.trial_id}"
-        _, history = run.train(hparams, self.training_inputs, log_directory)
+        started = time.monotonic()
+        with _before_messages(name):
+            _, history = run.train(hparams, self.training_inputs, log_directory)
+        self.seconds.append(time.monotonic() - started)
         best = training.best_epoch(history)
         return {name: history[name][best] for name in (training.MONITORED_SCORE, "val_macro_f1")}

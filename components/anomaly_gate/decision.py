@@ -13,6 +13,7 @@ from schema import features as raw
 from schema.config import Config, PositiveInt
 from schema.errors import UserError
 from schema.names import Split
+from schema.wording import count
 
 WHOLE_SPLIT: Final = "(all rows)"
 """Name in place of the feature's in a finding about a whole split."""
@@ -280,12 +281,12 @@ def _compare(
     current, reference = comparison.current, comparison.reference
     measured: dict[str, Any] = {"rows": current.rows, "reference_rows": reference.rows}
     problems = [
-        (WHOLE_SPLIT, f"{current.rows} rows instead of {reference.rows}: {problem}")
+        (WHOLE_SPLIT, f"{count(current.rows, 'row')} instead of {reference.rows}: {problem}")
         for problem in comparison.row_problems
     ]
     min_rows = config.min_comparable_rows
     if min(current.rows, reference.rows) < min_rows:
-        measured["not_compared"] = f"fewer than {min_rows} rows"
+        measured["not_compared"] = f"fewer than {count(min_rows, 'row')}"
         return problems, measured
 
     distances = measured["distances"] = {}

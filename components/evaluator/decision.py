@@ -7,6 +7,7 @@ from typing import Final
 
 from schema.config import Config, Fraction, PositiveInt
 from schema.verdict import CorrectedMetrics, GenreScores, GenreVerdict, Judgement, Verdict
+from schema.wording import count
 
 _ROUNDING: Final = 1e-9
 """Tolerance for rounding errors in comparisons of scores."""
@@ -104,12 +105,13 @@ def apply_gate(
             f"macro-F1 {macro_f1:.3f} is below the simple baseline's {simple_macro:.3f} "
             f"(allowed difference: {tolerance:g})"
         )
+    min_support = count(config.min_support, "test movie")
     not_judged = [
         f"{row.genre} {row.support}" for row in rows if row.judgement is Judgement.NOT_JUDGED
     ]
     if len(not_judged) == len(rows):
         reasons.append(
-            f"no genre could be judged: each has fewer than {config.min_support} test movies. Add "
+            f"no genre could be judged: each has fewer than {min_support}. Add "
             "more movies or lower gate.min_support"
         )
     notes = []
@@ -127,9 +129,7 @@ def apply_gate(
     if simple_baseline is None:
         notes.append("there is no simple baseline: macro-F1 was not compared")
     if not_judged:
-        notes.append(
-            f"not judged, with fewer than {config.min_support} test movies: {', '.join(not_judged)}"
-        )
+        notes.append(f"not judged, with fewer than {min_support}: {', '.join(not_judged)}")
     return Verdict(
         blessed=not reasons,
         reasons=tuple(reasons),
@@ -167,7 +167,7 @@ def _apply_gate_to_genre(
 ) -> tuple[GenreVerdict, list[str]]:
     """Return the row of one genre, and a sentence for each requirement that it does not meet."""
     floor = config.genre_floors.get(genre, config.floor)
-    movies = f"{scores.support} test {'movie' if scores.support == 1 else 'movies'}"
+    movies = count(scores.support, "test movie")
     failures: dict[Judgement, str] = {}
     if floor is None:
         # Recall is 1 and precision is the share of movies with the genre.

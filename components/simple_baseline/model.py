@@ -16,6 +16,7 @@ from schema import features as raw
 from schema.errors import UserError
 from schema.genres import GENRES
 from schema.names import Split
+from schema.wording import count
 
 MAX_FEATURES: Final = 50_000
 """Largest number of n-grams."""
@@ -85,7 +86,7 @@ def fit_predict(
         features = vectorizer.fit_transform(texts)
     except ValueError as error:
         raise UserError(
-            f"No word occurs in {MIN_DOCUMENT_FREQUENCY} of the {len(texts)} plots of the "
+            f"No word occurs in {MIN_DOCUMENT_FREQUENCY} of the {count(len(texts), 'plot')} of the "
             f"{Split.TRAIN} split. Add more movies."
         ) from error
     # On sparse rows, the dual form takes a seventh of the time of the primal form.

@@ -23,6 +23,12 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from schema.streams import import_tensorflow
+
+# The messages that TensorFlow prints at import would come before the help and the stages.
+import_tensorflow()
+
 import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2

@@ -14,6 +14,7 @@ from gensim.models import Word2Vec
 
 from schema.errors import UserError
 from schema.names import Split
+from schema.wording import count
 
 MIN_PLOTS: Final = 20
 """Smallest number of plots for Word2Vec. With fewer plots, its vectors would be noise."""
@@ -89,8 +90,9 @@ def train_word2vec(
     sentences = [[str(word) for word in plot] for plot in plots if len(plot) > 1]
     if len(sentences) < MIN_PLOTS:
         raise UserError(
-            f"The {Split.TRAIN} split has {len(sentences)} plots with at least two known words; "
-            f"Word2Vec needs {MIN_PLOTS}. Add more movies, or set word_vectors.source to glove."
+            f"The {Split.TRAIN} split has {count(len(sentences), 'plot')} with at least two known "
+            f"words; Word2Vec needs {MIN_PLOTS}. Add more movies, or set "
+            "word_vectors.source to glove."
         )
     model = Word2Vec(
         sentences,

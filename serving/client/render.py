@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from schema.wording import count
 from serving.client.file_job import JobProgress
 from serving.client.predictions import Prediction
 from serving.client.transport import VersionStatus
@@ -53,11 +54,11 @@ def counts_text(done: JobProgress, form: str, blank_lines: int) -> str:
     """
     warned = f" ({done.warned:,} with a warning)" if done.warned else ""
     parts = [
-        f"{done.rows:,} rows ({form})",
+        f"{count(done.rows, 'row')} ({form})",
         f"{done.predicted:,} predicted{warned}",
         f"{done.rejected:,} rejected",
-        f"{done.unreadable:,} values not understood" if done.unreadable else "",
-        f"{blank_lines:,} blank lines skipped" if blank_lines else "",
+        f"{count(done.unreadable, 'value')} not understood" if done.unreadable else "",
+        f"{count(blank_lines, 'blank line')} skipped" if blank_lines else "",
     ]
     return ", ".join(filter(None, parts))
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from schema import command
 from schema.errors import ExitStatus, UserError, exit_status_help
+from schema.streams import ignore_output_errors
 from serving.server import config
 from serving.server.app import Server
 
@@ -66,8 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    # Hide TensorFlow's own messages below errors.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    ignore_output_errors()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("serving").setLevel(logging.INFO)
     # SimpleQueue is reentrant, so a signal handler may use it whatever it interrupts.

@@ -216,7 +216,7 @@ def test_predictions_of_a_file_are_printed(
     assert value.endswith(", got '57'")
     assert counts == (
         f"{movies}: 3 rows (JSON lines, ASCII), 2 predicted (2 with a warning), 1 rejected, "
-        "1 values not understood"
+        "1 value not understood"
     )
     assert main([str(movies), "--server", tiny_server.grpc_address, "--json"]) == 3
     assert [json.loads(line)["row"] for line in capsys.readouterr().out.splitlines()] == [1, 3]
@@ -231,14 +231,14 @@ def test_values_that_are_not_understood_do_not_change_the_exit_status(
     assert main(arguments) == 0
     assert capsys.readouterr() == (
         f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted (1 with a warning), 0 rejected, "
-        f"1 values not understood. {output}.rejects lists them.\n",
+        f"1 value not understood. {output}.rejects lists them.\n",
         "",
     )
     movies.write_text("Movie_Title|Year\nTide|\\N\nReef|1990\n\n")
     assert main(arguments) == 0
     assert capsys.readouterr().out == (
         f"{output}: 2 rows (CSV with pipes, ASCII), 2 predicted (1 with a warning), 0 rejected, "
-        "1 blank lines skipped\n"
+        "1 blank line skipped\n"
     )
     assert not Path(f"{output}.rejects").exists()
 

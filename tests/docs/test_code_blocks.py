@@ -1,21 +1,18 @@
-"""Code, settings, commands and names in the documents exist, and what can be run is run."""
+"""Code, settings and names in the documents exist, and what can be run is run."""
 
 import ast
 import importlib.util
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import plotly.io
 import pytest
-import typer
 
 import ingest
-from cli.app import app
 from pipeline import config
-from schema.fingerprint import PACKAGES, source_files
+from schema.fingerprint import PACKAGES
 from schema.genres import GENRES
 from tests.docs.documents import (
     GUIDES,
@@ -23,11 +20,8 @@ from tests.docs.documents import (
     PROJECT,
     Block,
     blocks,
-    commands,
     inline_code,
 )
-
-click_command = typer.main.get_command(app)
 
 PYTHON = blocks("python")
 SETTINGS = blocks("yaml")
@@ -146,71 +140,9 @@ def test_the_example_of_a_chart_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(block_with("charts.co_occurrence"), {"labels": labels})
 
 
-def test_targets_of_make_exist() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.M))
-    missing = []
-    for place, words in commands():
-        # `make run ARGS=--tune` has variables behind the target; `make` alone lists the targets.
-        if words[0] == "make" and words[1:] and "=" not in words[1] and words[1] not in targets:
-            missing.append((place, words))
-    assert missing == []
-
-
-def test_modules_have_the_options() -> None:
-    missing = []
-    for place, (program, *words) in commands():
-        if program != "python" or not words:
-            continue
-        module = words[1] if words[0] == "-m" else ""
-        if module.split(".")[0] not in PACKAGES:
-            continue
-        main = f"{module}.__main__" if source(f"{module}.__main__") else module
-        options = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
-        if not resolves(main) or not options <= literals(main):
-            missing.append((place, words))
-    assert missing == []
-
-
 @cache
 def parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text("utf-8"))
-
-
-def literals(module: str) -> set[str]:
-    """Return the options that the sources of a module can define.
-
-    They are its strings and identifiers, in the spellings `--two-words` and `--two_words`.
-    """
-    names: set[str] = set()
-    for file in source_files(module):
-        for node in ast.walk(parsed(file)) if file.suffix == ".py" else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                names.add(node.value.removeprefix("--"))
-            elif isinstance(node, ast.Name):
-                names.add(node.id)
-    return {f"--{name}" for name in names} | {f"--{name.replace('_', '-')}" for name in names}
-
-
-def test_subcommands_and_options_of_the_command_exist() -> None:
-    missing = []
-    for place, (program, *words) in commands():
-        if (program, words[:1]) == ("python", ["pipeline/run_local.py"]):
-            program, words = "ordained", ["run", *words[1:]]
-        if program != "ordained":
-            continue
-        command: Any = click_command
-        while words and words[0] in getattr(command, "commands", {}):
-            command, words = command.commands[words[0]], words[1:]
-        known = {"--help"}
-        for parameter in command.params:
-            known |= {*parameter.opts, *parameter.secondary_opts}
-        options = {word.partition("=")[0] for word in words if word.startswith("--")}
-        # A placeholder such as COMMAND stands for any subcommand.
-        is_group = bool(getattr(command, "commands", {}))
-        unknown = is_group and [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
-        if unknown or not options <= known:
-            missing.append((place, words))
-    assert missing == []
 
 
 def test_paths_and_dotted_names_exist() -> None:

@@ -103,7 +103,9 @@ class Run:
     @property
     def nodes(self) -> dict[str, str]:
         """Displayed status of ingest and of each node, by name."""
-        found = re.findall(r"^(\w+) +(done|cached|failed) +[0-9]\S*s", self.output, re.MULTILINE)
+        found = re.findall(
+            r"^(\w+) +(done|cached|failed|interrupted) +[0-9]\S*s", self.output, re.MULTILINE
+        )
         return dict(found)
 
     @property
@@ -175,12 +177,17 @@ class Project:
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
-    def run_in_process(self, *arguments: str) -> Run:
-        """Run the pipeline in this process, in which TensorFlow is already loaded."""
+    def run_in_process(self, *arguments: str, screen: int | None = None) -> Run:
+        """Run the pipeline in this process, in which TensorFlow is already loaded.
+
+        Args:
+            *arguments: Arguments of the command line.
+            screen: Int. File descriptor that gets the standard output; None returns the output.
+        """
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             screens = os.dup(1), os.dup(2)
             before = sys.stdout, sys.stderr
-            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno() if screen is None else screen, 1)
             os.dup2(errors.fileno(), 2)
             # pytest's streams do not use the descriptors 1 and 2.
             sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115

@@ -2,11 +2,12 @@
 
 import gzip
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,18 @@ from tests.end_to_end.project import (
 from trainer.encoder.pretrained import ENCODERS, MPNET
 
 INTERRUPTED = "interrupted; the same command continues after the last finished node"
+
+
+def broken_pipe() -> int:
+    """Return the file descriptor of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+def full_device() -> int:
+    """Return the file descriptor of a device without space."""
+    return os.open("/dev/full", os.O_WRONLY)
 
 
 class TestUserErrors:
@@ -167,6 +180,20 @@ class TestUserErrors:
             "--output.\n"
         )
 
+    @pytest.mark.parametrize("broken", [broken_pipe, full_device])
+    def test_a_broken_standard_output_is_no_error_of_the_output_directory(
+        self, tmp_path: Path, broken: Callable[[], int]
+    ) -> None:
+        project = Project(tmp_path)
+        project.data.mkdir()
+        screen = broken()
+        run = project.run_in_process(screen=screen)
+        os.close(screen)
+        assert (run.status, run.errors.count("\n")) == (2, 1)
+        assert run.errors.startswith(f"error: {project.data}: expected title.basics.tsv.gz ")
+        [log] = (project.output / "logs").glob("run-*.log")
+        assert f"data    {project.data}" in log.read_text().splitlines()
+
     def test_a_full_disk(self, tmp_path: Path) -> None:
         project = Project(tmp_path)
         project.create()
@@ -263,6 +290,20 @@ class TestFaults:
         assert read_metadata(project.output).executions["Trainer", "FAILED"] == 1
         assert partial_outputs(project.output) == []
 
+    @pytest.mark.parametrize("broken", [broken_pipe, full_device])
+    def test_a_broken_standard_output_stops_no_run(
+        self, project: Project, broken: Callable[[], int]
+    ) -> None:
+        screen = broken()
+        run = project.run_in_process("--from", "Pusher", screen=screen)
+        os.close(screen)
+        assert (run.status, run.output, run.errors) == (0, "", "")
+        log = max((project.output / "logs").glob("run-*.log")).read_text("utf-8")
+        [version] = project.served
+        said = [f"output  {project.output}", f"published: version {version}"]
+        assert [line for line in log.splitlines() if line in said] == said
+        assert re.search(r"^ModelReport +done ", log, re.M)
+
     def test_a_failed_push_is_reported(self, project: Project) -> None:
         [lock] = (project.output / "serving").glob(f"*/{versions.LOCK_FILE}")
         lock.unlink()
@@ -353,7 +394,7 @@ def test_the_same_command_resumes_after_each_interruption(tmp_path: Path) -> Non
         output, _ = process.communicate(timeout=120)
     interrupted = Run(process.returncode, output, "")
     assert (interrupted.status, interrupted.lines[-1]) == (130, INTERRUPTED)
-    assert interrupted.nodes["Trainer"] == "failed"
+    assert interrupted.nodes["Trainer"] == "interrupted"
     assert partial_outputs(project.output) == []
     edit(project.settings, lambda text: text.replace(LONG_TRAINING, "epochs: 2,"))
 

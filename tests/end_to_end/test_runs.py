@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -82,8 +83,10 @@ def test_first_unchanged_and_refused_run(project: Project, first_run: tuple[Proj
     assert first.executed == COMPONENTS | {INGEST}
     assert f"{MOVIES} movies of {MOVIES} titles (0 dropped, 0 lines rejected)" in first.output
     [version] = project.served
-    assert first.lines[-2:] == [
+    assert re.fullmatch(r"time    (\d+m)?\d+s", first.lines[-4])
+    assert first.lines[-3:] == [
         f"model   {project.served[version]}",
+        "next    `ordained report` or `ordained serve`",
         f"pushed: version {version}",
     ]
     content = read_metadata(project.output)

@@ -60,7 +60,7 @@ def test_a_model_of_the_table_is_pushed_and_predicts_its_genres(tmp_path: Path) 
     run = run_table("--table", TABLE, "--output", output)
     assert (run.status, run.errors) == (0, "")
     assert f"table   {TABLE}" in run.lines
-    assert "299 movies of 300 titles (0 dropped, 1 lines rejected)" in run.output
+    assert "299 movies of 300 titles (0 dropped, 1 line rejected)" in run.output
     [version] = versions.served(output / SERVING_DIRECTORY / MODEL_NAME)
     assert run.lines[-1] == f"pushed: version {version}"
 

@@ -813,7 +813,7 @@ def test_of_too_many_genres_the_most_frequent_are_used(
     left_out = printed(summary).partition("Genres left out")[2].splitlines()[2]
     assert left_out.replace("│", "").split() == ["Genre", "000", "1"]
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        "movies.csv: 203 genres have 1 movies or more, but a model has at most 200 genres. The 3 "
+        "movies.csv: 203 genres have 1 movie or more, but a model has at most 200 genres. The 3 "
         "least frequent are left out, such as Genre 000, Genre 001, Genre 002. The setting "
         "ingest.genres names others."
     ]

@@ -112,6 +112,40 @@ class TestRedirectToLog:
         os.write(1, b"after\n")
         assert capfd.readouterr().out == "after\n"
 
+    @pytest.mark.parametrize("redirection", ["| sleep 0", "> /dev/full", ">&-", "> /dev/full 2>&-"])
+    def test_messages_that_cannot_be_shown_go_to_the_log(
+        self, tmp_path: Path, redirection: str
+    ) -> None:
+        log = tmp_path / "log"
+        code = (
+            "import time; from pathlib import Path; from rich.console import Console\n"
+            "from pipeline.console import ProgressTable, redirect_to_log\n"
+            "from schema import command\n"
+            "def work():\n"
+            f"    with redirect_to_log(Path({str(log)!r})) as screen:\n"
+            "        time.sleep(0.2)\n"
+            "        table = ProgressTable(Console(file=screen))\n"
+            "        with table.live():\n"
+            "            for name in ('Transform', 'Trainer'):\n"
+            "                table.start_step(name)\n"
+            "                table.end_step('done', '')\n"
+            "        print('printed')\n"
+            "        return 3\n"
+            "raise SystemExit(command.run(work))\n"
+        )
+        shell = f'"$0" -c "$1" {redirection}; exit ${{PIPESTATUS[0]}}'
+        done = subprocess.run(
+            ["bash", "-c", shell, sys.executable, code],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+        shown = [] if ">&-" in redirection.split() else ["Transform", "Trainer"]
+        words = [line.split()[0] for line in log.read_text().splitlines()]
+        assert words == [*shown, "printed"]
+
     def test_a_second_run_appends_to_the_log(self, tmp_path: Path) -> None:
         for word in (b"one\n", b"two\n"):
             with redirect_to_log(tmp_path / "log"):
@@ -131,10 +165,15 @@ class TestProgressTableInAFile:
             table.start_step("Trainer")
             clock.now += 185.2
             table.end_step("failed", "")
+            table.start_step("Evaluator")
+            table.update_step("batch 3")
+            table.stop_step(interrupted=True)
+            table.stop_step(interrupted=False)
         assert screen.getvalue() == (
             "CsvExampleGen           done       4.0s  974 train, 118 eval, 115 test\n"
             "LastAcceptedStatistics  cached     0.0s\n"
             "Trainer                 failed    3m05s\n"
+            "Evaluator               interrupted    0.0s  batch 3\n"
         )
 
     def test_messages_of_our_packages_are_printed(self, clock: Clock) -> None:
@@ -203,6 +242,14 @@ class TestProgressTableOnATerminal:
             "Trainer                 failed   1m40s",
         ]
 
+    def test_an_interrupted_step_is_not_a_failed_one(self, clock: Clock) -> None:
+        table, screen = table_on_terminal()
+        with table.live():
+            table.start_step("Trainer")
+            table.update_step("epoch 1 of 8")
+            table.stop_step(interrupted=True)
+        assert final_lines(screen) == ["Trainer                 interrupted   0.0s  epoch 1 of 8"]
+
     def test_the_running_step_shows_its_last_message(self, clock: Clock) -> None:
         table, screen = table_on_terminal()
         logger = logging.getLogger("trainer.run")
@@ -266,11 +313,3 @@ class TestProgressTableOnATerminal:
         with pytest.raises(ZeroDivisionError), table.live():
             raise ZeroDivisionError
         assert final_lines(screen) == ["Trainer                 failed    0.0s"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0.0, "0.0s"), (9.94, "9.9s"), (9.96, "10s"), (99.4, "99s"), (99.6, "1m40s"), (605, "10m05s")],
-)
-def test_durations_are_formatted(seconds: float, shown: str) -> None:
-    assert console._format_duration(seconds) == shown

@@ -100,11 +100,13 @@ def test_the_command(project: Project, capsys: pytest.CaptureFixture[str]) -> No
     assert found["lineage"]["settings"]["Transform.transform.max_plot_words"] == 40
     assert (found["hparams"]["epochs"], found["hparams"]["hidden_units"]) == (2, 8)
     assert (found["trained_on_same_data"], found["cache_misses"]) == ([], [])
+    assert found["compared_with"] == str(project.data)
 
     assert main(["lineage", *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"  version   {version} in {directory}" in lines
     assert "  none: every result would come from the cache" in lines
+    assert f"  data      {project.data}" in lines
 
 
 def test_the_report_is_found(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,8 @@
 """The runner on a small pipeline of real components with a real metadata store."""
 
+import signal
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -51,6 +54,9 @@ def Copy(  # noqa: N802
     (Path(copy.uri) / "words").write_text(text)
     if end == "interrupted":
         raise KeyboardInterrupt
+    if end == "interrupted in a library":
+        signal.raise_signal(signal.SIGUSR1)
+        raise ZeroDivisionError("an error that a library makes of the interruption")
     if end == "crash":
         raise ZeroDivisionError("a crash on purpose")
     if end == "validation_message":
@@ -244,7 +250,7 @@ def test_outputs_of_an_interrupted_run_are_deleted(tmp_path: Path) -> None:
     recorder = Recorder()
     with pytest.raises(KeyboardInterrupt):
         runner.run(pipeline(tmp_path, end="interrupted"), recorder.on_start, recorder.on_end)
-    assert recorder.events[-1] == "Left failed"
+    assert recorder.events[-1] == "Left interrupted"
     assert states(tmp_path) == {"COMPLETE": 1, "RUNNING": 1}
     left = [name for name in artifact_directories(tmp_path) if name.startswith("Left/")]
     assert {"Left/copy/2", "Left/marks/2"} <= set(left)
@@ -256,6 +262,31 @@ def test_outputs_of_an_interrupted_run_are_deleted(tmp_path: Path) -> None:
     assert states(tmp_path) == {"COMPLETE": 1, "CANCELED": 1}
     assert artifact_directories(tmp_path) == others
     assert runner.clear_unfinished(connection(tmp_path), tmp_path / "artifacts") == []
+
+
+def test_an_interruption_that_a_library_turns_into_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, end="crash")
+    time.sleep(0.01)
+    started, interrupted = time.time(), threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: interrupted.set())
+    recorder = Recorder()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            runner.run(
+                pipeline(tmp_path, end="interrupted in a library"),
+                recorder.on_start,
+                recorder.on_end,
+                interrupted=interrupted,
+            )
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert recorder.events[-1] == "Left interrupted"
+    assert states(tmp_path) == {"COMPLETE": 1, "CACHED": 1, "FAILED": 2}
+    artifacts = tmp_path / "artifacts"
+    cleared = runner.clear_unfinished(connection(tmp_path), artifacts, interrupted_since=started)
+    assert cleared == [4]
+    assert states(tmp_path) == {"COMPLETE": 1, "CACHED": 1, "FAILED": 1, "CANCELED": 1}
 
 
 def test_a_moved_output_directory_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The values that a search tries, without training any of them."""
 
 import itertools
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ import pytest
 from tests.trainer.ensemble.test_trees import movies
 from trainer.ensemble import trees
 from trainer.hparams import HParams
-from trainer.tune import SEARCHED_VALUES, build_oracle, search_space
+from trainer.tune import (
+    SEARCHED_VALUES,
+    _before_messages,
+    build_oracle,
+    describe_trial,
+    search_space,
+)
 
 TRIALS = 8
 
@@ -123,3 +130,14 @@ def test_the_trees_depend_on_no_searched_hyperparameter() -> None:
     trees.fit(movies(), hparams)
     assert read & HParams.model_fields.keys() == {"trees", "field_dropout", "seed"}
     assert not read & SEARCHED_VALUES.keys()
+
+
+def test_the_trial_and_the_remaining_time_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert describe_trial([], 8) == "trial 1 of 8"
+    assert describe_trial([60.0, 90.0], 8) == "trial 3 of 8, about 7m30s left"
+    logger = logging.getLogger("trainer.ensemble.training")
+    with caplog.at_level(logging.INFO):
+        with _before_messages("100% of trial 1"):
+            logger.info("epoch %d of %d", 2, 10)
+        logger.info("epoch %d of %d", 3, 10)
+    assert caplog.messages == ["100% of trial 1: epoch 2 of 10", "epoch 3 of 10"]
