@@ -20,6 +20,17 @@ def format_score(value: float | None) -> str:
     return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
 
 
+def format_percent(value: float) -> str:
+    """Return a share in percent.
+
+    >>> [format_percent(value) for value in (0.5, 0.003, 0.998, 1.0)]
+    ['50%', '<1%', '>99%', '100%']
+    """
+    if 0 < value < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= value < 1 else f"{value:.0%}"
+
+
 def format_value(value: Any) -> str:
     """Return a setting or its change as text, with separators of thousands.
 

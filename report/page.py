@@ -20,7 +20,13 @@ import plotly.offline
 from metadata import Difference, lineage_differences, mapping_differences
 from report import alternatives, charts, explanations, metrics, summary
 from report.content import Anomaly, GenreResult, NodeResult, ReportContent
-from report.formats import format_duration, format_score, format_value, with_relative_paths
+from report.formats import (
+    format_duration,
+    format_percent,
+    format_score,
+    format_value,
+    with_relative_paths,
+)
 from schema import features as raw
 from schema.names import Split
 from schema.verdict import Verdict
@@ -174,6 +180,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {"count": "{:,}".format, "display_name": charts.display_name}
     environment.filters |= {"movies": summary.format_movies}
     environment.filters |= {"score": format_score, "value": format_value}
+    environment.filters |= {"percent": format_percent}
     environment.filters |= {"duration": format_duration, "describe": alternatives.describe}
     environment.globals |= {"MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
     environment.globals["html"] = environment.get_template("macros.html.j2").module

@@ -154,6 +154,34 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 1400, "height": 900})
 
 
+def test_print_shows_whole_tables_and_cards(page: Page) -> None:
+    # A page of A4 without its margins.
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    clipped = page.evaluate(
+        """() => [...document.querySelectorAll("#gate .scroll, .movie, .card")].filter(
+             element => element.scrollWidth > element.clientWidth + 1
+               || getComputedStyle(element).overflowX !== "visible").length"""
+    )
+    assert clipped == 0
+    for card in (".card", ".movie", ".verdict"):
+        expect(page.locator(card).first).to_have_css("break-inside", "avoid")
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1400, "height": 900})
+
+
+def test_charts_have_texts_and_heat_maps_have_numbers(page: Page) -> None:
+    [tree] = page.locator('[data-figure="confusion"]').all()
+    text = tree.get_attribute("aria-label")
+    assert text
+    assert "Highest values: " in text
+    shown = page.get_by_role("img", name=text, exact=True)
+    expect(shown).to_have_count(1)
+    numbers = tree.locator(".heatmap-label").all_text_contents()
+    assert numbers
+    assert all(0 < int(number) <= 100 for number in filter(None, numbers))
+
+
 def test_the_page_shows_the_results_of_the_run(page: Page, output: Path, verdict: Verdict) -> None:
     [training] = (output / "artifacts" / "Trainer" / "model_run").glob("*/training.json")
     recorded = json.loads(training.read_text())
