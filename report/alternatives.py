@@ -1,6 +1,5 @@
 """Texts that stand for charts where they cannot be seen, such as in a screen reader."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +37,7 @@ def _describe_trace(trace: Any) -> str:
     if len(points) > MAX_POINTS and not isinstance(points[0][0], str):
         highest = max(points, key=lambda point: point[1])
         ends = f"from {_pair(points[0])} to {_pair(points[-1])}"
-        listed = f"{ends}, highest at {_pair(highest)}"
+        listed = f"{ends}, highest {_pair(highest)}"
     else:
         listed = ", ".join(map(_pair, points))
     return f"{trace.name}: {listed}" if trace.name else listed
@@ -57,12 +56,15 @@ def _describe_heatmap(trace: Any) -> str:
     return f"Highest values: {'; '.join(map(_pair, cells))}"
 
 
-def _pair(point: tuple[Any, Any] | Sequence[Any]) -> str:
-    return " ".join(map(_format, point))
+def _pair(point: tuple[Any, Any]) -> str:
+    name, value = point
+    if isinstance(name, str):
+        return f"{name} {_format(value)}"
+    return f"{_format(value)} at {_format(name)}"
 
 
-def _format(value: Any) -> str:
-    return value if isinstance(value, str) else f"{round(float(value), 3):,.6g}"
+def _format(value: float) -> str:
+    return f"{round(float(value), 3):,.6g}"
 
 
 def _known(value: Any) -> bool:

@@ -21,8 +21,8 @@ def test_points_are_listed_with_their_names() -> None:
 def test_long_lines_are_told_by_their_ends_and_their_highest_point() -> None:
     text = describe(charts.threshold_curve(make_genre_result("Action"), make_predictions(), 0))
     assert text.startswith("Action (10 movies). value (0 to 1) by threshold (probability). ")
-    assert "recall: from 0.01 1 to 0.99 0, highest at 0.01 1" in text
-    assert "threshold of the model (median over movies): 0.5 0, 0.5 1" in text
+    assert "recall: from 1 at 0.01 to 0 at 0.99, highest 1 at 0.01" in text
+    assert "threshold of the model (median over movies): 0 at 0.5, 1 at 0.5" in text
 
 
 def test_heat_maps_are_told_by_their_highest_cells() -> None:

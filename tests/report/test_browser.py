@@ -177,9 +177,20 @@ def test_charts_have_texts_and_heat_maps_have_numbers(page: Page) -> None:
     assert "Highest values: " in text
     shown = page.get_by_role("img", name=text, exact=True)
     expect(shown).to_have_count(1)
-    numbers = tree.locator(".heatmap-label").all_text_contents()
+    numbers = tree.locator(".heatmap-label text").all_text_contents()
     assert numbers
     assert all(0 < int(number) <= 100 for number in filter(None, numbers))
+
+
+def test_paths_and_the_command_are_folded_away(page: Page, first_run: tuple[Project, Run]) -> None:
+    project, _ = first_run
+    body = page.locator("body")
+    assert str(project.directory) not in body.inner_text()
+    folded = page.locator("#lineage details")
+    assert str(project.output) in str(folded.text_content())
+    folded.locator("summary").press("Enter")
+    expect(folded.get_by_text("command line", exact=True)).to_be_visible()
+    folded.locator("summary").press("Enter")
 
 
 def test_the_page_shows_the_results_of_the_run(page: Page, output: Path, verdict: Verdict) -> None:
