@@ -44,8 +44,13 @@ serve: setup ## serve the pushed model over gRPC and REST, with a web page (ARGS
 tensorboard: setup ## show the training and the trials of the tuner in TensorBoard (ARGS="--port 6007")
 	@$(BIN)/python -m pipeline.learning_curves --output $(OUTPUT) -- $(ARGS)
 
-notebooks: setup ## open the notebooks in JupyterLab (OUTPUT=DIR of a run; default: the newest run)
-	@$(if $(filter-out file,$(origin OUTPUT)),ORDAINED_OUTPUT="$(abspath $(OUTPUT))") $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
+# Running a notebook writes its outputs into the file, so a copy is opened.
+NOTEBOOKS := $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))
+build/notebooks/%.ipynb: notebooks/%.ipynb
+	@mkdir -p build/notebooks && cp $< $@
+
+notebooks: setup $(NOTEBOOKS) ## open copies of the notebooks in JupyterLab (OUTPUT=DIR of a run; default: the newest run)
+	@$(if $(filter-out file,$(origin OUTPUT)),ORDAINED_OUTPUT="$(abspath $(OUTPUT))") $(BIN)/jupyter lab --notebook-dir=build/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 benchmark: setup ## measure time and memory of each node of a run (DATA=DIR, ARGS="--titles 5000 50000")
 	@$(BIN)/python -m benchmarks.pipeline --data $(DATA) $(ARGS)

@@ -11,6 +11,24 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+DARK_FILTER: Final = "invert(0.92) hue-rotate(180deg)"
+"""CSS filter that makes dark colours of light ones and keeps the hues."""
+
+_EMBEDDED_STYLE: Final = """<style>
+iframe.dashboards-view { width: 100%; border: 0; }
+@media screen {
+  [data-jp-theme-light="false"] iframe.dashboards-view,
+  .vscode-dark iframe.dashboards-view { filter: var(--dark-filter); }
+}
+@media screen and (prefers-color-scheme: dark) {
+  body:not([data-jp-theme-light], .vscode-light, .vscode-dark) iframe.dashboards-view {
+    filter: var(--dark-filter);
+  }
+}
+</style>"""
+"""Dark colours by the theme of JupyterLab, Notebook, nbconvert or VS Code, and in other pages by
+that of the system."""
+
 _DIRECTORY: Final = Path(__file__).resolve().parent
 
 
@@ -24,11 +42,13 @@ class View:
         title: Heading of the page.
         page: HTML of the page.
         height: Height of the iframe, in pixels.
+        dark_filter: CSS filter that makes dark colours of the page's light ones.
     """
 
     title: str
     page: str
     height: int
+    dark_filter: str = DARK_FILTER
 
     def standalone(self) -> str:
         """Return HTML that contains the page compressed, at about a third of its size."""
@@ -55,8 +75,9 @@ class View:
 
     def _repr_html_(self) -> str:
         return (
-            f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts" '
-            f'style="width:100%;height:{self.height}px;border:0" '
+            f'{_EMBEDDED_STYLE}<iframe class="dashboards-view" title="{html.escape(self.title)}" '
+            f'style="height:{self.height}px;--dark-filter:{self.dark_filter}" '
+            'sandbox="allow-scripts" '
             f'srcdoc="{html.escape(self.standalone())}"></iframe>'
         )
 
@@ -64,16 +85,19 @@ class View:
         return f"<View {self.title!r}: call display() in a notebook, or save(path)>"
 
 
-def build_view(title: str, body: str, height: int) -> View:
+def build_view(title: str, body: str, height: int, dark_filter: str = DARK_FILTER) -> View:
     """Build a view.
 
     Args:
         title: Heading, plain text.
         body: Content below the heading, HTML.
         height: Height of the view in a notebook, in pixels.
+        dark_filter: CSS filter that makes dark colours of the content's light ones.
     """
-    page = load_template("view.html").substitute(title=html.escape(title), body=body)
-    return View(title, page, height)
+    page = load_template("view.html").substitute(
+        title=html.escape(title), body=body, dark_filter=dark_filter
+    )
+    return View(title, page, height, dark_filter)
 
 
 def script(code: str) -> str:

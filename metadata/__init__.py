@@ -5,6 +5,8 @@ This package never writes to the database and never opens the files of an artifa
 
 from metadata.history import (
     CACHED,
+    COMMAND_PROPERTY,
+    COMMIT_PROPERTY,
     COMPLETE,
     Artifact,
     Execution,
@@ -29,6 +31,8 @@ from metadata.lineage import (
 __all__ = [
     "CACHED",
     "CODE_FINGERPRINT_PARAMETERS",
+    "COMMAND_PROPERTY",
+    "COMMIT_PROPERTY",
     "COMPLETE",
     "Artifact",
     "Difference",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,12 @@ COMPLETE: Final = "COMPLETE"
 CACHED: Final = "CACHED"
 """State of an execution that took its outputs from the cache."""
 
+COMMIT_PROPERTY: Final = "git_commit"
+"""Custom property of a pipeline run: git commit of the code."""
+COMMAND_PROPERTY: Final = "command_line"
+"""Custom property of a pipeline run: command that started it."""
+
+_RUN_TYPE: Final = "pipeline_run"
 _INPUT_EVENTS: Final = (mlmd.Event.INPUT, mlmd.Event.INTERNAL_INPUT)
 _OUTPUT_EVENTS: Final = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
 
@@ -68,10 +74,17 @@ class Execution:
 
 @dataclass(frozen=True)
 class History:
-    """Executions in ascending order of their ids, and artifacts by id."""
+    """Executions and artifacts.
+
+    Attributes:
+        executions: Executions in ascending order of their ids.
+        artifacts: Artifacts by id.
+        runs: Custom properties of the pipeline runs, by id of the run.
+    """
 
     executions: tuple[Execution, ...]
     artifacts: Mapping[int, Artifact]
+    runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def producer(self, artifact_id: int) -> Execution | None:
         """Return the execution that produced an artifact, or None if none is recorded."""
@@ -142,6 +155,10 @@ def read_history(source: Path | mlmd.ConnectionConfig, execution_id: int | None 
             )
             for artifact in artifacts
         },
+        {
+            context.name: _values(context.custom_properties)
+            for context in store.get_contexts_by_type(_RUN_TYPE)
+        },
     )
 
 
@@ -195,7 +212,7 @@ def _execution(
         state=mlmd.Execution.State.Name(execution.last_known_state),
         started=datetime.fromtimestamp(started / 1000, UTC),
         seconds=(execution.last_update_time_since_epoch - started) / 1000,
-        run=contexts.get("pipeline_run", ""),
+        run=contexts.get(_RUN_TYPE, ""),
         parameters=flatten_parameters(_values(execution.custom_properties)),
         inputs=frozenset(event.artifact_id for event in events if event.type in _INPUT_EVENTS),
         outputs={

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from metadata.history import CACHED, COMPLETE, Execution, History
+from metadata.history import (
+    CACHED,
+    COMMAND_PROPERTY,
+    COMMIT_PROPERTY,
+    COMPLETE,
+    Execution,
+    History,
+)
 from schema.names import PUSHED_VERSION_PROPERTY
 
 CODE_FINGERPRINT_PARAMETERS: Final = frozenset({"code", "code_fingerprint", "code_hash"})
@@ -27,6 +34,8 @@ class ModelLineage:
         schema: Path of the curated schema. The path contains a hash of the schema.
         code: Fingerprint of the sources, by node.
         settings: Parameters by `node.name`, without fingerprints of code.
+        commit: Git commit of the code of the run; empty if it is not recorded.
+        command: Command that started the run; empty if it is not recorded.
     """
 
     model: str
@@ -36,6 +45,8 @@ class ModelLineage:
     schema: str
     code: Mapping[str, str]
     settings: Mapping[str, Any]
+    commit: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ def model_lineage(history: History, model_id: int) -> ModelLineage | None:
     data: dict[str, Any] = {}
     schema = ""
     code, settings = {}, {}
+    properties = history.runs.get(trainer.run, {})
     for execution in history.upstream_executions(model_id):
         parameters = execution.parameters
         if _reads_data(execution) and not data:
@@ -98,6 +110,8 @@ def model_lineage(history: History, model_id: int) -> ModelLineage | None:
         schema=schema,
         code=code,
         settings=settings,
+        commit=str(properties.get(COMMIT_PROPERTY, "")),
+        command=str(properties.get(COMMAND_PROPERTY, "")),
     )
 
 

@@ -19,7 +19,7 @@ from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
 from ingest import IngestSummary
 from pipeline import config as configuration
-from pipeline import failure_report, previous_search, runner
+from pipeline import failure_report, previous_search, provenance, runner
 from pipeline.config import RunConfig
 from pipeline.console import ProgressTable, print_lines
 from pipeline.node_summary import summarize
@@ -190,6 +190,7 @@ def _run_nodes(
         config.from_node,
         force_search=config.force_search,
         interrupted=interrupted,
+        properties=provenance.collect(),
     )
 
 

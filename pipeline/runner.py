@@ -74,6 +74,7 @@ def run(
     *,
     force_search: bool = False,
     interrupted: threading.Event | None = None,
+    properties: Mapping[str, str] | None = None,
 ) -> None:
     """Run all nodes in order.
 
@@ -85,6 +86,7 @@ def run(
             use of the cache. None uses the cache for all nodes.
         force_search: Whether the Tuner runs without use of the cache.
         interrupted: Event that is set once the user has interrupted the run.
+        properties: Custom properties of the pipeline run in ML Metadata.
 
     Raises:
         UserError: There is no node `from_node`, the output directory has been moved since the last
@@ -94,7 +96,8 @@ def run(
     """
     if from_node is not None:
         require_node(pipeline, from_node)
-    ir = _compile(pipeline, datetime.now(UTC).isoformat())
+    run_id = datetime.now(UTC).isoformat()
+    ir = _compile(pipeline, run_id)
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     uncached = _downstream(nodes, from_node) if from_node is not None else set()
     for name in uncached | ({Node.TUNER} if force_search else set()):
@@ -122,11 +125,26 @@ def run(
             on_end(NodeResult(name, status, time.monotonic() - start))
             raise
         result = dataclasses.replace(result, seconds=time.monotonic() - start)
+        if name == next(iter(nodes)):
+            _describe_run(connection, run_id, properties or {})
         on_end(result)
         if result.status is NodeStatus.FAILED:
             raise RuntimeError(
                 f"{name}: the inputs could not be resolved. See the log for the reason."
             )
+
+
+def _describe_run(
+    connection: metadata_store_pb2.ConnectionConfig, run_id: str, properties: Mapping[str, str]
+) -> None:
+    """Set custom properties of a pipeline run, which exists once its first node has ended."""
+    with metadata.Metadata(connection) as handle:
+        context = handle.store.get_context_by_type_and_name(
+            constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run_id
+        )
+        for key, value in properties.items():
+            context.custom_properties[key].string_value = value
+        handle.store.put_contexts([context])
 
 
 def require_node(pipeline: tfx.dsl.Pipeline, name: str) -> None:

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from metadata import NodeTiming
 from report import metrics
 from report.content import DistributionDistance, GenreResult, Predictions, SliceMetrics
+from report.formats import format_duration, format_score
 from report.metrics import Counts, Floats, Labels
 from report.summary import format_movies
 from schema import features as raw
@@ -123,7 +124,7 @@ def threshold_curve(genre: GenreResult, predictions: Predictions, column: int) -
 
 
 def calibration_curve(title: str, labels: Labels, probabilities: Floats) -> go.Figure:
-    """Draw the share of movies that have a genre by predicted probability.
+    """Draw the share of movies that have a genre by predicted probability, and bars of the counts.
 
     Args:
         title: Beginning of the figure's title, such as the name of the genre.
@@ -131,7 +132,22 @@ def calibration_curve(title: str, labels: Labels, probabilities: Floats) -> go.F
         probabilities: float of the same shape. Predicted probabilities.
     """
     curve = metrics.calibration_curve(labels, probabilities)
+    total = max(int(curve.movies.sum()), 1)
+    width = 1 / metrics.CALIBRATION_BINS
     figure = go.Figure()
+    figure.add_bar(
+        name="share of the predictions",
+        x=(np.floor(curve.predicted / width) + 0.5) * width,
+        y=curve.movies / total,
+        width=width * 0.9,
+        marker={"color": FLOOR_COLOUR, "opacity": 0.35},
+        text=[f"{count:,}" for count in curve.movies],
+        textangle=-90,
+        textposition="outside",
+        textfont={"size": 8},
+        cliponaxis=False,
+        hovertemplate="%{text} predictions<extra></extra>",
+    )
     _add_line(
         figure, "perfect calibration", [0, 1], [0, 1], color=FLOOR_COLOUR, width=1, dash="dash"
     )
@@ -151,7 +167,8 @@ def calibration_curve(title: str, labels: Labels, probabilities: Floats) -> go.F
         ),
     )
     _set_axis_titles(figure, "predicted probability", "share with the genre")
-    return _set_small_layout(figure, f"{title}, ECE {curve.expected_error:.3f}")
+    error = format_score(curve.expected_error) if len(curve.movies) else "–"
+    return _set_small_layout(figure, f"{title}, ECE {error}")
 
 
 def confusion(predictions: Predictions, names: Sequence[str]) -> go.Figure:
@@ -166,7 +183,9 @@ def confusion(predictions: Predictions, names: Sequence[str]) -> go.Figure:
     share = 100 * metrics.ratio(counts, support[:, np.newaxis])
     hover = "%{y} missed, %{x} predicted:<br>%{customdata:,} movies, %{z:.1f}%<extra></extra>"
     axes = "wrongly predicted genre", "missed genre (number of test movies)"
-    return _heatmap(share, names, _with_counts(names, support), counts, hover, axes)
+    # Without any confusion the scale would be empty.
+    highest = max(float(share.max(initial=0.0)), 1.0)
+    return _heatmap(share, names, _with_counts(names, support), counts, hover, axes, highest)
 
 
 def co_occurrence(labels: Labels, names: Sequence[str]) -> go.Figure:
@@ -182,7 +201,7 @@ def co_occurrence(labels: Labels, names: Sequence[str]) -> go.Figure:
     np.fill_diagonal(share, np.nan)
     hover = "%{y} and %{x}: %{customdata:,} movies, %{z:.1f}%<extra></extra>"
     axes = "second genre", "first genre (number of movies)"
-    return _heatmap(share, names, _with_counts(names, support), counts, hover, axes, highest=100)
+    return _heatmap(share, names, _with_counts(names, support), counts, hover, axes, 100)
 
 
 def f1_by_slice(
@@ -207,23 +226,28 @@ def f1_by_slice(
 
 def learning_curves(
     history: Mapping[str, Sequence[float]], best_epoch: int
-) -> tuple[go.Figure, go.Figure]:
+) -> tuple[go.Figure, go.Figure, go.Figure]:
     """Draw the losses and the scores of each epoch.
+
+    The two losses have charts of their own, because they are not comparable: that of training is of
+    the network alone, with dropout, and that of the eval split is of the whole model.
 
     Args:
         history: Learning curves by name, with one value per epoch.
         best_epoch: Index of the epoch whose weights the model has.
 
     Returns:
-        Figure of the losses and figure of the scores.
+        Figures of the training loss, the eval loss and the scores.
     """
-    losses = {"loss": ("training loss", BASELINE_COLOUR), "val_loss": ("eval loss", MODEL_COLOUR)}
+    training = {"loss": ("training loss", BASELINE_COLOUR)}
+    evaluation = {"val_loss": ("eval loss", MODEL_COLOUR)}
     scores = {
         "val_map": ("mean average precision on the eval split", MODEL_COLOUR),
         "val_macro_f1": ("macro-F1 on the eval split", LAST_BLESSED_COLOUR),
     }
     return (
-        _learning_curve(history, best_epoch, losses, "loss (nats)"),
+        _learning_curve(history, best_epoch, training, "training loss of the network (nats)"),
+        _learning_curve(history, best_epoch, evaluation, "eval loss of the model (nats)"),
         _learning_curve(history, best_epoch, scores, "score (0 to 1)"),
     )
 
@@ -243,10 +267,10 @@ def node_times(times: Sequence[NodeTiming]) -> go.Figure:
                 y=[node.node for node in nodes],
                 orientation="h",
                 marker={"color": colour, "pattern": {"shape": shape}},
-                text=[f"{node.seconds:.1f}" for node in nodes],
+                text=[format_duration(node.seconds) for node in nodes],
                 textposition="outside",
                 cliponaxis=False,
-                hovertemplate="%{x:.1f} s<extra>%{y}</extra>",
+                hovertemplate="%{text}<extra>%{y}</extra>",
             )
     _set_axis_titles(figure, "time (seconds)", "node")
     order = [time.node for time in times]
@@ -337,13 +361,16 @@ def _heatmap(
     counts: Counts,
     hover: str,
     axes: tuple[str, str],
-    highest: float | None = None,
+    highest: float,
     unit: str = "% of the movies of the genre",
 ) -> go.Figure:
-    """Draw a heat map from 0 to `highest`, or to the highest value if None. NaN is left empty."""
+    """Draw a heat map from 0 to `highest` with numbers in its cells. NaN and 0 have no number."""
+    number = "{:.0f}".format if highest > 1 else "{:.2f}".format
     figure = go.Figure()
     figure.add_heatmap(
         z=values,
+        text=[[number(cell).lstrip("0") if cell > 0 else "" for cell in row] for row in values],
+        texttemplate="%{text}",
         x=list(columns),
         y=list(rows),
         customdata=counts,

@@ -268,6 +268,12 @@ class DataSummary:
     distances: tuple[DistributionDistance, ...]
     ingest: Mapping[str, Any]
 
+    @property
+    def table(self) -> str:
+        """Name of the file of the user's own table; empty if the data are IMDb's dumps."""
+        # Only a table has columns that were found by their names.
+        return str(self.ingest["source"]) if self.ingest.get("columns") else ""
+
 
 @dataclass(frozen=True)
 class ReportContent:

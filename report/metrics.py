@@ -17,7 +17,11 @@ Z_95: Final = 1.959964
 THRESHOLDS: Final = np.linspace(0.01, 0.99, 99)
 """Thresholds at which threshold curves are computed."""
 
-CALIBRATION_BINS: Final = 8
+CALIBRATION_BINS: Final = 10
+
+MIN_CALIBRATED: Final = 0.02
+"""Probability up to which predictions are left out of calibration. Most genres of most movies have
+such probabilities, which would hide how wrong the others are."""
 
 DOUBT_ABOVE: Final = 0.5
 """Probability of being wrong above which a label is doubtful."""
@@ -56,7 +60,12 @@ class CalibrationCurve:
 
     @property
     def expected_error(self) -> float:
-        """Expected calibration error (ECE): mean of |predicted - observed|, weighted by movies."""
+        """Expected calibration error (ECE): mean of |predicted - observed|, weighted by movies.
+
+        It is that of Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3, with
+        bins of equal width, for the probability of one genre instead of the highest probability,
+        and of the predictions above `MIN_CALIBRATED` only.
+        """
         total = max(int(self.movies.sum()), 1)
         return float((np.abs(self.predicted - self.observed) * self.movies).sum() / total)
 
@@ -132,19 +141,23 @@ def median_thresholds(probabilities: Floats, scores: Floats) -> Floats:
 
 
 def calibration_curve(labels: Labels, probabilities: Floats) -> CalibrationCurve:
-    """Compute calibration in bins with about equal numbers of movies.
+    """Compute calibration of the probabilities above `MIN_CALIBRATED` in bins of equal width.
+
+    The bins divide the range from 0 to 1; a bin without predictions is left out.
 
     Args:
         labels: bool of any shape. Whether a movie has a genre.
         probabilities: float of the same shape. Predicted probabilities.
     """
-    order = np.argsort(probabilities, axis=None, kind="stable")
-    ranked, truth = probabilities.ravel()[order].astype(np.float64), labels.ravel()[order]
-    bins = [rows for rows in np.array_split(np.arange(len(ranked)), CALIBRATION_BINS) if len(rows)]
-    movies = np.array([len(rows) for rows in bins], np.int64)
-    hits = np.array([truth[rows].sum() for rows in bins], np.int64)
+    chosen = probabilities > MIN_CALIBRATED
+    values, truth = probabilities[chosen].astype(np.float64), labels[chosen]
+    bins = np.minimum((values * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    used = counts > 0
+    movies = counts[used]
+    hits = np.bincount(bins, truth, CALIBRATION_BINS)[used].astype(np.int64)
+    predicted = np.bincount(bins, values, CALIBRATION_BINS)[used] / movies
     low, high = wilson_interval(hits, movies)
-    predicted = np.array([ranked[rows].mean() for rows in bins], np.float64)
     return CalibrationCurve(predicted, ratio(hits, movies), low, high, movies)
 
 

@@ -18,8 +18,15 @@ import plotly.graph_objects as go
 import plotly.offline
 
 from metadata import Difference, lineage_differences, mapping_differences
-from report import charts, explanations, summary
+from report import alternatives, charts, explanations, metrics, summary
 from report.content import Anomaly, GenreResult, NodeResult, ReportContent
+from report.formats import (
+    format_duration,
+    format_percent,
+    format_score,
+    format_value,
+    with_relative_paths,
+)
 from schema import features as raw
 from schema.names import Split
 from schema.verdict import Verdict
@@ -38,9 +45,23 @@ METRIC_NAMES: Final = {
 }
 """Display names of `Verdict.aggregates`."""
 
+METRIC_MEANINGS: Final = {
+    "macro-F1": "mean F1 of the genres; F1 is the harmonic mean of precision and recall",
+    "macro-F1 of the last blessed model": "on the same movies",
+    "macro-F1 of the simple baseline": "logistic regression on words, on the same movies",
+    "micro-F1": "F1 of all pairs of movie and genre together",
+    "samples-averaged F1": "mean F1 of the movies",
+    "subset accuracy": "share of movies with exactly the listed genres",
+    "Hamming accuracy": "share of right decisions among all pairs of movie and genre",
+    "mean AUC-PR": "mean area under the precision-recall curve of the genres",
+}
+"""What the metrics over all genres mean, by display name."""
+
 
 def render_report(content: ReportContent) -> str:
     """Render the report of a model, HTML of about 2 MB. Most of it is Plotly's library."""
+    output_directory = content.output_directory
+    content = with_relative_paths(content)
     training_shares = _training_shares(content)
     names = content.verdict.genre_names
     columns = _charted_columns(content.verdict.genres)
@@ -49,6 +70,9 @@ def render_report(content: ReportContent) -> str:
         f"{content.name}: model report",
         figures=_figures(content, columns),
         content=content,
+        output_directory=output_directory,
+        min_calibrated=metrics.MIN_CALIBRATED,
+        metric_meanings=METRIC_MEANINGS,
         verdict=content.verdict,
         overall_metrics=_overall_metrics(content),
         strengths=summary.strengths(content.verdict, content.predictions),
@@ -155,7 +179,9 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {"count": "{:,}".format, "display_name": charts.display_name}
     environment.filters |= {"movies": summary.format_movies}
-    environment.filters |= {"score": _format_score, "value": _format_value}
+    environment.filters |= {"score": format_score, "value": format_value}
+    environment.filters |= {"percent": format_percent}
+    environment.filters |= {"duration": format_duration, "describe": alternatives.describe}
     environment.globals |= {"MODEL_INPUTS": raw.MODEL_INPUTS, "charts": charts}
     environment.globals["html"] = environment.get_template("macros.html.j2").module
     return environment
@@ -177,13 +203,14 @@ def _figures(content: ReportContent, columns: Sequence[int]) -> dict[str, go.Fig
     predictions, training = content.predictions, content.training
     names = [content.verdict.genre_names[column] for column in columns]
     charted = predictions.select_genres(columns)
-    losses, scores = charts.learning_curves(training.history, training.best_epoch)
+    training_loss, eval_loss, scores = charts.learning_curves(training.history, training.best_epoch)
     figures = {
         "f1-by-genre": charts.f1_by_genre(content.verdict.genres),
         "confusion": charts.confusion(charted, names),
         "listed-co-occurrence": charts.co_occurrence(charted.labels, names),
         "predicted-co-occurrence": charts.co_occurrence(charted.predicted, names),
-        "losses": losses,
+        "training-loss": training_loss,
+        "eval-loss": eval_loss,
         "scores": scores,
     }
     if len(predictions.labels):
@@ -211,18 +238,20 @@ def _figures(content: ReportContent, columns: Sequence[int]) -> dict[str, go.Fig
 
 def format_aggregates(aggregates: Mapping[str, float]) -> str:
     """Return metrics over all genres as text: `micro-F1 0.612, subset accuracy 0.300`."""
-    return ", ".join(f"{_metric_name(name)} {value:.3f}" for name, value in aggregates.items())
+    return ", ".join(
+        f"{_metric_name(name)} {format_score(value)}" for name, value in aggregates.items()
+    )
 
 
 def with_corrected(verdict: Verdict) -> str:
     """Return the metrics with the corrected test movies in words; empty if there are none."""
-    if not (metrics := verdict.with_corrected):
+    if not (corrected := verdict.with_corrected):
         return ""
     return (
-        f"{summary.format_movies(metrics.movies)} of the {Split.TEST} split with corrected genres "
-        f"{'is' if metrics.movies == 1 else 'are'} left out. With "
-        f"{'it' if metrics.movies == 1 else 'them'}: macro-F1 {metrics.macro_f1:.3f}, "
-        f"{format_aggregates(metrics.aggregates)}."
+        f"{summary.format_movies(corrected.movies)} of the {Split.TEST} split with corrected "
+        f"genres {'is' if corrected.movies == 1 else 'are'} left out. With "
+        f"{'it' if corrected.movies == 1 else 'them'}: macro-F1 {corrected.macro_f1:.3f}, "
+        f"{format_aggregates(corrected.aggregates)}."
     )
 
 
@@ -270,16 +299,6 @@ def _training_shares(content: ReportContent) -> list[tuple[str, float]]:
         return []
     shares = content.data.genres[Split.TRAIN] / movies
     return list(zip(content.verdict.genre_names, shares, strict=True))
-
-
-def _format_score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _format_value(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _to_json(value: Any) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from report import metrics
 from report.content import GenreResult, Predictions, ReportVerdict, SliceMetrics
+from report.formats import format_score
 
 MAX_LISTED: Final = 3
 """Number of genres or confusions that a sentence lists."""
@@ -105,7 +106,7 @@ def _frequent_confusions(predictions: Predictions, names: Sequence[str]) -> list
     support = predictions.labels.sum(axis=0)
     order = np.argsort(-counts, axis=None, kind="stable")[:MAX_LISTED]
     confusions = [
-        f"{names[wrong]} instead of {names[missed]} ({counts[missed, wrong]} of "
+        f"{names[wrong]} instead of {names[missed]} ({counts[missed, wrong]:,} of "
         f"{format_movies(support[missed])})"
         for missed, wrong in zip(*np.unravel_index(order, counts.shape), strict=True)
         if counts[missed, wrong]
@@ -141,7 +142,8 @@ def _calibration(predictions: Predictions) -> list[str]:
     else:
         tendency = "too high" if predicted > observed else "too low"
     return [
-        f"The expected calibration error is {error:.3f}. On average the probabilities are "
+        f"The expected calibration error is {format_score(error)} for probabilities above "
+        f"{metrics.MIN_CALIBRATED:.0%}. On average the probabilities are "
         f"{tendency}: they sum to {predicted:.2f} genres per movie, and the movies have "
         f"{observed:.2f}."
     ]

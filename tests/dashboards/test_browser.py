@@ -262,8 +262,23 @@ def test_statistics(page: Page, tmp_path: Path) -> None:
         name: tfdv.generate_statistics_from_dataframe(pd.DataFrame({"year": years}))
         for name, years in frames.items()
     }
-    open_view(page, dashboards.statistics(statistics), tmp_path)
+    view = dashboards.statistics(statistics)
+    open_view(page, view, tmp_path)
     assert_facets_are_drawn(page, list(frames))
+    expect(page.locator("#percentbox").first).to_have_attribute("aria-checked", "true")
+    years = [int(tick) for tick in page.locator(".x-axis text, #xaxis text").all_text_contents()]
+    assert len(set(years)) == len(years) > 1
+    # The theme of the notebook decides, not that of the system.
+    page.emulate_media(color_scheme="dark")
+    page.set_content(f'<body data-jp-theme-light="true">{view._repr_html_()}</body>')
+    frame = page.locator("iframe")
+    expect(frame).to_have_css("filter", "none")
+    page.emulate_media(color_scheme="light")
+    expect(frame).to_have_css("filter", "none")
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    expect(frame).to_have_css("filter", view.dark_filter)
+    inside = frame.content_frame.locator("html")
+    expect(inside).to_have_css("filter", "none")
 
 
 @NARROW_AND_DARK

@@ -70,13 +70,15 @@ def make_report_content(genres: Sequence[str] = GENRES, **changes: Any) -> Repor
     """Return the content of a report on a model that was blessed and pushed."""
     num_genres = len(genres)
     lineage = ModelLineage(
-        model="output/artifacts/Trainer/model/12",
+        model="/srv/out/artifacts/Trainer/model/12",
         trained=datetime(2026, 3, 1, 10, 30, tzinfo=UTC),
         run="2026-03-01T10:00:00+00:00",
-        data={"checksum": "split:movies,num_files:1", "span": 0, "directory": "output/movies"},
-        schema="output/schema/0123/schema.pbtxt",
+        data={"checksum": "split:movies,num_files:1", "span": 0, "directory": "/srv/out/movies"},
+        schema="/srv/out/schema/0123/schema.pbtxt",
         code={"Trainer": "aaaa", "Transform": "bbbb"},
         settings={"Transform.transform.max_cast": 12},
+        commit="0123abc, with changes that are not committed",
+        command="ordained run --data imdb",
     )
     training = TrainingRecord(
         hparams={"epochs": 3, "word_encoder": "cnn", "sentence_encoder": "mpnet"},
@@ -97,8 +99,8 @@ def make_report_content(genres: Sequence[str] = GENRES, **changes: Any) -> Repor
     values: dict[str, Any] = {
         "name": "movie_genres",
         "written": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
-        "output_directory": "output",
-        "model_directory": "output/artifacts/Trainer/model/12",
+        "output_directory": "/srv/out",
+        "model_directory": "/srv/out/artifacts/Trainer/model/12",
         "model_digest": "f" * 64,
         "verdict": ReportVerdict(
             blessed=True,
@@ -111,7 +113,7 @@ def make_report_content(genres: Sequence[str] = GENRES, **changes: Any) -> Repor
             simple_baseline_macro_f1=0.4,
             aggregates={"micro_f1_score": 0.7, "samples_f1": 0.69},
         ),
-        "push": PushResult(version="1700000000", destination="output/serving/1700000000"),
+        "push": PushResult(version="1700000000", destination="/srv/out/serving/1700000000"),
         "predictions": make_predictions(num_genres=num_genres),
         "slices": (
             SliceMetrics(
@@ -143,7 +145,7 @@ def make_report_content(genres: Sequence[str] = GENRES, **changes: Any) -> Repor
         "data": DataSummary(
             span=0,
             checksum="split:movies,num_files:1",
-            directory="output/movies",
+            directory="/srv/out/movies",
             movies={"train": 480, "eval": 60, "test": 60},
             genres={split: np.arange(num_genres) + 1 for split in ("train", "eval", "test")},
             anomalies=(f"train: title: {HTML_TITLE}",),

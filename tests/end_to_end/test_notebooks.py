@@ -94,8 +94,14 @@ def with_two_spans(
 
 
 @pytest.fixture(scope="module")
+def status_before() -> str:
+    return git_status()
+
+
+@pytest.fixture(scope="module")
 def executed(
     first_run: tuple[Project, Run],
+    status_before: str,
     with_two_spans: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Notebook]:
@@ -145,6 +151,29 @@ def html_outputs(notebook: Notebook) -> list[str]:
     ]
 
 
+def problems(notebook: Notebook) -> list[str]:
+    """Return what went wrong in a notebook, cell by cell.
+
+    A cell that was not executed, an error, and an error that a library only shows are problems.
+    """
+    found = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        if cell.execution_count is None:
+            found.append(f"cell {number} was not executed")
+        for output in cell.outputs:
+            texts = [output.get("text", ""), *output.get("data", {}).values()]
+            if output.output_type == "error":
+                found.append(f"cell {number}: {output.ename}: {output.evalue}")
+            found += [
+                f"cell {number}: {line}"
+                for line in "\n".join(map(str, texts)).splitlines()
+                if re.match(r"error: |Traceback|\w+(Error|Exception): ", line)
+            ]
+    return found
+
+
 def view_titles(notebook: Notebook) -> list[str]:
     return [
         title
@@ -163,6 +192,51 @@ def test_notebooks_are_committed_without_outputs() -> None:
         for cell in nbformat.read(path, as_version=4).cells:
             assert not cell.get("outputs")
             assert cell.get("execution_count") is None
+
+
+def test_all_cells_have_been_executed_without_an_error(executed: dict[str, Notebook]) -> None:
+    found = {name: problems(notebook) for name, notebook in executed.items()}
+    assert not any(found.values()), found
+
+
+def test_problems_are_found() -> None:
+    v4 = nbformat.v4
+    error = v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
+    shown = v4.new_output("stream", name="stdout", text="done\nerror: no such run\n")
+    cells = [
+        v4.new_markdown_cell("Traceback"),
+        v4.new_code_cell("1", execution_count=1, outputs=[error]),
+        v4.new_code_cell("2"),
+        v4.new_code_cell("3", execution_count=2, outputs=[shown]),
+    ]
+    assert problems(v4.new_notebook(cells=cells)) == [
+        "cell 1: ValueError: no",
+        "cell 2 was not executed",
+        "cell 3: error: no such run",
+    ]
+
+
+def git_status() -> str:
+    """Return the changes of the checkout, in notebooks and files that git does not ignore."""
+    command = ["git", "-C", str(ROOT), "status", "--porcelain"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def test_notebooks_leave_the_checkout_clean(
+    status_before: str, executed: dict[str, Notebook]
+) -> None:
+    assert executed
+    assert git_status() == status_before
+
+
+def test_make_opens_copies_of_the_notebooks() -> None:
+    command = ["make", "--dry-run", "-o", "setup", "notebooks"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    [line] = [line for line in done.stdout.splitlines() if "jupyter lab" in line]
+    assert "--notebook-dir=build/notebooks" in line
+    # Jupyter refuses to run as root without this option.
+    assert ("--allow-root" in line) == (os.getuid() == 0)
+    subprocess.run(["git", "-C", ROOT, "check-ignore", "-q", "build/notebooks"], check=True)
 
 
 def test_nothing_is_written_to_standard_error(executed: dict[str, Notebook]) -> None:
@@ -231,6 +305,9 @@ def test_dag_notebook(executed: dict[str, Notebook]) -> None:
     assert re.search(r"plot_words +1,264 lines", text)
     assert re.search(r"epoch 2: macro-F1 0\.\d{3} on the eval split", text)
     assert "['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']" in text
+    assert re.search(r"pushed as version \d{10}\n", text)
+    shown = next(html for html in html_outputs(executed["dag"]) if "macro-F1" in html)
+    assert "not blessed" not in shown
     assert view_titles(executed["dag"]) == ["Statistics", "Metrics by slice"]
 
 
@@ -374,6 +451,20 @@ def _jupyter(directory: Path, variables: dict[str, str]) -> Iterator[str]:
             server.wait(30)
 
 
+def assert_follows_the_theme(page: Page) -> None:
+    """Choose JupyterLab's dark theme and look at the colours, whatever the system has."""
+    frame = page.locator("iframe.dashboards-view").first
+    page.emulate_media(color_scheme="light")
+    expect(frame).to_have_css("filter", "none")
+    page.get_by_role("menuitem", name="Settings").click()
+    items = page.locator(".lm-Menu-itemLabel")
+    items.get_by_text("Theme", exact=True).click()
+    items.get_by_text("JupyterLab Dark", exact=True).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    expect(frame).to_have_css("filter", "invert(0.92) hue-rotate(180deg)")
+    expect(frame.content_frame.locator("html")).to_have_css("filter", "none")
+
+
 @pytest.mark.parametrize("application", ["lab/tree", "notebooks"])
 def test_views_in_jupyter(
     jupyter: str, application: str, first_run: tuple[Project, Run], page: Page
@@ -386,3 +477,5 @@ def test_views_in_jupyter(
         frame = page.locator(f'iframe[title="{title}"]')
         frame.scroll_into_view_if_needed()
         assert_drawn(frame.content_frame)
+    if application == "lab/tree":
+        assert_follows_the_theme(page)

@@ -1,12 +1,13 @@
 """The reader of ML Metadata, on a database that the tests write."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 import metadata
-from metadata import Artifact, History
+from metadata import COMMAND_PROPERTY, COMMIT_PROPERTY, Artifact, History
 from schema.errors import UserError
 from tests.data.run_recorder import RunRecorder
 
@@ -127,6 +128,14 @@ def test_lineage_of_the_pushed_model(history: History) -> None:
     assert lineage.schema == "/out/77/schema.pbtxt"
     assert lineage.code == {"Trainer": "two"}
     assert lineage.settings["Trainer.hparams.epochs"] == 3
+
+
+def test_commit_and_command_of_a_model(history: History) -> None:
+    recorded = {COMMIT_PROPERTY: "0123abc", COMMAND_PROPERTY: "ordained run"}
+    for run, expected in ((SECOND, ("0123abc", "ordained run")), (FIRST, ("", ""))):
+        lineage = metadata.model_lineage(replace(history, runs={run: recorded}), 5)
+        assert lineage is not None
+        assert (lineage.commit, lineage.command) == expected
 
 
 def test_examples_of_a_model(history: History) -> None:

@@ -15,6 +15,7 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
 
 from components.resolvers import OptionalLatestArtifactStrategy
+from metadata import COMMAND_PROPERTY, COMMIT_PROPERTY, read_history
 from pipeline import runner
 from pipeline.runner import NodeResult, NodeStatus
 from schema.errors import UserError
@@ -131,6 +132,22 @@ def artifact_directories(directory: Path) -> list[str]:
     root = directory / "artifacts"
     found = [*root.glob("[!.]*/[!.]*/*"), *root.glob("*/.system/*/*")]
     return sorted(str(path.relative_to(root)) for path in found)
+
+
+def test_the_run_is_recorded_with_its_properties(tmp_path: Path) -> None:
+    for number in ("1", "2"):  # The second run takes all nodes from the cache.
+        recorder = Recorder()
+        runner.run(
+            pipeline(tmp_path),
+            recorder.on_start,
+            recorder.on_end,
+            properties={COMMIT_PROPERTY: number, COMMAND_PROPERTY: "ordained run"},
+        )
+    assert [result.status.value for result in recorder.results] == ["cached"] * 4
+    runs = read_history(connection(tmp_path)).runs
+    assert [runs[run] for run in sorted(runs)] == [
+        {COMMIT_PROPERTY: number, COMMAND_PROPERTY: "ordained run"} for number in ("1", "2")
+    ]
 
 
 def test_the_first_run_runs_all_nodes_in_order(tmp_path: Path) -> None:

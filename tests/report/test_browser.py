@@ -95,7 +95,7 @@ def test_every_chart_is_drawn(page: Page, verdict: Verdict) -> None:
     present = sum(row.support > 0 for row in verdict.genres)
     plots = page.locator(".plot")
     # The splits of the sample are too small to be compared, so there is no chart of distances.
-    assert plots.count() == 2 * present + 9
+    assert plots.count() == 2 * present + 10
     assert page.locator(".plot .main-svg").count() >= plots.count()
     for heatmap in (
         "confusion",
@@ -119,7 +119,8 @@ def test_axes_have_titles_with_units(page: Page) -> None:
         "f1-by-genre": ("F1 on the test split (0 to 1)", "genre (number of test movies)"),
         "confusion": ("wrongly predicted genre", "missed genre (number of test movies)"),
         "node-times": ("time (seconds)", "node"),
-        "losses": ("epoch", "loss (nats)"),
+        "training-loss": ("epoch", "training loss of the network (nats)"),
+        "eval-loss": ("epoch", "eval loss of the model (nats)"),
     }
     for chart, (x, y) in titles.items():
         plot = page.locator(f'[data-figure="{chart}"]')
@@ -145,12 +146,51 @@ def test_the_page_follows_the_colour_scheme_of_the_system(page: Page) -> None:
 
 def test_a_narrow_screen_needs_no_scrolling_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 900})
-    for chart in ("f1-by-genre", "confusion", "listed-co-occurrence", "node-times"):
+    for chart in ("f1-by-genre", "calibration-Drama", "node-times"):
         drawn = page.locator(f'[data-figure="{chart}"] .main-svg').first
         # The width of the screen minus the margins.
         expect(drawn).to_have_css("width", re.compile(r"^3[67]\d"))
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     page.set_viewport_size({"width": 1400, "height": 900})
+
+
+def test_print_shows_whole_tables_and_cards(page: Page) -> None:
+    # A page of A4 without its margins.
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    clipped = page.evaluate(
+        """() => [...document.querySelectorAll("#gate .scroll, .movie, .card")].filter(
+             element => element.scrollWidth > element.clientWidth + 1
+               || getComputedStyle(element).overflowX !== "visible").length"""
+    )
+    assert clipped == 0
+    for card in (".card", ".movie", ".verdict"):
+        expect(page.locator(card).first).to_have_css("break-inside", "avoid")
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1400, "height": 900})
+
+
+def test_charts_have_texts_and_heat_maps_have_numbers(page: Page) -> None:
+    [tree] = page.locator('[data-figure="confusion"]').all()
+    text = tree.get_attribute("aria-label")
+    assert text
+    assert "Highest values: " in text
+    shown = page.get_by_role("img", name=text, exact=True)
+    expect(shown).to_have_count(1)
+    numbers = tree.locator(".heatmap-label text").all_text_contents()
+    assert numbers
+    assert all(0 < int(number) <= 100 for number in filter(None, numbers))
+
+
+def test_paths_and_the_command_are_folded_away(page: Page, first_run: tuple[Project, Run]) -> None:
+    project, _ = first_run
+    body = page.locator("body")
+    assert str(project.directory) not in body.inner_text()
+    folded = page.locator("#lineage details")
+    assert str(project.output) in str(folded.text_content())
+    folded.locator("summary").press("Enter")
+    expect(folded.get_by_text("command line", exact=True)).to_be_visible()
+    folded.locator("summary").press("Enter")
 
 
 def test_the_page_shows_the_results_of_the_run(page: Page, output: Path, verdict: Verdict) -> None:

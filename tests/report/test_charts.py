@@ -1,5 +1,7 @@
 """The charts of the report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,11 +81,13 @@ def test_calibration_curve_shows_intervals() -> None:
     predictions = make_predictions()
     figure = charts.calibration_curve("all genres", predictions.labels, predictions.probabilities)
     curve = metrics.calibration_curve(predictions.labels, predictions.probabilities)
-    points = figure.data[1]
+    bars, _, points = figure.data
+    assert list(bars.text) == [f"{count:,}" for count in curve.movies]
+    assert sum(bars.y) == pytest.approx(1.0)
     assert points.x == pytest.approx(curve.predicted)
     assert points.y == pytest.approx(curve.observed)
     assert points.y + points.error_y.array == pytest.approx(curve.high)
-    assert points.customdata[:, 0].sum() == predictions.labels.size
+    assert points.customdata[:, 0].sum() == (predictions.probabilities > 0.02).sum()
     assert figure.layout.title.text == f"all genres, ECE {curve.expected_error:.3f}"
 
 
@@ -96,6 +100,20 @@ def test_confusion_is_in_percent_of_the_movies_that_have_the_genre() -> None:
     assert np.asarray(heat.z) * support[:, np.newaxis] == pytest.approx(100.0 * counts)
     assert heat.y[0] == f"Action ({support[0]})"
     assert list(heat.x) == list(GENRES)
+
+
+def test_cells_have_numbers_and_the_scale_has_a_length_without_confusions() -> None:
+    predictions = make_predictions()
+    mixed_up = replace(predictions, predicted=np.roll(predictions.predicted, 1, axis=0))
+    [heat] = charts.confusion(mixed_up, GENRES).data
+    share = np.asarray(heat.z)
+    assert heat.zmax == share.max() > 1
+    shown = np.array(heat.text)
+    assert [int(text) for text in shown[share > 0.5]] == np.rint(share[share > 0.5]).tolist()
+    assert set(shown[share == 0]) == {""}
+    right = replace(predictions, predicted=predictions.labels)
+    [heat] = charts.confusion(right, GENRES).data
+    assert (heat.zmin, heat.zmax) == (0, 1)
 
 
 def test_co_occurrence_leaves_the_diagonal_out() -> None:
@@ -126,11 +144,13 @@ def test_learning_curves_mark_the_best_epoch() -> None:
         "val_map": [0.6, 0.5],
         "val_macro_f1": [0.4, 0.45],
     }
-    losses, scores = charts.learning_curves(history, 0)
-    assert [list(trace.y) for trace in losses.data] == [history["loss"], history["val_loss"]]
+    training, evaluation, scores = charts.learning_curves(history, 0)
+    assert [list(trace.y) for trace in training.data] == [history["loss"]]
+    assert [list(trace.y) for trace in evaluation.data] == [history["val_loss"]]
     assert [list(trace.y) for trace in scores.data] == [[0.6, 0.5], [0.4, 0.45]]
-    assert {tuple(trace.x) for trace in (*losses.data, *scores.data)} == {(1, 2)}
-    assert [shape.x0 for shape in (*losses.layout.shapes, *scores.layout.shapes)] == [1, 1]
+    assert {tuple(trace.x) for trace in (*training.data, *scores.data)} == {(1, 2)}
+    charted = (training, evaluation, scores)
+    assert [shape.x0 for figure in charted for shape in figure.layout.shapes] == [1, 1, 1]
 
 
 def test_node_times_mark_cached_results() -> None:

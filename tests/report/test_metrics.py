@@ -69,13 +69,17 @@ def test_median_thresholds_are_computed_from_scores() -> None:
 
 
 def test_calibration_curve() -> None:
-    probabilities = np.repeat([0.1, 0.5], [80, 40])
-    labels = np.concatenate([np.arange(80) < 8, np.arange(40) < 30])
+    # A thousand movies that surely lack the genre hide nothing: 80 at .13 and 40 at .52 remain.
+    probabilities = np.repeat([0.01, 0.13, 0.52], [1000, 80, 40])
+    labels = np.concatenate([np.arange(1000) < 0, np.arange(80) < 8, np.arange(40) < 30])
     found = metrics.calibration_curve(labels, probabilities)
-    assert found.movies.tolist() == [15] * metrics.CALIBRATION_BINS
+    assert found.movies.tolist() == [80, 40]
+    assert found.predicted == pytest.approx([0.13, 0.52])
+    assert found.observed == pytest.approx([0.1, 0.75])
+    assert found.expected_error == pytest.approx((80 * 0.03 + 40 * 0.23) / 120)
     assert (found.low <= found.observed).all()
     assert (found.observed <= found.high).all()
-    assert found.movies @ found.observed == 38
+    assert metrics.calibration_curve(np.array([True]), np.array([1.0])).movies.tolist() == [1]
     small = metrics.calibration_curve(np.array([True]), np.array([0.25]))
     assert (small.movies.tolist(), small.expected_error) == ([1], 0.75)
     assert metrics.calibration_curve(labels[:0], probabilities[:0]).expected_error == 0.0

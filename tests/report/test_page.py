@@ -155,7 +155,7 @@ def test_the_genres_are_those_of_the_model() -> None:
     rendered = page.render_report(make_report_content(genres))
     assert "movies into 3 genres: Heist & Co., Children's, Космос." in Reader(rendered).text
     figures = figures_of(rendered)
-    assert len(figures) == 2 * 3 + 10
+    assert len(figures) == 2 * 3 + 11
     assert figures["confusion"]["data"][0]["x"] == list(genres)
     assert "Action" not in Reader(rendered).text
     assert "the charts show" not in rendered
@@ -171,7 +171,7 @@ def test_charts_of_many_genres_show_the_most_frequent() -> None:
     )
     rendered = page.render_report(replace(content, verdict=replace(content.verdict, genres=rows)))
     figures = figures_of(rendered)
-    assert len(figures) == 2 * page.MAX_CHARTED_GENRES + 10
+    assert len(figures) == 2 * page.MAX_CHARTED_GENRES + 11
     assert len(figures["f1-by-genre"]["data"][-1]["y"]) == 200
     shown = list(genres[::5])
     assert figures["confusion"]["data"][0]["x"] == shown
@@ -188,15 +188,14 @@ def test_all_sections_have_their_contents(rendered: str) -> None:
         "not judged, with fewer than 5 test movies: Music 3",
         "split:movies,num_files:1",
         "The inputs are plot, title, year, running time, rating, votes, directors, writers, cast;",
-        "UTC for the model in output/artifacts/Trainer/model/12.",
-        "ordained lineage --output output",
+        "ordained lineage --output /srv/out",
         "50 of 650 titles dropped: no plot",
         "title.basics.tsv: 2 lines rejected: wrong number of fields",
         "column Release year: 7 cells were not understood",
         "records of plots\nnumber\njoined by id\n590\njoined by title, one year off\n10",
         "titles with the genre News, which the model does not predict: 1",
-        "12,345 parameters and was trained in 61 s. Before that, an earlier training fine-tuned "
-        "MPNet in 754 s.",
+        "12,345 parameters and was trained in 1 min 1 s. Before that, an earlier training "
+        "fine-tuned MPNet in 12 min 34 s.",
         "with 12,345 parameters; word encoder cnn, sentence encoder mpnet.",
         "hyperparameter epochs\n2\n3",
         "version of tfx\n1.20.0\n1.21.0",
@@ -219,6 +218,54 @@ def test_all_sections_have_their_contents(rendered: str) -> None:
         "Caveats and recommendations",
     ):
         assert f"<h3>{part}</h3>" in rendered
+
+
+def section(text: str, name: str) -> str:
+    """Return the HTML of a section."""
+    return text.partition(f'<section id="{name}">')[2].partition("</section>")[0]
+
+
+def test_paths_of_the_machine_are_only_in_a_folded_part(rendered: str) -> None:
+    folded = re.findall(r"<details>.*?</details>", rendered, re.DOTALL)
+    assert "/srv/out" in "".join(folded)
+    for part in folded:
+        rendered = rendered.replace(part, "")
+    assert "/srv/out" not in rendered
+    assert "artifacts/Trainer/model/12" in section(rendered, "lineage")
+
+
+def test_the_commit_and_the_command_of_the_run(rendered: str) -> None:
+    lineage = Reader(section(rendered, "lineage")).text
+    assert "git commit\n0123abc, with changes that are not committed" in lineage
+    assert "command line\nordained run --data imdb" in lineage
+    content = make_two_genre_content()
+    before = replace(make_report_content(), verdict=content.verdict)
+    assert before.lineage
+    unknown = replace(before, lineage=replace(before.lineage, commit="", command=""))
+    lineage = Reader(section(page.render_report(unknown), "lineage")).text
+    assert "git commit\nnot recorded" in lineage
+    assert "command line\nnot recorded" in lineage
+
+
+def test_every_chart_has_a_text_alternative(rendered: str) -> None:
+    texts = re.findall(r'<div class="plot" role="img" aria-label="([^"]+)"', rendered)
+    assert len(texts) == rendered.count('class="plot"') == 2 * 22 + 11
+    assert rendered.count("<main>") == rendered.count("</main>") == 1
+    assert any(
+        "missed genre (number of test movies) by wrongly predicted genre" in text for text in texts
+    )
+
+
+def test_the_model_card_speaks_of_the_table_of_the_user() -> None:
+    content = make_two_genre_content()
+    of_imdb = Reader(section(page.render_report(content), "model_card")).text
+    assert "Titles, ratings and credits of IMDb joined with plots" in of_imdb
+    ingest = {**content.data.ingest, "source": "my films.csv", "columns": {"title": "Name"}}
+    mine = replace(content, data=replace(content.data, ingest=ingest))
+    of_table = Reader(section(page.render_report(mine), "model_card")).text
+    assert "The rows of my films.csv that have a plot and genres" in of_table
+    assert "The genres are those of my films.csv." in of_table
+    assert "IMDb" not in of_table
 
 
 def test_data_never_become_html(rendered: str) -> None:
@@ -247,7 +294,7 @@ def test_the_library_and_the_charts_are_in_it(rendered: str) -> None:
     figures = json.loads(embedded("figures"))
     places = re.findall(r'data-figure="([^"]+)"', rendered)
     assert sorted(figures) == sorted(places)
-    assert len(figures) == 2 * 22 + 10
+    assert len(figures) == 2 * 22 + 11
     assert all("template" not in figure["layout"] for figure in figures.values())
     assert {"light", "dark"} == set(json.loads(embedded("templates")))
 
@@ -274,7 +321,7 @@ def test_a_run_stopped_by_anomalies() -> None:
     assert "Stopped: the data have anomalies\naverage_rating: values above 10" in reader.text
     assert "train, eval\naverage_rating" in reader.text
     assert "12 movies from 14 titles." in reader.text
-    assert "StatisticsGen\ndone\n3.2\nAnomalyGate\nfailed\n0.5" in reader.text
+    assert "StatisticsGen\ndone\n3.2 s\nAnomalyGate\nfailed\n0.5 s" in reader.text
     assert reader.loaded == []
     assert "script" not in reader.opened
     assert len(text) < 20_000
@@ -291,7 +338,7 @@ def test_a_run_with_a_failed_node() -> None:
     reader = Reader(text)
     assert "Failed: Trainer ended with an error\nMemoryError: " in reader.text
     assert "12 movies from 14 titles." in reader.text
-    assert "Transform\ncached\n0.2\nTrainer\nfailed\n0.5" in reader.text
+    assert "Transform\ncached\n0.2 s\nTrainer\nfailed\n0.5 s" in reader.text
     assert reader.loaded == []
 
 
