@@ -574,36 +574,38 @@ mount -t tmpfs -o size=300k tmpfs "$3" && "$1" -c '
 import sys
 from pathlib import Path
 from components.pusher.versions import push
-from schema.errors import UserError
-base = Path(sys.argv[2]) / "movie_genres"
+from schema.errors import TryAgainError
+model, *directories = map(Path, sys.argv[1:])
+base, archive = directories
 try:
-    push(Path(sys.argv[1]), base, clock=lambda: 20)
-except UserError as error:
+    push(model, base, archive=archive, clock=lambda: 20)
+except TryAgainError as error:
     print(f"error: {error}")
 print(sorted(path.name for path in base.iterdir()))
-' "$2" "$3"
+' "$2" "$4" "$5"
 """
 
 
-def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
+@pytest.mark.parametrize("full", ["serving", "artifacts"])
+def test_a_full_disk_is_named_and_leaves_nothing(full: str, tmp_path: Path) -> None:
+    disk = tmp_path / full
     disk.mkdir()
     big = make_model(tmp_path / "big", seed=2, kilobytes=200)
     own_mounts = ["unshare", "--mount", "--map-root-user"]
     if subprocess.run([*own_mounts, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this system lets nobody mount a small disk of its own")
+    base = tmp_path / "serving" / "movie_genres"
+    archive = tmp_path / "artifacts" / "16"
+    command = ["sh", "-c", PUSH_ON_A_SMALL_DISK, "sh", sys.executable, big, disk, base, archive]
     result = subprocess.run(
-        [*own_mounts, "sh", "-c", PUSH_ON_A_SMALL_DISK, "sh", sys.executable, big, disk],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        [*own_mounts, *command], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    error, left = result.stdout.splitlines()
-    assert error.startswith(
-        f"error: cannot push to {disk}/movie_genres: no space is left in {disk}/movie_genres. "
-    )
-    assert left == "['.lock']"
+    directory = base if full == "serving" else archive.parent
+    assert result.stdout.splitlines() == [
+        f"error: cannot push to {base}: no space is left in {directory}. There is no version yet. "
+        "Fix the cause (disk space, permissions), then try again",
+        "['.lock']",
+    ]
 
 
 PUSH_WITHOUT_PERMISSION = """
