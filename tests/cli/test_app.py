@@ -17,6 +17,7 @@ from cli.app import main
 from pipeline import launch, run_local
 from schema import features as raw
 from schema.errors import ExitStatus
+from tests.data import tiny_dumps
 
 PROJECT = Path(__file__).parents[2]
 COMMON_STATUSES = [0, 2, 75, 130]
@@ -202,3 +203,38 @@ def test_the_program_starts_without_heavy_libraries() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
+
+
+FULL = "error: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "status", "errors"),
+    [
+        ("--version", "| sleep 0", ExitStatus.OK, ""),
+        ("--version", "> /dev/full", ExitStatus.TRY_AGAIN, FULL),
+        ("lineage --help", "| sleep 0", ExitStatus.OK, ""),
+        ("lineage --help", "> /dev/full", ExitStatus.TRY_AGAIN, FULL),
+        ("ingest build --data data --output movies", "| sleep 0", ExitStatus.OK, None),
+        ("ingest build --data data --output movies", "> /dev/full", ExitStatus.OK, None),
+        ("ingest build --data data --output movies", ">&- 2>&-", ExitStatus.OK, ""),
+        ("rollback --to 7", "> /dev/full 2>&-", ExitStatus.USER_ERROR, ""),
+    ],
+)
+def test_a_standard_output_that_breaks(
+    tmp_path: Path, arguments: str, redirection: str, status: ExitStatus, errors: str | None
+) -> None:
+    tiny_dumps.write_dumps(tmp_path / "data")
+    command = f'"$0" -m cli {arguments} {redirection}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (status, "")
+    # The progress of ingest is on the standard error.
+    assert "error" not in done.stderr if errors is None else done.stderr == errors
+    assert (tmp_path / "movies" / "summary.json").exists() == arguments.startswith("ingest")

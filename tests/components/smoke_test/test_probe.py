@@ -373,6 +373,7 @@ def test_the_command_needs_neither_tfx_nor_the_training_code(
         text=True,
         check=True,
     )
+    assert "absl::InitializeLog" not in done.stderr
     assert done.stdout.splitlines()[0] == "stage: reading the examples"
     assert done.stdout.splitlines()[-2:] == [
         "stage: calling serving_default with plots only",
