@@ -75,7 +75,7 @@ class View:
 
     def _repr_html_(self) -> str:
         return (
-            f'{_EMBEDDED_STYLE}<iframe class="dashboards-view" title="{html.escape(self.title)}" '
+            f'{_EMBEDDED_STYLE}<iframe title="{html.escape(self.title)}" class="dashboards-view" '
             f'style="height:{self.height}px;--dark-filter:{self.dark_filter}" '
             'sandbox="allow-scripts" '
             f'srcdoc="{html.escape(self.standalone())}"></iframe>'

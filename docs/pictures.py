@@ -25,6 +25,7 @@ from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import PastRuns, find_output
 from schema import command
 from schema.errors import UserError
+from schema.features import GENRES_FIELD, LIST_SEPARATOR
 from schema.names import (
     MODEL_NAME,
     MODEL_REPORT_FILE,
@@ -72,7 +73,7 @@ def report_screenshots(runs: PastRuns) -> list[Screenshot]:
     report = (runs.newest(Node.MODEL_REPORT, "report").path / MODEL_REPORT_FILE).as_uri()
     ready = "html[data-ready=yes]"
     return [
-        Screenshot(DOCS_DIRECTORY / "report.png", report, ready, (1000, 1450)),
+        Screenshot(DOCS_DIRECTORY / "report.png", report, ready, (1200, 1750)),
         Screenshot(
             DOCS_DIRECTORY / "report-dark.png", report, ready, (1000, 1200), "#thresholds", "dark"
         ),
@@ -96,9 +97,9 @@ def dashboard_screenshots(runs: PastRuns, directory: Path) -> list[Screenshot]:
     by_genre = dashboards.class_metrics(
         result, class_names=genres, weight="support", show="f1_score", title="Metrics by genre"
     ).save(directory / "metrics.html")
-    side_by_side = dashboards.statistics(splits, title="Statistics by split").save(
-        directory / "statistics.html"
-    )
+    side_by_side = dashboards.statistics(
+        splits, separators={GENRES_FIELD: LIST_SEPARATOR}, title="Statistics by split"
+    ).save(directory / "statistics.html")
     metrics_png, statistics_png = (
         DOCS_DIRECTORY / "images" / f"{name}.png"
         for name in ("metrics-by-genre", "statistics-by-split")
@@ -165,8 +166,6 @@ def take_screenshot(browser: Browser, screenshot: Screenshot) -> None:
     page.locator(screenshot.ready).first.wait_for(state="attached")
     # The dashboards draw more bars after the first one.
     page.wait_for_timeout(1000)
-    # Hide the paths of this machine.
-    page.add_style_tag(content=".written, .verdict .muted { display: none }")
     page.locator(screenshot.scroll_to).first.evaluate("element => element.scrollIntoView()")
     page.screenshot(path=screenshot.file)
     page.close()

@@ -22,6 +22,7 @@ from pipeline import runner
 from pipeline.config import RunConfig
 from pipeline.runner import NodeResult, NodeStatus
 from report import content, page
+from report.formats import relative_path
 from schema.errors import UserError
 from schema.names import MODEL_NAME, Node
 
@@ -63,6 +64,7 @@ def render(
         content.NodeResult(result.node, result.status.value, result.seconds) for result in ended
     ]
     now = datetime.now(UTC)
+    reasons = [relative_path(reason, str(config.output)) for reason in reasons]
     if isinstance(error, DataAnomaliesError):
         findings = [content.Anomaly(**asdict(finding)) for finding in error.findings]
         return page.render_anomalies(MODEL_NAME, now, findings, nodes, asdict(movies))

@@ -67,10 +67,19 @@ def with_relative_paths(content: ReportContent) -> ReportContent:
     return _replace(content, root) if root.startswith("/") else content
 
 
+def relative_path(text: str, root: str) -> str:
+    """Return a text in which paths below a directory are relative to it.
+
+    >>> relative_path("See /srv/out/logs/run.log.", "/srv/out")
+    'See logs/run.log.'
+    """
+    return text.replace(f"{root}/", "")
+
+
 def _replace(value: Any, root: str) -> Any:
-    """Remove a directory from the paths in all texts of a value; arrays are left as they are."""
+    """Make the paths in all texts of a value relative; arrays are left as they are."""
     if isinstance(value, str):
-        return value.replace(f"{root}/", "")
+        return relative_path(value, root)
     if isinstance(value, Mapping):
         return {name: _replace(item, root) for name, item in value.items()}
     if isinstance(value, tuple):

@@ -49,9 +49,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def execute(name: str, directory: Path, **variables: str) -> Notebook:
+    """Execute a notebook to its end, also after an error, which `problems` finds."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     client = NotebookClient(
-        notebook, timeout=CELL_TIMEOUT_SECONDS, resources={"metadata": {"path": str(directory)}}
+        notebook,
+        timeout=CELL_TIMEOUT_SECONDS,
+        allow_errors=True,
+        resources={"metadata": {"path": str(directory)}},
     )
     client.execute(env=environment(**variables))
     return notebook

@@ -75,10 +75,12 @@ def test_without_an_evaluated_model_only_the_reasons_are_reported(
         tmp_path,
         {"Transform": NodeStatus.CACHED, last: NodeStatus.FAILED},
         MemoryError("no memory"),
-        ("no memory is left",),
+        ("no memory is left", f"See {tmp_path / 'output' / 'logs' / 'run.log'}."),
     )
     assert f"Failed: {last} ended with an error" in page
     assert "no memory is left" in page
+    assert "See logs/run.log." in page
+    assert str(tmp_path) not in page
     assert not caplog.records
 
 

@@ -81,6 +81,11 @@ def make_two_genre_content() -> ReportContent:
     return replace(content, verdict=replace(content.verdict, genres=few))
 
 
+def test_the_terms_of_the_result_are_explained_before_it(rendered: str) -> None:
+    text = text_before_sections(rendered)
+    assert text.index("A model that passes it is blessed;") < text.index("Blessed and pushed as")
+
+
 def test_a_refusal_begins_with_its_reasons() -> None:
     content = make_two_genre_content()
     reasons = ("Drama: F1 0.1 is below its floor", "macro-F1 too low")
