@@ -19,16 +19,18 @@ TABLE_HEADER = f"{'row':>7}  {'movie':<{NAME_WIDTH}}  predicted genres"
 
 
 def movie_table(prediction: Prediction) -> RenderableType:
-    """Return a table of all genres of a movie with their probabilities, most probable first."""
+    """Return a table of all genres of a movie with probability and threshold, by probability."""
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     table.add_column("genre")
     table.add_column("probability", justify="right")
+    table.add_column("threshold", justify="right")
     table.add_column("", min_width=BAR_WIDTH)
     table.add_column("predicted")
     for genre in prediction.ranked:
         table.add_row(
             Text(genre.name),
             f"{genre.probability:.3f}",
+            "" if genre.threshold is None else f"{genre.threshold:.3f}",
             Text("█" * round(genre.probability * BAR_WIDTH), "cyan"),
             Text("yes" if genre.predicted else "", "bold"),
         )

@@ -39,9 +39,9 @@ def test_a_movie_from_flags(
     assert result["predicted"] == list(prediction.predicted_genres)
     assert main([*MOVIE, "--server", server]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["genre", "probability", "predicted"]
+    assert lines[0].split() == ["genre", "probability", "threshold", "predicted"]
     best = prediction.ranked[0]
-    assert lines[1].split()[:2] == [best.name, f"{best.probability:.3f}"]
+    assert lines[1].split()[:3] == [best.name, f"{best.probability:.3f}", "0.500"]
     assert lines[1].split()[-1] == "yes"
     assert len(lines) >= len(GENRES) + 2
 
