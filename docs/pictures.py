@@ -1,13 +1,13 @@
 """Take the screenshots of the model report and the dashboards that the documents show.
 
-    .venv/bin/python docs/pictures.py [--output DIR]
+    .venv/bin/python -m docs.pictures [--output DIR]
 
-Run the pipeline on the bundled sample first, and install Chromium.
+Run the pipeline on the bundled sample first. If no Chromium or Chrome is installed, `make browser`
+downloads one.
 """
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ import tensorflow_model_analysis as tfma
 from playwright.sync_api import Browser, sync_playwright
 
 import dashboards
+from bootstrap import browser
 from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import PastRuns, find_output
 from schema import command
@@ -27,13 +28,6 @@ from schema.errors import UserError
 from schema.names import MODEL_REPORT_FILE, STATISTICS_FILE, Node, Split
 
 DOCS_DIRECTORY = Path(__file__).resolve().parent
-CHROMIUM_COMMANDS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
 
 
 class Screenshot(NamedTuple):
@@ -100,26 +94,22 @@ def dashboard_screenshots(runs: PastRuns, directory: Path) -> list[Screenshot]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start Chromium; raise a `UserError` if it is not installed."""
+    """Start Chromium; raise a `UserError` if there is none."""
     with sync_playwright() as playwright:
-        path = next(
-            filter(None, map(shutil.which, CHROMIUM_COMMANDS)), playwright.chromium.executable_path
-        )
-        if not Path(path).exists():
-            raise UserError(
-                "Chromium is not installed. Install it with the system's package manager."
-            )
+        path = browser.find(DOCS_DIRECTORY.parent)
+        if path is None:
+            raise UserError(browser.reason_for_none())
         # Chromium does not run as root with its sandbox.
         arguments = [] if os.getuid() else ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
+        started = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield started
+        started.close()
 
 
-def take_screenshot(browser: Browser, screenshot: Screenshot) -> None:
+def take_screenshot(chrome: Browser, screenshot: Screenshot) -> None:
     """Take a screenshot, write it to its file and print the path."""
     width, height = screenshot.size
-    page = browser.new_page(
+    page = chrome.new_page(
         viewport={"width": width, "height": height}, color_scheme=screenshot.colour_scheme
     )
     page.goto(screenshot.page.as_uri())
@@ -151,12 +141,12 @@ def main() -> int:
 
     def take_screenshots() -> None:
         runs = PastRuns(find_output(options.output))
-        with tempfile.TemporaryDirectory() as directory, chromium() as browser:
+        with tempfile.TemporaryDirectory() as directory, chromium() as chrome:
             for screenshot in (
                 *report_screenshots(runs),
                 *dashboard_screenshots(runs, Path(directory)),
             ):
-                take_screenshot(browser, screenshot)
+                take_screenshot(chrome, screenshot)
 
     return command.run(take_screenshots)
 
