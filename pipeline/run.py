@@ -124,8 +124,18 @@ def run(
 
 
 def _missing_statistics(config: RunConfig) -> list[str]:
-    """Return a note if the statistics that this run's are compared with were deleted."""
-    if not config.metadata.exists():
+    """Return a note if the statistics that this run's are compared with were deleted.
+
+    Raises:
+        UserError: ML Metadata is damaged, or was deleted although there are artifacts.
+    """
+    if not config.metadata.exists() or not config.metadata.stat().st_size:
+        if any(config.artifacts.glob("*/*/[0-9]*")):
+            raise UserError(
+                f"{config.metadata}: the database of ML Metadata is missing or empty, but "
+                f"{config.artifacts} contains artifacts of earlier runs. Restore it from a copy, "
+                f"or choose another --output. Or move {config.artifacts} away to begin anew."
+            )
         return []
     accepted = [
         artifact
