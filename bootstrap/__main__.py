@@ -1,4 +1,4 @@
-"""Command line of the set-up: `python3 -m bootstrap setup|doctor|lock|wheel-test`.
+"""Command line of the set-up: `python3 -m bootstrap setup|browser|doctor|lock|wheel-test`.
 
 Has the syntax of Python 3.6 (see `pythons`), since an old Python starts it and then replaces itself
 by a supported one.

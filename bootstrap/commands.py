@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bootstrap import doctor, environment, pythons, wheel
+from bootstrap import browser, doctor, environment, pythons, wheel
 from bootstrap.environment import LOCK, OVERRIDES
 from bootstrap.process import Log, SetupError
 from bootstrap.tools import Tools
@@ -32,6 +32,7 @@ def run(root: str, requested: str, arguments: Sequence[str]) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("setup", help="create or update the virtual environment")
+    commands.add_parser("browser", help="download a browser for the tests unless there is one")
     commands.add_parser(
         "doctor", help="check this machine and the environment, and explain problems"
     )
@@ -46,6 +47,8 @@ def run(root: str, requested: str, arguments: Sequence[str]) -> int:
     try:
         if options.command == "setup":
             environment.set_up(checkout, requested)
+        elif options.command == "browser":
+            browser.provide(checkout)
         elif options.command == "doctor":
             return doctor.print_findings(checkout, requested)
         elif options.command == "lock":

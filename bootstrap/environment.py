@@ -107,7 +107,7 @@ def set_up(root: Path, requested: str) -> None:
     """
     if is_up_to_date(root, requested):
         return
-    with _setup_lock(root):
+    with setup_lock(root):
         if not is_up_to_date(root, requested):
             _create_or_update(root, requested)
 
@@ -212,7 +212,7 @@ def _version(facts: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _setup_lock(root: Path) -> Iterator[None]:
+def setup_lock(root: Path) -> Iterator[None]:
     """Hold a lock so that only one set-up of a checkout runs at a time; others wait.
 
     Does not use `schema.files`: while an image is built, only this package is present.

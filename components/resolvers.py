@@ -1,9 +1,13 @@
 """Resolver strategies that TFX does not offer, for choosing artifacts of earlier runs."""
 
+from pathlib import Path
+
 from ml_metadata import MetadataStore
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types.artifact import Artifact
+
+from schema.names import STATISTICS_FILE
 
 Artifacts = dict[str, list[Artifact]]
 """Artifacts by input key."""
@@ -27,6 +31,7 @@ class LastAcceptedStatisticsStrategy(ResolverStrategy):
     Normally, these are the statistics that the AnomalyGate accepted last. If the statistics of this
     run were themselves accepted last, the strategy chooses those that they were compared with at
     that time. A run on unchanged data then has unchanged inputs and is taken from the cache.
+    Statistics whose file was deleted are left out.
     """
 
     def __init__(self, accept_drift: bool = False) -> None:
@@ -41,7 +46,7 @@ class LastAcceptedStatisticsStrategy(ResolverStrategy):
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
         """Choose one of `previous`, all accepted statistics, given this run's `statistics`."""
         del store
-        accepted = input_dict["previous"]
+        accepted = [artifact for artifact in input_dict["previous"] if has_statistics(artifact.uri)]
         previous = [] if self._accept_drift else _latest(accepted)
         current_ids = {artifact.id for artifact in input_dict["statistics"]}
         if previous and previous[0].statistics_id in current_ids:
@@ -78,6 +83,11 @@ class LatestOtherBlessedModelStrategy(ResolverStrategy):
         )
         model_blessing = _latest(blessings[models[0].id]) if models else []
         return {**input_dict, "model": models, "model_blessing": model_blessing}
+
+
+def has_statistics(uri: str) -> bool:
+    """Return whether the file of accepted statistics still exists."""
+    return Path(uri, STATISTICS_FILE).is_file()
 
 
 def _latest(artifacts: list[Artifact]) -> list[Artifact]:

@@ -1,13 +1,13 @@
 """Take the screenshots of the model report, the web page and the dashboards in the documents.
 
-    .venv/bin/python docs/pictures.py [--output DIR]
+    .venv/bin/python -m docs.pictures [--output DIR]
 
-Run the pipeline on the bundled sample first, and install Chromium.
+Run the pipeline on the bundled sample first. If no Chromium or Chrome is installed, `make browser`
+downloads one.
 """
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +21,7 @@ import tensorflow_model_analysis as tfma
 from playwright.sync_api import Browser, sync_playwright
 
 import dashboards
+from bootstrap import browser
 from components.evaluator.verdict import read_verdict
 from pipeline.past_runs import PastRuns, find_output
 from schema import command
@@ -37,13 +38,6 @@ from schema.names import (
 from serving.server import Server, ServerConfig
 
 DOCS_DIRECTORY = Path(__file__).resolve().parent
-CHROMIUM_COMMANDS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
 
 
 class Screenshot(NamedTuple):
@@ -135,26 +129,22 @@ def web_page_screenshot(runs: PastRuns) -> Iterator[Screenshot]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start Chromium; raise a `UserError` if it is not installed."""
+    """Start Chromium; raise a `UserError` if there is none."""
     with sync_playwright() as playwright:
-        path = next(
-            filter(None, map(shutil.which, CHROMIUM_COMMANDS)), playwright.chromium.executable_path
-        )
-        if not Path(path).exists():
-            raise UserError(
-                "Chromium is not installed. Install it with the system's package manager."
-            )
+        path = browser.find(DOCS_DIRECTORY.parent)
+        if path is None:
+            raise UserError(browser.reason_for_none())
         # Chromium does not run as root with its sandbox.
         arguments = [] if os.getuid() else ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
+        started = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield started
+        started.close()
 
 
-def take_screenshot(browser: Browser, screenshot: Screenshot) -> None:
+def take_screenshot(chrome: Browser, screenshot: Screenshot) -> None:
     """Take a screenshot, write it to its file and print the path."""
     width, height = screenshot.size
-    page = browser.new_page(
+    page = chrome.new_page(
         viewport={"width": width, "height": height},
         color_scheme=screenshot.colour_scheme,
         # The web page allows no style that is added.
@@ -192,14 +182,14 @@ def main() -> int:
         with (
             tempfile.TemporaryDirectory() as directory,
             web_page_screenshot(runs) as web_page,
-            chromium() as browser,
+            chromium() as chrome,
         ):
             for screenshot in (
                 web_page,
                 *report_screenshots(runs),
                 *dashboard_screenshots(runs, Path(directory)),
             ):
-                take_screenshot(browser, screenshot)
+                take_screenshot(chrome, screenshot)
 
     return command.run(take_screenshots)
 

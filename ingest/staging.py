@@ -50,7 +50,8 @@ class StagedOutput:
     def publish(self) -> None:
         """Replace the contents of the output directory by the staged files.
 
-        A file with unchanged bytes keeps its modification time, which is part of cache keys.
+        A file with unchanged bytes keeps its modification time, which is part of cache keys. If
+        the staged files cannot be renamed, the old contents stay.
         """
         for path in self.staging.iterdir():
             before = self.output / path.name
@@ -58,9 +59,15 @@ class StagedOutput:
                 os.utime(path, ns=(before.stat().st_atime_ns, before.stat().st_mtime_ns))
             fsync(path)
         fsync(self.staging)
+        old = self.staging.with_name("old")
         if self.output.exists():
-            durable_rename(self.output, self.staging.with_name("old"))
-        durable_rename(self.staging, self.output)
+            durable_rename(self.output, old)
+        try:
+            durable_rename(self.staging, self.output)
+        except BaseException:
+            if old.exists() and not self.output.exists():
+                durable_rename(old, self.output)
+            raise
         self.saved_rejects.unlink(missing_ok=True)
 
     def save_rejects(self) -> None:

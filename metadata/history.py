@@ -1,7 +1,9 @@
 """Executions and artifacts of ML Metadata as plain data."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -130,7 +132,7 @@ def read_history(source: Path | mlmd.ConnectionConfig, execution_id: int | None 
             executions.
 
     Raises:
-        UserError: The database does not exist.
+        UserError: The database does not exist, is damaged or is not one of ML Metadata.
     """
     store = MetadataStore(_read_only(source) if isinstance(source, Path) else source)
     ids = None if execution_id is None else [execution_id]
@@ -160,6 +162,31 @@ def read_history(source: Path | mlmd.ConnectionConfig, execution_id: int | None 
             for context in store.get_contexts_by_type(_RUN_TYPE)
         },
     )
+
+
+def check_database(database: Path) -> None:
+    """Raise a `UserError` if a file is not an undamaged SQLite database of ML Metadata."""
+    try:
+        with closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+        ) as opened:
+            # On a damaged page, SQLite returns a text or raises an error.
+            [[problem]] = opened.execute("PRAGMA quick_check(1)")
+            names = {name for (name,) in opened.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            return  # Another process is writing.
+        problem, names = str(error), set()
+    except sqlite3.DatabaseError as error:
+        problem, names = str(error), set()
+    if problem == "ok" and "MLMDEnv" not in names:
+        problem = "it has no tables of ML Metadata"
+    if problem != "ok":
+        raise UserError(
+            f"{database}: this is not an intact database of ML Metadata "
+            f"({' '.join(problem.split())}). Restore it from a copy, or choose another --output. "
+            f"Or move {database.parent} away to begin anew."
+        )
 
 
 def flatten_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +220,7 @@ def _read_only(database: Path) -> mlmd.ConnectionConfig:
             f"{database} does not exist. Run the pipeline first with `ordained run`, or name its "
             "output directory with --output."
         )
+    check_database(database)
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(database)
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY

@@ -18,6 +18,7 @@ from schema.errors import UserError
 from schema.files import atomic_write_text
 from schema.genres import GENRES, GenreSet
 from schema.names import (
+    ARTIFACTS_DIRECTORY,
     LOGS_DIRECTORY,
     METADATA_FILE,
     MODEL_NAME,
@@ -191,7 +192,7 @@ class RunConfig(ConfigFile):
     @property
     def artifacts(self) -> Path:
         """Root directory of the nodes' output artifacts."""
-        return self.output / "artifacts"
+        return self.output / ARTIFACTS_DIRECTORY
 
     @property
     def metadata(self) -> Path:

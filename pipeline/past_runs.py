@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Final
 
 import metadata
+from metadata import History
 from schema.errors import UserError
-from schema.names import LOGS_DIRECTORY, METADATA_FILE, MODEL_REPORT_FILE, Node
+from schema.names import (
+    ARTIFACTS_DIRECTORY,
+    LOGS_DIRECTORY,
+    METADATA_FILE,
+    MODEL_REPORT_FILE,
+    Node,
+)
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 OUTPUT_VARIABLE: Final = "ORDAINED_OUTPUT"
@@ -132,7 +139,7 @@ def newest_report(output: Path) -> Path:
         output: Path. Output directory of the runs.
 
     Raises:
-        UserError: There is no report.
+        UserError: There is no report, or the output directory was moved.
     """
     # A run that stopped before its last node leaves a report beside its log.
     logs = sorted((output / LOGS_DIRECTORY).glob("run-*.log"))
@@ -149,4 +156,23 @@ def newest_report(output: Path) -> Path:
             path = Path(artifact.uri, MODEL_REPORT_FILE)
             if execution.node == Node.MODEL_REPORT and path.is_file():
                 return path
+    check_not_moved(history, output / ARTIFACTS_DIRECTORY)
     raise UserError(f"{output}: no run has made a report yet. Run `ordained run` first.")
+
+
+def check_not_moved(history: History, artifacts: Path) -> None:
+    """Raise a UserError if ML Metadata has the artifacts at another path.
+
+    Args:
+        history: Executions and artifacts of ML Metadata.
+        artifacts: Path. Root directory of the artifacts.
+    """
+    recorded = history.artifacts.values()
+    for root in sorted({Path(*Path(artifact.uri).parts[:-3]) for artifact in recorded}):
+        if root.name != artifacts.name or root.absolute() == artifacts.absolute():
+            continue
+        if not (root.exists() and artifacts.exists() and root.samefile(artifacts)):
+            raise UserError(
+                f"{artifacts.parent}: this output directory was moved from {root.parent}, but its "
+                "metadata contain absolute paths. Move it back, or choose another --output."
+            )

@@ -14,10 +14,13 @@ from rich.console import Console
 from tfx import v1 as tfx
 
 import ingest
+from components.anomaly_gate.component import AcceptedStatistics
 from components.anomaly_gate.decision import DataAnomaliesError
 from components.evaluator.verdict import read_verdict, verdict_table
 from components.pusher import versions
+from components.resolvers import has_statistics
 from ingest import IngestSummary
+from metadata import read_history
 from pipeline import config as configuration
 from pipeline import failure_report, previous_search, provenance, runner
 from pipeline.config import RunConfig
@@ -87,6 +90,7 @@ def run(
             token = versions.destination_token(config.model_directory)
             if config.from_node is not None:
                 runner.require_node(create_pipeline(config, token), config.from_node)
+            notes = (*notes, *_missing_statistics(config))
         source = ("table", config.ingest.table) if config.ingest.table else ("data", config.data)
         for name, path in (source, ("output", output), ("log", log_file)):
             print_lines(console, f"{name:<8}{path}")
@@ -124,6 +128,34 @@ def run(
             ) from error
         print_lines(console, *reasons, title="failed:")
         return ExitStatus.FAILED
+
+
+def _missing_statistics(config: RunConfig) -> list[str]:
+    """Return a note if the statistics that this run's are compared with were deleted.
+
+    Raises:
+        UserError: ML Metadata is damaged, or was deleted although there are artifacts.
+    """
+    if not config.metadata.exists() or not config.metadata.stat().st_size:
+        if any(config.artifacts.glob("*/*/[0-9]*")):
+            raise UserError(
+                f"{config.metadata}: the database of ML Metadata is missing or empty, but "
+                f"{config.artifacts} contains artifacts of earlier runs. Restore it from a copy, "
+                f"or choose another --output. Or move {config.artifacts} away to begin anew."
+            )
+        return []
+    accepted = [
+        artifact
+        for artifact in read_history(config.metadata).artifacts.values()
+        if artifact.type == AcceptedStatistics.TYPE_NAME
+    ]
+    newest = max(accepted, key=lambda artifact: artifact.id, default=None)
+    if newest is None or has_statistics(newest.uri):
+        return []
+    return [
+        f"the accepted statistics {newest.uri} no longer exist. Drift is measured from the newest "
+        "that still exist; if there are none, this run's data become the reference."
+    ]
 
 
 def _run_ingest(

@@ -29,6 +29,7 @@ from tfx.types import Artifact
 
 from metadata import CACHED, COMPLETE, read_history
 from pipeline import output_records
+from pipeline.past_runs import check_not_moved
 from schema.errors import UserError
 from schema.names import Node
 
@@ -104,7 +105,7 @@ def run(
         nodes[name].execution_options.caching_options.enable_cache = False
     connection = pipeline.metadata_connection_config
     artifacts = Path(pipeline.pipeline_info.pipeline_root)
-    _check_not_moved(connection, artifacts)
+    check_not_moved(read_history(connection), artifacts)
     clear_unfinished(connection, artifacts)
 
     for name, node in nodes.items():
@@ -210,19 +211,6 @@ def clear_unfinished(
         if unfinished:
             handle.store.put_executions(unfinished)
     return [execution.id for execution in unfinished]
-
-
-def _check_not_moved(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> None:
-    """Raise a UserError if ML Metadata has the artifacts at another path."""
-    recorded = read_history(connection).artifacts.values()
-    for root in sorted({Path(*Path(artifact.uri).parts[:-3]) for artifact in recorded}):
-        if root.name != artifacts.name or root.absolute() == artifacts.absolute():
-            continue
-        if not root.exists() or not root.samefile(artifacts):
-            raise UserError(
-                f"{artifacts.parent}: this output directory was moved from {root.parent}, but its "
-                "metadata contain absolute paths. Move it back, or choose another --output."
-            )
 
 
 def _compile(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:

@@ -10,6 +10,9 @@ from schema.errors import UserError
 
 _FLOAT: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
 
+_MAX_LEVELS: Final = 20
+_TOO_DEEP: Final = "lists or sections are nested too deeply. Settings need few levels."
+
 
 class _Loader(yaml.SafeLoader):
     """Loader that raises an error for a duplicate key, where PyYAML would use the last value."""
@@ -49,13 +52,33 @@ def read(file: Path) -> dict[str, Any]:
         content = loader.get_single_data()
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise UserError(f"{file}: {_TOO_DEEP}") from error
+    # PyYAML raises a ValueError for a date such as 2024-13-45 and for an integer that is too long.
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{file}: is not valid YAML: {_describe(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise UserError(f"{file}: expected sections such as `gate:` at the top level.")
+    if _is_deep(content):
+        raise UserError(f"{file}: {_TOO_DEEP}")
     return {str(name): value for name, value in content.items()}
+
+
+def _is_deep(content: Any) -> bool:
+    """Return whether a value has more levels than `_MAX_LEVELS`, or contains itself."""
+    level = {id(content): content}
+    for _ in range(_MAX_LEVELS):
+        inner = (
+            item
+            for value in level.values()
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        )
+        # Aliases (`*name`) refer to one object many times.
+        level = {id(item): item for item in inner}
+    return bool(level)
 
 
 def _describe(error: Exception) -> str:

@@ -26,6 +26,7 @@ MOVIES_DIRECTORY: Final = "movies"
 LABEL_DIRECTORY: Final = Path("label")
 """Directory in an output directory with the movies that `ordained label` built for itself."""
 
+ARTIFACTS_DIRECTORY: Final = "artifacts"
 LOGS_DIRECTORY: Final = "logs"
 """Directory in an output directory with the logs of runs, servers and TensorBoard."""
 

@@ -1,5 +1,7 @@
 """Strategies choose the right artifacts of earlier runs."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.common.resolver import ResolverStrategy
@@ -11,6 +13,7 @@ from components.resolvers import (
     LatestOtherBlessedModelStrategy,
     OptionalLatestArtifactStrategy,
 )
+from schema.names import STATISTICS_FILE
 
 
 def make_artifact(artifact_type: Any, id_: int) -> artifact.Artifact:
@@ -32,17 +35,28 @@ def test_the_latest_artifact_or_none_is_chosen() -> None:
 
 
 def previous_id(
-    current: int, *accepted: tuple[int, int, int], accept_drift: bool = False
+    current: int,
+    *accepted: tuple[int, int, int],
+    accept_drift: bool = False,
+    deleted: frozenset[int] = frozenset(),
 ) -> int | None:
-    """Return the id that is chosen among accepted (id, statistics_id, previous_id)."""
-    previous = []
-    for id_, statistics_id, compared_with in accepted:
-        one = make_artifact(AcceptedStatistics, id_)
-        one.statistics_id, one.previous_id = statistics_id, compared_with
-        previous.append(one)
+    """Return the id that is chosen among accepted (id, statistics_id, previous_id).
+
+    The files of those whose id is in `deleted` do not exist.
+    """
     statistics = [make_artifact(standard_artifacts.ExampleStatistics, current)]
     strategy = LastAcceptedStatisticsStrategy(accept_drift)
-    resolved = resolve(strategy, statistics=statistics, previous=previous)
+    previous = []
+    with tempfile.TemporaryDirectory() as directory:
+        for id_, statistics_id, compared_with in accepted:
+            one = make_artifact(AcceptedStatistics, id_)
+            one.statistics_id, one.previous_id = statistics_id, compared_with
+            one.uri = f"{directory}/{id_}"
+            previous.append(one)
+            if id_ not in deleted:
+                Path(one.uri).mkdir()
+                Path(one.uri, STATISTICS_FILE).touch()
+        resolved = resolve(strategy, statistics=statistics, previous=previous)
     assert resolved["statistics"] == [current]
     return next(iter(resolved["previous"]), None)
 
@@ -61,6 +75,13 @@ def test_the_statistics_that_a_run_is_compared_with() -> None:
     assert previous_id(3, (10, 1, 0), (11, 2, 10), (12, 3, 0)) is None
     # The statistics that they were compared with have been deleted.
     assert previous_id(2, (11, 2, 10)) is None
+
+
+def test_deleted_statistics_are_left_out() -> None:
+    accepted = ((10, 1, 0), (11, 2, 10))
+    assert previous_id(3, *accepted, deleted=frozenset({10, 11})) is None
+    assert previous_id(3, *accepted, deleted=frozenset({11})) == 10
+    assert previous_id(2, *accepted, deleted=frozenset({10})) is None
 
 
 def blessed_model(

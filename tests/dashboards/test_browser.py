@@ -1,6 +1,7 @@
 """The dashboards in Chromium without a network: in files, in iframes, and with VS Code's policy.
 
-The tests are skipped if Chromium is not installed. ORDAINED_SCREENSHOTS=DIR saves screenshots.
+Without a browser, the tests are skipped, or fail where `CI` is set.
+ORDAINED_SCREENSHOTS=DIR saves screenshots.
 """
 
 import re

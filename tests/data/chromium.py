@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,38 +9,29 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-CHROMIUM_COMMANDS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
+from bootstrap import browser
+
 TIMEOUT_MILLISECONDS = 60_000
 """Playwright's default of five seconds is too short on a busy machine."""
 
-MACOS_PATH = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-
-
-def find_chromium() -> str | None:
-    return next(filter(None, map(shutil.which, [*CHROMIUM_COMMANDS, MACOS_PATH])), None)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start Chromium; skip the test if it is not installed."""
-    path = find_chromium()
+    """Start Chromium; if there is none, skip the test, or let it fail where `CI` is set."""
+    path = browser.find(ROOT)
+    if path is None:
+        give_up = pytest.fail if browser.is_required() else pytest.skip
+        give_up(browser.reason_for_none())
     expect.set_options(timeout=TIMEOUT_MILLISECONDS)
     with sync_playwright() as playwright:
-        path = path or playwright.chromium.executable_path
-        if not Path(path).exists():
-            pytest.skip("the pages were NOT tested in a browser. Install chromium.")
         # Chromium does not run as root with its sandbox.
         sandbox = [] if os.getuid() else ["--no-sandbox"]
         local_only = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-        browser = playwright.chromium.launch(executable_path=path, args=[*sandbox, local_only])
-        yield browser
-        browser.close()
+        started = playwright.chromium.launch(executable_path=path, args=[*sandbox, local_only])
+        yield started
+        started.close()
 
 
 @contextmanager

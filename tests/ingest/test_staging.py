@@ -1,3 +1,4 @@
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -59,6 +60,23 @@ def test_recovery_after_a_kill_between_the_renames(tmp_path):
     with staged_output(output) as staged:
         assert contents(output) == {"summary.json": "1"}
         assert list(staged.staging.iterdir()) == []
+
+
+def test_the_old_contents_stay_if_the_staged_files_cannot_be_renamed(tmp_path, monkeypatch):
+    output = tmp_path / "movies"
+    publish(output, {"summary.json": "1"})
+    rename = Path.replace
+
+    def fail_for_staged(path: Path, target: Path) -> Path:
+        if path.name == "staging":
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail_for_staged)
+    with pytest.raises(OSError, match="Input/output error"):
+        publish(output, {"summary.json": "2"})
+    assert contents(output) == {"summary.json": "1"}
+    assert list(tmp_path.iterdir()) == [output]
 
 
 def test_only_one_process_can_write(tmp_path):

@@ -1,5 +1,8 @@
 """The reader of ML Metadata, on a database that the tests write."""
 
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,3 +174,33 @@ def test_cached_nodes_have_the_timing_of_the_execution_that_produced_them(histor
     assert {timing.node for timing in second.values() if timing.cached} == {"CsvExampleGen"}
     assert second["CsvExampleGen"].seconds == first["CsvExampleGen"].seconds
     assert not second["Trainer"].cached
+
+
+def _other_program(content: bytes) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+        return database.serialize()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda content: content[: len(content) // 2], "malformed"),
+        (lambda content: content[:100], "malformed|not a database|disk I/O error"),
+        (lambda content: bytes(range(256)) * 64, "not a database"),
+        (lambda content: b"", "no tables of ML Metadata"),
+        (_other_program, "no tables of ML Metadata"),
+    ],
+    ids=["cut", "only the header", "random", "empty", "another program"],
+)
+def test_a_damaged_database_is_named(
+    recorder: RunRecorder, tmp_path: Path, damage: Callable[[bytes], bytes], reason: str
+) -> None:
+    database = tmp_path / "metadata.sqlite"
+    database.write_bytes(damage(Path(recorder.connection.sqlite.filename_uri).read_bytes()))
+    with pytest.raises(UserError, match=reason) as caught:
+        metadata.read_history(database)
+    message = str(caught.value)
+    assert message.startswith(f"{database}: this is not an intact database of ML Metadata")
+    assert "choose another --output" in message
+    assert "\n" not in message

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.past_runs import OUTPUT_VARIABLE, PastRuns, find_output
+from pipeline.past_runs import OUTPUT_VARIABLE, PastRuns, find_output, newest_report
 from schema.errors import UserError
 from tests.data.run_recorder import RunRecorder
 
@@ -82,3 +82,14 @@ def test_the_environment_variable_names_the_directory(
 def test_without_a_run_the_error_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"has no run.*{OUTPUT_VARIABLE}=DIR"):
         find_output(checkout=tmp_path)
+
+
+def test_the_report_of_a_moved_output_directory_names_its_old_place(tmp_path: Path) -> None:
+    recorder = RunRecorder(tmp_path / "output")
+    uri = str(recorder.directory / "artifacts" / "ModelReport" / "report" / "1")
+    report = recorder.add_artifact("ModelReport", uri)
+    recorder.add_execution("ModelReport", "run", {"report": report})
+    moved = recorder.directory.rename(tmp_path / "moved")
+    message = f"{moved}: this output directory was moved from {recorder.directory},"
+    with pytest.raises(UserError, match=re.escape(message)):
+        newest_report(moved)

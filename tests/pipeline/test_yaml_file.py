@@ -85,8 +85,13 @@ def test_merged_values_can_be_overridden(tmp_path: Path) -> None:
             b"a: 1\n---\nb: 2",
             "is not valid YAML: line 2, column 1: expected a single document in the stream, but",
         ),
-        (b"[" * 5000, "is not valid YAML: maximum recursion depth exceeded"),
+        (b"[" * 5000, "lists or sections are nested too deeply"),
+        (b"a: " + b"[" * 300 + b"]" * 300, "lists or sections are nested too deeply"),
+        (b"a: &a [*a]", "lists or sections are nested too deeply"),
+        (b"a: " + b"1" * 1_000_000, "is not valid YAML: Exceeds the limit (4300 digits)"),
+        (b"a: 2024-13-45", "is not valid YAML: month must be in 1..12"),
     ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
 def test_invalid_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "settings.yaml"

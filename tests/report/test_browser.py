@@ -1,6 +1,7 @@
 """The report of a real run in Chromium, without a network.
 
-The tests are skipped if Chromium is not installed. ORDAINED_SCREENSHOTS=DIR saves screenshots.
+Without a browser, the tests are skipped, or fail where `CI` is set.
+ORDAINED_SCREENSHOTS=DIR saves screenshots.
 """
 
 import json

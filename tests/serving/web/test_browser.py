@@ -1,6 +1,7 @@
 """The web page in Chromium, with mouse and keyboard, in front of the embedded server.
 
-The tests are skipped if Chromium is not installed. ORDAINED_SCREENSHOTS=DIR saves screenshots.
+Without a browser, the tests are skipped, or fail where `CI` is set.
+ORDAINED_SCREENSHOTS=DIR saves screenshots.
 """
 
 import csv
