@@ -1,6 +1,6 @@
 """`ordained run` and `python pipeline/run_local.py`: run the whole pipeline on this machine."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -32,9 +32,14 @@ EPILOG: Final = exit_statuses(
 )
 
 
-def _refuse_reset_baseline(value: bool) -> None:
-    if value:
-        raise typer.BadParameter("this option is now called --ignore-blessed-model")
+def _renamed(old: str, new: str) -> Any:
+    """Return a hidden option of an earlier version that ends the command with its new name."""
+
+    def refuse(value: bool) -> None:
+        if value:
+            raise typer.BadParameter(f"this option is now called {new}")
+
+    return typer.Option(old, hidden=True, callback=refuse)
 
 
 def run(
@@ -77,7 +82,7 @@ def run(
         ),
     ] = False,
     reset_baseline: Annotated[  # noqa: ARG001 (its callback acts)
-        bool, typer.Option("--reset-baseline", hidden=True, callback=_refuse_reset_baseline)
+        bool, _renamed("--reset-baseline", "--ignore-blessed-model")
     ] = False,
     accept_drift: Annotated[
         bool,
@@ -88,6 +93,9 @@ def run(
     ] = False,
     push_again: Annotated[
         bool, typer.Option("--push-again", help="Push a model that was rolled back before.")
+    ] = False,
+    republish: Annotated[  # noqa: ARG001 (its callback acts)
+        bool, _renamed("--republish", "--push-again")
     ] = False,
 ) -> ExitStatus:
     """Run the whole pipeline on this machine.

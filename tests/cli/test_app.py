@@ -80,6 +80,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("run --table y.csv --column plot", "--column plot: expected FIELD=NAME"),
         ("run --table nowhere.csv", "nowhere.csv: no such file. --table needs a table"),
         ("run --reset-baseline", "this option is now called --ignore-blessed-model"),
+        ("run --republish", "this option is now called --push-again"),
     ],
 )
 def test_usage_errors_have_the_form_of_all_errors(
