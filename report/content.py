@@ -109,17 +109,21 @@ class SliceMetrics:
 
 @dataclass(frozen=True)
 class OcclusionEffect:
-    """How a word or a whole field changes the log-odds of one genre.
+    """How a word or a whole field changes the probability of one genre.
 
     Attributes:
         field: Name of the field.
-        word: Word in lower case; empty for the whole field.
+        word: Word in lower case, or "function words"; empty for the whole field.
+        probability: Probability of the genre without the word or field.
         difference: Log-odds with the word or field minus the log-odds without it.
+        is_noise: Whether a change of punctuation changes the log-odds as much.
     """
 
     field: str
     word: str
+    probability: float
     difference: float
+    is_noise: bool
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Select movies of the test split for the report and explain their predictions by occlusion."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -11,13 +10,16 @@ from report import metrics
 from report.content import ExplainedMovie, MovieProbability, OcclusionEffect, Predictions
 from report.metrics import Floats, log_odds
 from schema import features as raw
-from schema.occlusion import without_spans, word_spans
+from schema.occlusion import punctuation_variants, text_parts, without_spans
 
 MOVIES_PER_GROUP: Final = 3
 """Number of movies that are explained with a correct prediction, and with a wrong one."""
 
 MAX_DOUBTFUL_LABELS: Final = 10
 """Number of doubtful labels of each kind that are listed."""
+
+FUNCTION_WORDS: Final = "function words"
+"""Name of the function words of a text, which are left out together."""
 
 MAX_WORDS_PER_TEXT: Final = 80
 """Number of distinct words of a text that are tried, from its beginning."""
@@ -131,7 +133,7 @@ def doubtful_labels(
 
 
 def occlusion_effects(predict: Predict, movie: Movie, genre: int) -> list[OcclusionEffect]:
-    """Return the effect of each field, and of each word of title and plot, on one genre.
+    """Return the effect of each field, and of the words of title and plot, on one genre.
 
     Args:
         predict: Function from movies to probabilities.
@@ -142,10 +144,18 @@ def occlusion_effects(predict: Predict, movie: Movie, genre: int) -> list[Occlus
         Effects, the strongest first.
     """
     parts = list(_movies_without_parts(movie))
-    odds = log_odds(predict([movie, *(without for _, _, without in parts)])[:, genre])
+    changed = list(_movies_with_other_punctuation(movie))
+    movies = [movie, *(without for _, _, without in parts), *changed]
+    probabilities = predict(movies)[:, genre]
+    differences = log_odds(probabilities[:1]) - log_odds(probabilities[1:])
+    noise = np.abs(differences[len(parts) :]).max(initial=0.0)
     effects = [
-        OcclusionEffect(field, word, float(odds[0] - odds_without))
-        for (field, word, _), odds_without in zip(parts, odds[1:], strict=True)
+        OcclusionEffect(
+            field, word, float(probability), float(difference), bool(abs(difference) <= noise)
+        )
+        for (field, word, _), probability, difference in zip(
+            parts, probabilities[1:], differences, strict=False
+        )
     ]
     return sorted(effects, key=lambda effect: -abs(effect.difference))
 
@@ -157,11 +167,15 @@ def _movies_without_parts(movie: Movie) -> Iterator[tuple[str, str, Movie]]:
             yield name, "", {**movie, name: None}
     for name in raw.TEXTS:
         text = str(movie[name] or "")
-        words = word_spans(text)
-        # A text of one word is the whole field.
-        if len(words) > 1:
-            for word, spans in islice(words.items(), MAX_WORDS_PER_TEXT):
-                yield name, word, {**movie, name: without_spans(text, spans)}
+        for part in text_parts(text, MAX_WORDS_PER_TEXT):
+            label = FUNCTION_WORDS if part.is_group else part.words[0]
+            yield name, label, {**movie, name: without_spans(text, part.spans)}
+
+
+def _movies_with_other_punctuation(movie: Movie) -> Iterator[Movie]:
+    for name in raw.TEXTS:
+        if text := str(movie[name] or ""):
+            yield from ({**movie, name: other} for other in punctuation_variants(text))
 
 
 def is_known(value: str | float | None) -> bool:

@@ -3,14 +3,10 @@
 The effect of a part on a genre is the log-odds of the genre's probability with the part minus the
 log-odds without it. It is positive if the part makes the genre more probable. Each effect is exact
 for one part, with all other parts in place. Effects do not add up: the effect of leaving out two
-parts is not the sum of their effects. The function words of a text are one part.
-
-A change of punctuation, which means nothing, changes the log-odds as well. The largest such change
-is the noise of the explanation: smaller effects say nothing about a part.
+parts is not the sum of their effects. Effects smaller than the noise say nothing about a part.
 """
 
 import math
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +15,7 @@ from typing import Final, Literal
 
 from schema import features as raw
 from schema.errors import UserError
-from schema.function_words import is_function_word
-from schema.occlusion import Span, without_spans, word_spans
+from schema.occlusion import Span, punctuation_variants, text_parts, without_spans
 from serving.client import Movie, Prediction
 from serving.client.movies import validate_movie
 
@@ -37,9 +32,6 @@ BATCH_SIZE: Final = 32
 
 MIN_PROBABILITY: Final = 1e-6
 """Probabilities closer than this to 0 or 1 are moved here: float32 cannot tell them apart."""
-
-
-_CLOSING_PUNCTUATION: Final = re.compile(r"[\s.!?…]*\Z")
 
 
 @dataclass(frozen=True)
@@ -147,10 +139,7 @@ def punctuation_changes(movie: Movie) -> list[Movie]:
     """
     changed = [movie]
     for field in filter(movie.get, raw.TEXTS):
-        text = movie[field]
-        open_end = _CLOSING_PUNCTUATION.sub("", text)
-        other_end = f"{text}." if open_end in ("", text) else open_end
-        changed += [{**movie, field: new} for new in (other_end, f'"{text}"', f"({text})")]
+        changed += [{**movie, field: text} for text in punctuation_variants(movie[field])]
     return changed
 
 
@@ -168,18 +157,13 @@ def movie_parts(movie: Movie) -> Iterator[Part]:
             yield Part("name", field, person, (), {**movie, field: others})
     for field in reversed(raw.TEXTS):
         text = movie.get(field, "")
-        words = word_spans(text)
-        function_words = {word: words.pop(word) for word in list(words) if is_function_word(word)}
-        if len(words) + len(function_words) == 1:
-            # A text of one word is the whole field.
-            continue
-        if words and function_words:
-            spans = sorted(span for group in function_words.values() for span in group)
-            without = {**movie, field: without_spans(text, spans)}
-            yield Part("function words", field, " ".join(function_words), tuple(spans), without)
-        for word, spans in islice(words.items(), MAX_PARTS_PER_FIELD):
+        for part in text_parts(text, MAX_PARTS_PER_FIELD):
             yield Part(
-                "word", field, word, tuple(spans), {**movie, field: without_spans(text, spans)}
+                "function words" if part.is_group else "word",
+                field,
+                " ".join(part.words),
+                tuple(part.spans),
+                {**movie, field: without_spans(text, part.spans)},
             )
 
 

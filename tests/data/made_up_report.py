@@ -133,8 +133,9 @@ def make_report_content(genres: Sequence[str] = GENRES, **changes: Any) -> Repor
                 probability=0.93,
                 correct=True,
                 effects=(
-                    OcclusionEffect("plot", "<b>ranch</b>", 1.25),
-                    OcclusionEffect("cast", "", -0.5),
+                    OcclusionEffect("plot", "<b>ranch</b>", 0.71, 1.25, False),
+                    OcclusionEffect("plot", "function words", 0.9, 0.02, True),
+                    OcclusionEffect("cast", "", 0.95, -0.5, False),
                 ),
             ),
         ),

@@ -102,6 +102,21 @@ def test_the_strongest_effects_come_first() -> None:
     assert sorted(strong[:2]) == [(raw.PLOT, "", 2.0), (raw.PLOT, "sheriff", 2.0)]
     assert strong[2] == (raw.VOTES, "", -1.0)
     assert all(effect.difference == 0 for effect in found[3:])
+    assert [round(effect.probability, 3) for effect in found[:3]] == [0.269, 0.269, 0.881]
+
+
+def test_effects_as_small_as_those_of_punctuation_are_noise() -> None:
+    def predict(movies: Sequence[Movie]) -> np.ndarray:
+        plots = [str(movie[raw.PLOT] or "") for movie in movies]
+        odds = np.array(
+            [("SHERIFF" in plot) + 0.2 * ("horse" in plot) + 0.3 * ("(" in plot) for plot in plots]
+        )
+        return 1 / (1 + np.exp(-odds))[:, np.newaxis]
+
+    is_noise = {e.word: e.is_noise for e in occlusion_effects(predict, MOVIE, 0)}
+    assert not is_noise["sheriff"]
+    assert is_noise["horse"]
+    assert is_noise["function words"]
 
 
 def test_unknown_fields_have_no_effect() -> None:
@@ -109,7 +124,7 @@ def test_unknown_fields_have_no_effect() -> None:
     fields = {effect.field for effect in found if not effect.word}
     assert fields == {raw.PLOT, raw.TITLE, raw.YEAR, raw.VOTES, raw.DIRECTORS}
     plot_words = {effect.word for effect in found if effect.field == raw.PLOT and effect.word}
-    assert plot_words == {"the", "sheriff's", "horse", "a", "sheriff", "rides"}
+    assert plot_words == {"function words", "sheriff's", "horse", "sheriff", "rides"}
     # The title is one word, which is the whole field.
     assert [effect.word for effect in found if effect.field == raw.TITLE] == [""]
 

@@ -207,8 +207,9 @@ def test_all_sections_have_their_contents(rendered: str) -> None:
         "code of Trainer\ncccc\naaaa",
         "the model of 2026-02-01 10:00 UTC: output/artifacts/Trainer/model/3",
         "f" * 64,
-        "<b>ranch</b> +1.25",
-        "cast -0.50",
+        "<b>ranch</b> → 71%",
+        "function words → 90%",
+        "cast → 95%",
     ):
         assert part in text, part
     for part in (
