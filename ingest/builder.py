@@ -232,7 +232,7 @@ def _build(
     (staged.staging / INGEST_SUMMARY_FILE).write_text(
         json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
-    staged.publish()
+    staged.replace_output()
     return summary
 
 

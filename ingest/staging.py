@@ -1,7 +1,5 @@
 """Replace the contents of an output directory atomically."""
 
-import filecmp
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +37,7 @@ class StagedOutput:
     saved_rejects: Path
 
     def recover(self) -> None:
-        """Restore the old contents if a process was killed between `publish`'s two renames."""
+        """Restore the old contents if a process was killed between the renames of a replacement."""
         old = self.staging.with_name("old")
         if old.exists() and not self.output.exists():
             durable_rename(old, self.output)
@@ -47,16 +45,12 @@ class StagedOutput:
         self.staging.mkdir(parents=True)
         self.scratch.mkdir()
 
-    def publish(self) -> None:
+    def replace_output(self) -> None:
         """Replace the contents of the output directory by the staged files.
 
-        A file with unchanged bytes keeps its modification time, which is part of cache keys. If
-        the staged files cannot be renamed, the old contents stay.
+        If the staged files cannot be renamed, the old contents stay.
         """
         for path in self.staging.iterdir():
-            before = self.output / path.name
-            if before.is_file() and filecmp.cmp(before, path, shallow=False):
-                os.utime(path, ns=(before.stat().st_atime_ns, before.stat().st_mtime_ns))
             fsync(path)
         fsync(self.staging)
         old = self.staging.with_name("old")
@@ -84,7 +78,8 @@ def staged_output(output: Path) -> Iterator[StagedOutput]:
         output: Output directory. Its parents are created if necessary.
 
     Yields:
-        The staged output. Nothing in `output` changes unless the block calls `publish`.
+        The staged output. Nothing in `output` changes unless the block calls
+        `replace_output`.
 
     Raises:
         TryAgainError: Another process is writing to the directory.

@@ -300,7 +300,7 @@ class TestFaults:
         assert (run.status, run.output, run.errors) == (0, "", "")
         log = max((project.output / "logs").glob("run-*.log")).read_text("utf-8")
         [version] = project.served
-        said = [f"output  {project.output}", f"published: version {version}"]
+        said = [f"output  {project.output}", f"pushed: version {version}"]
         assert [line for line in log.splitlines() if line in said] == said
         assert re.search(r"^ModelReport +done ", log, re.M)
 

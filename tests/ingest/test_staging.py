@@ -1,5 +1,4 @@
 import errno
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,42 +7,29 @@ import pytest
 from ingest.staging import staged_output
 from schema.errors import TryAgainError, UserError
 
-OLD_TIME = 1_000_000_000
-
 
 def contents(directory: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in directory.iterdir()}
 
 
-def publish(output: Path, files: dict[str, str]) -> None:
+def write(output: Path, files: dict[str, str]) -> None:
     with staged_output(output) as staged:
         for name, text in files.items():
             (staged.staging / name).write_text(text)
-        staged.publish()
+        staged.replace_output()
 
 
 def test_contents_are_replaced_as_a_whole(tmp_path):
     output = tmp_path / "deep" / "movies"
-    publish(output, {"summary.json": "1", "movies-00000-of-00002.csv": "a"})
-    publish(output, {"summary.json": "2", "movies-00000-of-00001.csv": "b"})
+    write(output, {"summary.json": "1", "movies-00000-of-00002.csv": "a"})
+    write(output, {"summary.json": "2", "movies-00000-of-00001.csv": "b"})
     assert contents(output) == {"summary.json": "2", "movies-00000-of-00001.csv": "b"}
     assert list(output.parent.iterdir()) == [output]
 
 
-def test_a_file_with_unchanged_bytes_keeps_its_modification_time(tmp_path):
-    files = {"movies-00000-of-00002.csv": "a", "movies-00001-of-00002.csv": "b"}
-    publish(tmp_path / "movies", files)
-    for name in files:
-        os.utime(tmp_path / "movies" / name, (OLD_TIME, OLD_TIME))
-    publish(tmp_path / "movies", files | {"movies-00001-of-00002.csv": "c"})
-    times = [(tmp_path / "movies" / name).stat().st_mtime for name in files]
-    assert times[0] == OLD_TIME
-    assert times[1] > OLD_TIME
-
-
-def test_without_publishing_nothing_changes(tmp_path):
+def test_without_replacing_the_output_nothing_changes(tmp_path):
     output = tmp_path / "movies"
-    publish(output, {"summary.json": "1"})
+    write(output, {"summary.json": "1"})
     with suppress(RuntimeError), staged_output(output) as staged:
         (staged.staging / "summary.json").write_text("2")
         raise RuntimeError
@@ -64,7 +50,7 @@ def test_recovery_after_a_kill_between_the_renames(tmp_path):
 
 def test_the_old_contents_stay_if_the_staged_files_cannot_be_renamed(tmp_path, monkeypatch):
     output = tmp_path / "movies"
-    publish(output, {"summary.json": "1"})
+    write(output, {"summary.json": "1"})
     rename = Path.replace
 
     def fail_for_staged(path: Path, target: Path) -> Path:
@@ -74,7 +60,7 @@ def test_the_old_contents_stay_if_the_staged_files_cannot_be_renamed(tmp_path, m
 
     monkeypatch.setattr(Path, "replace", fail_for_staged)
     with pytest.raises(OSError, match="Input/output error"):
-        publish(output, {"summary.json": "2"})
+        write(output, {"summary.json": "2"})
     assert contents(output) == {"summary.json": "1"}
     assert list(tmp_path.iterdir()) == [output]
 
@@ -86,7 +72,7 @@ def test_only_one_process_can_write(tmp_path):
         staged_output(tmp_path / "movies"),
     ):
         pass
-    publish(tmp_path / "movies", {"summary.json": "1"})
+    write(tmp_path / "movies", {"summary.json": "1"})
 
 
 def test_other_files_are_never_replaced(tmp_path):
@@ -109,5 +95,5 @@ def test_rejects_of_a_failed_build_are_kept_until_a_build_succeeds(tmp_path):
         (staged.staging / "rejects.tsv").write_text("rejects")
         staged.save_rejects()
     assert contents(tmp_path) == {"movies.rejects.tsv": "rejects"}
-    publish(tmp_path / "movies", {"summary.json": "1"})
+    write(tmp_path / "movies", {"summary.json": "1"})
     assert [path.name for path in tmp_path.iterdir()] == ["movies"]
