@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pipeline import signals
 from pipeline.console import print_lines, redirect_to_log
+from pipeline.temporary import temporary_directory
 from schema import files
 from schema.errors import ExitStatus, UserError
 from schema.names import LOGS_DIRECTORY
@@ -108,6 +109,7 @@ def _work(
         files.lock(output / ".lock", locked),
         redirect_to_log(log_file) as screen,
         signals.interruptible() as interrupted,
+        temporary_directory(),
     ):
         console = Console(file=screen, highlight=False, markup=False)
         try:

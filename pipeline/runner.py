@@ -123,6 +123,7 @@ def run(
             # Some libraries turn an interruption into an error of their own.
             stopped = isinstance(error, KeyboardInterrupt) or (interrupted and interrupted.is_set())
             status = NodeStatus.INTERRUPTED if stopped else NodeStatus.FAILED
+            _delete_working_directories(artifacts, name)
             on_end(NodeResult(name, status, time.monotonic() - start))
             raise
         result = dataclasses.replace(result, seconds=time.monotonic() - start)
@@ -198,19 +199,21 @@ def clear_unfinished(
         ]
         for execution in unfinished:
             log.warning("execution %d was interrupted; deleting its partial outputs", execution.id)
-            # The names of working directories do not contain the execution's id. All of them can
-            # be deleted, since no node is running.
-            patterns = (
-                f"*/*/{execution.id}",
-                f"*/.system/*/{execution.id}",
-                "*/.system/stateful_working_dir/*",
-            )
+            patterns = f"*/*/{execution.id}", f"*/.system/*/{execution.id}"
             for leftover in [path for pattern in patterns for path in artifacts.glob(pattern)]:
                 shutil.rmtree(leftover)
             execution.last_known_state = _Execution.CANCELED
         if unfinished:
+            _delete_working_directories(artifacts)
             handle.store.put_executions(unfinished)
     return [execution.id for execution in unfinished]
+
+
+def _delete_working_directories(artifacts: Path, node: str = "*") -> None:
+    """Delete what TFX leaves of executions that did not complete, while none is running."""
+    # The names of these directories do not contain the execution's id.
+    for leftover in [*artifacts.glob(f"{node}/.system/stateful_working_dir/*")]:
+        shutil.rmtree(leftover)
 
 
 def _compile(pipeline: tfx.dsl.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:

@@ -271,7 +271,6 @@ def test_outputs_of_an_interrupted_run_are_deleted(tmp_path: Path) -> None:
     assert states(tmp_path) == {"COMPLETE": 1, "RUNNING": 1}
     left = [name for name in artifact_directories(tmp_path) if name.startswith("Left/")]
     assert {"Left/copy/2", "Left/marks/2"} <= set(left)
-    assert any(name.startswith("Left/.system/stateful_working_dir/") for name in left)
     others = [name for name in artifact_directories(tmp_path) if not name.startswith("Left/")]
 
     cleared = runner.clear_unfinished(connection(tmp_path), tmp_path / "artifacts")
@@ -279,6 +278,23 @@ def test_outputs_of_an_interrupted_run_are_deleted(tmp_path: Path) -> None:
     assert states(tmp_path) == {"COMPLETE": 1, "CANCELED": 1}
     assert artifact_directories(tmp_path) == others
     assert runner.clear_unfinished(connection(tmp_path), tmp_path / "artifacts") == []
+
+
+def test_a_failed_execution_leaves_no_working_directory(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, end="crash")
+    assert list((tmp_path / "artifacts" / "Source" / ".system").iterdir())
+    assert list(tmp_path.glob("artifacts/*/.system/stateful_working_dir/*")) == []
+
+
+def test_what_a_killed_run_left_is_deleted(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(pipeline(tmp_path, end="interrupted"), recorder.on_start, recorder.on_end)
+    left = tmp_path / "artifacts" / "Left" / ".system" / "stateful_working_dir" / "a run"
+    left.mkdir(parents=True)
+    runner.clear_unfinished(connection(tmp_path), tmp_path / "artifacts")
+    assert not left.exists()
 
 
 def test_an_interruption_that_a_library_turns_into_an_error(tmp_path: Path) -> None:
