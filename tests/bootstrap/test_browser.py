@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,23 @@ def test_a_package_with_another_content_is_refused(tmp_path: Path) -> None:
     archive.write_bytes(b"other content")
     with pytest.raises(SetupError, match="has another content than expected"):
         browser._check_content(archive)
+
+
+def test_archives_are_extracted_by_pythons_with_and_without_the_filter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "font").write_text("content")
+    for name, member in (("good.tar", "font"), ("bad.tar", "../outside")):
+        with tarfile.open(tmp_path / name, "w") as archive:
+            archive.add(tmp_path / "font", member)
+    target = tmp_path / "a" / "b"
+    with browser._open_tar(tmp_path / "bad.tar") as archive, pytest.raises(tarfile.FilterError):
+        archive.extractall(target)
+    # Python 3.11.3 has neither this function nor the argument `filter`.
+    monkeypatch.delattr(tarfile, "data_filter")
+    with browser._open_tar(tmp_path / "good.tar") as archive:
+        archive.extractall(target)
+    assert (target / "font").read_text() == "content"
 
 
 @pytest.mark.slow
