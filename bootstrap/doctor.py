@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap import environment, glibc, pythons
+from bootstrap import browser, environment, glibc, pythons
 from bootstrap.pip_config import with_uv_variables
 from bootstrap.process import SetupError, clean_environ, command_output
 from bootstrap.tools import uv_on_path
@@ -91,9 +91,9 @@ def findings(root: Path, requested: str) -> Iterator[Finding]:
     binary = shutil.which("tensorflow_model_server")
     server = binary or (_IMAGE_SERVER if docker.available else _EMBEDDED_SERVER)
     yield Finding("model server", server)
-    chromium = shutil.which("chromium")
-    use = "not found: only needed to take screenshots of the reports"
-    yield Finding("chromium", chromium or use, available=chromium is not None)
+    found = browser.find(root)
+    use = "not found: only needed for tests and screenshots; `make browser` downloads one"
+    yield Finding("browser", str(found or use), available=found is not None)
 
 
 def _check_docker() -> Finding:

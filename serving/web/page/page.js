@@ -94,18 +94,18 @@ async function callApi(path, body) {
 // Ends a message with a full stop, and begins it with a capital unless it begins with a file name.
 const toSentence = (text) =>
   text.replace(/^[a-z]+ /, (word) => word[0].toUpperCase() + word.slice(1)) + (/[.?!]$/.test(text) ? "" : ".");
-const formatPercent = (probability) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}\u00a0%`;
+const formatPercent = (probability) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}%`;
 const logOdds = (probability) => Math.log(probability / (1 - probability));
 const fieldLabel = (name) => document.querySelector(`label[for="${name}"]`)?.textContent ?? name;
 
-// Returns "93 % → 71 %", with as many decimals as the difference needs.
+// Returns "93% → 71%", with as many decimals as the difference needs.
 function formatChange(before, after) {
   const [fewest, most] = Math.min(before, after) < 0.0995 ? [1, 3] : [0, 2];
   let digits = fewest;
   const format = (probability) => (100 * probability).toFixed(digits);
   while (digits < most && format(before) === format(after)) digits++;
   if (format(before) === format(after)) digits = fewest;
-  return `${format(before)}\u00a0% → ${format(after)}\u00a0%`;
+  return `${format(before)}% → ${format(after)}%`;
 }
 
 // --- status of the model --------------------------------------------------------------------

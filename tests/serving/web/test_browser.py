@@ -67,7 +67,7 @@ def test_a_movie_in_the_form_is_predicted_and_explained(
     [wanted] = predict([movie], tiny_server.grpc_address)
     best = wanted.ranked[0]
     expect(genre_buttons(page).first).to_contain_text(best.name)
-    expect(genre_buttons(page).first).to_contain_text(f"{100 * best.probability:.0f} %")
+    expect(genre_buttons(page).first).to_contain_text(f"{100 * best.probability:.0f}%")
     predicted = [genre.name for genre in wanted.ranked if genre.predicted]
     expect(page.locator("#predicted-genres")).to_have_text(", ".join(predicted))
     expect(page.locator("[aria-live] >> text=Predicted")).to_have_text(
@@ -189,7 +189,7 @@ def test_each_genre_shows_its_threshold(page: Page, tiny_server: TinyServer) -> 
     assert bar_box is not None
     middle = line_box["x"] + line_box["width"] / 2 - bar_box["x"]
     assert middle / bar_box["width"] == pytest.approx(0.5, abs=0.01)
-    expect(genre_buttons(page).first).to_have_attribute("title", "threshold 50\u00a0%")
+    expect(genre_buttons(page).first).to_have_attribute("title", "threshold 50%")
     [wanted] = predict([{"title": "The Lighthouse", "year": 1927}], tiny_server.grpc_address)
     reached = any(genre.probability >= 0.5 for genre in wanted.genres)
     assert ("Here none does" in page.locator("#genres-hint").inner_text()) is not reached
@@ -224,7 +224,7 @@ def test_effects_are_probabilities_with_and_without_a_part(
     )
     assert abs(before - after) > 0.01
     row = page.locator("#field-effects").get_by_role("row", name="Plot")
-    expect(row).to_have_text(f"Plot{100 * before:.0f}\u00a0% → {100 * after:.0f}\u00a0%")
+    expect(row).to_have_text(f"Plot{100 * before:.0f}% → {100 * after:.0f}%")
     words = page.locator("#word-effects").get_by_role("rowheader")
     expect(words.filter(has_text="function words plot")).to_have_attribute("title", "a of the them")
     expect(words.filter(has_text=re.compile("^the? "))).to_have_count(0)
