@@ -16,6 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from schema.streams import import_tensorflow
+
+# The messages that TensorFlow prints at import would come before the help.
+import_tensorflow()
+
 import tensorflow_data_validation as tfdv
 import tensorflow_model_analysis as tfma
 from playwright.sync_api import Browser, sync_playwright
