@@ -119,5 +119,5 @@ def test_data_never_become_html(evaluation: tfma.EvalResult, names: Sequence[str
     assert "<img" not in view.page.split('id="data"')[1].split("</script>")[0]
     assert "<title>&lt;/title&gt;&lt;b&gt;</title>" in view.page
     frame = view._repr_html_()
-    assert frame.count("<") == 2  # the frame's own tags
+    assert frame.count("<") == 4  # the tags of the style and of the frame
     assert html.unescape(frame.split('srcdoc="')[1].split('"')[0]) == view.standalone()
