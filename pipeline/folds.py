@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tfx.utils import path_utils
 
+from components.example_gen import movies_digest
 from components.labeller.inference import Model, Source
 from pipeline import runner
 from pipeline.config import RunConfig
@@ -111,10 +112,7 @@ def prepare_folds(movies: Path, folds: int, directory: Path) -> list[Path]:
     Returns:
         Files of the folds, in order.
     """
-    digest = hashlib.sha256(str(folds).encode())
-    for shard in sorted(movies.glob(MOVIES_PATTERN)):
-        with shard.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest = hashlib.sha256(f"{folds} {movies_digest(movies)}".encode())
     current = directory / digest.hexdigest()[:16]
     if not current.exists():
         shutil.rmtree(directory, ignore_errors=True)
